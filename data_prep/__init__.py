@@ -1,0 +1,1 @@
+"""From photos with positions to a prepared dataset: `python -m data_prep`."""

@@ -1,0 +1,1 @@
+"""City-scale visual place recognition with TensorFlow and Keras."""

@@ -1,0 +1,408 @@
+"""Configuration of an experiment: YAML files to frozen dataclasses.
+
+One file describes a whole experiment: how the dataset is built, the encoder, the
+training, the evaluation and the export. `load_config` reads it, applies
+`dotted.key=value` overrides and checks every rule once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be used; the message names the field."""
+
+
+def _check(rule: bool, field_name: str, expected: str, received: object) -> None:
+    if not rule:
+        raise ConfigError(f"`{field_name}` must be {expected}. Received: {received!r}")
+
+
+def _check_choice(field_name: str, value: str, choices: Sequence[str]) -> None:
+    _check(value in choices, field_name, "one of " + ", ".join(choices), value)
+
+
+@dataclass(frozen=True)
+class DatasetConfig:
+    """The prepared dataset that a run reads."""
+
+    path: str = "???"  # folder written by `python -m data_prep build`
+    partition: str = "cosplace"  # name of the partition that training uses
+
+
+@dataclass(frozen=True)
+class PartitionConfig:
+    """How positions become classes and groups (CosPlace, arXiv:2204.02287)."""
+
+    name: str = "cosplace"
+    cell_size_m: int = 10  # M
+    heading_bin_deg: int = 30  # alpha
+    cell_stride: int = 5  # N
+    heading_stride: int = 2  # L
+    min_images_per_class: int = 10
+    group_order: str = "canonical"  # or first_seen, the official order
+    missing_heading: str = "reject"  # or ignore: one bin for all headings
+
+    def __post_init__(self) -> None:
+        for name in (
+            "cell_size_m",
+            "heading_bin_deg",
+            "cell_stride",
+            "heading_stride",
+            "min_images_per_class",
+        ):
+            value = getattr(self, name)
+            _check(value >= 1, f"build.partition.{name}", "1 or more", value)
+        _check(
+            self.heading_bin_deg <= 360,
+            "build.partition.heading_bin_deg",
+            "at most 360",
+            self.heading_bin_deg,
+        )
+        _check_choice(
+            "build.partition.group_order",
+            self.group_order,
+            ("canonical", "first_seen"),
+        )
+        _check_choice(
+            "build.partition.missing_heading",
+            self.missing_heading,
+            ("reject", "ignore"),
+        )
+
+
+@dataclass(frozen=True)
+class DatabaseAndQueries:
+    """Image folders or CSV files of one evaluation set, relative to the source."""
+
+    database: str = "???"
+    queries: str = "???"
+
+
+@dataclass(frozen=True)
+class BuildConfig:
+    """What `python -m data_prep build` reads and how it writes."""
+
+    source: str = "."  # folder that the entries below are relative to
+    train: str | None = None  # image folder or CSV file
+    val: DatabaseAndQueries | None = None
+    tests: dict[str, DatabaseAndQueries] = field(default_factory=dict)
+    partition: PartitionConfig = field(default_factory=PartitionConfig)
+    images_per_shard: int = 4096
+    workers: int = 2
+    verify: str = "header"  # or full: decode every image
+    max_rejected_fraction: float = 0.01
+
+    def __post_init__(self) -> None:
+        _check(
+            self.images_per_shard >= 1,
+            "build.images_per_shard",
+            "1 or more",
+            self.images_per_shard,
+        )
+        _check(self.workers >= 1, "build.workers", "1 or more", self.workers)
+        _check_choice("build.verify", self.verify, ("header", "full"))
+        _check(
+            0.0 <= self.max_rejected_fraction <= 1.0,
+            "build.max_rejected_fraction",
+            "between 0 and 1",
+            self.max_rejected_fraction,
+        )
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """The network that turns an image into a descriptor."""
+
+    backbone: str = "ResNet18"
+    descriptor_dim: int = 512
+    gem_p: float = 3.0  # initial exponent of generalised-mean pooling
+    train_from_stage: int = 3  # stages below are frozen
+    bn_mode: str = "torch"  # or keras: frozen stages use their moving statistics
+    weights: str = "imagenet"  # or none, preset:<keras-hub preset>, a file
+
+    def __post_init__(self) -> None:
+        _check(
+            self.descriptor_dim >= 1,
+            "encoder.descriptor_dim",
+            "1 or more",
+            self.descriptor_dim,
+        )
+        _check(self.gem_p > 0, "encoder.gem_p", "above 0", self.gem_p)
+        _check(
+            self.train_from_stage >= 0,
+            "encoder.train_from_stage",
+            "0 or more",
+            self.train_from_stage,
+        )
+        _check_choice("encoder.bn_mode", self.bn_mode, ("torch", "keras"))
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """An optimizer of `keras.optimizers` by class name."""
+
+    name: str = "Adam"
+    learning_rate: float = 1e-5
+    # Further arguments of its constructor, e.g. {weight_decay: 0.01}.
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check(
+            self.learning_rate > 0,
+            "learning_rate",
+            "above 0",
+            self.learning_rate,
+        )
+
+
+@dataclass(frozen=True)
+class ScheduleConfig:
+    """Learning rate of the encoder over the run; heads keep theirs."""
+
+    name: str = "constant"  # constant | cosine | reduce_on_plateau
+    warmup_steps: int = 0  # linear from 0, before any schedule
+    final_fraction: float = 0.0  # cosine: last rate over the first
+    factor: float = 0.1  # reduce_on_plateau: multiplier
+    patience_epochs: int = 5  # reduce_on_plateau: epochs without better R@1
+
+    def __post_init__(self) -> None:
+        _check_choice(
+            "train.schedule.name",
+            self.name,
+            ("constant", "cosine", "reduce_on_plateau"),
+        )
+        _check(
+            self.warmup_steps >= 0,
+            "train.schedule.warmup_steps",
+            "0 or more",
+            self.warmup_steps,
+        )
+
+
+@dataclass(frozen=True)
+class HeadConfig:
+    """CosFace head (arXiv:1801.09414), one for each group."""
+
+    scale: float = 30.0  # s
+    margin: float = 0.4  # m
+
+    def __post_init__(self) -> None:
+        _check(self.scale > 0, "train.head.scale", "above 0", self.scale)
+        _check(0 <= self.margin < 1, "train.head.margin", "in [0, 1)", self.margin)
+
+
+@dataclass(frozen=True)
+class AugmentationConfig:
+    """Colour jitter and random resized crop with torchvision's meanings."""
+
+    brightness: float = 0.7  # factor in [1 - b, 1 + b]
+    contrast: float = 0.7
+    saturation: float = 0.7
+    hue: float = 0.5  # shift in [-hue, hue] turns
+    random_resized_crop: float = 0.5  # smallest crop area is 1 - this
+    # crop_first decodes only the crop; jitter_first is the official order.
+    order: str = "crop_first"
+
+    def __post_init__(self) -> None:
+        for name in ("brightness", "contrast", "saturation"):
+            value = getattr(self, name)
+            _check(value >= 0, f"train.augmentation.{name}", "0 or more", value)
+        _check(
+            0 <= self.hue <= 0.5,
+            "train.augmentation.hue",
+            "between 0 and 0.5",
+            self.hue,
+        )
+        _check(
+            0 <= self.random_resized_crop < 1,
+            "train.augmentation.random_resized_crop",
+            "in [0, 1)",
+            self.random_resized_crop,
+        )
+        _check_choice(
+            "train.augmentation.order",
+            self.order,
+            ("crop_first", "jitter_first"),
+        )
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Group-wise training; defaults are CosPlace's."""
+
+    groups_num: int = 8
+    epochs: int = 50  # epoch e trains group e % groups_num
+    iterations_per_epoch: int = 10_000
+    batch_size: int = 32  # global, over all replicas
+    image_size: int = 512
+    encoder_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    head_optimizer: OptimizerConfig = field(
+        default_factory=lambda: OptimizerConfig(learning_rate=0.01)
+    )
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    head: HeadConfig = field(default_factory=HeadConfig)
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    strategy: str = "one_device"  # one_device | mirrored | multi_worker
+    precision: str = "float32"  # or mixed_float16, mixed_bfloat16
+    jit_compile: bool = False
+    checkpoint_every_steps: int = 1000  # besides the end of every epoch
+    early_stopping_patience: int | None = None  # epochs without better R@1
+    validate_every_epochs: int = 1
+
+    def __post_init__(self) -> None:
+        for name in (
+            "groups_num",
+            "epochs",
+            "iterations_per_epoch",
+            "batch_size",
+            "image_size",
+            "checkpoint_every_steps",
+            "validate_every_epochs",
+        ):
+            value = getattr(self, name)
+            _check(value >= 1, f"train.{name}", "1 or more", value)
+        _check_choice(
+            "train.strategy",
+            self.strategy,
+            ("one_device", "mirrored", "multi_worker"),
+        )
+        _check_choice(
+            "train.precision",
+            self.precision,
+            ("float32", "mixed_float16", "mixed_bfloat16"),
+        )
+
+
+@dataclass(frozen=True)
+class EvaluationConfig:
+    """Descriptors, search and recall."""
+
+    resize: str = "native"  # native | shorter_side | square
+    image_size: int = 512  # pixels; not used by resize: native
+    batch_size: int = 16
+    precision: str = "float32"  # or mixed_bfloat16, mixed_float16
+    positive_dist_threshold_m: float = 25.0
+    recall_values: list[int] = field(default_factory=lambda: [1, 5, 10, 20])
+    index: str = "auto"  # auto | exact | scann
+    queries_to_draw: int = 0  # pictures of a query and its predictions
+    draw_only_wrong: bool = False
+
+    def __post_init__(self) -> None:
+        _check_choice(
+            "evaluation.resize",
+            self.resize,
+            ("native", "shorter_side", "square"),
+        )
+        _check(
+            self.image_size >= 1,
+            "evaluation.image_size",
+            "1 or more",
+            self.image_size,
+        )
+        _check(
+            self.batch_size >= 1,
+            "evaluation.batch_size",
+            "1 or more",
+            self.batch_size,
+        )
+        _check_choice(
+            "evaluation.precision",
+            self.precision,
+            ("float32", "mixed_float16", "mixed_bfloat16"),
+        )
+        _check(
+            self.positive_dist_threshold_m > 0,
+            "evaluation.positive_dist_threshold_m",
+            "above 0",
+            self.positive_dist_threshold_m,
+        )
+        values = list(self.recall_values)
+        _check(
+            bool(values) and values == sorted(set(values)) and values[0] >= 1,
+            "evaluation.recall_values",
+            "increasing whole numbers from 1",
+            values,
+        )
+        _check_choice("evaluation.index", self.index, ("auto", "exact", "scann"))
+
+
+@dataclass(frozen=True)
+class ExperimentConfig:
+    """All that one experiment needs; the schema of the files in `configs/`."""
+
+    name: str = "???"
+    seed: int = 0
+    runs_dir: str = "runs"
+    savedmodels_dir: str = "savedmodels"
+    dataset: DatasetConfig = field(default_factory=DatasetConfig)
+    build: BuildConfig = field(default_factory=BuildConfig)
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+
+
+def load_config(path: str | Path, overrides: Sequence[str] = ()) -> ExperimentConfig:
+    """Reads a YAML file, applies overrides and checks every rule.
+
+    Args:
+        path: YAML file with the fields of `ExperimentConfig`.
+        overrides: `dotted.key=value` strings, e.g. `train.batch_size=8`.
+
+    Raises:
+        ConfigError: The file is missing or not YAML, or a key is unknown, or a
+            value has the wrong type or breaks a rule.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ConfigError(
+            f"No config file at {path}. Pass one of configs/*.yaml by --config."
+        )
+    for override in overrides:
+        if "=" not in override:
+            raise ConfigError(
+                f"An override must look like train.batch_size=8. Received: {override!r}"
+            )
+    try:
+        merged = OmegaConf.merge(
+            OmegaConf.structured(ExperimentConfig),
+            OmegaConf.load(path),
+            OmegaConf.from_dotlist(list(overrides)),
+        )
+        config = OmegaConf.to_object(merged)
+    except ConfigError:
+        raise
+    except (OmegaConfBaseException, TypeError, ValueError, OSError) as error:
+        raise ConfigError(f"{path}: {_first_lines(error)}") from error
+    except Exception as error:  # YAML scanner errors have no common base here
+        if type(error).__module__.startswith("yaml"):
+            raise ConfigError(f"{path} is not valid YAML: {error}") from error
+        raise
+    if not isinstance(config, ExperimentConfig):
+        raise ConfigError(f"{path} must hold a mapping of fields.")
+    return config
+
+
+def save_config(config: ExperimentConfig, path: str | Path) -> None:
+    """Writes the resolved configuration as YAML that `load_config` reads."""
+    Path(path).write_text(OmegaConf.to_yaml(OmegaConf.structured(config)))
+
+
+def as_dict(config: Any) -> dict[str, Any]:
+    """Returns a dataclass of this module as plain JSON-ready values."""
+    return dataclasses.asdict(config)
+
+
+def _first_lines(error: Exception) -> str:
+    """Keeps the message and the key of an OmegaConf error, not its object dump."""
+    lines = str(error).splitlines()
+    kept = [line.strip() for line in lines if "object_type" not in line]
+    return " ".join(line for line in kept if line)

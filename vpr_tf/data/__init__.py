@@ -1,0 +1,1 @@
+"""Prepared datasets: records, random access, class-balanced batches."""

@@ -1,0 +1,243 @@
+"""Opens a dataset folder written by `python -m data_prep build`.
+
+Everything but the pixels is read from memory-mapped columns beside the shards, so
+opening a dataset of millions of images costs no time and no memory.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FORMAT_VERSION = 1
+
+# Columns of `<split>.index/<column>.npy`, one entry a record, in shard order.
+INDEX_COLUMNS: dict[str, str] = {
+    "shard": "<i4",  # position in the manifest's list of the split's shards
+    "byte_offset": "<i8",  # of the record's frame in the shard file
+    "length": "<i8",  # bytes of the serialized record, without the frame
+    "height": "<i4",
+    "width": "<i4",
+    "exif_orientation": "|u1",
+    "utm_east_cm": "<i8",
+    "utm_north_cm": "<i8",
+    "utm_zone": "<i2",
+    "latitude_e7": "<i8",
+    "longitude_e7": "<i8",
+    "heading_deg": "<f4",
+    "timestamp": "|S",  # fixed width, as long as the longest
+    "key": "|S",
+}
+
+# Row i of `partitions/<name>/classes.npy` is class_id i; rows are sorted by group, so
+# the classes of a group are consecutive and class_index = class_id - first of group.
+CLASS_DTYPE = np.dtype(
+    [
+        ("group_id", "<i4"),
+        ("group_east", "<i4"),
+        ("group_north", "<i4"),
+        ("group_heading", "<i4"),
+        ("cell_east_m", "<i8"),
+        ("cell_north_m", "<i8"),
+        ("heading_bin_deg", "<i4"),
+        ("utm_zone", "<i2"),
+        ("centre_east_m", "<f8"),
+        ("centre_north_m", "<f8"),
+        ("num_images", "<i8"),
+    ]
+)
+
+
+class DatasetError(ValueError):
+    """A dataset folder that is missing, damaged or lacks what is asked of it."""
+
+
+@dataclass(frozen=True)
+class EvaluationSet:
+    """Names of the splits of one evaluation set."""
+
+    name: str
+    database: str
+    queries: str
+
+
+class SplitIndex:
+    """Memory-mapped columns of one split, in record order."""
+
+    def __init__(self, name: str, dataset_path: Path, shard_files: list[str]) -> None:
+        self.name = name
+        self.shard_paths = [str(dataset_path / file) for file in shard_files]
+        self._folder = dataset_path / f"{name}.index"
+
+    def column(self, name: str) -> np.ndarray:
+        """Returns a column of `INDEX_COLUMNS`, memory-mapped and read-only.
+
+        Raises:
+            DatasetError: The file of the column is missing or not an array.
+        """
+        path = self._folder / f"{name}.npy"
+        try:
+            return np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            if path.is_file() and path.stat().st_size and self._is_empty(path):
+                return np.load(path, allow_pickle=False)
+            raise DatasetError(
+                f"Cannot read the record index {path}: {error}. Run "
+                "`python -m data_prep build` again to complete the dataset."
+            ) from error
+
+    @staticmethod
+    def _is_empty(path: Path) -> bool:
+        try:  # an array of length 0 cannot be memory-mapped
+            return np.load(path, allow_pickle=False).size == 0
+        except (OSError, ValueError, EOFError):
+            return False
+
+    def __len__(self) -> int:
+        return len(self.column("shard"))
+
+    @property
+    def keys(self) -> np.ndarray:
+        """Record keys as bytes, shape `(num_records,)`."""
+        return self.column("key")
+
+    @property
+    def utm_m(self) -> np.ndarray:
+        """UTM east and north in metres, float64, shape `(num_records, 2)`."""
+        return (
+            np.stack([self.column("utm_east_cm"), self.column("utm_north_cm")], 1)
+            / 100.0
+        )
+
+
+@dataclass(frozen=True)
+class Partition:
+    """Classes and groups over the train split.
+
+    Attributes:
+        name: Name of the folder under `partitions/`.
+        parameters: The `PartitionConfig` fields that made it.
+        classes: Rows of `CLASS_DTYPE`; the row number is the class id.
+        class_offsets: `(num_classes + 1,)`; the records of class c are
+            `record_ids[class_offsets[c]:class_offsets[c + 1]]`.
+        record_ids: Positions in the train split's index.
+    """
+
+    name: str
+    parameters: dict[str, Any]
+    classes: np.ndarray
+    class_offsets: np.ndarray
+    record_ids: np.ndarray
+
+    @property
+    def num_groups(self) -> int:
+        """Number of groups that hold at least one class."""
+        return int(self.classes["group_id"][-1]) + 1 if len(self.classes) else 0
+
+    def classes_of_group(self, group_id: int) -> range:
+        """Returns the consecutive class ids of one group."""
+        first, last = np.searchsorted(
+            self.classes["group_id"], [group_id, group_id + 1]
+        )
+        return range(int(first), int(last))
+
+
+class PreparedDataset:
+    """A dataset folder: manifest, shards, record indexes and partitions.
+
+    Args:
+        path: The folder.
+
+    Raises:
+        DatasetError: The folder has no manifest, the build is unfinished, or the
+            format version is another one.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        manifest = self.path / "manifest.json"
+        if not manifest.is_file():
+            raise DatasetError(
+                f"No prepared dataset at {self.path} (manifest.json is missing). "
+                "Build it with `python -m data_prep build --config FILE`; an "
+                "interrupted build continues."
+            )
+        try:
+            self.manifest: dict[str, Any] = json.loads(manifest.read_text())
+        except ValueError as error:
+            raise DatasetError(f"{manifest} is not valid JSON: {error}") from error
+        version = self.manifest.get("format_version")
+        if version != FORMAT_VERSION:
+            raise DatasetError(
+                f"{manifest} has format_version {version!r}; this program reads "
+                f"{FORMAT_VERSION}. Build the dataset again."
+            )
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash over all shards: equal when the images and records are equal."""
+        return str(self.manifest["dataset_fingerprint"])
+
+    @property
+    def split_names(self) -> list[str]:
+        """Names such as `train`, `val-database`, `test-night-queries`."""
+        return list(self.manifest["splits"])
+
+    @property
+    def val(self) -> EvaluationSet | None:
+        """The validation set, if the dataset has one."""
+        entry = self.manifest.get("val")
+        return entry and EvaluationSet("val", entry["database"], entry["queries"])
+
+    @property
+    def tests(self) -> dict[str, EvaluationSet]:
+        """Test sets by name."""
+        return {
+            name: EvaluationSet(name, entry["database"], entry["queries"])
+            for name, entry in self.manifest["tests"].items()
+        }
+
+    def split(self, name: str) -> SplitIndex:
+        """Returns the record index of one split.
+
+        Raises:
+            DatasetError: There is no such split.
+        """
+        if name not in self.manifest["splits"]:
+            raise DatasetError(
+                f"{self.path} has no split {name!r}. It has: "
+                + ", ".join(self.split_names)
+            )
+        shards = self.manifest["splits"][name]["shards"]
+        return SplitIndex(name, self.path, [shard["file"] for shard in shards])
+
+    @functools.cached_property
+    def partition_names(self) -> list[str]:
+        """Names of the partitions of the train split."""
+        folder = self.path / "partitions"
+        return sorted(path.parent.name for path in folder.glob("*/partition.json"))
+
+    def partition(self, name: str) -> Partition:
+        """Opens a partition of the train split.
+
+        Raises:
+            DatasetError: There is no such partition.
+        """
+        if name not in self.partition_names:
+            raise DatasetError(
+                f"{self.path} has no partition {name!r}. It has: "
+                f"{', '.join(self.partition_names) or 'none'}. Add one with "
+                "`python -m data_prep partition --config FILE`."
+            )
+        folder = self.path / "partitions" / name
+        arrays = {
+            column: np.load(folder / f"{column}.npy", allow_pickle=False)
+            for column in ("classes", "class_offsets", "record_ids")
+        }
+        description = json.loads((folder / "partition.json").read_text())
+        return Partition(name, description["parameters"], **arrays)
