@@ -16,6 +16,9 @@ from typing import Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+STRATEGIES = ("one_device", "mirrored", "multi_worker")
+
 
 class ConfigError(ValueError):
     """A configuration that cannot be used; the message names the field."""
@@ -28,6 +31,21 @@ def _check(rule: bool, field_name: str, expected: str, received: object) -> None
 
 def _check_choice(field_name: str, value: str, choices: Sequence[str]) -> None:
     _check(value in choices, field_name, "one of " + ", ".join(choices), value)
+
+
+def _check_range(
+    config: object, section: str, low: float, high: float | None, *names: str
+) -> None:
+    """Checks that fields of a section lie in [low, high]."""
+    expected = f"{low:g} or more" if high is None else f"between {low:g} and {high:g}"
+    for name in names:
+        value = getattr(config, name)
+        _check(
+            value >= low and (high is None or value <= high),
+            f"{section}.{name}",
+            expected,
+            value,
+        )
 
 
 @dataclass(frozen=True)
@@ -52,31 +70,14 @@ class PartitionConfig:
     missing_heading: str = "reject"  # or ignore: one bin for all headings
 
     def __post_init__(self) -> None:
-        for name in (
-            "cell_size_m",
-            "heading_bin_deg",
-            "cell_stride",
-            "heading_stride",
-            "min_images_per_class",
-        ):
-            value = getattr(self, name)
-            _check(value >= 1, f"build.partition.{name}", "1 or more", value)
-        _check(
-            self.heading_bin_deg <= 360,
-            "build.partition.heading_bin_deg",
-            "at most 360",
-            self.heading_bin_deg,
-        )
-        _check_choice(
-            "build.partition.group_order",
-            self.group_order,
-            ("canonical", "first_seen"),
-        )
-        _check_choice(
-            "build.partition.missing_heading",
-            self.missing_heading,
-            ("reject", "ignore"),
-        )
+        section = "build.partition"
+        names = ("cell_size_m", "cell_stride", "heading_stride", "min_images_per_class")
+        _check_range(self, section, 1, None, *names)
+        _check_range(self, section, 1, 360, "heading_bin_deg")
+        orders = ("canonical", "first_seen")
+        _check_choice(f"{section}.group_order", self.group_order, orders)
+        policies = ("reject", "ignore")
+        _check_choice(f"{section}.missing_heading", self.missing_heading, policies)
 
 
 @dataclass(frozen=True)
@@ -102,20 +103,9 @@ class BuildConfig:
     max_rejected_fraction: float = 0.01
 
     def __post_init__(self) -> None:
-        _check(
-            self.images_per_shard >= 1,
-            "build.images_per_shard",
-            "1 or more",
-            self.images_per_shard,
-        )
-        _check(self.workers >= 1, "build.workers", "1 or more", self.workers)
+        _check_range(self, "build", 1, None, "images_per_shard", "workers")
+        _check_range(self, "build", 0, 1, "max_rejected_fraction")
         _check_choice("build.verify", self.verify, ("header", "full"))
-        _check(
-            0.0 <= self.max_rejected_fraction <= 1.0,
-            "build.max_rejected_fraction",
-            "between 0 and 1",
-            self.max_rejected_fraction,
-        )
 
 
 @dataclass(frozen=True)
@@ -130,19 +120,9 @@ class EncoderConfig:
     weights: str = "imagenet"  # or none, preset:<keras-hub preset>, a file
 
     def __post_init__(self) -> None:
-        _check(
-            self.descriptor_dim >= 1,
-            "encoder.descriptor_dim",
-            "1 or more",
-            self.descriptor_dim,
-        )
+        _check_range(self, "encoder", 1, None, "descriptor_dim")
+        _check_range(self, "encoder", 0, None, "train_from_stage")
         _check(self.gem_p > 0, "encoder.gem_p", "above 0", self.gem_p)
-        _check(
-            self.train_from_stage >= 0,
-            "encoder.train_from_stage",
-            "0 or more",
-            self.train_from_stage,
-        )
         _check_choice("encoder.bn_mode", self.bn_mode, ("torch", "keras"))
 
 
@@ -156,12 +136,8 @@ class OptimizerConfig:
     arguments: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _check(
-            self.learning_rate > 0,
-            "learning_rate",
-            "above 0",
-            self.learning_rate,
-        )
+        rate = self.learning_rate
+        _check(rate > 0, "learning_rate", "above 0", rate)
 
 
 @dataclass(frozen=True)
@@ -175,17 +151,11 @@ class ScheduleConfig:
     patience_epochs: int = 5  # reduce_on_plateau: epochs without better R@1
 
     def __post_init__(self) -> None:
-        _check_choice(
-            "train.schedule.name",
-            self.name,
-            ("constant", "cosine", "reduce_on_plateau"),
-        )
-        _check(
-            self.warmup_steps >= 0,
-            "train.schedule.warmup_steps",
-            "0 or more",
-            self.warmup_steps,
-        )
+        names = ("constant", "cosine", "reduce_on_plateau")
+        _check_choice("train.schedule.name", self.name, names)
+        _check_range(self, "train.schedule", 0, None, "warmup_steps")
+        _check_range(self, "train.schedule", 0, 1, "final_fraction", "factor")
+        _check_range(self, "train.schedule", 1, None, "patience_epochs")
 
 
 @dataclass(frozen=True)
@@ -213,26 +183,13 @@ class AugmentationConfig:
     order: str = "crop_first"
 
     def __post_init__(self) -> None:
-        for name in ("brightness", "contrast", "saturation"):
-            value = getattr(self, name)
-            _check(value >= 0, f"train.augmentation.{name}", "0 or more", value)
-        _check(
-            0 <= self.hue <= 0.5,
-            "train.augmentation.hue",
-            "between 0 and 0.5",
-            self.hue,
-        )
-        _check(
-            0 <= self.random_resized_crop < 1,
-            "train.augmentation.random_resized_crop",
-            "in [0, 1)",
-            self.random_resized_crop,
-        )
-        _check_choice(
-            "train.augmentation.order",
-            self.order,
-            ("crop_first", "jitter_first"),
-        )
+        section = "train.augmentation"
+        _check_range(self, section, 0, None, "brightness", "contrast", "saturation")
+        _check_range(self, section, 0, 0.5, "hue")
+        crop = self.random_resized_crop
+        _check(0 <= crop < 1, f"{section}.random_resized_crop", "in [0, 1)", crop)
+        orders = ("crop_first", "jitter_first")
+        _check_choice(f"{section}.order", self.order, orders)
 
 
 @dataclass(frozen=True)
@@ -259,27 +216,12 @@ class TrainConfig:
     validate_every_epochs: int = 1
 
     def __post_init__(self) -> None:
-        for name in (
-            "groups_num",
-            "epochs",
-            "iterations_per_epoch",
-            "batch_size",
-            "image_size",
-            "checkpoint_every_steps",
-            "validate_every_epochs",
-        ):
-            value = getattr(self, name)
-            _check(value >= 1, f"train.{name}", "1 or more", value)
-        _check_choice(
-            "train.strategy",
-            self.strategy,
-            ("one_device", "mirrored", "multi_worker"),
-        )
-        _check_choice(
-            "train.precision",
-            self.precision,
-            ("float32", "mixed_float16", "mixed_bfloat16"),
-        )
+        names = ("groups_num", "epochs", "iterations_per_epoch", "batch_size")
+        _check_range(self, "train", 1, None, *names, "image_size")
+        names = ("checkpoint_every_steps", "validate_every_epochs")
+        _check_range(self, "train", 1, None, *names)
+        _check_choice("train.strategy", self.strategy, STRATEGIES)
+        _check_choice("train.precision", self.precision, PRECISIONS)
 
 
 @dataclass(frozen=True)
@@ -297,33 +239,17 @@ class EvaluationConfig:
     draw_only_wrong: bool = False
 
     def __post_init__(self) -> None:
-        _check_choice(
-            "evaluation.resize",
-            self.resize,
-            ("native", "shorter_side", "square"),
-        )
+        resizes = ("native", "shorter_side", "square")
+        _check_choice("evaluation.resize", self.resize, resizes)
+        _check_range(self, "evaluation", 1, None, "image_size", "batch_size")
+        _check_range(self, "evaluation", 0, None, "queries_to_draw")
+        _check_choice("evaluation.precision", self.precision, PRECISIONS)
+        threshold = self.positive_dist_threshold_m
         _check(
-            self.image_size >= 1,
-            "evaluation.image_size",
-            "1 or more",
-            self.image_size,
-        )
-        _check(
-            self.batch_size >= 1,
-            "evaluation.batch_size",
-            "1 or more",
-            self.batch_size,
-        )
-        _check_choice(
-            "evaluation.precision",
-            self.precision,
-            ("float32", "mixed_float16", "mixed_bfloat16"),
-        )
-        _check(
-            self.positive_dist_threshold_m > 0,
+            threshold > 0,
             "evaluation.positive_dist_threshold_m",
             "above 0",
-            self.positive_dist_threshold_m,
+            threshold,
         )
         values = list(self.recall_values)
         _check(

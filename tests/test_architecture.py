@@ -1,0 +1,57 @@
+"""The direction of imports: scripts and data_prep use vpr_tf, never the reverse."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def imported_modules(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module)
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def imports_of(folder: str) -> set[str]:
+    files = (ROOT / folder).rglob("*.py")
+    return set().union(*(imported_modules(path) for path in files))
+
+
+def test_vpr_tf_does_not_import_what_stands_on_it():
+    packages = {name.split(".")[0] for name in imports_of("vpr_tf")}
+    assert not packages & {"data_prep", "benchmarks", "tests", "train_keras"}
+
+
+@pytest.mark.parametrize(
+    ("lower", "higher"),
+    [
+        ("layers", ("models", "data", "training", "retrieval", "evaluation", "export")),
+        ("models", ("data", "training", "retrieval", "evaluation", "export")),
+        ("data", ("models", "training", "retrieval", "evaluation", "export")),
+        ("retrieval", ("models", "training", "evaluation", "export")),
+        ("evaluation", ("training", "export")),
+        ("export", ("training", "evaluation")),
+    ],
+)
+def test_parts_of_vpr_tf_only_import_what_is_below_them(lower, higher):
+    imported = imports_of(f"vpr_tf/{lower}")
+    forbidden = tuple(f"vpr_tf.{name}" for name in higher)
+    assert not [name for name in imported if name.startswith(forbidden)]
+
+
+def test_scripts_are_thin():
+    for script in ("train_keras.py", "evaluate.py"):
+        assert len((ROOT / script).read_text().splitlines()) <= 60
+
+
+def test_only_records_knows_the_tfrecord_keys():
+    for path in (ROOT / "vpr_tf").rglob("*.py"):
+        if path.name != "records.py":
+            assert "parse_single_example" not in path.read_text(), path
