@@ -86,6 +86,8 @@ class DatabaseAndQueries:
 
     database: str = "???"
     queries: str = "???"
+    # False: any file name will do; predictions are made, recall is not computed.
+    queries_have_positions: bool = True
 
 
 @dataclass(frozen=True)
