@@ -1,0 +1,36 @@
+"""Registry of the backbones that `encoder.backbone` names."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+from vpr_tf.models.backbones.backbone_spec import BackboneSpec
+from vpr_tf.models.backbones.efficientnet_lite0 import efficientnet_lite0_spec
+from vpr_tf.models.backbones.resnet import resnet_spec
+
+_SPECS: dict[str, Callable[[], BackboneSpec]] = {
+    **{
+        name: functools.partial(resnet_spec, name)
+        for name in ("ResNet18", "ResNet50", "ResNet101", "ResNet152")
+    },
+    "EfficientNetLite0": efficientnet_lite0_spec,
+}
+
+BACKBONE_NAMES = tuple(_SPECS)
+
+
+def backbone_spec(name: str) -> BackboneSpec:
+    """Returns the description of a backbone.
+
+    Raises:
+        ValueError: The name is unknown; the message lists the known ones.
+    """
+    if name not in _SPECS:
+        raise ValueError(
+            f"`backbone` must be one of {', '.join(BACKBONE_NAMES)}. Received: {name!r}"
+        )
+    return _SPECS[name]()
+
+
+__all__ = ["BACKBONE_NAMES", "BackboneSpec", "backbone_spec"]

