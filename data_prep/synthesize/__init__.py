@@ -1,0 +1,1 @@
+"""Miniature city: a seeded procedural city as a dataset with SF-XL names."""

@@ -1,0 +1,167 @@
+"""What changes between two visits of one place: light, air, season, lens, camera."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+Rgb = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Light, air, season and traffic of one photograph."""
+
+    sun_azimuth_deg: float
+    sun: Rgb  # added on walls that face the sun, multiplies the surface
+    ambient: Rgb
+    zenith: Rgb  # colours of the sky, 0 to 255
+    horizon: Rgb
+    clouds: float  # 0 clear, 1 strong contrast
+    haze_length_m: float  # distance after which 63 % of the light is haze
+    glow: float  # how bright windows and signs shine, 0 by day
+    leaf_tint: Rgb
+    has_leaves: bool
+    month: int
+    cars_per_100m: float
+    people_per_100m: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Lens:
+    """Direction-free part of a camera."""
+
+    field_of_view_deg: float
+    pitch_deg: float
+    roll_deg: float
+
+
+@dataclass(frozen=True)
+class Finish:
+    """What the camera makes of the light."""
+
+    gains: Rgb  # exposure and white balance
+    gamma: float
+    contrast: float
+    saturation: float
+    noise: float  # standard deviation, of 255
+    vignette: float  # loss in the corners, 0 to 1
+    blur: bool
+    jpeg_quality: int
+
+
+def _scaled(colour: Rgb, factor: float) -> Rgb:
+    return colour[0] * factor, colour[1] * factor, colour[2] * factor
+
+
+def street_view_conditions(rng: np.random.Generator) -> Conditions:
+    """Bright days with little traffic, as street-view cars drive."""
+    return Conditions(
+        sun_azimuth_deg=rng.uniform(90.0, 270.0),
+        sun=_scaled((1.0, 0.97, 0.9), rng.uniform(0.25, 0.5)),
+        ambient=_scaled((0.97, 0.99, 1.03), rng.uniform(0.6, 0.75)),
+        zenith=(96.0, 140.0, 205.0),
+        horizon=(190.0, 208.0, 226.0),
+        clouds=rng.uniform(0.0, 0.5),
+        haze_length_m=rng.uniform(500.0, 1200.0),
+        glow=0.0,
+        leaf_tint=(1.0, 1.0, 1.0),
+        has_leaves=True,
+        month=int(rng.integers(4, 10)),
+        cars_per_100m=rng.uniform(3.0, 7.0),
+        people_per_100m=rng.uniform(0.0, 3.0),
+        seed=int(rng.integers(2**31)),
+    )
+
+
+def phone_conditions(rng: np.random.Generator, strength: float = 1.0) -> Conditions:
+    """Any hour, weather and season, busy streets.
+
+    Args:
+        rng: Source of every choice.
+        strength: 0 is near to street view, 1 the full range.
+    """
+    kind = str(rng.choice(["clear", "overcast", "dusk", "fog", "low_sun"]))
+    base = {
+        "clear": ((1.0, 0.95, 0.85), 0.55, (1.0, 1.0, 1.05), 0.55),
+        "overcast": ((1.0, 1.0, 1.0), 0.05, (0.92, 0.97, 1.05), 0.78),
+        "dusk": ((1.0, 0.6, 0.4), 0.15, (0.62, 0.68, 1.0), 0.42),
+        "fog": ((1.0, 1.0, 1.0), 0.05, (1.0, 1.0, 1.0), 0.8),
+        "low_sun": ((1.0, 0.78, 0.5), 0.7, (0.85, 0.9, 1.1), 0.42),
+    }[kind]
+    skies: dict[str, tuple[Rgb, Rgb]] = {
+        "clear": ((70.0, 120.0, 200.0), (180.0, 205.0, 230.0)),
+        "overcast": ((165.0, 170.0, 178.0), (205.0, 208.0, 210.0)),
+        "dusk": ((38.0, 44.0, 92.0), (225.0, 140.0, 95.0)),
+        "fog": ((200.0, 203.0, 206.0), (205.0, 207.0, 208.0)),
+        "low_sun": ((110.0, 140.0, 190.0), (250.0, 215.0, 160.0)),
+    }
+    haze = {"fog": rng.uniform(45.0, 120.0), "overcast": 350.0}.get(kind, 600.0)
+    month = int(rng.integers(1, 13))
+    autumn: Rgb = (1.7, 0.95, 0.5)
+    return Conditions(
+        sun_azimuth_deg=rng.uniform(70.0, 290.0),
+        sun=_scaled(base[0], base[1] * rng.uniform(0.8, 1.2)),
+        ambient=_scaled(base[2], base[3] * rng.uniform(0.85, 1.15)),
+        zenith=skies[kind][0],
+        horizon=skies[kind][1],
+        clouds=rng.uniform(0.0, 1.0),
+        haze_length_m=haze / max(strength, 0.05),
+        glow=rng.uniform(0.5, 0.9) if kind == "dusk" else 0.0,
+        leaf_tint=autumn if month in (10, 11) else (1.0, 1.0, 1.0),
+        has_leaves=month not in (12, 1, 2),
+        month=month,
+        cars_per_100m=rng.uniform(4.0, 14.0) * (0.3 + 0.7 * strength),
+        people_per_100m=rng.uniform(2.0, 14.0) * strength,
+        seed=int(rng.integers(2**31)),
+    )
+
+
+def street_view_lens(rng: np.random.Generator) -> Lens:
+    """A level panorama crop that looks slightly up."""
+    return Lens(field_of_view_deg=75.0, pitch_deg=6.0, roll_deg=rng.uniform(-0.5, 0.5))
+
+
+def phone_lens(rng: np.random.Generator, strength: float = 1.0) -> Lens:
+    """A hand-held lens: other field of view, roll and pitch."""
+    return Lens(
+        field_of_view_deg=72.0 + strength * rng.uniform(-12.0, 10.0),
+        pitch_deg=6.0 + strength * rng.uniform(-4.0, 6.0),
+        roll_deg=strength * rng.uniform(-7.0, 7.0),
+    )
+
+
+def street_view_finish(rng: np.random.Generator, jpeg_quality: int) -> Finish:
+    """An even exposure."""
+    exposure = rng.uniform(0.92, 1.08)
+    return Finish(
+        gains=(exposure, exposure, exposure),
+        gamma=1.0,
+        contrast=1.0,
+        saturation=rng.uniform(0.9, 1.05),
+        noise=1.5,
+        vignette=0.0,
+        blur=False,
+        jpeg_quality=jpeg_quality,
+    )
+
+
+def phone_finish(
+    rng: np.random.Generator, jpeg_quality: int, strength: float = 1.0
+) -> Finish:
+    """Exposure, white balance, contrast, noise and blur of a phone."""
+    exposure = np.exp(strength * rng.uniform(-0.35, 0.3))
+    balance = np.exp(strength * rng.uniform(-0.12, 0.12, 3))
+    red, green, blue = exposure * balance
+    return Finish(
+        gains=(float(red), float(green), float(blue)),
+        gamma=float(np.exp(strength * rng.uniform(-0.3, 0.3))),
+        contrast=1.0 + strength * rng.uniform(-0.25, 0.25),
+        saturation=1.0 + strength * rng.uniform(-0.5, 0.3),
+        noise=1.5 + strength * rng.uniform(0.0, 5.0),
+        vignette=strength * rng.uniform(0.0, 0.35),
+        blur=bool(rng.random() < 0.3 * strength),
+        jpeg_quality=int(jpeg_quality - rng.integers(0, 25)),
+    )

@@ -1,0 +1,99 @@
+"""Sizes of the miniature city: one frozen dataclass per preset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+
+@dataclass(frozen=True)
+class DistrictPreset:
+    """One district: a square of blocks that no other split shares."""
+
+    blocks: int
+    position_spacing_m: float
+    num_queries: int = 0
+    visits: int = 1
+
+
+@dataclass(frozen=True)
+class CityPreset:
+    """How much of the city is built and photographed.
+
+    `train` has several visits per position, each with its own light, season, traffic
+    and lens; `val` and `test` have one street-view visit and phone queries.
+    """
+
+    name: str
+    train: DistrictPreset
+    val: DistrictPreset
+    test: DistrictPreset
+    image_size: int = 128
+    headings_per_position: int = 12
+    # Share of train visits that look like phone photographs.
+    phone_like_visits: float = 0.5
+    phone_strength: float = 1.0  # 0 draws queries as street view sees the city
+    jpeg_quality: int = 85
+
+    def districts(self) -> dict[str, DistrictPreset]:
+        """Returns the districts by split name."""
+        return {"train": self.train, "val": self.val, "test": self.test}
+
+
+@dataclass(frozen=True)
+class SynthesisConfig:
+    """All that decides the bytes of a miniature city."""
+
+    preset: CityPreset
+    seed: int = 0
+    # Raised when a change of the drawing changes the bytes of the same seed.
+    drawing_version: int = field(default=1)
+
+    def __post_init__(self) -> None:
+        size = self.preset.image_size
+        if not 16 <= size <= 1024:
+            raise ValueError(
+                "`image_size` must be between 16 and 1024 pixels. "
+                f"Received: {size}. Choose e.g. 128."
+            )
+        if self.seed < 0:
+            raise ValueError(f"`seed` must be 0 or more. Received: {self.seed}.")
+
+
+PRESETS = {
+    "quickstart": CityPreset(
+        name="quickstart",
+        train=DistrictPreset(blocks=4, position_spacing_m=10.0, visits=3),
+        val=DistrictPreset(blocks=2, position_spacing_m=10.0, num_queries=120),
+        test=DistrictPreset(blocks=3, position_spacing_m=8.0, num_queries=300),
+    ),
+    "tiny": CityPreset(
+        name="tiny",
+        train=DistrictPreset(blocks=1, position_spacing_m=30.0, visits=3),
+        val=DistrictPreset(blocks=1, position_spacing_m=24.0, num_queries=16),
+        test=DistrictPreset(blocks=1, position_spacing_m=24.0, num_queries=16),
+        image_size=64,
+    ),
+}
+
+
+def synthesis_config(
+    preset: str, seed: int = 0, image_size: int | None = None
+) -> SynthesisConfig:
+    """Returns the configuration of a preset by name.
+
+    Args:
+        preset: A key of `PRESETS`.
+        seed: Another seed is another city.
+        image_size: Side of the square images in pixels; None keeps the preset's.
+
+    Raises:
+        ValueError: The preset is unknown or a value is out of range.
+    """
+    if preset not in PRESETS:
+        raise ValueError(
+            f"`preset` must be one of {', '.join(PRESETS)}. Received: {preset!r}."
+        )
+    chosen = PRESETS[preset]
+    if image_size is not None:
+        chosen = replace(chosen, image_size=image_size)
+    return SynthesisConfig(preset=chosen, seed=seed)
