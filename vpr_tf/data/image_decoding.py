@@ -1,0 +1,186 @@
+"""From image bytes to upright pixels; stock graph operations only.
+
+JPEG is decoded with the accurate integer DCT, which equals Pillow bit by bit. The
+same functions run in the input pipelines and inside an exported SavedModel.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from vpr_tf.config import EvaluationConfig
+
+_DCT = "INTEGER_ACCURATE"
+
+
+def decode_image(
+    image_bytes: tf.Tensor, exif_orientation: tf.Tensor | None = None
+) -> tf.Tensor:
+    """Decodes a JPEG or PNG of any size to RGB.
+
+    Grey images are repeated to three channels, CMYK is converted, alpha is dropped and
+    16 bits become 8.
+
+    Args:
+        image_bytes: Scalar string.
+        exif_orientation: Scalar integer, 1 to 8; None leaves the stored pixels.
+
+    Returns:
+        uint8 of shape `(height, width, 3)`.
+
+    Raises:
+        tf.errors.InvalidArgumentError: The bytes are no whole JPEG or PNG.
+    """
+    image = tf.io.decode_jpeg(image_bytes, channels=3, dct_method=_DCT)
+    if exif_orientation is None:
+        return image
+    return make_upright(image, exif_orientation)
+
+
+def decode_crop(image_bytes: tf.Tensor, window: tf.Tensor) -> tf.Tensor:
+    """Decodes a part of an image; of a JPEG only that part is decompressed.
+
+    Args:
+        image_bytes: Scalar string.
+        window: int32 `(top, left, height, width)` in stored pixels.
+
+    Returns:
+        uint8 of shape `(height, width, 3)`, not yet upright.
+    """
+
+    def crop_png() -> tf.Tensor:
+        image = tf.io.decode_png(image_bytes, channels=3)
+        return tf.image.crop_to_bounding_box(image, *tf.unstack(window))
+
+    return tf.cond(
+        tf.io.is_jpeg(image_bytes),
+        lambda: tf.io.decode_and_crop_jpeg(
+            image_bytes, window, channels=3, dct_method=_DCT
+        ),
+        crop_png,
+    )
+
+
+def make_upright(image: tf.Tensor, exif_orientation: tf.Tensor) -> tf.Tensor:
+    """Applies the EXIF orientation, 1 to 8, to `(height, width, channels)` pixels."""
+
+    def turn() -> tf.Tensor:
+        transpose, flip_rows, flip_columns = _orientation_steps(exif_orientation)
+        turned = tf.cond(
+            transpose, lambda: tf.transpose(image, [1, 0, 2]), lambda: image
+        )
+        turned = tf.cond(flip_rows, lambda: turned[::-1], lambda: turned)
+        return tf.cond(flip_columns, lambda: turned[:, ::-1], lambda: turned)
+
+    return tf.cond(exif_orientation > 1, turn, lambda: image)
+
+
+def upright_size(height: Any, width: Any, exif_orientation: Any) -> tuple[Any, Any]:
+    """Returns height and width after the EXIF orientation; scalar tensors."""
+    swap = exif_orientation >= 5
+    return tf.where(swap, width, height), tf.where(swap, height, width)
+
+
+def stored_window(
+    window: tf.Tensor, height: tf.Tensor, width: tf.Tensor, exif_orientation: tf.Tensor
+) -> tf.Tensor:
+    """Maps a window of the upright image to the stored pixels.
+
+    Args:
+        window: int32 `(top, left, height, width)` in the upright image.
+        height: Height of the upright image.
+        width: Width of the upright image.
+        exif_orientation: Scalar integer, 1 to 8.
+
+    Returns:
+        int32 `(top, left, height, width)` in the stored image.
+    """
+    transpose, flip_rows, flip_columns = _orientation_steps(exif_orientation)
+    top, left, window_height, window_width = tf.unstack(window)
+    top = tf.where(flip_rows, height - top - window_height, top)
+    left = tf.where(flip_columns, width - left - window_width, left)
+    return tf.where(
+        transpose,
+        tf.stack([left, top, window_width, window_height]),
+        tf.stack([top, left, window_height, window_width]),
+    )
+
+
+def _orientation_steps(exif_orientation: tf.Tensor) -> tuple[Any, Any, Any]:
+    """Returns whether to transpose, then to reverse rows, then columns."""
+    table = tf.constant(
+        [
+            [False, False, False],  # 1: as stored
+            [False, False, True],
+            [False, True, True],
+            [False, True, False],
+            [True, False, False],
+            [True, False, True],
+            [True, True, True],
+            [True, True, False],
+        ]
+    )
+    steps = table[exif_orientation - 1]
+    return steps[0], steps[1], steps[2]
+
+
+def evaluation_size(
+    height: Any, width: Any, config: EvaluationConfig
+) -> tuple[Any, Any]:
+    """Returns the size at which an upright image is evaluated.
+
+    Args:
+        height: Of the upright image; whole number, array or tensor.
+        width: Likewise.
+        config: `native` keeps the size, `shorter_side` keeps the aspect, `square`
+            does not.
+    """
+    if config.resize == "native":
+        return height, width
+    size = config.image_size
+    if config.resize == "square":
+        return height * 0 + size, width * 0 + size
+    # The shorter side is exact and the longer one is rounded down.
+    shorter = (height + width - abs(height - width)) // 2
+    return size * height // shorter, size * width // shorter
+
+
+def resize_for_evaluation(image: tf.Tensor, config: EvaluationConfig) -> tf.Tensor:
+    """Scales an upright uint8 image to [0, 1] at its evaluation size.
+
+    Antialiased bilinear, without rounding to whole grey levels.
+
+    Args:
+        image: uint8 of shape `(height, width, 3)`.
+        config: See `evaluation_size`.
+
+    Returns:
+        float32 of shape `(new_height, new_width, 3)`.
+    """
+    pixels = tf.cast(image, tf.float32)
+    if config.resize != "native":
+        shape = tf.shape(image, out_type=tf.int64)
+        size = tf.stack(evaluation_size(shape[0], shape[1], config))
+        pixels = resize_antialiased(pixels, tf.cast(size, tf.int32))
+    return pixels / 255.0
+
+
+def resize_antialiased(pixels: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """Resizes as Pillow's and torchvision's antialiased bilinear filter do.
+
+    An enlarged image needs no antialiasing, and without it is faster.
+
+    Args:
+        pixels: `(height, width, 3)`, of any numeric type.
+        size: int32 `(2,)`.
+
+    Returns:
+        float32 of shape `(*size, 3)`, in the range of `pixels`.
+    """
+    return tf.cond(
+        tf.reduce_any(tf.shape(pixels)[:2] > size),
+        lambda: tf.image.resize(pixels, size, antialias=True),
+        lambda: tf.image.resize(tf.cast(pixels, tf.float32), size),
+    )

@@ -1,0 +1,168 @@
+"""Endless class-balanced, augmented batches of one group."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from vpr_tf.config import AugmentationConfig, TrainConfig
+from vpr_tf.data.class_sampler import ClassSampler
+from vpr_tf.data.color_jitter import color_jitter, draw_jitter
+from vpr_tf.data.image_decoding import (
+    decode_crop,
+    decode_image,
+    make_upright,
+    resize_antialiased,
+    stored_window,
+    upright_size,
+)
+from vpr_tf.data.prepared_dataset import Partition, SplitIndex
+from vpr_tf.data.random_resized_crop import draw_crop_window
+from vpr_tf.data.record_reading import RecordReader, pipeline_options
+
+_ENDLESS = 2**62
+
+
+def training_batches(
+    split: SplitIndex,
+    partition: Partition,
+    group_id: int,
+    config: TrainConfig,
+    seed: int,
+    *,
+    start_position: int = 0,
+    num_samples: int | None = None,
+    num_input_pipelines: int = 1,
+    input_pipeline_id: int = 0,
+    num_replicas: int = 1,
+) -> tf.data.Dataset:
+    """Returns the batches of one group from a position on.
+
+    Global batch b holds the sampler's positions `start_position + b * batch_size` and
+    following; each input pipeline takes its consecutive part of it, as one batch for
+    each of its replicas. A sample, its augmentation included, depends on (seed,
+    group_id, position) alone.
+
+    Args:
+        split: Record index of the train split.
+        partition: Classes and groups.
+        group_id: Group to sample from.
+        config: `batch_size` (global), `image_size` and `augmentation`.
+        seed: Seed of the run.
+        start_position: First position; earlier ones cost nothing.
+        num_samples: Positions to read, None for no end.
+        num_input_pipelines: Worker processes that share the global batch.
+        input_pipeline_id: This one of them.
+        num_replicas: Replicas in all workers together.
+
+    Returns:
+        Elements `(images, class_index)`: float32 in [0, 1] of shape
+        `(batch_size // num_replicas, image_size, image_size, 3)`, and int32.
+
+    Raises:
+        ValueError: The batch cannot be shared evenly, or `num_samples` is no
+            multiple of it, or the group does not exist.
+    """
+    _check_shares(
+        config.batch_size,
+        num_samples,
+        num_input_pipelines,
+        input_pipeline_id,
+        num_replicas,
+    )
+    sampler = ClassSampler(partition, group_id, seed)
+    load = RecordReader(split, sampler.record_ids)
+    augment = augmentation(config.augmentation, config.image_size)
+    share = config.batch_size // num_input_pipelines
+    offset = start_position + input_pipeline_id * share
+
+    def load_sample(index: tf.Tensor) -> tuple[Any, Any]:
+        sample = sampler(offset + index // share * config.batch_size + index % share)
+        image = augment(load(sample.row), sample.augmentation_seed)
+        return image, sample.class_index
+
+    count = _ENDLESS if num_samples is None else num_samples // num_input_pipelines
+    num_threads = os.cpu_count() or 1
+    return (
+        tf.data.Dataset.range(count)
+        .map(load_sample, num_parallel_calls=num_threads)
+        .batch(config.batch_size // num_replicas, drop_remainder=True)
+        .prefetch(2)
+        .with_options(pipeline_options(num_threads))
+    )
+
+
+def augmentation(
+    config: AugmentationConfig, image_size: int
+) -> Callable[[dict[str, tf.Tensor], tf.Tensor], tf.Tensor]:
+    """Returns the function from a parsed record and a seed to an augmented image.
+
+    `jitter_first` is the official order: colour jitter of the whole image, then the
+    crop and its resize. `crop_first` decodes only the crop, resizes it and jitters
+    the result, which is several times faster. The random draws are the same; the
+    values differ in that contrast blends with the mean of the crop instead of the
+    whole image's, and in that clamping and hue act after the resize.
+
+    Returns:
+        `augment(record, seed)`: float32 in [0, 1] of shape
+        `(image_size, image_size, 3)`.
+    """
+    size = (image_size, image_size)
+
+    def resize(pixels: tf.Tensor) -> tf.Tensor:
+        resized = resize_antialiased(pixels, tf.constant(size))
+        return tf.ensure_shape(resized, (*size, 3))
+
+    def augment(record: dict[str, tf.Tensor], seed: tf.Tensor) -> tf.Tensor:
+        orientation = tf.cast(record["exif_orientation"], tf.int32)
+        height, width = upright_size(
+            tf.cast(record["height"], tf.int32),
+            tf.cast(record["width"], tf.int32),
+            orientation,
+        )
+        seeds = tf.random.split(seed, 2, alg="philox")
+        window = draw_crop_window(
+            height, width, 1.0 - config.random_resized_crop, seeds[0]
+        )
+        factors, order = draw_jitter(config, seeds[1])
+        if config.order == "jitter_first":
+            image = decode_image(record["image"], orientation)
+            image = color_jitter(tf.cast(image, tf.float32) / 255.0, factors, order)
+            return resize(tf.image.crop_to_bounding_box(image, *tf.unstack(window)))
+        stored = stored_window(window, height, width, orientation)
+        image = make_upright(decode_crop(record["image"], stored), orientation)
+        return color_jitter(resize(image) / 255.0, factors, order)
+
+    return augment
+
+
+def _check_shares(
+    batch_size: int,
+    num_samples: int | None,
+    num_input_pipelines: int,
+    input_pipeline_id: int,
+    num_replicas: int,
+) -> None:
+    if batch_size % num_replicas:
+        raise ValueError(
+            "`train.batch_size` must be divisible by the number of replicas. "
+            f"Received: batch_size={batch_size}, num_replicas={num_replicas}"
+        )
+    if num_replicas % num_input_pipelines:
+        raise ValueError(
+            "`num_replicas` must be divisible by `num_input_pipelines`. Received: "
+            f"num_replicas={num_replicas}, num_input_pipelines={num_input_pipelines}"
+        )
+    if not 0 <= input_pipeline_id < num_input_pipelines:
+        raise ValueError(
+            "`input_pipeline_id` must be below `num_input_pipelines`. Received: "
+            f"{input_pipeline_id} of {num_input_pipelines}"
+        )
+    if num_samples is not None and num_samples % batch_size:
+        raise ValueError(
+            "`num_samples` must be a multiple of the global batch size. Received: "
+            f"num_samples={num_samples}, batch_size={batch_size}"
+        )
