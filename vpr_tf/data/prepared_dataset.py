@@ -59,11 +59,24 @@ class DatasetError(ValueError):
 
 @dataclass(frozen=True)
 class EvaluationSet:
-    """Names of the splits of one evaluation set."""
+    """Names of the splits of one evaluation set.
+
+    Without positions, the queries have `utm_zone` 0 and there is no recall.
+    """
 
     name: str
     database: str
     queries: str
+    queries_have_positions: bool = True
+
+
+def _evaluation_set(name: str, entry: dict[str, Any]) -> EvaluationSet:
+    return EvaluationSet(
+        name,
+        entry["database"],
+        entry["queries"],
+        entry.get("queries_have_positions", True),
+    )
 
 
 class SplitIndex:
@@ -192,13 +205,13 @@ class PreparedDataset:
     def val(self) -> EvaluationSet | None:
         """The validation set, if the dataset has one."""
         entry = self.manifest.get("val")
-        return entry and EvaluationSet("val", entry["database"], entry["queries"])
+        return entry and _evaluation_set("val", entry)
 
     @property
     def tests(self) -> dict[str, EvaluationSet]:
         """Test sets by name."""
         return {
-            name: EvaluationSet(name, entry["database"], entry["queries"])
+            name: _evaluation_set(name, entry)
             for name, entry in self.manifest["tests"].items()
         }
 

@@ -1,0 +1,143 @@
+"""`python -m data_prep build`: from images to a prepared dataset.
+
+Two passes over the images: the first reads what the partition needs, the second
+writes the shards with the ids that follow. The state between them and inside them lies
+in `<dataset>/.build/`, so that a build that was killed goes on; it ends with the same
+bytes as an undisturbed one. The manifest is written last.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import shutil
+import time
+from pathlib import Path
+
+from data_prep.build_state import BuildFolder, build_parameters
+from data_prep.errors import DataPrepError, told_disk_errors
+from data_prep.finish import finish_dataset
+from data_prep.listing import Listing, write_listing
+from data_prep.plan import BuildPlan, SplitPlan, plan_build
+from data_prep.stages import (
+    ScannedSplit,
+    assign_train_classes,
+    scan_split,
+    write_shards,
+)
+from data_prep.workers import WorkerPool
+from vpr_tf.config import ExperimentConfig, load_config
+from vpr_tf.data.prepared_dataset import PreparedDataset
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of this command."""
+    parser.add_argument("--config", required=True, help="YAML file of the experiment")
+    parser.add_argument("overrides", nargs="*", help="dotted.key=value")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Builds `dataset.path` from `build`."""
+    build_dataset(load_config(arguments.config, arguments.overrides))
+    return 0
+
+
+def build_dataset(config: ExperimentConfig) -> PreparedDataset:
+    """Builds a dataset, continues an interrupted build, or finds it complete.
+
+    Raises:
+        DataPrepError: The source, the folder or the disk do not allow it; too many
+            images are rejected; the folder belongs to another build.
+    """
+    start = time.perf_counter()
+    path = Path(config.dataset.path)
+    plan = plan_build(config.build)
+    _refuse_nesting(path, plan)
+    with BuildFolder(path, build_parameters(config.build)) as folder:
+        with told_disk_errors(path):
+            listings = _list_sources(plan, folder)
+            source_fingerprint = _fingerprint(listings)
+            if folder.is_complete(source_fingerprint):
+                folder.remove()
+                print(f"{path} is complete; nothing to do.")
+                return PreparedDataset(path)
+            folder.begin_or_continue(source_fingerprint)
+            splits = _build_splits(config, plan, folder, listings)
+            finish_dataset(config, plan, splits, source_fingerprint)
+        folder.remove()
+    num_images = sum(split.progress.num_rows for split in splits)
+    seconds = time.perf_counter() - start
+    print(f"{path} is complete: {num_images:,} images in {seconds:.1f} s.")
+    return PreparedDataset(path)
+
+
+def _build_splits(
+    config: ExperimentConfig,
+    plan: BuildPlan,
+    folder: BuildFolder,
+    listings: dict[str, Listing],
+) -> list[ScannedSplit]:
+    """Scans all splits, then writes all shards."""
+    build = config.build
+    with WorkerPool(build.workers) as pool:
+        splits = []
+        for split in plan.splits:
+            work = folder.split_folder(split.name)
+            splits.append(ScannedSplit(split, work, listings[split.name]))
+        try:
+            for scanned in splits:
+                scan_split(pool, scanned, build)
+        except DataPrepError:
+            folder.mark_stopped()
+            raise
+        finally:
+            collect_rejected(folder.dataset_path, splits)
+        for scanned in splits:
+            if scanned.plan.name == "train":
+                assign_train_classes(scanned, folder.dataset_path, build.partition)
+        for scanned in splits:
+            write_shards(pool, scanned, folder.dataset_path, build.images_per_shard)
+    return splits
+
+
+def collect_rejected(dataset_path: Path, splits: list[ScannedSplit]) -> None:
+    """Writes rejected.csv from the rejected files of all splits."""
+    temporary = dataset_path / ".rejected.csv.tmp"
+    with temporary.open("wb") as file:
+        file.write(b"file,reason\n")
+        for split in splits:
+            if split.progress.rejected_size:
+                with split.table.rejected_path.open("rb") as part:
+                    shutil.copyfileobj(part, file)
+    temporary.replace(dataset_path / "rejected.csv")
+
+
+def _list_sources(plan: BuildPlan, folder: BuildFolder) -> dict[str, Listing]:
+    """Lists the entries of every split."""
+    listings = {}
+    for split in plan.splits:
+        listing = write_listing(split, folder.split_folder(split.name) / "listing.bin")
+        if not listing.num_entries:
+            raise DataPrepError(f"{split.path} holds no files (split {split.name}).")
+        listings[split.name] = listing
+    return listings
+
+
+def _fingerprint(listings: dict[str, Listing]) -> str:
+    """Hashes names and sizes of all source files."""
+    digest = hashlib.sha256()
+    for name, listing in listings.items():
+        digest.update(f"{name} {listing.sha256}\n".encode())
+    return digest.hexdigest()
+
+
+def _refuse_nesting(path: Path, plan: BuildPlan) -> None:
+    """The dataset must not lie in a folder that it is built from."""
+    dataset = path.resolve()
+    for split in plan.splits:
+        folder: SplitPlan = split
+        if not folder.is_csv and dataset.is_relative_to(folder.path.resolve()):
+            raise DataPrepError(
+                f"`dataset.path` {path} lies in the image folder {split.path}. Choose "
+                "a folder outside."
+            )

@@ -1,0 +1,181 @@
+"""The work folder of a build: who writes, what is being built, from what."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from data_prep.errors import DataPrepError, told_disk_errors
+from data_prep.table import write_atomically
+from vpr_tf.config import BuildConfig, as_dict
+
+# They change neither the records nor their order.
+_NOT_IN_THE_RESULT = ("workers", "max_rejected_fraction")
+
+
+def build_parameters(build: BuildConfig) -> dict[str, Any]:
+    """Returns the fields of a build config that decide what is written."""
+    parameters = as_dict(build)
+    for name in _NOT_IN_THE_RESULT:
+        del parameters[name]
+    return parameters
+
+
+class BuildFolder:
+    """`<dataset>/.build/`: locked while a build runs, removed when it is complete.
+
+    Args:
+        dataset_path: The dataset folder; made if missing.
+        parameters: What is being built, from `build_parameters`.
+
+    Raises:
+        DataPrepError: Another build runs there, the folder holds something else, or
+            it cannot be written.
+    """
+
+    def __init__(self, dataset_path: Path, parameters: dict[str, Any]) -> None:
+        self.dataset_path = dataset_path
+        self.path = dataset_path / ".build"
+        self._parameters = parameters
+        self._state_path = self.path / "build.json"
+        self._stopped_path = self.path / "stopped"
+        with told_disk_errors(dataset_path):
+            dataset_path.mkdir(parents=True, exist_ok=True)
+            self._refuse_foreign_files()
+            self.path.mkdir(exist_ok=True)
+            self._lock = (self.path / "lock").open("w")
+        self._take_lock(self._lock)
+
+    @property
+    def manifest_path(self) -> Path:
+        """Its presence says that the dataset is complete."""
+        return self.dataset_path / "manifest.json"
+
+    def split_folder(self, split: str) -> Path:
+        """Returns the work folder of a split."""
+        folder = self.path / split
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def is_complete(self, source_fingerprint: str) -> bool:
+        """Whether the dataset is complete.
+
+        Raises:
+            DataPrepError: It was built from another config or source.
+        """
+        if not self.manifest_path.is_file():
+            return False
+        try:
+            manifest = json.loads(self.manifest_path.read_text())
+        except ValueError as error:
+            raise DataPrepError(
+                f"{self.manifest_path} is damaged: {error}. Delete "
+                f"{self.dataset_path} and build again."
+            ) from error
+        self._refuse_difference(
+            manifest.get("build", {}),
+            manifest.get("source_fingerprint"),
+            source_fingerprint,
+        )
+        return True
+
+    def begin_or_continue(self, source_fingerprint: str) -> None:
+        """Starts a build, or checks that the unfinished one is the same.
+
+        Raises:
+            DataPrepError: The unfinished build has another config or source.
+        """
+        if self._state_path.is_file():
+            state = json.loads(self._state_path.read_text())
+            try:
+                self._refuse_difference(
+                    state["build"], state["source_fingerprint"], source_fingerprint
+                )
+            except DataPrepError:
+                if not self._stopped_path.exists():
+                    raise
+                self._start_over()
+        for leftover in self.dataset_path.glob(".*.tmp"):
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+        state = {"build": self._parameters, "source_fingerprint": source_fingerprint}
+        write_atomically(self._state_path, json.dumps(state).encode())
+        self._stopped_path.unlink(missing_ok=True)
+
+    def mark_stopped(self) -> None:
+        """Notes that too much was rejected, so that another source may follow."""
+        self._stopped_path.touch()
+
+    def remove(self) -> None:
+        """Removes the work folder of a complete build."""
+        shutil.rmtree(self.path)
+
+    def __enter__(self) -> BuildFolder:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._lock.close()
+
+    def _refuse_foreign_files(self) -> None:
+        if self.manifest_path.exists() or self.path.exists():
+            return
+        first = next(self.dataset_path.iterdir(), None)
+        if first is not None:
+            raise DataPrepError(
+                f"{self.dataset_path} holds other files ({first.name}, ...). Choose an "
+                "empty or new folder as `dataset.path`."
+            )
+
+    def _take_lock(self, lock: IO[str]) -> None:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            raise DataPrepError(
+                f"Another build is writing to {self.dataset_path}. Wait for its end."
+            ) from None
+
+    def _refuse_difference(
+        self, known: dict[str, Any], known_source: str | None, source: str
+    ) -> None:
+        """Raises when the folder was built from another config or source."""
+        changes = _differences(known, json.loads(json.dumps(self._parameters)))
+        if changes:
+            raise DataPrepError(
+                f"{self.dataset_path} was built from another config: {changes}. Choose "
+                "another `dataset.path`, or delete the folder to build it anew."
+            )
+        if known_source != source:
+            raise DataPrepError(
+                f"{self.dataset_path} was built from other files: images were added, "
+                "removed or changed since. Choose another `dataset.path`, or delete "
+                "the folder to build it anew."
+            )
+
+    def _start_over(self) -> None:
+        for child in self.path.iterdir():
+            if child.is_dir():
+                shutil.rmtree(child)
+        self._state_path.unlink()
+
+
+def _differences(known: Any, wanted: Any, name: str = "build") -> str:
+    """Lists the fields that differ, as `build.x: 1 there, 2 here`."""
+    if known == wanted:
+        return ""
+    if isinstance(known, dict) and isinstance(wanted, dict):
+        names = [*known, *(key for key in wanted if key not in known)]
+        parts = (
+            _differences(known.get(key), wanted.get(key), f"{name}.{key}")
+            for key in names
+        )
+        return "; ".join(part for part in parts if part)
+    return f"{name} is {known!r} there, {wanted!r} here"

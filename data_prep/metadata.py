@@ -1,0 +1,158 @@
+"""The metadata table: one fixed-size row an image, on disk, appended while scanning.
+
+Positions are floored to whole centimetres, never rounded, so that the cell of an
+image, floor(position / M), is that of the decimal number it came with.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal, InvalidOperation
+from typing import NamedTuple
+
+import numpy as np
+
+from vpr_tf.data.records import MISSING_HEADING_DEG
+from vpr_tf.geo import lat_lon_to_utm, utm_to_lat_lon
+
+ROW_DTYPE = np.dtype(
+    [
+        ("key_end", "<i8"),  # end of the key in keys.bin
+        ("file_size", "<i8"),
+        ("height", "<i4"),
+        ("width", "<i4"),
+        ("exif_orientation", "|u1"),
+        ("utm_east_cm", "<i8"),
+        ("utm_north_cm", "<i8"),
+        ("utm_zone", "<i2"),
+        ("latitude_e7", "<i8"),
+        ("longitude_e7", "<i8"),
+        ("heading_deg", "<f4"),
+        ("timestamp", "S15"),
+    ]
+)
+UNKNOWN_ZONE = 0  # of a query without position
+_LARGEST_POSITION_CM = 10**10  # 100,000 km: no UTM position is further
+_TIMESTAMP = re.compile(r"(\d{4}(\d{2}(\d{2}(_\d{2}(\d{2}(\d{2})?)?)?)?)?)?")
+
+
+class InvalidEntryError(ValueError):
+    """An image that cannot be used; the message is the reason in rejected.csv."""
+
+
+class ImageMetadata(NamedTuple):
+    """What is known of an image before its file is opened.
+
+    Positions are centimetres and 1e-7 degrees; the zone is signed. Either position may
+    be None: `complete_positions` computes one from the other.
+    """
+
+    utm_east_cm: int | None
+    utm_north_cm: int | None
+    utm_zone: int | None
+    latitude_e7: int | None
+    longitude_e7: int | None
+    heading_deg: float
+    timestamp: str
+
+
+WITHOUT_POSITION = ImageMetadata(0, 0, UNKNOWN_ZONE, 0, 0, MISSING_HEADING_DEG, "")
+
+
+def complete_positions(table: list[ImageMetadata]) -> list[ImageMetadata]:
+    """Computes missing UTM positions from degrees, and missing degrees from UTM."""
+    table = list(table)
+    no_utm = [i for i, row in enumerate(table) if row.utm_zone is None]
+    if no_utm:
+        degrees = [(table[i].latitude_e7, table[i].longitude_e7) for i in no_utm]
+        east, north, zones = lat_lon_to_utm(*(np.array(degrees).T / 1e7))
+        for i, row_east, row_north, zone in zip(
+            no_utm, east, north, zones, strict=True
+        ):
+            table[i] = table[i]._replace(
+                utm_east_cm=math.floor(row_east * 100),
+                utm_north_cm=math.floor(row_north * 100),
+                utm_zone=int(zone),
+            )
+    no_degrees = [
+        i
+        for i, row in enumerate(table)
+        if row.latitude_e7 is None or row.longitude_e7 is None
+    ]
+    if no_degrees:
+        utm = np.array([table[i][:3] for i in no_degrees], np.int64)
+        degrees_e7 = utm_to_lat_lon(utm[:, 0] / 100, utm[:, 1] / 100, utm[:, 2])
+        for i, latitude, longitude in zip(no_degrees, *degrees_e7, strict=True):
+            table[i] = table[i]._replace(
+                latitude_e7=round(latitude * 1e7), longitude_e7=round(longitude * 1e7)
+            )
+    return table
+
+
+def parse_centimetres(text: str, field_name: str) -> int:
+    """Reads metres and returns the centimetre at or below them.
+
+    Raises:
+        InvalidEntryError: Not a number, or further than any UTM position.
+    """
+    number = _parse_decimal(text, field_name)
+    centimetres = int(number.scaleb(2).to_integral_value(ROUND_FLOOR))
+    if abs(centimetres) > _LARGEST_POSITION_CM:
+        raise InvalidEntryError(f"{field_name} {text} is out of range")
+    return centimetres
+
+
+def parse_degrees_e7(text: str, field_name: str, largest: int) -> int | None:
+    """Reads a latitude or longitude; an empty field is None.
+
+    Raises:
+        InvalidEntryError: Not a number, or beyond `largest` degrees.
+    """
+    if not text:
+        return None
+    number = _parse_decimal(text, field_name)
+    if abs(number) > largest:
+        raise InvalidEntryError(f"{field_name} {text} is beyond {largest} degrees")
+    return int(number.scaleb(7).to_integral_value(ROUND_HALF_EVEN))
+
+
+def parse_heading_deg(text: str) -> float:
+    """Reads a heading into [0, 360) as a float32 number; an empty field is -1.
+
+    360 is 0. A heading that float32 would round up to the next whole degree stays
+    below it, so that its bin is that of the number in the text.
+
+    Raises:
+        InvalidEntryError: Not a finite number.
+    """
+    if not text:
+        return MISSING_HEADING_DEG
+    heading = float(_parse_decimal(text, "heading") % 360) % 360.0
+    stored = np.float32(heading)
+    if math.floor(stored) > math.floor(heading):
+        stored = np.nextafter(stored, np.float32(0))
+    return float(stored)
+
+
+def parse_timestamp(text: str) -> str:
+    """Checks a timestamp of the form YYYY[MM[DD[_hh[mm[ss]]]]].
+
+    Raises:
+        InvalidEntryError: Another form.
+    """
+    if not _TIMESTAMP.fullmatch(text):
+        raise InvalidEntryError(
+            f"timestamp must have the form YYYY[MM[DD[_hh[mm[ss]]]]], not {text!r}"
+        )
+    return text
+
+
+def _parse_decimal(text: str, field_name: str) -> Decimal:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        raise InvalidEntryError(f"{field_name} is not a number: {text!r}") from None
+    if not number.is_finite() or number.adjusted() > 15:
+        raise InvalidEntryError(f"{field_name} is not a usable number: {text!r}")
+    return number

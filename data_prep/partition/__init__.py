@@ -1,0 +1,1 @@
+"""Classes and groups over the positions and headings of the train split."""

@@ -1,0 +1,114 @@
+"""Writes a partition beside the shards and adds one to a finished dataset."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data_prep.errors import DataPrepError, told_disk_errors
+from data_prep.partition.assignment import (
+    ClassAssignment,
+    Columns,
+    assign_classes,
+)
+from vpr_tf.config import PartitionConfig, as_dict
+from vpr_tf.data.prepared_dataset import PreparedDataset
+
+_ROWS_AT_ONCE = 1 << 19
+_COLUMNS = ("utm_east_cm", "utm_north_cm", "utm_zone", "heading_deg")
+
+
+def write_partition(
+    dataset_path: Path, assignment: ClassAssignment, config: PartitionConfig
+) -> None:
+    """Writes `partitions/<name>/`, whole or not at all."""
+    folder = dataset_path / "partitions" / config.name
+    temporary = dataset_path / f".partition-{config.name}.tmp"
+    with told_disk_errors(folder):
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir()
+        np.save(temporary / "classes.npy", assignment.classes)
+        np.save(temporary / "class_offsets.npy", assignment.class_offsets)
+        np.save(temporary / "record_ids.npy", assignment.record_ids)
+        text = json.dumps(_description(assignment, config), indent=2)
+        (temporary / "partition.json").write_text(text + "\n")
+        folder.parent.mkdir(exist_ok=True)
+        if folder.exists():  # of a build that was killed before its manifest
+            shutil.rmtree(folder)
+        temporary.replace(folder)
+
+
+def add_partition(dataset_path: Path, config: PartitionConfig) -> ClassAssignment:
+    """Adds a partition to a built dataset; no shard is read or written.
+
+    Raises:
+        DataPrepError: The dataset has no train split, or another partition of that
+            name.
+    """
+    dataset = PreparedDataset(dataset_path)
+    if "train" not in dataset.split_names:
+        raise DataPrepError(f"{dataset_path} has no train split to partition.")
+    if config.name in dataset.partition_names:
+        raise DataPrepError(_exists_message(dataset, config))
+    index = dataset.split("train")
+    columns = [index.column(name) for name in _COLUMNS]
+
+    def read_columns() -> Iterable[Columns]:
+        for start in range(0, len(index), _ROWS_AT_ONCE):
+            east, north, zone, heading = (
+                np.asarray(column[start : start + _ROWS_AT_ONCE]) for column in columns
+            )
+            yield east, north, zone, heading
+
+    assignment = assign_classes(read_columns, config)
+    write_partition(dataset_path, assignment, config)
+    return assignment
+
+
+def summary(assignment: ClassAssignment, config: PartitionConfig) -> str:
+    """Returns one line that says what a partition holds."""
+    groups = int(assignment.classes["group_id"][-1]) + 1
+    text = (
+        f"partition {config.name}: {len(assignment.classes):,} classes in {groups:,} "
+        f"groups hold {len(assignment.record_ids):,} images; dropped "
+        f"{assignment.num_dropped_classes:,} classes with fewer than "
+        f"{config.min_images_per_class} images ({assignment.num_dropped_images:,} "
+        "images)"
+    )
+    if assignment.num_without_heading:
+        text += f"; {assignment.num_without_heading:,} images have no heading"
+    return text
+
+
+def _exists_message(dataset: PreparedDataset, config: PartitionConfig) -> str:
+    known = dataset.partition(config.name).parameters
+    if known == as_dict(config):
+        return f"{dataset.path} has the partition {config.name!r} already."
+    differences = ", ".join(
+        f"{name}={known.get(name)!r} there, {value!r} here"
+        for name, value in as_dict(config).items()
+        if known.get(name) != value
+    )
+    return (
+        f"{dataset.path} has another partition {config.name!r} ({differences}). Choose "
+        "another `build.partition.name`."
+    )
+
+
+def _description(
+    assignment: ClassAssignment, config: PartitionConfig
+) -> dict[str, Any]:
+    return {
+        "parameters": as_dict(config),
+        "num_classes": len(assignment.classes),
+        "num_groups": int(assignment.classes["group_id"][-1]) + 1,
+        "num_images": len(assignment.record_ids),
+        "num_dropped_classes": assignment.num_dropped_classes,
+        "num_dropped_images": assignment.num_dropped_images,
+        "num_without_heading": assignment.num_without_heading,
+    }

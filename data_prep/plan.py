@@ -1,0 +1,128 @@
+"""Which splits a build makes, and from what."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from data_prep.errors import DataPrepError
+from data_prep.scan import ScanSettings
+from vpr_tf.config import BuildConfig, DatabaseAndQueries
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+@dataclass(frozen=True)
+class SplitPlan:
+    """One split: its name on disk and where its images come from.
+
+    Attributes:
+        name: Such as `train` or `test-night-queries`.
+        entry: Folder or CSV file as the config names it.
+        path: The same, found.
+        needs_position: False when any file name will do.
+    """
+
+    name: str
+    entry: str
+    path: Path
+    needs_position: bool = True
+
+    @property
+    def is_csv(self) -> bool:
+        """Whether the images are listed in a table."""
+        return self.path.suffix.lower() == ".csv"
+
+    @property
+    def images(self) -> Path:
+        """Folder that the keys are relative to."""
+        return self.path.parent if self.is_csv else self.path
+
+    @property
+    def rejected_prefix(self) -> str:
+        """What rejected.csv puts before a path: the folder below `build.source`."""
+        folder = str(Path(self.entry).parent if self.is_csv else Path(self.entry))
+        return "" if folder == "." else f"{folder}/"
+
+    def scan_settings(self, decode: bool) -> ScanSettings:
+        """Returns how the workers read the entries."""
+        return ScanSettings(str(self.images), self.is_csv, self.needs_position, decode)
+
+
+@dataclass(frozen=True)
+class BuildPlan:
+    """The splits, and the entries `val` and `tests` of the manifest."""
+
+    splits: list[SplitPlan]
+    val: dict[str, Any] | None
+    tests: dict[str, dict[str, Any]]
+
+
+def plan_build(build: BuildConfig) -> BuildPlan:
+    """Checks the sources and names the splits.
+
+    A source that several test sets share is stored once, under the first of them.
+
+    Raises:
+        DataPrepError: A source does not exist, a name cannot be used in file names,
+            or there is nothing to build.
+    """
+    _check_name("build.partition.name", build.partition.name)
+    splits: dict[tuple[str, bool], SplitPlan] = {}
+    if build.train is not None:
+        train = _plan_split(build, "train", build.train)
+        splits[train.name, True] = train
+    val = None if build.val is None else _plan_set(build, "val", build.val, splits)
+    shared: dict[tuple[str, bool], SplitPlan] = {}
+    tests = {}
+    for name, entry in build.tests.items():
+        _check_name("build.tests", name)
+        tests[name] = _plan_set(build, f"test-{name}", entry, shared)
+    plans = [*splits.values(), *shared.values()]
+    if not plans:
+        raise DataPrepError(
+            "Nothing to build: set build.train, build.val or build.tests."
+        )
+    return BuildPlan(plans, val, tests)
+
+
+def _plan_set(
+    build: BuildConfig,
+    prefix: str,
+    entry: DatabaseAndQueries,
+    known: dict[tuple[str, bool], SplitPlan],
+) -> dict[str, Any]:
+    """Plans the two splits of a set and returns its entry in the manifest."""
+    has_positions = entry.queries_have_positions
+    manifest: dict[str, Any] = {}
+    for role, source, positions in (
+        ("database", entry.database, True),
+        ("queries", entry.queries, has_positions),
+    ):
+        plan = _plan_split(build, f"{prefix}-{role}", source, positions)
+        plan = known.setdefault((str(plan.path.resolve()), positions), plan)
+        manifest[role] = plan.name
+    return manifest | {"queries_have_positions": has_positions}
+
+
+def _plan_split(
+    build: BuildConfig, name: str, entry: str, needs_position: bool = True
+) -> SplitPlan:
+    plan = SplitPlan(name, entry, Path(build.source) / entry, needs_position)
+    if not (plan.path.is_file() if plan.is_csv else plan.path.is_dir()):
+        kind = "CSV file" if plan.is_csv else "image folder"
+        raise DataPrepError(
+            f"No {kind} at {plan.path} for the split {name}. Set build.source to the "
+            "folder that holds it."
+        )
+    return plan
+
+
+def _check_name(field_name: str, name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise DataPrepError(
+            f"`{field_name}` names files, so it must be made of letters, digits, "
+            f'"_", "." and "-". Received: {name!r}'
+        )

@@ -1,0 +1,104 @@
+"""A folder of images, walked in the order of the sorted relative paths."""
+
+from __future__ import annotations
+
+import heapq
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from data_prep.errors import DataPrepError
+
+# A folder with more entries is sorted on disk, so that memory stays constant.
+ENTRIES_IN_MEMORY = 50_000
+_BLOCK_BYTES = 1 << 16
+
+
+def walk_image_folder(folder: Path, scratch: Path) -> Iterator[tuple[str, int]]:
+    """Yields every file below a folder, with its size.
+
+    The order is that of `sorted()` over all relative paths, without holding them:
+    in each folder a subfolder sorts as its name followed by "/".
+
+    Args:
+        folder: Folder to walk; links to folders are followed.
+        scratch: Folder for temporary files when one folder is too large to sort.
+
+    Yields:
+        The path relative to `folder`, with "/", and the size in bytes, -1 when it
+        cannot be read.
+
+    Raises:
+        DataPrepError: The folder cannot be read, or a link leads back to a parent.
+    """
+    yield from _walk(folder, "", scratch, (os.path.realpath(folder),))
+
+
+def _walk(
+    folder: Path, prefix: str, scratch: Path, parents: tuple[str, ...]
+) -> Iterator[tuple[str, int]]:
+    for name, size in _sorted_entries(folder, scratch):
+        if not name.endswith("/"):
+            yield prefix + name, size
+            continue
+        subfolder = folder / name[:-1]
+        real_path = os.path.realpath(subfolder)
+        if real_path in parents:
+            raise DataPrepError(
+                f"The link {subfolder} leads back to {real_path}. Remove it."
+            )
+        yield from _walk(subfolder, prefix + name, scratch, (*parents, real_path))
+
+
+def _sorted_entries(folder: Path, scratch: Path) -> Iterator[tuple[str, int]]:
+    """Yields the entries of one folder by name; subfolders end with "/"."""
+    runs: list[Iterator[tuple[str, int]]] = []
+    batch: list[tuple[str, int]] = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                batch.append(_describe(entry))
+                if len(batch) == ENTRIES_IN_MEMORY:
+                    runs.append(_spill(sorted(batch), scratch))
+                    batch = []
+    except OSError as error:
+        raise DataPrepError(
+            f"Cannot read the folder {folder}: {error.strerror}."
+        ) from error
+    batch.sort()
+    yield from heapq.merge(*runs, batch) if runs else batch
+
+
+def _describe(entry: os.DirEntry[str]) -> tuple[str, int]:
+    if entry.is_dir():
+        return entry.name + "/", 0
+    try:
+        return entry.name, entry.stat().st_size
+    except OSError:
+        return entry.name, -1
+
+
+def _spill(batch: list[tuple[str, int]], scratch: Path) -> Iterator[tuple[str, int]]:
+    """Writes a sorted run to a temporary file and returns an iterator over it."""
+    file = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115 - the reader closes it
+    # A name may hold any character but "/" and NUL.
+    file.write(b"".join(b"%d %s\0" % (size, os.fsencode(name)) for name, size in batch))
+    file.seek(0)
+    return _read_run(file)
+
+
+def _read_run(file: IO[bytes]) -> Iterator[tuple[str, int]]:
+    with file:
+        for item in nul_terminated(file):
+            size, _, name = item.partition(b" ")
+            yield os.fsdecode(name), int(size)
+
+
+def nul_terminated(file: IO[bytes]) -> Iterator[bytes]:
+    """Yields the items of a file that end with a NUL byte, reading it in blocks."""
+    rest = b""
+    while block := file.read(_BLOCK_BYTES):
+        *items, rest = (rest + block).split(b"\0")
+        yield from items

@@ -1,0 +1,108 @@
+"""File names of the SF-XL standard: the position of an image is in its name.
+
+`@ utm_east @ utm_north @ zone number @ zone letter @ latitude @ longitude @ pano_id
+@ tile_num @ heading @ pitch @ roll @ height @ timestamp @ note @ extension`
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+
+from data_prep.metadata import (
+    ImageMetadata,
+    InvalidEntryError,
+    parse_centimetres,
+    parse_degrees_e7,
+    parse_heading_deg,
+    parse_timestamp,
+)
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
+_NUM_FIELDS = 16
+_ZONE = re.compile(r"[0-9]{1,2}")
+_BAND = re.compile(r"[C-HJ-NP-X]")
+
+
+def parse_image_name(name: str) -> ImageMetadata:
+    """Reads the metadata in a file name.
+
+    Args:
+        name: File name or path; only its last part counts.
+
+    Raises:
+        InvalidEntryError: The name does not follow the standard.
+    """
+    fields = PurePosixPath(name).name.split("@")
+    if len(fields) != _NUM_FIELDS or fields[0]:
+        raise InvalidEntryError(
+            "name has no UTM fields; expected "
+            '"@<utm_east>@<utm_north>@...@.jpg" with 15 "@"'
+        )
+    if fields[15].lower() not in IMAGE_SUFFIXES:
+        raise InvalidEntryError("name does not end with .jpg, .jpeg or .png")
+    return ImageMetadata(
+        utm_east_cm=parse_centimetres(fields[1], "utm_east"),
+        utm_north_cm=parse_centimetres(fields[2], "utm_north"),
+        utm_zone=_parse_zone(fields[3], fields[4]),
+        latitude_e7=parse_degrees_e7(fields[5], "latitude", 90),
+        longitude_e7=parse_degrees_e7(fields[6], "longitude", 180),
+        heading_deg=parse_heading_deg(fields[9]),
+        timestamp=parse_timestamp(fields[13]),
+    )
+
+
+def format_image_name(
+    *,
+    utm_east_m: float,
+    utm_north_m: float,
+    zone_number: int,
+    zone_letter: str,
+    latitude: float,
+    longitude: float,
+    pano_id: str = "",
+    tile_num: int | None = None,
+    heading_deg: int | None = None,
+    pitch_deg: int | None = None,
+    timestamp: str = "",
+    note: str = "",
+    suffix: str = ".jpg",
+) -> str:
+    """Returns a file name of the standard, the inverse of `parse_image_name`.
+
+    Raises:
+        ValueError: A text field holds "@" or "/", or the timestamp is malformed.
+    """
+    for field_name, text in (("pano_id", pano_id), ("note", note)):
+        if "@" in text or "/" in text:
+            raise ValueError(
+                f"`{field_name}` must not hold '@' or '/'. Received: {text!r}"
+            )
+    fields = [
+        "",
+        f"{utm_east_m:0=10.2f}",
+        f"{utm_north_m:0=10.2f}",
+        f"{zone_number:02d}",
+        zone_letter,
+        f"{latitude:0=9.5f}",
+        f"{longitude:0=10.5f}",
+        pano_id,
+        "" if tile_num is None else f"{tile_num:02d}",
+        "" if heading_deg is None else f"{heading_deg:03d}",
+        "" if pitch_deg is None else f"{pitch_deg:03d}",
+        "",  # roll
+        "",  # height
+        parse_timestamp(timestamp),
+        note,
+        suffix,
+    ]
+    return "@".join(fields)
+
+
+def _parse_zone(number: str, letter: str) -> int:
+    """Returns the signed zone: negative south of the equator."""
+    if not _ZONE.fullmatch(number) or not 1 <= int(number) <= 60:
+        raise InvalidEntryError(f"UTM zone number must be 1 to 60, not {number!r}")
+    if not _BAND.fullmatch(letter):
+        raise InvalidEntryError(f"UTM zone letter must be C to X, not {letter!r}")
+    return int(number) if letter >= "N" else -int(number)

@@ -1,0 +1,42 @@
+"""TFDS metadata, so that `tfds.builder_from_directory(path)` loads every split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from vpr_tf.data.records import tfds_features
+
+
+def write_tfds_metadata(
+    dataset_path: Path, name: str, splits: dict[str, list[dict[str, Any]]]
+) -> None:
+    """Writes features.json and dataset_info.json.
+
+    Args:
+        dataset_path: The dataset folder.
+        name: Name of the dataset.
+        splits: Summaries of the shards, by split.
+    """
+    import tensorflow_datasets as tfds
+
+    template = tfds.core.ShardedFileTemplate(
+        data_dir=dataset_path,
+        template="{SPLIT}-{SHARD_X_OF_Y}.tfrecord",
+        dataset_name=name,
+        filetype_suffix="tfrecord",
+    )
+    tfds.folder_dataset.write_metadata(
+        data_dir=dataset_path,
+        features=tfds_features(),
+        split_infos=[
+            tfds.core.SplitInfo(
+                name=split,
+                shard_lengths=[shard["num_records"] for shard in shards],
+                num_bytes=sum(shard["num_bytes"] for shard in shards),
+                filename_template=template,
+            )
+            for split, shards in splits.items()
+        ],
+        filename_template=template,
+    )

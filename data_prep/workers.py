@@ -1,0 +1,96 @@
+"""Worker processes that end with the build, however it ends."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import Connection
+from types import TracebackType
+from typing import Any, TypeVar
+
+from data_prep.errors import DataPrepError
+
+_Result = TypeVar("_Result")
+_TASKS_AHEAD = 3  # for each worker, so that none waits
+
+
+class WorkerPool:
+    """Runs functions in other processes and returns their results in order.
+
+    A worker holds one end of a pipe: when the build is killed, the pipe closes and the
+    worker ends too, so that a second run finds no one writing. Forking happens in a
+    fresh process, so that TensorFlow in the caller does no harm.
+
+    Args:
+        workers: Number of processes.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["data_prep.scan", "data_prep.writer"])
+        lifeline, self._lifeline = context.Pipe(duplex=False)
+        self._executor = ProcessPoolExecutor(
+            workers, context, initializer=_start_worker, initargs=(lifeline,)
+        )
+
+    def map_in_order(
+        self, function: Callable[..., _Result], tasks: Iterable[tuple[Any, ...]]
+    ) -> Iterator[_Result]:
+        """Yields `function(*task)` for every task, in the order of the tasks.
+
+        Only a few tasks are taken ahead, so the tasks may be endless.
+
+        Raises:
+            DataPrepError: A worker died, most likely for lack of memory.
+        """
+        pending: deque[Future[_Result]] = deque()
+        try:
+            for task in tasks:
+                pending.append(self._executor.submit(function, *task))
+                if len(pending) > self._workers * _TASKS_AHEAD:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        except BrokenProcessPool as error:
+            raise DataPrepError(
+                "A worker process was killed, most likely for lack of memory. Run the "
+                "same command again to continue, with fewer workers "
+                "(build.workers=1)."
+            ) from error
+        finally:
+            for future in pending:
+                future.cancel()
+
+    def __enter__(self) -> WorkerPool:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            self._lifeline.close()  # running tasks end at once
+        self._executor.shutdown(wait=True, cancel_futures=True)
+        self._lifeline.close()
+
+
+def _start_worker(lifeline: Connection) -> None:
+    """Leaves Ctrl-C to the parent and ends with it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, args=(lifeline,), daemon=True).start()
+
+
+def _end_with_parent(lifeline: Connection) -> None:
+    try:
+        lifeline.recv_bytes()  # nothing is ever sent: returns when the pipe closes
+    except (EOFError, OSError):
+        os._exit(1)
