@@ -14,10 +14,9 @@ def halve(image: np.ndarray) -> np.ndarray:
     width, height = image.shape[:2]
     even = image[: max(width // 2 * 2, 1), : max(height // 2 * 2, 1)].astype(np.uint16)
     if width > 1:
-        even = even[0::2] + even[1::2]
-        even = (even + 1) >> 1
+        even = (even[0::2] + even[1::2] + np.uint16(1)) >> np.uint16(1)
     if height > 1:
-        even = (even[:, 0::2] + even[:, 1::2] + 1) >> 1
+        even = (even[:, 0::2] + even[:, 1::2] + np.uint16(1)) >> np.uint16(1)
     return even.astype(np.uint8)
 
 

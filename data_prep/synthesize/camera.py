@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from data_prep.synthesize.conditions import Finish, Lens
-from data_prep.synthesize.renderer import Strip
+from data_prep.synthesize.strip import Strip
 
 _OVERSAMPLING = 2  # samples along each side of a pixel
 _ROWS_PER_PIXEL = 1.6  # rows of the panorama for a pixel in the middle of the crop

@@ -94,7 +94,10 @@ class MetreCanvas:
 def _star(points: int, inner: float) -> list[tuple[float, float]]:
     angles = np.arange(2 * points) * np.pi / points + np.pi / 2
     radii = np.where(np.arange(2 * points) % 2 == 0, 1.0, inner)
-    return [(float(r * np.cos(a)), float(r * np.sin(a))) for r, a in zip(radii, angles)]
+    return [
+        (float(r * np.cos(a)), float(r * np.sin(a)))
+        for r, a in zip(radii, angles, strict=True)
+    ]
 
 
 _GLYPH_POLYGONS: dict[int, list[tuple[float, float]]] = {
@@ -108,7 +111,9 @@ _GLYPH_POLYGONS: dict[int, list[tuple[float, float]]] = {
         (-0.35, 0.35),
     ],
     7: [(-1, 1), (-0.4, 1), (-0.4, -0.4), (1, -0.4), (1, -1), (-1, -1)],
-    8: [(-1, 1), (1, 1), (1, 0.4), (0.3, 0.4), (0.3, -1), (-0.3, -1), (-0.3, 0.4)]
-    + [(-1, 0.4)],
+    8: [
+        *[(-1, 1), (1, 1), (1, 0.4), (0.3, 0.4)],
+        *[(0.3, -1), (-0.3, -1), (-0.3, 0.4), (-1, 0.4)],
+    ],
     9: [(-1, 0), (0, 1), (0, 0.4), (1, 0.4), (1, -0.4), (0, -0.4), (0, -1)],
 }

@@ -6,6 +6,7 @@ to right for someone who looks at it from outside.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -113,7 +114,7 @@ def _add_streets(
     for axis in (0, 1):
         for line in range(lines):
             along = nodes[line] if axis == 0 else nodes[:, line]
-            for start, end in zip(along[:-1], along[1:], strict=True):
+            for start, end in itertools.pairwise(along):
                 plan.streets.append(
                     Street(
                         start=start,

@@ -28,7 +28,6 @@ DISTRICT_ORIGINS = {
     "test": (401_000.0, 4_990_000.0),
 }
 _SPLIT_STREAMS = {"train": 1, "val": 2, "test": 3}
-_DATABASE, _QUERIES = 0, 1
 
 
 @dataclass(frozen=True)
@@ -70,10 +69,10 @@ def plan_shots(config: SynthesisConfig, split: str) -> list[Shot]:
     shots = []
     for number, stop in enumerate(stops):
         for visit in range(district.visits):
-            stream = (config.seed, _SPLIT_STREAMS[split], 22, number, visit)
+            stream = [config.seed, _SPLIT_STREAMS[split], 22, number, visit]
             shots.append(_panorama(config, split, stop, visit, stream))
     for number in range(district.num_queries):
-        stream = (config.seed, _SPLIT_STREAMS[split], 23, number)
+        stream = [config.seed, _SPLIT_STREAMS[split], 23, number]
         rng = np.random.default_rng(stream)
         stop = stops[int(rng.integers(len(stops)))]
         shots.append(_query(config, split, stop, stream, rng))
@@ -109,7 +108,7 @@ def _panorama(
     split: str,
     stop: _Stop,
     visit: int,
-    stream: tuple[int, ...],
+    stream: list[int],
 ) -> Shot:
     """One panorama; train visits after the first may look like a phone's."""
     preset, rng = config.preset, np.random.default_rng(stream)
@@ -157,7 +156,7 @@ def _query(
     config: SynthesisConfig,
     split: str,
     stop: _Stop,
-    stream: tuple[int, ...],
+    stream: list[int],
     rng: np.random.Generator,
 ) -> Shot:
     """A phone photograph from a pavement, away from the wall behind."""

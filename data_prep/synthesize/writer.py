@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -39,9 +40,8 @@ def write_city(config: SynthesisConfig, output: Path, workers: int) -> dict[str,
         SynthesisError: The folder holds something else or cannot be written.
     """
     _claim_folder(config, output)
-    shots = [
-        shot for split in config.preset.districts() for shot in _shots(config, split)
-    ]
+    splits = config.preset.districts()
+    shots = [shot for split in splits for shot in plan_shots(config, split)]
     counts: dict[str, int] = {}
     for shot in shots:
         folder = str(Path(shot.names[0]).parent)
@@ -57,10 +57,6 @@ def write_city(config: SynthesisConfig, output: Path, workers: int) -> dict[str,
             "run the same command again to go on."
         ) from error
     return counts
-
-
-def _shots(config: SynthesisConfig, split: str) -> list[Shot]:
-    return plan_shots(config, split)
 
 
 def _claim_folder(config: SynthesisConfig, output: Path) -> None:
@@ -121,7 +117,10 @@ def _draw_all(
                 bar.update(_draw_task(config, task, str(output)))
             return
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        with (
+            _single_threaded_children(),
+            ProcessPoolExecutor(workers, mp_context=context) as pool,
+        ):
             futures = [
                 pool.submit(_draw_task, config, task, str(output)) for task in tasks
             ]
@@ -131,6 +130,22 @@ def _draw_all(
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
+
+
+@contextlib.contextmanager
+def _single_threaded_children() -> Iterator[None]:
+    """Keeps the matrix library of each process from starting threads of its own."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _tasks(shots: list[Shot]) -> Iterator[list[Shot]]:
