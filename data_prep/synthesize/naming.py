@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 
 import utm
@@ -35,16 +36,14 @@ def image_name(
         tile: Number of the crop in its panorama; None for a photograph.
         timestamp: YYYYMM or YYYYMMDD_hhmm.
     """
-    latitude, longitude = utm.to_latlon(
-        utm_east, utm_north, UTM_ZONE_NUMBER, UTM_ZONE_LETTER
-    )
+    latitude, longitude = _latitude_longitude(utm_east, utm_north)
     fields = [
         f"{utm_east:0=10.2f}",
         f"{utm_north:0=10.2f}",
         f"{UTM_ZONE_NUMBER:02d}",
         UTM_ZONE_LETTER,
-        f"{float(latitude):0=9.5f}",
-        f"{float(longitude):0=10.5f}",
+        f"{latitude:0=9.5f}",
+        f"{longitude:0=10.5f}",
         pano_id,
         "" if tile is None else f"{tile:02d}",
         f"{int(heading_deg) % 360:03d}",
@@ -53,3 +52,11 @@ def image_name(
         "",  # note
     ]
     return "@" + "@".join(fields) + "@.jpg"
+
+
+@functools.lru_cache(maxsize=16)  # the crops of a panorama share their place
+def _latitude_longitude(utm_east: float, utm_north: float) -> tuple[float, float]:
+    latitude, longitude = utm.to_latlon(
+        utm_east, utm_north, UTM_ZONE_NUMBER, UTM_ZONE_LETTER
+    )
+    return float(latitude), float(longitude)

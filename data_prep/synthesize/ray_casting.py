@@ -41,6 +41,9 @@ def cast_rays(walls: Walls, camera: np.ndarray, rays: np.ndarray) -> Hits:
     nearest = np.minimum((to_start**2).sum(1), (to_end**2).sum(1))
     faces = (to_start * walls.normal).sum(1) < 0
     chosen = np.flatnonzero(faces & (nearest < VIEW_RANGE_M**2))
+    if not chosen.size:
+        shape = (LAYERS, rays.shape[1])
+        return Hits(np.zeros(shape, int), np.full(shape, FAR_M), np.zeros(shape))
     start, edge = to_start[chosen], walls.edge[chosen]
     across = _outer(edge[:, 1], rays[0]) - _outer(edge[:, 0], rays[1])
     beside = _outer(start[:, 0], rays[1]) - _outer(start[:, 1], rays[0])
