@@ -1,0 +1,28 @@
+"""Recall of an encoder on a database and its queries, in numbers and pictures."""
+
+from vpr_tf.evaluation.encoders import Encoder, encoder_fingerprint
+from vpr_tf.evaluation.evaluate import evaluate_encoder
+from vpr_tf.evaluation.pictures import draw_predictions, prediction_picture
+from vpr_tf.evaluation.positions import Positions, distances_m
+from vpr_tf.evaluation.positives import positives_per_query
+from vpr_tf.evaluation.recall import recall_at
+from vpr_tf.evaluation.results import (
+    EvaluationResult,
+    results_table,
+    write_results,
+)
+
+__all__ = [
+    "Encoder",
+    "EvaluationResult",
+    "Positions",
+    "distances_m",
+    "draw_predictions",
+    "encoder_fingerprint",
+    "evaluate_encoder",
+    "positives_per_query",
+    "prediction_picture",
+    "recall_at",
+    "results_table",
+    "write_results",
+]

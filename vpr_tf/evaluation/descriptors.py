@@ -1,0 +1,124 @@
+"""Descriptors of all images of a split."""
+
+from __future__ import annotations
+
+import weakref
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from vpr_tf.config import EvaluationConfig
+from vpr_tf.data.evaluation_batches import evaluation_batches
+from vpr_tf.data.prepared_dataset import PreparedDataset
+from vpr_tf.evaluation.descriptor_file import DescriptorFile
+from vpr_tf.evaluation.encoders import Encoder
+
+_COMPILED: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+
+
+class DescriptorError(ValueError):
+    """An encoder that does not give finite descriptors of the right shape."""
+
+
+def extract_descriptors(
+    encoder: Encoder,
+    dataset: PreparedDataset,
+    split_name: str,
+    config: EvaluationConfig,
+    folder: str | Path,
+    *,
+    encoder_fingerprint: str,
+    progress: bool = True,
+) -> np.ndarray:
+    """Computes the descriptors of a split, or what a former run left to do.
+
+    Args:
+        encoder: The encoder.
+        dataset: The prepared dataset.
+        split_name: Split whose images are described.
+        config: Resize and batch size.
+        folder: Folder for the descriptors; see `DescriptorFile`.
+        encoder_fingerprint: Identity of the encoder.
+        progress: Whether to draw a progress bar.
+
+    Returns:
+        Float32 `(num_images, descriptor_dim)`, memory-mapped, in record order.
+
+    Raises:
+        DescriptorError: The encoder gave NaN, infinity or another shape.
+    """
+    split = dataset.split(split_name)
+    source = descriptor_source(dataset, split_name, config, encoder_fingerprint)
+    file = DescriptorFile(folder, source, len(split), encoder.descriptor_dim)
+    missing = file.missing_rows
+    if not len(missing):
+        return file.descriptors
+    forward = _compiled(encoder)
+    bar = tqdm(
+        total=len(split),
+        initial=len(split) - len(missing),
+        desc=split_name,
+        unit="image",
+        disable=not progress,
+    )
+    try:
+        for images, record_ids in evaluation_batches(split, config, missing):
+            descriptors = forward(images).numpy()
+            rows = record_ids.numpy()
+            _check(descriptors, (len(rows), encoder.descriptor_dim), split.keys, rows)
+            file.write(rows, descriptors)
+            bar.update(len(rows))
+    finally:
+        file.commit()
+        bar.close()
+    return file.descriptors
+
+
+def _compiled(encoder: Encoder) -> Any:
+    """Compiles the encoder once for images of all sizes, also over several calls."""
+    if encoder not in _COMPILED:
+        # The encoder must not be kept alive by its own entry.
+        alive: Any = weakref.ref(encoder)
+        _COMPILED[encoder] = tf.function(
+            lambda images: alive()(images, training=False),
+            input_signature=[tf.TensorSpec((None, None, None, 3), tf.float32)],
+        )
+    return _COMPILED[encoder]
+
+
+def descriptor_source(
+    dataset: PreparedDataset,
+    split_name: str,
+    config: EvaluationConfig,
+    encoder_fingerprint: str,
+) -> dict[str, Any]:
+    """Returns all that determines the descriptors of a split."""
+    return {
+        "format_version": 1,
+        "dataset_fingerprint": dataset.fingerprint,
+        "split": split_name,
+        "encoder_fingerprint": encoder_fingerprint,
+        "precision": config.precision,
+        "resize": config.resize,
+        "image_size": None if config.resize == "native" else config.image_size,
+    }
+
+
+def _check(
+    descriptors: np.ndarray, shape: tuple[int, int], keys: np.ndarray, rows: np.ndarray
+) -> None:
+    if descriptors.shape != shape:
+        raise DescriptorError(
+            f"The encoder must give descriptors of shape {shape}. "
+            f"Received: {descriptors.shape}"
+        )
+    bad = np.flatnonzero(~np.isfinite(descriptors).all(axis=1))
+    if len(bad):
+        raise DescriptorError(
+            "The encoder must give finite descriptors. Received: NaN or infinity for "
+            f"{keys[rows[bad[0]]].decode()}. Check its weights, and the precision "
+            "(mixed_float16 overflows first)."
+        )

@@ -1,0 +1,158 @@
+"""One encoder on one evaluation set."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from vpr_tf.config import EvaluationConfig
+from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
+from vpr_tf.evaluation.descriptors import descriptor_source, extract_descriptors
+from vpr_tf.evaluation.encoders import Encoder
+from vpr_tf.evaluation.encoders import encoder_fingerprint as fingerprint_of
+from vpr_tf.evaluation.positions import Positions, distances_m
+from vpr_tf.evaluation.positives import positives_per_query
+from vpr_tf.evaluation.recall import hits_matrix, recall_at
+from vpr_tf.evaluation.results import EvaluationResult
+from vpr_tf.models.precision import in_precision
+from vpr_tf.retrieval import Index, IndexMismatchError, build_index, load_index
+from vpr_tf.retrieval.build import index_kind
+
+
+def evaluate_encoder(
+    encoder: Encoder,
+    dataset: PreparedDataset,
+    evaluation_set: EvaluationSet,
+    config: EvaluationConfig,
+    *,
+    work_dir: Path | None = None,
+    encoder_fingerprint: str | None = None,
+    progress: bool = True,
+) -> EvaluationResult:
+    """Describes database and queries, searches, and measures recall@N.
+
+    Recall follows the official protocol: a query counts as found at N when any of its
+    first N predictions lies within `positive_dist_threshold_m`, and queries without
+    any positive stay in the denominator. Queries of unknown position are predicted
+    but not counted.
+
+    Args:
+        encoder: A `GeoLocalizationNet`, which computes in `config.precision` here
+            whatever it was trained in, or any other `Encoder`.
+        dataset: The prepared dataset.
+        evaluation_set: Names of its database and query splits.
+        config: How images are prepared, searched and judged.
+        work_dir: Folder that keeps the descriptors (and a ScaNN index), so that an
+            interrupted evaluation continues; None for a temporary one.
+        encoder_fingerprint: Identity of the encoder; None computes it.
+        progress: Whether to draw progress bars.
+
+    Raises:
+        ValueError: A split is empty, or the encoder gives no finite descriptors.
+    """
+    for split in (evaluation_set.database, evaluation_set.queries):
+        if not len(dataset.split(split)):
+            raise ValueError(
+                f"The split {split!r} of {dataset.path} has no images. Add them and "
+                "build the dataset again."
+            )
+    fingerprint = encoder_fingerprint or fingerprint_of(encoder)
+    encoder = in_precision(encoder, config.precision)
+    with _folder(work_dir) as folder:
+        database, queries = (
+            extract_descriptors(
+                encoder,
+                dataset,
+                split,
+                config,
+                folder / split,
+                encoder_fingerprint=fingerprint,
+                progress=progress,
+            )
+            for split in (evaluation_set.database, evaluation_set.queries)
+        )
+        source = descriptor_source(
+            dataset, evaluation_set.database, config, fingerprint
+        )
+        index_folder = folder / evaluation_set.database / "index"
+        index = _index_of(config.index, database, index_folder, source)
+        distances, predictions = index.search(queries, max(config.recall_values))
+    return judge_predictions(
+        dataset, evaluation_set, config, predictions, distances, index.is_exact
+    )
+
+
+def judge_predictions(
+    dataset: PreparedDataset,
+    evaluation_set: EvaluationSet,
+    config: EvaluationConfig,
+    predictions: np.ndarray,
+    descriptor_distances: np.ndarray,
+    is_exact: bool,
+) -> EvaluationResult:
+    """Compares predictions with the true positions.
+
+    Args:
+        dataset: The prepared dataset.
+        evaluation_set: Names of its database and query splits.
+        config: Threshold and recall values.
+        predictions: Database rows `(num_queries, k)`; -1 where there is none.
+        descriptor_distances: Squared distances of the descriptors, same shape.
+        is_exact: Whether the search finds every true neighbour.
+    """
+    query_split = dataset.split(evaluation_set.queries)
+    database_split = dataset.split(evaluation_set.database)
+    queries, database = map(Positions.of_split, (query_split, database_split))
+    positives = positives_per_query(queries, database, config.positive_dist_threshold_m)
+    known = queries.known
+    num_positives = np.array([len(rows) for rows in positives])
+    return EvaluationResult(
+        name=evaluation_set.name,
+        recalls=recall_at(
+            predictions, positives, config.recall_values, evaluated=known
+        ),
+        num_queries=len(queries),
+        num_database=len(database),
+        num_queries_without_positives=int(np.sum(known & (num_positives == 0))),
+        num_queries_without_position=int(np.sum(~known)),
+        positive_dist_threshold_m=config.positive_dist_threshold_m,
+        dataset_fingerprint=dataset.fingerprint,
+        predictions=predictions,
+        descriptor_distances=descriptor_distances,
+        distances_m=distances_m(queries, database, predictions),
+        hits=hits_matrix(predictions, positives),
+        num_positives=np.where(known, num_positives, -1),
+        query_keys=np.array(query_split.keys),
+        predicted_keys=database_split.keys[predictions],
+        is_exact=is_exact,
+    )
+
+
+@contextlib.contextmanager
+def _folder(work_dir: Path | None) -> Iterator[Path]:
+    if work_dir is not None:
+        yield Path(work_dir)
+        return
+    with tempfile.TemporaryDirectory(prefix="vpr_tf_descriptors_") as folder:
+        yield Path(folder)
+
+
+def _index_of(
+    index: str, descriptors: np.ndarray, folder: Path, source: dict[str, object]
+) -> Index:
+    """Builds an index; an approximate one, which takes long, is kept."""
+    text = json.dumps(source, sort_keys=True)
+    fingerprint = hashlib.sha256(text.encode()).hexdigest()
+    if index_kind(index, len(descriptors)) != "exact":
+        with contextlib.suppress(IndexMismatchError):
+            return load_index(folder, fingerprint)
+    built = build_index(index, descriptors)
+    if not built.is_exact:
+        built.save(folder, fingerprint)
+    return built

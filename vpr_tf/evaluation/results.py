@@ -1,0 +1,155 @@
+"""What an evaluation found, as a table and as files."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class EvaluationResult:
+    """Recall and predictions on one evaluation set; k is the largest recall value.
+
+    Attributes:
+        name: Name of the evaluation set.
+        recalls: Percent by N; NaN when no query has a known position.
+        num_queries: Queries, those without position included.
+        num_database: Database images.
+        num_queries_without_positives: Queries that no database image is near to;
+            they count as not found.
+        num_queries_without_position: Queries of unknown position; not in the recall.
+        positive_dist_threshold_m: Largest distance of a positive.
+        dataset_fingerprint: Hash over the dataset's shards.
+        predictions: Database records, int64 `(num_queries, k)`; -1 is missing.
+        descriptor_distances: Squared distances of the unit descriptors, float32
+            `(num_queries, k)`; inf where missing.
+        distances_m: Metres on the ground `(num_queries, k)`; NaN where unknown.
+        hits: Whether each prediction is a positive `(num_queries, k)`.
+        num_positives: Positives of each query; -1 where its position is unknown.
+        query_keys: Record keys of the queries.
+        predicted_keys: Record keys of the predictions; not meaningful where missing.
+        is_exact: Whether the search finds every true neighbour.
+    """
+
+    name: str
+    recalls: dict[int, float]
+    num_queries: int
+    num_database: int
+    num_queries_without_positives: int
+    num_queries_without_position: int
+    positive_dist_threshold_m: float
+    dataset_fingerprint: str
+    predictions: np.ndarray
+    descriptor_distances: np.ndarray
+    distances_m: np.ndarray
+    hits: np.ndarray
+    num_positives: np.ndarray
+    query_keys: np.ndarray
+    predicted_keys: np.ndarray
+    is_exact: bool
+
+    def summary(self) -> dict[str, Any]:
+        """Returns the numbers as JSON-ready values."""
+        return {
+            "name": self.name,
+            "recalls": {str(n): _finite(value) for n, value in self.recalls.items()},
+            "num_queries": self.num_queries,
+            "num_database": self.num_database,
+            "num_queries_without_positives": self.num_queries_without_positives,
+            "num_queries_without_position": self.num_queries_without_position,
+            "positive_dist_threshold_m": self.positive_dist_threshold_m,
+            "dataset_fingerprint": self.dataset_fingerprint,
+            "is_exact": self.is_exact,
+        }
+
+
+def results_table(results: Sequence[EvaluationResult]) -> str:
+    """Returns a markdown table, one line an evaluation set."""
+    values = sorted({n for result in results for n in result.recalls})
+    unknown = any(result.num_queries_without_position for result in results)
+    header = ["set", *(f"R@{n}" for n in values), "queries", "database"]
+    header += ["without positives", *(["without position"] * unknown)]
+    header += ["threshold", "search", "dataset"]
+    rows = []
+    for result in results:
+        row = [result.name]
+        row += [_percent(result.recalls.get(n, math.nan)) for n in values]
+        row += [f"{result.num_queries:,}", f"{result.num_database:,}"]
+        row += [f"{result.num_queries_without_positives:,}"]
+        row += [f"{result.num_queries_without_position:,}"] * unknown
+        row += [f"{result.positive_dist_threshold_m:g} m"]
+        row += ["exact" if result.is_exact else "approximate"]
+        row += [result.dataset_fingerprint[:12]]
+        rows.append(row)
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    lines = [_line(header, widths), _rule(widths)]
+    return "\n".join(lines + [_line(row, widths) for row in rows])
+
+
+def write_results(results: Sequence[EvaluationResult], folder: str | Path) -> None:
+    """Writes results.md, results.json and `<set>_predictions.csv`.
+
+    Args:
+        results: One for each evaluation set.
+        folder: Existing or new folder.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "results.md").write_text(results_table(results) + "\n")
+    summaries = [result.summary() for result in results]
+    (folder / "results.json").write_text(json.dumps(summaries, indent=2) + "\n")
+    for result in results:
+        _write_predictions(result, folder / f"{result.name}_predictions.csv")
+
+
+def _write_predictions(result: EvaluationResult, path: Path) -> None:
+    """One line a prediction; empty where a position is unknown."""
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(
+            ["query", "rank", "database", "similarity", "distance_m", "is_positive"]
+        )
+        for query, key in enumerate(result.query_keys):
+            known = result.num_positives[query] >= 0
+            for rank, row in enumerate(result.predictions[query]):
+                if row < 0:
+                    break
+                metres = result.distances_m[query, rank]
+                writer.writerow(
+                    [
+                        key.decode(),
+                        rank + 1,
+                        result.predicted_keys[query, rank].decode(),
+                        f"{1 - result.descriptor_distances[query, rank] / 2:.6f}",
+                        "" if np.isnan(metres) else f"{metres:.2f}",
+                        str(bool(result.hits[query, rank])).lower() if known else "",
+                    ]
+                )
+
+
+def _finite(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _percent(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.1f}"
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    first, *rest = [
+        cell.ljust(width) if i == 0 else cell.rjust(width)
+        for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    ]
+    return "| " + " | ".join([first, *rest]) + " |"
+
+
+def _rule(widths: Sequence[int]) -> str:
+    first, *rest = ["-" * width for width in widths]
+    return "| " + " | ".join([first, *(dashes[:-1] + ":" for dashes in rest)]) + " |"

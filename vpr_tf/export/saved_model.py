@@ -1,0 +1,88 @@
+"""Writes an encoder as `<folder>/<name>/<version>/`, the layout of TF Serving."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from vpr_tf.config import ExperimentConfig, save_config
+from vpr_tf.export.served_encoder import ServedEncoder
+from vpr_tf.export.stock_ops import unknown_operations
+from vpr_tf.models.precision import in_precision
+
+# TF Serving leaves this folder of a SavedModel to its users.
+CONFIG_FILE = Path("assets.extra") / "config.yaml"
+
+
+class ExportError(RuntimeError):
+    """A SavedModel that cannot be written, or that stock servers could not load."""
+
+
+def export_encoder(encoder: Any, config: ExperimentConfig, folder: str | Path) -> Path:
+    """Exports an encoder with the preparation of its images.
+
+    Signatures: `serving_default` maps `image_bytes`, JPEG or PNG files of any size,
+    and `descriptors` maps `images`, floats in [0, 1]; both give `descriptors`. The
+    graph computes in float32, whatever the precision of training. The version appears
+    under its number when it is complete, so that a server may watch the folder.
+
+    Args:
+        encoder: A `GeoLocalizationNet`.
+        config: Its experiment; `name` and `evaluation` shape the export, and the
+            whole is stored in `assets.extra/config.yaml`.
+        folder: The folder of all SavedModels, `config.savedmodels_dir`.
+
+    Returns:
+        The folder of the version: 1 more than the highest that exists.
+
+    Raises:
+        ExportError: The folder cannot be written, or the graph needs operations
+            beyond those of TensorFlow.
+    """
+    parent = Path(folder) / config.name
+    unfinished = parent / f"unfinished-{os.getpid()}"
+    module = ServedEncoder(in_precision(encoder, "float32"), config.evaluation)
+    signatures = {
+        "serving_default": module.from_bytes,
+        "descriptors": module.from_images,
+    }
+    try:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        parent.mkdir(parents=True, exist_ok=True)
+        tf.saved_model.save(module, str(unfinished), signatures=signatures)
+        (unfinished / CONFIG_FILE).parent.mkdir(exist_ok=True)
+        save_config(config, unfinished / CONFIG_FILE)
+        _check_operations(unfinished)
+        return _publish(unfinished, parent)
+    except (OSError, tf.errors.OpError) as error:
+        raise ExportError(
+            f"Cannot write a SavedModel in {parent}: {error}. Set `savedmodels_dir`."
+        ) from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _check_operations(folder: Path) -> None:
+    unknown = unknown_operations(folder)
+    if unknown:
+        raise ExportError(
+            "The exported graph must need operations of TensorFlow only. Received: "
+            f"{', '.join(sorted(unknown))}. Replace the layers that use them."
+        )
+
+
+def _publish(unfinished: Path, parent: Path) -> Path:
+    """Renames to the next free version."""
+    versions = [int(path.name) for path in parent.iterdir() if path.name.isdecimal()]
+    version = max(versions, default=0) + 1
+    while True:
+        try:
+            return unfinished.rename(parent / str(version))
+        except OSError:
+            if not (parent / str(version)).exists():
+                raise
+            version += 1  # another process was faster

@@ -1,0 +1,74 @@
+"""The encoder together with the preparation of its images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from vpr_tf.config import EvaluationConfig
+from vpr_tf.data.image_decoding import decode_image, resize_for_evaluation
+
+
+class ServedEncoder(tf.Module):
+    """From encoded or decoded images to descriptors, in one graph.
+
+    Images are prepared as in evaluation, but for the EXIF orientation, which is the
+    client's business: the graph sees the stored pixels.
+
+    Args:
+        encoder: A `GeoLocalizationNet` that computes in float32.
+        config: `resize` and `image_size`.
+    """
+
+    def __init__(self, encoder: Any, config: EvaluationConfig) -> None:
+        super().__init__(name="served_encoder")
+        self._encoder = encoder
+        self._config = config
+
+    @tf.function(
+        input_signature=[tf.TensorSpec((None,), tf.string, name="image_bytes")]
+    )
+    def from_bytes(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Describes JPEG or PNG files.
+
+        Args:
+            image_bytes: Strings of shape `(batch,)`; sizes may differ.
+
+        Returns:
+            `descriptors`, float32 `(batch, descriptor_dim)`.
+        """
+        if self._config.resize != "square":
+            # Sizes differ from image to image, so that there is no batch.
+            return {"descriptors": self._map(self._describe_one, image_bytes)}
+        size = self._config.image_size
+        spec = tf.TensorSpec((size, size, 3), tf.float32)
+        images = tf.map_fn(self._prepare, image_bytes, fn_output_signature=spec)
+        return {"descriptors": self._encoder(images, training=False)}
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec((None, None, None, 3), tf.float32, name="images")
+        ]
+    )
+    def from_images(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Describes RGB images in [0, 1] as they are, without a resize.
+
+        Args:
+            images: Float32 `(batch, height, width, 3)`.
+
+        Returns:
+            `descriptors`, float32 `(batch, descriptor_dim)`.
+        """
+        return {"descriptors": self._encoder(images, training=False)}
+
+    def _prepare(self, image_bytes: tf.Tensor) -> tf.Tensor:
+        return resize_for_evaluation(decode_image(image_bytes), self._config)
+
+    def _describe_one(self, image_bytes: tf.Tensor) -> tf.Tensor:
+        image = self._prepare(image_bytes)
+        return self._encoder(image[tf.newaxis], training=False)[0]
+
+    def _map(self, function: Any, image_bytes: tf.Tensor) -> tf.Tensor:
+        spec = tf.TensorSpec((self._encoder.descriptor_dim,), tf.float32)
+        return tf.map_fn(function, image_bytes, fn_output_signature=spec)

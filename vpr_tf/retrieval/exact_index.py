@@ -1,0 +1,139 @@
+"""Exact nearest neighbours over a database of any size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vpr_tf.retrieval.index import Index, check_descriptors
+
+_QUERIES_PER_BLOCK = 1024
+_SCORES_PER_BLOCK = 1 << 24  # float32: 64 MiB
+_VALUES_PER_BLOCK = 1 << 25  # database or difference values held at once: 128 MiB
+_FILE = "descriptors.npy"
+
+
+class ExactIndex(Index):
+    """Compares every query with every database descriptor, block by block.
+
+    A matrix product finds the candidates; their distances are then computed from
+    differences in float64. So identical descriptors have identical distances, and
+    equal distances are ordered by the lowest row. The database is never held in
+    memory as a whole.
+
+    Args:
+        descriptors: Float32 database, e.g. memory-mapped.
+        squared_norms: Float32, one a row.
+    """
+
+    kind = "exact"
+
+    def __init__(self, descriptors: np.ndarray, squared_norms: np.ndarray) -> None:
+        self._descriptors = descriptors
+        self._squared_norms = squared_norms
+        self.num_images, self.descriptor_dim = descriptors.shape
+
+    @classmethod
+    def build(cls, descriptors: np.ndarray) -> ExactIndex:
+        """See `Index.build`; reads the database once, keeps a reference to it."""
+        check_descriptors(descriptors)
+        norms = np.empty(len(descriptors), np.float32)
+        step = max(1, _VALUES_PER_BLOCK // descriptors.shape[1])
+        for start in range(0, len(descriptors), step):
+            rows = np.asarray(descriptors[start : start + step])
+            norms[start : start + step] = np.einsum("nd,nd->n", rows, rows)
+        bad = np.flatnonzero(~np.isfinite(norms))
+        if len(bad):
+            raise ValueError(
+                "`descriptors` must be finite. Received: NaN or infinity in "
+                f"{len(bad)} rows, the first is {bad[0]}. Check the encoder's weights."
+            )
+        return cls(descriptors, norms)
+
+    @property
+    def is_exact(self) -> bool:
+        """Always true."""
+        return True
+
+    def _search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        best = _BestRows(queries, k)
+        step = max(1, _SCORES_PER_BLOCK // min(len(queries), _QUERIES_PER_BLOCK))
+        step = min(step, max(1, _VALUES_PER_BLOCK // self.descriptor_dim))
+        for start in range(0, self.num_images, step):
+            rows = np.asarray(self._descriptors[start : start + step])
+            best.update(start, rows, self._squared_norms[start : start + step])
+        return best.distances.astype(np.float32), best.ids
+
+    def _write(self, folder: Path) -> None:
+        np.save(folder / _FILE, self._descriptors, allow_pickle=False)
+
+    @classmethod
+    def _read(cls, folder: Path, description: dict[str, Any]) -> ExactIndex:
+        return cls.build(np.load(folder / _FILE, mmap_mode="r", allow_pickle=False))
+
+
+class _BestRows:
+    """The k nearest rows of each query among the database rows seen so far."""
+
+    def __init__(self, queries: np.ndarray, k: int) -> None:
+        self.queries = queries
+        self.k = k
+        self.norms = np.einsum("qd,qd->q", queries, queries, dtype=np.float64)
+        self.distances = np.full((len(queries), k), np.inf)
+        self.ids = np.full((len(queries), k), -1, np.int64)
+
+    def update(self, first: int, rows: np.ndarray, squared_norms: np.ndarray) -> None:
+        """Adds database rows `first, first + 1, ...`."""
+        longest = float(np.sqrt(squared_norms.max()))
+        for start in range(0, len(self.queries), _QUERIES_PER_BLOCK):
+            block = slice(start, start + _QUERIES_PER_BLOCK)
+            # Half of (squared norm of the query - squared distance): the larger, the
+            # nearer.
+            scores = self.queries[block] @ rows.T
+            scores -= 0.5 * squared_norms
+            lowest = self._lowest_score(block, scores)
+            lowest -= self._rounding(block, rows.shape[1], longest)
+            queries, candidates = np.nonzero(scores >= lowest[:, None])
+            for query, row in _chunks(queries, candidates, rows.shape[1]):
+                self._merge(query + start, row + first, rows[row])
+
+    def _lowest_score(self, block: slice, scores: np.ndarray) -> np.ndarray:
+        """Score that a row needs to be among the k nearest."""
+        lowest = (self.norms[block] - self.distances[block, -1]) / 2
+        if scores.shape[1] >= self.k:
+            wanting = np.flatnonzero(np.isinf(lowest))
+            kth = scores.shape[1] - self.k
+            lowest[wanting] = np.partition(scores[wanting], kth, axis=1)[:, kth]
+        return lowest
+
+    def _rounding(self, block: slice, dim: int, longest: float) -> np.ndarray:
+        """Bound of the float32 error of two scores, so that no neighbour is lost."""
+        unit = np.finfo(np.float32).eps * (dim + 8)
+        return unit * longest * (np.sqrt(self.norms[block]) + longest)
+
+    def _merge(self, query: np.ndarray, ids: np.ndarray, rows: np.ndarray) -> None:
+        difference = self.queries[query].astype(np.float64)
+        difference -= rows
+        distances = np.einsum("nd,nd->n", difference, difference)
+        touched, compact = np.unique(query, return_inverse=True)
+        old = np.repeat(np.arange(len(touched)), self.k)
+        query = np.concatenate([old, compact])
+        distances = np.concatenate([self.distances[touched].ravel(), distances])
+        ids = np.concatenate([self.ids[touched].ravel(), ids])
+        order = np.lexsort((ids, distances, query))
+        query = query[order]
+        rank = np.arange(len(query)) - np.searchsorted(query, query)
+        kept = order[rank < self.k]
+        self.distances[touched] = distances[kept].reshape(-1, self.k)
+        self.ids[touched] = ids[kept].reshape(-1, self.k)
+
+
+def _chunks(
+    query: np.ndarray, row: np.ndarray, dim: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    step = max(1, _VALUES_PER_BLOCK // (2 * dim))
+    for start in range(0, len(query), step):
+        yield query[start : start + step], row[start : start + step]
