@@ -1,0 +1,127 @@
+"""Checkpoints of the whole training state, and the weights of the best encoder."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from vpr_tf.training.atomic_files import replace_file, write_json
+from vpr_tf.training.errors import TrainingError
+from vpr_tf.training.group_trainer import GroupTrainer
+from vpr_tf.training.progress import TrainingProgress
+from vpr_tf.training.strategy import is_chief
+
+_MAX_TO_KEEP = 2
+BEST_WEIGHTS_FILE = "encoder.weights.h5"
+_BEST_INFO_FILE = "best.json"
+
+
+class _ProgressState(tf.train.experimental.PythonState):
+    """Makes the counters part of a TensorFlow checkpoint."""
+
+    def __init__(self, progress: TrainingProgress) -> None:
+        self._progress = progress
+
+    def serialize(self) -> str:
+        return self._progress.to_json()
+
+    def deserialize(self, string_value: bytes | str) -> None:
+        text = (
+            string_value.decode() if isinstance(string_value, bytes) else string_value
+        )
+        self._progress.load_json(text)
+
+
+class CheckpointStore:
+    """Saves and restores encoder, heads, optimizers, loss scale and counters.
+
+    Under several workers all of them must call `save` together; the chief's files
+    are the checkpoint, and every worker restores from them, so the folder must lie
+    where all can read it. The others write to a temporary folder, since saving may
+    need values from all workers.
+
+    Args:
+        trainer: What is saved and restored.
+        folder: The run's `checkpoints/`; None on a worker that has no run folder.
+    """
+
+    def __init__(self, trainer: GroupTrainer, folder: Path | None) -> None:
+        self._trainer = trainer
+        self._folder = folder
+        self._checkpoint = tf.train.Checkpoint(
+            encoder=trainer.encoder,
+            encoder_optimizer=trainer.encoder_optimizer,
+            heads=trainer.heads,
+            head_optimizers=trainer.head_optimizers,
+            progress=_ProgressState(trainer.progress),
+        )
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        if folder is None or not is_chief(trainer.strategy):
+            self._temporary = tempfile.TemporaryDirectory(prefix="vpr_tf_worker_")
+        self._manager = tf.train.CheckpointManager(
+            self._checkpoint,
+            self._temporary.name if self._temporary else str(folder),
+            max_to_keep=_MAX_TO_KEEP,
+            checkpoint_name="step",
+        )
+
+    def save(self) -> None:
+        """Saves the current state, under the number of steps done."""
+        self._trainer.synchronize_statistics()
+        self._manager.save(checkpoint_number=self._trainer.progress.step)
+
+    @property
+    def latest(self) -> str | None:
+        """Path prefix of the newest complete checkpoint."""
+        if self._folder is None:
+            return None
+        return tf.train.latest_checkpoint(str(self._folder))
+
+    def restore_latest(self) -> bool:
+        """Restores the newest checkpoint and returns whether there was one.
+
+        Raises:
+            TrainingError: The checkpoint is damaged or holds other variables.
+        """
+        if self.latest is None:
+            return False
+        try:
+            self._checkpoint.restore(self.latest).assert_consumed()
+        except (tf.errors.OpError, AssertionError, ValueError) as error:
+            raise TrainingError(
+                f"Cannot restore {self.latest}: {str(error).splitlines()[0]} Delete "
+                "this checkpoint to go on from the one before, or start a new run."
+            ) from error
+        return True
+
+
+def save_best(folder: Path, encoder: keras.Model, info: dict[str, Any]) -> None:
+    """Writes the encoder's weights and what is known of them, each file at once."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with replace_file(folder / BEST_WEIGHTS_FILE) as temporary:
+        encoder.save_weights(temporary)
+    write_json(folder / _BEST_INFO_FILE, info)
+
+
+def load_best(folder: Path, encoder: keras.Model) -> dict[str, Any]:
+    """Loads the best weights into an encoder and returns their description.
+
+    Args:
+        folder: The run's `best/`.
+        encoder: Built from the run's `encoder` config.
+
+    Raises:
+        TrainingError: The run has no best model yet.
+    """
+    weights = folder / BEST_WEIGHTS_FILE
+    if not weights.is_file():
+        raise TrainingError(
+            f"No best model at {weights}. It is written after the first epoch."
+        )
+    encoder.load_weights(weights)
+    return json.loads((folder / _BEST_INFO_FILE).read_text())

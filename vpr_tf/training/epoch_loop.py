@@ -1,0 +1,196 @@
+"""Epochs of a run: train, validate, keep the best, save."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from vpr_tf.training.callbacks import CheckpointSaver
+from vpr_tf.training.checkpoints import CheckpointStore
+from vpr_tf.training.errors import TrainingDivergedError, TrainingInterruptedError
+from vpr_tf.training.group_trainer import GroupTrainer
+from vpr_tf.training.interruption import StopSignal
+from vpr_tf.training.run_writers import RunWriters
+from vpr_tf.training.strategy import num_workers, sum_over_workers
+from vpr_tf.training.validation import Validator
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass
+class EpochLoop:
+    """Runs the epochs that `trainer.progress` says are left.
+
+    Attributes:
+        trainer: Trains.
+        plain_encoder: Takes the trained weights to be evaluated and saved.
+        validator: Measures recall; None without a val set.
+        store: Checkpoints.
+        saver: Says which steps' states will be saved; one of `callbacks`.
+        callbacks: All Keras callbacks of this process, in order.
+        writers: What the chief writes; None elsewhere.
+        stop: Signals to this process.
+    """
+
+    trainer: GroupTrainer
+    plain_encoder: keras.Model
+    validator: Validator | None
+    store: CheckpointStore
+    saver: CheckpointSaver
+    callbacks: Sequence[keras.callbacks.Callback]
+    writers: RunWriters | None
+    stop: StopSignal
+
+    def run(self) -> None:
+        """Trains until the last epoch, early stopping or a signal.
+
+        Raises:
+            TrainingDivergedError: The loss is not finite; names the step and the last
+                good checkpoint.
+            TrainingInterruptedError: A signal came; the state is saved.
+        """
+        progress, config = self.trainer.progress, self.trainer.config
+        encoder = self.trainer.encoder
+        encoder.stop_training = False
+        callbacks = keras.callbacks.CallbackList(
+            list(self.callbacks),
+            model=encoder,
+            epochs=config.epochs,
+            steps=config.iterations_per_epoch,
+        )
+        callbacks.on_train_begin()
+        try:
+            while progress.epoch < config.epochs and not progress.stopped_early:
+                self._run_epoch(callbacks)
+                if encoder.stop_training:
+                    progress.stopped_early = True
+        except KeyboardInterrupt:
+            self._interrupt()
+        finally:
+            self._close_bar()
+            callbacks.on_train_end()
+        if progress.stopped_early:
+            _LOG.info("Stopped early after epoch %d.", progress.epoch)
+
+    def _run_epoch(self, callbacks: keras.callbacks.CallbackList) -> None:
+        progress = self.trainer.progress
+        callbacks.on_epoch_begin(progress.epoch)
+        images_per_s = self._train(callbacks)
+        self._close_bar()
+        logs = self._epoch_logs(images_per_s)
+        recalls, is_best = self._validate()
+        logs |= {f"val_recall@{n}": value for n, value in recalls.items()}
+        callbacks.on_epoch_end(progress.epoch, logs)
+        self._report(logs, is_best)
+        progress.finish_epoch()
+        self.store.save()
+        # A signal during validation: the state after it is saved now.
+        if sum_over_workers(self.trainer.strategy, [float(self.stop())])[0]:
+            self._interrupt()
+
+    def _train(self, callbacks: keras.callbacks.CallbackList) -> float | None:
+        """Runs the steps left in the epoch and returns images/s after the first."""
+        progress, config = self.trainer.progress, self.trainer.config
+        results = self.trainer.train_epoch(
+            finish_before=self.saver.is_due, stop_requested=self.stop
+        )
+        first_end = last_end = None
+        timed_steps = 0
+        try:
+            callbacks.on_train_batch_begin(progress.step_in_epoch)
+            for result in results:
+                last_end = time.perf_counter()
+                timed_steps += first_end is not None
+                first_end = first_end or last_end
+                callbacks.on_train_batch_end(
+                    progress.step_in_epoch - 1, {"loss": result.loss}
+                )
+                if progress.step_in_epoch < config.iterations_per_epoch:
+                    callbacks.on_train_batch_begin(progress.step_in_epoch)
+        except TrainingDivergedError as error:
+            raise TrainingDivergedError(self._diverged(error)) from error
+        if progress.step_in_epoch < config.iterations_per_epoch:
+            self.store.save()
+            self._interrupt()
+        if not timed_steps or first_end is None or last_end is None:
+            return None
+        return timed_steps * config.batch_size / (last_end - first_end)
+
+    def _validate(self) -> tuple[dict[int, float], bool]:
+        """Returns recalls, when due, and whether the epoch's model is the best."""
+        progress, config = self.trainer.progress, self.trainer.config
+        is_last = progress.epoch + 1 == config.epochs
+        if not is_last and (progress.epoch + 1) % config.validate_every_epochs:
+            return {}, False
+        self.plain_encoder.set_weights(self.trainer.encoder_weights())
+        recalls: dict[int, float] = {}
+        result = None
+        if self.validator is not None:
+            # The epoch's steps are saved; but other workers would wait for ever.
+            with self.stop.raising(num_workers(self.trainer.strategy) == 1):
+                recalls, result = self.validator.measure(self.plain_encoder)
+        is_best = progress.record_recall(recalls.get(1))
+        if self.writers is not None:
+            if is_best:
+                self.writers.write_best(self.plain_encoder, recalls)
+            if self.validator is not None and result is not None:
+                self.writers.write_predictions(self.validator, result)
+        return recalls, is_best
+
+    def _epoch_logs(self, images_per_s: float | None) -> dict[str, Any]:
+        trainer = self.trainer
+        learning_rate, head_learning_rate = trainer.learning_rates
+        return {
+            "group": trainer.group_id,
+            "loss": trainer.progress.epoch_loss_sum / trainer.progress.step_in_epoch,
+            "learning_rate": learning_rate,
+            "head_learning_rate": head_learning_rate,
+            "gem_p": trainer.gem_p,
+            "images_per_s": images_per_s,
+        }
+
+    def _report(self, logs: dict[str, Any], is_best: bool) -> None:
+        progress, config = self.trainer.progress, self.trainer.config
+        speed = logs["images_per_s"]
+        parts = [
+            f"epoch {progress.epoch + 1}/{config.epochs}",
+            f"group {logs['group']}",
+        ]
+        parts += [f"loss {logs['loss']:.3f}", f"GeM p {logs['gem_p']:.3f}"]
+        parts += [f"{speed:.1f} images/s"] * (speed is not None)
+        recalls = [
+            f"R@{name.removeprefix('val_recall@')} {value:.1f}"
+            for name, value in logs.items()
+            if name.startswith("val_recall@")
+        ]
+        if recalls:
+            parts.append("val " + " ".join(recalls) + (" (best)" if is_best else ""))
+        _LOG.info("%s", ", ".join(parts))
+
+    def _diverged(self, error: TrainingDivergedError) -> str:
+        latest = self.store.latest
+        return (
+            f"{error} The last good checkpoint is {latest or 'none'}. Lower "
+            "`train.encoder_optimizer.learning_rate` or `train.head_optimizer."
+            "learning_rate`, or use `train.precision: float32`, and start a new run."
+        )
+
+    def _interrupt(self) -> None:
+        message = f"Interrupted at step {self.trainer.progress.step}. Saved: "
+        message += self.store.latest or "nothing"
+        if self.writers is not None:
+            run = self.writers.run
+            message += (
+                f". Go on with: python train_keras.py --config {run.config_file} "
+                f"--resume {run.path}"
+            )
+        raise TrainingInterruptedError(message, self.stop.exit_status)
+
+    def _close_bar(self) -> None:
+        if self.writers is not None:
+            self.writers.close_bar()

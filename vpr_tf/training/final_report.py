@@ -1,0 +1,90 @@
+"""The end of a run: test the best model, export it, write the table."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+
+import keras
+
+from vpr_tf.config import ExperimentConfig
+from vpr_tf.data.prepared_dataset import PreparedDataset
+from vpr_tf.evaluation import (
+    EvaluationResult,
+    draw_predictions,
+    evaluate_encoder,
+    results_table,
+    write_results,
+)
+from vpr_tf.export import export_encoder
+from vpr_tf.training.checkpoints import load_best
+from vpr_tf.training.metrics_log import MetricsFile
+from vpr_tf.training.run_folder import RunFolder
+
+_LOG = logging.getLogger(__name__)
+
+
+def finish_run(
+    config: ExperimentConfig,
+    dataset: PreparedDataset,
+    run: RunFolder,
+    encoder: keras.Model,
+) -> list[EvaluationResult]:
+    """Tests the best model on every test set and exports it; the chief only.
+
+    Args:
+        config: The experiment.
+        dataset: Its dataset.
+        run: Where the best model lies and the report goes.
+        encoder: Built from `config.encoder`; gets the best weights.
+
+    Returns:
+        One result for each test set.
+    """
+    best = load_best(run.best, encoder)
+    _LOG.info("Best model: epoch %d.", best["epoch"] + 1)
+    metrics = MetricsFile(run.metrics_file)
+    results = [
+        _test(config, dataset, run, encoder, name) for name in sorted(dataset.tests)
+    ]
+    if "savedmodel" in metrics.content and Path(metrics.content["savedmodel"]).is_dir():
+        savedmodel = Path(metrics.content["savedmodel"])
+    else:
+        savedmodel = export_encoder(encoder, config, Path(config.savedmodels_dir))
+    metrics.set_tests({r.name: r.summary() for r in results}, str(savedmodel))
+    if results:
+        write_results(results, run.report)
+        _LOG.info("\n%s\n", results_table(results))
+        _LOG.info("Report: %s", run.report)
+    else:
+        _LOG.info("The dataset has no test set.")
+    _LOG.info("SavedModel: %s", savedmodel)
+    return results
+
+
+def _test(
+    config: ExperimentConfig,
+    dataset: PreparedDataset,
+    run: RunFolder,
+    encoder: keras.Model,
+    name: str,
+) -> EvaluationResult:
+    evaluation_set = dataset.tests[name]
+    result = evaluate_encoder(
+        encoder,
+        dataset,
+        evaluation_set,
+        config.evaluation,
+        progress=sys.stderr.isatty(),
+    )
+    if config.evaluation.queries_to_draw:
+        draw_predictions(
+            dataset,
+            evaluation_set,
+            result,
+            run.report / f"{name}_predictions",
+            max_queries=config.evaluation.queries_to_draw,
+            only_wrong=config.evaluation.draw_only_wrong,
+        )
+    return result

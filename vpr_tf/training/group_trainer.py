@@ -1,0 +1,279 @@
+"""Encoder, one head for each group, their optimizers, and the steps of an epoch."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from vpr_tf.config import TrainConfig
+from vpr_tf.data.prepared_dataset import Partition, SplitIndex
+from vpr_tf.data.training_batches import training_batches
+from vpr_tf.layers import CosineMarginHead
+from vpr_tf.training.checks import check_batch_size, check_groups
+from vpr_tf.training.errors import TrainingDivergedError
+from vpr_tf.training.moving_statistics import (
+    average_over_replicas,
+    moving_statistics,
+)
+from vpr_tf.training.optimizers import create_optimizer
+from vpr_tf.training.precision import dtype_policy
+from vpr_tf.training.progress import TrainingProgress
+from vpr_tf.training.schedules import schedule_factor
+from vpr_tf.training.train_step import StepFunction, StepOutcome, create_train_step
+
+# Halving the loss scale this often in a row cannot be an overflow of the scale.
+_MAX_SKIPPED_STEPS = 40
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """One finished step.
+
+    Attributes:
+        step: Steps done so far, this one included.
+        loss: Mean over the global batch.
+        overflowed: Whether float16 gradients overflowed and the encoder stood still.
+    """
+
+    step: int
+    loss: float
+    overflowed: bool
+
+
+class GroupTrainer:
+    """Trains one group of classes per epoch, each with a head of its own.
+
+    Epoch e trains group e % groups_num for `iterations_per_epoch` steps. A group
+    goes on drawing samples where its last epoch stopped. All variables live under
+    the strategy; their values do not depend on the number of replicas.
+
+    Args:
+        build_encoder: Makes the encoder; called under the strategy and the dtype
+            policy of `config.precision`.
+        split: Record index of the train split.
+        partition: Classes and groups.
+        config: Training settings.
+        seed: Seed of the samples.
+        strategy: Where the variables live.
+
+    Attributes:
+        encoder: Images to descriptors, compiled with `encoder_optimizer` so that
+            Keras callbacks find it.
+        heads: One for each trained group.
+        head_optimizers: One for each head.
+        progress: Counters; restored from a checkpoint before training goes on.
+
+    Raises:
+        ConfigError: More groups are asked for than exist, a group has fewer than
+            two classes, or the batch cannot be split over the replicas.
+
+    Reference:
+        Berton et al., "Rethinking Visual Geo-localization for Large-Scale
+        Applications" (CosPlace), arXiv:2204.02287.
+    """
+
+    def __init__(
+        self,
+        build_encoder: Callable[[], keras.Model],
+        split: SplitIndex,
+        partition: Partition,
+        config: TrainConfig,
+        seed: int,
+        strategy: tf.distribute.Strategy,
+    ) -> None:
+        self.config = config
+        self.strategy = strategy
+        self.classes_per_group = check_groups(partition, config.groups_num)
+        check_batch_size(config.batch_size, strategy.num_replicas_in_sync)
+        self._split, self._partition, self._seed = split, partition, seed
+        self._steps: dict[int, StepFunction] = {}
+        self._learning_rate: float | None = None
+        self.progress = TrainingProgress(group_positions=[0] * config.groups_num)
+        with strategy.scope():
+            with dtype_policy(config.precision):
+                self.encoder = build_encoder()
+            self.encoder_optimizer = self._create_encoder_optimizer()
+            self.encoder.compile(self.encoder_optimizer, auto_scale_loss=False)
+            self.heads, self.head_optimizers = self._create_heads()
+
+    def _create_encoder_optimizer(self) -> keras.optimizers.Optimizer:
+        optimizer = create_optimizer(
+            self.config.encoder_optimizer, "train.encoder_optimizer"
+        )
+        if self.config.precision == "mixed_float16":
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+        optimizer.build(self.encoder.trainable_variables)
+        return optimizer
+
+    def _create_heads(
+        self,
+    ) -> tuple[list[CosineMarginHead], list[keras.optimizers.Optimizer]]:
+        heads, optimizers = [], []
+        for num_classes in self.classes_per_group:
+            head = CosineMarginHead(
+                num_classes, self.config.head.scale, self.config.head.margin
+            )
+            head.build((None, self.encoder.output_shape[-1]))
+            optimizer = create_optimizer(
+                self.config.head_optimizer, "train.head_optimizer"
+            )
+            optimizer.build(head.trainable_variables)
+            heads.append(head)
+            optimizers.append(optimizer)
+        return heads, optimizers
+
+    @property
+    def group_id(self) -> int:
+        """The group of the current epoch."""
+        return self.progress.epoch % self.config.groups_num
+
+    @property
+    def learning_rates(self) -> tuple[float, float]:
+        """Current rates of the encoder and of the current group's head."""
+        head_optimizer = self.head_optimizers[self.group_id]
+        return (
+            _to_float(self.encoder_optimizer.learning_rate),
+            _to_float(head_optimizer.learning_rate),
+        )
+
+    @property
+    def gem_p(self) -> float:
+        """Current exponent of the encoder's pooling."""
+        return _to_float(self.encoder.get_layer("gem").p)
+
+    def train_epoch(
+        self,
+        *,
+        finish_before: Callable[[int], bool] = lambda step: False,
+        stop_requested: Callable[[], bool] = lambda: False,
+    ) -> Iterator[StepResult]:
+        """Runs the rest of the current epoch's steps and yields their results.
+
+        A result is yielded after the next step has been started, so that the device
+        never waits for Python; but nothing is running when the last result is
+        yielded, or one that `finish_before` names: then the state may be saved.
+
+        Args:
+            finish_before: Whether the state after this many steps will be saved.
+            stop_requested: Asked before each step. When any worker answers True, all
+                of them end the epoch after the same step.
+
+        Raises:
+            TrainingDivergedError: The loss or a gradient is not finite.
+        """
+        remaining = self.config.iterations_per_epoch - self.progress.step_in_epoch
+        if remaining <= 0:
+            return
+        step_function = self._step_of_group(self.group_id)
+        batches = iter(self._batches(remaining))
+        running: deque[tf.Tensor] = deque()
+        first = self.progress.step
+        for step in range(first, first + remaining):
+            self._set_learning_rate(step)
+            images, class_index = next(batches)
+            stop = tf.constant(float(stop_requested()))
+            running.append(step_function(images, class_index, stop))
+            last = step + 1 == first + remaining or finish_before(step + 1)
+            while len(running) > (0 if last else 1):
+                outcome = StepOutcome(*map(float, running.popleft().numpy()))
+                # After a request to stop nothing new starts.
+                last = last or outcome.stop_requested > 0
+                yield self._finish_step(outcome)
+                if outcome.stop_requested and not running:
+                    return
+
+    def first_images(self) -> np.ndarray:
+        """Returns the images of the next batch without taking them."""
+        images, _ = next(iter(self._pipeline(self.config.batch_size)))
+        return images.numpy()
+
+    def encoder_weights(self) -> list[np.ndarray]:
+        """Returns the encoder's weights; all workers must call it together."""
+        self.synchronize_statistics()
+        return self.encoder.get_weights()
+
+    def synchronize_statistics(self) -> None:
+        """Averages the batch norms' moving statistics over replicas, in place.
+
+        Each replica updates its own from its share of the batch. The update is
+        linear, so averaging now and then equals averaging at every step.
+        """
+        if self.strategy.num_replicas_in_sync > 1:
+            statistics = moving_statistics(self.encoder)
+            if statistics:
+                average_over_replicas(self.strategy, statistics)
+
+    def _batches(self, num_steps: int) -> tf.distribute.DistributedDataset:
+        def make(context: tf.distribute.InputContext) -> tf.data.Dataset:
+            return self._pipeline(
+                num_steps * self.config.batch_size,
+                num_input_pipelines=context.num_input_pipelines,
+                input_pipeline_id=context.input_pipeline_id,
+                num_replicas=context.num_replicas_in_sync,
+            )
+
+        return self.strategy.distribute_datasets_from_function(make)
+
+    def _pipeline(self, num_samples: int, **shares: int) -> tf.data.Dataset:
+        return training_batches(
+            self._split,
+            self._partition,
+            self.group_id,
+            self.config,
+            self._seed,
+            start_position=self.progress.group_positions[self.group_id],
+            num_samples=num_samples,
+            **shares,
+        )
+
+    def _step_of_group(self, group_id: int) -> StepFunction:
+        if group_id not in self._steps:
+            self._steps[group_id] = create_train_step(
+                self.strategy,
+                self.encoder,
+                self.heads[group_id],
+                self.encoder_optimizer,
+                self.head_optimizers[group_id],
+                batch_size=self.config.batch_size,
+                jit_compile=self.config.jit_compile,
+            )
+        return self._steps[group_id]
+
+    def _set_learning_rate(self, step: int) -> None:
+        config = self.config
+        total_steps = config.epochs * config.iterations_per_epoch
+        rate = config.encoder_optimizer.learning_rate
+        rate *= schedule_factor(config.schedule, step, total_steps)
+        rate *= self.progress.learning_rate_factor
+        # Reading the variable instead would wait for the device at every step.
+        if rate != self._learning_rate:
+            self.encoder_optimizer.learning_rate = rate
+            self._learning_rate = rate
+
+    def _finish_step(self, outcome: StepOutcome) -> StepResult:
+        step = self.progress.step + 1
+        place = f"step {step} (epoch {self.progress.epoch}, group {self.group_id})"
+        if not np.isfinite(outcome.loss):
+            raise TrainingDivergedError(f"The loss is {outcome.loss} at {place}.")
+        if outcome.diverged:
+            raise TrainingDivergedError(f"A gradient is not finite at {place}.")
+        overflowed = outcome.overflowed > 0
+        skipped = self.progress.skipped_steps + 1 if overflowed else 0
+        if skipped > _MAX_SKIPPED_STEPS:
+            raise TrainingDivergedError(
+                f"float16 cannot hold the gradients at any loss scale, {skipped} steps "
+                f"in a row up to {place}."
+            )
+        self.progress.skipped_steps = skipped
+        self.progress.finish_step(self.group_id, outcome.loss, self.config.batch_size)
+        return StepResult(self.progress.step, outcome.loss, overflowed)
+
+
+def _to_float(variable: keras.Variable) -> float:
+    # float() does not read a variable with a copy on each replica.
+    return float(keras.ops.convert_to_numpy(variable))

@@ -1,0 +1,101 @@
+"""Optimizers of `keras.optimizers` by class name."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import keras
+
+from vpr_tf.config import ConfigError, OptimizerConfig
+
+# Keras's default of 1e-7 differs from the papers' 1e-8.
+_ADAM_EPSILON = 1e-8
+_NOT_BY_NAME = ("Optimizer", "LossScaleOptimizer", "MultiOptimizer")
+# Averaged weights would have to replace the encoder's at validation, and accumulated
+# gradients of one group would be applied to another.
+_UNSUPPORTED_ARGUMENTS = ("use_ema", "gradient_accumulation_steps", "loss_scale_factor")
+
+
+def optimizer_names() -> list[str]:
+    """Names that `OptimizerConfig.name` may have."""
+    return sorted(
+        name
+        for name, value in vars(keras.optimizers).items()
+        if inspect.isclass(value)
+        and issubclass(value, keras.optimizers.Optimizer)
+        and name not in _NOT_BY_NAME
+    )
+
+
+def create_optimizer(
+    config: OptimizerConfig, field_name: str
+) -> keras.optimizers.Optimizer:
+    """Makes the optimizer that a config describes.
+
+    Optimizers of the Adam family get `epsilon=1e-8` unless it is given. Gradients
+    must be summed over replicas before they are applied (see `train_step`).
+
+    Args:
+        config: Class name, learning rate and further arguments.
+        field_name: Where the config comes from, for messages, e.g.
+            `train.encoder_optimizer`.
+
+    Raises:
+        ConfigError: The class or one of its arguments is unknown or impossible.
+    """
+    if config.name not in optimizer_names():
+        raise ConfigError(
+            f"`{field_name}.name` must be one of {', '.join(optimizer_names())}. "
+            f"Received: {config.name!r}"
+        )
+    optimizer_class = getattr(keras.optimizers, config.name)
+    known = list(inspect.signature(optimizer_class).parameters)
+    arguments: dict[str, Any] = dict(config.arguments)
+    _check_arguments(arguments, known, field_name)
+    if "beta_2" in known:
+        arguments.setdefault("epsilon", _ADAM_EPSILON)
+    try:
+        optimizer = optimizer_class(learning_rate=config.learning_rate, **arguments)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"`{field_name}.arguments`: {error}") from error
+    return _sum_gradients_outside(optimizer)
+
+
+def _check_arguments(
+    arguments: dict[str, Any], known: list[str], field_name: str
+) -> None:
+    if "learning_rate" in arguments:
+        raise ConfigError(
+            f"The learning rate is `{field_name}.learning_rate`, not one of "
+            f"`{field_name}.arguments`."
+        )
+    allowed = [
+        name
+        for name in known
+        if name not in ("learning_rate", "kwargs", "name", *_UNSUPPORTED_ARGUMENTS)
+    ]
+    unknown = [name for name in arguments if name not in allowed]
+    if unknown:
+        raise ConfigError(
+            f"`{field_name}.arguments` may hold {', '.join(allowed)}. "
+            f"Received: {', '.join(map(repr, unknown))}"
+        )
+
+
+def _sum_gradients_outside(
+    optimizer: keras.optimizers.Optimizer,
+) -> keras.optimizers.Optimizer:
+    """Stops `apply` from summing gradients over replicas a second time.
+
+    Keras clips gradients, and looks for non-finite ones, before it sums them over
+    the replicas, so that the outcome would depend on their number. The training
+    step sums first and Keras has no argument for that.
+    """
+    if not hasattr(optimizer, "_all_reduce_sum_gradients"):
+        raise RuntimeError(
+            "This version of Keras sums gradients elsewhere. Use keras 3.15 as "
+            "requirements.txt says."
+        )
+    optimizer._all_reduce_sum_gradients = lambda grads_and_vars: grads_and_vars
+    return optimizer

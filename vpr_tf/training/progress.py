@@ -1,0 +1,74 @@
+"""How far a run has come: the part of a checkpoint that is not weights."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+
+
+@dataclass
+class TrainingProgress:
+    """Counters and decisions of a run, all that `--resume` needs besides weights.
+
+    Attributes:
+        step: Steps done over the whole run.
+        epoch: The epoch that is being trained, or is trained next.
+        step_in_epoch: Steps done of that epoch; equal to the steps of an epoch
+            between its last step and the end of its validation.
+        group_positions: For each group, samples drawn so far.
+        epoch_loss_sum: Sum of the losses of the epoch's steps.
+        best_recall: Highest R@1 on val so far, in percent.
+        best_epoch: Epoch of the model in `best/`.
+        learning_rate_factor: Product of the reductions on a plateau.
+        last_reduction_epoch: Epoch after which the rate was last reduced.
+        skipped_steps: Steps in a row whose float16 gradients overflowed.
+        stopped_early: Whether early stopping ended the run.
+    """
+
+    step: int = 0
+    epoch: int = 0
+    step_in_epoch: int = 0
+    group_positions: list[int] = field(default_factory=list)
+    epoch_loss_sum: float = 0.0
+    best_recall: float | None = None
+    best_epoch: int | None = None
+    learning_rate_factor: float = 1.0
+    last_reduction_epoch: int | None = None
+    skipped_steps: int = 0
+    stopped_early: bool = False
+
+    def finish_step(self, group_id: int, loss: float, batch_size: int) -> None:
+        """Counts one step of a group."""
+        self.step += 1
+        self.step_in_epoch += 1
+        self.group_positions[group_id] += batch_size
+        self.epoch_loss_sum += loss
+
+    def finish_epoch(self) -> None:
+        """Moves on to the next epoch."""
+        self.epoch += 1
+        self.step_in_epoch = 0
+        self.epoch_loss_sum = 0.0
+
+    def record_recall(self, recall: float | None) -> bool:
+        """Takes the epoch's R@1 and returns whether its model is the best so far.
+
+        Strictly greater counts as better. None, without a validation set, always
+        does: the last model is taken.
+        """
+        if recall is not None:
+            if self.best_recall is not None and recall <= self.best_recall:
+                return False
+            self.best_recall = recall
+        self.best_epoch = self.epoch
+        return True
+
+    def to_json(self) -> str:
+        """Returns the exact state as JSON."""
+        return json.dumps(dataclasses.asdict(self))
+
+    def load_json(self, text: str) -> None:
+        """Takes over a state written by `to_json`."""
+        for name, value in json.loads(text).items():
+            setattr(self, name, value)

@@ -1,0 +1,93 @@
+"""What a run trains on: recorded, compared on resume, printed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from typing import Any
+
+import numpy as np
+
+from vpr_tf.config import ExperimentConfig
+from vpr_tf.data.prepared_dataset import Partition, PreparedDataset
+from vpr_tf.training.errors import TrainingError
+from vpr_tf.training.group_trainer import GroupTrainer
+from vpr_tf.training.run_folder import RunFolder
+
+_LOG = logging.getLogger(__name__)
+
+
+def data_facts(dataset: PreparedDataset, partition: Partition) -> dict[str, Any]:
+    """Returns the fingerprints of what the samples depend on."""
+    digest = hashlib.sha256()
+    for array in (partition.classes, partition.class_offsets, partition.record_ids):
+        digest.update(np.ascontiguousarray(array).view(np.uint8).data)
+    return {
+        "dataset_fingerprint": dataset.fingerprint,
+        "partition": partition.name,
+        "partition_fingerprint": digest.hexdigest(),
+    }
+
+
+def check_same_data(run: RunFolder, facts: dict[str, Any]) -> None:
+    """Refuses to resume on other data.
+
+    Raises:
+        TrainingError: The dataset or the partition is another one.
+    """
+    if not run.metrics_file.is_file():
+        return
+    recorded = json.loads(run.metrics_file.read_text())["run"]
+    for name, value in facts.items():
+        if recorded.get(name, value) != value:
+            raise TrainingError(
+                f"Cannot resume {run.path} on other data: {name} was "
+                f"{recorded[name]!r} and is {value!r} now. Set `dataset.path` to the "
+                "dataset of the run, or start a new run without --resume."
+            )
+
+
+def model_facts(trainer: GroupTrainer, partition: Partition) -> dict[str, Any]:
+    """Returns sizes of the encoder, of the heads and of the trained groups."""
+    offsets = partition.class_offsets
+    images = 0
+    for group_id in range(len(trainer.classes_per_group)):
+        classes = partition.classes_of_group(group_id)
+        images += int(offsets[classes.stop] - offsets[classes.start])
+    return {
+        "classes_per_group": trainer.classes_per_group,
+        "num_train_images": images,
+        "num_encoder_parameters": trainer.encoder.count_params(),
+        "num_trainable_parameters": int(
+            sum(np.prod(v.shape) for v in trainer.encoder.trainable_variables)
+        ),
+        "num_replicas": trainer.strategy.num_replicas_in_sync,
+    }
+
+
+def announce(config: ExperimentConfig, facts: dict[str, Any], run: RunFolder) -> None:
+    """Prints what is trained and where to watch it."""
+    encoder, train = config.encoder, config.train
+    counts = facts["classes_per_group"]
+    classes = " + ".join(f"{count:,}" for count in counts[:8])
+    _LOG.info(
+        "Encoder: %s, %d dimensions, weights %s; %s of %s parameters train",
+        *(encoder.backbone, encoder.descriptor_dim, encoder.weights),
+        f"{facts['num_trainable_parameters']:,}",
+        f"{facts['num_encoder_parameters']:,}",
+    )
+    _LOG.info(
+        "Data: %s, partition %s: %d group(s) of %s classes, %s images",
+        *(config.dataset.path, config.dataset.partition, len(counts)),
+        classes + (" + ..." if len(counts) > 8 else ""),
+        f"{facts['num_train_images']:,}",
+    )
+    _LOG.info(
+        "Training: %d epochs of %d steps of %d images (%dx%d), %s, %s, %d replica(s)",
+        *(train.epochs, train.iterations_per_epoch, train.batch_size),
+        *(train.image_size, train.image_size, train.precision, train.strategy),
+        facts["num_replicas"],
+    )
+    _LOG.info("Run folder: %s", run.path)
+    _LOG.info("Watch it: tensorboard --logdir %s", run.tensorboard)

@@ -1,0 +1,94 @@
+"""The tf.distribute strategy that `train.strategy` names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from vpr_tf.config import ConfigError
+
+
+def create_strategy(name: str) -> tf.distribute.Strategy:
+    """Makes the strategy; `multi_worker` must come before any other TensorFlow call.
+
+    Args:
+        name: `one_device` (the first GPU, or the CPU), `mirrored` (all GPUs of this
+            machine, or all logical CPU devices) or `multi_worker` (the processes
+            that the environment variable TF_CONFIG lists).
+
+    Raises:
+        ConfigError: The name is unknown, or `multi_worker` finds no TF_CONFIG.
+    """
+    if name == "multi_worker":
+        if not os.environ.get("TF_CONFIG"):
+            raise ConfigError(
+                "`train.strategy: multi_worker` needs the environment variable "
+                'TF_CONFIG in every process, e.g. {"cluster": {"worker": '
+                '["host0:2222", "host1:2222"]}, "task": {"type": "worker", '
+                '"index": 0}}'
+            )
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    gpus = tf.config.list_logical_devices("GPU")
+    cpus = tf.config.list_logical_devices("CPU")
+    if name == "mirrored":
+        return tf.distribute.MirroredStrategy([d.name for d in gpus or cpus])
+    if name == "one_device":
+        return tf.distribute.OneDeviceStrategy((gpus or cpus)[0].name)
+    raise ConfigError(
+        "`train.strategy` must be one of one_device, mirrored, multi_worker. "
+        f"Received: {name!r}"
+    )
+
+
+def num_workers(strategy: tf.distribute.Strategy) -> int:
+    """Number of processes that train together."""
+    resolver = strategy.cluster_resolver
+    if resolver is None or not resolver.task_type:
+        return 1
+    jobs = resolver.cluster_spec().as_dict()
+    return sum(len(jobs.get(job, ())) for job in ("chief", "worker"))
+
+
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Whether this process writes the run folder and validates."""
+    if num_workers(strategy) == 1:
+        return True
+    resolver = strategy.cluster_resolver
+    if "chief" in resolver.cluster_spec().jobs:
+        return resolver.task_type == "chief"
+    return resolver.task_type == "worker" and resolver.task_id == 0
+
+
+def values_of_chief(
+    strategy: tf.distribute.Strategy, values: Sequence[float]
+) -> list[float]:
+    """Gives every process the chief's values; all processes must call it.
+
+    It waits for the slowest process, so it is a barrier too.
+
+    Args:
+        strategy: The strategy.
+        values: Numbers; only the chief's count, but the length must be the same.
+    """
+    if num_workers(strategy) == 1:
+        return list(values)
+    own = values if is_chief(strategy) else [0.0] * len(values)
+    return sum_over_workers(strategy, own)
+
+
+def sum_over_workers(
+    strategy: tf.distribute.Strategy, values: Sequence[float]
+) -> list[float]:
+    """Sums numbers over processes; all processes must call it."""
+    local_replicas = strategy.num_replicas_in_sync // num_workers(strategy)
+    # Every replica of a process adds an equal share.
+    shares = tf.constant([value / local_replicas for value in values], tf.float64)
+
+    @tf.function
+    def reduce(shares):
+        per_replica = strategy.run(tf.identity, args=(shares,))
+        return strategy.reduce(tf.distribute.ReduceOp.SUM, per_replica, axis=None)
+
+    return [float(value) for value in reduce(shares).numpy()]

@@ -1,0 +1,81 @@
+"""Recall on val after an epoch; the chief measures and tells the others."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import math
+import sys
+
+import keras
+import tensorflow as tf
+
+from vpr_tf.config import EncoderConfig, EvaluationConfig
+from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
+from vpr_tf.evaluation import EvaluationResult, evaluate_encoder
+from vpr_tf.models import build_encoder
+from vpr_tf.training.strategy import is_chief, values_of_chief
+
+_LOG = logging.getLogger(__name__)
+
+
+def build_plain_encoder(config: EncoderConfig) -> keras.Model:
+    """Builds an encoder that evaluates, exports and saves: float32, one device.
+
+    The training encoder cannot under every strategy: one process alone must not read
+    variables that all workers share. Its weights are to be set.
+    """
+    return build_encoder(dataclasses.replace(config, weights="none"))
+
+
+class Validator:
+    """Measures an encoder on one evaluation set.
+
+    Args:
+        dataset: The prepared dataset.
+        evaluation_set: The set, usually val.
+        config: How images are prepared and searched.
+        strategy: Its chief measures; the others wait.
+    """
+
+    def __init__(
+        self,
+        dataset: PreparedDataset,
+        evaluation_set: EvaluationSet,
+        config: EvaluationConfig,
+        strategy: tf.distribute.Strategy,
+    ) -> None:
+        self.dataset = dataset
+        self.evaluation_set = evaluation_set
+        # The best model is chosen by R@1.
+        self.config = dataclasses.replace(
+            config, recall_values=sorted({1, *config.recall_values})
+        )
+        self._strategy = strategy
+
+    def measure(
+        self, encoder: keras.Model
+    ) -> tuple[dict[int, float], EvaluationResult | None]:
+        """Measures recall; all workers must call it.
+
+        Returns:
+            Recall in percent by N, the same on every worker and empty when no query
+            has a known position; and, on the chief, the whole result.
+        """
+        result = None
+        values = [math.nan] * len(self.config.recall_values)
+        if is_chief(self._strategy):
+            result = evaluate_encoder(
+                encoder,
+                self.dataset,
+                self.evaluation_set,
+                self.config,
+                progress=sys.stderr.isatty(),
+            )
+            values = [result.recalls[n] for n in self.config.recall_values]
+        values = values_of_chief(self._strategy, values)
+        recalls = dict(zip(self.config.recall_values, values, strict=True))
+        if math.isnan(recalls[1]):
+            _LOG.warning("No query of val has a known position: no recall.")
+            return {}, result
+        return recalls, result
