@@ -68,6 +68,7 @@ class PartitionConfig:
     min_images_per_class: int = 10
     group_order: str = "canonical"  # or first_seen, the official order
     missing_heading: str = "reject"  # or ignore: one bin for all headings
+    heading_360: str = "zero"  # or own_bin: a bin after the last, as the official code
 
     def __post_init__(self) -> None:
         section = "build.partition"
@@ -78,6 +79,8 @@ class PartitionConfig:
         _check_choice(f"{section}.group_order", self.group_order, orders)
         policies = ("reject", "ignore")
         _check_choice(f"{section}.missing_heading", self.missing_heading, policies)
+        choices = ("zero", "own_bin")
+        _check_choice(f"{section}.heading_360", self.heading_360, choices)
 
 
 @dataclass(frozen=True)
@@ -216,6 +219,7 @@ class TrainConfig:
     checkpoint_every_steps: int = 1000  # besides the end of every epoch
     early_stopping_patience: int | None = None  # epochs without better R@1
     validate_every_epochs: int = 1
+    deterministic_ops: bool = False  # same bytes each time on a GPU too, but slower
 
     def __post_init__(self) -> None:
         names = ("groups_num", "epochs", "iterations_per_epoch", "batch_size")
