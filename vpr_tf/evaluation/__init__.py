@@ -1,6 +1,7 @@
 """Recall of an encoder on a database and its queries, in numbers and pictures."""
 
 from vpr_tf.evaluation.encoders import Encoder, encoder_fingerprint
+from vpr_tf.evaluation.errors import EvaluationError
 from vpr_tf.evaluation.evaluate import evaluate_encoder
 from vpr_tf.evaluation.pictures import draw_predictions, prediction_picture
 from vpr_tf.evaluation.positions import Positions, distances_m
@@ -14,6 +15,7 @@ from vpr_tf.evaluation.results import (
 
 __all__ = [
     "Encoder",
+    "EvaluationError",
     "EvaluationResult",
     "Positions",
     "distances_m",

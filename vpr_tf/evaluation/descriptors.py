@@ -15,12 +15,10 @@ from vpr_tf.data.evaluation_batches import evaluation_batches
 from vpr_tf.data.prepared_dataset import PreparedDataset
 from vpr_tf.evaluation.descriptor_file import DescriptorFile
 from vpr_tf.evaluation.encoders import Encoder
+from vpr_tf.evaluation.errors import DescriptorError
+from vpr_tf.evaluation.record_images import raise_for_damaged_record
 
 _COMPILED: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
-
-
-class DescriptorError(ValueError):
-    """An encoder that does not give finite descriptors of the right shape."""
 
 
 def extract_descriptors(
@@ -49,6 +47,7 @@ def extract_descriptors(
 
     Raises:
         DescriptorError: The encoder gave NaN, infinity or another shape.
+        DamagedRecordError: A record cannot be read or decoded.
     """
     split = dataset.split(split_name)
     source = descriptor_source(dataset, split_name, config, encoder_fingerprint)
@@ -61,7 +60,8 @@ def extract_descriptors(
         total=len(split),
         initial=len(split) - len(missing),
         desc=split_name,
-        unit="image",
+        unit=" images",
+        mininterval=0.5,
         disable=not progress,
     )
     try:
@@ -71,6 +71,10 @@ def extract_descriptors(
             _check(descriptors, (len(rows), encoder.descriptor_dim), split.keys, rows)
             file.write(rows, descriptors)
             bar.update(len(rows))
+    except tf.errors.OpError:
+        file.commit()
+        raise_for_damaged_record(split, file.missing_rows)
+        raise
     finally:
         file.commit()
         bar.close()

@@ -16,6 +16,7 @@ from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
 from vpr_tf.evaluation.descriptors import descriptor_source, extract_descriptors
 from vpr_tf.evaluation.encoders import Encoder
 from vpr_tf.evaluation.encoders import encoder_fingerprint as fingerprint_of
+from vpr_tf.evaluation.errors import EvaluationError
 from vpr_tf.evaluation.positions import Positions, distances_m
 from vpr_tf.evaluation.positives import positives_per_query
 from vpr_tf.evaluation.recall import hits_matrix, recall_at
@@ -54,11 +55,12 @@ def evaluate_encoder(
         progress: Whether to draw progress bars.
 
     Raises:
-        ValueError: A split is empty, or the encoder gives no finite descriptors.
+        EvaluationError: A split is empty, a record is damaged, or the encoder gives
+            no finite descriptors.
     """
     for split in (evaluation_set.database, evaluation_set.queries):
         if not len(dataset.split(split)):
-            raise ValueError(
+            raise EvaluationError(
                 f"The split {split!r} of {dataset.path} has no images. Add them and "
                 "build the dataset again."
             )

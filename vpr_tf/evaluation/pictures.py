@@ -43,7 +43,7 @@ def draw_predictions(
         dataset: The prepared dataset.
         evaluation_set: Names of the splits that `result` was measured on.
         result: The predictions.
-        output_dir: Existing or new folder.
+        output_dir: Existing or new folder; pictures of a former call are removed.
         max_queries: Number of pictures, spread evenly over the queries.
         only_wrong: Whether to leave out queries whose first prediction is right.
         num_predictions: Predictions shown for each query.
@@ -53,6 +53,8 @@ def draw_predictions(
     """
     folder = Path(output_dir)
     folder.mkdir(parents=True, exist_ok=True)
+    for former in folder.glob("query_*.jpg"):
+        former.unlink()
     paths = []
     for query in queries_to_draw(result, max_queries, only_wrong):
         path = folder / f"query_{query:06d}.jpg"

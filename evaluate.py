@@ -1,0 +1,58 @@
+"""Measures recall@N: python evaluate.py --config FILE [--model MODEL] [key=value ...]."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--config", required=True, help="a file of configs/")
+    parser.add_argument(
+        "--model",
+        help="run folder or SavedModel; without it the encoder as training starts",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="val or a test set; may be repeated; default: all test sets",
+    )
+    parser.add_argument("--output", help="folder of the results")
+    parser.add_argument("overrides", nargs="*", metavar="dotted.key=value")
+    return parser.parse_intermixed_args(arguments)
+
+
+def main() -> int:
+    """Runs the evaluation and returns the exit status."""
+    arguments = parse_arguments()
+    from vpr_tf.config import load_config
+
+    try:
+        config = load_config(arguments.config, arguments.overrides)
+        from vpr_tf.evaluation.command import run_evaluation
+
+        run_evaluation(
+            config,
+            arguments.model,
+            set_names=arguments.set,
+            output_dir=arguments.output,
+        )
+    except (ValueError, OSError, ImportError) as error:
+        print(f"evaluate.py: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("Interrupted; the same command continues.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

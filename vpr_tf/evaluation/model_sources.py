@@ -1,0 +1,116 @@
+"""Finds the encoder that `evaluate.py --model` names."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+
+from vpr_tf.config import ConfigError, EvaluationConfig, ExperimentConfig, load_config
+from vpr_tf.evaluation.encoders import Encoder
+from vpr_tf.evaluation.errors import EvaluationError
+from vpr_tf.evaluation.saved_encoder import SavedEncoder, find_saved_model
+from vpr_tf.models import build_encoder
+
+_BEST_WEIGHTS = Path("best") / "encoder.weights.h5"
+
+
+@dataclass(frozen=True)
+class LoadedEncoder:
+    """An encoder and how to use it.
+
+    Attributes:
+        encoder: The encoder.
+        evaluation: Settings of the evaluation, with its preparation of images.
+        description: What it is, for people.
+        output_dir: Where its results go unless the user says otherwise.
+    """
+
+    encoder: Encoder
+    evaluation: EvaluationConfig
+    description: str
+    output_dir: Path
+
+
+def load_encoder(config: ExperimentConfig, model: str | Path | None) -> LoadedEncoder:
+    """Loads what the user names.
+
+    Args:
+        config: Evaluation settings; also the encoder when `model` is None.
+        model: A run folder (the best weights of that run), a SavedModel (a version,
+            or the folder of its versions), or None for the encoder of `config` as
+            training starts from it. A SavedModel prepares images as it was exported
+            to, whatever `config` says: its results are those of serving.
+
+    Raises:
+        EvaluationError: There is no such model, or it cannot be loaded.
+    """
+    try:
+        if model is None:
+            return _initial(config)
+        folder = Path(model)
+        if (folder / "config.yaml").is_file():
+            return _of_run(config, folder)
+        version = find_saved_model(folder)
+        if version is not None:
+            return _of_saved_model(config, version)
+    except EvaluationError:
+        raise
+    except (ConfigError, ValueError, OSError) as error:
+        source = f"the model {model}" if model else "the encoder of the config"
+        raise EvaluationError(f"Cannot load {source}: {error}") from error
+    raise EvaluationError(
+        f"{folder} is no model: it holds neither config.yaml (a run folder) nor "
+        "saved_model.pb or numbered versions (a SavedModel). Pass runs/<name>/<time> "
+        "or savedmodels/<name>."
+    )
+
+
+def _initial(config: ExperimentConfig) -> LoadedEncoder:
+    keras.utils.set_random_seed(config.seed)
+    return LoadedEncoder(
+        build_encoder(config.encoder),
+        config.evaluation,
+        f"{config.encoder.backbone} with initial weights ({config.encoder.weights})",
+        Path(config.runs_dir) / config.name / "evaluation_initial_weights",
+    )
+
+
+def _of_run(config: ExperimentConfig, folder: Path) -> LoadedEncoder:
+    weights = folder / _BEST_WEIGHTS
+    if not weights.is_file():
+        raise EvaluationError(
+            f"The run {folder} has no best model yet ({_BEST_WEIGHTS} is missing). It "
+            "is written after the first validation."
+        )
+    trained = load_config(folder / "config.yaml").encoder
+    encoder = build_encoder(dataclasses.replace(trained, weights="none"))
+    encoder.load_weights(weights)
+    description = f"{trained.backbone}, best weights of {folder}"
+    return LoadedEncoder(encoder, config.evaluation, description, folder / "evaluation")
+
+
+def _of_saved_model(config: ExperimentConfig, version: Path) -> LoadedEncoder:
+    encoder = SavedEncoder(version)
+    exported = encoder.config.evaluation
+    evaluation = dataclasses.replace(
+        config.evaluation,
+        resize=exported.resize,
+        image_size=exported.image_size,
+        precision="float32",
+    )
+    name = version.resolve().parent.name
+    description = f"SavedModel {version}"
+    changed = [
+        f"{field}: {getattr(evaluation, field)} instead of {value}"
+        for field in ("resize", "image_size", "precision")
+        if (value := getattr(config.evaluation, field)) != getattr(evaluation, field)
+    ]
+    if changed:
+        description += f" (prepares images its own way; {', '.join(changed)})"
+    output_dir = (
+        Path(config.runs_dir) / config.name / f"evaluation_{name}_{version.name}"
+    )
+    return LoadedEncoder(encoder, evaluation, description, output_dir)

@@ -1,0 +1,83 @@
+"""An exported encoder, used as any other."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from vpr_tf.config import ExperimentConfig, load_config
+
+_CONFIG_FILE = Path("assets.extra") / "config.yaml"
+_SIGNATURE = "descriptors"
+
+
+class SavedEncoder:
+    """The `descriptors` signature of a SavedModel that `export_encoder` wrote.
+
+    Args:
+        folder: Folder of one version.
+
+    Attributes:
+        config: The experiment that made it, with the preparation of images.
+        descriptor_dim: Length of a descriptor.
+        fingerprint: Hash of the graph and the variables.
+
+    Raises:
+        ValueError: The folder holds another kind of SavedModel.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        folder = Path(folder)
+        if not (folder / _CONFIG_FILE).is_file():
+            raise ValueError(
+                f"The SavedModel {folder} has no {_CONFIG_FILE}, which says how "
+                "images are prepared. Use one that training exported."
+            )
+        self.config: ExperimentConfig = load_config(folder / _CONFIG_FILE)
+        self._model = tf.saved_model.load(str(folder))  # keeps the variables alive
+        if _SIGNATURE not in self._model.signatures:
+            raise ValueError(
+                f"The SavedModel {folder} must have the signature {_SIGNATURE!r}. "
+                f"Received: {sorted(self._model.signatures)}"
+            )
+        self._describe = self._model.signatures[_SIGNATURE]
+        output = self._describe.structured_outputs["descriptors"]
+        self.descriptor_dim = int(output.shape[1])
+        self.fingerprint = _hash_of(folder)
+
+    def __call__(self, images: Any, training: bool = False) -> Any:
+        """Maps `(batch, height, width, 3)` in [0, 1] to unit descriptors."""
+        if training:
+            raise ValueError("A SavedModel does not train. Pass training=False.")
+        return self._describe(images=images)["descriptors"]
+
+
+def find_saved_model(folder: str | Path) -> Path | None:
+    """Returns the folder of a SavedModel version, or None when there is none.
+
+    Args:
+        folder: A version's folder, or the folder of all versions of a name, whose
+            newest is taken.
+    """
+    folder = Path(folder)
+    if (folder / "saved_model.pb").is_file():
+        return folder
+    versions = [
+        file.parent
+        for file in folder.glob("*/saved_model.pb")
+        if file.parent.name.isdecimal()
+    ]
+    return max(versions, key=lambda version: int(version.name), default=None)
+
+
+def _hash_of(folder: Path) -> str:
+    digest = hashlib.sha256()
+    files = [folder / "saved_model.pb", *sorted((folder / "variables").iterdir())]
+    for path in files:
+        digest.update(path.name.encode())
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
