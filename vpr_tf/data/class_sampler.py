@@ -17,7 +17,7 @@ import tensorflow as tf
 from vpr_tf.data.prepared_dataset import Partition
 
 # Streams of random numbers drawn from one seed; each is independent of the others.
-_CLASS_ORDER, _IMAGE_OF_CLASS, _AUGMENTATION = 0, 1, 2
+_NUM_STREAMS = 3
 
 
 class Sample(NamedTuple):
@@ -64,15 +64,23 @@ class ClassSampler:
         self.num_classes = len(classes)
         self.record_ids = np.asarray(partition.record_ids[offsets[0] : offsets[-1]])
         self._offsets = tf.constant(offsets - offsets[0])
-        self._seed = tf.constant([seed, group_id], tf.int64)
+        keys = tf.random.stateless_uniform(
+            [_NUM_STREAMS],
+            tf.constant([seed, group_id], tf.int64),
+            minval=None,
+            maxval=None,
+            dtype=tf.int64,
+            alg="philox",
+        )
+        self._order_key, self._image_key, self._augmentation_key = keys.numpy()
 
     def __call__(self, position: tf.Tensor) -> Sample:
         """Returns the sample at a scalar int64 position; runs inside a graph."""
-        class_index = shuffled_class(self._seed, position, self.num_classes)
+        class_index = shuffled_class(self._order_key, position, self.num_classes)
         first = self._offsets[class_index]
         image = tf.random.stateless_uniform(
             [],
-            _stream(self._seed, _IMAGE_OF_CLASS, position),
+            tf.stack([self._image_key, position]),
             maxval=self._offsets[class_index + 1] - first,
             dtype=tf.int64,
             alg="philox",
@@ -80,7 +88,7 @@ class ClassSampler:
         return Sample(
             tf.cast(class_index, tf.int32),
             first + image,
-            _stream(self._seed, _AUGMENTATION, position),
+            tf.stack([self._augmentation_key, position]),
         )
 
     def record_ids_at(self, first_position: int, count: int) -> np.ndarray:
@@ -90,25 +98,19 @@ class ClassSampler:
         return self.record_ids[rows.numpy()]
 
 
-def shuffled_class(seed: tf.Tensor, position: tf.Tensor, num_classes: int) -> tf.Tensor:
+def shuffled_class(key: int, position: tf.Tensor, num_classes: int) -> tf.Tensor:
     """Returns the class at a position of an endless series of shuffled passes.
 
     Args:
-        seed: int64 `(2,)`.
+        key: int64; another key gives other orders.
         position: Scalar int64, 0 or more.
         num_classes: Classes in a pass, 1 or more.
 
     Returns:
         Scalar int64 below `num_classes`.
     """
-    pass_seed = _stream(seed, _CLASS_ORDER, position // num_classes)
     return tf.random.experimental.index_shuffle(
-        position % num_classes, pass_seed, tf.constant(num_classes - 1, tf.int64)
+        position % num_classes,
+        tf.stack([key, position // num_classes]),
+        tf.constant(num_classes - 1, tf.int64),
     )
-
-
-def _stream(seed: tf.Tensor, stream: int, counter: tf.Tensor) -> tf.Tensor:
-    """Derives the seed of one draw."""
-    fold_in = tf.random.fold_in
-    stream_seed = fold_in(seed, tf.constant(stream, tf.int64), alg="philox")
-    return fold_in(stream_seed, counter, alg="philox")

@@ -7,13 +7,14 @@ import math
 import tensorflow as tf
 
 _TRIES = 10
+CROP_DRAWS = 2 * _TRIES + 2  # uniform numbers that `crop_window` takes
 _LOG_RATIO = math.log(4 / 3)  # aspects from 3/4 to 4/3
 
 
-def draw_crop_window(
-    height: tf.Tensor, width: tf.Tensor, min_area: float, seed: tf.Tensor
+def crop_window(
+    height: tf.Tensor, width: tf.Tensor, min_area: float, uniform: tf.Tensor
 ) -> tf.Tensor:
-    """Draws the window of a random resized crop.
+    """Turns uniform numbers into the window of a random resized crop.
 
     The area is uniform in [min_area, 1] of the image and the aspect log-uniform in
     [3/4, 4/3]. The first of ten draws that fits is taken; if none fits, the largest
@@ -23,13 +24,12 @@ def draw_crop_window(
         height: Scalar int32.
         width: Scalar int32.
         min_area: Smallest area as a fraction of the image's.
-        seed: int64 `(2,)`.
+        uniform: float32 `(CROP_DRAWS,)` in [0, 1).
 
     Returns:
         int32 `(top, left, height, width)`, inside the image.
     """
-    uniform = tf.random.stateless_uniform([2 * _TRIES + 2], seed, alg="philox")
-    heights, widths = _draw_sizes(height, width, min_area, uniform[2:])
+    heights, widths = _tried_sizes(height, width, min_area, uniform[2:])
     fits = (heights > 0) & (heights <= height) & (widths > 0) & (widths <= width)
     first = tf.argmax(fits)
     free = tf.stack([height - heights[first], width - widths[first]])
@@ -40,7 +40,7 @@ def draw_crop_window(
     return tf.where(tf.reduce_any(fits), drawn, _central_window(height, width))
 
 
-def _draw_sizes(
+def _tried_sizes(
     height: tf.Tensor, width: tf.Tensor, min_area: float, uniform: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns heights and widths of all tries, some of which may not fit."""

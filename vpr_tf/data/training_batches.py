@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
-from vpr_tf.config import AugmentationConfig, TrainConfig
+from vpr_tf.config import TrainConfig
+from vpr_tf.data.augmentation import Augmentation
 from vpr_tf.data.class_sampler import ClassSampler
-from vpr_tf.data.color_jitter import color_jitter, draw_jitter
-from vpr_tf.data.image_decoding import (
-    decode_crop,
-    decode_image,
-    make_upright,
-    resize_antialiased,
-    stored_window,
-    upright_size,
-)
 from vpr_tf.data.prepared_dataset import Partition, SplitIndex
-from vpr_tf.data.random_resized_crop import draw_crop_window
 from vpr_tf.data.record_reading import RecordReader, pipeline_options
 
 _ENDLESS = 2**62
@@ -75,7 +66,11 @@ def training_batches(
     )
     sampler = ClassSampler(partition, group_id, seed)
     load = RecordReader(split, sampler.record_ids)
-    augment = augmentation(config.augmentation, config.image_size)
+    augment = Augmentation(
+        config.augmentation,
+        config.image_size,
+        _common_size(split, sampler.record_ids),
+    )
     share = config.batch_size // num_input_pipelines
     offset = start_position + input_pipeline_id * share
 
@@ -95,48 +90,14 @@ def training_batches(
     )
 
 
-def augmentation(
-    config: AugmentationConfig, image_size: int
-) -> Callable[[dict[str, tf.Tensor], tf.Tensor], tf.Tensor]:
-    """Returns the function from a parsed record and a seed to an augmented image.
-
-    `jitter_first` is the official order: colour jitter of the whole image, then the
-    crop and its resize. `crop_first` decodes only the crop, resizes it and jitters
-    the result, which is several times faster. The random draws are the same; the
-    values differ in that contrast blends with the mean of the crop instead of the
-    whole image's, and in that clamping and hue act after the resize.
-
-    Returns:
-        `augment(record, seed)`: float32 in [0, 1] of shape
-        `(image_size, image_size, 3)`.
-    """
-    size = (image_size, image_size)
-
-    def resize(pixels: tf.Tensor) -> tf.Tensor:
-        resized = resize_antialiased(pixels, tf.constant(size))
-        return tf.ensure_shape(resized, (*size, 3))
-
-    def augment(record: dict[str, tf.Tensor], seed: tf.Tensor) -> tf.Tensor:
-        orientation = tf.cast(record["exif_orientation"], tf.int32)
-        height, width = upright_size(
-            tf.cast(record["height"], tf.int32),
-            tf.cast(record["width"], tf.int32),
-            orientation,
-        )
-        seeds = tf.random.split(seed, 2, alg="philox")
-        window = draw_crop_window(
-            height, width, 1.0 - config.random_resized_crop, seeds[0]
-        )
-        factors, order = draw_jitter(config, seeds[1])
-        if config.order == "jitter_first":
-            image = decode_image(record["image"], orientation)
-            image = color_jitter(tf.cast(image, tf.float32) / 255.0, factors, order)
-            return resize(tf.image.crop_to_bounding_box(image, *tf.unstack(window)))
-        stored = stored_window(window, height, width, orientation)
-        image = make_upright(decode_crop(record["image"], stored), orientation)
-        return color_jitter(resize(image) / 255.0, factors, order)
-
-    return augment
+def _common_size(split: SplitIndex, record_ids: np.ndarray) -> tuple[int, int] | None:
+    """Returns the size of all these images, None when they differ or are turned."""
+    heights = split.column("height")[record_ids]
+    widths = split.column("width")[record_ids]
+    turned = (split.column("exif_orientation")[record_ids] > 1).any()
+    if turned or np.ptp(heights) or np.ptp(widths):
+        return None
+    return int(heights[0]), int(widths[0])
 
 
 def _check_shares(

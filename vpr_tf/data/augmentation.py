@@ -1,0 +1,100 @@
+"""From a record to an augmented training image: crop, resize and colour jitter."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from vpr_tf.config import AugmentationConfig
+from vpr_tf.data.color_jitter import JITTER_DRAWS, color_jitter, jitter_parameters
+from vpr_tf.data.image_decoding import (
+    decode_crop,
+    decode_image,
+    make_upright,
+    resize_antialiased,
+    stored_window,
+    upright_size,
+)
+from vpr_tf.data.random_resized_crop import CROP_DRAWS, crop_window
+
+_GREY_LEVELS = 255.0
+
+
+class Augmentation:
+    """Random resized crop and colour jitter of one image.
+
+    `jitter_first` is the official order: colour jitter of the whole image, then the
+    crop and its resize. `crop_first` decodes only the crop, resizes it and jitters
+    the result, which is faster. The random draws are the same; the values differ in
+    that contrast blends with the mean of the crop instead of the whole image's, and
+    in that clamping and hue act after the resize.
+
+    Args:
+        config: Strengths and order.
+        image_size: Height and width of the result.
+        stored_size: Height and width of all images, when they are equal and none is
+            turned by EXIF; `jitter_first` is faster with it.
+    """
+
+    def __init__(
+        self,
+        config: AugmentationConfig,
+        image_size: int,
+        stored_size: tuple[int, int] | None = None,
+    ) -> None:
+        self._config = config
+        self._image_size = image_size
+        self._stored_size = stored_size or (None, None)
+
+    def __call__(self, record: dict[str, tf.Tensor], seed: tf.Tensor) -> tf.Tensor:
+        """Augments one parsed record; every draw comes from `seed`, int64 `(2,)`.
+
+        Returns:
+            float32 in [0, 1] of shape `(image_size, image_size, 3)`.
+        """
+        uniform = tf.random.stateless_uniform(
+            [CROP_DRAWS + JITTER_DRAWS], seed, alg="philox"
+        )
+        crop_draws, jitter_draws = uniform[:CROP_DRAWS], uniform[CROP_DRAWS:]
+        if self._config.order == "crop_first":
+            return self.jitter(self.cropped(record, crop_draws), jitter_draws)
+        pixels = decode_image(record["image"], record["exif_orientation"])
+        pixels = tf.ensure_shape(tf.cast(pixels, tf.float32), (*self._stored_size, 3))
+        shape = tf.shape(pixels)
+        window = self._window(shape[0], shape[1], crop_draws)
+        image = self.jitter(pixels, jitter_draws)
+        return self._resize(tf.image.crop_to_bounding_box(image, *tf.unstack(window)))
+
+    def cropped(self, record: dict[str, tf.Tensor], crop_draws: tf.Tensor) -> tf.Tensor:
+        """Decodes a random crop, upright and resized, as float32 grey levels."""
+        orientation = tf.cast(record["exif_orientation"], tf.int32)
+        height, width = upright_size(
+            tf.cast(record["height"], tf.int32),
+            tf.cast(record["width"], tf.int32),
+            orientation,
+        )
+        window = self._window(height, width, crop_draws)
+        stored = stored_window(window, height, width, orientation)
+        crop = make_upright(decode_crop(record["image"], stored), orientation)
+        return self._resize(crop)
+
+    def jitter(self, grey_levels: tf.Tensor, jitter_draws: tf.Tensor) -> tf.Tensor:
+        """Scales float32 grey levels to [0, 1] and jitters their colours."""
+        config = self._config
+        if not (
+            config.brightness or config.contrast or config.saturation or config.hue
+        ):
+            return grey_levels / _GREY_LEVELS
+        factors, order = jitter_parameters(config, jitter_draws)
+        return color_jitter(grey_levels, factors, order, scale=1.0 / _GREY_LEVELS)
+
+    def _window(
+        self, height: tf.Tensor, width: tf.Tensor, crop_draws: tf.Tensor
+    ) -> tf.Tensor:
+        min_area = 1.0 - self._config.random_resized_crop
+        return crop_window(height, width, min_area, crop_draws)
+
+    def _resize(self, pixels: tf.Tensor) -> tf.Tensor:
+        size = (self._image_size, self._image_size)
+        return tf.ensure_shape(
+            resize_antialiased(pixels, tf.constant(size)), (*size, 3)
+        )
