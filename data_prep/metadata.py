@@ -34,6 +34,7 @@ ROW_DTYPE = np.dtype(
 )
 UNKNOWN_ZONE = 0  # of a query without position
 _LARGEST_POSITION_CM = 10**10  # 100,000 km: no UTM position is further
+_BELOW_360 = math.nextafter(360.0, 0.0)
 _TIMESTAMP = re.compile(r"(\d{4}(\d{2}(\d{2}(_\d{2}(\d{2}(\d{2})?)?)?)?)?)?")
 
 
@@ -118,17 +119,21 @@ def parse_degrees_e7(text: str, field_name: str, largest: int) -> int | None:
 
 
 def parse_heading_deg(text: str) -> float:
-    """Reads a heading into [0, 360) as a float32 number; an empty field is -1.
+    """Reads a heading into [0, 360] as a float32 number; an empty field is -1.
 
-    360 is 0. A heading that float32 would round up to the next whole degree stays
-    below it, so that its bin is that of the number in the text.
+    360 itself is kept: whether it is 0 is for the partition to say. A heading that
+    float32 would round up to the next whole degree stays below it, so that its bin is
+    that of the number in the text.
 
     Raises:
         InvalidEntryError: Not a finite number.
     """
     if not text:
         return MISSING_HEADING_DEG
-    heading = float(_parse_decimal(text, "heading") % 360) % 360.0
+    number = float(_parse_decimal(text, "heading"))
+    if number == 360:
+        return number
+    heading = min(number % 360.0, _BELOW_360)
     stored = np.float32(heading)
     if math.floor(stored) > math.floor(heading):
         stored = np.nextafter(stored, np.float32(0))

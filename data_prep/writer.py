@@ -16,10 +16,10 @@ import numpy as np
 from data_prep.errors import DataPrepError, told_disk_errors
 from data_prep.table import MetadataTable, write_atomically
 from vpr_tf.data.records import NO_CLASS, ImageRecord, encode_record_parts
+from vpr_tf.data.verification import mask_crc32c, masked_crc32c
 
 FRAME_BYTES = 16  # of a TFRecord: length, its checksum, checksum of the data
 _BUFFER_BYTES = 1 << 18
-_MASK_DELTA = 0xA282EAD8
 
 
 @dataclass(frozen=True)
@@ -122,18 +122,13 @@ def write_frame(file: Any, parts: tuple[bytes, ...]) -> bytes:
     for part in parts:
         checksum = google_crc32c.extend(checksum, part)
     length = struct.pack("<Q", sum(map(len, parts)))
-    header = length + struct.pack("<I", masked(google_crc32c.value(length)))
-    footer = struct.pack("<I", masked(checksum))
+    header = length + struct.pack("<I", masked_crc32c(length))
+    footer = struct.pack("<I", mask_crc32c(checksum))
     file.write(header)
     for part in parts:
         file.write(part)
     file.write(footer)
     return header + footer
-
-
-def masked(checksum: int) -> int:
-    """Returns a CRC-32C as TFRecord files store it."""
-    return ((checksum >> 15 | checksum << 17) + _MASK_DELTA) & 0xFFFFFFFF
 
 
 def _read_image(folder: str, key: str, file_size: int) -> bytes:

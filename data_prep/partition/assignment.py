@@ -83,8 +83,7 @@ def assign_classes(
             "No train image has a heading, so there are no classes. Set "
             "`build.partition.missing_heading: ignore` to use one heading bin for all."
         )
-    found, counts, class_ids = _count(keys, class_keys.num_keys)
-    del keys
+    found, counts, rank_rows = _count(keys, class_keys.num_keys)
     kept = counts >= config.min_images_per_class
     if not kept.any():
         raise DataPrepError(
@@ -93,9 +92,9 @@ def assign_classes(
             "Lower it or enlarge the cells."
         )
     classes, order = class_table(found[kept], counts[kept], class_keys, config)
-    new_ids = np.full(len(found) + 1, NO_CLASS, np.int32)  # the last is for no key
+    new_ids = np.full(len(found), NO_CLASS, np.int32)
     new_ids[np.flatnonzero(kept)[order]] = np.arange(len(order), dtype=np.int32)
-    _renumber(class_ids, new_ids)
+    class_ids = rank_rows(new_ids)
     offsets = np.concatenate([[0], np.cumsum(classes["num_images"])])
     assignment = ClassAssignment(
         classes=classes,
@@ -156,26 +155,50 @@ def _pack_all(
 
 def _count(
     keys: np.ndarray, num_keys: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns the keys that occur, ascending, their counts and, for every row, the
-    position of its key among them (-1 for `_NO_KEY`), int32.
+) -> tuple[np.ndarray, np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+    """Counts the rows of every key.
+
+    Returns:
+        The keys that occur, ascending; their counts; and a function that takes an
+        int32 id for each of them and returns the id of every row, -1 for `_NO_KEY`.
     """
     if num_keys <= max(DENSE_KEYS, 2 * len(keys)):
-        counts = np.bincount(keys[keys >= 0] if (keys < 0).any() else keys)
-        found = np.flatnonzero(counts)
-        position = np.empty(len(counts) + 1, np.int32)
-        position[found] = np.arange(len(found), dtype=np.int32)
-        position[_NO_KEY] = NO_CLASS
-        return found, counts[found], _take(position, keys)
+        return _count_in_table(keys)
+    return _count_by_sorting(keys)
+
+
+def _count_in_table(
+    keys: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+    all_counts = np.bincount(keys[keys >= 0] if (keys < 0).any() else keys)
+    found = np.flatnonzero(all_counts)
+    counts = all_counts[found]
+    table_size = len(all_counts) + 1  # the last is for `_NO_KEY`
+
+    def rank_rows(ids: np.ndarray) -> np.ndarray:
+        table = np.full(table_size, NO_CLASS, np.int32)
+        table[found] = ids
+        return _take(table, keys)
+
+    return found, counts, rank_rows
+
+
+def _count_by_sorting(
+    keys: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, Callable[[np.ndarray], np.ndarray]]:
     order = np.argsort(keys)
     ordered = keys[order]
     is_first = np.concatenate([[True], ordered[1:] != ordered[:-1]])
     is_first &= ordered >= 0
     first = np.flatnonzero(is_first)
-    class_ids = np.empty(len(keys), np.int32)
-    class_ids[order] = np.cumsum(is_first, dtype=np.int32) - 1
-    counts = np.diff(np.append(first, len(ordered)))
-    return ordered[first], counts, class_ids
+    ranks = np.cumsum(is_first, dtype=np.int32) - 1  # -1 before the first key
+
+    def rank_rows(ids: np.ndarray) -> np.ndarray:
+        row_ids = np.empty(len(keys), np.int32)
+        row_ids[order] = np.append(ids, np.int32(NO_CLASS))[ranks]
+        return row_ids
+
+    return ordered[first], np.diff(np.append(first, len(ordered))), rank_rows
 
 
 def _take(table: np.ndarray, positions: np.ndarray) -> np.ndarray:
@@ -185,13 +208,6 @@ def _take(table: np.ndarray, positions: np.ndarray) -> np.ndarray:
         piece = slice(start, start + _ROWS_AT_ONCE)
         taken[piece] = table[positions[piece]]
     return taken
-
-
-def _renumber(class_ids: np.ndarray, new_ids: np.ndarray) -> None:
-    """`class_ids = new_ids[class_ids]` in place; -1 takes the last entry."""
-    for start in range(0, len(class_ids), _ROWS_AT_ONCE):
-        piece = slice(start, start + _ROWS_AT_ONCE)
-        class_ids[piece] = new_ids[class_ids[piece]]
 
 
 def _rows_by_class(class_ids: np.ndarray, num_kept: int) -> np.ndarray:
@@ -231,9 +247,9 @@ def _in_first_seen_order(assignment: ClassAssignment) -> ClassAssignment:
     )
     new_ids = np.full(len(classes) + 1, NO_CLASS, np.int32)
     new_ids[class_order] = np.arange(len(classes), dtype=np.int32)
-    _renumber(assignment.class_ids, new_ids)
     return replace(
         assignment,
+        class_ids=_take(new_ids, assignment.class_ids),
         classes=classes,
         class_offsets=np.concatenate([[0], np.cumsum(classes["num_images"])]),
         record_ids=record_ids,

@@ -99,6 +99,8 @@ def num_heading_bins(config: PartitionConfig) -> int:
     """Number of heading bins; one when headings are ignored."""
     if config.missing_heading == "ignore":
         return 1
+    if config.heading_360 == "own_bin":
+        return DEGREES_OF_A_TURN // config.heading_bin_deg + 1
     return -(-DEGREES_OF_A_TURN // config.heading_bin_deg)
 
 
@@ -115,9 +117,8 @@ def heading_bins_of(heading_deg: np.ndarray, config: PartitionConfig) -> np.ndar
     if config.missing_heading == "ignore":
         return np.zeros(len(heading_deg), np.int64)
     degrees = heading_deg.astype(np.float64)
-    wrapped = degrees >= DEGREES_OF_A_TURN
-    if wrapped.any():
-        degrees[wrapped] %= DEGREES_OF_A_TURN
+    if config.heading_360 == "zero":
+        degrees[degrees == DEGREES_OF_A_TURN] = 0.0
     degrees /= config.heading_bin_deg
     bins = np.floor(degrees, out=degrees).astype(np.int64)
     bins[heading_deg < 0] = -1

@@ -13,11 +13,12 @@ import numpy as np
 from data_prep.errors import DataPrepError, told_disk_errors
 from data_prep.partition.assignment import (
     ClassAssignment,
+    ColumnReader,
     Columns,
     assign_classes,
 )
 from vpr_tf.config import PartitionConfig, as_dict
-from vpr_tf.data.prepared_dataset import PreparedDataset
+from vpr_tf.data.prepared_dataset import PreparedDataset, SplitIndex
 
 _ROWS_AT_ONCE = 1 << 19
 _COLUMNS = ("utm_east_cm", "utm_north_cm", "utm_zone", "heading_deg")
@@ -56,6 +57,13 @@ def add_partition(dataset_path: Path, config: PartitionConfig) -> ClassAssignmen
     if config.name in dataset.partition_names:
         raise DataPrepError(_exists_message(dataset, config))
     index = dataset.split("train")
+    assignment = assign_classes(column_reader(index), config)
+    write_partition(dataset_path, assignment, config)
+    return assignment
+
+
+def column_reader(index: SplitIndex) -> ColumnReader:
+    """Returns a reader of the columns that a partition needs."""
     columns = [index.column(name) for name in _COLUMNS]
 
     def read_columns() -> Iterable[Columns]:
@@ -65,9 +73,7 @@ def add_partition(dataset_path: Path, config: PartitionConfig) -> ClassAssignmen
             )
             yield east, north, zone, heading
 
-    assignment = assign_classes(read_columns, config)
-    write_partition(dataset_path, assignment, config)
-    return assignment
+    return read_columns
 
 
 def summary(assignment: ClassAssignment, config: PartitionConfig) -> str:

@@ -18,11 +18,12 @@ NO_CLASS = -1
 class ImageRecord:
     """One image with its position; the fields are the keys on disk.
 
-    `utm_zone` is signed: 10 is zone 10 north, -10 is zone 10 south. `heading_deg` is
-    -1 when unknown. `exif_orientation` is the EXIF tag, 1 to 8; height and width are
-    those of the stored pixels, before the orientation is applied. `timestamp` has the
-    form YYYY[MM[DD[_hh[mm[ss]]]]] and may be empty. `class_id` and `group_id` are
-    those of the partition named in the manifest, -1 when the image is in no class.
+    `utm_zone` is signed: 10 is zone 10 north, -10 is zone 10 south, 0 is an unknown
+    position. `heading_deg` is 0 to 360, both north, -1 when unknown.
+    `exif_orientation` is the EXIF tag, 1 to 8; height and width are those of the
+    stored pixels, before the orientation is applied. `timestamp` has the form
+    YYYY[MM[DD[_hh[mm[ss]]]]] and may be empty. `class_id` and `group_id` are those of
+    the partition named in the manifest, -1 when the image is in no class.
     """
 
     image: bytes

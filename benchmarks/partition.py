@@ -1,0 +1,87 @@
+"""Speed and memory of the partition: `python -m benchmarks.partition --rows 41200000`.
+
+The rows imitate SF-XL: panoramas along a street grid of 10 km by 12 km, twelve crops
+each, sorted by position as file names are. `--shuffled` is the worst order.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+from collections.abc import Iterator
+
+import numpy as np
+
+from data_prep.partition.assignment import Columns, assign_classes
+from vpr_tf.config import PartitionConfig
+
+_WEST_CM, _SOUTH_CM = 543_000_00, 4_172_000_00
+_WIDTH_CM, _HEIGHT_CM = 10_000_00, 12_000_00
+_STREET_DISTANCE_CM, _STREET_WIDTH_CM = 97_00, 12_00
+_CROPS = 12
+_ROWS_AT_ONCE = 1 << 16
+
+
+def generate_columns(num_rows: int, seed: int, shuffled: bool) -> Columns:
+    """Returns positions, zones and headings in the types of the record index."""
+    rng = np.random.default_rng(seed)
+    num_panoramas = -(-num_rows // _CROPS)
+    along = rng.integers(0, _WIDTH_CM, num_panoramas)
+    across = rng.integers(0, _HEIGHT_CM, num_panoramas)
+    on_avenue = rng.random(num_panoramas) < 0.5
+    sideways = rng.integers(0, _STREET_WIDTH_CM, num_panoramas)
+    street_east = along // _STREET_DISTANCE_CM * _STREET_DISTANCE_CM + sideways
+    street_north = across // _STREET_DISTANCE_CM * _STREET_DISTANCE_CM + sideways
+    east = _WEST_CM + np.where(on_avenue, street_east, along)
+    north = _SOUTH_CM + np.where(on_avenue, across, street_north)
+    order = np.argsort(east)
+    columns = [np.repeat(column[order], _CROPS)[:num_rows] for column in (east, north)]
+    headings = np.tile(np.arange(0, 360, 30, dtype=np.float32), num_panoramas)
+    headings = (headings + np.float32(7)) % 360
+    columns += [np.full(num_rows, 10, np.int16), headings[:num_rows]]
+    if shuffled:
+        order = rng.permutation(num_rows)
+        columns = [column[order] for column in columns]
+    return columns[0], columns[1], columns[2], columns[3]
+
+
+def _peak_gib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def main() -> None:
+    """Generates rows, partitions them and prints a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=41_200_000)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--shuffled", action="store_true")
+    arguments = parser.parse_args()
+    columns = generate_columns(arguments.rows, arguments.seed, arguments.shuffled)
+
+    def read_columns() -> Iterator[Columns]:
+        for start in range(0, arguments.rows, _ROWS_AT_ONCE):
+            east, north, zone, heading = (
+                column[start : start + _ROWS_AT_ONCE] for column in columns
+            )
+            yield east, north, zone, heading
+
+    before_gib = _peak_gib()
+    print(f"{'rows':>12} {'seconds':>8} {'rows/s':>12} {'classes':>10} {'groups':>7}")
+    for _ in range(arguments.repeats):
+        start = time.perf_counter()
+        assignment = assign_classes(read_columns, PartitionConfig())
+        seconds = time.perf_counter() - start
+        groups = int(assignment.classes["group_id"][-1]) + 1
+        print(
+            f"{arguments.rows:>12,} {seconds:>8.2f} {arguments.rows / seconds:>12,.0f} "
+            f"{len(assignment.classes):>10,} {groups:>7}"
+        )
+    print(
+        f"peak memory {_peak_gib():.2f} GiB, of it rows generated {before_gib:.2f} GiB"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What a dataset holds: numbers in the terminal, pictures in a folder."""

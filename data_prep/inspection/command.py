@@ -1,0 +1,154 @@
+"""`python -m data_prep inspect`: prints and draws what is in a dataset."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from data_prep.errors import DataPrepError, told_disk_errors
+from data_prep.inspection.report import (
+    describe_figures,
+    describe_partition,
+    describe_splits,
+)
+from data_prep.inspection.spacing import measure_spacing
+from data_prep.inspection.statistics import SplitStatistics, count_split
+from data_prep.partition.assignment import assign_classes
+from data_prep.partition.files import column_reader
+from vpr_tf.config import PartitionConfig, load_config
+from vpr_tf.data.prepared_dataset import Partition, PreparedDataset
+from vpr_tf.data.verification import verify_split
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of this command."""
+    dataset = parser.add_mutually_exclusive_group(required=True)
+    dataset.add_argument("--config", help="YAML file; inspects its dataset.path")
+    dataset.add_argument("--dataset", help="dataset folder")
+    parser.add_argument("--output", help="folder of the pictures [DATASET/inspection]")
+    parser.add_argument(
+        "--verify", action="store_true", help="also read and check every record"
+    )
+    parser.add_argument("overrides", nargs="*", help="dotted.key=value, with --config")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Inspects one dataset; status 1 when a record is damaged."""
+    if arguments.dataset:
+        if arguments.overrides:
+            raise DataPrepError("Overrides change a config. Use --config with them.")
+        path = Path(arguments.dataset)
+    else:
+        path = Path(load_config(arguments.config, arguments.overrides).dataset.path)
+    output = Path(arguments.output) if arguments.output else path / "inspection"
+    dataset = PreparedDataset(path)
+    inspect_dataset(dataset, output)
+    return _verify(dataset) if arguments.verify else 0
+
+
+def inspect_dataset(dataset: PreparedDataset, output: Path) -> list[Path]:
+    """Prints what a dataset holds and draws it.
+
+    Returns:
+        The pictures, in `output`.
+    """
+    statistics = {
+        name: count_split(dataset.split(name)) for name in dataset.split_names
+    }
+    print(f"{dataset.path} (fingerprint {dataset.fingerprint[:12]})")
+    print(describe_splits(dataset, statistics))
+    with told_disk_errors(output):
+        output.mkdir(parents=True, exist_ok=True)
+        pictures = _draw_splits(statistics, output)
+        for name in dataset.partition_names:
+            pictures += _inspect_partition(dataset, dataset.partition(name), output)
+    print(describe_figures(pictures))
+    return pictures
+
+
+def _draw_splits(statistics: dict[str, SplitStatistics], output: Path) -> list[Path]:
+    from data_prep.inspection import figures
+
+    path = output / "images_per_year.png"
+    paths = [figures.draw(path, lambda axes: figures.images_per_year(axes, statistics))]
+    for split, counts in statistics.items():
+        if split == "train" and counts.images_per_heading.any():
+            paths.append(
+                figures.draw(
+                    output / "headings.png",
+                    lambda axes, c=counts: figures.headings(axes, c, "train"),  # type: ignore[misc]
+                    size=(5.5, 5.5),
+                    projection="polar",
+                )
+            )
+    return paths
+
+
+def _inspect_partition(
+    dataset: PreparedDataset, partition: Partition, output: Path
+) -> list[Path]:
+    """Prints and draws one partition; its pictures carry its name."""
+    from data_prep.inspection import figures
+
+    config = PartitionConfig(**partition.parameters)
+    classes = partition.classes
+    dropped = _dropped_classes(dataset, config)
+    spacing = measure_spacing(
+        classes, config.cell_size_m, config.cell_stride, config.heading_bin_deg
+    )
+    numbers = (len(dropped), int(dropped["num_images"].sum()))
+    print(describe_partition(partition, config, numbers, spacing))
+    counts = np.concatenate([classes["num_images"], dropped["num_images"]])
+    minimum = config.min_images_per_class
+    paths = [
+        figures.draw(
+            output / f"{partition.name}_images_per_class.png",
+            lambda axes: figures.images_per_class(axes, counts, minimum),
+        ),
+        figures.draw(
+            output / f"{partition.name}_classes_per_group.png",
+            lambda axes: figures.classes_per_group(axes, classes),
+        ),
+    ]
+    for zone in np.unique(classes["utm_zone"]).tolist():
+        name = f"{partition.name}_map_zone_{abs(zone)}{'N' if zone > 0 else 'S'}.png"
+        path = figures.draw(
+            output / name,
+            lambda axes, z=zone: figures.class_map(axes, classes, dropped, z),  # type: ignore[misc]
+            size=(9, 7),
+        )
+        paths.append(path)
+    return paths
+
+
+def _dropped_classes(dataset: PreparedDataset, config: PartitionConfig) -> np.ndarray:
+    """Returns the classes that have fewer images than the minimum."""
+    import dataclasses
+
+    every = dataclasses.replace(config, min_images_per_class=1)
+    classes = assign_classes(column_reader(dataset.split("train")), every).classes
+    return classes[classes["num_images"] < config.min_images_per_class]
+
+
+def _verify(dataset: PreparedDataset) -> int:
+    """Reads every record; returns 1 when one is damaged."""
+    damages: list[str] = []
+    for name in dataset.split_names:
+        damages += _verified(dataset, name)
+    for damage in damages:
+        print(damage)
+    print(f"verified: {len(damages)} damaged places" if damages else "verified: intact")
+    return 1 if damages else 0
+
+
+def _verified(dataset: PreparedDataset, name: str) -> Iterator[str]:
+    from tqdm import tqdm
+
+    num_records = len(dataset.split(name))
+    with tqdm(
+        total=num_records, desc=f"verify {name}", unit="image", disable=None
+    ) as bar:
+        yield from verify_split(dataset, name, bar.update)

@@ -1,0 +1,185 @@
+"""The pictures that `inspect` draws, one PNG each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from data_prep.inspection.statistics import HEADING_BINS, SplitStatistics
+
+_BLUE, _GREY = "#33658a", "#b8bec4"
+_STYLE = {
+    "font.size": 10.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 12.0,
+    "axes.titlelocation": "left",
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": "#e4e7ea",
+}
+_MOST_LABELLED_GROUPS = 12
+_MOST_BINS = 60
+
+
+def draw(
+    path: Path,
+    draw_axes: Callable[[Axes], None],
+    size: tuple[float, float] = (8, 4.5),
+    projection: str | None = None,
+) -> Path:
+    """Draws one pair of axes into a PNG file."""
+    with mpl.rc_context(_STYLE):
+        figure = Figure(size, layout="constrained")
+        FigureCanvasAgg(figure)
+        draw_axes(figure.add_subplot(projection=projection))
+        figure.savefig(path, dpi=130)
+    return path
+
+
+def images_per_class(axes: Axes, counts: np.ndarray, minimum: int) -> None:
+    """Histogram of images per class; classes below the minimum are grey."""
+    largest = int(counts.max())
+    width = max(1, -(-largest // _MOST_BINS))
+    # A bin begins at the minimum, so that no bar is kept and dropped at once.
+    first = minimum - -(-(minimum - 1) // width) * width
+    edges = np.arange(first, largest + width + 1, width) - 0.5
+    heights, _ = np.histogram(counts, edges)
+    kept = edges[:-1] >= minimum - 1
+    for rows, colour, label in (
+        (kept, _BLUE, "classes"),
+        (~kept, _GREY, f"dropped: fewer than {minimum} images"),
+    ):
+        if heights[rows].any():
+            axes.bar(
+                edges[:-1][rows] + width / 2,
+                heights[rows],
+                0.9 * width,
+                color=colour,
+                label=f"{label} ({heights[rows].sum():,})",
+            )
+    if heights.max() > 50 * max(np.median(heights[heights > 0]), 1):
+        axes.set_yscale("log")
+    axes.grid(axis="x", visible=False)
+    axes.legend(frameon=False)
+    axes.set(title="Images per class", xlabel="images in a class", ylabel="classes")
+
+
+def classes_per_group(axes: Axes, classes: np.ndarray) -> None:
+    """A bar for the classes of every group."""
+    counts = np.bincount(classes["group_id"])
+    axes.bar(np.arange(len(counts)), counts, color=_group_colours(len(counts)))
+    axes.grid(axis="x", visible=False)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlim(-0.6, max(len(counts), 5) - 0.4)
+    axes.set(title="Classes per group", xlabel="group", ylabel="classes")
+
+
+def images_per_year(axes: Axes, statistics: dict[str, SplitStatistics]) -> None:
+    """Stacked bars: the years of every split."""
+    years = {year for counts in statistics.values() for year in counts.images_per_year}
+    known = sorted(years - {0})
+    if not known:
+        axes.set_title("Images per year: no image has a timestamp")
+        axes.set_axis_off()
+        return
+    positions = np.arange(known[0], known[-1] + 1)
+    bottom = np.zeros(len(positions), np.int64)
+    colours = colormaps["viridis"](np.linspace(0.05, 0.9, len(statistics)))
+    for (name, counts), colour in zip(statistics.items(), colours, strict=True):
+        heights = np.array([counts.images_per_year.get(int(y), 0) for y in positions])
+        axes.bar(positions, heights, bottom=bottom, color=colour, label=name)
+        bottom += heights
+    axes.grid(axis="x", visible=False)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(frameon=False)
+    axes.set(title="Images per year", xlabel="year", ylabel="images")
+
+
+def headings(axes: Axes, counts: SplitStatistics, split: str) -> None:
+    """Headings around the compass, in bins of ten degrees."""
+    width = 2 * np.pi / HEADING_BINS
+    centres = (np.arange(HEADING_BINS) + 0.5) * width
+    axes.bar(centres, counts.images_per_heading, 0.9 * width, color=_BLUE)
+    axes.set_theta_zero_location("N")  # type: ignore[attr-defined]
+    axes.set_theta_direction(-1)  # type: ignore[attr-defined]
+    axes.set_xticks(np.arange(8) * np.pi / 4)
+    title = f"Headings of {split}, images in 10 degrees"
+    if counts.num_without_heading:
+        title += f"\n{counts.num_without_heading:,} without heading"
+    axes.set_title(title, pad=14)
+
+
+def class_map(axes: Axes, classes: np.ndarray, dropped: np.ndarray, zone: int) -> None:
+    """The cells of one UTM zone, coloured by group.
+
+    Args:
+        axes: Where to draw.
+        classes: Rows of `CLASS_DTYPE`.
+        dropped: The same, of classes below the minimum.
+        zone: Signed UTM zone.
+    """
+    num_groups = int(classes["group_id"].max()) + 1
+    colours = _group_colours(num_groups)
+    classes = classes[classes["utm_zone"] == zone]
+    dropped = dropped[dropped["utm_zone"] == zone]
+    size = float(np.clip(40_000 / max(len(classes), 1), 0.2, 24))
+    style: dict[str, Any] = {"s": size, "marker": "s", "linewidths": 0}
+    if len(dropped):
+        label = f"dropped ({len(dropped):,})"
+        axes.scatter(*_kilometres(dropped), color=_GREY, label=label, **style)
+    east, north = _kilometres(classes)
+    axes.scatter(east, north, c=colours[classes["group_id"]], **style)
+    if num_groups <= _MOST_LABELLED_GROUPS:
+        for group in range(num_groups):
+            count = np.count_nonzero(classes["group_id"] == group)
+            axes.scatter(
+                [],
+                [],
+                color=colours[group],
+                marker="s",
+                label=f"group {group} ({count:,})",
+            )
+    if num_groups <= _MOST_LABELLED_GROUPS or len(dropped):
+        axes.legend(
+            frameon=False,
+            loc="upper left",
+            bbox_to_anchor=(1, 1),
+            markerscale=max(1.0, 3 / size**0.5),
+        )
+    hemisphere = "north" if zone > 0 else "south"
+    axes.set_aspect("equal", "datalim")
+    axes.ticklabel_format(useOffset=False, style="plain")
+    axes.tick_params(axis="x", rotation=30)
+    axes.set(
+        title=f"{len(classes):,} classes coloured by group, UTM zone "
+        f"{abs(zone)} {hemisphere}",
+        xlabel="UTM east [km]",
+        ylabel="UTM north [km]",
+    )
+
+
+def _kilometres(classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return classes["centre_east_m"] / 1000, classes["centre_north_m"] / 1000
+
+
+def _group_colours(num_groups: int) -> np.ndarray:
+    """One colour a group, neighbours in number apart in hue."""
+    if num_groups <= 10:
+        return colormaps["tab10"](np.arange(num_groups))
+    golden_ratio = 0.618034
+    return colormaps["hsv"](np.arange(num_groups) * golden_ratio % 1.0) * [
+        0.9,
+        0.9,
+        0.9,
+        1,
+    ]

@@ -1,0 +1,108 @@
+"""Finds damaged records: reads frames, checks their checksums, names shard and offset.
+
+TensorFlow reports a damaged record as a DataLossError that names neither the split nor
+the place; `describe_damage` says both.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import google_crc32c
+import numpy as np
+
+from vpr_tf.data.prepared_dataset import PreparedDataset
+
+_HEADER_BYTES, _FOOTER_BYTES = 12, 4
+_MASK_DELTA = 0xA282EAD8
+_RECORDS_A_REPORT = 256
+
+
+def masked_crc32c(data: bytes) -> int:
+    """Returns the CRC-32C of some bytes as TFRecord files store it."""
+    return mask_crc32c(google_crc32c.value(data))
+
+
+def mask_crc32c(checksum: int) -> int:
+    """Masks a CRC-32C as TFRecord files do."""
+    return ((checksum >> 15 | checksum << 17) + _MASK_DELTA) & 0xFFFFFFFF
+
+
+def verify_split(
+    dataset: PreparedDataset,
+    split: str,
+    progress: Callable[[int], object] | None = None,
+) -> Iterator[str]:
+    """Reads every record of a split and yields a message for each damaged one.
+
+    Args:
+        dataset: The dataset.
+        split: Name of the split.
+        progress: Called with the number of records read since the last call.
+    """
+    index = dataset.split(split)
+    shards = np.asarray(index.column("shard"))
+    offsets, lengths = index.column("byte_offset"), index.column("length")
+    for number, shard_path in enumerate(index.shard_paths):
+        first, last = np.searchsorted(shards, [number, number + 1]).tolist()
+        try:
+            with Path(shard_path).open("rb") as file:
+                for row in range(first, last):
+                    offset, length = int(offsets[row]), int(lengths[row])
+                    file.seek(offset)
+                    frame = file.read(_HEADER_BYTES + length + _FOOTER_BYTES)
+                    problem = _problem(frame, length)
+                    if problem:
+                        yield _message(
+                            dataset, shard_path, offset, row - first, problem
+                        )
+                    if progress and (row + 1 - first) % _RECORDS_A_REPORT == 0:
+                        progress(_RECORDS_A_REPORT)
+        except OSError as error:
+            yield f"{shard_path} cannot be read: {error.strerror}"
+        if progress:
+            progress((last - first) % _RECORDS_A_REPORT)
+
+
+def describe_damage(dataset: PreparedDataset, split: str) -> str:
+    """Returns which records of a split are damaged, for the message of an error.
+
+    To be called when TensorFlow raised DataLossError or OutOfRangeError while it read
+    the split.
+    """
+    damages = []
+    for damage in verify_split(dataset, split):
+        damages.append(damage)
+        if len(damages) == 3:
+            break
+    if not damages:
+        return (
+            f"All records of {split} in {dataset.path} are intact now; the disk may be "
+            "unreliable."
+        )
+    remedy = f"Restore the shard from a copy, or delete {dataset.path} and build again."
+    return "; ".join(damages) + ". " + remedy
+
+
+def _problem(frame: bytes, length: int) -> str | None:
+    """Returns what is wrong with a frame, None when it is intact."""
+    if len(frame) < _HEADER_BYTES + length + _FOOTER_BYTES:
+        return "the shard is truncated"
+    stored_length, length_checksum = struct.unpack_from("<QI", frame)
+    if masked_crc32c(frame[:8]) != length_checksum or stored_length != length:
+        return "its length is damaged"
+    (checksum,) = struct.unpack_from("<I", frame, _HEADER_BYTES + length)
+    if masked_crc32c(frame[_HEADER_BYTES : _HEADER_BYTES + length]) != checksum:
+        return "its data do not match their checksum"
+    return None
+
+
+def _message(
+    dataset: PreparedDataset, shard_path: str, offset: int, number: int, problem: str
+) -> str:
+    shard = Path(shard_path).relative_to(dataset.path)
+    return (
+        f"damaged record {number} in shard {shard} at byte offset {offset}: {problem}"
+    )
