@@ -83,7 +83,8 @@ class CosineMarginHead(keras.layers.Layer):
         if class_index is None:
             return self.scale * cosine
         classes = ops.arange(self.num_classes, dtype="int32")
-        is_own_class = ops.equal(ops.cast(class_index, "int32")[:, None], classes)
+        class_index = ops.convert_to_tensor(class_index, "int32")
+        is_own_class = ops.equal(class_index[:, None], classes)
         return self.scale * ops.where(is_own_class, cosine - self.margin, cosine)
 
     def loss(self, descriptors, class_index):
@@ -92,6 +93,7 @@ class CosineMarginHead(keras.layers.Layer):
         Per example, so that a distributed step divides the sum by the global batch.
         Arguments are those of `call`.
         """
+        class_index = ops.convert_to_tensor(class_index, "int32")
         logits = self(descriptors, class_index)
         return ops.sparse_categorical_crossentropy(
             class_index, logits, from_logits=True

@@ -2,9 +2,7 @@
 
 Stages: 0 is the stem (convolution, batch norm, pooling), 1 to 4 are layer1 to layer4.
 CosPlace trains from stage 3. Images are standardised with the ImageNet mean and
-standard deviation. Batch-norm momentum 0.9 is torch's 0.1; torch stores the unbiased
-variance of a batch in its running statistics and Keras the biased one, a factor of
-n / (n - 1) for n values per channel.
+standard deviation. Batch-norm momentum 0.9 is torch's 0.1.
 
 Reference:
     He et al., "Deep Residual Learning for Image Recognition", arXiv:1512.03385.
@@ -18,6 +16,7 @@ from collections.abc import Iterator
 import keras
 from keras_hub.models import ResNetBackbone
 
+from vpr_tf.layers import FusedBatchNormalization
 from vpr_tf.models.backbones.backbone_spec import BackboneSpec, GetLayer
 
 _BLOCKS = {
@@ -74,7 +73,7 @@ def _build(
     bottleneck: bool,
     image_shape: tuple[int | None, int | None, int],
 ) -> keras.Model:
-    return ResNetBackbone(
+    network = ResNetBackbone(
         input_conv_filters=[64],
         input_conv_kernel_sizes=[7],
         stackwise_num_filters=[64, 128, 256, 512],
@@ -83,6 +82,14 @@ def _build(
         block_type="bottleneck_block" if bottleneck else "basic_block",
         image_shape=image_shape,
     )
+    return keras.models.clone_model(network, clone_function=_with_fused_batch_norm)
+
+
+def _with_fused_batch_norm(layer: keras.layers.Layer) -> keras.layers.Layer:
+    config = layer.get_config()
+    if isinstance(layer, keras.layers.BatchNormalization):
+        return FusedBatchNormalization.from_config(config)
+    return layer.__class__.from_config(config)
 
 
 def _state_dict_layers(
