@@ -31,9 +31,9 @@ def load_weights(model: GeoLocalizationNet, weights: str) -> None:
     Args:
         model: The encoder.
         weights: `none` (keep the random ones), `imagenet`, `preset:<name>` (a
-            keras-hub preset of the backbone, which needs the network), or the path of
-            a `.pth`, `.weights.h5` or `.keras` file. A `.pth` may hold the backbone
-            alone.
+            keras-hub preset of the backbone by its name or URL, which needs the
+            network, or a folder that holds one), or the path of a `.pth`,
+            `.weights.h5` or `.keras` file. A `.pth` may hold the backbone alone.
 
     Raises:
         FileNotFoundError: The file, or the package with the weights, is missing.
@@ -88,7 +88,8 @@ def _load_preset(model: GeoLocalizationNet, preset: str) -> None:
     import keras_hub
 
     spec = backbone_spec(model.backbone_name)
-    if preset not in keras_hub.models.Backbone.presets:
+    built_in = preset in keras_hub.models.Backbone.presets
+    if not built_in and "://" not in preset and not Path(preset).is_dir():
         known = [spec.imagenet_preset] if spec.imagenet_preset else []
         raise ValueError(
             f"keras-hub has no backbone preset {preset!r}. For {spec.name} there is: "

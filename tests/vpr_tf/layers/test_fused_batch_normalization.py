@@ -110,7 +110,7 @@ def test_jit_compile_gives_the_same(tmp_path):
 
 
 def test_invalid_arguments():
-    with pytest.raises(ValueError, match="needs scale and center.*axis=1"):
+    with pytest.raises(ValueError, match=r"needs scale and center.*axis=1"):
         FusedBatchNormalization(axis=1)
     with pytest.raises(ValueError, match="center=False"):
         FusedBatchNormalization(center=False)

@@ -1,0 +1,158 @@
+import importlib.util
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from vpr_tf.models import GeoLocalizationNet
+from vpr_tf.models.torch_state_dict import load_torch_state_dict
+
+
+@pytest.fixture(scope="module")
+def reference(golden_dir):
+    """The module that makes stand-in weights for the official networks."""
+    spec = importlib.util.spec_from_file_location(
+        "reference_weights", golden_dir / "reference_weights.py"
+    )
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def state_dict(reference):
+    return reference.reference_state_dict("ResNet18", 512)
+
+
+@pytest.fixture
+def encoder():
+    return GeoLocalizationNet("ResNet18", 512)
+
+
+@pytest.fixture(scope="module")
+def converted(state_dict):
+    model = GeoLocalizationNet("ResNet18", 512)
+    load_torch_state_dict(model, state_dict)
+    return model
+
+
+def weights_of(model):
+    return {variable.path: variable.numpy() for variable in model.variables}
+
+
+def torchvision_names(state_dict):
+    children = {"0": "conv1", "1": "bn1"}
+    children |= {str(3 + layer): f"layer{layer}" for layer in range(1, 5)}
+    bare = {"fc.weight": np.zeros((1000, 512)), "fc.bias": np.zeros(1000)}
+    for key, value in state_dict.items():
+        part, child, *rest = key.split(".")
+        if part == "backbone":
+            bare[".".join([children[child], *rest])] = value
+    return bare
+
+
+@pytest.mark.parametrize(("height", "width"), [(224, 224), (192, 320)])
+def test_resnet18_equals_official_features_and_descriptors(
+    golden_dir, reference, converted, height, width
+):
+    golden = np.load(golden_dir / "network_ResNet18_512.npz")
+    images = reference.reference_images(height, width) / np.float32(255)
+    network = keras.Model(
+        converted.input,
+        [converted.get_layer("normalize_features").input, converted.output],
+    )
+    features, descriptors = network(images)
+    features = features.numpy().transpose(0, 3, 1, 2)[:, :8]
+    size = f"{height}x{width}"
+    for ours, official in (
+        (features, golden[f"features_first_8_channels_{size}"]),
+        (descriptors, golden[f"descriptors_{size}"]),
+    ):
+        atol = 1e-4 * np.abs(official).max()
+        np.testing.assert_allclose(ours, official, rtol=0, atol=atol)
+
+
+@pytest.mark.parametrize(
+    "name", ["ResNet18_32", "ResNet50_128", "ResNet101_64", "ResNet152_32"]
+)
+def test_every_official_resnet_loads_strictly(golden_dir, name):
+    shapes = json.loads((golden_dir / "state_dict_shapes.json").read_text())[name]
+    rng = np.random.default_rng(0)
+    state_dict = {key: rng.random(shape, "float32") for key, shape in shapes.items()}
+    backbone, dim = name.split("_")
+    model = GeoLocalizationNet(backbone, int(dim))
+    load_torch_state_dict(model, state_dict)
+    # Same numbers, whatever their order and axes: every weight came from the file.
+    counters = [key for key in shapes if key.endswith("num_batches_tracked")]
+    read = [value for key, value in state_dict.items() if key not in counters]
+    assert len(read) == len(model.weights)
+    assert sum(value.size for value in read) == model.count_params()
+    sums = sorted(float(value.sum(dtype="float64")) for value in read)
+    received = sorted(float(w.numpy().sum(dtype="float64")) for w in model.weights)
+    np.testing.assert_allclose(received, sums, rtol=1e-9)
+
+
+def test_names_of_data_parallel_are_accepted(state_dict, converted, encoder):
+    load_torch_state_dict(
+        encoder, {f"module.{key}": value for key, value in state_dict.items()}
+    )
+    for path, value in weights_of(encoder).items():
+        np.testing.assert_array_equal(value, weights_of(converted)[path])
+
+
+def test_bare_torchvision_backbone_keeps_projection(state_dict, converted, encoder):
+    before = weights_of(encoder)
+    load_torch_state_dict(encoder, torchvision_names(state_dict))
+    expected = weights_of(converted)
+    for path, value in weights_of(encoder).items():
+        kept = path.startswith(("gem", "projection"))
+        np.testing.assert_array_equal(value, (before if kept else expected)[path])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d.pop("backbone.0.weight"), "backbone.0.weight: missing"),
+        (
+            lambda d: d.update({"backbone.9.weight": np.zeros(3)}),
+            "backbone.9.weight: not part of ResNet18",
+        ),
+        (
+            lambda d: d.update({"fc.weight": np.zeros((1000, 512))}),
+            "fc.weight: not part of ResNet18",
+        ),
+        (
+            lambda d: d.update({"aggregation.3.weight": np.zeros((256, 512))}),
+            r"aggregation.3.weight: \(256, 512\) becomes \(512, 256\), expected "
+            r"\(512, 512\)",
+        ),
+        (
+            lambda d: d.update({"backbone.1.bias": np.full(64, np.nan)}),
+            "backbone.1.bias: holds NaN",
+        ),
+        (
+            lambda d: d.update({"backbone.1.bias": np.zeros((64, 1))}),
+            r"backbone.1.bias: \(64, 1\)",
+        ),
+    ],
+)
+def test_any_difference_is_named_and_nothing_is_set(
+    state_dict, encoder, change, message
+):
+    changed = dict(state_dict)
+    change(changed)
+    before = weights_of(encoder)
+    with pytest.raises(ValueError, match=message):
+        load_torch_state_dict(encoder, changed)
+    for path, value in weights_of(encoder).items():
+        np.testing.assert_array_equal(value, before[path])
+
+
+def test_another_backbone_lists_some_of_the_differences(state_dict):
+    model = GeoLocalizationNet("EfficientNetLite0", 512)
+    with pytest.raises(ValueError, match=r"not fit EfficientNetLite0.*and \d+ more"):
+        try:
+            load_torch_state_dict(model, state_dict)
+        except ValueError as error:
+            raise ValueError(str(error).replace("\n", " ")) from error
