@@ -15,7 +15,11 @@ from vpr_tf.data.image_decoding import (
     resize_for_evaluation,
 )
 from vpr_tf.data.prepared_dataset import SplitIndex
-from vpr_tf.data.record_reading import RecordReader, pipeline_options
+from vpr_tf.data.record_reading import (
+    RecordReader,
+    checked_record_ids,
+    pipeline_options,
+)
 
 
 class BatchPlan(NamedTuple):
@@ -75,9 +79,13 @@ def evaluation_batches(
         `(batch, height, width, 3)`, and int64 `(batch,)`. Batches are ordered by
         image size, then by `record_ids`; a batch that is not full is the last of
         its size.
+
+    Raises:
+        ValueError: A record id is not in the split.
     """
     if record_ids is None:
         record_ids = np.arange(len(split))
+    record_ids = checked_record_ids(split, record_ids)
     plan = plan_batches(
         record_ids, *_final_sizes(split, config, record_ids), config.batch_size
     )

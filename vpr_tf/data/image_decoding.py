@@ -34,6 +34,7 @@ def decode_image(
         tf.errors.InvalidArgumentError: The bytes are no whole JPEG or PNG.
     """
     image = tf.io.decode_jpeg(image_bytes, channels=3, dct_method=_DCT)
+    image = tf.ensure_shape(image, (None, None, 3))  # WebP would have four axes
     if exif_orientation is None:
         return image
     return make_upright(image, exif_orientation)
@@ -41,6 +42,9 @@ def decode_image(
 
 def decode_crop(image_bytes: tf.Tensor, window: tf.Tensor) -> tf.Tensor:
     """Decodes a part of an image; of a JPEG only that part is decompressed.
+
+    Pixels equal those of the whole image but at the border of a JPEG's crop, where
+    colour is not interpolated with what lies beyond: one column, some grey levels.
 
     Args:
         image_bytes: Scalar string.
@@ -50,8 +54,8 @@ def decode_crop(image_bytes: tf.Tensor, window: tf.Tensor) -> tf.Tensor:
         uint8 of shape `(height, width, 3)`, not yet upright.
     """
 
-    def crop_png() -> tf.Tensor:
-        image = tf.io.decode_png(image_bytes, channels=3)
+    def crop_other() -> tf.Tensor:
+        image = decode_image(image_bytes)
         return tf.image.crop_to_bounding_box(image, *tf.unstack(window))
 
     return tf.cond(
@@ -59,7 +63,7 @@ def decode_crop(image_bytes: tf.Tensor, window: tf.Tensor) -> tf.Tensor:
         lambda: tf.io.decode_and_crop_jpeg(
             image_bytes, window, channels=3, dct_method=_DCT
         ),
-        crop_png,
+        crop_other,
     )
 
 

@@ -27,15 +27,7 @@ class RecordReader:
     """
 
     def __init__(self, split: SplitIndex, record_ids: np.ndarray) -> None:
-        record_ids = np.asarray(record_ids, np.int64)
-        if record_ids.size and not (
-            record_ids.min() >= 0 and record_ids.max() < len(split)
-        ):
-            raise ValueError(
-                f"`record_ids` must be in [0, {len(split)}), the records of split "
-                f"{split.name!r}. Received values from {record_ids.min()} to "
-                f"{record_ids.max()}."
-            )
+        record_ids = checked_record_ids(split, record_ids)
         self._paths = tf.constant(split.shard_paths, tf.string)
         self._shards = tf.constant(split.column("shard")[record_ids])
         self._offsets = tf.constant(split.column("byte_offset")[record_ids])
@@ -57,6 +49,22 @@ class RecordReader:
             variant, tf.TensorSpec([], tf.string)
         )
         return parse_record(records.take(1).get_single_element())
+
+
+def checked_record_ids(split: SplitIndex, record_ids: np.ndarray) -> np.ndarray:
+    """Returns record ids as int64.
+
+    Raises:
+        ValueError: A record id is not in the split.
+    """
+    record_ids = np.asarray(record_ids, np.int64)
+    if record_ids.size and not 0 <= record_ids.min() <= record_ids.max() < len(split):
+        raise ValueError(
+            f"`record_ids` must be in [0, {len(split)}), the records of split "
+            f"{split.name!r}. Received values from {record_ids.min()} to "
+            f"{record_ids.max()}."
+        )
+    return record_ids
 
 
 def pipeline_options(num_threads: int) -> Any:

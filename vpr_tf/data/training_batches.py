@@ -90,6 +90,18 @@ def training_batches(
     )
 
 
+def sampled_record_ids(
+    partition: Partition,
+    group_id: int,
+    seed: int,
+    start_position: int,
+    num_samples: int,
+) -> np.ndarray:
+    """Returns the records that `training_batches` reads, in order."""
+    sampler = ClassSampler(partition, group_id, seed)
+    return sampler.record_ids_at(start_position, num_samples)
+
+
 def _common_size(split: SplitIndex, record_ids: np.ndarray) -> tuple[int, int] | None:
     """Returns the size of all these images, None when they differ or are turned."""
     heights = split.column("height")[record_ids]

@@ -1,0 +1,84 @@
+"""Names the record behind an error of an input pipeline.
+
+An error inside a tf.data graph says what is wrong but not with which image. The
+pipelines are deterministic, so the records about to be read are known: they are read
+again one by one, and the first that fails is named.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from vpr_tf.data.image_decoding import decode_image
+from vpr_tf.data.prepared_dataset import DatasetError, SplitIndex
+from vpr_tf.data.record_reading import RecordReader
+
+_GRAPH_NAMES = re.compile(r"\{\{.*?\}\}|\[Op:.*")
+
+
+class DamagedRecordError(DatasetError):
+    """A record that cannot be read or decoded; names shard, byte offset and key."""
+
+
+@contextlib.contextmanager
+def damaged_records_named(
+    split: SplitIndex, record_ids: Callable[[], Iterable[int]]
+) -> Iterator[None]:
+    """Around the consumption of batches: turns their errors into clear ones.
+
+    Args:
+        split: Split that the batches come from.
+        record_ids: Called on an error; returns the records to look at, starting with
+            the next ones to be read.
+
+    Raises:
+        DamagedRecordError: One of the records is damaged.
+    """
+    try:
+        yield
+    except tf.errors.OpError:
+        check_records(split, record_ids())
+        raise  # not the fault of a record
+
+
+def check_records(split: SplitIndex, record_ids: Iterable[int]) -> None:
+    """Reads and decodes records one by one.
+
+    Raises:
+        DamagedRecordError: The first damaged record.
+    """
+    for record_id in record_ids:
+        try:
+            record = RecordReader(split, np.array([record_id]))(
+                tf.constant(0, tf.int64)
+            )
+            found = decode_image(record["image"]).shape[:2].as_list()
+        except tf.errors.OpError as error:
+            raise _damaged(split, record_id, _reason(error)) from error
+        expected = [int(split.column(name)[record_id]) for name in ("height", "width")]
+        if found != expected:
+            raise _damaged(
+                split, record_id, f"the image is {found}, the index says {expected}"
+            )
+
+
+def _damaged(split: SplitIndex, record_id: int, reason: str) -> DamagedRecordError:
+    shard = split.shard_paths[int(split.column("shard")[record_id])]
+    offset = int(split.column("byte_offset")[record_id])
+    return DamagedRecordError(
+        f"A record of split {split.name!r} is damaged: {shard}, byte offset {offset}, "
+        f"key {split.keys[record_id].decode()!r}: {reason}. Remove the shard and run "
+        "`python -m data_prep build` again."
+    )
+
+
+def _reason(error: tf.errors.OpError) -> str:
+    message = _GRAPH_NAMES.sub("", error.message.splitlines()[0]).strip(" .")
+    if message == "Dataset was empty":
+        return "the shard ends before it"
+    return message
