@@ -14,7 +14,7 @@ import shutil
 import time
 from pathlib import Path
 
-from data_prep.build_state import BuildFolder, build_parameters
+from data_prep.build_state import LISTING_NAME, BuildFolder, build_parameters
 from data_prep.errors import DataPrepError, told_disk_errors
 from data_prep.finish import finish_dataset
 from data_prep.listing import Listing, write_listing
@@ -116,7 +116,7 @@ def _list_sources(plan: BuildPlan, folder: BuildFolder) -> dict[str, Listing]:
     """Lists the entries of every split."""
     listings = {}
     for split in plan.splits:
-        listing = write_listing(split, folder.split_folder(split.name) / "listing.bin")
+        listing = write_listing(split, folder.split_folder(split.name) / LISTING_NAME)
         if not listing.num_entries:
             raise DataPrepError(f"{split.path} holds no files (split {split.name}).")
         listings[split.name] = listing

@@ -13,6 +13,7 @@ from data_prep.errors import DataPrepError, told_disk_errors
 from data_prep.table import write_atomically
 from vpr_tf.config import BuildConfig, as_dict
 
+LISTING_NAME = "listing.bin"  # of a split folder
 # They change neither the records nor their order.
 _NOT_IN_THE_RESULT = ("workers", "max_rejected_fraction")
 
@@ -147,6 +148,7 @@ class BuildFolder:
         self, known: dict[str, Any], known_source: str | None, source: str
     ) -> None:
         """Raises when the folder was built from another config or source."""
+        known = _with_defaults(known)
         changes = _differences(known, json.loads(json.dumps(self._parameters)))
         if changes:
             raise DataPrepError(
@@ -161,10 +163,19 @@ class BuildFolder:
             )
 
     def _start_over(self) -> None:
-        for child in self.path.iterdir():
-            if child.is_dir():
-                shutil.rmtree(child)
+        """Forgets what was scanned; the lists of the sources are new."""
+        for file in self.path.glob("*/*"):
+            if file.name != LISTING_NAME:
+                file.unlink()
         self._state_path.unlink()
+
+
+def _with_defaults(known: dict[str, Any]) -> dict[str, Any]:
+    """Fills in fields that the program did not have when the folder was begun."""
+    defaults = as_dict(BuildConfig())
+    partition = {**defaults["partition"], **known.get("partition", {})}
+    filled = {**defaults, **known, "partition": partition}
+    return {name: filled[name] for name in filled if name not in _NOT_IN_THE_RESULT}
 
 
 def _differences(known: Any, wanted: Any, name: str = "build") -> str:

@@ -1,0 +1,50 @@
+import os
+
+import pytest
+
+from data_prep.errors import DataPrepError
+from data_prep.sources import image_folder
+from data_prep.sources.image_folder import walk_image_folder
+
+
+def make_tree(folder):
+    names = ["b", "a/z", "a.jpg", "a-b/x", "a/b/c", "a/b.jpg", "é", "A", "a\nb", "ab"]
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+    return sorted(names)
+
+
+@pytest.mark.parametrize("in_memory", [2, 50_000])
+def test_walk_is_sorted_by_relative_path(tmp_path, monkeypatch, in_memory):
+    monkeypatch.setattr(image_folder, "ENTRIES_IN_MEMORY", in_memory)
+    source, scratch = tmp_path / "source", tmp_path / "scratch"
+    source.mkdir()
+    scratch.mkdir()
+    names = make_tree(source)
+    walked = list(walk_image_folder(source, scratch))
+    assert [name for name, _ in walked] == names
+    assert [size for _, size in walked] == [len(name.encode()) for name in names]
+    assert not list(scratch.iterdir())
+
+
+def test_link_to_a_parent_is_an_error(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "loop").symlink_to(tmp_path)
+    with pytest.raises(DataPrepError, match="leads back"):
+        list(walk_image_folder(tmp_path, tmp_path))
+
+
+def test_broken_link_has_no_size(tmp_path):
+    (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere")
+    assert list(walk_image_folder(tmp_path, tmp_path)) == [("gone.jpg", -1)]
+
+
+def test_names_that_are_not_utf8_are_kept_as_they_are(tmp_path):
+    try:
+        os.close(os.open(os.fsencode(tmp_path) + b"/\xff.jpg", os.O_CREAT))
+    except OSError:
+        pytest.skip("this file system wants UTF-8")
+    [(name, size)] = walk_image_folder(tmp_path, tmp_path)
+    assert os.fsencode(name) == b"\xff.jpg"
+    assert size == 0

@@ -1,0 +1,30 @@
+import itertools
+import os
+import signal
+import time
+
+import pytest
+
+from data_prep.errors import DataPrepError
+from data_prep.workers import WorkerPool
+
+
+def slow_square(number: int) -> int:
+    time.sleep(0.02 * (number % 3))
+    return number * number
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_results_come_in_order_from_endless_tasks():
+    with WorkerPool(2) as pool:
+        results = pool.map_in_order(slow_square, ((i,) for i in itertools.count()))
+        assert list(itertools.islice(results, 20)) == [i * i for i in range(20)]
+
+
+def test_killed_worker_is_a_clear_error():
+    message = "worker process was killed"
+    with pytest.raises(DataPrepError, match=message), WorkerPool(1) as pool:
+        list(pool.map_in_order(die, [()]))
