@@ -107,7 +107,7 @@ def test_weights_of_another_encoder_list_the_differences(tmp_path, imagenet, suf
 def test_keras_file_of_another_model_is_refused(tmp_path):
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     model.save(tmp_path / "other.keras")
-    with pytest.raises(ValueError, match="must hold a GeoLocalizationNet.*Sequential"):
+    with pytest.raises(ValueError, match=r"must hold a GeoLocalizationNet.*Sequential"):
         load_weights(lite0(), str(tmp_path / "other.keras"))
 
 
@@ -134,7 +134,9 @@ def test_wrong_weights_are_one_clear_error(weights, error, message):
 def test_damaged_h5_file_is_one_clear_error(tmp_path):
     path = tmp_path / "damaged.weights.h5"
     path.write_bytes(b"not HDF5")
-    with pytest.raises(ValueError, match="damaged.weights.h5 is not a readable HDF5"):
+    with pytest.raises(
+        ValueError, match=r"damaged\.weights\.h5 is not a readable HDF5"
+    ):
         load_weights(lite0(), str(path))
 
 
