@@ -207,7 +207,7 @@ def _add_lots(
     along = edge / length
     inwards = np.array([-along[1], along[0]])
     usable = length if previous is None else length - LOT_DEPTH_M
-    widths = rng.uniform(6.0, 16.0, 32)
+    widths = rng.uniform(8.0, 18.0, 24)
     count = int(np.searchsorted(np.cumsum(widths), usable)) + 1
     widths = widths[:count] * usable / widths[:count].sum()
     offsets = np.concatenate([[0.0], np.cumsum(widths)])

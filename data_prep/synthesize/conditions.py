@@ -87,7 +87,7 @@ def phone_conditions(rng: np.random.Generator, strength: float = 1.0) -> Conditi
     base = {
         "clear": ((1.0, 0.95, 0.85), 0.55, (1.0, 1.0, 1.05), 0.55),
         "overcast": ((1.0, 1.0, 1.0), 0.05, (0.92, 0.97, 1.05), 0.78),
-        "dusk": ((1.0, 0.6, 0.4), 0.15, (0.62, 0.68, 1.0), 0.42),
+        "dusk": ((1.0, 0.6, 0.4), 0.2, (0.72, 0.74, 1.0), 0.5),
         "fog": ((1.0, 1.0, 1.0), 0.05, (1.0, 1.0, 1.0), 0.8),
         "low_sun": ((1.0, 0.78, 0.5), 0.7, (0.85, 0.9, 1.1), 0.42),
     }[kind]
@@ -121,14 +121,14 @@ def phone_conditions(rng: np.random.Generator, strength: float = 1.0) -> Conditi
 
 def street_view_lens(rng: np.random.Generator) -> Lens:
     """A level panorama crop that looks slightly up."""
-    return Lens(field_of_view_deg=75.0, pitch_deg=6.0, roll_deg=rng.uniform(-0.5, 0.5))
+    return Lens(field_of_view_deg=75.0, pitch_deg=11.0, roll_deg=rng.uniform(-0.5, 0.5))
 
 
 def phone_lens(rng: np.random.Generator, strength: float = 1.0) -> Lens:
     """A hand-held lens: other field of view, roll and pitch."""
     return Lens(
         field_of_view_deg=72.0 + strength * rng.uniform(-12.0, 10.0),
-        pitch_deg=6.0 + strength * rng.uniform(-4.0, 6.0),
+        pitch_deg=11.0 + strength * rng.uniform(-5.0, 5.0),
         roll_deg=strength * rng.uniform(-7.0, 7.0),
     )
 

@@ -161,11 +161,11 @@ def _query(
 ) -> Shot:
     """A phone photograph from a pavement, away from the wall behind."""
     preset, strength = config.preset, config.preset.phone_strength
-    heading = float(rng.integers(360))
     street = stop.street
-    azimuth = np.deg2rad(heading)
-    towards_right = float(street.right @ [np.sin(azimuth), np.cos(azimuth)])
-    side = -1.0 if towards_right > 0 else 1.0
+    # People photograph houses more than roads: within 60 degrees of a facade.
+    side = float(rng.choice([-1.0, 1.0]))
+    facing = np.rad2deg(np.arctan2(*(-side * street.right)))
+    heading = float(np.floor(facing + rng.uniform(-60.0, 60.0)) % 360)
     pavement = street.half_road_m + rng.uniform(-0.5, 1.5)
     aside = side * pavement * min(1.0, 0.3 + 0.7 * strength)
     along = rng.uniform(-stop.spacing_m / 2, stop.spacing_m / 2)

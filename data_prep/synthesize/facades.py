@@ -246,7 +246,7 @@ def _draw_shop(
         rng.random(), rng.uniform(0.4, 0.95), rng.uniform(0.3, 0.9)
     )
     canvas.rectangle(left, 0, right, top - 0.1, shade(colour, 0.55))
-    window_top = top - 1.35
+    window_top = top - 1.7
     canvas.rectangle(left + 0.3, 0.6, right - 0.3, window_top, (70, 78, 84), 210)
     for x in np.arange(left + 0.3, right, rng.uniform(1.2, 2.6)):
         canvas.rectangle(x - 0.08, 0.6, x + 0.08, window_top, shade(colour, 0.55))
@@ -256,7 +256,7 @@ def _draw_shop(
     board = colour if rng.random() < 0.6 else colour_from_hsv(rng.random(), 0.9, 0.9)
     canvas.rectangle(left, window_top + 0.15, right, top, board, 230)
     _draw_glyphs(
-        canvas, rng, left + 0.3, right - 0.3, (window_top + top + 0.15) / 2, 0.45, board
+        canvas, rng, left + 0.3, right - 0.3, (window_top + top + 0.15) / 2, 0.62, board
     )
     if rng.random() < 0.5:
         _draw_awning(canvas, rng, left, right, window_top)

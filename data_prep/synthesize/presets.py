@@ -62,9 +62,9 @@ class SynthesisConfig:
 PRESETS = {
     "quickstart": CityPreset(
         name="quickstart",
-        train=DistrictPreset(blocks=4, position_spacing_m=10.0, visits=3),
+        train=DistrictPreset(blocks=6, position_spacing_m=20.0, visits=4),
         val=DistrictPreset(blocks=2, position_spacing_m=10.0, num_queries=120),
-        test=DistrictPreset(blocks=3, position_spacing_m=8.0, num_queries=300),
+        test=DistrictPreset(blocks=2, position_spacing_m=8.0, num_queries=300),
     ),
     "tiny": CityPreset(
         name="tiny",
