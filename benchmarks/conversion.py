@@ -3,7 +3,7 @@
 Makes JPEG files of 60 to 110 kB with SF-XL names, then by turns copies them file by
 file and builds a dataset from them, both with the same number of worker processes.
 Both times include starting the workers; the build's includes both passes and all
-files beside the shards. The import of TensorFlow, for TFDS metadata alone, is apart.
+files beside the shards. A first turn, which imports TFDS, does not count.
 """
 
 from __future__ import annotations
@@ -116,18 +116,12 @@ def main() -> None:
     parser.add_argument("--verify", choices=("header", "full"), default="header")
     parser.add_argument("--folder", help="where to work [the temporary folder]")
     arguments = parser.parse_args()
-    start = time.perf_counter()
-    import tensorflow_datasets  # noqa: F401
-    from vpr_tf.data.records import tfds_features
-
-    tfds_features()
-    print(f"import of TensorFlow and TFDS: {time.perf_counter() - start:.2f} s, apart")
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         source = Path(folder, "images")
         num_bytes = make_images(source, arguments.images, seed=0)
         print(f"{arguments.images:,} files, {num_bytes / 1e6:,.0f} MB")
         rows = []
-        for i in range(arguments.repeats + 1):  # the first one warms up
+        for i in range(arguments.repeats + 1):
             copy_s = time_copy(source, Path(folder, "copy"), arguments.workers)
             shutil.rmtree(Path(folder, "copy"))
             build_s = time_build(

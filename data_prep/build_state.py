@@ -44,11 +44,17 @@ class BuildFolder:
         self._parameters = parameters
         self._state_path = self.path / "build.json"
         self._stopped_path = self.path / "stopped"
-        with told_disk_errors(dataset_path):
-            dataset_path.mkdir(parents=True, exist_ok=True)
-            self._refuse_foreign_files()
-            self.path.mkdir(exist_ok=True)
-            self._lock = (self.path / "lock").open("w")
+        try:
+            with told_disk_errors(dataset_path):
+                dataset_path.mkdir(parents=True, exist_ok=True)
+                self._refuse_foreign_files()
+                self.path.mkdir(exist_ok=True)
+                self._lock = (self.path / "lock").open("w")
+        except OSError as error:
+            raise DataPrepError(
+                f"Cannot make the folder {dataset_path}: {error.strerror}. Choose "
+                "another `dataset.path`."
+            ) from error
         self._take_lock(self._lock)
 
     @property
@@ -100,8 +106,7 @@ class BuildFolder:
                 if not self._stopped_path.exists():
                     raise
                 self._start_over()
-        for leftover in self.dataset_path.glob(".*.tmp"):
-            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+        self._remove_temporary_files()
         state = {"build": self._parameters, "source_fingerprint": source_fingerprint}
         write_atomically(self._state_path, json.dumps(state).encode())
         self._stopped_path.unlink(missing_ok=True)
@@ -123,7 +128,13 @@ class BuildFolder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if error is not None:  # a half-written shard may be what fills the disk
+            self._remove_temporary_files()
         self._lock.close()
+
+    def _remove_temporary_files(self) -> None:
+        for leftover in self.dataset_path.glob(".*.tmp"):
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
 
     def _refuse_foreign_files(self) -> None:
         if self.manifest_path.exists() or self.path.exists():

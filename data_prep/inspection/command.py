@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,18 +74,13 @@ def inspect_dataset(dataset: PreparedDataset, output: Path) -> list[Path]:
 def _draw_splits(statistics: dict[str, SplitStatistics], output: Path) -> list[Path]:
     from data_prep.inspection import figures
 
-    path = output / "images_per_year.png"
-    paths = [figures.draw(path, lambda axes: figures.images_per_year(axes, statistics))]
-    for split, counts in statistics.items():
-        if split == "train" and counts.images_per_heading.any():
-            paths.append(
-                figures.draw(
-                    output / "headings.png",
-                    lambda axes, c=counts: figures.headings(axes, c, "train"),  # type: ignore[misc]
-                    size=(5.5, 5.5),
-                    projection="polar",
-                )
-            )
+    draw_years = functools.partial(figures.images_per_year, statistics=statistics)
+    paths = [figures.draw(output / "images_per_year.png", draw_years)]
+    train = statistics.get("train")
+    if train is not None and train.images_per_heading.any():
+        draw_headings = functools.partial(figures.headings, counts=train, split="train")
+        path, size = output / "headings.png", (5.5, 5.5)
+        paths.append(figures.draw(path, draw_headings, size, projection="polar"))
     return paths
 
 
@@ -115,19 +112,17 @@ def _inspect_partition(
     ]
     for zone in np.unique(classes["utm_zone"]).tolist():
         name = f"{partition.name}_map_zone_{abs(zone)}{'N' if zone > 0 else 'S'}.png"
-        path = figures.draw(
-            output / name,
-            lambda axes, z=zone: figures.class_map(axes, classes, dropped, z),  # type: ignore[misc]
-            size=(9, 7),
+        in_zone = classes[classes["utm_zone"] == zone]
+        draw_map = functools.partial(
+            figures.class_map, classes=classes, dropped=dropped, zone=zone
         )
-        paths.append(path)
+        size = figures.map_size(in_zone)
+        paths.append(figures.draw(output / name, draw_map, size))
     return paths
 
 
 def _dropped_classes(dataset: PreparedDataset, config: PartitionConfig) -> np.ndarray:
     """Returns the classes that have fewer images than the minimum."""
-    import dataclasses
-
     every = dataclasses.replace(config, min_images_per_class=1)
     classes = assign_classes(column_reader(dataset.split("train")), every).classes
     return classes[classes["num_images"] < config.min_images_per_class]

@@ -12,7 +12,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from data_prep.inspection.statistics import HEADING_BINS, SplitStatistics
 
@@ -29,6 +29,7 @@ _STYLE = {
 }
 _MOST_LABELLED_GROUPS = 12
 _MOST_BINS = 60
+_THOUSANDS = StrMethodFormatter("{x:,.0f}")
 
 
 def draw(
@@ -39,10 +40,10 @@ def draw(
 ) -> Path:
     """Draws one pair of axes into a PNG file."""
     with mpl.rc_context(_STYLE):
-        figure = Figure(size, layout="constrained")
+        figure = Figure(size)
         FigureCanvasAgg(figure)
         draw_axes(figure.add_subplot(projection=projection))
-        figure.savefig(path, dpi=130)
+        figure.savefig(path, dpi=130, bbox_inches="tight")
     return path
 
 
@@ -71,6 +72,7 @@ def images_per_class(axes: Axes, counts: np.ndarray, minimum: int) -> None:
         axes.set_yscale("log")
     axes.grid(axis="x", visible=False)
     axes.legend(frameon=False)
+    axes.yaxis.set_major_formatter(_THOUSANDS)
     axes.set(title="Images per class", xlabel="images in a class", ylabel="classes")
 
 
@@ -101,7 +103,8 @@ def images_per_year(axes: Axes, statistics: dict[str, SplitStatistics]) -> None:
         bottom += heights
     axes.grid(axis="x", visible=False)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    axes.yaxis.set_major_formatter(_THOUSANDS)
     axes.set(title="Images per year", xlabel="year", ylabel="images")
 
 
@@ -113,6 +116,8 @@ def headings(axes: Axes, counts: SplitStatistics, split: str) -> None:
     axes.set_theta_zero_location("N")  # type: ignore[attr-defined]
     axes.set_theta_direction(-1)  # type: ignore[attr-defined]
     axes.set_xticks(np.arange(8) * np.pi / 4)
+    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.yaxis.set_major_formatter(_THOUSANDS)
     title = f"Headings of {split}, images in 10 degrees"
     if counts.num_without_heading:
         title += f"\n{counts.num_without_heading:,} without heading"
@@ -132,8 +137,13 @@ def class_map(axes: Axes, classes: np.ndarray, dropped: np.ndarray, zone: int) -
     colours = _group_colours(num_groups)
     classes = classes[classes["utm_zone"] == zone]
     dropped = dropped[dropped["utm_zone"] == zone]
-    size = float(np.clip(40_000 / max(len(classes), 1), 0.2, 24))
-    style: dict[str, Any] = {"s": size, "marker": "s", "linewidths": 0}
+    size = float(np.clip(40_000 / max(len(classes), 1), 1.0, 24))
+    style: dict[str, Any] = {
+        "s": size,
+        "marker": "s",
+        "linewidths": 0,
+        "antialiased": False,
+    }
     if len(dropped):
         label = f"dropped ({len(dropped):,})"
         axes.scatter(*_kilometres(dropped), color=_GREY, label=label, **style)
@@ -157,7 +167,7 @@ def class_map(axes: Axes, classes: np.ndarray, dropped: np.ndarray, zone: int) -
             markerscale=max(1.0, 3 / size**0.5),
         )
     hemisphere = "north" if zone > 0 else "south"
-    axes.set_aspect("equal", "datalim")
+    axes.set_aspect("equal")
     axes.ticklabel_format(useOffset=False, style="plain")
     axes.tick_params(axis="x", rotation=30)
     axes.set(
@@ -183,3 +193,10 @@ def _group_colours(num_groups: int) -> np.ndarray:
         0.9,
         1,
     ]
+
+
+def map_size(classes: np.ndarray) -> tuple[float, float]:
+    """Returns width and height in inches of a map without empty margins."""
+    east, north = _kilometres(classes)
+    ratio = (np.ptp(north) + 0.1) / (np.ptp(east) + 0.1)
+    return (9.5, float(np.clip(7 * ratio, 2.5, 14)) + 1.0)

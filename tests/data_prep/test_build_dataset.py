@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from data_prep.build import build_dataset
+from data_prep.build_state import BuildFolder
 from data_prep.errors import DataPrepError
 from tests.data_prep.conftest import encode_image, image_name, write_images
 from vpr_tf.config import DatabaseAndQueries
@@ -237,6 +238,20 @@ def test_unwritable_folder_is_named(tmp_path, make_config, monkeypatch):
     with pytest.raises(
         DataPrepError, match=r"Cannot write .*dataset: Permission denied"
     ):
+        build_dataset(make_config())
+
+
+def test_file_in_place_of_the_folder_is_named(tmp_path, make_config):
+    write_images(tmp_path / "train", 2)
+    (tmp_path / "dataset").touch()
+    with pytest.raises(DataPrepError, match=r"Cannot make the folder .*dataset"):
+        build_dataset(make_config())
+
+
+def test_two_builds_in_one_folder_are_refused(tmp_path, make_config):
+    write_images(tmp_path / "train", 2)
+    path = tmp_path / "dataset"
+    with BuildFolder(path, {}), pytest.raises(DataPrepError, match="Another build"):
         build_dataset(make_config())
 
 
