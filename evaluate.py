@@ -1,4 +1,4 @@
-"""Measures recall@N: python evaluate.py --config FILE [--model MODEL] [key=value ...]."""
+"""Measures recall@N: evaluate.py --config FILE [--model MODEL] [key=value ...]."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,12 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from vpr_tf.config import EvaluationConfig
+from vpr_tf.data.errors import damaged_records_named
 from vpr_tf.data.evaluation_batches import evaluation_batches
-from vpr_tf.data.prepared_dataset import PreparedDataset
+from vpr_tf.data.prepared_dataset import PreparedDataset, SplitIndex
 from vpr_tf.evaluation.descriptor_file import DescriptorFile
 from vpr_tf.evaluation.encoders import Encoder
 from vpr_tf.evaluation.errors import DescriptorError
-from vpr_tf.evaluation.record_images import raise_for_damaged_record
 
 _COMPILED: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 
@@ -65,20 +66,29 @@ def extract_descriptors(
         disable=not progress,
     )
     try:
-        for images, record_ids in evaluation_batches(split, config, missing):
+        for images, record_ids in _batches(split, config, file):
             descriptors = forward(images).numpy()
             rows = record_ids.numpy()
-            _check(descriptors, (len(rows), encoder.descriptor_dim), split.keys, rows)
+            _check(descriptors, encoder.descriptor_dim, split.keys, rows)
             file.write(rows, descriptors)
             bar.update(len(rows))
-    except tf.errors.OpError:
-        file.commit()
-        raise_for_damaged_record(split, file.missing_rows)
-        raise
     finally:
         file.commit()
         bar.close()
     return file.descriptors
+
+
+def _batches(
+    split: SplitIndex, config: EvaluationConfig, file: DescriptorFile
+) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+    """Yields what is missing; names a record that cannot be read."""
+
+    def commit_and_list_missing() -> np.ndarray:
+        file.commit()
+        return file.missing_rows
+
+    with damaged_records_named(split, commit_and_list_missing):
+        yield from evaluation_batches(split, config, file.missing_rows)
 
 
 def _compiled(encoder: Encoder) -> Any:
@@ -112,8 +122,9 @@ def descriptor_source(
 
 
 def _check(
-    descriptors: np.ndarray, shape: tuple[int, int], keys: np.ndarray, rows: np.ndarray
+    descriptors: np.ndarray, descriptor_dim: int, keys: np.ndarray, rows: np.ndarray
 ) -> None:
+    shape = (len(rows), descriptor_dim)
     if descriptors.shape != shape:
         raise DescriptorError(
             f"The encoder must give descriptors of shape {shape}. "

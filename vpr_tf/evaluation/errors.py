@@ -7,7 +7,3 @@ class EvaluationError(ValueError):
 
 class DescriptorError(EvaluationError):
     """An encoder that does not give finite descriptors of the right shape."""
-
-
-class DamagedRecordError(EvaluationError):
-    """A record of the dataset that cannot be read or decoded."""

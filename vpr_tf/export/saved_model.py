@@ -45,15 +45,15 @@ def export_encoder(encoder: Any, config: ExperimentConfig, folder: str | Path) -
     """
     parent = Path(folder) / config.name
     unfinished = parent / f"unfinished-{os.getpid()}"
-    module = ServedEncoder(in_precision(encoder, "float32"), config.evaluation)
+    served = ServedEncoder(in_precision(encoder, "float32"), config.evaluation)
     signatures = {
-        "serving_default": module.from_bytes,
-        "descriptors": module.from_images,
+        "serving_default": served.from_bytes,
+        "descriptors": served.from_images,
     }
     try:
         shutil.rmtree(unfinished, ignore_errors=True)
         parent.mkdir(parents=True, exist_ok=True)
-        tf.saved_model.save(module, str(unfinished), signatures=signatures)
+        tf.saved_model.save(served.as_module(), str(unfinished), signatures=signatures)
         (unfinished / CONFIG_FILE).parent.mkdir(exist_ok=True)
         save_config(config, unfinished / CONFIG_FILE)
         _check_operations(unfinished)

@@ -10,7 +10,7 @@ from vpr_tf.config import EvaluationConfig
 from vpr_tf.data.image_decoding import decode_image, resize_for_evaluation
 
 
-class ServedEncoder(tf.Module):
+class ServedEncoder:
     """From encoded or decoded images to descriptors, in one graph.
 
     Images are prepared as in evaluation, but for the EXIF orientation, which is the
@@ -22,7 +22,6 @@ class ServedEncoder(tf.Module):
     """
 
     def __init__(self, encoder: Any, config: EvaluationConfig) -> None:
-        super().__init__(name="served_encoder")
         self._encoder = encoder
         self._config = config
 
@@ -40,7 +39,9 @@ class ServedEncoder(tf.Module):
         """
         if self._config.resize != "square":
             # Sizes differ from image to image, so that there is no batch.
-            return {"descriptors": self._map(self._describe_one, image_bytes)}
+            spec = tf.TensorSpec((self._encoder.descriptor_dim,), tf.float32)
+            each = tf.map_fn(self._describe, image_bytes, fn_output_signature=spec)
+            return {"descriptors": each}
         size = self._config.image_size
         spec = tf.TensorSpec((size, size, 3), tf.float32)
         images = tf.map_fn(self._prepare, image_bytes, fn_output_signature=spec)
@@ -65,10 +66,17 @@ class ServedEncoder(tf.Module):
     def _prepare(self, image_bytes: tf.Tensor) -> tf.Tensor:
         return resize_for_evaluation(decode_image(image_bytes), self._config)
 
-    def _describe_one(self, image_bytes: tf.Tensor) -> tf.Tensor:
+    def _describe(self, image_bytes: tf.Tensor) -> tf.Tensor:
         image = self._prepare(image_bytes)
         return self._encoder(image[tf.newaxis], training=False)[0]
 
-    def _map(self, function: Any, image_bytes: tf.Tensor) -> tf.Tensor:
-        spec = tf.TensorSpec((self._encoder.descriptor_dim,), tf.float32)
-        return tf.map_fn(function, image_bytes, fn_output_signature=spec)
+    def as_module(self) -> tf.Module:
+        """Returns what a SavedModel has to hold besides the signatures.
+
+        These are TensorFlow's variables, not the Keras model: of each Keras variable
+        a SavedModel would get two, and loaders that use a session (TF Serving,
+        saved_model_cli) restore the one that the graph does not read.
+        """
+        module = tf.Module(name="served_encoder")
+        module.variables_of_encoder = [v.value for v in self._encoder.variables]
+        return module

@@ -1,0 +1,120 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.vpr_tf.evaluation.tiny_dataset import MeanColourEncoder, Shot, write_dataset
+from vpr_tf.config import EvaluationConfig
+from vpr_tf.data.errors import DamagedRecordError
+from vpr_tf.evaluation.descriptors import extract_descriptors
+from vpr_tf.evaluation.errors import DescriptorError
+
+CONFIG = EvaluationConfig(batch_size=4)
+SHOTS = [Shot((20 * i, 250 - 20 * i, 128), 10 * i) for i in range(11)]
+
+
+def extract(encoder, dataset, folder, config=CONFIG):
+    return extract_descriptors(
+        encoder,
+        dataset,
+        "test-a-database",
+        config,
+        folder,
+        encoder_fingerprint=encoder.fingerprint,
+        progress=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("descriptors") / "dataset"
+    return write_dataset(folder, {"test-a-database": SHOTS})
+
+
+def expected_of(shots):
+    colours = np.array([shot.colour for shot in shots], float)
+    return colours / np.linalg.norm(colours, axis=1, keepdims=True)
+
+
+def test_descriptors_are_in_record_order_and_memory_mapped(dataset, tmp_path):
+    found = extract(MeanColourEncoder(), dataset, tmp_path / "d")
+    assert isinstance(found, np.memmap)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected_of(SHOTS), atol=0.02)
+
+
+def test_sizes_and_orientations_may_differ(tmp_path):
+    sizes = [(32, 32), (24, 48), (48, 24), (32, 32), (24, 48)]
+    shots = [
+        Shot((30 * i + 40, 90, 120), 0, size=size, exif_orientation=1 + 5 * (i % 2))
+        for i, size in enumerate(sizes)
+    ]
+    dataset = write_dataset(tmp_path / "dataset", {"test-a-database": shots})
+    for config in (CONFIG, EvaluationConfig(resize="shorter_side", image_size=16)):
+        found = extract(MeanColourEncoder(), dataset, tmp_path / config.resize, config)
+        np.testing.assert_allclose(found, expected_of(shots), atol=0.02)
+
+
+def test_finished_descriptors_are_not_computed_again(dataset, tmp_path):
+    encoder = MeanColourEncoder()
+    first = np.array(extract(encoder, dataset, tmp_path / "d"))
+    np.testing.assert_array_equal(extract(encoder, dataset, tmp_path / "d"), first)
+    assert encoder.num_images.numpy() == len(SHOTS)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"resize": "square", "image_size": 16}, {"precision": "mixed_bfloat16"}],
+)
+def test_other_preparation_computes_again(dataset, tmp_path, change):
+    encoder = MeanColourEncoder()
+    extract(encoder, dataset, tmp_path / "d")
+    extract(encoder, dataset, tmp_path / "d", EvaluationConfig(batch_size=4, **change))
+    assert encoder.num_images.numpy() == 2 * len(SHOTS)
+
+
+def test_interrupted_extraction_continues(dataset, tmp_path):
+    class Interrupted(MeanColourEncoder):
+        def __call__(self, images, training=False):
+            descriptors = super().__call__(images)
+            limit = tf.constant(9, tf.int64)
+            check = tf.debugging.assert_less(self.num_images, limit, "enough for now")
+            with tf.control_dependencies([check]):
+                return tf.identity(descriptors)
+
+    with pytest.raises(tf.errors.InvalidArgumentError, match="enough for now"):
+        extract(Interrupted(), dataset, tmp_path / "d")
+    encoder = MeanColourEncoder()
+    found = extract(encoder, dataset, tmp_path / "d")
+    assert encoder.num_images.numpy() == len(SHOTS) - 8
+    np.testing.assert_allclose(found, expected_of(SHOTS), atol=0.02)
+
+
+def test_encoder_that_gives_nan_is_named_with_the_image(dataset, tmp_path):
+    class Broken(MeanColourEncoder):
+        def __call__(self, images, training=False):
+            return super().__call__(images) * np.nan
+
+    with pytest.raises(DescriptorError, match=r"test-a-database_0\.jpg. Check its wei"):
+        extract(Broken(), dataset, tmp_path / "d")
+
+
+def test_encoder_of_another_shape_is_refused(dataset, tmp_path):
+    class Broken(MeanColourEncoder):
+        descriptor_dim = 7
+
+    with pytest.raises(DescriptorError, match=r"shape \(4, 7\). Received: \(4, 3\)"):
+        extract(Broken(), dataset, tmp_path / "d")
+
+
+def test_damaged_record_is_named_and_the_rest_is_kept(tmp_path):
+    dataset = write_dataset(tmp_path / "dataset", {"test-a-database": SHOTS})
+    split = dataset.split("test-a-database")
+    offset = int(split.column("byte_offset")[9])
+    with Path(split.shard_paths[0]).open("r+b") as shard:
+        shard.seek(offset + 200)
+        shard.write(b"damage")
+    with pytest.raises(DamagedRecordError, match=f"byte offset {offset}, key .*_9.jpg"):
+        extract(MeanColourEncoder(), dataset, tmp_path / "d")
+    assert np.load(tmp_path / "d" / "done.npy").any()

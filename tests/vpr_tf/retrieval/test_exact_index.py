@@ -1,0 +1,132 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vpr_tf.retrieval import ExactIndex, IndexMismatchError, exact_index, load_index
+
+
+def nearest_by_sorting(queries, database, k):
+    """Squared distances in float64, the lowest row first among equals."""
+    differences = queries[:, None].astype(np.float64) - database[None]
+    distances = (differences**2).sum(axis=2)
+    rows = np.argsort(distances, axis=1, kind="stable")[:, :k]
+    return np.take_along_axis(distances, rows, axis=1), rows
+
+
+def random_unit_vectors(rng, count, dim):
+    vectors = rng.normal(size=(count, dim)).astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    """Makes several blocks of queries and of rows even of small arrays."""
+    monkeypatch.setattr(exact_index, "_QUERIES_PER_BLOCK", 3)
+    monkeypatch.setattr(exact_index, "_SCORES_PER_BLOCK", 20)
+    monkeypatch.setattr(exact_index, "_VALUES_PER_BLOCK", 48)
+
+
+@pytest.mark.parametrize("num_images", [1, 5, 64, 501])
+@pytest.mark.parametrize("k", [1, 7, 20])
+def test_search_equals_sorting(num_images, k):
+    rng = np.random.default_rng(num_images + k)
+    database = random_unit_vectors(rng, num_images, 16)
+    queries = random_unit_vectors(rng, 9, 16)
+    distances, ids = ExactIndex.build(database).search(queries, k)
+    expected_distances, expected_ids = nearest_by_sorting(queries, database, k)
+    found = min(k, num_images)
+    np.testing.assert_array_equal(ids[:, :found], expected_ids)
+    np.testing.assert_allclose(distances[:, :found], expected_distances, rtol=1e-6)
+    assert (ids[:, found:] == -1).all()
+    assert np.isinf(distances[:, found:]).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_search_with_ties_and_duplicates_takes_the_lowest_rows(data):
+    seed = data.draw(st.integers(0, 2**31))
+    num_images, k = data.draw(st.integers(1, 40)), data.draw(st.integers(1, 45))
+    rng = np.random.default_rng(seed)
+    # Few whole numbers: many equal distances and equal rows.
+    database = rng.integers(-1, 2, (num_images, 3)).astype(np.float32)
+    queries = rng.integers(-1, 2, (data.draw(st.integers(1, 7)), 3)).astype(np.float32)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exact_index, "_QUERIES_PER_BLOCK", data.draw(st.integers(1, 8)))
+        patch.setattr(exact_index, "_SCORES_PER_BLOCK", data.draw(st.integers(1, 99)))
+        _, ids = ExactIndex.build(database).search(queries, k)
+    _, expected = nearest_by_sorting(queries, database, k)
+    np.testing.assert_array_equal(ids[:, : expected.shape[1]], expected)
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_search_in_many_blocks_finds_identical_rows_in_order():
+    rng = np.random.default_rng(0)
+    database = np.repeat(random_unit_vectors(rng, 4, 33), 25, axis=0)
+    _, ids = ExactIndex.build(database).search(database[[30, 99]], 10)
+    np.testing.assert_array_equal(ids, [np.arange(25, 35), np.arange(75, 85)])
+
+
+def test_search_tells_apart_what_a_float32_product_cannot():
+    # Far from the origin the product's rounding exceeds the differences.
+    rng = np.random.default_rng(1)
+    database = (100 + rng.normal(size=(300, 64)) * 1e-2).astype(np.float32)
+    queries = database[:20] + np.float32(1e-4)
+    _, ids = ExactIndex.build(database).search(queries, 10)
+    np.testing.assert_array_equal(ids, nearest_by_sorting(queries, database, 10)[1])
+
+
+def test_search_equals_the_official_predictions(golden_dir):
+    golden = np.load(golden_dir / "retrieval_protocol.npz")
+    index = ExactIndex.build(golden["database_descriptors"])
+    _, ids = index.search(golden["query_descriptors"], 20)
+    np.testing.assert_array_equal(ids, golden["predictions"])
+    assert index.is_exact
+
+
+def test_search_without_queries_is_empty():
+    index = ExactIndex.build(np.ones((3, 2), np.float32))
+    distances, ids = index.search(np.empty((0, 2), np.float32), 5)
+    assert distances.shape == ids.shape == (0, 5)
+
+
+def test_build_keeps_a_memory_mapped_database_on_disk(tmp_path):
+    rows = random_unit_vectors(np.random.default_rng(2), 50, 8)
+    np.save(tmp_path / "d.npy", rows)
+    index = ExactIndex.build(np.load(tmp_path / "d.npy", mmap_mode="r"))
+    assert isinstance(index._descriptors, np.memmap)
+    np.testing.assert_array_equal(index.search(rows, 1)[1][:, 0], np.arange(50))
+
+
+def test_invalid_arguments_are_named():
+    with pytest.raises(ValueError, match=r"`descriptors` must be a float32 array"):
+        ExactIndex.build(np.ones((2, 2)))
+    with pytest.raises(ValueError, match="with at least one row"):
+        ExactIndex.build(np.empty((0, 4), np.float32))
+    rows = np.ones((5, 2), np.float32)
+    rows[3, 1] = np.nan
+    with pytest.raises(ValueError, match="in 1 rows, the first is 3"):
+        ExactIndex.build(rows)
+    index = ExactIndex.build(np.ones((5, 2), np.float32))
+    with pytest.raises(ValueError, match=r"`k` must be 1 or more. Received: k=0"):
+        index.search(rows[:1], 0)
+    with pytest.raises(ValueError, match=r"descriptor_dim=2\). Received: shape \(1, 3"):
+        index.search(np.ones((1, 3), np.float32), 1)
+
+
+def test_saved_index_can_be_moved_and_refuses_another_encoder(tmp_path):
+    rng = np.random.default_rng(3)
+    database = random_unit_vectors(rng, 40, 8)
+    index = ExactIndex.build(database)
+    index.save(tmp_path / "a", "encoder 1")
+    index.save(tmp_path / "a", "encoder 1")  # replaces
+    (tmp_path / "elsewhere").mkdir()
+    moved = (tmp_path / "a").rename(tmp_path / "elsewhere" / "b")
+    loaded = load_index(moved, "encoder 1")
+    for got, expected in zip(
+        loaded.search(database[:6], 4), index.search(database[:6], 4), strict=True
+    ):
+        np.testing.assert_array_equal(got, expected)
+    with pytest.raises(IndexMismatchError, match="was made by the encoder 'encoder 1'"):
+        load_index(moved, "encoder 2")
+    assert [path.name for path in tmp_path.iterdir()] == ["elsewhere"]
