@@ -1,8 +1,4 @@
-"""Finds damaged records: reads frames, checks their checksums, names shard and offset.
-
-TensorFlow reports a damaged record as a DataLossError that names neither the split nor
-the place; `describe_damage` says both.
-"""
+"""Finds damaged records: reads frames, checks their checksums, names shard and offset."""
 
 from __future__ import annotations
 
@@ -64,26 +60,6 @@ def verify_split(
             yield f"{shard_path} cannot be read: {error.strerror}"
         if progress:
             progress((last - first) % _RECORDS_A_REPORT)
-
-
-def describe_damage(dataset: PreparedDataset, split: str) -> str:
-    """Returns which records of a split are damaged, for the message of an error.
-
-    To be called when TensorFlow raised DataLossError or OutOfRangeError while it read
-    the split.
-    """
-    damages = []
-    for damage in verify_split(dataset, split):
-        damages.append(damage)
-        if len(damages) == 3:
-            break
-    if not damages:
-        return (
-            f"All records of {split} in {dataset.path} are intact now; the disk may be "
-            "unreliable."
-        )
-    remedy = f"Restore the shard from a copy, or delete {dataset.path} and build again."
-    return "; ".join(damages) + ". " + remedy
 
 
 def _problem(frame: bytes, length: int) -> str | None:
