@@ -1,4 +1,4 @@
-"""Finds damaged records: reads frames, checks their checksums, names shard and offset."""
+"""Finds damaged records: checks the checksums and names shard and offset."""
 
 from __future__ import annotations
 
