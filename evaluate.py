@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Sequence
+
+from vpr_tf.config import load_config
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 
-def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
-    """Reads the command line."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parses the command line, evaluates, and returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", required=True, help="a file of configs/")
     parser.add_argument(
@@ -26,24 +29,14 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         help="val or a test set; may be repeated; default: all test sets",
     )
     parser.add_argument("--output", help="folder of the results")
-    parser.add_argument("overrides", nargs="*", metavar="dotted.key=value")
-    return parser.parse_intermixed_args(arguments)
-
-
-def main() -> int:
-    """Runs the evaluation and returns the exit status."""
-    arguments = parse_arguments()
-    from vpr_tf.config import load_config
-
+    parser.add_argument("overrides", nargs="*", metavar="key=value")
+    options = parser.parse_intermixed_args(arguments)
     try:
-        config = load_config(arguments.config, arguments.overrides)
+        config = load_config(options.config, options.overrides)
         from vpr_tf.evaluation.command import run_evaluation
 
         run_evaluation(
-            config,
-            arguments.model,
-            set_names=arguments.set,
-            output_dir=arguments.output,
+            config, options.model, set_names=options.set, output_dir=options.output
         )
     except (ValueError, OSError, ImportError) as error:
         print(f"evaluate.py: {error}", file=sys.stderr)

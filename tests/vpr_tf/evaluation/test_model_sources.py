@@ -1,0 +1,140 @@
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from vpr_tf.config import (
+    BuildConfig,
+    DatasetConfig,
+    EncoderConfig,
+    EvaluationConfig,
+    ExperimentConfig,
+    save_config,
+)
+from vpr_tf.evaluation import EvaluationError, encoder_fingerprint
+from vpr_tf.evaluation.model_sources import load_encoder
+from vpr_tf.evaluation.saved_encoder import SavedEncoder, find_saved_model
+
+IMAGES = np.random.default_rng(0).random((2, 48, 48, 3), np.float32)
+
+
+@pytest.fixture
+def config(tmp_path):
+    return ExperimentConfig(
+        name="small",
+        runs_dir=str(tmp_path / "runs"),
+        dataset=DatasetConfig(path="datasets/x"),
+        build=BuildConfig(train="train"),
+        encoder=EncoderConfig("EfficientNetLite0", descriptor_dim=8, weights="none"),
+        evaluation=EvaluationConfig(resize="square", image_size=48),
+    )
+
+
+@pytest.fixture
+def pooling_model(config):
+    """Exports an encoder that is quick to make; returns the folder of its name."""
+    from vpr_tf.export import export_encoder
+
+    def export(folder, offset=0.0, **evaluation):
+        images = keras.Input((None, None, 3))
+        pooled = keras.layers.GlobalAveragePooling2D()(images)
+        outputs = keras.layers.Dense(
+            3,
+            kernel_initializer="identity",
+            bias_initializer=keras.initializers.Constant(offset),
+        )(pooled)
+        model = keras.Model(images, outputs)
+        model.descriptor_dim = 3
+        changed = dataclasses.replace(config.evaluation, **evaluation)
+        exported = dataclasses.replace(config, evaluation=changed)
+        return export_encoder(model, exported, folder)
+
+    return export
+
+
+def test_without_model_training_starts_from_the_same_weights(config):
+    first = load_encoder(config, None)
+    second = load_encoder(config, None)
+    np.testing.assert_array_equal(first.encoder(IMAGES), second.encoder(IMAGES))
+    other = load_encoder(dataclasses.replace(config, seed=1), None)
+    assert np.abs(other.encoder(IMAGES) - first.encoder(IMAGES)).max() > 1e-3
+    assert first.evaluation == config.evaluation
+    assert "initial weights (none)" in first.description
+
+
+def test_run_folder_gives_its_best_weights_and_its_own_network(config, tmp_path):
+    trained = load_encoder(config, None).encoder
+    trained.set_weights([weight + 0.01 for weight in trained.get_weights()])
+    run = tmp_path / "run"
+    (run / "best").mkdir(parents=True)
+    trained.save_weights(run / "best" / "encoder.weights.h5")
+    save_config(config, run / "config.yaml")
+    other = dataclasses.replace(
+        config,
+        encoder=dataclasses.replace(config.encoder, descriptor_dim=99),
+        evaluation=EvaluationConfig(resize="native"),
+    )
+    loaded = load_encoder(other, run)
+    np.testing.assert_array_equal(loaded.encoder(IMAGES), trained(IMAGES))
+    assert loaded.evaluation == other.evaluation
+    assert loaded.output_dir == run / "evaluation"
+
+
+def test_saved_model_gives_its_newest_version_and_its_own_preparation(
+    config, pooling_model, tmp_path
+):
+    for version in range(1, 11):
+        folder = tmp_path / "models" / "small" / str(version)
+        if version < 9:
+            folder.mkdir(parents=True)
+    pooling_model(tmp_path / "models", offset=0.5)  # version 9
+    pooling_model(tmp_path / "models", offset=2.0, image_size=32)  # version 10
+    loaded = load_encoder(config, tmp_path / "models" / "small")
+    np.testing.assert_allclose(
+        loaded.encoder(tf.constant(IMAGES)), IMAGES.mean(axis=(1, 2)) + 2, rtol=1e-5
+    )
+    assert loaded.encoder.descriptor_dim == 3
+    assert loaded.evaluation.image_size == 32
+    assert "image_size: 32 instead of 48" in loaded.description
+    ninth = load_encoder(config, tmp_path / "models" / "small" / "9")
+    assert ninth.evaluation == config.evaluation
+    assert "instead of" not in ninth.description
+    assert loaded.output_dir == tmp_path / "runs" / "small" / "evaluation_small_10"
+    fingerprints = [encoder_fingerprint(one.encoder) for one in (loaded, ninth)]
+    assert fingerprints[0] != fingerprints[1]
+
+
+def test_folder_without_a_model_is_named(config, tmp_path):
+    (tmp_path / "7").mkdir()
+    assert find_saved_model(tmp_path) is None
+    with pytest.raises(EvaluationError, match=r"is no model: it holds neither config"):
+        load_encoder(config, tmp_path)
+    with pytest.raises(EvaluationError, match=r"is no model"):
+        load_encoder(config, tmp_path / "missing")
+
+
+def test_run_without_best_weights_is_named(config, tmp_path):
+    save_config(config, tmp_path / "config.yaml")
+    with pytest.raises(EvaluationError, match="has no best model yet"):
+        load_encoder(config, tmp_path)
+    (tmp_path / "best").mkdir()
+    (tmp_path / "best" / "encoder.weights.h5").write_bytes(b"no weights")
+    with pytest.raises(EvaluationError, match="Cannot load the model"):
+        load_encoder(config, tmp_path)
+
+
+def test_saved_model_of_another_program_is_refused(config, pooling_model, tmp_path):
+    tf.saved_model.save(tf.Module(), str(tmp_path / "m"))
+    with pytest.raises(EvaluationError, match=r"has no assets.extra/config.yaml"):
+        load_encoder(config, tmp_path / "m")
+    folder = pooling_model(tmp_path)
+    with pytest.raises(ValueError, match="does not train"):
+        SavedEncoder(folder)(IMAGES, training=True)
+
+
+def test_unknown_backbone_is_named(config):
+    strange = dataclasses.replace(config, encoder=EncoderConfig("ResNet17"))
+    with pytest.raises(EvaluationError, match=r"the encoder of the config.*ResNet17"):
+        load_encoder(strange, None)
