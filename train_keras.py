@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="go on with a run folder; without a value, with the newest of that name",
     )
     parser.add_argument("overrides", nargs="*", metavar="key=value")
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     resume, overrides = options.resume, options.overrides
     if isinstance(resume, str) and "=" in resume and not Path(resume).is_dir():
         resume, overrides = True, [resume, *overrides]
@@ -37,6 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"train_keras.py: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("\nInterrupted before the first step.", file=sys.stderr)
+        return 130
 
 
 def _train(config: ExperimentConfig, resume: bool | str) -> int:

@@ -72,7 +72,7 @@ class CheckpointStore:
 
     def save(self) -> None:
         """Saves the current state, under the number of steps done."""
-        self._trainer.synchronize_statistics()
+        self._trainer.average_statistics()
         self._manager.save(checkpoint_number=self._trainer.progress.step)
 
     @property

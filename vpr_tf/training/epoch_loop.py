@@ -162,7 +162,8 @@ class EpochLoop:
             f"group {logs['group']}",
         ]
         parts += [f"loss {logs['loss']:.3f}", f"GeM p {logs['gem_p']:.3f}"]
-        parts += [f"{speed:.1f} images/s"] * (speed is not None)
+        if speed is not None:
+            parts.append(f"{speed:.1f} images/s")
         recalls = [
             f"R@{name.removeprefix('val_recall@')} {value:.1f}"
             for name, value in logs.items()
@@ -182,13 +183,9 @@ class EpochLoop:
 
     def _interrupt(self) -> None:
         message = f"Interrupted at step {self.trainer.progress.step}. Saved: "
-        message += self.store.latest or "nothing"
+        message += self.store.latest or "nothing yet"
         if self.writers is not None:
-            run = self.writers.run
-            message += (
-                f". Go on with: python train_keras.py --config {run.config_file} "
-                f"--resume {run.path}"
-            )
+            message += f". Go on with: {self.writers.run.resume_command}"
         raise TrainingInterruptedError(message, self.stop.exit_status)
 
     def _close_bar(self) -> None:

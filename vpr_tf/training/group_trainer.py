@@ -16,10 +16,7 @@ from vpr_tf.data.training_batches import training_batches
 from vpr_tf.layers import CosineMarginHead
 from vpr_tf.training.checks import check_batch_size, check_groups
 from vpr_tf.training.errors import TrainingDivergedError
-from vpr_tf.training.moving_statistics import (
-    average_over_replicas,
-    moving_statistics,
-)
+from vpr_tf.training.moving_statistics import StatisticsAverager
 from vpr_tf.training.optimizers import create_optimizer
 from vpr_tf.training.precision import dtype_policy
 from vpr_tf.training.progress import TrainingProgress
@@ -66,6 +63,8 @@ class GroupTrainer:
             Keras callbacks find it.
         heads: One for each trained group.
         head_optimizers: One for each head.
+        average_statistics: Brings the replicas' batch norms together, as must happen
+            before weights are read; all workers call it.
         progress: Counters; restored from a checkpoint before training goes on.
 
     Raises:
@@ -100,6 +99,7 @@ class GroupTrainer:
             self.encoder_optimizer = self._create_encoder_optimizer()
             self.encoder.compile(self.encoder_optimizer, auto_scale_loss=False)
             self.heads, self.head_optimizers = self._create_heads()
+        self.average_statistics = StatisticsAverager(self.encoder, strategy)
 
     def _create_encoder_optimizer(self) -> keras.optimizers.Optimizer:
         optimizer = create_optimizer(
@@ -194,19 +194,8 @@ class GroupTrainer:
 
     def encoder_weights(self) -> list[np.ndarray]:
         """Returns the encoder's weights; all workers must call it together."""
-        self.synchronize_statistics()
+        self.average_statistics()
         return self.encoder.get_weights()
-
-    def synchronize_statistics(self) -> None:
-        """Averages the batch norms' moving statistics over replicas, in place.
-
-        Each replica updates its own from its share of the batch. The update is
-        linear, so averaging now and then equals averaging at every step.
-        """
-        if self.strategy.num_replicas_in_sync > 1:
-            statistics = moving_statistics(self.encoder)
-            if statistics:
-                average_over_replicas(self.strategy, statistics)
 
     def _batches(self, num_steps: int) -> tf.distribute.DistributedDataset:
         def make(context: tf.distribute.InputContext) -> tf.data.Dataset:

@@ -6,30 +6,37 @@ import keras
 import tensorflow as tf
 
 
-def moving_statistics(model: keras.Model) -> list[keras.Variable]:
-    """Returns the statistics that training updates."""
-    return [
-        variable
-        for layer in model._flatten_layers()
-        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
-        for variable in (layer.moving_mean, layer.moving_variance)
-    ]
+class StatisticsAverager:
+    """Averages the batch norms' moving statistics over replicas, in place.
 
+    Each replica updates its own from its share of the batch. The update is linear, so
+    averaging now and then equals averaging at every step.
 
-def average_over_replicas(
-    strategy: tf.distribute.Strategy, variables: list[keras.Variable]
-) -> None:
-    """Sets the copies of each variable to their mean; all workers must call it."""
+    Args:
+        model: A model made under the strategy.
+        strategy: The strategy.
+    """
 
-    @tf.function
-    def average():
-        def in_replica():
+    def __init__(self, model: keras.Model, strategy: tf.distribute.Strategy) -> None:
+        variables = [
+            variable
+            for layer in model._flatten_layers()
+            if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
+            for variable in (layer.moving_mean, layer.moving_variance)
+        ]
+        self._is_needed = strategy.num_replicas_in_sync > 1 and bool(variables)
+
+        def average_in_replica():
             context = tf.distribute.get_replica_context()
-            values = [tf.convert_to_tensor(v.value) for v in variables]
+            # A bare variable has no device to reduce to under several workers.
+            values = [tf.identity(variable.value) for variable in variables]
             means = context.all_reduce(tf.distribute.ReduceOp.MEAN, values)
             for variable, mean in zip(variables, means, strict=True):
                 variable.assign(mean)
 
-        strategy.run(in_replica)
+        self._average = tf.function(lambda: strategy.run(average_in_replica))
 
-    average()
+    def __call__(self) -> None:
+        """Averages; all workers must call it together."""
+        if self._is_needed:
+            self._average()

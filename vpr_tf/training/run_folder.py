@@ -36,6 +36,11 @@ class RunFolder:
     path: Path
 
     @property
+    def resume_command(self) -> str:
+        """How the user goes on with the run."""
+        return f"python train_keras.py --config {self.config_file} --resume {self.path}"
+
+    @property
     def config_file(self) -> Path:
         """The resolved configuration."""
         return self.path / "config.yaml"

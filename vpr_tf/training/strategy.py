@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -72,8 +73,6 @@ def values_of_chief(
         strategy: The strategy.
         values: Numbers; only the chief's count, but the length must be the same.
     """
-    if num_workers(strategy) == 1:
-        return list(values)
     own = values if is_chief(strategy) else [0.0] * len(values)
     return sum_over_workers(strategy, own)
 
@@ -81,14 +80,30 @@ def values_of_chief(
 def sum_over_workers(
     strategy: tf.distribute.Strategy, values: Sequence[float]
 ) -> list[float]:
-    """Sums numbers over processes; all processes must call it."""
-    local_replicas = strategy.num_replicas_in_sync // num_workers(strategy)
-    # Every replica of a process adds an equal share.
-    shares = tf.constant([value / local_replicas for value in values], tf.float64)
+    """Sums numbers over processes; all processes must call it.
 
+    Args:
+        strategy: The strategy.
+        values: As many numbers in each process.
+    """
+    if num_workers(strategy) == 1:
+        return list(values)
+    # The first replica of each process adds its numbers, the others nothing.
+    local_replicas = strategy.num_replicas_in_sync // num_workers(strategy)
+    total = _reducer(strategy)(tf.constant(values, tf.float64), local_replicas)
+    return [float(value) for value in total.numpy()]
+
+
+@functools.cache
+def _reducer(strategy: tf.distribute.Strategy) -> Callable[..., tf.Tensor]:
     @tf.function
-    def reduce(shares):
-        per_replica = strategy.run(tf.identity, args=(shares,))
+    def reduce(values, local_replicas):
+        def in_replica():
+            context = tf.distribute.get_replica_context()
+            is_first = context.replica_id_in_sync_group % local_replicas == 0
+            return tf.where(is_first, values, tf.zeros_like(values))
+
+        per_replica = strategy.run(in_replica)
         return strategy.reduce(tf.distribute.ReduceOp.SUM, per_replica, axis=None)
 
-    return [float(value) for value in reduce(shares).numpy()]
+    return reduce

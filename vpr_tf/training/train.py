@@ -16,9 +16,10 @@ from vpr_tf.training.callbacks import CheckpointSaver
 from vpr_tf.training.checkpoints import CheckpointStore
 from vpr_tf.training.environment import run_log
 from vpr_tf.training.epoch_loop import EpochLoop
+from vpr_tf.training.errors import TrainingInterruptedError
 from vpr_tf.training.final_report import finish_run
 from vpr_tf.training.group_trainer import GroupTrainer
-from vpr_tf.training.interruption import stop_on_signals
+from vpr_tf.training.interruption import StopSignal, stop_on_signals
 from vpr_tf.training.run_facts import announce, check_same_data, data_facts, model_facts
 from vpr_tf.training.run_folder import (
     RunFolder,
@@ -27,7 +28,7 @@ from vpr_tf.training.run_folder import (
     find_run,
 )
 from vpr_tf.training.run_writers import RunWriters, decision_callbacks
-from vpr_tf.training.strategy import create_strategy, is_chief
+from vpr_tf.training.strategy import create_strategy, is_chief, values_of_chief
 from vpr_tf.training.validation import Validator, build_plain_encoder
 
 _LOG = logging.getLogger(__name__)
@@ -135,5 +136,25 @@ def _run(
             writers=writers,
             stop=stop,
         ).run()
-    if run is not None and writers is not None:
-        finish_run(config, dataset, run, plain_encoder)
+        if run is not None and writers is not None:
+            _finish(config, dataset, run, plain_encoder, stop)
+        # A worker that left would look like one that failed.
+        values_of_chief(strategy, [0.0])
+
+
+def _finish(
+    config: ExperimentConfig,
+    dataset: PreparedDataset,
+    run: RunFolder,
+    encoder: keras.Model,
+    stop: StopSignal,
+) -> None:
+    try:
+        with stop.raising():
+            finish_run(config, dataset, run, encoder)
+    except KeyboardInterrupt:
+        raise TrainingInterruptedError(
+            "Interrupted after training, before the report was complete. Go on with: "
+            + run.resume_command,
+            stop.exit_status,
+        ) from None
