@@ -70,8 +70,8 @@ def street_view_conditions(rng: np.random.Generator) -> Conditions:
         leaf_tint=(1.0, 1.0, 1.0),
         has_leaves=True,
         month=int(rng.integers(4, 10)),
-        cars_per_100m=rng.uniform(3.0, 7.0),
-        people_per_100m=rng.uniform(0.0, 3.0),
+        cars_per_100m=rng.uniform(7.0, 18.0),
+        people_per_100m=rng.uniform(0.0, 16.0),
         seed=int(rng.integers(2**31)),
     )
 
@@ -113,8 +113,8 @@ def phone_conditions(rng: np.random.Generator, strength: float = 1.0) -> Conditi
         leaf_tint=autumn if month in (10, 11) else (1.0, 1.0, 1.0),
         has_leaves=month not in (12, 1, 2),
         month=month,
-        cars_per_100m=rng.uniform(4.0, 14.0) * (0.3 + 0.7 * strength),
-        people_per_100m=rng.uniform(2.0, 14.0) * strength,
+        cars_per_100m=rng.uniform(8.0, 26.0) * (0.3 + 0.7 * strength),
+        people_per_100m=rng.uniform(2.0, 28.0) * strength,
         seed=int(rng.integers(2**31)),
     )
 

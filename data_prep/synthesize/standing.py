@@ -11,9 +11,9 @@ from data_prep.synthesize.conditions import Conditions, Rgb
 from data_prep.synthesize.people_and_cars import CarSprites, Sprite, SpriteSet
 from data_prep.synthesize.scene import Scene
 
-_TREES_WITHIN_M = 60.0
-_LAMPS_WITHIN_M = 45.0
-_TRAFFIC_WITHIN_M = 55.0
+_TREES_WITHIN_M = 55.0
+_LAMPS_WITHIN_M = 35.0
+_TRAFFIC_WITHIN_M = 42.0
 _NEAREST_M = 2.2
 
 
