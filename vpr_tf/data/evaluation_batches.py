@@ -101,7 +101,8 @@ def evaluation_batches(
     num_threads = os.cpu_count() or 1
     return (
         tf.data.Dataset.range(len(plan.record_ids))
-        .map(load_image, num_parallel_calls=num_threads)
+        # More than the threads: images are made ahead while a batch is put together.
+        .map(load_image, num_parallel_calls=4 * num_threads)
         .group_by_window(
             key_func=lambda image, record_id, batch_id: batch_id,
             reduce_func=lambda batch_id, window: window.batch(config.batch_size),

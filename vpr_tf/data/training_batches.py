@@ -83,7 +83,8 @@ def training_batches(
     num_threads = os.cpu_count() or 1
     return (
         tf.data.Dataset.range(count)
-        .map(load_sample, num_parallel_calls=num_threads)
+        # More than the threads: images are made ahead while a batch is put together.
+        .map(load_sample, num_parallel_calls=4 * num_threads)
         .batch(config.batch_size // num_replicas, drop_remainder=True)
         .prefetch(2)
         .with_options(pipeline_options(num_threads))
