@@ -18,7 +18,7 @@ from data_prep.build_state import LISTING_NAME, BuildFolder, build_parameters
 from data_prep.errors import DataPrepError, told_disk_errors
 from data_prep.finish import finish_dataset
 from data_prep.listing import Listing, write_listing
-from data_prep.plan import BuildPlan, SplitPlan, plan_build
+from data_prep.plan import BuildPlan, plan_build
 from data_prep.stages import (
     ScannedSplit,
     assign_train_classes,
@@ -135,8 +135,7 @@ def _refuse_nesting(path: Path, plan: BuildPlan) -> None:
     """The dataset must not lie in a folder that it is built from."""
     dataset = path.resolve()
     for split in plan.splits:
-        folder: SplitPlan = split
-        if not folder.is_csv and dataset.is_relative_to(folder.path.resolve()):
+        if not split.is_csv and dataset.is_relative_to(split.path.resolve()):
             raise DataPrepError(
                 f"`dataset.path` {path} lies in the image folder {split.path}. Choose "
                 "a folder outside."
