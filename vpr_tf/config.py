@@ -222,10 +222,10 @@ class TrainConfig:
     deterministic_ops: bool = False  # same bytes each time on a GPU too, but slower
 
     def __post_init__(self) -> None:
-        names = ("groups_num", "epochs", "iterations_per_epoch", "batch_size")
-        _check_range(self, "train", 1, None, *names, "image_size")
-        names = ("checkpoint_every_steps", "validate_every_epochs")
-        _check_range(self, "train", 1, None, *names)
+        sizes = ("groups_num", "epochs", "iterations_per_epoch", "batch_size")
+        _check_range(self, "train", 1, None, *sizes, "image_size")
+        intervals = ("checkpoint_every_steps", "validate_every_epochs")
+        _check_range(self, "train", 1, None, *intervals)
         _check_choice("train.strategy", self.strategy, STRATEGIES)
         _check_choice("train.precision", self.precision, PRECISIONS)
 
