@@ -10,7 +10,9 @@ from vpr_tf.retrieval.exact_index import ExactIndex
 from vpr_tf.retrieval.index import Index, IndexMismatchError, read_description
 from vpr_tf.retrieval.scann_index import ScannIndex
 
-# Above, `auto` takes ScaNN. The test set of SF-XL has 2.8 million images.
+# Above, `auto` takes ScaNN. On 2 cores 1,000 queries of 512 values take 5 s for each
+# 400,000 images exactly; to build ScaNN's tree for these takes 3 minutes. So an index
+# that is searched once pays only far beyond the 2.8 million images of SF-XL's test set.
 EXACT_SEARCH_MAX_IMAGES = 5_000_000
 
 _KINDS: dict[str, type[Index]] = {kind.kind: kind for kind in (ExactIndex, ScannIndex)}
