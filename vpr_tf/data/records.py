@@ -6,6 +6,7 @@ which at 4,178,906 m north is off by up to 0.25 m.
 
 from __future__ import annotations
 
+import functools
 import struct
 from dataclasses import dataclass
 from typing import Any
@@ -91,6 +92,7 @@ def encode_record(record: ImageRecord) -> bytes:
     return b"".join(encode_record_parts(record))
 
 
+@functools.lru_cache(maxsize=1 << 14)
 def _varint(value: int) -> bytes:
     """Base-128 encoding of an unsigned number."""
     if value < 128:
@@ -107,6 +109,7 @@ def _delimited(data: bytes) -> bytes:
     return _varint(len(data)) + data
 
 
+@functools.lru_cache(maxsize=1 << 12)
 def _field_head(name: str, list_tag: bytes, value_length: int) -> bytes:
     """Everything before the one value of a feature: map entry, key, Feature, list."""
     value_head = b"\n" + _varint(value_length)
