@@ -1,0 +1,53 @@
+"""Timing of a compiled function on a machine that may be busy."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Rate(NamedTuple):
+    """Images a second of one function.
+
+    Attributes:
+        per_second: Median over the repetitions, by the clock.
+        per_second_of_cpu: The same by CPU time, as if all cores had been free: what
+            the function costs even while other programs run.
+    """
+
+    per_second: float
+    per_second_of_cpu: float
+
+
+def measure_rate(function: Callable[[], object], images: int, repetitions: int) -> Rate:
+    """Calls a function, which must wait for its result, and times it.
+
+    The first two calls, which compile, are not counted.
+    """
+    for _ in range(2):
+        function()
+    clock, cpu = [], []
+    for _ in range(repetitions):
+        clock_start, cpu_start = time.perf_counter(), time.process_time()
+        function()
+        clock.append(time.perf_counter() - clock_start)
+        cpu.append(time.process_time() - cpu_start)
+    cores = len(os.sched_getaffinity(0))
+    return Rate(
+        images / statistics.median(clock), images * cores / statistics.median(cpu)
+    )
+
+
+def describe_machine() -> str:
+    """Returns the cores and whether the CPU has bfloat16 instructions."""
+    cores = len(os.sched_getaffinity(0))
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return f"{cores} cores"
+    has = "has" if "avx512_bf16" in flags or "amx_bf16" in flags else "has no"
+    return f"{cores} cores; the CPU {has} bfloat16 instructions"

@@ -1,0 +1,130 @@
+"""Images per second of a training step, input apart.
+
+    python -m benchmarks.training_step [--backbone ResNet18] [--image-size 224]
+        [--policies float32 mixed_bfloat16] [--jit-compile] [...]
+
+A step is that of `train_keras.py`: forward, backward, the Adam update of the encoder
+and that of a CosFace head, on random images. The CPU column is by CPU time over all
+cores, so it holds while other programs run. A CPU without bfloat16 instructions
+emulates them, many times slower than float32.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from benchmarks.timing import describe_machine, measure_rate
+from vpr_tf.config import EncoderConfig, OptimizerConfig
+from vpr_tf.layers import CosineMarginHead
+from vpr_tf.models import build_encoder
+from vpr_tf.training.optimizers import create_optimizer
+from vpr_tf.training.strategy import create_strategy
+from vpr_tf.training.train_step import create_train_step
+
+
+@dataclasses.dataclass(frozen=True)
+class StepOptions:
+    """What is measured; see the command's help."""
+
+    encoder: EncoderConfig
+    image_size: int
+    num_classes: int
+    batch_size: int
+    policy: str
+    jit_compile: bool
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measures and prints one line for each policy."""
+    options = _parse(arguments)
+    encoder = EncoderConfig(
+        options.backbone,
+        options.descriptor_dim,
+        train_from_stage=options.train_from_stage,
+        bn_mode=options.bn_mode,
+        weights="none",
+    )
+    print(
+        f"{describe_machine()}; {encoder.backbone}, {options.image_size}x"
+        f"{options.image_size}, {options.num_classes} classes, batch "
+        f"{options.batch_size}, trains from stage {encoder.train_from_stage}, "
+        f"bn_mode {encoder.bn_mode}"
+    )
+    print(f"{'':32s} {'images/s':>9s} {'by CPU':>9s}")
+    for policy in options.policies:
+        step = create_step(
+            StepOptions(
+                encoder,
+                options.image_size,
+                options.num_classes,
+                options.batch_size,
+                policy,
+                options.jit_compile,
+            )
+        )
+        rate = measure_rate(step, options.batch_size, options.steps)
+        name = policy + (", jit_compile" if options.jit_compile else "")
+        print(f"{name:32s} {rate.per_second:9.1f} {rate.per_second_of_cpu:9.1f}")
+
+
+def create_step(options: StepOptions) -> Callable[[], object]:
+    """Returns a function that makes one training step and waits for its loss."""
+    keras.utils.set_random_seed(0)
+    strategy = create_strategy("one_device")
+    keras.config.set_dtype_policy(options.policy)
+    try:
+        with strategy.scope():
+            encoder = build_encoder(options.encoder)
+            head = CosineMarginHead(options.num_classes)
+            head.build((None, encoder.descriptor_dim))
+            encoder_optimizer = create_optimizer(OptimizerConfig(), "encoder")
+            if options.policy == "mixed_float16":
+                encoder_optimizer = keras.optimizers.LossScaleOptimizer(
+                    encoder_optimizer
+                )
+            head_optimizer = create_optimizer(
+                OptimizerConfig(learning_rate=0.01), "head"
+            )
+            encoder_optimizer.build(encoder.trainable_variables)
+            head_optimizer.build(head.trainable_variables)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    step = create_train_step(
+        strategy,
+        encoder,
+        head,
+        encoder_optimizer,
+        head_optimizer,
+        batch_size=options.batch_size,
+        jit_compile=options.jit_compile,
+    )
+    rng = np.random.default_rng(0)
+    shape = (options.batch_size, options.image_size, options.image_size, 3)
+    images = tf.constant(rng.random(shape, "float32"))
+    class_index = tf.constant(rng.integers(0, options.num_classes, shape[0]))
+    return lambda: step(images, class_index, tf.constant(0.0)).numpy()
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--backbone", default="ResNet18")
+    parser.add_argument("--descriptor-dim", type=int, default=512)
+    parser.add_argument("--train-from-stage", type=int, default=3)
+    parser.add_argument("--bn-mode", choices=("torch", "keras"), default="torch")
+    parser.add_argument("--image-size", type=int, default=224)
+    parser.add_argument("--num-classes", type=int, default=5000)
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--policies", nargs="+", default=["float32", "mixed_bfloat16"])
+    parser.add_argument("--jit-compile", action="store_true", help="XLA")
+    parser.add_argument("--steps", type=int, default=5, help="steps timed")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    main()
