@@ -133,10 +133,9 @@ def test_killed_extraction_continues_to_the_same_descriptors(town):
     assert before.any()
     assert not before.all()
     kept = np.load(done_file.with_name("descriptors.npy"))[before]
-    done = start(town)
-    assert done.returncode == 0, done.stderr
-    undisturbed = start(town, "--output", town / "undisturbed")
-    assert undisturbed.returncode == 0, undisturbed.stderr
+    config = ["--config", str(town / "town.yaml")]
+    assert evaluate.main(config) == 0
+    assert evaluate.main([*config, "--output", str(town / "undisturbed")]) == 0
     descriptors = np.load(done_file.with_name("descriptors.npy"))
     np.testing.assert_array_equal(descriptors[before], kept)
     expected = town / "undisturbed" / "descriptors" / "test-day-database"
