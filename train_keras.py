@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vpr_tf.config import ExperimentConfig, load_config
+from vpr_tf.training.errors import TrainingError, TrainingInterruptedError
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -32,32 +33,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(resume, str) and "=" in resume and not Path(resume).is_dir():
         resume, overrides = True, [resume, *overrides]
     try:
-        config = load_config(options.config, overrides)
-        return _train(config, resume)
-    except (ValueError, OSError) as error:
+        _train(load_config(options.config, overrides), resume)
+    except TrainingInterruptedError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return error.exit_status
+    except (TrainingError, ValueError, OSError) as error:
         print(f"train_keras.py: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\nInterrupted before the first step.", file=sys.stderr)
         return 130
+    return 0
 
 
-def _train(config: ExperimentConfig, resume: bool | str) -> int:
+def _train(config: ExperimentConfig, resume: bool | str) -> None:
     from vpr_tf.training.environment import environment_line, quiet_libraries
-    from vpr_tf.training.errors import TrainingError, TrainingInterruptedError
     from vpr_tf.training.train import train
 
     quiet_libraries()
-    try:
-        print(environment_line(), flush=True)
-        train(config, resume=resume)
-    except TrainingInterruptedError as error:
-        print(f"\n{error}", file=sys.stderr)
-        return error.exit_status
-    except TrainingError as error:
-        print(f"train_keras.py: {error}", file=sys.stderr)
-        return 2
-    return 0
+    print(environment_line(), flush=True)
+    train(config, resume=resume)
 
 
 if __name__ == "__main__":
