@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,8 +12,9 @@ import numpy as np
 import tensorflow as tf
 
 from vpr_tf.config import TrainConfig
+from vpr_tf.data.errors import damaged_records_named
 from vpr_tf.data.prepared_dataset import Partition, SplitIndex
-from vpr_tf.data.training_batches import training_batches
+from vpr_tf.data.training_batches import sampled_record_ids, training_batches
 from vpr_tf.layers import CosineMarginHead
 from vpr_tf.training.checks import check_batch_size, check_groups
 from vpr_tf.training.errors import TrainingDivergedError
@@ -170,12 +172,14 @@ class GroupTrainer:
         if remaining <= 0:
             return
         step_function = self._step_of_group(self.group_id)
+        start = self.progress.group_positions[self.group_id]
         batches = iter(self._batches(remaining))
         running: deque[tf.Tensor] = deque()
         first = self.progress.step
         for step in range(first, first + remaining):
             self._set_learning_rate(step)
-            images, class_index = next(batches)
+            with self._damage_named(start + (step - first) * self.config.batch_size):
+                images, class_index = next(batches)
             stop = tf.constant(float(stop_requested()))
             running.append(step_function(images, class_index, stop))
             last = step + 1 == first + remaining or finish_before(step + 1)
@@ -189,13 +193,25 @@ class GroupTrainer:
 
     def first_images(self) -> np.ndarray:
         """Returns the images of the next batch without taking them."""
-        images, _ = next(iter(self._pipeline(self.config.batch_size)))
+        position = self.progress.group_positions[self.group_id]
+        with self._damage_named(position):
+            images, _ = next(iter(self._pipeline(self.config.batch_size)))
         return images.numpy()
 
     def encoder_weights(self) -> list[np.ndarray]:
         """Returns the encoder's weights; all workers must call it together."""
         self.average_statistics()
         return self.encoder.get_weights()
+
+    def _damage_named(self, position: int) -> contextlib.AbstractContextManager[None]:
+        """Around taking the batch that starts at a sampler position."""
+        group_id, batch_size = self.group_id, self.config.batch_size
+        return damaged_records_named(
+            self._split,
+            lambda: sampled_record_ids(
+                self._partition, group_id, self._seed, position, batch_size
+            ),
+        )
 
     def _batches(self, num_steps: int) -> tf.distribute.DistributedDataset:
         def make(context: tf.distribute.InputContext) -> tf.data.Dataset:
