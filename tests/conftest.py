@@ -22,3 +22,11 @@ def shared_dir() -> Path:
 def golden_dir(shared_dir: Path) -> Path:
     """Values from the official PyTorch code."""
     return shared_dir / "golden"
+
+
+@pytest.fixture(scope="session")
+def small_training_dataset(tmp_path_factory):
+    """Two groups of four classes of tiny images, with val and a test set."""
+    from tests.small_training import build_small_dataset
+
+    return build_small_dataset(tmp_path_factory.mktemp("small_training"))

@@ -76,10 +76,11 @@ def _name(cell: int, number: int) -> str:
 
 
 def build_small_encoder(config: object = None) -> keras.Model:
-    """Stands in for `vpr_tf.models.build_encoder`; its argument is not used."""
+    """Stands in for `vpr_tf.models.build_encoder`; honours `bn_mode` alone."""
     images = keras.Input((None, None, 3), name="images")
     x = keras.layers.Conv2D(8, 3, strides=4, use_bias=False)(images)
-    x = keras.layers.BatchNormalization(momentum=0.8)(x)
+    frozen = getattr(config, "bn_mode", "torch") == "keras"
+    x = keras.layers.BatchNormalization(momentum=0.8, trainable=not frozen)(x)
     x = keras.layers.Activation("relu")(x)
     x = GeneralizedMeanPooling2D(dtype="float32", name="gem")(x)
     x = keras.layers.Dense(8, dtype="float32")(x)

@@ -1,0 +1,153 @@
+"""Training runs that are killed, signalled or spread over processes."""
+
+import csv
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.small_training import write_config
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ROOT / "tests" / "integration" / "training_process.py"
+TIMEOUT_S = 300
+
+pytestmark = pytest.mark.slow
+
+
+class Processes:
+    """Starts training processes on one config and ends them after the test."""
+
+    def __init__(self, config):
+        self.config = config
+        self.started = []
+
+    def start(self, *arguments, **environment):
+        process = subprocess.Popen(
+            [sys.executable, str(SCRIPT), "--config", str(self.config), *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        )
+        self.started.append(process)
+        return process
+
+
+def finish(process):
+    output, _ = process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 0, output
+    return output
+
+
+def hash_in(output):
+    return re.findall(r"^variables (\w+)$", output, re.MULTILINE)[-1]
+
+
+@pytest.fixture
+def processes(small_training_dataset, tmp_path):
+    started = Processes(write_config(tmp_path, small_training_dataset.path))
+    yield started
+    for process in started.started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def files_of(folder, name):
+    (run,) = (folder / "runs" / name).iterdir()
+    metrics = json.loads((run / "metrics.json").read_text())
+    for record in metrics["epochs"]:
+        del record["images_per_s"]
+    return (run / "losses.csv").read_text(), metrics["epochs"], metrics["tests"]
+
+
+def wait_for_steps(folder, name, steps, process):
+    """Waits until a run has written the losses of so many steps."""
+    end = time.monotonic() + TIMEOUT_S
+    while time.monotonic() < end:
+        for file in folder.glob(f"runs/{name}/*/losses.csv"):
+            if len(file.read_text().splitlines()) > steps:
+                return
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.005)
+    pytest.fail(f"The run did not reach step {steps}.")
+
+
+def test_killed_and_signalled_runs_end_like_an_undisturbed_one(processes, tmp_path):
+    undisturbed = finish(processes.start("name=undisturbed"))
+
+    killed = processes.start("name=disturbed")
+    wait_for_steps(tmp_path, "disturbed", 3, killed)
+    killed.kill()
+    killed.communicate()
+    stopped = processes.start("name=disturbed", "--resume")
+    wait_for_steps(tmp_path, "disturbed", 7, stopped)
+    stopped.send_signal(signal.SIGINT)
+    output, _ = stopped.communicate(timeout=TIMEOUT_S)
+    assert stopped.returncode == 130, output
+    assert re.search(
+        r"Interrupted.*Go on with: python train_keras.py .*--resume", output
+    )
+    resumed = finish(processes.start("name=disturbed", "--resume"))
+
+    assert hash_in(resumed) == hash_in(undisturbed)
+    assert files_of(tmp_path, "disturbed") == files_of(tmp_path, "undisturbed")
+
+
+def test_two_workers_end_with_equal_weights(processes, tmp_path):
+    with socket.socket() as first, socket.socket() as second:
+        ports = []
+        for listener in (first, second):
+            listener.bind(("127.0.0.1", 0))
+            ports.append(listener.getsockname()[1])
+    cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
+    workers = [
+        processes.start(
+            "train.strategy=multi_worker",
+            TF_CONFIG=json.dumps(
+                {"cluster": cluster, "task": {"type": "worker", "index": index}}
+            ),
+        )
+        for index in (0, 1)
+    ]
+    outputs = [finish(worker) for worker in workers]
+    assert hash_in(outputs[0]) == hash_in(outputs[1])
+    # Only the chief writes, validates and reports.
+    assert "| test |" in outputs[0]
+    assert "| test |" not in outputs[1]
+    assert len(list((tmp_path / "runs" / "small").iterdir())) == 1
+    losses, epochs, tests = files_of(tmp_path, "small")
+    assert len(losses.splitlines()) == 16
+    assert all("1" in record["val_recalls"] for record in epochs)
+    assert list(tests) == ["test"]
+
+
+def test_replicas_see_the_samples_of_one_device(processes, tmp_path):
+    # Batch statistics would be those of each replica's share.
+    overrides = ("encoder.bn_mode=keras",)
+    for name, strategy, devices in (
+        ("one", "one_device", "1"),
+        ("two", "mirrored", "2"),
+    ):
+        output = finish(
+            processes.start(
+                *overrides,
+                f"name={name}",
+                f"train.strategy={strategy}",
+                f"--cpu-devices={devices}",
+            )
+        )
+        assert f"{strategy}, {devices} replica(s)" in output
+    one, two = (
+        [float(row["loss"]) for row in csv.DictReader(losses.splitlines())]
+        for losses in (files_of(tmp_path, name)[0] for name in ("one", "two"))
+    )
+    assert two == pytest.approx(one, rel=1e-4)

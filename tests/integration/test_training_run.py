@@ -1,0 +1,242 @@
+"""Whole training runs in this process."""
+
+import csv
+import dataclasses
+import json
+import math
+import re
+import shutil
+
+import keras
+import pytest
+import tensorflow as tf
+
+import train_keras
+from tests.small_training import (
+    build_small_encoder,
+    small_config,
+    write_config,
+)
+from vpr_tf.config import ConfigError, load_config
+from vpr_tf.data.prepared_dataset import PreparedDataset
+from vpr_tf.models import build_encoder
+from vpr_tf.training import train as train_module
+from vpr_tf.training import validation
+from vpr_tf.training.checkpoints import CheckpointStore, load_best
+from vpr_tf.training.errors import TrainingDivergedError, TrainingError
+from vpr_tf.training.train import train
+
+SHORT = ("train.epochs=1", "train.iterations_per_epoch=2", "train.groups_num=1")
+
+
+@pytest.fixture
+def small_encoder(monkeypatch):
+    monkeypatch.setattr(train_module, "build_encoder", build_small_encoder)
+    monkeypatch.setattr(validation, "build_encoder", build_small_encoder)
+
+
+@pytest.fixture
+def run_training(small_encoder, small_training_dataset, tmp_path):
+    def run(*overrides, resume=False, callbacks=()):
+        config = small_config(tmp_path, small_training_dataset.path, *overrides)
+        return train(config, resume=resume, callbacks=callbacks)
+
+    return run
+
+
+def losses_of(run):
+    with run.losses_file.open() as file:
+        return [float(row["loss"]) for row in csv.DictReader(file)]
+
+
+def summaries_of(run):
+    """Tags and, for scalars, values by step."""
+    found = {}
+    for file in run.tensorboard.iterdir():
+        for event in tf.compat.v1.train.summary_iterator(str(file)):
+            for value in event.summary.value:
+                found.setdefault(value.tag, {})[event.step] = value.tensor
+    return found
+
+
+@pytest.mark.slow
+def test_a_run_leaves_what_the_design_names(run_training, tmp_path):
+    seen = []
+    watch = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: seen.append((epoch, logs["loss"]))
+    )
+    run = run_training(
+        "evaluation.queries_to_draw=2",
+        "train.iterations_per_epoch=10",
+        callbacks=[watch],
+    )
+    names = {path.name for path in run.path.iterdir()}
+    assert names == {
+        *("config.yaml", "train.log", "tensorboard", "checkpoints", "best"),
+        *("metrics.json", "report", "losses.csv"),
+    }
+    assert load_config(run.config_file).name == "small"
+
+    metrics = json.loads(run.metrics_file.read_text())
+    assert metrics["run"]["classes_per_group"] == [4, 4]
+    assert [record["group"] for record in metrics["epochs"]] == [0, 1, 0]
+    losses = losses_of(run)
+    for epoch, record in enumerate(metrics["epochs"]):
+        mean = math.fsum(losses[10 * epoch : 10 * epoch + 10]) / 10
+        assert record["mean_loss"] == pytest.approx(mean)
+        assert seen[epoch] == (epoch, record["mean_loss"])
+        assert list(record["val_recalls"]) == ["1", "5", "10", "20"]
+    assert losses[-10:] < losses[:10]
+
+    test = metrics["tests"]["test"]
+    assert (test["num_queries"], test["num_database"]) == (8, 16)
+    assert test["recalls"]["1"] > 60
+    assert "| test |" in (run.report / "results.md").read_text()
+    assert len(list((run.report / "test_predictions").iterdir())) == 2
+    assert (tmp_path / "savedmodels" / "small" / "1" / "saved_model.pb").is_file()
+
+    best = load_best(run.best, build_small_encoder())
+    assert best["epoch"] == metrics["epochs"][-1]["best_epoch"]
+    recalls = [record["val_recalls"]["1"] for record in metrics["epochs"]]
+    assert recalls.index(max(recalls)) == best["epoch"]
+
+    summaries = summaries_of(run)
+    assert set(summaries) == {
+        *("step/loss", "epoch/loss", "encoder/gem_p", "speed/images_per_s"),
+        *("learning_rate/encoder", "learning_rate/head"),
+        *("val/recall@1", "val/recall@5", "val/recall@10", "val/recall@20"),
+        *("train/augmented", "val/predictions"),
+    }
+    assert list(summaries["step/loss"]) == [10, 20, 30]
+    width, height, png = summaries["train/augmented"][0].string_val
+    assert (int(width), int(height)) == (4 * 32, 32)
+    assert tf.io.decode_png(png).shape == (32, 128, 3)
+    assert list(summaries["val/predictions"]) == [10, 20, 30]
+
+
+@pytest.mark.slow
+def test_equal_seeds_give_equal_losses_and_others_do_not(run_training):
+    first, second = (losses_of(run_training(*SHORT)) for _ in range(2))
+    assert first == second
+    assert losses_of(run_training(*SHORT, "seed=4")) != first
+
+
+@pytest.mark.slow
+def test_a_finished_run_goes_on_with_more_epochs(run_training):
+    longer = ("train.epochs=2", *SHORT[1:])
+    expected = losses_of(run_training(*longer, "name=undisturbed"))
+    run = run_training(*SHORT)
+    assert run_training(*longer, resume=True) == run
+    assert losses_of(run) == expected
+
+
+@pytest.mark.slow
+def test_divergence_names_the_last_good_checkpoint(run_training, monkeypatch):
+    saved = []
+    save = CheckpointStore.save
+
+    def save_then_spoil(store):
+        save(store)
+        saved.append(store.latest)
+        # The next step's loss is NaN.
+        head = store._trainer.heads[0]
+        head.class_centres.assign(head.class_centres * math.nan)
+
+    monkeypatch.setattr(CheckpointStore, "save", save_then_spoil)
+    message = "The loss is nan at step 3 .* The last good checkpoint is .*step-2"
+    with pytest.raises(TrainingDivergedError, match=message):
+        run_training()
+    assert len(saved) == 1
+
+
+@pytest.mark.slow
+def test_early_stopping_ends_the_run(run_training):
+    run = run_training(
+        "train.epochs=9",
+        "train.iterations_per_epoch=2",
+        "train.early_stopping_patience=1",
+        # Steps too small to change a prediction: the first epoch stays the best.
+        "train.encoder_optimizer.learning_rate=1e-30",
+        "train.encoder_optimizer.name=SGD",
+    )
+    metrics = json.loads(run.metrics_file.read_text())
+    assert [record["best_epoch"] for record in metrics["epochs"]] == [0, 0]
+    assert "Stopped early" in run.log_file.read_text()
+
+
+@pytest.mark.slow
+def test_without_val_and_tests_the_last_model_is_exported(
+    small_encoder, small_training_dataset, tmp_path
+):
+    folder = tmp_path / "train_only"
+    shutil.copytree(small_training_dataset.path, folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest |= {"val": None, "tests": {}}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    assert PreparedDataset(folder).val is None
+    run = train(small_config(tmp_path, folder, "train.epochs=2", *SHORT[1:]))
+    metrics = json.loads(run.metrics_file.read_text())
+    assert [record["val_recalls"] for record in metrics["epochs"]] == [{}, {}]
+    assert metrics["epochs"][-1]["best_epoch"] == 1
+    assert metrics["tests"] == {}
+    assert "no test set" in run.log_file.read_text()
+    assert (tmp_path / "savedmodels" / "small" / "1").is_dir()
+
+
+@pytest.mark.slow
+def test_other_data_are_refused_on_resume(
+    run_training, small_training_dataset, tmp_path
+):
+    run_training(*SHORT)
+    folder = tmp_path / "other"
+    shutil.copytree(small_training_dataset.path, folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["dataset_fingerprint"] = "other"
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    config = small_config(tmp_path, folder, *SHORT)
+    with pytest.raises(TrainingError, match=r"other data: dataset_fingerprint was"):
+        train(config, resume=True)
+
+
+def test_nothing_is_left_when_the_run_cannot_start(run_training, tmp_path):
+    with pytest.raises(ConfigError, match="between 1 and 2"):
+        run_training("train.groups_num=3")
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.slow
+def test_the_script_trains_a_real_encoder(
+    small_training_dataset, tmp_path, capsys, monkeypatch
+):
+    path = write_config(tmp_path, small_training_dataset.path)
+    arguments = ["--config", str(path), *SHORT, "encoder.train_from_stage=8"]
+    assert train_keras.main(arguments) == 0
+    output = capsys.readouterr().out
+    for words in (
+        *("TensorFlow 2.", "Encoder: EfficientNetLite0, 8 dimensions, weights none"),
+        *("1 group(s) of 4 classes, 20 images", "tensorboard --logdir", "| test |"),
+    ):
+        assert words in output
+    (best,) = tmp_path.glob("runs/small/*/best")
+    config = load_config(path).encoder
+    encoder = build_encoder(dataclasses.replace(config, weights="none"))
+    assert load_best(best, encoder)["epoch"] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train.batch_siez=3"], "train_keras.py: .*batch_siez"),
+        (["--resume"], "no run to resume"),
+        (["--resume", "train.epochs=2"], "no run to resume"),
+        (["dataset.path=nowhere"], "No prepared dataset at nowhere"),
+    ],
+)
+def test_errors_are_one_line_and_status_2(
+    arguments, message, small_encoder, small_training_dataset, tmp_path, capsys
+):
+    path = write_config(tmp_path, small_training_dataset.path)
+    assert train_keras.main(["--config", str(path), *arguments]) == 2
+    error = capsys.readouterr().err
+    assert len(error.splitlines()) == 1
+    assert re.search(message, error)

@@ -1,0 +1,36 @@
+import numpy as np
+import pytest
+
+from vpr_tf.config import ConfigError
+from vpr_tf.data.prepared_dataset import CLASS_DTYPE, Partition
+from vpr_tf.training.checks import check_batch_size, check_groups
+
+
+def make_partition(*classes_per_group):
+    classes = np.zeros(sum(classes_per_group), CLASS_DTYPE)
+    classes["group_id"] = np.repeat(
+        np.arange(len(classes_per_group)), classes_per_group
+    )
+    offsets = np.arange(len(classes) + 1)
+    return Partition("city", {}, classes, offsets, np.arange(len(classes)))
+
+
+def test_classes_of_the_trained_groups_are_counted():
+    assert check_groups(make_partition(4, 2, 1), 2) == [4, 2]
+
+
+def test_too_many_groups_are_refused_with_the_number_that_exist():
+    message = "between 1 and 3, the number of groups of partition 'city'. Received: 4"
+    with pytest.raises(ConfigError, match=message):
+        check_groups(make_partition(4, 2, 3), 4)
+
+
+def test_a_group_of_one_class_is_refused():
+    with pytest.raises(ConfigError, match=r"Group 2 of partition 'city' has 1 class"):
+        check_groups(make_partition(4, 2, 1), 3)
+
+
+def test_batch_must_split_over_the_replicas():
+    check_batch_size(12, 4)
+    with pytest.raises(ConfigError, match="multiple of the number of replicas, 5"):
+        check_batch_size(12, 5)

@@ -1,0 +1,77 @@
+import dataclasses
+
+import pytest
+
+from vpr_tf.config import (
+    DatasetConfig,
+    ExperimentConfig,
+    ScheduleConfig,
+    TrainConfig,
+)
+from vpr_tf.training.errors import TrainingError
+from vpr_tf.training.run_folder import (
+    check_same_experiment,
+    create_run_folder,
+    find_run,
+)
+
+
+def make_config(tmp_path, **train):
+    return ExperimentConfig(
+        name="city",
+        runs_dir=str(tmp_path),
+        dataset=DatasetConfig("city"),
+        train=TrainConfig(**train),
+    )
+
+
+def test_runs_started_in_one_second_get_folders_of_their_own(tmp_path):
+    config = make_config(tmp_path)
+    runs = [create_run_folder(config) for _ in range(3)]
+    assert len({run.path for run in runs}) == 3
+    assert find_run(config).path == runs[-1].path
+
+
+def test_a_run_is_found_by_its_path(tmp_path):
+    config = make_config(tmp_path)
+    first = create_run_folder(config)
+    create_run_folder(config)
+    assert find_run(config, first.path) == first
+
+
+def test_missing_runs_are_told(tmp_path):
+    config = make_config(tmp_path)
+    with pytest.raises(TrainingError, match="no run to resume"):
+        find_run(config)
+    with pytest.raises(TrainingError, match=r"not a run folder.*config.yaml"):
+        find_run(config, tmp_path)
+
+
+def test_an_unwritable_folder_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    config = dataclasses.replace(make_config(tmp_path), runs_dir=f"{tmp_path}/file")
+    with pytest.raises(TrainingError, match="Set `runs_dir`"):
+        create_run_folder(config)
+
+
+def test_other_settings_are_refused_with_their_names(tmp_path):
+    run = create_run_folder(make_config(tmp_path))
+    other = dataclasses.replace(make_config(tmp_path, batch_size=8), seed=1)
+    message = r"seed \(0 in the run, 1 now\), train.batch_size \(32 in the run, 8 now\)"
+    with pytest.raises(TrainingError, match=message):
+        check_same_experiment(run, other)
+
+
+def test_settings_of_the_machine_and_more_epochs_may_change(tmp_path):
+    run = create_run_folder(make_config(tmp_path))
+    check_same_experiment(
+        run,
+        make_config(tmp_path, epochs=99, strategy="mirrored", checkpoint_every_steps=5),
+    )
+
+
+def test_epochs_may_not_change_under_cosine(tmp_path):
+    cosine = ScheduleConfig(name="cosine")
+    run = create_run_folder(make_config(tmp_path, schedule=cosine))
+    with pytest.raises(TrainingError, match=r"train.epochs \(50 in the run, 99 now\)"):
+        check_same_experiment(run, make_config(tmp_path, schedule=cosine, epochs=99))
