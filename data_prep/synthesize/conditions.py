@@ -70,8 +70,8 @@ def street_view_conditions(rng: np.random.Generator) -> Conditions:
         leaf_tint=(1.0, 1.0, 1.0),
         has_leaves=True,
         month=int(rng.integers(4, 10)),
-        cars_per_100m=rng.uniform(7.0, 18.0),
-        people_per_100m=rng.uniform(0.0, 16.0),
+        cars_per_100m=rng.uniform(3.0, 9.0),
+        people_per_100m=rng.uniform(0.0, 6.0),
         seed=int(rng.integers(2**31)),
     )
 
@@ -98,7 +98,7 @@ def phone_conditions(rng: np.random.Generator, strength: float = 1.0) -> Conditi
         "fog": ((200.0, 203.0, 206.0), (205.0, 207.0, 208.0)),
         "low_sun": ((110.0, 140.0, 190.0), (250.0, 215.0, 160.0)),
     }
-    haze = {"fog": rng.uniform(45.0, 120.0), "overcast": 350.0}.get(kind, 600.0)
+    haze = {"fog": rng.uniform(35.0, 110.0), "overcast": 220.0}.get(kind, 400.0)
     month = int(rng.integers(1, 13))
     autumn: Rgb = (1.7, 0.95, 0.5)
     return Conditions(
@@ -113,8 +113,8 @@ def phone_conditions(rng: np.random.Generator, strength: float = 1.0) -> Conditi
         leaf_tint=autumn if month in (10, 11) else (1.0, 1.0, 1.0),
         has_leaves=month not in (12, 1, 2),
         month=month,
-        cars_per_100m=rng.uniform(8.0, 26.0) * (0.3 + 0.7 * strength),
-        people_per_100m=rng.uniform(2.0, 28.0) * strength,
+        cars_per_100m=rng.uniform(4.0, 13.0) * (0.3 + 0.7 * strength),
+        people_per_100m=rng.uniform(2.0, 12.0) * strength,
         seed=int(rng.integers(2**31)),
     )
 
@@ -129,7 +129,7 @@ def phone_lens(rng: np.random.Generator, strength: float = 1.0) -> Lens:
     return Lens(
         field_of_view_deg=72.0 + strength * rng.uniform(-12.0, 10.0),
         pitch_deg=11.0 + strength * rng.uniform(-5.0, 5.0),
-        roll_deg=strength * rng.uniform(-7.0, 7.0),
+        roll_deg=strength * rng.uniform(-9.0, 9.0),
     )
 
 
@@ -153,14 +153,14 @@ def phone_finish(
 ) -> Finish:
     """Exposure, white balance, contrast, noise and blur of a phone."""
     exposure = np.exp(strength * rng.uniform(-0.35, 0.3))
-    balance = np.exp(strength * rng.uniform(-0.12, 0.12, 3))
+    balance = np.exp(strength * rng.uniform(-0.27, 0.27, 3))
     red, green, blue = exposure * balance
     return Finish(
         gains=(float(red), float(green), float(blue)),
         gamma=float(np.exp(strength * rng.uniform(-0.3, 0.3))),
-        contrast=1.0 + strength * rng.uniform(-0.25, 0.25),
-        saturation=1.0 + strength * rng.uniform(-0.5, 0.3),
-        noise=1.5 + strength * rng.uniform(0.0, 5.0),
+        contrast=1.0 + strength * rng.uniform(-0.45, 0.15),
+        saturation=1.0 + strength * rng.uniform(-0.6, 0.2),
+        noise=1.5 + strength * rng.uniform(0.0, 13.0),
         vignette=strength * rng.uniform(0.0, 0.35),
         blur=bool(rng.random() < 0.3 * strength),
         jpeg_quality=int(jpeg_quality - rng.integers(0, 25)),

@@ -63,8 +63,8 @@ PRESETS = {
     "quickstart": CityPreset(
         name="quickstart",
         train=DistrictPreset(blocks=6, position_spacing_m=20.0, visits=4),
-        val=DistrictPreset(blocks=2, position_spacing_m=10.0, num_queries=120),
-        test=DistrictPreset(blocks=2, position_spacing_m=8.0, num_queries=300),
+        val=DistrictPreset(blocks=2, position_spacing_m=10.0, num_queries=150),
+        test=DistrictPreset(blocks=2, position_spacing_m=8.0, num_queries=400),
     ),
     "tiny": CityPreset(
         name="tiny",
