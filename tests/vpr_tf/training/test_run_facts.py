@@ -1,0 +1,30 @@
+import dataclasses
+import json
+
+import pytest
+
+from vpr_tf.training.errors import TrainingError
+from vpr_tf.training.run_facts import check_same_data, data_facts
+from vpr_tf.training.run_folder import RunFolder
+
+
+def test_a_run_goes_on_with_its_data_only(small_training_dataset, tmp_path):
+    run = RunFolder(tmp_path)
+    partition = small_training_dataset.partition("cosplace")
+    facts = data_facts(small_training_dataset, partition)
+    check_same_data(run, facts)  # killed before it wrote anything
+    run.metrics_file.write_text(json.dumps({"run": facts}))
+    check_same_data(run, facts)
+    with pytest.raises(TrainingError, match=r"dataset_fingerprint was '.*' and is 'x'"):
+        check_same_data(run, facts | {"dataset_fingerprint": "x"})
+
+
+def test_a_partition_is_told_by_its_classes(small_training_dataset):
+    partition = small_training_dataset.partition("cosplace")
+    facts = data_facts(small_training_dataset, partition)
+    classes = partition.classes.copy()
+    classes["centre_east_m"][0] += 1
+    other = dataclasses.replace(partition, classes=classes)
+    changed = data_facts(small_training_dataset, other)
+    assert changed["dataset_fingerprint"] == facts["dataset_fingerprint"]
+    assert changed["partition_fingerprint"] != facts["partition_fingerprint"]
