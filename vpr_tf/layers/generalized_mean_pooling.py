@@ -60,7 +60,9 @@ class GeneralizedMeanPooling2D(keras.layers.Layer):
     def call(self, inputs):
         p = ops.convert_to_tensor(self.p)
         x = ops.maximum(ops.cast(inputs, "float32"), self.epsilon)
-        outputs = ops.power(ops.mean(ops.power(x, p), axis=(1, 2)), 1.0 / p)
+        # exp(p log x) is vectorised on CPUs and the power is not.
+        mean = ops.mean(ops.exp(p * ops.log(x)), axis=(1, 2))
+        outputs = ops.exp(ops.log(mean) / p)
         return ops.cast(outputs, self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
