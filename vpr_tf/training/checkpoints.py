@@ -71,9 +71,20 @@ class CheckpointStore:
         )
 
     def save(self) -> None:
-        """Saves the current state, under the number of steps done."""
+        """Saves the current state, under the number of steps done.
+
+        Raises:
+            TrainingError: The folder cannot be written; earlier checkpoints stay.
+        """
         self._trainer.average_statistics()
-        self._manager.save(checkpoint_number=self._trainer.progress.step)
+        try:
+            self._manager.save(checkpoint_number=self._trainer.progress.step)
+        except tf.errors.OpError as error:
+            raise TrainingError(
+                f"Cannot write a checkpoint in {self._folder}: "
+                f"{error.message.splitlines()[0]} The last good checkpoint is "
+                f"{self.latest or 'none'}; go on with --resume when there is room."
+            ) from error
 
     @property
     def latest(self) -> str | None:

@@ -50,7 +50,7 @@ def run_log(file: Path | None) -> Iterator[None]:
         handlers.append(to_file)
     for handler in handlers:
         logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
+    logger.setLevel(logging.DEBUG)
     logger.propagate = False
     try:
         yield

@@ -9,10 +9,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from vpr_tf.training.callbacks import CheckpointSaver
 from vpr_tf.training.checkpoints import CheckpointStore
-from vpr_tf.training.errors import TrainingDivergedError, TrainingInterruptedError
+from vpr_tf.training.errors import (
+    TrainingDivergedError,
+    TrainingError,
+    TrainingInterruptedError,
+)
 from vpr_tf.training.group_trainer import GroupTrainer
 from vpr_tf.training.interruption import StopSignal
 from vpr_tf.training.run_writers import RunWriters
@@ -114,6 +119,15 @@ class EpochLoop:
                     callbacks.on_train_batch_begin(progress.step_in_epoch)
         except TrainingDivergedError as error:
             raise TrainingDivergedError(self._diverged(error)) from error
+        except tf.errors.ResourceExhaustedError as error:
+            raise TrainingError(
+                "Out of memory. Lower `train.batch_size` or `train.image_size`, or set "
+                "`train.precision: mixed_bfloat16`."
+            ) from error
+        except tf.errors.OpError as error:
+            raise TrainingError(
+                f"Step {progress.step + 1} failed: {error.message.splitlines()[0]}"
+            ) from error
         if progress.step_in_epoch < config.iterations_per_epoch:
             self.store.save()
             self._interrupt()

@@ -115,6 +115,8 @@ def _run(
         if store.latest:
             _LOG.info("Going on from step %d: %s", trainer.progress.step, store.latest)
         writers = RunWriters(config, trainer, run, facts)
+    else:
+        _LOG.warning("This worker trains along; the chief reports.")
     plain_encoder = build_plain_encoder(config.encoder)
     val, strategy = dataset.val, trainer.strategy
     saver = CheckpointSaver(store, trainer.progress, config.train)

@@ -34,6 +34,7 @@ class ProgressBar(keras.callbacks.Callback):
         self._loss: float | None = None
         self._seen_steps, self._next_line_s = 0, _SECONDS_BETWEEN_LINES
         self._start_s = time.perf_counter()
+        self._first_end_s: float | None = None
         if sys.stderr.isatty():
             self._bar = tqdm(
                 total=self._steps * self._batch_size,
@@ -47,16 +48,17 @@ class ProgressBar(keras.callbacks.Callback):
         loss = logs["loss"]
         self._loss = loss if self._loss is None else 0.9 * self._loss + 0.1 * loss
         self._seen_steps += 1
+        if self._first_end_s is None:
+            self._first_end_s = time.perf_counter()
+            if self._bar is not None:  # resumed within the epoch
+                self._bar.n = self._bar.initial = batch * self._batch_size
         if self._bar is not None:
-            self._bar.n = (batch + 1) * self._batch_size
             self._bar.set_postfix_str(f"loss {self._loss:.3f}", refresh=False)
-            self._bar.update(0)
+            self._bar.update(self._batch_size)
         elif self._line_is_due(batch):
-            seconds = time.perf_counter() - self._start_s
-            rate = self._seen_steps * self._batch_size / seconds
             _LOG.info(
-                "%s: step %d/%d, loss %.3f, %.1f images/s",
-                *(self._label, batch + 1, self._steps, self._loss, rate),
+                "%s: step %d/%d, loss %.3f%s",
+                *(self._label, batch + 1, self._steps, self._loss, self._speed()),
             )
 
     def close(self) -> None:
@@ -64,6 +66,14 @@ class ProgressBar(keras.callbacks.Callback):
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+
+    def _speed(self) -> str:
+        """The first step, which compiles, does not count."""
+        if self._first_end_s is None or self._seen_steps < 2:
+            return ""
+        images = (self._seen_steps - 1) * self._batch_size
+        seconds = time.perf_counter() - self._first_end_s
+        return f", {images / seconds:.1f} images/s"
 
     def _line_is_due(self, batch: int) -> bool:
         if (batch + 1) % max(1, self._steps // _LINES_PER_EPOCH):
