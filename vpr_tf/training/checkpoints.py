@@ -103,7 +103,8 @@ class CheckpointStore:
             return False
         try:
             self._checkpoint.restore(self.latest).assert_consumed()
-        except (tf.errors.OpError, AssertionError, ValueError) as error:
+        # TensorFlow's reader has many names for a damaged file.
+        except (tf.errors.OpError, AssertionError, LookupError, ValueError) as error:
             raise TrainingError(
                 f"Cannot restore {self.latest}: {str(error).splitlines()[0]} Delete "
                 "this checkpoint to go on from the one before, or start a new run."

@@ -14,7 +14,13 @@ _ADAM_EPSILON = 1e-8
 _NOT_BY_NAME = ("Optimizer", "LossScaleOptimizer", "MultiOptimizer")
 # Averaged weights would have to replace the encoder's at validation, and accumulated
 # gradients of one group would be applied to another.
-_UNSUPPORTED_ARGUMENTS = ("use_ema", "gradient_accumulation_steps", "loss_scale_factor")
+_UNSUPPORTED_ARGUMENTS = (
+    "use_ema",
+    "ema_momentum",
+    "ema_overwrite_frequency",
+    "gradient_accumulation_steps",
+    "loss_scale_factor",
+)
 
 
 def optimizer_names() -> list[str]:

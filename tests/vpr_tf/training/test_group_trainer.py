@@ -14,7 +14,7 @@ from vpr_tf.config import (
 )
 from vpr_tf.training import group_trainer
 from vpr_tf.training.checkpoints import CheckpointStore
-from vpr_tf.training.errors import TrainingDivergedError
+from vpr_tf.training.errors import TrainingDivergedError, TrainingError
 from vpr_tf.training.group_trainer import GroupTrainer
 from vpr_tf.training.strategy import create_strategy
 
@@ -143,6 +143,15 @@ def test_restored_trainer_goes_on_as_if_undisturbed(make_trainer, tmp_path):
         weights(resumed), weights(undisturbed), strict=True
     ):
         np.testing.assert_array_equal(value, value_expected)
+
+
+def test_a_damaged_checkpoint_is_told(make_trainer, tmp_path):
+    trainer = make_trainer()
+    CheckpointStore(trainer, tmp_path).save()
+    (data,) = tmp_path.glob("step-0.data*")
+    data.write_bytes(data.read_bytes()[:100])
+    with pytest.raises(TrainingError, match=r"Cannot restore .*step-0: .* Delete"):
+        CheckpointStore(trainer, tmp_path).restore_latest()
 
 
 @pytest.mark.parametrize(("saved_step", "num_started"), [(None, 2), (1, 1)])
