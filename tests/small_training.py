@@ -82,7 +82,7 @@ def build_small_encoder(config: object = None) -> keras.Model:
     frozen = getattr(config, "bn_mode", "torch") == "keras"
     x = keras.layers.BatchNormalization(momentum=0.8, trainable=not frozen)(x)
     x = keras.layers.Activation("relu")(x)
-    x = GeneralizedMeanPooling2D(dtype="float32", name="gem")(x)
+    x = GeneralizedMeanPooling2D(dtype="float32", name="aggregation")(x)
     x = keras.layers.Dense(8, dtype="float32")(x)
     model = keras.Model(images, L2Normalization(dtype="float32")(x))
     model.descriptor_dim = 8

@@ -118,16 +118,23 @@ class EncoderConfig:
     """The network that turns an image into a descriptor."""
 
     backbone: str = "ResNet18"
-    descriptor_dim: int = 512
-    gem_p: float = 3.0  # initial exponent of generalised-mean pooling
+    descriptor_dim: int | None = 512  # null: the length that the aggregation gives
+    # {name: gem, p: 3.0}, ...: a name of vpr_tf/models/aggregations.py and its options.
+    aggregation: dict[str, Any] = field(default_factory=lambda: {"name": "gem"})
+    last_stage: int | None = None  # stages of the backbone after it are cut off
+    image_size: int | None = None  # pixels; for encoders that need squares of one size
     train_from_stage: int = 3  # stages below are frozen
     bn_mode: str = "torch"  # or keras: frozen stages use their moving statistics
     weights: str = "imagenet"  # or none, preset:<keras-hub preset>, a file
 
     def __post_init__(self) -> None:
-        _check_range(self, "encoder", 1, None, "descriptor_dim")
+        for name in ("descriptor_dim", "image_size"):
+            if getattr(self, name) is not None:
+                _check_range(self, "encoder", 1, None, name)
         _check_range(self, "encoder", 0, None, "train_from_stage")
-        _check(self.gem_p > 0, "encoder.gem_p", "above 0", self.gem_p)
+        aggregation = self.aggregation.get("name")
+        named = isinstance(aggregation, str)
+        _check(named, "encoder.aggregation.name", "a name", aggregation)
         _check_choice("encoder.bn_mode", self.bn_mode, ("torch", "keras"))
 
 
@@ -280,6 +287,18 @@ class ExperimentConfig:
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+
+    def __post_init__(self) -> None:
+        size = self.encoder.image_size
+        if size is None:
+            return
+        fixed = f"{size}, as `encoder.image_size`"
+        trained, evaluated = self.train.image_size, self.evaluation.image_size
+        _check(trained == size, "train.image_size", fixed, trained)
+        _check(evaluated == size, "evaluation.image_size", fixed, evaluated)
+        resize = self.evaluation.resize
+        why = "square, since `encoder.image_size` is set"
+        _check(resize == "square", "evaluation.resize", why, resize)
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> ExperimentConfig:

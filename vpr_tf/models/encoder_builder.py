@@ -19,12 +19,15 @@ def build_encoder(config: EncoderConfig) -> GeoLocalizationNet:
     Raises:
         FileNotFoundError: The weights file is missing.
         ConnectionError: A preset cannot be fetched.
-        ValueError: The backbone is unknown or the weights do not fit.
+        ValueError: A name is unknown, the aggregation does not fit the backbone, or
+            the weights do not fit.
     """
     model = GeoLocalizationNet(
         config.backbone,
         config.descriptor_dim,
-        gem_p=config.gem_p,
+        aggregation=config.aggregation,
+        last_stage=config.last_stage,
+        image_shape=(config.image_size, config.image_size, 3),
         train_from_stage=config.train_from_stage,
         bn_mode=config.bn_mode,
     )

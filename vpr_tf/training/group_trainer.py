@@ -15,7 +15,7 @@ from vpr_tf.config import TrainConfig
 from vpr_tf.data.errors import damaged_records_named
 from vpr_tf.data.prepared_dataset import Partition, SplitIndex
 from vpr_tf.data.training_batches import sampled_record_ids, training_batches
-from vpr_tf.layers import CosineMarginHead
+from vpr_tf.layers import CosineMarginHead, GeneralizedMeanPooling2D
 from vpr_tf.training.checks import check_batch_size, check_groups
 from vpr_tf.training.errors import TrainingDivergedError
 from vpr_tf.training.moving_statistics import StatisticsAverager
@@ -144,9 +144,12 @@ class GroupTrainer:
         )
 
     @property
-    def gem_p(self) -> float:
-        """Current exponent of the encoder's pooling."""
-        return _to_float(self.encoder.get_layer("gem").p)
+    def gem_p(self) -> float | None:
+        """Current exponent of the encoder's pooling; None if it has another one."""
+        aggregation = self.encoder.get_layer("aggregation")
+        if not isinstance(aggregation, GeneralizedMeanPooling2D):
+            return None
+        return _to_float(aggregation.p)
 
     def train_epoch(
         self,

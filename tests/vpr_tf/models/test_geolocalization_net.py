@@ -5,6 +5,8 @@ import tensorflow as tf
 
 from vpr_tf.models import GeoLocalizationNet
 
+GEM = {"name": "gem", "p": 2.5}
+
 
 def make_encoder(**kwargs):
     keras.utils.set_random_seed(0)
@@ -30,7 +32,9 @@ def moving_statistics(stage):
 
 @pytest.fixture(scope="module")
 def encoder():
-    return make_encoder(gem_p=2.5, train_from_stage=4, bn_mode="torch")
+    return make_encoder(
+        aggregation={"name": "gem", "p": 2.5}, train_from_stage=4, bn_mode="torch"
+    )
 
 
 def test_descriptors_have_unit_length_at_any_size(encoder):
@@ -45,12 +49,10 @@ def test_attributes(encoder):
     assert encoder.backbone_name == "EfficientNetLite0"
     assert encoder.descriptor_dim == 16
     assert encoder.feature_channels == 1280
-    assert encoder.gem_p == 2.5
+    assert float(encoder.get_layer("aggregation").p) == 2.5
     assert len(encoder.stages) == 9
-    features = keras.Model(encoder.input, encoder.get_layer("normalize_features").input)
-    height, width = (size // encoder.output_stride for size in (64, 96))
-    shape = features(random_images()).shape
-    assert shape == (2, height, width, encoder.feature_channels)
+    shape = encoder.feature_extractor()(random_images()).shape
+    assert shape == (2, 2, 3, encoder.feature_channels)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +102,7 @@ def test_only_wanted_variables_train(bn_mode, train_from_stage, trained):
     variables = [variable.value for variable in model.trainable_variables]
     assert all(gradient is not None for gradient in tape.gradient(total, variables))
     trainable_paths = {variable.path for variable in model.trainable_variables}
-    for layer in ("gem", "projection"):
+    for layer in ("aggregation", "projection"):
         assert {w.path for w in model.get_layer(layer).weights} <= trainable_paths
     # The gradient stops before the first frozen stage, not only at its variables.
     frozen = [variable.value for variable in model.stages[0].weights]
@@ -170,14 +172,16 @@ def test_freeze_stages_restores_what_trainable_forgot(encoder):
 
 @pytest.mark.parametrize("bn_mode", ["torch", "keras"])
 def test_save_and_load(tmp_path, bn_mode):
-    model = make_encoder(gem_p=2.5, train_from_stage=4, bn_mode=bn_mode)
-    model.get_layer("gem").p.assign(4.5)
+    model = make_encoder(
+        aggregation={"name": "gem", "p": 2.5}, train_from_stage=4, bn_mode=bn_mode
+    )
+    model.get_layer("aggregation").p.assign(4.5)
     model(random_images(), training=True)
     model.save(tmp_path / "encoder.keras")
     loaded = keras.saving.load_model(tmp_path / "encoder.keras")
     assert isinstance(loaded, GeoLocalizationNet)
     assert loaded.get_config() == model.get_config()
-    assert loaded.gem_p == 4.5
+    assert float(loaded.get_layer("aggregation").p) == 4.5
     np.testing.assert_array_equal(loaded(random_images()), model(random_images()))
     assert stages_of_trainable_variables(loaded) == set(range(4, 9))
     before = moving_statistics(loaded.stages[0])
@@ -247,7 +251,7 @@ def test_jit_compile_gives_the_same_descriptors(encoder):
         ({"image_shape": (224, 224, 1)}, r"`image_shape` must be \(height, width, 3\)"),
         ({"train_from_stage": -1}, "`train_from_stage` must be 0"),
         ({"bn_mode": "pytorch"}, '`bn_mode` must be "torch" or "keras"'),
-        ({"gem_p": 0.0}, "`p` must be positive"),
+        ({"aggregation": {"name": "gem", "p": 0.0}}, "`p` must be positive"),
     ],
 )
 def test_invalid_arguments(arguments, message):

@@ -5,7 +5,10 @@ import numpy as np
 import pytest
 from keras_hub.models import ResNetBackbone
 
-from tests.vpr_tf.models.legacy_pth_files import fake_torch, write_state_dict
+from tests.vpr_tf.models.torch_weights.legacy_pth_files import (
+    fake_torch,
+    write_state_dict,
+)
 from vpr_tf.config import EncoderConfig
 from vpr_tf.models import GeoLocalizationNet, build_encoder
 from vpr_tf.models import weights as weights_module
@@ -30,14 +33,18 @@ def imagenet():
 
 def test_build_encoder_follows_the_config():
     config = EncoderConfig(
-        "EfficientNetLite0", 24, gem_p=2.0, train_from_stage=3, bn_mode="keras",
+        "EfficientNetLite0",
+        24,
+        aggregation={"name": "gem", "p": 2.0},
+        train_from_stage=3,
+        bn_mode="keras",
         weights="none",
-    )  # fmt: skip
+    )
     model = build_encoder(config)
     expected = {
         "backbone": "EfficientNetLite0",
         "descriptor_dim": 24,
-        "gem_p": 2.0,
+        "aggregation": {"name": "gem", "p": 2.0},
         "train_from_stage": 3,
         "bn_mode": "keras",
     }

@@ -220,7 +220,7 @@ def test_an_infinite_gradient_stops_though_the_loss_is_finite(make_trainer):
 def test_mixed_precision_learns_like_float32(make_trainer, precision):
     expected = run_epochs(make_trainer(), 1)
     trainer = make_trainer(precision=precision)
-    assert trainer.encoder.get_layer("gem").dtype_policy.name == "float32"
+    assert trainer.encoder.get_layer("aggregation").dtype_policy.name == "float32"
     assert keras.config.dtype_policy().name == "float32"
     if precision == "mixed_float16":
         # The first scale overflows in so small a network, which skips steps.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 
-from vpr_tf.models.backbones.backbone_spec import BackboneSpec
+from vpr_tf.models.backbones.backbone_spec import BackboneSpec, ImageShape
 from vpr_tf.models.backbones.efficientnet_lite0 import efficientnet_lite0_spec
 from vpr_tf.models.backbones.resnet import resnet_spec
 
@@ -33,4 +33,4 @@ def backbone_spec(name: str) -> BackboneSpec:
     return _SPECS[name]()
 
 
-__all__ = ["BACKBONE_NAMES", "BackboneSpec", "backbone_spec"]
+__all__ = ["BACKBONE_NAMES", "BackboneSpec", "ImageShape", "backbone_spec"]

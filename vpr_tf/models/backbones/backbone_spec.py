@@ -2,48 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 import keras
 
-GetLayer = Callable[[str], keras.layers.Layer]
-# Yields (name of the module in the torch state dict, Keras layer) pairs.
-StateDictLayers = Callable[[GetLayer], Iterator[tuple[str, keras.layers.Layer]]]
+from vpr_tf.models.torch_weights.entries import StateDictEntry, layer_entries
+
+ImageShape = tuple[int | None, int | None, int]
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
 class BackboneSpec:
-    """A convolutional network that is cut into stages.
+    """A network that is cut into stages.
+
+    The first stage takes standardised images `(batch, height, width, 3)`, each further
+    one the output of the one before. A convolutional stage gives a feature map
+    `(batch, height, width, channels)`. A stage of a transformer gives two tensors: the
+    patches as such a map, and the tokens before them,
+    `(batch, num_prefix_tokens, channels)`, the class token first.
 
     Attributes:
         name: Name in the config.
-        build: Makes the network with random weights for an image shape
-            `(height, width, 3)`, whose sides may be None; standardised images in,
-            feature map out.
-        stage_outputs: Names of the layers that end the stages. Stage numbers for
-            `train_from_stage` are positions in this tuple.
+        build_stages: Makes the stages with random weights for an image shape
+            `(height, width, 3)`, whose sides may be None. Stage numbers for
+            `train_from_stage` are positions in this list.
+        num_stages: Length of that list.
         feature_channels: Channels of the feature map.
         output_stride: Image pixels for one step of the feature map.
         mean: Per-channel mean of RGB in [0, 1] that the weights expect.
         std: Per-channel standard deviation, likewise.
-        state_dict_layers: Pairs of torch module and layer, for bare backbone files.
-        cosplace_name: Renames a torch module to its name below `backbone.` in a
-            CosPlace state dict.
+        modules: Pairs of a module of the original torch network and the name of the
+            Keras layer, inside the stages, with its weights.
+        entries_of: Yields the state-dict entries of one such pair.
+        renames: By the name of a checkpoint layout (`cosplace`,
+            `divide_and_classify`), how a key of the original network is called below
+            `backbone.` there. Layouts that are not listed keep the original keys.
         unused_keys: Keys of bare backbone files that have no place here
             (the ImageNet classifier).
         imagenet_preset: keras-hub preset of the ImageNet weights; None when they
             come from elsewhere.
+        has_class_token: Whether it is a transformer, with tokens before the patches.
     """
 
     name: str
-    build: Callable[[tuple[int | None, int | None, int]], keras.Model]
-    stage_outputs: tuple[str, ...]
+    build_stages: Callable[[ImageShape], list[keras.Model]]
+    num_stages: int
     feature_channels: int
     output_stride: int
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    state_dict_layers: StateDictLayers
-    cosplace_name: Callable[[str], str]
+    modules: tuple[tuple[str, str], ...]
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+    entries_of: Callable[[str, keras.layers.Layer], Iterator[StateDictEntry]] = (
+        layer_entries
+    )
+    renames: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
     unused_keys: frozenset[str] = frozenset()
     imagenet_preset: str | None = None
+    has_class_token: bool = False
+
+
+def split_into_stages(
+    network: keras.Model, last_layers: tuple[str, ...]
+) -> list[keras.Model]:
+    """Cuts a network into models `stage0`, `stage1`, ...
+
+    Args:
+        network: A functional model of one input.
+        last_layers: Names of the layers that end the stages, in order. What follows
+            the last of them is left out.
+    """
+    stages = []
+    start = network.input
+    for number, layer_name in enumerate(last_layers):
+        end = network.get_layer(layer_name).output
+        stages.append(keras.Model(start, end, name=f"stage{number}"))
+        start = end
+    return stages

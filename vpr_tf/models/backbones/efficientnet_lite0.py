@@ -23,7 +23,11 @@ import keras
 from keras import layers
 
 from vpr_tf.layers import FusedBatchNormalization
-from vpr_tf.models.backbones.backbone_spec import BackboneSpec, GetLayer
+from vpr_tf.models.backbones.backbone_spec import (
+    BackboneSpec,
+    ImageShape,
+    split_into_stages,
+)
 
 
 class _Stack(NamedTuple):
@@ -49,23 +53,18 @@ def efficientnet_lite0_spec() -> BackboneSpec:
     """Returns the description of EfficientNet-Lite0."""
     return BackboneSpec(
         name="EfficientNetLite0",
-        build=_build,
-        stage_outputs=(
-            "stem_activation",
-            *(f"block{n}_{stack.repeats}_out" for n, stack in enumerate(_STACKS, 1)),
-            "top_activation",
-        ),
+        build_stages=_build_stages,
+        num_stages=9,
         feature_channels=1280,
         output_stride=32,
         mean=(127 / 255,) * 3,
         std=(128 / 255,) * 3,
-        state_dict_layers=_state_dict_layers,
-        cosplace_name=lambda module: module,
+        modules=tuple(_modules()),
         unused_keys=frozenset({"_fc.weight", "_fc.bias"}),
     )
 
 
-def _build(image_shape: tuple[int | None, int | None, int]) -> keras.Model:
+def _build_stages(image_shape: ImageShape) -> list[keras.Model]:
     images = keras.Input(image_shape)
     x = _convolution(images, 32, 3, "stem_conv", strides=2)
     x = _batch_norm(x, "stem_bn", activation="stem_activation")
@@ -74,7 +73,12 @@ def _build(image_shape: tuple[int | None, int | None, int]) -> keras.Model:
             x = _block(x, stack, repeat, f"block{number}_{repeat}_")
     x = _convolution(x, 1280, 1, "top_conv")
     x = _batch_norm(x, "top_bn", activation="top_activation")
-    return keras.Model(images, x, name="efficientnet_lite0")
+    last_layers = (
+        "stem_activation",
+        *(f"block{n}_{stack.repeats}_out" for n, stack in enumerate(_STACKS, 1)),
+        "top_activation",
+    )
+    return split_into_stages(keras.Model(images, x), last_layers)
 
 
 def _block(
@@ -129,23 +133,21 @@ def _initializer() -> keras.initializers.Initializer:
     )
 
 
-def _state_dict_layers(
-    get_layer: GetLayer,
-) -> Iterator[tuple[str, keras.layers.Layer]]:
-    yield "_conv_stem", get_layer("stem_conv")
-    yield "_bn0", get_layer("stem_bn")
+def _modules() -> Iterator[tuple[str, str]]:
+    yield "_conv_stem", "stem_conv"
+    yield "_bn0", "stem_bn"
     index = 0
     for number, stack in enumerate(_STACKS, 1):
         for repeat in range(1, stack.repeats + 1):
             block, name = f"_blocks.{index}.", f"block{number}_{repeat}_"
             if stack.expansion != 1:
-                yield f"{block}_expand_conv", get_layer(f"{name}expand_conv")
-                yield f"{block}_bn0", get_layer(f"{name}expand_bn")
-            yield f"{block}_depthwise_conv", get_layer(f"{name}depthwise_conv")
-            yield f"{block}_bn1", get_layer(f"{name}depthwise_bn")
-            yield f"{block}_project_conv", get_layer(f"{name}project_conv")
+                yield f"{block}_expand_conv", f"{name}expand_conv"
+                yield f"{block}_bn0", f"{name}expand_bn"
+            yield f"{block}_depthwise_conv", f"{name}depthwise_conv"
+            yield f"{block}_bn1", f"{name}depthwise_bn"
+            yield f"{block}_project_conv", f"{name}project_conv"
             last = "out" if repeat == 1 else "project_bn"
-            yield f"{block}_bn2", get_layer(f"{name}{last}")
+            yield f"{block}_bn2", f"{name}{last}"
             index += 1
-    yield "_conv_head", get_layer("top_conv")
-    yield "_bn1", get_layer("top_bn")
+    yield "_conv_head", "top_conv"
+    yield "_bn1", "top_bn"

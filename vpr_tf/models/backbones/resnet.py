@@ -17,7 +17,11 @@ import keras
 from keras_hub.models import ResNetBackbone
 
 from vpr_tf.layers import FusedBatchNormalization
-from vpr_tf.models.backbones.backbone_spec import BackboneSpec, GetLayer
+from vpr_tf.models.backbones.backbone_spec import (
+    BackboneSpec,
+    ImageShape,
+    split_into_stages,
+)
 
 _BLOCKS = {
     "ResNet18": (2, 2, 2, 2),
@@ -49,30 +53,20 @@ def resnet_spec(name: str) -> BackboneSpec:
     bottleneck = name != "ResNet18"
     return BackboneSpec(
         name=name,
-        build=functools.partial(_build, blocks, bottleneck),
-        stage_outputs=(
-            "pool1_pool",
-            *(
-                f"stack{stack}_block{count - 1}_out"
-                for stack, count in enumerate(blocks)
-            ),
-        ),
+        build_stages=functools.partial(_build_stages, blocks, bottleneck),
+        num_stages=5,
         feature_channels=2048 if bottleneck else 512,
         output_stride=32,
-        mean=(0.485, 0.456, 0.406),
-        std=(0.229, 0.224, 0.225),
-        state_dict_layers=functools.partial(_state_dict_layers, blocks, bottleneck),
-        cosplace_name=_cosplace_name,
+        modules=tuple(_modules(blocks, bottleneck)),
+        renames={"cosplace": _cosplace_name},
         unused_keys=frozenset({"fc.weight", "fc.bias"}),
         imagenet_preset=_IMAGENET_PRESETS[name],
     )
 
 
-def _build(
-    blocks: tuple[int, ...],
-    bottleneck: bool,
-    image_shape: tuple[int | None, int | None, int],
-) -> keras.Model:
+def _build_stages(
+    blocks: tuple[int, ...], bottleneck: bool, image_shape: ImageShape
+) -> list[keras.Model]:
     network = ResNetBackbone(
         input_conv_filters=[64],
         input_conv_kernel_sizes=[7],
@@ -82,7 +76,12 @@ def _build(
         block_type="bottleneck_block" if bottleneck else "basic_block",
         image_shape=image_shape,
     )
-    return keras.models.clone_model(network, clone_function=_with_fused_batch_norm)
+    network = keras.models.clone_model(network, clone_function=_with_fused_batch_norm)
+    last_layers = (
+        "pool1_pool",
+        *(f"stack{stack}_block{count - 1}_out" for stack, count in enumerate(blocks)),
+    )
+    return split_into_stages(network, last_layers)
 
 
 def _with_fused_batch_norm(layer: keras.layers.Layer) -> keras.layers.Layer:
@@ -92,21 +91,19 @@ def _with_fused_batch_norm(layer: keras.layers.Layer) -> keras.layers.Layer:
     return layer.__class__.from_config(config)
 
 
-def _state_dict_layers(
-    blocks: tuple[int, ...], bottleneck: bool, get_layer: GetLayer
-) -> Iterator[tuple[str, keras.layers.Layer]]:
-    yield "conv1", get_layer("conv1_conv")
-    yield "bn1", get_layer("conv1_bn")
+def _modules(blocks: tuple[int, ...], bottleneck: bool) -> Iterator[tuple[str, str]]:
+    yield "conv1", "conv1_conv"
+    yield "bn1", "conv1_bn"
     for stack, count in enumerate(blocks):
         for block in range(count):
             module = f"layer{stack + 1}.{block}"
             layer = f"stack{stack}_block{block}"
             for conv in range(1, 4 if bottleneck else 3):
-                yield f"{module}.conv{conv}", get_layer(f"{layer}_{conv}_conv")
-                yield f"{module}.bn{conv}", get_layer(f"{layer}_{conv}_bn")
+                yield f"{module}.conv{conv}", f"{layer}_{conv}_conv"
+                yield f"{module}.bn{conv}", f"{layer}_{conv}_bn"
             if block == 0 and (bottleneck or stack > 0):
-                yield f"{module}.downsample.0", get_layer(f"{layer}_0_conv")
-                yield f"{module}.downsample.1", get_layer(f"{layer}_0_bn")
+                yield f"{module}.downsample.0", f"{layer}_0_conv"
+                yield f"{module}.downsample.1", f"{layer}_0_bn"
 
 
 def _cosplace_name(module: str) -> str:

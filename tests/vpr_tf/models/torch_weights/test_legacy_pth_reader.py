@@ -5,7 +5,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from tests.vpr_tf.models.legacy_pth_files import (
+from tests.vpr_tf.models.torch_weights.legacy_pth_files import (
     Storage,
     Tensor,
     contiguous,
@@ -13,7 +13,10 @@ from tests.vpr_tf.models.legacy_pth_files import (
     legacy_bytes,
     write_state_dict,
 )
-from vpr_tf.models.legacy_pth_reader import CheckpointError, read_state_dict
+from vpr_tf.models.torch_weights.legacy_pth_reader import (
+    CheckpointError,
+    read_state_dict,
+)
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,154 @@
+"""Torch state dicts to the weights of an encoder and back, strictly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import keras
+import numpy as np
+
+from vpr_tf.models.backbones import backbone_spec
+from vpr_tf.models.torch_weights.aggregation_entries import aggregation_entries
+from vpr_tf.models.torch_weights.entries import StateDictEntry, layer_entries
+from vpr_tf.models.torch_weights.layouts import BARE_BACKBONE, Layout, detect_layout
+
+if TYPE_CHECKING:
+    from vpr_tf.models.geolocalization_net import GeoLocalizationNet
+
+_MOST_DIFFERENCES_LISTED = 20
+
+
+def load_torch_state_dict(
+    model: GeoLocalizationNet, state_dict: Mapping[str, np.ndarray]
+) -> None:
+    """Sets the weights of an encoder from a torch state dict.
+
+    Args:
+        model: Encoder of the same architecture.
+        state_dict: Either all of an encoder with the names of an official project
+            (see `layouts`), or a bare backbone with the names of its original, in
+            which case all else keeps its values. A `module.` before every name is
+            dropped.
+
+    Raises:
+        ValueError: A key is unknown or missing, a shape differs or a value is not
+            finite. Nothing has been set then.
+    """
+    if all(key.startswith("module.") for key in state_dict):
+        state_dict = {
+            key.removeprefix("module."): value for key, value in state_dict.items()
+        }
+    layout = detect_layout(state_dict)
+    entries = list(encoder_entries(model, layout))
+    values, problems = _convert(entries, state_dict)
+    known = {entry.key for entry in entries} | _keys_without_place(
+        model, layout, entries
+    )
+    cut_off = tuple(_modules_cut_off(model, layout))
+    problems += [
+        f"{key}: not part of {model.backbone_name}"
+        for key in state_dict
+        if key not in known and not (cut_off and key.startswith(cut_off))
+    ]
+    if problems:
+        raise_differences(
+            f"The state dict ({layout.name}) does not fit {model.backbone_name} with "
+            f"{model.aggregation_name} and descriptor_dim={model.descriptor_dim}.",
+            problems,
+        )
+    for entry in entries:
+        for variable, value in zip(entry.variables, values[entry.key], strict=True):
+            variable.assign(value)
+
+
+def encoder_entries(
+    model: GeoLocalizationNet, layout: Layout
+) -> Iterator[StateDictEntry]:
+    """Yields all entries of an encoder's state dict in a project's names.
+
+    Raises:
+        ValueError: The project has no place for a part of the encoder.
+    """
+    yield from _backbone_entries(model, layout)
+    if layout is BARE_BACKBONE:
+        return
+    layers = {layer.name: layer for layer in model.layers}
+    if layout.aggregation is not None or layers["aggregation"].weights:
+        yield from aggregation_entries(
+            layout.aggregation or "aggregation", layers["aggregation"]
+        )
+    for name, module in (("projection", layout.projection), ("whitening", None)):
+        if name in layers and module is None:
+            raise ValueError(
+                f"A state dict of {layout.name} has no {name}; this encoder has one."
+            )
+    if layout.projection is not None and "projection" in layers:
+        yield from layer_entries(layout.projection, layers["projection"])
+
+
+def raise_differences(headline: str, differences: Sequence[str]) -> None:
+    """Raises a ValueError that lists differences, one per line."""
+    listed = list(differences[:_MOST_DIFFERENCES_LISTED])
+    if len(differences) > len(listed):
+        listed.append(f"... and {len(differences) - len(listed)} more")
+    raise ValueError("\n  ".join([headline, *listed]))
+
+
+def _backbone_entries(
+    model: GeoLocalizationNet, layout: Layout
+) -> Iterator[StateDictEntry]:
+    spec = backbone_spec(model.backbone_name)
+    rename = spec.renames.get(layout.name, str)
+    layers = _backbone_layers(model)
+    for module, layer_name in spec.modules:
+        if layer_name in layers:
+            name = layout.backbone + rename(module)
+            yield from spec.entries_of(name, layers[layer_name])
+
+
+def _backbone_layers(model: GeoLocalizationNet) -> dict[str, keras.layers.Layer]:
+    return {layer.name: layer for stage in model.stages for layer in stage.layers}
+
+
+def _modules_cut_off(model: GeoLocalizationNet, layout: Layout) -> Iterator[str]:
+    """Prefixes of the keys of stages that the encoder leaves out."""
+    spec = backbone_spec(model.backbone_name)
+    rename = spec.renames.get(layout.name, str)
+    layers = _backbone_layers(model)
+    for module, layer_name in spec.modules:
+        if layer_name not in layers:
+            yield f"{layout.backbone}{rename(module)}."
+
+
+def _keys_without_place(
+    model: GeoLocalizationNet, layout: Layout, entries: Sequence[StateDictEntry]
+) -> set[str]:
+    counters = {
+        entry.key.removesuffix("running_mean") + "num_batches_tracked"
+        for entry in entries
+        if entry.key.endswith("running_mean")
+    }
+    unused = backbone_spec(model.backbone_name).unused_keys
+    return counters | {layout.backbone + key for key in unused}
+
+
+def _convert(
+    entries: Sequence[StateDictEntry], state_dict: Mapping[str, np.ndarray]
+) -> tuple[dict[str, Sequence[np.ndarray]], list[str]]:
+    converted: dict[str, Sequence[np.ndarray]] = {}
+    problems = []
+    for entry in entries:
+        if entry.key not in state_dict:
+            problems.append(f"{entry.key}: missing")
+            continue
+        value = np.asarray(state_dict[entry.key])
+        if value.shape != entry.torch_shape:
+            problems.append(
+                f"{entry.key}: shape {value.shape}, expected {entry.torch_shape}"
+            )
+        elif not np.isfinite(value).all():
+            problems.append(f"{entry.key}: holds NaN or infinite values")
+        else:
+            converted[entry.key] = entry.to_keras(value)
+    return converted, problems
