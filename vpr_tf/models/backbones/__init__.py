@@ -6,8 +6,10 @@ import functools
 from collections.abc import Callable
 
 from vpr_tf.models.backbones.backbone_spec import BackboneSpec, ImageShape
+from vpr_tf.models.backbones.dinov2 import DINOV2_NAMES, dinov2_spec
 from vpr_tf.models.backbones.efficientnet_lite0 import efficientnet_lite0_spec
 from vpr_tf.models.backbones.resnet import resnet_spec
+from vpr_tf.models.backbones.vision_transformer import VIT_NAMES, vit_spec
 
 _SPECS: dict[str, Callable[[], BackboneSpec]] = {
     **{
@@ -15,6 +17,8 @@ _SPECS: dict[str, Callable[[], BackboneSpec]] = {
         for name in ("ResNet18", "ResNet50", "ResNet101", "ResNet152")
     },
     "EfficientNetLite0": efficientnet_lite0_spec,
+    **{name: functools.partial(dinov2_spec, name) for name in DINOV2_NAMES},
+    **{name: functools.partial(vit_spec, name) for name in VIT_NAMES},
 }
 
 BACKBONE_NAMES = tuple(_SPECS)

@@ -15,6 +15,11 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
+def layer_and_variable(path: str) -> str:
+    """Names a variable by its layer, without the models around it."""
+    return "/".join(path.split("/")[-2:])
+
+
 @dataclass(frozen=True)
 class BackboneSpec:
     """A network that is cut into stages.
@@ -45,6 +50,9 @@ class BackboneSpec:
             (the ImageNet classifier).
         imagenet_preset: keras-hub preset of the ImageNet weights; None when they
             come from elsewhere.
+        preset_place: Turns the path of a variable of a preset's network, or of one in
+            the stages, into the name under which the two are compared; None for a
+            variable without a place here.
         has_class_token: Whether it is a transformer, with tokens before the patches.
     """
 
@@ -62,6 +70,7 @@ class BackboneSpec:
     renames: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
     unused_keys: frozenset[str] = frozenset()
     imagenet_preset: str | None = None
+    preset_place: Callable[[str], str | None] = layer_and_variable
     has_class_token: bool = False
 
 

@@ -1,0 +1,74 @@
+"""Stages of a vision transformer from its blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+
+from vpr_tf.layers.interpolated_position_embedding import InterpolatedPositionEmbedding
+from vpr_tf.layers.learned_tokens import LearnedTokens
+from vpr_tf.layers.resize_to_patch_multiples import ResizeToPatchMultiples
+from vpr_tf.layers.token_sequence import SequenceToTokens, TokensToSequence
+from vpr_tf.models.backbones.backbone_spec import ImageShape
+
+
+def transformer_stages(
+    image_shape: ImageShape,
+    *,
+    patch_size: int,
+    channels: int,
+    num_registers: int,
+    positions: InterpolatedPositionEmbedding,
+    blocks: Sequence[keras.layers.Layer],
+    norm: keras.layers.Layer,
+) -> list[keras.Model]:
+    """Makes `stage0`, the embedding, and a stage of each block.
+
+    Args:
+        image_shape: `(height, width, 3)`, whose sides may be None.
+        patch_size: Side of a patch in pixels.
+        channels: Length of a token.
+        num_registers: Learned tokens without position between the class token and
+            the patches.
+        positions: Adds the positions.
+        blocks: Layers from a sequence of tokens to another.
+        norm: Layer after the last block; it belongs to its stage.
+
+    Returns:
+        Models whose outputs are the patches `(batch, height, width, channels)` and
+        the tokens before them `(batch, 1 + num_registers, channels)`.
+    """
+    stages = [_embedding(image_shape, patch_size, channels, num_registers, positions)]
+    for number, block in enumerate(blocks, 1):
+        inputs = [keras.Input(tensor.shape[1:]) for tensor in stages[-1].output]
+        x = block(TokensToSequence(name="sequence")(inputs))
+        if number == len(blocks):
+            x = norm(x)
+        outputs = SequenceToTokens(name="tokens")([x, *inputs])
+        stages.append(keras.Model(inputs, outputs, name=f"stage{number}"))
+    return stages
+
+
+def _embedding(
+    image_shape: ImageShape,
+    patch_size: int,
+    channels: int,
+    num_registers: int,
+    positions: InterpolatedPositionEmbedding,
+) -> keras.Model:
+    images = keras.Input(image_shape)
+    resize = ResizeToPatchMultiples(patch_size, dtype="float32", name="resize")
+    patches = keras.layers.Conv2D(
+        channels,
+        patch_size,
+        strides=patch_size,
+        kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02),
+        name="patch_embedding",
+    )(resize(images))
+    class_token = LearnedTokens(name="class_token")(patches)
+    patches, tokens = positions([patches, class_token])
+    if num_registers:
+        registers = LearnedTokens(num_registers, name="register_tokens")(patches)
+        tokens = keras.layers.Concatenate(axis=1, name="prefix")([tokens, registers])
+    return keras.Model(images, [patches, tokens], name="stage0")
