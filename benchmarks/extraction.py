@@ -1,55 +1,138 @@
-"""Images per second of descriptor extraction, input apart.
+"""Images per second of descriptor extraction, as evaluation does it.
 
     python -m benchmarks.extraction [--backbones ResNet18 EfficientNetLite0]
-        [--image-size 224] [--policies float32 mixed_bfloat16] [--jit-compile]
+        [--aggregation gem] [--image-size 224] [--precisions float32 int8]
+        [--jit-compile] [--dataset datasets/sf_xs_dark] [--peak-tflops 989]
 
-The CPU column is by CPU time over all cores, so it holds while other programs run. A
-CPU without bfloat16 instructions emulates them, many times slower than float32.
+Without --dataset: the encoder alone, on random images. With it: reading and decoding
+alone, the encoder alone and both together, on the database of the test set; together
+should be near the slower of the two. The CPU column is by CPU time over all cores, so
+it holds while other programs run. A CPU without bfloat16 instructions emulates them,
+many times slower than float32. On a GPU, --peak-tflops prints the share of the
+device's peak; images/s is also the rate at which the input has to deliver.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import itertools
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import tensorflow as tf
 
 from benchmarks.timing import describe_machine, measure_rate
+from vpr_tf.config import EvaluationConfig
+from vpr_tf.data.evaluation_batches import evaluation_batches
+from vpr_tf.data.prepared_dataset import PreparedDataset
+from vpr_tf.evaluation.compiled_encoders import compiled_encoder
 from vpr_tf.models import GeoLocalizationNet
+from vpr_tf.models.precision import in_precision
+
+Forward = Callable[[tf.Tensor], np.ndarray]
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Measures and prints one line for each backbone and policy."""
+    """Measures and prints one line for each backbone and precision."""
     options = _parse(arguments)
-    print(
-        f"{describe_machine()}; {options.image_size}x{options.image_size}, batch "
-        f"{options.batch_size}"
+    size = options.image_size
+    print(f"{describe_machine()}; {size}x{size}, batch {options.batch_size}")
+    header = f"{'':42s} {'images/s':>9s} {'by CPU':>9s} {'GFLOP':>7s} {'TFLOP/s':>8s}"
+    print(header + (f" {'of peak':>8s}" if options.peak_tflops else ""))
+    for backbone in options.backbones:
+        encoder = _make_encoder(backbone, options)
+        for precision in options.precisions:
+            forward = _forward(encoder, precision, options)
+            name = f"{backbone}-{encoder.descriptor_dim}, {precision}"
+            name += ", jit_compile" if options.jit_compile else ""
+            _measure_encoder(name, encoder, forward, options)
+            if options.dataset:
+                _measure_with_input(forward, options)
+
+
+def _make_encoder(backbone: str, options: argparse.Namespace) -> GeoLocalizationNet:
+    return GeoLocalizationNet(
+        backbone,
+        options.descriptor_dim or None,
+        aggregation=json.loads(options.aggregation)
+        if options.aggregation.startswith("{")
+        else options.aggregation,
     )
-    print(f"{'':40s} {'images/s':>9s} {'by CPU':>9s}")
+
+
+def _forward(
+    encoder: GeoLocalizationNet, precision: str, options: argparse.Namespace
+) -> Forward:
+    policy = "float32" if precision == "int8" else precision
+    encoder = in_precision(encoder, policy)
+    if not options.jit_compile:
+        return compiled_encoder(encoder, precision, "random weights")
+    function = tf.function(
+        lambda images: encoder(images, training=False), jit_compile=True
+    )
+    return lambda images: function(images).numpy()
+
+
+def _measure_encoder(
+    name: str,
+    encoder: GeoLocalizationNet,
+    forward: Forward,
+    options: argparse.Namespace,
+) -> None:
     size = options.image_size
     images = np.random.default_rng(0).random((options.batch_size, size, size, 3), "f4")
     batch = tf.constant(images)
-    for backbone in options.backbones:
-        for policy in options.policies:
-            encoder = GeoLocalizationNet(backbone, options.descriptor_dim, dtype=policy)
-            rate = measure_rate(
-                _extraction(encoder, batch, options.jit_compile),
-                options.batch_size,
-                options.batches,
-            )
-            name = f"{backbone}-{options.descriptor_dim}, {policy}"
-            name += ", jit_compile" if options.jit_compile else ""
-            print(f"{name:40s} {rate.per_second:9.1f} {rate.per_second_of_cpu:9.1f}")
+    rate = measure_rate(lambda: forward(batch), options.batch_size, options.batches)
+    gflop = _gflop_per_image(encoder, size)
+    tflops = rate.per_second * gflop / 1e3
+    line = f"{name:42s} {rate.per_second:9.1f} {rate.per_second_of_cpu:9.1f}"
+    line += f" {gflop:7.2f} {tflops:8.3f}"
+    if options.peak_tflops:
+        line += f" {tflops / options.peak_tflops:8.1%}"
+    print(line, flush=True)
 
 
-def _extraction(
-    encoder: GeoLocalizationNet, batch: tf.Tensor, jit_compile: bool
-) -> Callable[[], object]:
-    extract = tf.function(
-        lambda images: encoder(images, training=False), jit_compile=jit_compile
+def _gflop_per_image(encoder: GeoLocalizationNet, size: int) -> float:
+    """Counts a multiplication and an addition as two."""
+    function = tf.function(lambda images: encoder(images, training=False))
+    spec = tf.TensorSpec((1, size, size, 3), tf.float32)
+    graph = function.get_concrete_function(spec).graph
+    profiler = tf.compat.v1.profiler
+    options = profiler.ProfileOptionBuilder.float_operation()
+    options["output"] = "none"
+    return profiler.profile(graph, options=options).total_float_ops / 1e9
+
+
+def _measure_with_input(forward: Forward, options: argparse.Namespace) -> None:
+    dataset = PreparedDataset(options.dataset)
+    evaluation_set = next(iter(dataset.tests.values()))
+    config = EvaluationConfig(
+        resize="square", image_size=options.image_size, batch_size=options.batch_size
     )
-    return lambda: extract(batch).numpy()
+    split = dataset.split(evaluation_set.database)
+    batches = evaluation_batches(split, config)
+    kept = [images for images, _ in itertools.islice(batches, 8)]
+    with _printed("  reading and decoding alone", len(split)):
+        for _ in batches:
+            pass
+    repeats = -(-len(split) // sum(len(images) for images in kept))
+    with _printed("  encoder alone", repeats * sum(len(images) for images in kept)):
+        for _ in range(repeats):
+            for images in kept:
+                forward(images)
+    with _printed("  reading, decoding and encoder", len(split)):
+        for images, _ in batches:
+            forward(images)
+
+
+@contextmanager
+def _printed(name: str, images: int) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    print(f"{name:42s} {images / (time.perf_counter() - start):9.1f}", flush=True)
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -57,12 +140,15 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--backbones", nargs="+", default=["ResNet18", "EfficientNetLite0"]
     )
-    parser.add_argument("--descriptor-dim", type=int, default=512)
+    parser.add_argument("--aggregation", default="gem", help="a name, or JSON")
+    parser.add_argument("--descriptor-dim", type=int, default=512, help="0: no linear")
     parser.add_argument("--image-size", type=int, default=224)
     parser.add_argument("--batch-size", type=int, default=16)
-    parser.add_argument("--policies", nargs="+", default=["float32", "mixed_bfloat16"])
+    parser.add_argument("--precisions", nargs="+", default=["float32", "int8"])
     parser.add_argument("--jit-compile", action="store_true", help="XLA")
     parser.add_argument("--batches", type=int, default=10, help="batches timed")
+    parser.add_argument("--dataset", help="a prepared dataset")
+    parser.add_argument("--peak-tflops", type=float, help="of the device")
     return parser.parse_args(arguments)
 
 

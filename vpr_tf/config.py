@@ -17,6 +17,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+EVALUATION_PRECISIONS = (*PRECISIONS, "int8")
 STRATEGIES = ("one_device", "mirrored", "multi_worker")
 
 
@@ -244,7 +245,7 @@ class EvaluationConfig:
     resize: str = "native"  # native | shorter_side | square
     image_size: int = 512  # pixels; not used by resize: native
     batch_size: int = 16
-    precision: str = "float32"  # or mixed_bfloat16, mixed_float16
+    precision: str = "float32"  # or mixed_bfloat16, mixed_float16; int8 (on CPUs)
     positive_dist_threshold_m: float = 25.0
     recall_values: list[int] = field(default_factory=lambda: [1, 5, 10, 20])
     index: str = "auto"  # auto | exact | scann
@@ -256,7 +257,7 @@ class EvaluationConfig:
         _check_choice("evaluation.resize", self.resize, resizes)
         _check_range(self, "evaluation", 1, None, "image_size", "batch_size")
         _check_range(self, "evaluation", 0, None, "queries_to_draw")
-        _check_choice("evaluation.precision", self.precision, PRECISIONS)
+        _check_choice("evaluation.precision", self.precision, EVALUATION_PRECISIONS)
         threshold = self.positive_dist_threshold_m
         _check(
             threshold > 0,

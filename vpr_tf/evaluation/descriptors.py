@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,10 @@ from vpr_tf.config import EvaluationConfig
 from vpr_tf.data.errors import damaged_records_named
 from vpr_tf.data.evaluation_batches import evaluation_batches
 from vpr_tf.data.prepared_dataset import PreparedDataset, SplitIndex
+from vpr_tf.evaluation.compiled_encoders import compiled_encoder
 from vpr_tf.evaluation.descriptor_file import DescriptorFile
 from vpr_tf.evaluation.encoders import Encoder
 from vpr_tf.evaluation.errors import DescriptorError
-
-_COMPILED: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 
 
 def extract_descriptors(
@@ -38,7 +36,7 @@ def extract_descriptors(
         encoder: The encoder.
         dataset: The prepared dataset.
         split_name: Split whose images are described.
-        config: Resize and batch size.
+        config: Resize, batch size and precision.
         folder: Folder for the descriptors; see `DescriptorFile`.
         encoder_fingerprint: Identity of the encoder.
         progress: Whether to draw a progress bar.
@@ -56,7 +54,7 @@ def extract_descriptors(
     missing = file.missing_rows
     if not len(missing):
         return file.descriptors
-    forward = _compiled(encoder)
+    forward = compiled_encoder(encoder, config.precision, encoder_fingerprint)
     bar = tqdm(
         total=len(split),
         initial=len(split) - len(missing),
@@ -67,7 +65,7 @@ def extract_descriptors(
     )
     try:
         for images, record_ids in _batches(split, config, file):
-            descriptors = forward(images).numpy()
+            descriptors = forward(images)
             rows = record_ids.numpy()
             _check(descriptors, encoder.descriptor_dim, split.keys, rows)
             file.write(rows, descriptors)
@@ -89,18 +87,6 @@ def _batches(
 
     with damaged_records_named(split, commit_and_list_missing):
         yield from evaluation_batches(split, config, file.missing_rows)
-
-
-def _compiled(encoder: Encoder) -> Any:
-    """Compiles the encoder once for images of all sizes, also over several calls."""
-    if encoder not in _COMPILED:
-        # The encoder must not be kept alive by its own entry.
-        alive: Any = weakref.ref(encoder)
-        _COMPILED[encoder] = tf.function(
-            lambda images: alive()(images, training=False),
-            input_signature=[tf.TensorSpec((None, None, None, 3), tf.float32)],
-        )
-    return _COMPILED[encoder]
 
 
 def descriptor_source(

@@ -1,0 +1,84 @@
+import gc
+import weakref
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from vpr_tf.evaluation.compiled_encoders import compiled_encoder
+from vpr_tf.evaluation.errors import EvaluationError
+from vpr_tf.models import GeoLocalizationNet
+
+
+class NotKeras:
+    """An encoder that is no Keras model, as a loaded SavedModel."""
+
+    descriptor_dim = 3
+
+    def __call__(self, images, training=False):
+        return tf.reduce_mean(images, axis=(1, 2))
+
+
+def make_encoder(seed=0):
+    keras.utils.set_random_seed(seed)
+    return GeoLocalizationNet("EfficientNetLite0", 16)
+
+
+def random_images(height, width, batch=2):
+    rng = np.random.default_rng(height)
+    return tf.constant(rng.random((batch, height, width, 3), "float32"))
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return make_encoder()
+
+
+@pytest.mark.parametrize(("precision", "atol"), [("float32", 1e-5), ("int8", 0.05)])
+def test_equals_the_encoder_at_every_size(encoder, precision, atol):
+    forward = compiled_encoder(encoder, precision, "a")
+    for height, width, batch in ((64, 96, 2), (75, 33, 1), (64, 96, 3)):
+        images = random_images(height, width, batch)
+        descriptors = forward(images)
+        assert isinstance(descriptors, np.ndarray)
+        np.testing.assert_allclose(descriptors, encoder(images), atol=atol)
+
+
+def test_int8_differs_and_depends_on_no_other_image(encoder):
+    forward = compiled_encoder(encoder, "int8", "a")
+    images = random_images(64, 64, 3)
+    together = forward(images)
+    assert np.abs(together - encoder(images)).max() > 1e-5
+    alone = np.concatenate([forward(image[None]) for image in images])
+    np.testing.assert_array_equal(together, alone)
+
+
+def test_is_compiled_once_until_the_weights_change():
+    encoder = make_encoder()
+    first = compiled_encoder(encoder, "float32", "a")
+    assert compiled_encoder(encoder, "float32", "a") is first
+    images = random_images(64, 64)
+    before = first(images)
+    encoder.set_weights(make_encoder(seed=1).get_weights())
+    after = compiled_encoder(encoder, "float32", "b")(images)
+    assert np.abs(after - before).max() > 1e-3
+    np.testing.assert_allclose(after, encoder(images), atol=1e-5)
+
+
+def test_any_other_encoder_is_called():
+    encoder = NotKeras()
+    images = random_images(8, 8)
+    descriptors = compiled_encoder(encoder, "float32", "a")(images)
+    np.testing.assert_allclose(descriptors, encoder(images))
+    with pytest.raises(EvaluationError, match="int8` needs a Keras encoder"):
+        compiled_encoder(encoder, "int8", "a")
+
+
+def test_does_not_keep_the_encoder_alive():
+    encoder = NotKeras()
+    compiled_encoder(encoder, "float32", "a")(random_images(8, 8))
+    alive = weakref.ref(encoder)
+    del encoder
+    gc.collect()
+    assert alive() is None

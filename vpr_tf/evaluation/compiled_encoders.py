@@ -1,0 +1,144 @@
+"""An encoder as the fastest function of images that this machine has for it."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import absl.logging
+import keras
+import numpy as np
+import tensorflow as tf
+
+# Freezing writes the weights into the graph, which may hold 2 GB at most; the weights
+# of a transformer are not worth the second copy.
+from tensorflow.python.framework.convert_to_constants import (
+    convert_variables_to_constants_v2,
+)
+
+from vpr_tf.evaluation.encoders import Encoder
+from vpr_tf.evaluation.errors import EvaluationError
+
+Forward = Callable[[tf.Tensor], np.ndarray]
+
+_IMAGES = tf.TensorSpec((None, None, None, 3), tf.float32)
+_MOST_FROZEN_WEIGHTS = 100_000_000
+_COMPILED: weakref.WeakKeyDictionary[Any, tuple[str, Forward]] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def compiled_encoder(encoder: Encoder, precision: str, fingerprint: str) -> Forward:
+    """Compiles an encoder for images of all sizes, once over several calls.
+
+    On a CPU a Keras encoder is frozen: with its weights as constants, batch norms are
+    folded into convolutions.
+
+    Args:
+        encoder: A `GeoLocalizationNet` that computes in the wanted precision already,
+            or any other encoder.
+        precision: `int8` compiles a float32 encoder with 8-bit weights, and
+            activations that are quantised on the way by the range of each image. Any
+            other value leaves the precision to the encoder.
+        fingerprint: Identity of its weights; with others it is compiled anew.
+
+    Returns:
+        A function from float32 `(batch, height, width, 3)` to an array
+        `(batch, descriptor_dim)`.
+
+    Raises:
+        EvaluationError: The encoder cannot be compiled for int8.
+    """
+    key = f"{precision} {fingerprint}"
+    known, forward = _COMPILED.get(encoder, ("", None))
+    if forward is None or known != key:
+        if precision == "int8":
+            forward = _quantized(encoder)
+        elif _is_worth_freezing(encoder):
+            forward = _frozen(encoder)
+        else:
+            forward = _function(encoder)
+        _COMPILED[encoder] = (key, forward)
+    return forward
+
+
+def _function(encoder: Encoder) -> Forward:
+    # The encoder must not be kept alive by its own entry.
+    alive: Any = weakref.ref(encoder)
+    function = tf.function(
+        lambda images: alive()(images, training=False), input_signature=[_IMAGES]
+    )
+    return lambda images: function(images).numpy()
+
+
+def _is_worth_freezing(encoder: Encoder) -> bool:
+    return (
+        isinstance(encoder, keras.Model)
+        and encoder.count_params() <= _MOST_FROZEN_WEIGHTS
+        and not tf.config.list_physical_devices("GPU")
+    )
+
+
+def _frozen_function(encoder: Encoder) -> Any:
+    function = tf.function(
+        lambda images: encoder(images, training=False), input_signature=[_IMAGES]
+    )
+    return convert_variables_to_constants_v2(function.get_concrete_function())
+
+
+def _frozen(encoder: Encoder) -> Forward:
+    frozen = _frozen_function(encoder)
+    return lambda images: frozen(images)[0].numpy()
+
+
+def _to_tflite(encoder: keras.Model) -> bytes:
+    # Frozen: with a trackable object the converter makes variables of the weights.
+    # It warns that there is none.
+    verbosity = absl.logging.get_verbosity()
+    absl.logging.set_verbosity(absl.logging.ERROR)
+    try:
+        converter = tf.lite.TFLiteConverter.from_concrete_functions(
+            [_frozen_function(encoder)]
+        )
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        return converter.convert()
+    except Exception as error:  # the converter's own types are private
+        raise EvaluationError(
+            "This encoder has operations that cannot be quantised; use "
+            f"`evaluation.precision: float32`. Cause: {str(error)[:300]}"
+        ) from error
+    finally:
+        absl.logging.set_verbosity(verbosity)
+
+
+def _quantized(encoder: Encoder) -> Forward:
+    from ai_edge_litert.interpreter import Interpreter
+
+    if not isinstance(encoder, keras.Model):
+        raise EvaluationError(
+            "`evaluation.precision: int8` needs a Keras encoder (a run folder, a "
+            ".keras file or the config's own); use float32. "
+            f"Received: {type(encoder).__name__}"
+        )
+    model = _to_tflite(encoder)
+    interpreter = Interpreter(
+        model_content=model, num_threads=len(os.sched_getaffinity(0))
+    )
+    images_at = interpreter.get_input_details()[0]["index"]
+    descriptors_at = interpreter.get_output_details()[0]["index"]
+    lock = threading.Lock()
+
+    def forward(images: tf.Tensor) -> np.ndarray:
+        with lock:
+            shape = interpreter.get_input_details()[0]["shape"]
+            if tuple(shape) != tuple(images.shape):
+                interpreter.resize_tensor_input(images_at, images.shape)
+                interpreter.allocate_tensors()
+            interpreter.set_tensor(images_at, images.numpy())
+            interpreter.invoke()
+            return interpreter.get_tensor(descriptors_at)
+
+    return forward
