@@ -113,32 +113,36 @@ def _load_preset(model: GeoLocalizationNet, preset: str) -> None:
 def _copy_backbone(
     model: GeoLocalizationNet, network: keras.Model, preset: str
 ) -> None:
-    ours = [variable for stage in model.stages for variable in stage.weights]
-    theirs = {_place(variable): variable for variable in network.weights}
+    spec = backbone_spec(model.backbone_name)
+    place = spec.preset_place
+    ours = {place(v.path): v for stage in model.stages for v in stage.weights}
+    theirs = {place(v.path): v for v in network.weights if place(v.path) is not None}
     differences = [
-        f"{_place(variable)}: expected {tuple(variable.shape)}, received "
-        + (
-            str(tuple(theirs[_place(variable)].shape))
-            if _place(variable) in theirs
-            else "nothing"
-        )
-        for variable in ours
-        if _place(variable) not in theirs
-        or theirs[_place(variable)].shape != variable.shape
+        f"{name}: expected {tuple(variable.shape)}, received "
+        + (str(tuple(theirs[name].shape)) if name in theirs else "nothing")
+        for name, variable in ours.items()
+        if name not in theirs or not _same_shape(theirs[name], variable)
     ]
-    unused = set(theirs) - {_place(variable) for variable in ours}
-    differences += [f"{place}: not part of the backbone" for place in sorted(unused)]
+    present = {layer.name for stage in model.stages for layer in stage.layers}
+    cut_off = {layer for _, layer in spec.modules} - present
+    differences += [
+        f"{name}: not part of the backbone"
+        for name in sorted(set(theirs) - set(ours))
+        if cut_off.isdisjoint(name.split("/"))
+    ]
     if differences:
         raise_differences(
             f"The preset {preset!r} does not fit {model.backbone_name}.", differences
         )
-    for variable in ours:
-        variable.assign(theirs[_place(variable)])
+    for name, variable in ours.items():
+        variable.assign(theirs[name].numpy().reshape(variable.shape))
 
 
-def _place(variable: keras.Variable) -> str:
-    """Names a variable by its layer, without the models around it."""
-    return "/".join(variable.path.split("/")[-2:])
+def _same_shape(variable: keras.Variable, other: keras.Variable) -> bool:
+    """Compares shapes but for a leading 1: some networks hold a batch of positions."""
+    shapes = (tuple(variable.shape), tuple(other.shape))
+    first, second = (shape[1:] if shape[:1] == (1,) else shape for shape in shapes)
+    return first == second
 
 
 def _load_keras_file(model: GeoLocalizationNet, path: Path) -> None:
