@@ -1,13 +1,38 @@
 """Keras layers of the field: pooling, normalisation and margin heads."""
 
+from vpr_tf.layers.arithmetic_mean_pooling import ArithmeticMeanPooling2D
+from vpr_tf.layers.attention_pooling import AttentionPooling2D
+from vpr_tf.layers.class_token import ClassToken
 from vpr_tf.layers.cosine_margin_head import CosineMarginHead
 from vpr_tf.layers.fused_batch_normalization import FusedBatchNormalization
 from vpr_tf.layers.generalized_mean_pooling import GeneralizedMeanPooling2D
+from vpr_tf.layers.interpolated_position_embedding import InterpolatedPositionEmbedding
 from vpr_tf.layers.l2_normalization import L2Normalization
+from vpr_tf.layers.learned_tokens import LearnedTokens
+from vpr_tf.layers.maximum_activation_pooling import MaximumActivationPooling2D
+from vpr_tf.layers.mixvpr import MixVPR
+from vpr_tf.layers.netvlad import NetVLAD
+from vpr_tf.layers.optimal_transport_aggregation import OptimalTransportAggregation
+from vpr_tf.layers.regional_maximum_pooling import RegionalMaximumPooling2D
+from vpr_tf.layers.resize_to_patch_multiples import ResizeToPatchMultiples
+from vpr_tf.layers.token_sequence import SequenceToTokens, TokensToSequence
 
 __all__ = [
+    "ArithmeticMeanPooling2D",
+    "AttentionPooling2D",
+    "ClassToken",
     "CosineMarginHead",
     "FusedBatchNormalization",
     "GeneralizedMeanPooling2D",
+    "InterpolatedPositionEmbedding",
     "L2Normalization",
+    "LearnedTokens",
+    "MaximumActivationPooling2D",
+    "MixVPR",
+    "NetVLAD",
+    "OptimalTransportAggregation",
+    "RegionalMaximumPooling2D",
+    "ResizeToPatchMultiples",
+    "SequenceToTokens",
+    "TokensToSequence",
 ]

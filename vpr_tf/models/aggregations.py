@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 
-from vpr_tf.layers import GeneralizedMeanPooling2D
+from vpr_tf.layers import (
+    ArithmeticMeanPooling2D,
+    AttentionPooling2D,
+    ClassToken,
+    GeneralizedMeanPooling2D,
+    MaximumActivationPooling2D,
+    MixVPR,
+    NetVLAD,
+    OptimalTransportAggregation,
+    RegionalMaximumPooling2D,
+)
+from vpr_tf.models.aggregation_options import check_options
 from vpr_tf.models.backbones import BackboneSpec
 
 FEATURES = "features"
@@ -25,6 +35,7 @@ class AggregationSpec:
         layer: Class of the layer. It computes in float32.
         inputs: What it takes: `FEATURES`, a map `(batch, height, width, channels)`;
             `CLASS_TOKEN`, `(batch, channels)`; or `BOTH`, a list of the two.
+        inputs_by_options: What it takes instead, where that depends on its options.
         normalize_features: Whether each location of the map is divided by its L2 norm
             before, unless the config says otherwise by an option of this name.
         fixed_size: Whether it needs images of one size, told by the encoder's
@@ -33,19 +44,33 @@ class AggregationSpec:
 
     layer: type[keras.layers.Layer]
     inputs: str = FEATURES
+    inputs_by_options: Callable[[Mapping[str, Any]], str] | None = None
     normalize_features: bool = False
     fixed_size: bool = False
 
-    @property
-    def options(self) -> tuple[str, ...]:
-        """Names of the layer's own arguments."""
-        parameters = inspect.signature(self.layer.__init__).parameters.values()
-        own = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD]
-        return tuple(own[1:])
+    def inputs_with(self, options: Mapping[str, Any]) -> str:
+        """Returns what the layer takes with these options: `FEATURES`, ..."""
+        if self.inputs_by_options is None:
+            return self.inputs
+        return self.inputs_by_options(options)
+
+
+def _inputs_of_optimal_transport(options: Mapping[str, Any]) -> str:
+    return BOTH if options.get("token", "class_token") == "class_token" else FEATURES
 
 
 _SPECS = {
     "gem": AggregationSpec(GeneralizedMeanPooling2D, normalize_features=True),
+    "average": AggregationSpec(ArithmeticMeanPooling2D, normalize_features=True),
+    "max": AggregationSpec(MaximumActivationPooling2D, normalize_features=True),
+    "rmac": AggregationSpec(RegionalMaximumPooling2D, normalize_features=True),
+    "netvlad": AggregationSpec(NetVLAD),
+    "mixvpr": AggregationSpec(MixVPR, fixed_size=True),
+    "attention": AggregationSpec(AttentionPooling2D),
+    "class_token": AggregationSpec(ClassToken, inputs=CLASS_TOKEN),
+    "optimal_transport": AggregationSpec(
+        OptimalTransportAggregation, BOTH, _inputs_of_optimal_transport
+    ),
 }
 
 AGGREGATION_NAMES = tuple(_SPECS)
@@ -77,11 +102,14 @@ def parse_aggregation(
         The name, the options of the layer, and whether features are normalised.
 
     Raises:
-        ValueError: The name is missing or unknown, or an option is unknown.
+        ValueError: The name is missing or unknown, an option is unknown, or its value
+            has the wrong type.
     """
-    options = (
-        {"name": aggregation} if isinstance(aggregation, str) else dict(aggregation)
-    )
+    options: dict[str, Any] = {}
+    if isinstance(aggregation, str):
+        options = {"name": aggregation}
+    elif isinstance(aggregation, Mapping):
+        options = dict(aggregation)
     if not isinstance(options.get("name"), str):
         raise ValueError(
             '`aggregation` must be a name or a mapping with a `name`, e.g. "gem" or '
@@ -90,30 +118,34 @@ def parse_aggregation(
     name = options.pop("name")
     spec = aggregation_spec(name)
     normalize = options.pop("normalize_features", spec.normalize_features)
-    if spec.inputs != FEATURES and normalize:
+    if not isinstance(normalize, bool):
+        raise ValueError(
+            f"The option `normalize_features` of the aggregation {name} must be true "
+            f"or false. Received: {normalize!r}"
+        )
+    check_options(name, spec.layer, options)
+    if spec.inputs_with(options) != FEATURES and normalize:
         raise ValueError(
             f"The aggregation {name} takes tokens, so `normalize_features` must be "
             f"false. Received: {aggregation!r}"
         )
-    unknown = sorted(set(options) - set(spec.options))
-    if unknown:
-        raise ValueError(
-            f"The aggregation {name} has no option {', '.join(unknown)}. Known: "
-            f"{', '.join((*spec.options, 'normalize_features'))}."
-        )
-    return name, options, bool(normalize)
+    return name, options, normalize
 
 
 def check_aggregation_fits(
-    name: str, backbone: BackboneSpec, image_shape: tuple[int | None, ...]
+    name: str,
+    backbone: BackboneSpec,
+    image_shape: tuple[int | None, ...],
+    options: Mapping[str, Any] | None = None,
 ) -> None:
-    """Checks that a backbone gives what an aggregation needs.
+    """Checks that a backbone gives what an aggregation with its options needs.
 
     Raises:
         ValueError: It does not; the message says why.
     """
     spec = aggregation_spec(name)
-    if spec.inputs != FEATURES and not backbone.has_class_token:
+    takes_features = spec.inputs_with(options or {}) == FEATURES
+    if not takes_features and not backbone.has_class_token:
         raise ValueError(
             f"The aggregation {name} needs a class token, and {backbone.name} is a "
             "convolutional network without one. Choose a transformer as "

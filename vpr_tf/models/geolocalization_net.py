@@ -87,7 +87,7 @@ class GeoLocalizationNet(keras.Model):
         _check_dimensions(descriptor_dim, whitening_dim, image_shape)
         _check_stages(spec.num_stages, last_stage, first_stage, bn_mode)
         aggregation_name, options, normalize = parse_aggregation(aggregation)
-        check_aggregation_fits(aggregation_name, spec, image_shape)
+        check_aggregation_fits(aggregation_name, spec, image_shape, options)
         policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
 
         # === Layers ===
@@ -114,7 +114,8 @@ class GeoLocalizationNet(keras.Model):
         if first_stage >= len(stages):
             x = keras.tree.map_structure(ops.stop_gradient, x)
         backbone_output = x
-        x = _aggregate(x, aggregate, aggregation_name, normalize)
+        inputs = aggregation_spec(aggregation_name).inputs_with(options)
+        x = _aggregate(x, aggregate, inputs, normalize)
         if descriptor_dim is not None:
             x = _torch_linear(x.shape[-1], descriptor_dim, "projection")(x)
         x = L2Normalization(dtype="float32", name="normalize_descriptors")(x)
@@ -226,7 +227,7 @@ def _global_policy(policy: keras.DTypePolicy) -> Iterator[None]:
 
 
 def _aggregate(
-    backbone_output: Any, layer: keras.layers.Layer, name: str, normalize: bool
+    backbone_output: Any, layer: keras.layers.Layer, inputs: str, normalize: bool
 ) -> keras.KerasTensor:
     if isinstance(backbone_output, (list, tuple)):
         features, prefix_tokens = backbone_output
@@ -236,7 +237,6 @@ def _aggregate(
     if normalize:
         normalize_features = L2Normalization(dtype="float32", name="normalize_features")
         features = normalize_features(features)
-    inputs = aggregation_spec(name).inputs
     if inputs == CLASS_TOKEN:
         return layer(class_token)
     return layer([features, class_token] if inputs == BOTH else features)
