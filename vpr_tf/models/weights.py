@@ -15,7 +15,7 @@ import keras
 
 from vpr_tf.models.backbones import backbone_spec
 from vpr_tf.models.geolocalization_net import GeoLocalizationNet
-from vpr_tf.models.torch_weights.legacy_pth_reader import read_state_dict
+from vpr_tf.models.torch_weights.checkpoint import read_checkpoint
 from vpr_tf.models.torch_weights.state_dict import (
     load_torch_state_dict,
     raise_differences,
@@ -48,7 +48,8 @@ def load_weights(model: GeoLocalizationNet, weights: str) -> None:
     if weights == "imagenet":
         preset = backbone_spec(model.backbone_name).imagenet_preset
         if preset is None:
-            load_torch_state_dict(model, read_state_dict(_installed_lite0_file()))
+            checkpoint = read_checkpoint(_installed_lite0_file())
+            load_torch_state_dict(model, checkpoint.state_dict)
         else:
             _load_preset(model, preset)
     elif weights.startswith(_PRESET_PREFIX):
@@ -69,7 +70,7 @@ def _load_file(model: GeoLocalizationNet, path: Path) -> None:
             "none."
         )
     if path.name.endswith(".pth"):
-        load_torch_state_dict(model, read_state_dict(path))
+        load_torch_state_dict(model, read_checkpoint(path).state_dict)
     elif path.name.endswith(".weights.h5"):
         _load_weights_h5(model, path)
     else:
