@@ -6,7 +6,12 @@ from collections.abc import Iterator
 
 import keras
 
-from vpr_tf.layers import GeneralizedMeanPooling2D, OptimalTransportAggregation
+from vpr_tf.layers import (
+    GeneralizedMeanPooling2D,
+    MixVPR,
+    NetVLAD,
+    OptimalTransportAggregation,
+)
 from vpr_tf.models.torch_weights.entries import (
     StateDictEntry,
     layer_entries,
@@ -32,6 +37,10 @@ def aggregation_entries(
         yield from layer_entries(module, layer)
     elif isinstance(layer, OptimalTransportAggregation):
         yield from _optimal_transport_entries(module, layer)
+    elif isinstance(layer, MixVPR):
+        yield from _mixvpr_entries(module, layer)
+    elif isinstance(layer, NetVLAD):
+        yield from _netvlad_entries(module, layer)
     elif layer.weights:
         raise ValueError(
             f"No official checkpoint has the aggregation {type(layer).__name__}. Save "
@@ -50,3 +59,24 @@ def _optimal_transport_entries(
     for name in ("cluster_features", "score"):
         for child, dense in zip((0, 3), getattr(layer, name), strict=True):
             yield from linear_as_convolution_entries(f"{module}.{name}.{child}", dense)
+
+
+def _mixvpr_entries(module: str, layer: MixVPR) -> Iterator[StateDictEntry]:
+    for number, mixer in enumerate(layer.mixers):
+        parts = ((0, mixer.normalization), (1, mixer.hidden), (3, mixer.output_dense))
+        for child, part in parts:
+            yield from layer_entries(f"{module}.mix.{number}.mix.{child}", part)
+    yield from layer_entries(f"{module}.channel_proj", layer.channel_projection)
+    yield from layer_entries(f"{module}.row_proj", layer.row_projection)
+
+
+def _netvlad_entries(module: str, layer: NetVLAD) -> Iterator[StateDictEntry]:
+    """The deep visual geo-localization benchmark's."""
+    channels, num_clusters = layer.assignment.shape
+    yield StateDictEntry(
+        f"{module}.conv.weight",
+        (layer.assignment,),
+        lambda array: [array.reshape(num_clusters, channels).T],
+        lambda values: values[0].T.reshape(num_clusters, channels, 1, 1),
+    )
+    yield same_entry(f"{module}.centroids", layer.centroids)

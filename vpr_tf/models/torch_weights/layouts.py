@@ -31,11 +31,18 @@ MEGALOC = Layout("megaloc", "backbone.", "aggregator.agg", "aggregator.linear")
 # SALAD's and MixVPR's.
 MODEL_AND_AGGREGATOR = Layout("salad", "backbone.model.", "aggregator", None)
 
+# NetVLAD's in the deep visual geo-localization benchmark, whose backbones have the
+# names that CosPlace took over; without and with a linear layer.
+NETVLAD = Layout("cosplace", "backbone.", "aggregation", None)
+NETVLAD_AND_LINEAR = Layout("cosplace", "backbone.", "aggregation.0", "aggregation.1")
+
 LAYOUTS = (COSPLACE, DIVIDE_AND_CLASSIFY, MEGALOC, MODEL_AND_AGGREGATOR)
 
 # Keys that only one project has, most telling first.
 _SIGNS = (
     ("aggregator.agg.", MEGALOC),
+    ("aggregation.conv.", NETVLAD),
+    ("aggregation.0.conv.", NETVLAD_AND_LINEAR),
     ("backbone.model.", MODEL_AND_AGGREGATOR),
     ("aggregation.", COSPLACE),
     ("classifier.0.", DIVIDE_AND_CLASSIFY),
