@@ -20,10 +20,13 @@ class OptimalTransportAggregation(keras.layers.Layer):
 
     Two perceptrons turn each patch into scores for the clusters and into a local
     descriptor. Sinkhorn's iterations turn the scores into assignments under which each
-    cluster receives the same mass and a dust bin, whose score is the trainable scalar
-    `dust_bin`, the rest. The sums of each cluster, and a global token from a third
-    perceptron, are divided by their L2 norms, concatenated (token first; then the
-    clusters of the first channel, of the second, ...) and divided by the norm of all.
+    cluster receives the same mass and a dust bin the rest. The sums of each cluster,
+    and a global token from a third perceptron, are divided by their L2 norms,
+    concatenated (token first; then the clusters of the first channel, of the second,
+    ...) and divided by the norm of all.
+
+    The dust bin's score `dust_bin`, a scalar that the released weights have, changes
+    nothing: it is the same for all patches, and the first iteration cancels it.
 
     There must be more patches than clusters, since the dust bin receives the mass of
     the difference. Assignments and norms are float32 whatever the dtype policy.
