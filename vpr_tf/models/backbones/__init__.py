@@ -6,9 +6,13 @@ import functools
 from collections.abc import Callable
 
 from vpr_tf.models.backbones.backbone_spec import BackboneSpec, ImageShape
+from vpr_tf.models.backbones.convnext import CONVNEXT_NAMES, convnext_spec
 from vpr_tf.models.backbones.dinov2 import DINOV2_NAMES, dinov2_spec
+from vpr_tf.models.backbones.efficientnet import EFFICIENTNET_NAMES, efficientnet_spec
 from vpr_tf.models.backbones.efficientnet_lite0 import efficientnet_lite0_spec
+from vpr_tf.models.backbones.mobilenet_v3 import MOBILENET_V3_NAMES, mobilenet_v3_spec
 from vpr_tf.models.backbones.resnet import resnet_spec
+from vpr_tf.models.backbones.vgg16 import vgg16_spec
 from vpr_tf.models.backbones.vision_transformer import VIT_NAMES, vit_spec
 
 _SPECS: dict[str, Callable[[], BackboneSpec]] = {
@@ -16,7 +20,11 @@ _SPECS: dict[str, Callable[[], BackboneSpec]] = {
         name: functools.partial(resnet_spec, name)
         for name in ("ResNet18", "ResNet50", "ResNet101", "ResNet152")
     },
+    "VGG16": vgg16_spec,
+    **{name: functools.partial(efficientnet_spec, name) for name in EFFICIENTNET_NAMES},
     "EfficientNetLite0": efficientnet_lite0_spec,
+    **{name: functools.partial(mobilenet_v3_spec, name) for name in MOBILENET_V3_NAMES},
+    **{name: functools.partial(convnext_spec, name) for name in CONVNEXT_NAMES},
     **{name: functools.partial(dinov2_spec, name) for name in DINOV2_NAMES},
     **{name: functools.partial(vit_spec, name) for name in VIT_NAMES},
 }

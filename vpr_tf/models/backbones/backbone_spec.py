@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import keras
+import numpy as np
 
 from vpr_tf.models.torch_weights.entries import StateDictEntry, layer_entries
 
@@ -49,7 +52,13 @@ class BackboneSpec:
         unused_keys: Keys of bare backbone files that have no place here
             (the ImageNet classifier).
         imagenet_preset: keras-hub preset of the ImageNet weights; None when they
-            come from elsewhere.
+            come from elsewhere or no preset equals the network.
+        imagenet_file: Finds the installed file of the ImageNet weights, with the
+            names of the original network. Raises FileNotFoundError.
+        imagenet_arrays: Fetches the ImageNet weights, values by `layer/variable`.
+            Raises ConnectionError.
+        preset_facts: Attributes that a keras-hub network must have to compute what
+            this one does with the same weights.
         preset_place: Turns the path of a variable of a preset's network, or of one in
             the stages, into the name under which the two are compared; None for a
             variable without a place here.
@@ -70,6 +79,9 @@ class BackboneSpec:
     renames: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
     unused_keys: frozenset[str] = frozenset()
     imagenet_preset: str | None = None
+    imagenet_file: Callable[[], Path] | None = None
+    imagenet_arrays: Callable[[], Mapping[str, np.ndarray]] | None = None
+    preset_facts: Mapping[str, Any] = field(default_factory=dict)
     preset_place: Callable[[str], str | None] = layer_and_variable
     has_class_token: bool = False
 
