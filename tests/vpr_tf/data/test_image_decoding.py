@@ -19,6 +19,8 @@ from vpr_tf.data.image_decoding import (
     stored_window,
     upright_size,
 )
+from vpr_tf.models import GeoLocalizationNet
+from vpr_tf.models.backbones.backbone_spec import IMAGENET_MEAN, IMAGENET_STD
 
 _ORIENTATIONS = range(1, 9)
 
@@ -167,6 +169,27 @@ def test_resize_of_the_shorter_side_equals_golden_values(golden_dir):
     config = EvaluationConfig(resize="shorter_side", image_size=48)
     resized = resize_for_evaluation(tf.constant(golden["image"]), config)
     np.testing.assert_allclose(resized, golden["resize_shorter_48"], atol=1e-5, rtol=0)
+
+
+def test_real_photos_become_the_input_of_pillow_and_torchvision(shared_dir):
+    """torchvision: Resize(160) of a Pillow image, ToTensor, Normalize."""
+    mean, std = np.float32(IMAGENET_MEAN), np.float32(IMAGENET_STD)
+    config = EvaluationConfig(resize="shorter_side", image_size=160)
+    standardize = GeoLocalizationNet("ResNet18", 8).get_layer("standardize")
+    files = sorted((shared_dir / "data" / "sf_xs_dark" / "val" / "queries").iterdir())
+    for file, box in zip(files, ((0, 0, 512, 512), (0, 0, 512, 301)), strict=False):
+        photo = Image.open(file).convert("RGB").crop(box)
+        data = io.BytesIO()
+        photo.save(data, "JPEG", quality=95)
+        height, width = evaluation_size(photo.height, photo.width, config)
+        reference = open_rgb(data.getvalue())
+        resized = Image.fromarray(reference).resize((width, height), Image.BILINEAR)
+        expected = (np.asarray(resized, np.float32) / 255 - mean) / std
+        prepared = resize_for_evaluation(decode_image(data.getvalue()), config)
+        difference = np.abs(standardize(prepared) - expected) * std
+        # Pillow rounds to whole grey levels, after each of the two directions.
+        assert difference.max() <= 1 / 255
+        assert difference.mean() <= 0.3 / 255
 
 
 @settings(max_examples=200)
