@@ -59,6 +59,7 @@ class CheckpointStore:
             heads=trainer.heads,
             head_optimizers=trainer.head_optimizers,
             progress=_ProgressState(trainer.progress),
+            **_random_states(trainer.encoder),
         )
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         if folder is None or not is_chief(trainer.strategy):
@@ -110,6 +111,12 @@ class CheckpointStore:
                 "this checkpoint to go on from the one before, or start a new run."
             ) from error
         return True
+
+
+def _random_states(encoder: keras.Model) -> dict[str, list[tf.Variable]]:
+    """States of the encoder's seed generators, which TensorFlow does not track."""
+    states = [v.value for v in encoder.variables if v.name == "seed_generator_state"]
+    return {"random_states": states} if states else {}
 
 
 def save_best(folder: Path, encoder: keras.Model, info: dict[str, Any]) -> None:

@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 
 import keras
 import numpy as np
@@ -49,10 +50,10 @@ def make_trainer(small_training_dataset, monkeypatch):
     dataset = small_training_dataset
     monkeypatch.setattr(group_trainer, "training_batches", plain_batches)
 
-    def make(strategy=None, **changes):
+    def make(strategy=None, build_encoder=build_small_encoder, **changes):
         keras.utils.set_random_seed(5)
         return GroupTrainer(
-            build_small_encoder,
+            build_encoder,
             dataset.split("train"),
             dataset.partition("cosplace"),
             dataclasses.replace(CONFIG, **changes),
@@ -123,7 +124,19 @@ def test_first_step_equals_the_formula(make_trainer, small_training_dataset):
         np.testing.assert_allclose(variable, old - 0.1 * gradient, rtol=1e-4, atol=1e-5)
 
 
-def test_restored_trainer_goes_on_as_if_undisturbed(make_trainer, tmp_path):
+def build_encoder_with_dropout():
+    encoder = build_small_encoder()
+    x = keras.layers.Dropout(0.3)(encoder.get_layer("aggregation").output)
+    return keras.Model(encoder.input, x)
+
+
+@pytest.mark.parametrize(
+    "build_encoder", [build_small_encoder, build_encoder_with_dropout]
+)
+def test_restored_trainer_goes_on_as_if_undisturbed(
+    make_trainer, build_encoder, tmp_path
+):
+    make_trainer = functools.partial(make_trainer, build_encoder=build_encoder)
     undisturbed = make_trainer()
     expected = run_epochs(undisturbed, 3)
 
