@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -34,22 +36,37 @@ class TokensToSequence(keras.layers.Layer):
 class SequenceToTokens(keras.layers.Layer):
     """The inverse of `TokensToSequence`.
 
+    Args:
+        num_tokens: Tokens before the patches.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
+
     Input shape:
         A list of the sequence `(batch, num_tokens + height * width, channels)` and of
-        two tensors of which only the shapes are used: patches
-        `(batch, height, width, channels)` and tokens `(batch, num_tokens, channels)`.
+        patches `(batch, height, width, channels)` of which only the shape is used.
 
     Output shape:
-        A list of the shapes of these two.
+        A list of the patches and the tokens `(batch, num_tokens, channels)`.
     """
 
+    def __init__(self, num_tokens: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if num_tokens < 1:
+            raise ValueError(
+                f"`num_tokens` must be 1 or more. Received: num_tokens={num_tokens}"
+            )
+        # The graph of a sequence of unknown length forgets it.
+        self.num_tokens = num_tokens
+
     def call(self, inputs):
-        sequence, patches, tokens = inputs
-        num_tokens = tokens.shape[1]
+        sequence, patches = inputs
         return [
-            ops.reshape(sequence[:, num_tokens:], ops.shape(patches)),
-            sequence[:, :num_tokens],
+            ops.reshape(sequence[:, self.num_tokens :], ops.shape(patches)),
+            sequence[:, : self.num_tokens],
         ]
 
     def compute_output_shape(self, input_shape):
-        return [tuple(shape) for shape in input_shape[1:]]
+        patches = tuple(input_shape[1])
+        return [patches, (patches[0], self.num_tokens, patches[-1])]
+
+    def get_config(self):
+        return super().get_config() | {"num_tokens": self.num_tokens}

@@ -1,5 +1,6 @@
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tests.keras_testing import run_layer_test
@@ -24,8 +25,8 @@ def test_layer_basics():
     sequence = np.zeros((2, 14, 5), "float32")
     run_layer_test(
         SequenceToTokens,
-        {},
-        input_data=[sequence, patches, tokens],
+        {"num_tokens": 2},
+        input_data=[sequence, patches],
         expected_output_shape=[(2, 3, 4, 5), (2, 2, 5)],
         run_training_check=False,
     )
@@ -41,7 +42,7 @@ def test_tokens_come_first_and_patches_row_by_row():
 def test_inverse_at_sizes_known_at_run_time_only(tmp_path):
     inputs = [keras.Input((None, None, 5)), keras.Input((2, 5))]
     sequence = TokensToSequence()(inputs)
-    model = keras.Model(inputs, SequenceToTokens()([2 * sequence, *inputs]))
+    model = keras.Model(inputs, SequenceToTokens(2)([2 * sequence, inputs[0]]))
     assert [tuple(x.shape) for x in model.output] == [
         (None, None, None, 5),
         (None, 2, 5),
@@ -53,3 +54,21 @@ def test_inverse_at_sizes_known_at_run_time_only(tmp_path):
         for received in (model(inputs), served.serve(inputs)):
             for ours, known in zip(received, inputs, strict=True):
                 np.testing.assert_array_equal(ours, 2 * known)
+
+
+def test_chain_of_inverses_in_a_graph_of_unknown_sizes():
+    inputs = [keras.Input((None, None, 5)), keras.Input((2, 5))]
+    x = inputs
+    for _ in range(3):
+        x = SequenceToTokens(2)([TokensToSequence()(x), x[0]])
+    model = keras.Model(inputs, x)
+    spec = [tf.TensorSpec((None, None, None, 5)), tf.TensorSpec((None, 2, 5))]
+    function = tf.function(model, input_signature=[spec])
+    given = [tf.constant(array) for array in random_tokens()]
+    for ours, known in zip(function(given), given, strict=True):
+        np.testing.assert_array_equal(ours, known)
+
+
+def test_invalid_number_of_tokens():
+    with pytest.raises(ValueError, match="`num_tokens` must be 1 or more"):
+        SequenceToTokens(0)

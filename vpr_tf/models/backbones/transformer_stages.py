@@ -45,7 +45,7 @@ def transformer_stages(
         x = block(TokensToSequence(name="sequence")(inputs))
         if number == len(blocks):
             x = norm(x)
-        outputs = SequenceToTokens(name="tokens")([x, *inputs])
+        outputs = SequenceToTokens(1 + num_registers, name="tokens")([x, inputs[0]])
         stages.append(keras.Model(inputs, outputs, name=f"stage{number}"))
     return stages
 
