@@ -52,35 +52,51 @@ def torchvision_names(state_dict):
     return bare
 
 
+@pytest.fixture(
+    scope="module", params=[("ResNet18", 512), ("VGG16", 64), ("EfficientNet_B0", 512)]
+)
+def official(request, reference, golden_dir):
+    """An encoder with stand-in weights, and what the official code gives for them."""
+    backbone, dim = request.param
+    model = GeoLocalizationNet(backbone, dim)
+    load_torch_state_dict(model, reference.reference_state_dict(backbone, dim))
+    return model, np.load(golden_dir / f"network_{backbone}_{dim}.npz")
+
+
 @pytest.mark.parametrize(("height", "width"), [(224, 224), (192, 320)])
-def test_resnet18_equals_official_features_and_descriptors(
-    golden_dir, reference, converted, height, width
-):
-    golden = np.load(golden_dir / "network_ResNet18_512.npz")
+def test_features_and_descriptors_equal_official(official, reference, height, width):
+    model, golden = official
     images = reference.reference_images(height, width) / np.float32(255)
     network = keras.Model(
-        converted.input,
-        [converted.get_layer("normalize_features").input, converted.output],
+        model.input, [model.get_layer("normalize_features").input, model.output]
     )
     features, descriptors = network(images)
     features = features.numpy().transpose(0, 3, 1, 2)[:, :8]
     size = f"{height}x{width}"
-    for ours, official in (
+    for ours, expected in (
         (features, golden[f"features_first_8_channels_{size}"]),
         (descriptors, golden[f"descriptors_{size}"]),
     ):
-        atol = 1e-4 * np.abs(official).max()
-        np.testing.assert_allclose(ours, official, rtol=0, atol=atol)
+        atol = 1e-4 * np.abs(expected).max()
+        np.testing.assert_allclose(ours, expected, rtol=0, atol=atol)
 
 
 @pytest.mark.parametrize(
-    "name", ["ResNet18_32", "ResNet50_128", "ResNet101_64", "ResNet152_32"]
+    "name",
+    [
+        "ResNet18_32",
+        "ResNet50_128",
+        "ResNet101_64",
+        "ResNet152_32",
+        "VGG16_512",
+        "EfficientNet_B0_512",
+    ],
 )
-def test_every_official_resnet_loads_strictly(golden_dir, name):
+def test_every_official_network_loads_strictly(golden_dir, name):
     shapes = json.loads((golden_dir / "state_dict_shapes.json").read_text())[name]
     rng = np.random.default_rng(0)
     state_dict = {key: rng.random(shape, "float32") for key, shape in shapes.items()}
-    backbone, dim = name.split("_")
+    backbone, dim = name.rsplit("_", 1)
     model = GeoLocalizationNet(backbone, int(dim))
     load_torch_state_dict(model, state_dict)
     # Same numbers, whatever their order and axes: every weight came from the file.
