@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -141,6 +142,46 @@ class GeoLocalizationNet(keras.Model):
             aggregation if isinstance(aggregation, str) else dict(aggregation)
         )
         self.freeze_stages()
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: str,
+        *,
+        cache_dir: str | Path | None = None,
+        train_from_stage: int | None = 0,
+        bn_mode: str = "torch",
+        dtype: Any = None,
+        image_shape: ImageShape | None = None,
+    ) -> GeoLocalizationNet:
+        """Builds a released encoder with its weights, e.g. `cosplace_resnet50_2048`.
+
+        At first use the weights are downloaded and converted; afterwards the converted
+        file is used, and no network is needed.
+
+        Args:
+            name: Name in `vpr_tf.models.released.released_names()`.
+            cache_dir: Folder that keeps the files; None for `$VPR_TF_CACHE`, or
+                `~/.cache/vpr_tf`.
+            train_from_stage: See the class.
+            bn_mode: See the class.
+            dtype: See the class.
+            image_shape: See the class; None for what the encoder needs.
+
+        Raises:
+            ConnectionError: The weights are not there and cannot be downloaded.
+            ValueError: The name is unknown, or the weights are damaged.
+        """
+        from vpr_tf.models.pretrained import load_pretrained
+
+        return load_pretrained(
+            name,
+            cache_dir=cache_dir,
+            train_from_stage=train_from_stage,
+            bn_mode=bn_mode,
+            dtype=dtype,
+            image_shape=image_shape,
+        )
 
     @property
     def stages(self) -> list[keras.Model]:

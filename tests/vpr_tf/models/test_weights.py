@@ -129,7 +129,7 @@ def test_pth_file_through_the_strict_mapping(tmp_path, monkeypatch):
     ("weights", "error", "message"),
     [
         ("absent.pth", FileNotFoundError, "No weights file at absent.pth"),
-        ("imagnet", ValueError, "must be none, imagenet, preset:<name> or the path"),
+        ("imagnet", ValueError, "must be none, imagenet, preset:<name>, the name of"),
         ("preset:resnet_18", ValueError, "no backbone preset 'resnet_18'"),
     ],
 )

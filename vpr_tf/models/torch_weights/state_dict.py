@@ -11,7 +11,12 @@ import numpy as np
 from vpr_tf.models.backbones import backbone_spec
 from vpr_tf.models.torch_weights.aggregation_entries import aggregation_entries
 from vpr_tf.models.torch_weights.entries import StateDictEntry, layer_entries
-from vpr_tf.models.torch_weights.layouts import BARE_BACKBONE, Layout, detect_layout
+from vpr_tf.models.torch_weights.layouts import (
+    BARE_BACKBONE,
+    MODEL_AND_AGGREGATOR,
+    Layout,
+    detect_layout,
+)
 
 if TYPE_CHECKING:
     from vpr_tf.models.geolocalization_net import GeoLocalizationNet
@@ -60,6 +65,37 @@ def load_torch_state_dict(
     for entry in entries:
         for variable, value in zip(entry.variables, values[entry.key], strict=True):
             variable.assign(value)
+
+
+def to_torch_state_dict(
+    model: GeoLocalizationNet, layout: Layout
+) -> dict[str, np.ndarray]:
+    """Returns the weights of an encoder as the official code of a project names them.
+
+    Args:
+        model: The encoder.
+        layout: The project's names.
+
+    Returns:
+        All keys that torch's strict `load_state_dict` asks for, float32 but for the
+        int64 counters of batch norms, which are 0.
+
+    Raises:
+        ValueError: The project has no place for a part of the encoder.
+    """
+    arrays: dict[str, np.ndarray] = {}
+    for entry in encoder_entries(model, layout):
+        values = [keras.ops.convert_to_numpy(v) for v in entry.variables]
+        arrays[entry.key] = np.array(entry.to_torch(values), np.float32, order="C")
+        if entry.key.endswith("running_var"):
+            module = entry.key.removesuffix("running_var")
+            arrays[f"{module}num_batches_tracked"] = np.zeros((), np.int64)
+    if layout is MODEL_AND_AGGREGATOR and "mask_token" in (
+        backbone_spec(model.backbone_name).unused_keys
+    ):
+        shape = (1, model.feature_channels)
+        arrays[f"{layout.backbone}mask_token"] = np.zeros(shape, np.float32)
+    return arrays
 
 
 def encoder_entries(

@@ -1,0 +1,63 @@
+import pytest
+
+from vpr_tf.models.backbones import backbone_spec
+from vpr_tf.models.pretrained import build_released
+from vpr_tf.models.released import released_encoder, released_names
+
+
+def test_counts_of_the_releases():
+    names = released_names()
+    assert len(set(names)) == len(names)
+    for project, count in {"cosplace": 30, "eigenplaces": 13, "megaloc": 1}.items():
+        assert sum(name.startswith(project) for name in names) == count
+
+
+@pytest.mark.parametrize(
+    ("name", "backbone", "dim", "url"),
+    [
+        (
+            "cosplace_resnet50_2048",
+            "ResNet50",
+            2048,
+            "https://github.com/gmberton/CosPlace/releases/download/v1.0/"
+            "ResNet50_2048_cosplace.pth",
+        ),
+        (
+            "eigenplaces_vgg16_512",
+            "VGG16",
+            512,
+            "https://github.com/gmberton/EigenPlaces/releases/download/v1.0/"
+            "VGG16_512_eigenplaces.pth",
+        ),
+        (
+            "megaloc",
+            "DINOv2_B14",
+            8448,
+            "https://huggingface.co/gberton/MegaLoc/resolve/main/model.safetensors",
+        ),
+        ("mixvpr_resnet50_4096", "ResNet50", 4096, None),
+    ],
+)
+def test_entries(name, backbone, dim, url):
+    released = released_encoder(name)
+    assert (released.backbone, released.descriptor_dim) == (backbone, dim)
+    assert released.url == url
+
+
+def test_every_entry_names_a_known_backbone_and_a_paper():
+    for name in released_names():
+        released = released_encoder(name)
+        assert backbone_spec(released.backbone).feature_channels > 0
+        assert "arXiv:" in released.reference
+        assert released.file_name.startswith(f"{name}.")
+
+
+def test_mixvpr_is_built_for_its_image_size():
+    model = build_released(released_encoder("mixvpr_resnet50_128"))
+    assert model.descriptor_dim == 128
+    assert model.image_shape == (320, 320, 3)
+
+
+def test_unknown_name_lists_the_known_ones():
+    with pytest.raises(ValueError, match=r"'cosplace_vgg19_512'.*cosplace_vgg16_64.*"):
+        released_encoder("cosplace_vgg19_512")

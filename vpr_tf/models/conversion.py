@@ -1,0 +1,174 @@
+"""Whole encoders from checkpoints of other projects, verified, and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from vpr_tf.models.aggregations import parse_aggregation
+from vpr_tf.models.download import file_sha256
+from vpr_tf.models.geolocalization_net import GeoLocalizationNet
+from vpr_tf.models.torch_weights.checkpoint import Checkpoint
+from vpr_tf.models.torch_weights.layouts import (
+    BARE_BACKBONE,
+    COSPLACE,
+    DIVIDE_AND_CLASSIFY,
+    MEGALOC,
+    MODEL_AND_AGGREGATOR,
+    Layout,
+    detect_layout,
+)
+from vpr_tf.models.torch_weights.state_dict import (
+    encoder_entries,
+    load_torch_state_dict,
+)
+from vpr_tf.training.atomic_files import replace_file
+
+_CHECK_SIZE = 224  # pixels; divisible by the strides and patches of all backbones
+_TOLERANCE = 1e-5
+# What the official code of a layout computes: the aggregations, and whether it divides
+# features by their norm before them.
+_OFFICIAL = {
+    COSPLACE: (("gem",), True),
+    DIVIDE_AND_CLASSIFY: (("average",), False),
+    MEGALOC: (("optimal_transport",), False),
+    MODEL_AND_AGGREGATOR: (("optimal_transport", "mixvpr"), False),
+}
+
+
+def set_encoder(model: GeoLocalizationNet, checkpoint: Checkpoint) -> Layout:
+    """Sets every weight of an encoder from a checkpoint, strictly.
+
+    Returns:
+        The layout that the checkpoint has.
+
+    Raises:
+        ValueError: The checkpoint holds a backbone alone or does not fit; the
+            differences are listed, and nothing has been set.
+    """
+    layout = detect_layout(checkpoint.state_dict)
+    if layout == BARE_BACKBONE:
+        raise ValueError(
+            "The checkpoint holds a backbone alone, no whole encoder. Use it as "
+            "`encoder.weights` of a config and train from there."
+        )
+    check_official(model, layout)
+    filled = {
+        id(variable)
+        for entry in encoder_entries(model, layout)
+        for variable in entry.variables
+    }
+    unset = [v.path for v in model.weights if id(v) not in filled]
+    if unset:
+        raise ValueError(
+            f"A checkpoint of {layout.name} has no place for {', '.join(unset[:5])}."
+        )
+    load_torch_state_dict(model, checkpoint.state_dict)
+    return layout
+
+
+def check_official(model: GeoLocalizationNet, layout: Layout) -> None:
+    """Checks that an encoder computes what the official code of a layout does.
+
+    Raises:
+        ValueError: It does not, so its weights would mean something else there.
+    """
+    if layout not in _OFFICIAL:
+        return
+    name, _, normalize = parse_aggregation(model.get_config()["aggregation"])
+    names, official_normalize = _OFFICIAL[layout]
+    if name not in names or normalize != official_normalize:
+        raise ValueError(
+            f"The official code of {layout.name} aggregates by {' or '.join(names)} "
+            f"with normalize_features={official_normalize}. Received: {name} with "
+            f"normalize_features={normalize}. Correct `encoder.aggregation`."
+        )
+
+
+def natural_layout(model: GeoLocalizationNet) -> Layout:
+    """Returns the layout of the official code that computes what an encoder does.
+
+    Raises:
+        ValueError: There is none.
+    """
+    for layout in _OFFICIAL:
+        has_projection = model.get_config()["descriptor_dim"] is not None
+        try:
+            check_official(model, layout)
+        except ValueError:
+            continue
+        if has_projection == (layout.projection is not None):
+            return layout
+    raise ValueError(
+        f"No official code computes what {model.backbone_name} with "
+        f"{model.aggregation_name} does, so no state dict can be written for one."
+    )
+
+
+def verify_encoder(model: GeoLocalizationNet) -> np.ndarray:
+    """Checks that weights and descriptors of a fixed image are sound.
+
+    Returns:
+        The descriptors, `(1, descriptor_dim)`.
+
+    Raises:
+        ValueError: A weight or descriptor is not finite, or its length is not 1.
+    """
+    for variable in model.weights:
+        if not np.isfinite(keras.ops.convert_to_numpy(variable)).all():
+            raise ValueError(f"The weight {variable.path} holds NaN or infinity.")
+    descriptors = keras.ops.convert_to_numpy(model(_fixed_image(model)))
+    length = np.linalg.norm(descriptors, axis=1)
+    if not np.abs(length - 1).max() < 1e-3:
+        raise ValueError(
+            "Descriptors must have the length 1. Received: "
+            f"{', '.join(map(str, length))}. The weights are no trained ones."
+        )
+    return descriptors
+
+
+def save_verified(model: GeoLocalizationNet, path: Path) -> str:
+    """Saves an encoder whose reloaded file gives the same descriptors.
+
+    Args:
+        model: The encoder.
+        path: Where the file goes, `*.keras` or `*.weights.h5`, whole or not at all.
+
+    Returns:
+        The checksum of the file.
+
+    Raises:
+        ValueError: The suffix is another, or the weights are not sound.
+    """
+    if not path.name.endswith((".keras", ".weights.h5")):
+        raise ValueError(
+            f"The output must be a .keras or .weights.h5 file. Received: {path}"
+        )
+    expected = verify_encoder(model)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replace_file(path) as temporary:
+        if path.name.endswith(".keras"):
+            model.save(temporary)
+            reloaded = keras.saving.load_model(temporary, compile=False)
+        else:
+            model.save_weights(temporary)
+            reloaded = GeoLocalizationNet.from_config(model.get_config())
+            reloaded.load_weights(temporary)
+        difference = np.abs(verify_encoder(reloaded) - expected).max()
+        if difference > _TOLERANCE:
+            raise ValueError(
+                f"The saved file gives other descriptors, by up to {difference:.1e}."
+            )
+        return file_sha256(temporary)
+
+
+def _fixed_image(model: GeoLocalizationNet) -> np.ndarray:
+    """Returns a smooth picture with some noise, of the size that the encoder takes."""
+    height, width = (side or _CHECK_SIZE for side in model.image_shape[:2])
+    rows, columns = np.mgrid[0:height, 0:width] / max(height, width)
+    waves = [np.sin(9 * rows), np.cos(7 * columns), np.sin(11 * rows * columns)]
+    noise = np.random.default_rng(0).normal(0.0, 0.05, (height, width, 3))
+    image = 0.5 + 0.4 * np.stack(waves, -1) + noise
+    return np.clip(image, 0, 1).astype(np.float32)[None]
