@@ -153,4 +153,9 @@ def _entries_of(module: str, layer: keras.layers.Layer) -> Iterator[StateDictEnt
 
 
 def _preset_place(path: str) -> str | None:
+    layer, slash, rest = path.partition("/")
+    for own_name in ("embeddings", "encoder", "layernorm"):
+        # A network that has a name puts it before those of its layers.
+        if layer.endswith(f"_{own_name}"):
+            path = own_name + slash + rest
     return _PRESET_PLACES.get(path, path)

@@ -49,7 +49,7 @@ _SIZES = {
 }
 VIT_NAMES = tuple(_SIZES)
 
-_PRESET_LAYERS = {
+_PRESET_PLACES = {
     "vit_patching_and_embedding/class_token": "class_token/tokens",
     "vit_patching_and_embedding/patch_embedding/kernel": "patch_embedding/kernel",
     "vit_patching_and_embedding/patch_embedding/bias": "patch_embedding/bias",
@@ -78,7 +78,7 @@ def vit_spec_of_size(name: str, size: ViTSize) -> BackboneSpec:
         entries_of=_entries_of,
         unused_keys=frozenset({"head.weight", "head.bias"}),
         imagenet_preset=size.preset,
-        preset_place=lambda path: _PRESET_LAYERS.get(path, path),
+        preset_place=_preset_place,
         has_class_token=True,
     )
 
@@ -128,3 +128,7 @@ def _entries_of(module: str, layer: keras.layers.Layer) -> Iterator[StateDictEnt
     }
     yield from modules_entries(module, layers)
     yield from attention_entries(f"{module}.attn", layer.mha)
+
+
+def _preset_place(path: str) -> str:
+    return _PRESET_PLACES.get(path, path)
