@@ -37,6 +37,7 @@ Forward = Callable[[tf.Tensor], np.ndarray]
 
 def main(arguments: list[str] | None = None) -> None:
     """Measures and prints one line for each backbone and precision."""
+    tf.get_logger().setLevel("ERROR")  # the counter of operations is of TensorFlow 1
     options = _parse(arguments)
     size = options.image_size
     print(f"{describe_machine()}; {size}x{size}, batch {options.batch_size}")
@@ -86,7 +87,7 @@ def _measure_encoder(
     images = np.random.default_rng(0).random((options.batch_size, size, size, 3), "f4")
     batch = tf.constant(images)
     rate = measure_rate(lambda: forward(batch), options.batch_size, options.batches)
-    gflop = _gflop_per_image(encoder, size)
+    gflop = gflop_per_image(encoder, size)
     tflops = rate.per_second * gflop / 1e3
     line = f"{name:42s} {rate.per_second:9.1f} {rate.per_second_of_cpu:9.1f}"
     line += f" {gflop:7.2f} {tflops:8.3f}"
@@ -95,8 +96,13 @@ def _measure_encoder(
     print(line, flush=True)
 
 
-def _gflop_per_image(encoder: GeoLocalizationNet, size: int) -> float:
-    """Counts a multiplication and an addition as two."""
+def gflop_per_image(encoder: GeoLocalizationNet, size: int) -> float:
+    """Returns the arithmetic of one image, a multiplication and an addition as two.
+
+    Args:
+        encoder: The encoder.
+        size: Height and width of the image in pixels.
+    """
     function = tf.function(lambda images: encoder(images, training=False))
     spec = tf.TensorSpec((1, size, size, 3), tf.float32)
     graph = function.get_concrete_function(spec).graph

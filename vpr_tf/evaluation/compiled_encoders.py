@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import absl.logging
@@ -13,8 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-# Freezing writes the weights into the graph, which may hold 2 GB at most; the weights
-# of a transformer are not worth the second copy.
+# Not public, and the only way to a graph whose weights are constants.
 from tensorflow.python.framework.convert_to_constants import (
     convert_variables_to_constants_v2,
 )
@@ -25,6 +27,7 @@ from vpr_tf.evaluation.errors import EvaluationError
 Forward = Callable[[tf.Tensor], np.ndarray]
 
 _IMAGES = tf.TensorSpec((None, None, None, 3), tf.float32)
+# A frozen graph is a second copy of the weights, and may have 2 GB at most.
 _MOST_FROZEN_WEIGHTS = 100_000_000
 _COMPILED: weakref.WeakKeyDictionary[Any, tuple[str, Forward]] = (
     weakref.WeakKeyDictionary()
@@ -96,21 +99,34 @@ def _frozen(encoder: Encoder) -> Forward:
 
 def _to_tflite(encoder: keras.Model) -> bytes:
     # Frozen: with a trackable object the converter makes variables of the weights.
-    # It warns that there is none.
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [_frozen_function(encoder)]
+    )
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    with _messages_hidden():
+        try:
+            return converter.convert()
+        except Exception as error:  # the converter's own types are private
+            raise EvaluationError(
+                "This encoder has operations that cannot be quantised; use "
+                f"`evaluation.precision: float32`. Cause: {str(error)[:300]}"
+            ) from error
+
+
+@contextlib.contextmanager
+def _messages_hidden() -> Iterator[None]:
+    """Hides what the converter, in C++, tells of its own making."""
     verbosity = absl.logging.get_verbosity()
     absl.logging.set_verbosity(absl.logging.ERROR)
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
     try:
-        converter = tf.lite.TFLiteConverter.from_concrete_functions(
-            [_frozen_function(encoder)]
-        )
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        return converter.convert()
-    except Exception as error:  # the converter's own types are private
-        raise EvaluationError(
-            "This encoder has operations that cannot be quantised; use "
-            f"`evaluation.precision: float32`. Cause: {str(error)[:300]}"
-        ) from error
+        yield
     finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
         absl.logging.set_verbosity(verbosity)
 
 
@@ -124,9 +140,9 @@ def _quantized(encoder: Encoder) -> Forward:
             f"Received: {type(encoder).__name__}"
         )
     model = _to_tflite(encoder)
-    interpreter = Interpreter(
-        model_content=model, num_threads=len(os.sched_getaffinity(0))
-    )
+    cores = len(os.sched_getaffinity(0))
+    with _messages_hidden():
+        interpreter = Interpreter(model_content=model, num_threads=cores)
     images_at = interpreter.get_input_details()[0]["index"]
     descriptors_at = interpreter.get_output_details()[0]["index"]
     lock = threading.Lock()
