@@ -166,7 +166,7 @@ class OptimalTransportAggregation(keras.layers.Layer):
         )
         return config
 
-    def _patches_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+    def _patches_shape(self, input_shape: Any) -> tuple[Any, ...]:
         return tuple(input_shape[0] if self.token == "class_token" else input_shape)
 
     def _perceptron(
