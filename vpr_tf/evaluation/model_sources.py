@@ -9,10 +9,13 @@ from pathlib import Path
 import keras
 
 from vpr_tf.config import ConfigError, EvaluationConfig, ExperimentConfig, load_config
+from vpr_tf.data.prepared_dataset import PreparedDataset
 from vpr_tf.evaluation.encoders import Encoder
 from vpr_tf.evaluation.errors import EvaluationError
+from vpr_tf.evaluation.initial_clusters import initialize_clusters_from_train
 from vpr_tf.evaluation.saved_encoder import SavedEncoder, find_saved_model
 from vpr_tf.models import build_encoder
+from vpr_tf.models.cluster_initialization import needs_clusters
 
 _BEST_WEIGHTS = Path("best") / "encoder.weights.h5"
 
@@ -70,10 +73,15 @@ def load_encoder(config: ExperimentConfig, model: str | Path | None) -> LoadedEn
 
 def _initial(config: ExperimentConfig) -> LoadedEncoder:
     keras.utils.set_random_seed(config.seed)
+    encoder = build_encoder(config.encoder)
+    weights = config.encoder.weights
+    if needs_clusters(encoder):
+        dataset = PreparedDataset(config.dataset.path)
+        weights += f"; {initialize_clusters_from_train(encoder, dataset, config)}"
     return LoadedEncoder(
-        build_encoder(config.encoder),
+        encoder,
         config.evaluation,
-        f"{config.encoder.backbone} with initial weights ({config.encoder.weights})",
+        f"{config.encoder.backbone} with initial weights ({weights})",
         Path(config.runs_dir) / config.name / "evaluation_initial_weights",
     )
 

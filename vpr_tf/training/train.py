@@ -19,6 +19,7 @@ from vpr_tf.training.epoch_loop import EpochLoop
 from vpr_tf.training.errors import TrainingInterruptedError
 from vpr_tf.training.final_report import finish_run
 from vpr_tf.training.group_trainer import GroupTrainer
+from vpr_tf.training.initial_clusters import start_from_clusters
 from vpr_tf.training.interruption import StopSignal, stop_on_signals
 from vpr_tf.training.run_facts import announce, check_same_data, data_facts, model_facts
 from vpr_tf.training.run_folder import (
@@ -107,7 +108,7 @@ def _run(
     user_callbacks: Sequence[keras.callbacks.Callback],
 ) -> None:
     store = CheckpointStore(trainer, run.checkpoints if run else None)
-    store.restore_latest()
+    restored = store.restore_latest()
     writers = None
     if run is not None and is_chief(trainer.strategy):
         facts = data_facts(dataset, partition) | model_facts(trainer, partition)
@@ -118,6 +119,8 @@ def _run(
     else:
         _LOG.warning("This worker trains along; the chief reports.")
     plain_encoder = build_plain_encoder(config.encoder)
+    if not restored:
+        start_from_clusters(trainer, plain_encoder, dataset, config)
     val, strategy = dataset.val, trainer.strategy
     saver = CheckpointSaver(store, trainer.progress, config.train)
     with stop_on_signals() as stop:
