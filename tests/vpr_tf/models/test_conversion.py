@@ -1,0 +1,61 @@
+import importlib.util
+
+import numpy as np
+import pytest
+
+from vpr_tf.models import GeoLocalizationNet
+from vpr_tf.models.conversion import natural_layout, set_encoder, verify_encoder
+from vpr_tf.models.torch_weights.checkpoint import Checkpoint
+from vpr_tf.models.torch_weights.layouts import MODEL_AND_AGGREGATOR
+from vpr_tf.models.torch_weights.state_dict import to_torch_state_dict
+
+
+@pytest.fixture(scope="module")
+def reference(golden_dir):
+    """The module that makes stand-in weights for the official networks."""
+    spec = importlib.util.spec_from_file_location(
+        "reference_weights", golden_dir / "reference_weights.py"
+    )
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("backbone", "dim"),
+    [("ResNet18", 32), ("ResNet50", 128), ("VGG16", 64), ("EfficientNet_B0", 512)],
+)
+def test_official_state_dict_and_back_is_bit_exact(reference, backbone, dim):
+    shapes = reference.SHAPES[f"{backbone}_{dim}"]
+    official = {
+        name: reference.reference_array(name, shape) for name, shape in shapes.items()
+    }
+    model = GeoLocalizationNet(backbone, dim)
+    set_encoder(model, Checkpoint(official))
+    received = to_torch_state_dict(model, natural_layout(model))
+    assert list(received) == list(official)
+    for name, array in official.items():
+        assert received[name].dtype == array.dtype
+        assert received[name].shape == array.shape
+        np.testing.assert_array_equal(received[name], array)
+
+
+def test_mixvpr_and_back(reference):
+    options = {"aggregation": {"name": "mixvpr", "out_channels": 8}, "last_stage": 2}
+    models = [
+        GeoLocalizationNet("ResNet18", None, image_shape=(64, 64, 3), **options)
+        for _ in range(2)
+    ]
+    state_dict = to_torch_state_dict(models[0], MODEL_AND_AGGREGATOR)
+    assert "aggregator.mix.3.mix.1.weight" in state_dict
+    assert "backbone.model.layer2.1.bn2.num_batches_tracked" in state_dict
+    set_encoder(models[1], Checkpoint(state_dict))
+    for one, other in zip(*(m.get_weights() for m in models), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_descriptors_that_are_no_unit_vectors_are_refused():
+    model = GeoLocalizationNet("ResNet18", 8)
+    model.get_layer("projection").set_weights([np.zeros((512, 8)), np.zeros(8)])
+    with pytest.raises(ValueError, match="must have the length 1"):
+        verify_encoder(model)

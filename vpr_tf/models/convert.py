@@ -1,0 +1,192 @@
+"""Converts checkpoints of other projects: `python -m vpr_tf.models.convert --help`.
+
+    --checkpoint ResNet50_2048_cosplace.pth --name cosplace_resnet50_2048
+    --output cosplace_resnet50_2048.keras
+    --checkpoint last_checkpoint.pth --config configs/my.yaml
+    --output encoder.keras --heads heads.npz
+    --to-torch --checkpoint encoder.keras --output encoder.safetensors
+
+The second form is for training checkpoints and encoders of one's own: the encoder is
+that of the config. The third writes a state dict that the official code loads by
+`model.load_state_dict(safetensors.torch.load_file("encoder.safetensors"))`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from vpr_tf.config import load_config
+from vpr_tf.models.conversion import (
+    check_official,
+    natural_layout,
+    save_verified,
+    set_encoder,
+    verify_encoder,
+)
+from vpr_tf.models.download import file_sha256
+from vpr_tf.models.encoder_builder import build_encoder
+from vpr_tf.models.geolocalization_net import GeoLocalizationNet
+from vpr_tf.models.pretrained import build_released
+from vpr_tf.models.released import released_encoder
+from vpr_tf.models.saved_weights import read_keras_file
+from vpr_tf.models.torch_weights.checkpoint import read_checkpoint
+from vpr_tf.models.torch_weights.layouts import LAYOUTS
+from vpr_tf.models.torch_weights.state_dict import to_torch_state_dict
+from vpr_tf.training.atomic_files import replace_file
+
+_LAYOUTS = {layout.name: layout for layout in LAYOUTS}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parses the command line, converts, and returns the exit status."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        if options.to_torch:
+            convert_to_torch(options.checkpoint, options.output, options.layout)
+        else:
+            model = build_named(options.name, options.config)
+            convert_to_keras(model, options.checkpoint, options.output, options.heads)
+    except (ValueError, OSError) as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def build_named(name: str | None, config: str | None) -> GeoLocalizationNet:
+    """Builds the network of a released encoder or of a config, with random weights.
+
+    Raises:
+        ValueError: Not exactly one of the two is given, or it is unknown or malformed.
+    """
+    if (name is None) == (config is None):
+        raise ValueError(
+            "Pass either --name (a released encoder) or --config (an experiment's YAML "
+            "file with the encoder). Received: "
+            + ("neither" if name is None else "both")
+        )
+    if name is not None:
+        return build_released(released_encoder(name))
+    encoder = load_config(str(config)).encoder
+    return build_encoder(dataclasses.replace(encoder, weights="none"))
+
+
+def convert_to_keras(
+    model: GeoLocalizationNet, checkpoint: Path, output: Path, heads: Path | None
+) -> None:
+    """Writes the encoder, and if asked the class centres, of a checkpoint.
+
+    Args:
+        model: The network; its weights are set.
+        checkpoint: File of torch or safetensors.
+        output: `.keras` or `.weights.h5` file to write.
+        heads: `.npz` file to write; array `head_<g>` holds the class centres of group
+            g, `(num_classes, descriptor_dim)`.
+
+    Raises:
+        OSError: A file is missing or cannot be written.
+        ValueError: The checkpoint is damaged or does not fit.
+    """
+    content = read_checkpoint(checkpoint)
+    if heads is not None:
+        _check_heads(content.heads, model.descriptor_dim, heads)
+    layout = set_encoder(model, content)
+    print(
+        f"Read {checkpoint}: {len(content.state_dict)} arrays ({layout.name}), "
+        f"{len(content.heads)} heads."
+    )
+    sha256 = save_verified(model, output)
+    print(
+        f"{model.backbone_name}, {model.aggregation_name}: {model.count_params():,} "
+        f"parameters, all set; descriptors of {model.descriptor_dim} values, verified."
+    )
+    print(f"Wrote {output} (sha256 {sha256}).")
+    if heads is not None:
+        _write_heads(heads, content.heads)
+
+
+def convert_to_torch(checkpoint: Path, output: Path, layout_name: str | None) -> None:
+    """Writes the state dict that the official code of a project loads strictly.
+
+    Args:
+        checkpoint: `.keras` file with the encoder.
+        output: `.safetensors` file to write.
+        layout_name: Name of a layout; None takes that of the code that computes what
+            the encoder does.
+
+    Raises:
+        OSError: A file is missing or cannot be written.
+        ValueError: The file holds no encoder, or the project's code cannot compute it.
+    """
+    if output.suffix != ".safetensors":
+        raise ValueError(f"The output must be a .safetensors file. Received: {output}")
+    if not checkpoint.is_file():
+        raise FileNotFoundError(f"No .keras file at {checkpoint}. Correct the path.")
+    model = read_keras_file(checkpoint)
+    verify_encoder(model)
+    layout = natural_layout(model) if layout_name is None else _LAYOUTS[layout_name]
+    check_official(model, layout)
+    state_dict = to_torch_state_dict(model, layout)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with replace_file(output) as temporary:
+        save_file(state_dict, temporary, {"format": "pt", "layout": layout.name})
+    print(
+        f"Read {checkpoint}: {model.backbone_name}, {model.aggregation_name}, "
+        f"descriptors of {model.descriptor_dim} values."
+    )
+    print(
+        f"Wrote {output}: {len(state_dict)} arrays ({layout.name}), sha256 "
+        f"{file_sha256(output)}."
+    )
+
+
+def _check_heads(heads: Sequence[np.ndarray], descriptor_dim: int, path: Path) -> None:
+    if path.suffix != ".npz":
+        raise ValueError(f"The heads go to an .npz file. Received: {path}")
+    widths = sorted({head.shape[1] for head in heads})
+    if widths != [descriptor_dim]:
+        raise ValueError(
+            "--heads needs a training checkpoint whose class centres have "
+            f"{descriptor_dim} values, as the descriptors. Received: "
+            f"{', '.join(map(str, widths)) or 'a checkpoint without heads'}"
+        )
+    if not all(np.isfinite(head).all() for head in heads):
+        raise ValueError("The class centres hold NaN or infinity.")
+
+
+def _write_heads(path: Path, heads: Sequence[np.ndarray]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replace_file(path) as temporary:
+        arrays = {f"head_{group}": head for group, head in enumerate(heads)}
+        np.savez(temporary, allow_pickle=False, **arrays)
+    classes = ", ".join(str(len(head)) for head in heads)
+    print(f"Wrote {path}: class centres of {len(heads)} groups ({classes} classes).")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m vpr_tf.models.convert",
+        description="Converts checkpoints of other projects to Keras, and back.",
+    )
+    add = parser.add_argument
+    add("--checkpoint", required=True, type=Path, help=".pth, .ckpt, .safetensors, ...")
+    add("--output", required=True, type=Path, help=".keras or .weights.h5 file")
+    add("--name", help="released encoder, e.g. cosplace_resnet50_2048")
+    add("--config", help="YAML file whose `encoder` the checkpoint is of")
+    add(
+        "--heads", type=Path, help=".npz file for a training checkpoint's class centres"
+    )
+    add("--to-torch", action="store_true", help="from .keras to .safetensors")
+    add("--layout", choices=list(_LAYOUTS), help="names of the written state dict")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
