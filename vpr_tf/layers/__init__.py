@@ -8,6 +8,7 @@ from vpr_tf.layers.fused_batch_normalization import FusedBatchNormalization
 from vpr_tf.layers.generalized_mean_pooling import GeneralizedMeanPooling2D
 from vpr_tf.layers.interpolated_position_embedding import InterpolatedPositionEmbedding
 from vpr_tf.layers.l2_normalization import L2Normalization
+from vpr_tf.layers.layer_scale import LayerScale
 from vpr_tf.layers.learned_tokens import LearnedTokens
 from vpr_tf.layers.maximum_activation_pooling import MaximumActivationPooling2D
 from vpr_tf.layers.mixvpr import MixVPR
@@ -26,6 +27,7 @@ __all__ = [
     "GeneralizedMeanPooling2D",
     "InterpolatedPositionEmbedding",
     "L2Normalization",
+    "LayerScale",
     "LearnedTokens",
     "MaximumActivationPooling2D",
     "MixVPR",

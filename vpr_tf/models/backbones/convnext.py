@@ -25,7 +25,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from vpr_tf.layers.layer_scale import LayerScale
+from vpr_tf.layers import LayerScale
 from vpr_tf.models.backbones.backbone_spec import (
     BackboneSpec,
     ImageShape,
