@@ -46,6 +46,17 @@ def test_parts_of_vpr_tf_only_import_what_is_below_them(lower, higher):
     assert not [name for name in imported if name.startswith(forbidden)]
 
 
+def test_nothing_stands_on_whitening():
+    folders = [path for path in (ROOT / "vpr_tf").iterdir() if path.is_dir()]
+    for folder in folders:
+        if folder.name != "whitening":
+            imported = imports_of(f"vpr_tf/{folder.name}")
+            assert not [name for name in imported if "vpr_tf.whitening" in name]
+    imported = imports_of("vpr_tf/whitening")
+    above = ("vpr_tf.training", "vpr_tf.export")
+    assert not [name for name in imported if name.startswith(above)]
+
+
 def test_scripts_are_thin():
     for script in ("train_keras.py", "evaluate.py"):
         assert len((ROOT / script).read_text().splitlines()) <= 60

@@ -17,6 +17,7 @@ from vpr_tf.data.prepared_dataset import PreparedDataset, SplitIndex
 from vpr_tf.evaluation.compiled_encoders import compiled_encoder
 from vpr_tf.evaluation.descriptor_file import DescriptorFile
 from vpr_tf.evaluation.encoders import Encoder
+from vpr_tf.evaluation.encoders import encoder_fingerprint as fingerprint_of
 from vpr_tf.evaluation.errors import DescriptorError
 
 
@@ -74,6 +75,45 @@ def extract_descriptors(
         file.commit()
         bar.close()
     return file.descriptors
+
+
+def describe_records(
+    encoder: Encoder,
+    split: SplitIndex,
+    config: EvaluationConfig,
+    record_ids: np.ndarray,
+    *,
+    progress: bool = True,
+) -> np.ndarray:
+    """Computes the descriptors of some records of a split, in memory.
+
+    Args:
+        encoder: The encoder, in the precision that it has.
+        split: The split.
+        config: Resize and batch size.
+        record_ids: Which records, in increasing order.
+        progress: Whether to draw a progress bar.
+
+    Returns:
+        Float32 `(num_records, descriptor_dim)`, in the order of `record_ids`.
+
+    Raises:
+        DescriptorError: The encoder gave NaN, infinity or another shape.
+        DamagedRecordError: A record cannot be read or decoded.
+    """
+    descriptors = np.empty((len(record_ids), encoder.descriptor_dim), np.float32)
+    forward = compiled_encoder(encoder, "float32", fingerprint_of(encoder))
+    with (
+        tqdm(total=len(record_ids), unit=" images", disable=not progress) as bar,
+        damaged_records_named(split, lambda: record_ids),
+    ):
+        for images, ids in evaluation_batches(split, config, record_ids):
+            rows = ids.numpy()
+            described = forward(images)
+            _check(described, encoder.descriptor_dim, split.keys, rows)
+            descriptors[np.searchsorted(record_ids, rows)] = described
+            bar.update(len(rows))
+    return descriptors
 
 
 def _batches(

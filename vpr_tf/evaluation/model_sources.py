@@ -14,7 +14,7 @@ from vpr_tf.evaluation.encoders import Encoder
 from vpr_tf.evaluation.errors import EvaluationError
 from vpr_tf.evaluation.initial_clusters import initialize_clusters_from_train
 from vpr_tf.evaluation.saved_encoder import SavedEncoder, find_saved_model
-from vpr_tf.models import build_encoder
+from vpr_tf.models import GeoLocalizationNet, build_encoder
 from vpr_tf.models.cluster_initialization import needs_clusters
 
 _BEST_WEIGHTS = Path("best") / "encoder.weights.h5"
@@ -42,10 +42,11 @@ def load_encoder(config: ExperimentConfig, model: str | Path | None) -> LoadedEn
 
     Args:
         config: Evaluation settings; also the encoder when `model` is None.
-        model: A run folder (the best weights of that run), a SavedModel (a version,
-            or the folder of its versions), or None for the encoder of `config` as
-            training starts from it. A SavedModel prepares images as it was exported
-            to, whatever `config` says: its results are those of serving.
+        model: A run folder (the best weights of that run), a `.keras` file, a
+            SavedModel (a version, or the folder of its versions), or None for the
+            encoder of `config` as training starts from it. A SavedModel prepares
+            images as it was exported to, whatever `config` says: its results are
+            those of serving.
 
     Raises:
         EvaluationError: There is no such model, or it cannot be loaded.
@@ -54,6 +55,8 @@ def load_encoder(config: ExperimentConfig, model: str | Path | None) -> LoadedEn
         if model is None:
             return _initial(config)
         folder = Path(model)
+        if folder.suffix == ".keras" and folder.is_file():
+            return _of_keras_file(config, folder)
         if (folder / "config.yaml").is_file():
             return _of_run(config, folder)
         version = find_saved_model(folder)
@@ -66,8 +69,8 @@ def load_encoder(config: ExperimentConfig, model: str | Path | None) -> LoadedEn
         raise EvaluationError(f"Cannot load {source}: {error}") from error
     raise EvaluationError(
         f"{folder} is no model: it holds neither config.yaml (a run folder) nor "
-        "saved_model.pb or numbered versions (a SavedModel). Pass runs/<name>/<time> "
-        "or savedmodels/<name>."
+        "saved_model.pb or numbered versions (a SavedModel). Pass runs/<name>/<time>, "
+        "savedmodels/<name> or a .keras file."
     )
 
 
@@ -96,8 +99,36 @@ def _of_run(config: ExperimentConfig, folder: Path) -> LoadedEncoder:
     trained = load_config(folder / "config.yaml").encoder
     encoder = build_encoder(dataclasses.replace(trained, weights="none"))
     encoder.load_weights(weights)
+    _check_image_size(encoder, config.evaluation)
     description = f"{trained.backbone}, best weights of {folder}"
     return LoadedEncoder(encoder, config.evaluation, description, folder / "evaluation")
+
+
+def _of_keras_file(config: ExperimentConfig, file: Path) -> LoadedEncoder:
+    encoder = keras.saving.load_model(file, compile=False)
+    if not isinstance(encoder, GeoLocalizationNet):
+        raise EvaluationError(
+            f"{file} must hold a GeoLocalizationNet. Received: {type(encoder).__name__}"
+        )
+    _check_image_size(encoder, config.evaluation)
+    description = f"{encoder.backbone_name} of {file}"
+    output_dir = Path(config.runs_dir) / config.name / f"evaluation_{file.stem}"
+    return LoadedEncoder(encoder, config.evaluation, description, output_dir)
+
+
+def _check_image_size(
+    encoder: GeoLocalizationNet, evaluation: EvaluationConfig
+) -> None:
+    height, width = encoder.image_shape[:2]
+    if height is None or width is None:
+        return
+    size = evaluation.image_size
+    if evaluation.resize != "square" or (height, width) != (size, size):
+        raise EvaluationError(
+            f"The encoder takes images of {height}x{width} only. Set evaluation.resize="
+            f"square and evaluation.image_size={height}. Received: "
+            f"{evaluation.resize}, {size}"
+        )
 
 
 def _of_saved_model(config: ExperimentConfig, version: Path) -> LoadedEncoder:

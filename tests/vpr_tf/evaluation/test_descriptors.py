@@ -7,7 +7,7 @@ import tensorflow as tf
 from tests.vpr_tf.evaluation.tiny_dataset import MeanColourEncoder, Shot, write_dataset
 from vpr_tf.config import EvaluationConfig
 from vpr_tf.data.errors import DamagedRecordError
-from vpr_tf.evaluation.descriptors import extract_descriptors
+from vpr_tf.evaluation.descriptors import describe_records, extract_descriptors
 from vpr_tf.evaluation.errors import DescriptorError
 
 CONFIG = EvaluationConfig(batch_size=4)
@@ -118,3 +118,16 @@ def test_damaged_record_is_named_and_the_rest_is_kept(tmp_path):
     with pytest.raises(DamagedRecordError, match=f"byte offset {offset}, key .*_9.jpg"):
         extract(MeanColourEncoder(), dataset, tmp_path / "d")
     assert np.load(tmp_path / "d" / "done.npy").any()
+
+
+def test_some_records_are_described_in_their_order(tmp_path):
+    sizes = [(32, 32), (24, 48), (48, 24), (32, 32), (24, 48)]
+    shots = [Shot((30 * i + 40, 90, 120), 0, size=size) for i, size in enumerate(sizes)]
+    dataset = write_dataset(tmp_path / "dataset", {"test-a-database": shots})
+    split = dataset.split("test-a-database")
+    rows = np.array([0, 1, 3, 4])
+    encoder = MeanColourEncoder()
+    found = describe_records(encoder, split, CONFIG, rows, progress=False)
+    expected = expected_of([shots[row] for row in rows])
+    np.testing.assert_allclose(found, expected, atol=0.02)
+    assert int(encoder.num_images) == 4

@@ -16,6 +16,7 @@ from vpr_tf.config import (
 from vpr_tf.evaluation import EvaluationError, encoder_fingerprint
 from vpr_tf.evaluation.model_sources import load_encoder
 from vpr_tf.evaluation.saved_encoder import SavedEncoder, find_saved_model
+from vpr_tf.models import GeoLocalizationNet
 
 IMAGES = np.random.default_rng(0).random((2, 48, 48, 3), np.float32)
 
@@ -138,3 +139,39 @@ def test_unknown_backbone_is_named(config):
     strange = dataclasses.replace(config, encoder=EncoderConfig("ResNet17"))
     with pytest.raises(EvaluationError, match=r"the encoder of the config.*ResNet17"):
         load_encoder(strange, None)
+
+
+def test_keras_file_gives_its_own_network(config, tmp_path):
+    encoder = GeoLocalizationNet("EfficientNetLite0", 5, last_stage=0)
+    encoder.save(tmp_path / "mine.keras")
+    loaded = load_encoder(config, tmp_path / "mine.keras")
+    np.testing.assert_array_equal(loaded.encoder(IMAGES), encoder(IMAGES))
+    assert loaded.evaluation == config.evaluation
+    assert loaded.output_dir == tmp_path / "runs" / "small" / "evaluation_mine"
+    assert "EfficientNetLite0" in loaded.description
+
+
+def test_keras_file_of_one_image_size_says_so(config, tmp_path):
+    arguments = {"last_stage": 0, "image_shape": (48, 48, 3)}
+    encoder = GeoLocalizationNet("EfficientNetLite0", 5, **arguments)
+    encoder.save(tmp_path / "fixed.keras")
+    assert load_encoder(config, tmp_path / "fixed.keras").encoder.descriptor_dim == 5
+    for changes in ({"image_size": 64}, {"resize": "shorter_side"}):
+        evaluation = dataclasses.replace(config.evaluation, **changes)
+        message = "takes images of 48x48 only.*evaluation.image_size=48"
+        with pytest.raises(EvaluationError, match=message):
+            load_encoder(
+                dataclasses.replace(config, evaluation=evaluation),
+                tmp_path / "fixed.keras",
+            )
+
+
+def test_keras_file_of_another_model_is_refused(config, tmp_path):
+    images = keras.Input((None, None, 3))
+    model = keras.Model(images, keras.layers.GlobalAveragePooling2D()(images))
+    model.save(tmp_path / "other.keras")
+    with pytest.raises(EvaluationError, match="must hold a GeoLocalizationNet"):
+        load_encoder(config, tmp_path / "other.keras")
+    (tmp_path / "broken.keras").write_bytes(b"no zip")
+    with pytest.raises(EvaluationError, match="Cannot load the model"):
+        load_encoder(config, tmp_path / "broken.keras")

@@ -1,0 +1,1 @@
+"""PCA and whitening of descriptors, folded into the encoder."""
