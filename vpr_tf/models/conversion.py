@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from vpr_tf.atomic_files import replace_file
 from vpr_tf.models.aggregations import parse_aggregation
 from vpr_tf.models.download import file_sha256
 from vpr_tf.models.geolocalization_net import GeoLocalizationNet
@@ -24,7 +25,6 @@ from vpr_tf.models.torch_weights.state_dict import (
     encoder_entries,
     load_torch_state_dict,
 )
-from vpr_tf.training.atomic_files import replace_file
 
 _CHECK_SIZE = 224  # pixels; divisible by the strides and patches of all backbones
 _TOLERANCE = 1e-5

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
+from vpr_tf.atomic_files import replace_file
 from vpr_tf.config import load_config
 from vpr_tf.models.conversion import (
     check_official,
@@ -39,7 +40,6 @@ from vpr_tf.models.saved_weights import read_keras_file
 from vpr_tf.models.torch_weights.checkpoint import read_checkpoint
 from vpr_tf.models.torch_weights.layouts import LAYOUTS
 from vpr_tf.models.torch_weights.state_dict import to_torch_state_dict
-from vpr_tf.training.atomic_files import replace_file
 
 _LAYOUTS = {layout.name: layout for layout in LAYOUTS}
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from vpr_tf.training.atomic_files import replace_file
+from vpr_tf.atomic_files import replace_file
 
 _CACHE_VARIABLE = "VPR_TF_CACHE"
 _LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")

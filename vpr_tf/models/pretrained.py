@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from vpr_tf.atomic_files import write_json
 from vpr_tf.models.aggregations import aggregation_spec, parse_aggregation
 from vpr_tf.models.backbones import ImageShape
 from vpr_tf.models.conversion import save_verified, set_encoder
@@ -21,7 +22,6 @@ from vpr_tf.models.released import ReleasedEncoder, released_encoder
 from vpr_tf.models.saved_weights import load_keras_file
 from vpr_tf.models.torch_weights.checkpoint import read_checkpoint
 from vpr_tf.models.torch_weights.state_dict import raise_differences
-from vpr_tf.training.atomic_files import write_json
 
 _CONVERTER_VERSION = 1  # another number converts cached files anew
 

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from vpr_tf.training.atomic_files import replace_file, write_json
+from vpr_tf.atomic_files import replace_file, write_json
 from vpr_tf.training.errors import TrainingError
 from vpr_tf.training.group_trainer import GroupTrainer
 from vpr_tf.training.progress import TrainingProgress

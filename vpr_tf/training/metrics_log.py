@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, TextIO
 
-from vpr_tf.training.atomic_files import replace_file, write_json
+from vpr_tf.atomic_files import replace_file, write_json
 
 _LOSSES_HEADER = "step,epoch,group,loss\n"
 
