@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--config", required=True, help="a file of configs/")
     parser.add_argument(
         "--model",
-        help="run folder, .keras file or SavedModel; default: as training starts",
+        help="run folder, .keras file, SavedModel or name of a released encoder",
     )
     parser.add_argument(
         "--set",

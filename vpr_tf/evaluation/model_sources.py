@@ -16,6 +16,7 @@ from vpr_tf.evaluation.initial_clusters import initialize_clusters_from_train
 from vpr_tf.evaluation.saved_encoder import SavedEncoder, find_saved_model
 from vpr_tf.models import GeoLocalizationNet, build_encoder
 from vpr_tf.models.cluster_initialization import needs_clusters
+from vpr_tf.models.released import released_encoder, released_names
 
 _BEST_WEIGHTS = Path("best") / "encoder.weights.h5"
 
@@ -42,11 +43,11 @@ def load_encoder(config: ExperimentConfig, model: str | Path | None) -> LoadedEn
 
     Args:
         config: Evaluation settings; also the encoder when `model` is None.
-        model: A run folder (the best weights of that run), a `.keras` file, a
-            SavedModel (a version, or the folder of its versions), or None for the
-            encoder of `config` as training starts from it. A SavedModel prepares
-            images as it was exported to, whatever `config` says: its results are
-            those of serving.
+        model: A run folder (the best weights of that run), a `.keras` file, the name
+            of a released encoder, a SavedModel (a version, or the folder of its
+            versions), or None for the encoder of `config` as training starts from it.
+            A SavedModel prepares images as it was exported to, whatever `config`
+            says: its results are those of serving.
 
     Raises:
         EvaluationError: There is no such model, or it cannot be loaded.
@@ -59,6 +60,8 @@ def load_encoder(config: ExperimentConfig, model: str | Path | None) -> LoadedEn
             return _of_keras_file(config, folder)
         if (folder / "config.yaml").is_file():
             return _of_run(config, folder)
+        if str(model) in released_names() and not folder.exists():
+            return _of_released(config, str(model))
         version = find_saved_model(folder)
         if version is not None:
             return _of_saved_model(config, version)
@@ -70,7 +73,8 @@ def load_encoder(config: ExperimentConfig, model: str | Path | None) -> LoadedEn
     raise EvaluationError(
         f"{folder} is no model: it holds neither config.yaml (a run folder) nor "
         "saved_model.pb or numbered versions (a SavedModel). Pass runs/<name>/<time>, "
-        "savedmodels/<name> or a .keras file."
+        "savedmodels/<name>, a .keras file or a released encoder's name, e.g. "
+        "cosplace_resnet50_2048."
     )
 
 
@@ -113,6 +117,14 @@ def _of_keras_file(config: ExperimentConfig, file: Path) -> LoadedEncoder:
     _check_image_size(encoder, config.evaluation)
     description = f"{encoder.backbone_name} of {file}"
     output_dir = Path(config.runs_dir) / config.name / f"evaluation_{file.stem}"
+    return LoadedEncoder(encoder, config.evaluation, description, output_dir)
+
+
+def _of_released(config: ExperimentConfig, name: str) -> LoadedEncoder:
+    encoder = GeoLocalizationNet.from_pretrained(name)
+    _check_image_size(encoder, config.evaluation)
+    description = f"{name}, {released_encoder(name).reference}"
+    output_dir = Path(config.runs_dir) / config.name / f"evaluation_{name}"
     return LoadedEncoder(encoder, config.evaluation, description, output_dir)
 
 

@@ -5,6 +5,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.vpr_tf.models.file_server import file_server
+from tests.vpr_tf.models.released_stand_in import (
+    NAME,
+    cosplace_bytes,
+    random_encoder,
+    released_at,
+)
+from tests.vpr_tf.models.torch_weights.legacy_pth_files import fake_torch
 from vpr_tf.config import (
     BuildConfig,
     DatasetConfig,
@@ -175,3 +183,20 @@ def test_keras_file_of_another_model_is_refused(config, tmp_path):
     (tmp_path / "broken.keras").write_bytes(b"no zip")
     with pytest.raises(EvaluationError, match="Cannot load the model"):
         load_encoder(config, tmp_path / "broken.keras")
+
+
+def test_released_encoder_is_known_by_its_name(config, tmp_path, monkeypatch):
+    monkeypatch.setenv("VPR_TF_CACHE", str(tmp_path / "cache"))
+    original = random_encoder()
+    with file_server() as server, monkeypatch.context() as patched:
+        fake_torch(patched)
+        server.files["/weights.pth"] = cosplace_bytes(original)
+        released_at(monkeypatch, f"{server.url}/weights.pth")
+        loaded = load_encoder(config, NAME)
+        np.testing.assert_array_equal(loaded.encoder(IMAGES), original(IMAGES))
+        assert NAME in loaded.description
+        assert loaded.output_dir.name == f"evaluation_{NAME}"
+    released_at(monkeypatch, "http://127.0.0.1:9/weights.pth")
+    monkeypatch.setenv("VPR_TF_CACHE", str(tmp_path / "empty_cache"))
+    with pytest.raises(EvaluationError, match=r"could not be downloaded.*convert"):
+        load_encoder(config, NAME)
