@@ -2,8 +2,9 @@
 
 Stages: each but stage 0 begins with a convolution of stride 2. Stage 0 is the stem (in
 the large network with the first block), 1 to 4 are the blocks at a quarter, an eighth,
-a sixteenth and a 32nd of the image's side, 4 with the top convolution. The feature map
-has 576 (small) or 960 (large) channels and stride 32. Images are scaled to [-1, 1].
+a sixteenth and a 32nd of the image's side, 4 with the top convolution. (The activation
+after the small network's stem is in stage 1.) The feature map has 576 (small) or 960
+(large) channels and stride 32. Images are scaled to [-1, 1].
 
 The weights of `imagenet` are those of `keras.applications`, whose padding is that of
 TensorFlow ("same"). torchvision pads symmetrically, so its weights would give other
@@ -41,7 +42,7 @@ _VARIANTS = {
         keras.applications.MobileNetV3Small,
         576,
         (
-            "stem_activation",
+            "conv_bn",
             "expanded_conv_project_bn",
             "expanded_conv_2_add",
             "expanded_conv_7_add",
@@ -84,16 +85,8 @@ def _build_stages(variant: _Variant, image_shape: ImageShape) -> list[keras.Mode
         include_preprocessing=False,
         input_shape=image_shape,
     )
-    stem_activation = network.layers[3].name
     network = keras.models.clone_model(network, clone_function=_adapted)
-    last_layers = (*variant.last_layers, network.layers[-1].name)
-    return split_into_stages(
-        network,
-        tuple(
-            stem_activation if name == "stem_activation" else name
-            for name in last_layers
-        ),
-    )
+    return split_into_stages(network, (*variant.last_layers, network.layers[-1].name))
 
 
 def _adapted(layer: keras.layers.Layer) -> keras.layers.Layer:

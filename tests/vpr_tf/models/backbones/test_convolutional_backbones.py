@@ -9,11 +9,11 @@ from vpr_tf.models.backbones import backbone_spec
 from vpr_tf.models.torch_weights.layouts import BARE_BACKBONE, COSPLACE
 from vpr_tf.models.torch_weights.state_dict import encoder_entries
 
+# EfficientNetLite0 is the network of the encoder's own tests.
 SMALL_MEMBERS = (
     "ResNet18",
     "VGG16",
     "EfficientNet_B0",
-    "EfficientNetLite0",
     "MobileNetV3Small",
     "ConvNeXtTiny",
 )
