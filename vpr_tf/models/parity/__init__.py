@@ -1,0 +1,1 @@
+"""Compares an encoder with the official network, layer by layer."""
