@@ -29,6 +29,7 @@ Forward = Callable[[tf.Tensor], np.ndarray]
 _IMAGES = tf.TensorSpec((None, None, None, 3), tf.float32)
 # A frozen graph is a second copy of the weights, and may have 2 GB at most.
 _MOST_FROZEN_WEIGHTS = 100_000_000
+_SMALLEST_COSINE = 0.95
 _COMPILED: weakref.WeakKeyDictionary[Any, tuple[str, Forward]] = (
     weakref.WeakKeyDictionary()
 )
@@ -89,7 +90,9 @@ def _frozen_function(encoder: Encoder) -> Any:
     function = tf.function(
         lambda images: encoder(images, training=False), input_signature=[_IMAGES]
     )
-    return convert_variables_to_constants_v2(function.get_concrete_function())
+    concrete = function.get_concrete_function()
+    with _messages_hidden():
+        return convert_variables_to_constants_v2(concrete)
 
 
 def _frozen(encoder: Encoder) -> Forward:
@@ -97,11 +100,9 @@ def _frozen(encoder: Encoder) -> Forward:
     return lambda images: frozen(images)[0].numpy()
 
 
-def _to_tflite(encoder: keras.Model) -> bytes:
+def _to_tflite(frozen: Any) -> bytes:
     # Frozen: with a trackable object the converter makes variables of the weights.
-    converter = tf.lite.TFLiteConverter.from_concrete_functions(
-        [_frozen_function(encoder)]
-    )
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     with _messages_hidden():
         try:
@@ -139,7 +140,8 @@ def _quantized(encoder: Encoder) -> Forward:
             ".keras file or the config's own); use float32. "
             f"Received: {type(encoder).__name__}"
         )
-    model = _to_tflite(encoder)
+    frozen = _frozen_function(encoder)
+    model = _to_tflite(frozen)
     cores = len(os.sched_getaffinity(0))
     with _messages_hidden():
         interpreter = Interpreter(model_content=model, num_threads=cores)
@@ -147,14 +149,35 @@ def _quantized(encoder: Encoder) -> Forward:
     descriptors_at = interpreter.get_output_details()[0]["index"]
     lock = threading.Lock()
 
+    def quantized(images: tf.Tensor) -> np.ndarray:
+        shape = interpreter.get_input_details()[0]["shape"]
+        if tuple(shape) != tuple(images.shape):
+            interpreter.resize_tensor_input(images_at, images.shape)
+            interpreter.allocate_tensors()
+        interpreter.set_tensor(images_at, images.numpy())
+        interpreter.invoke()
+        return interpreter.get_tensor(descriptors_at)
+
+    checked_sizes: set[tuple[int, ...]] = set()
+
     def forward(images: tf.Tensor) -> np.ndarray:
         with lock:
-            shape = interpreter.get_input_details()[0]["shape"]
-            if tuple(shape) != tuple(images.shape):
-                interpreter.resize_tensor_input(images_at, images.shape)
-                interpreter.allocate_tensors()
-            interpreter.set_tensor(images_at, images.numpy())
-            interpreter.invoke()
-            return interpreter.get_tensor(descriptors_at)
+            descriptors = quantized(images)
+            size = tuple(images.shape[1:3])
+            if size not in checked_sizes:
+                _check_quantized(descriptors[0], frozen(images[:1])[0].numpy()[0])
+                checked_sizes.add(size)
+            return descriptors
 
     return forward
+
+
+def _check_quantized(descriptor: np.ndarray, exact: np.ndarray) -> None:
+    """Compares one image of each size: 8 bits also drop the checks inside layers."""
+    cosine = float(descriptor @ exact)
+    if not cosine >= _SMALLEST_COSINE:
+        raise EvaluationError(
+            "8-bit weights change the descriptors of this encoder too much: the cosine "
+            f"with those of float32 must be at least {_SMALLEST_COSINE}. Received: "
+            f"{cosine:.3f}. Use `evaluation.precision: float32`."
+        )

@@ -14,7 +14,7 @@ from vpr_tf.config import EvaluationConfig
 from vpr_tf.data.errors import damaged_records_named
 from vpr_tf.data.evaluation_batches import evaluation_batches
 from vpr_tf.data.prepared_dataset import PreparedDataset, SplitIndex
-from vpr_tf.evaluation.compiled_encoders import compiled_encoder
+from vpr_tf.evaluation.compiled_encoders import Forward, compiled_encoder
 from vpr_tf.evaluation.descriptor_file import DescriptorFile
 from vpr_tf.evaluation.encoders import Encoder
 from vpr_tf.evaluation.encoders import encoder_fingerprint as fingerprint_of
@@ -66,7 +66,7 @@ def extract_descriptors(
     )
     try:
         for images, record_ids in _batches(split, config, file):
-            descriptors = forward(images)
+            descriptors = _describe(forward, images)
             rows = record_ids.numpy()
             _check(descriptors, encoder.descriptor_dim, split.keys, rows)
             file.write(rows, descriptors)
@@ -109,7 +109,7 @@ def describe_records(
     ):
         for images, ids in evaluation_batches(split, config, record_ids):
             rows = ids.numpy()
-            described = forward(images)
+            described = _describe(forward, images)
             _check(described, encoder.descriptor_dim, split.keys, rows)
             descriptors[np.searchsorted(record_ids, rows)] = described
             bar.update(len(rows))
@@ -145,6 +145,20 @@ def descriptor_source(
         "resize": config.resize,
         "image_size": None if config.resize == "native" else config.image_size,
     }
+
+
+def _describe(forward: Forward, images: tf.Tensor) -> np.ndarray:
+    try:
+        return forward(images)
+    except tf.errors.InvalidArgumentError as error:
+        # A graph of images of any size learns only now that one is too small.
+        text = str(error)
+        rule = text.partition("assertion failed: [")[2].partition("]")[0]
+        height, width = images.shape[1:3]
+        raise DescriptorError(
+            f"The encoder does not take images of {height}x{width} pixels. "
+            f"{rule or text.strip().splitlines()[0]}"
+        ) from error
 
 
 def _check(

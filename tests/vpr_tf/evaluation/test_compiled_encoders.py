@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from vpr_tf.evaluation.compiled_encoders import compiled_encoder
 from vpr_tf.evaluation.errors import EvaluationError
+from vpr_tf.layers import L2Normalization
 from vpr_tf.models import GeoLocalizationNet
 
 
@@ -82,3 +83,28 @@ def test_does_not_keep_the_encoder_alive():
     del encoder
     gc.collect()
     assert alive() is None
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_images_that_a_layer_refuses_are_refused(precision):
+    aggregation = {"name": "optimal_transport", "num_clusters": 8, "token": "mean"}
+    encoder = GeoLocalizationNet(
+        "EfficientNetLite0", None, aggregation=aggregation, last_stage=0
+    )
+    forward = compiled_encoder(encoder, precision, "a")
+    assert np.isfinite(forward(random_images(8, 6))).all()
+    with pytest.raises(tf.errors.InvalidArgumentError, match="more patches than"):
+        forward(random_images(4, 4))
+
+
+def test_descriptors_that_8_bits_spoil_are_refused():
+    images = keras.Input((None, None, 3))
+    x = keras.layers.GlobalAveragePooling2D()(images)
+    dense = keras.layers.Dense(1024, use_bias=False)
+    model = keras.Model(images, L2Normalization()(dense(x)))
+    kernel = np.random.default_rng(0).standard_normal((3, 1024)).astype("float32")
+    kernel[0] = 1000  # beside it 8 bits round the other weights to zero
+    dense.set_weights([kernel])
+    without_red = random_images(8, 8) * [0.0, 1.0, 1.0]
+    with pytest.raises(EvaluationError, match=r"change the descriptors .* too much"):
+        compiled_encoder(model, "int8", "a")(without_red)

@@ -9,6 +9,7 @@ from vpr_tf.config import EvaluationConfig
 from vpr_tf.data.errors import DamagedRecordError
 from vpr_tf.evaluation.descriptors import describe_records, extract_descriptors
 from vpr_tf.evaluation.errors import DescriptorError
+from vpr_tf.models import GeoLocalizationNet
 
 CONFIG = EvaluationConfig(batch_size=4)
 SHOTS = [Shot((20 * i, 250 - 20 * i, 128), 10 * i) for i in range(11)]
@@ -42,6 +43,18 @@ def test_descriptors_are_in_record_order_and_memory_mapped(dataset, tmp_path):
     assert isinstance(found, np.memmap)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected_of(SHOTS), atol=0.02)
+
+
+def test_images_that_the_encoder_refuses_are_named_by_their_size(dataset, tmp_path):
+    aggregation = {"name": "optimal_transport", "num_clusters": 512, "token": "mean"}
+    encoder = GeoLocalizationNet(
+        "EfficientNetLite0", None, aggregation=aggregation, last_stage=0
+    )
+    encoder.fingerprint = "a"
+    with pytest.raises(
+        DescriptorError, match=r"32x32 pixels\. Optimal transport needs"
+    ):
+        extract(encoder, dataset, tmp_path / "d")
 
 
 def test_sizes_and_orientations_may_differ(tmp_path):
