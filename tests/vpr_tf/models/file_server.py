@@ -60,7 +60,8 @@ class FileServer:
             handler.send_header(name, value)
         handler.end_headers()
         end = start + self.break_after.pop(0) if self.break_after else len(body)
-        handler.wfile.write(body[start:end])
+        with contextlib.suppress(ConnectionError):  # the caller may have left
+            handler.wfile.write(body[start:end])
 
 
 @contextlib.contextmanager

@@ -23,7 +23,7 @@ def reference(golden_dir):
 
 @pytest.mark.parametrize(
     ("backbone", "dim"),
-    [("ResNet18", 32), ("ResNet50", 128), ("VGG16", 64), ("EfficientNet_B0", 512)],
+    [("ResNet18", 32), ("VGG16", 64), ("EfficientNet_B0", 512)],
 )
 def test_official_state_dict_and_back_is_bit_exact(reference, backbone, dim):
     shapes = reference.SHAPES[f"{backbone}_{dim}"]

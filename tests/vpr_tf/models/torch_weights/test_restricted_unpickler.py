@@ -277,7 +277,7 @@ def test_flipped_bits_never_do_anything_else(monkeypatch, read, to_bytes):
 
     refused = 0
     monkeypatch.setattr(builtins, "__import__", watched_import)
-    for _ in range(600):
+    for _ in range(400):
         damaged = bytearray(whole)
         for _ in range(rng.choice((1, 1, 2, 5))):
             damaged[rng.randrange(len(damaged))] ^= 1 << rng.randrange(8)
@@ -286,7 +286,7 @@ def test_flipped_bits_never_do_anything_else(monkeypatch, read, to_bytes):
         except CheckpointError:
             refused += 1
     monkeypatch.undo()
-    assert refused > 100
+    assert refused > 80
     assert not {"os", "posix", "subprocess"} & set(imported)
 
 
@@ -298,7 +298,7 @@ def test_random_programs_never_do_anything_else(read, to_bytes):
     opcodes = [bytes([code]) for code in range(256)]
     likely = [b"(", b")", b"}", b"]", b"K\x03", b"N", b"R", b"b", b"\x81", b"s", b"a"]
     likely += [b"t", b"\x85", b"\x86", b"u", b"e", b"q\x01", b"h\x01", b"Q", *names]
-    for _ in range(800):
+    for _ in range(500):
         program = b"".join(
             rng.choice(likely if rng.random() < 0.9 else opcodes)
             for _ in range(rng.randrange(1, 20))
