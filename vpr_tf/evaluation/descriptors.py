@@ -156,7 +156,7 @@ def _describe(forward: Forward, images: tf.Tensor) -> np.ndarray:
         rule = text.partition("assertion failed: [")[2].partition("]")[0]
         height, width = images.shape[1:3]
         raise DescriptorError(
-            f"The encoder does not take images of {height}x{width} pixels. "
+            f"The encoder refuses images of {height}x{width} pixels. "
             f"{rule or text.strip().splitlines()[0]}"
         ) from error
 
