@@ -4,11 +4,12 @@
     python -m vpr_tf.models.parity --name cosplace_resnet18_512
         --checkpoint ResNet18_512_cosplace.pth --activations activations.npz
     python -m vpr_tf.models.parity --name cosplace_resnet18_512
-        --golden network_ResNet18_512.npz
+        --golden network_ResNet18_512.npz --golden-dir .
 
 `record.py` runs where torch is: it records the output of every module of the official
-network. A golden file has values of features and descriptors only; without
-`--checkpoint` its own stand-in weights are taken. The status is 1 when a difference is
+network. A golden file has values of features and descriptors only. The program
+`reference_weights.py` of its folder, which must be named since it is run, makes the
+images and, without `--checkpoint`, the weights. The status is 1 when a difference is
 above the tolerance, 2 when the input is bad.
 """
 
@@ -77,6 +78,11 @@ def _compare(
     if (options.activations is None) == (options.golden is None):
         raise ValueError("Pass either --activations or --golden; see --help.")
     if options.golden is not None:
+        if options.golden_dir is None:
+            raise ValueError(
+                "--golden needs --golden-dir, the folder of the reference_weights.py "
+                "that made it. That program is run."
+            )
         goldens = Goldens(options.golden, options.golden_dir)
         state_dict = (
             goldens.state_dict()
@@ -108,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--checkpoint", type=Path, help="weights of the official network")
     add("--activations", type=Path, help=".npz that the printed hook has written")
     add("--golden", type=Path, help="network_<network>_<dim>.npz")
-    add("--golden-dir", type=Path, help="folder of reference_weights.py")
+    add("--golden-dir", type=Path, help="its reference_weights.py is run")
     add("--tolerance", type=float, default=1e-4, help="default: 1e-4")
     add("--print-hook", action="store_true", help="print the code that records")
     return parser

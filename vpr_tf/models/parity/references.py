@@ -68,14 +68,14 @@ class Goldens:
 
     Args:
         path: `network_<network>_<dim>.npz`, with arrays `<what>_<height>x<width>`.
-        folder: Folder of `reference_weights.py`; None for that of the file.
+        folder: Folder of `reference_weights.py`, which is run.
 
     Raises:
         ValueError: The name of the file is another.
         OSError: A file is missing.
     """
 
-    def __init__(self, path: Path, folder: Path | None = None) -> None:
+    def __init__(self, path: Path, folder: Path) -> None:
         match = _GOLDEN_NAME.fullmatch(path.name)
         if match is None:
             raise ValueError(
@@ -84,7 +84,7 @@ class Goldens:
         self._network, self._dim = match[1], int(match[2])
         self._arrays = _load(path)
         self._path = path
-        self._made_by = _import_file((folder or path.parent) / "reference_weights.py")
+        self._made_by = _import_file(folder / "reference_weights.py")
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Returns the weights that the golden values were computed with."""
@@ -157,8 +157,8 @@ def _import_file(path: Path) -> Any:
     spec = importlib.util.spec_from_file_location("reference_weights", path)
     if spec is None or spec.loader is None or not path.is_file():
         raise FileNotFoundError(
-            f"No {path}, which makes the weights and images of golden files. Pass its "
-            "folder by --golden-dir."
+            f"No {path}, which makes the weights and images of golden files. Correct "
+            "--golden-dir."
         )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

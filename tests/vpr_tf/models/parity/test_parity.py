@@ -88,7 +88,8 @@ def test_tolerance(recorded, tmp_path):
 
 def test_golden_file(golden_dir, capsys):
     golden = golden_dir / "network_VGG16_64.npz"
-    assert main(["--name", "cosplace_vgg16_64", "--golden", str(golden)]) == 0
+    arguments = ["--golden", str(golden), "--golden-dir", str(golden_dir)]
+    assert main(["--name", "cosplace_vgg16_64", *arguments]) == 0
     out = capsys.readouterr().out
     for size in ("224x224", "192x320"):
         assert f"features_first_8_channels_{size}" in out
@@ -98,6 +99,7 @@ def test_golden_file(golden_dir, capsys):
 def test_golden_file_of_other_weights_is_status_1(golden_dir, recorded, capsys):
     golden = str(golden_dir / "network_ResNet18_512.npz")
     arguments = ["--golden", golden, "--checkpoint", str(recorded[0])]
+    arguments += ["--golden-dir", str(golden_dir)]
     assert main(["--name", NAME, *arguments]) == 1
     assert "official shape (2, 512)" in capsys.readouterr().out
 
@@ -106,8 +108,12 @@ def test_golden_file_of_other_weights_is_status_1(golden_dir, recorded, capsys):
     ("arguments", "message"),
     [
         ("--name {name}", "Pass either --activations or --golden"),
-        ("--name {name} --golden a.npz", "A golden file is called"),
-        ("--name {name} --golden network_a_1.npz", "No values of the official"),
+        ("--name {name} --golden a.npz", "--golden needs --golden-dir"),
+        ("--name {name} --golden a.npz --golden-dir .", "A golden file is called"),
+        (
+            "--name {name} --golden network_a_1.npz --golden-dir .",
+            "No values of the official",
+        ),
         ("--name {name} --activations a.npz", "needs the --checkpoint"),
         ("--name {name} --activations a.npz --checkpoint {pth}", "No values of"),
         ("--golden a.npz", "either --name"),
