@@ -1,7 +1,9 @@
 """Fixtures shared by all tests."""
 
+import importlib.util
 import os
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -22,6 +24,17 @@ def shared_dir() -> Path:
 def golden_dir(shared_dir: Path) -> Path:
     """Values from the official PyTorch code."""
     return shared_dir / "golden"
+
+
+@pytest.fixture(scope="session")
+def reference(golden_dir: Path) -> ModuleType:
+    """The module that makes stand-in weights for the official networks."""
+    spec = importlib.util.spec_from_file_location(
+        "reference_weights", golden_dir / "reference_weights.py"
+    )
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="session")

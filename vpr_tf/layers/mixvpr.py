@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from vpr_tf.layers.torch_linear import torch_linear
 from vpr_tf.layers.unit_vectors import check_feature_map, unit_vectors
 
 
@@ -124,10 +125,12 @@ class MixVPR(keras.layers.Layer):
         ]
         for mixer in self.mixers:
             mixer.build((batch, channels, locations))
-        self.channel_projection = _projection(
-            channels, self.out_channels, "channel_projection"
+        self.channel_projection = torch_linear(
+            channels, self.out_channels, dtype="float32", name="channel_projection"
         )
-        self.row_projection = _projection(locations, self.out_rows, "row_projection")
+        self.row_projection = torch_linear(
+            locations, self.out_rows, dtype="float32", name="row_projection"
+        )
         self.channel_projection.build((batch, locations, channels))
         self.row_projection.build((batch, self.out_channels, locations))
 
@@ -167,17 +170,6 @@ def _mixing_dense(
         units,
         activation=activation,
         kernel_initializer=keras.initializers.RandomNormal(stddev=0.02),
-        dtype="float32",
-        name=name,
-    )
-
-
-def _projection(inputs: int, units: int, name: str) -> keras.layers.Dense:
-    limit = inputs**-0.5
-    return keras.layers.Dense(
-        units,
-        kernel_initializer=keras.initializers.RandomUniform(-limit, limit),
-        bias_initializer=keras.initializers.RandomUniform(-limit, limit),
         dtype="float32",
         name=name,
     )

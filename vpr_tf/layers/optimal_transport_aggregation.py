@@ -10,6 +10,7 @@ from keras import ops
 
 from vpr_tf.layers.l2_normalization import L2Normalization
 from vpr_tf.layers.sinkhorn import transport_to_clusters
+from vpr_tf.layers.torch_linear import torch_linear
 
 TOKENS = ("class_token", "mean", "none")
 
@@ -178,12 +179,10 @@ class OptimalTransportAggregation(keras.layers.Layer):
             ("hidden", channels, self.hidden_dim, "relu"),
             ("output", self.hidden_dim, units, None),
         ):
-            limit = inputs**-0.5
-            layer = keras.layers.Dense(
+            layer = torch_linear(
+                inputs,
                 outputs,
                 activation=activation,
-                kernel_initializer=keras.initializers.RandomUniform(-limit, limit),
-                bias_initializer=keras.initializers.RandomUniform(-limit, limit),
                 dtype=self.dtype_policy,
                 name=f"{name}_{suffix}",
             )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,8 @@ import keras
 from keras import ops
 
 from vpr_tf.layers import L2Normalization
+from vpr_tf.layers.dtype_policy import dtype_policy
+from vpr_tf.layers.torch_linear import torch_linear
 from vpr_tf.models.aggregations import (
     BOTH,
     CLASS_TOKEN,
@@ -92,7 +93,7 @@ class GeoLocalizationNet(keras.Model):
         policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
 
         # === Layers ===
-        with _global_policy(policy):
+        with dtype_policy(policy):
             stages = spec.build_stages(image_shape)
         stages = stages if last_stage is None else stages[: last_stage + 1]
         standardize = keras.layers.Rescaling(
@@ -118,10 +119,10 @@ class GeoLocalizationNet(keras.Model):
         inputs = aggregation_spec(aggregation_name).inputs_with(options)
         x = _aggregate(x, aggregate, inputs, normalize)
         if descriptor_dim is not None:
-            x = _torch_linear(x.shape[-1], descriptor_dim, "projection")(x)
+            x = _linear(x.shape[-1], descriptor_dim, "projection")(x)
         x = L2Normalization(dtype="float32", name="normalize_descriptors")(x)
         if whitening_dim is not None:
-            x = _torch_linear(x.shape[-1], whitening_dim, "whitening")(x)
+            x = _linear(x.shape[-1], whitening_dim, "whitening")(x)
             x = L2Normalization(dtype="float32", name="normalize_whitened")(x)
         super().__init__(inputs=images, outputs=x, name=name)
 
@@ -256,17 +257,6 @@ def _check_stages(
         )
 
 
-@contextlib.contextmanager
-def _global_policy(policy: keras.DTypePolicy) -> Iterator[None]:
-    """Layers that keras-hub makes take their policy from the global one."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
-
-
 def _aggregate(
     backbone_output: Any, layer: keras.layers.Layer, inputs: str, normalize: bool
 ) -> keras.KerasTensor:
@@ -283,13 +273,5 @@ def _aggregate(
     return layer([features, class_token] if inputs == BOTH else features)
 
 
-def _torch_linear(channels: int, units: int, name: str) -> keras.layers.Dense:
-    """A dense layer with the initial weights of torch's `Linear`."""
-    limit = channels**-0.5
-    return keras.layers.Dense(
-        units,
-        kernel_initializer=keras.initializers.RandomUniform(-limit, limit),
-        bias_initializer=keras.initializers.RandomUniform(-limit, limit),
-        dtype="float32",
-        name=name,
-    )
+def _linear(inputs: int, units: int, name: str) -> keras.layers.Dense:
+    return torch_linear(inputs, units, dtype="float32", name=name)

@@ -16,11 +16,11 @@ from vpr_tf.data.errors import damaged_records_named
 from vpr_tf.data.prepared_dataset import Partition, SplitIndex
 from vpr_tf.data.training_batches import sampled_record_ids, training_batches
 from vpr_tf.layers import CosineMarginHead, GeneralizedMeanPooling2D
+from vpr_tf.layers.dtype_policy import dtype_policy
 from vpr_tf.training.checks import check_batch_size, check_groups
 from vpr_tf.training.errors import TrainingDivergedError
 from vpr_tf.training.moving_statistics import StatisticsAverager
 from vpr_tf.training.optimizers import create_optimizer
-from vpr_tf.training.precision import dtype_policy
 from vpr_tf.training.progress import TrainingProgress
 from vpr_tf.training.schedules import schedule_factor
 from vpr_tf.training.train_step import StepFunction, StepOutcome, create_train_step

@@ -1,5 +1,3 @@
-import importlib.util
-
 import keras
 import numpy as np
 import pytest
@@ -49,12 +47,7 @@ def test_learned_grid_is_added_as_it_is(options):
 
 
 @pytest.mark.parametrize(("height", "width"), [(23, 23), (16, 20)])
-def test_dinov2_positions_equal_official(golden_dir, height, width):
-    spec = importlib.util.spec_from_file_location(
-        "reference_weights", golden_dir / "reference_weights.py"
-    )
-    reference = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(reference)
+def test_dinov2_positions_equal_official(golden_dir, reference, height, width):
     values = reference.reference_array("backbone.pos_embed", [1, 1370, 768])
     layer = filled_layer(37, 4, offset=0.1)
     layer.embeddings.assign(values[..., :4])

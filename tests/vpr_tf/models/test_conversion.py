@@ -1,5 +1,3 @@
-import importlib.util
-
 import numpy as np
 import pytest
 
@@ -8,17 +6,6 @@ from vpr_tf.models.conversion import natural_layout, set_encoder, verify_encoder
 from vpr_tf.models.torch_weights.checkpoint import Checkpoint
 from vpr_tf.models.torch_weights.layouts import MODEL_AND_AGGREGATOR
 from vpr_tf.models.torch_weights.state_dict import to_torch_state_dict
-
-
-@pytest.fixture(scope="module")
-def reference(golden_dir):
-    """The module that makes stand-in weights for the official networks."""
-    spec = importlib.util.spec_from_file_location(
-        "reference_weights", golden_dir / "reference_weights.py"
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.parametrize(

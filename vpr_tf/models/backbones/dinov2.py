@@ -24,9 +24,8 @@ import keras
 from vpr_tf.layers.interpolated_position_embedding import InterpolatedPositionEmbedding
 from vpr_tf.models.backbones.backbone_spec import BackboneSpec, ImageShape
 from vpr_tf.models.backbones.transformer_entries import (
-    attention_entries,
+    block_entries,
     embedding_entries,
-    modules_entries,
 )
 from vpr_tf.models.backbones.transformer_stages import transformer_stages
 from vpr_tf.models.torch_weights.entries import StateDictEntry, same_entry
@@ -146,8 +145,7 @@ def _entries_of(module: str, layer: keras.layers.Layer) -> Iterator[StateDictEnt
         "mlp.fc1": layer.mlp.fc1,
         "mlp.fc2": layer.mlp.fc2,
     }
-    yield from modules_entries(module, layers)
-    yield from attention_entries(f"{module}.attn", layer.attention.attention)
+    yield from block_entries(module, layer.attention.attention, layers)
     yield same_entry(f"{module}.ls1.gamma", layer.layer_scale1.lambda1)
     yield same_entry(f"{module}.ls2.gamma", layer.layer_scale2.lambda1)
 

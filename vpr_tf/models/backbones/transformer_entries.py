@@ -28,7 +28,7 @@ def embedding_entries(
         yield from layer_entries(module, layer)
 
 
-def attention_entries(
+def _attention_entries(
     module: str, attention: keras.layers.MultiHeadAttention
 ) -> Iterator[StateDictEntry]:
     """Yields the entries of self-attention, one linear layer for all three in torch."""
@@ -46,12 +46,21 @@ def attention_entries(
     yield same_entry(f"{module}.proj.bias", output.bias)
 
 
-def modules_entries(
-    module: str, layers: Mapping[str, keras.layers.Layer]
+def block_entries(
+    module: str,
+    attention: keras.layers.MultiHeadAttention,
+    layers: Mapping[str, keras.layers.Layer],
 ) -> Iterator[StateDictEntry]:
-    """Yields the entries of the layers of a block, by their names in torch."""
+    """Yields the entries of a block.
+
+    Args:
+        module: Name of the block.
+        attention: Its self-attention.
+        layers: Its other layers, by their names in torch.
+    """
     for name, layer in layers.items():
         yield from layer_entries(f"{module}.{name}", layer)
+    yield from _attention_entries(f"{module}.attn", attention)
 
 
 def _qkv_entry(key: str, variables: Sequence[keras.Variable]) -> StateDictEntry:

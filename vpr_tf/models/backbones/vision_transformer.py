@@ -22,9 +22,8 @@ import keras
 from vpr_tf.layers.interpolated_position_embedding import InterpolatedPositionEmbedding
 from vpr_tf.models.backbones.backbone_spec import BackboneSpec, ImageShape
 from vpr_tf.models.backbones.transformer_entries import (
-    attention_entries,
+    block_entries,
     embedding_entries,
-    modules_entries,
 )
 from vpr_tf.models.backbones.transformer_stages import transformer_stages
 from vpr_tf.models.torch_weights.entries import StateDictEntry
@@ -126,8 +125,7 @@ def _entries_of(module: str, layer: keras.layers.Layer) -> Iterator[StateDictEnt
         "mlp.fc1": layer.mlp.dense_1,
         "mlp.fc2": layer.mlp.dense_2,
     }
-    yield from modules_entries(module, layers)
-    yield from attention_entries(f"{module}.attn", layer.mha)
+    yield from block_entries(module, layer.mha, layers)
 
 
 def _preset_place(path: str) -> str:

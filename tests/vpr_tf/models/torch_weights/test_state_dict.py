@@ -1,4 +1,3 @@
-import importlib.util
 import json
 
 import keras
@@ -7,17 +6,6 @@ import pytest
 
 from vpr_tf.models import GeoLocalizationNet
 from vpr_tf.models.torch_weights.state_dict import load_torch_state_dict
-
-
-@pytest.fixture(scope="module")
-def reference(golden_dir):
-    """The module that makes stand-in weights for the official networks."""
-    spec = importlib.util.spec_from_file_location(
-        "reference_weights", golden_dir / "reference_weights.py"
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")

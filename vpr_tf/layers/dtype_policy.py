@@ -9,10 +9,13 @@ import keras
 
 
 @contextlib.contextmanager
-def dtype_policy(name: str) -> Iterator[None]:
-    """Sets the global dtype policy for the layers made inside."""
+def dtype_policy(policy: str | keras.DTypePolicy) -> Iterator[None]:
+    """Sets the global dtype policy for the layers made inside.
+
+    Layers that keras-hub makes take their policy from the global one.
+    """
     before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(name)
+    keras.config.set_dtype_policy(policy)
     try:
         yield
     finally:
