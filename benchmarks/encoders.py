@@ -21,6 +21,7 @@ from benchmarks.timing import describe_machine, measure_rate
 from vpr_tf.evaluation.compiled_encoders import compiled_encoder
 from vpr_tf.models import GeoLocalizationNet
 from vpr_tf.models.precision import in_precision
+from vpr_tf.models.pretrained import build_released
 from vpr_tf.models.released import ReleasedEncoder, released_encoder
 
 _NAMES = (
@@ -53,13 +54,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _row(released: ReleasedEncoder, options: argparse.Namespace) -> list[str]:
-    encoder = GeoLocalizationNet(
-        released.backbone,
-        released.projection_dim,
-        aggregation=released.aggregation,
-        last_stage=released.last_stage,
-        image_shape=released.image_shape,
-    )
+    encoder = build_released(released)
     size = released.image_size or _size(released)
     gflop = gflop_per_image(encoder, size)
     row = [
@@ -83,8 +78,7 @@ def _size(released: ReleasedEncoder) -> int:
 def _images_per_s(
     encoder: GeoLocalizationNet, precision: str, size: int, options: argparse.Namespace
 ) -> float:
-    policy = "float32" if precision == "int8" else precision
-    forward = compiled_encoder(in_precision(encoder, policy), precision, precision)
+    forward = compiled_encoder(in_precision(encoder, precision), precision, precision)
     images = np.random.default_rng(0).random((options.batch_size, size, size, 3), "f4")
     batch = tf.constant(images)
     rate = measure_rate(lambda: forward(batch), options.batch_size, options.batches)

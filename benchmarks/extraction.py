@@ -67,8 +67,7 @@ def _make_encoder(backbone: str, options: argparse.Namespace) -> GeoLocalization
 def _forward(
     encoder: GeoLocalizationNet, precision: str, options: argparse.Namespace
 ) -> Forward:
-    policy = "float32" if precision == "int8" else precision
-    encoder = in_precision(encoder, policy)
+    encoder = in_precision(encoder, precision)
     if not options.jit_compile:
         return compiled_encoder(encoder, precision, "random weights")
     function = tf.function(

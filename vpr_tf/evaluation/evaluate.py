@@ -65,8 +65,7 @@ def evaluate_encoder(
                 "build the dataset again."
             )
     fingerprint = encoder_fingerprint or fingerprint_of(encoder)
-    policy = "float32" if config.precision == "int8" else config.precision
-    encoder = in_precision(encoder, policy)
+    encoder = in_precision(encoder, config.precision)
     with _folder(work_dir) as folder:
         database, queries = (
             extract_descriptors(

@@ -17,6 +17,7 @@ from vpr_tf.evaluation.saved_encoder import SavedEncoder, find_saved_model
 from vpr_tf.models import GeoLocalizationNet, build_encoder
 from vpr_tf.models.cluster_initialization import needs_clusters
 from vpr_tf.models.released import released_encoder, released_names
+from vpr_tf.models.saved_weights import read_keras_file
 
 _BEST_WEIGHTS = Path("best") / "encoder.weights.h5"
 
@@ -109,11 +110,7 @@ def _of_run(config: ExperimentConfig, folder: Path) -> LoadedEncoder:
 
 
 def _of_keras_file(config: ExperimentConfig, file: Path) -> LoadedEncoder:
-    encoder = keras.saving.load_model(file, compile=False)
-    if not isinstance(encoder, GeoLocalizationNet):
-        raise EvaluationError(
-            f"{file} must hold a GeoLocalizationNet. Received: {type(encoder).__name__}"
-        )
+    encoder = read_keras_file(file)
     _check_image_size(encoder, config.evaluation)
     description = f"{encoder.backbone_name} of {file}"
     output_dir = Path(config.runs_dir) / config.name / f"evaluation_{file.stem}"

@@ -79,5 +79,13 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         return outputs
 
 
+def with_fused_batch_norm(layer: keras.layers.Layer) -> keras.layers.Layer:
+    """Copies a layer, a batch norm as a fused one; for `keras.models.clone_model`."""
+    config = layer.get_config()
+    if isinstance(layer, keras.layers.BatchNormalization):
+        return FusedBatchNormalization.from_config(config)
+    return layer.__class__.from_config(config)
+
+
 def _update(moving: keras.Variable, batch: tf.Tensor, momentum: float) -> None:
     moving.assign(moving * momentum + batch * (1.0 - momentum))

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import keras
 
-from vpr_tf.layers import FusedBatchNormalization
+from vpr_tf.layers.fused_batch_normalization import with_fused_batch_norm
 from vpr_tf.models.backbones.backbone_spec import (
     BackboneSpec,
     ImageShape,
@@ -92,11 +92,9 @@ def _build_stages(variant: _Variant, image_shape: ImageShape) -> list[keras.Mode
 def _adapted(layer: keras.layers.Layer) -> keras.layers.Layer:
     """Copies a layer; batch norms are fused, and the padding holds at any size."""
     config = layer.get_config()
-    if isinstance(layer, keras.layers.BatchNormalization):
-        return FusedBatchNormalization.from_config(config)
     # The padding of a side of unknown length is right for even ones only.
     if isinstance(layer, keras.layers.ZeroPadding2D):
         return keras.layers.Identity(name=layer.name, dtype=config["dtype"])
     if isinstance(layer, keras.layers.DepthwiseConv2D):
-        config["padding"] = "same"
-    return layer.__class__.from_config(config)
+        return keras.layers.DepthwiseConv2D.from_config(config | {"padding": "same"})
+    return with_fused_batch_norm(layer)

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 import keras
 from keras_hub.models import ResNetBackbone
 
-from vpr_tf.layers import FusedBatchNormalization
+from vpr_tf.layers.fused_batch_normalization import with_fused_batch_norm
 from vpr_tf.models.backbones.backbone_spec import (
     BackboneSpec,
     ImageShape,
@@ -76,19 +76,12 @@ def _build_stages(
         block_type="bottleneck_block" if bottleneck else "basic_block",
         image_shape=image_shape,
     )
-    network = keras.models.clone_model(network, clone_function=_with_fused_batch_norm)
+    network = keras.models.clone_model(network, clone_function=with_fused_batch_norm)
     last_layers = (
         "pool1_pool",
         *(f"stack{stack}_block{count - 1}_out" for stack, count in enumerate(blocks)),
     )
     return split_into_stages(network, last_layers)
-
-
-def _with_fused_batch_norm(layer: keras.layers.Layer) -> keras.layers.Layer:
-    config = layer.get_config()
-    if isinstance(layer, keras.layers.BatchNormalization):
-        return FusedBatchNormalization.from_config(config)
-    return layer.__class__.from_config(config)
 
 
 def _modules(blocks: tuple[int, ...], bottleneck: bool) -> Iterator[tuple[str, str]]:

@@ -16,6 +16,7 @@ from vpr_tf.models.torch_weights.entries import (
     StateDictEntry,
     layer_entries,
     linear_as_convolution_entries,
+    matrix_as_convolution_entry,
     same_entry,
 )
 
@@ -72,11 +73,5 @@ def _mixvpr_entries(module: str, layer: MixVPR) -> Iterator[StateDictEntry]:
 
 def _netvlad_entries(module: str, layer: NetVLAD) -> Iterator[StateDictEntry]:
     """The deep visual geo-localization benchmark's."""
-    channels, num_clusters = layer.assignment.shape
-    yield StateDictEntry(
-        f"{module}.conv.weight",
-        (layer.assignment,),
-        lambda array: [array.reshape(num_clusters, channels).T],
-        lambda values: values[0].T.reshape(num_clusters, channels, 1, 1),
-    )
+    yield matrix_as_convolution_entry(f"{module}.conv.weight", layer.assignment)
     yield same_entry(f"{module}.centroids", layer.centroids)

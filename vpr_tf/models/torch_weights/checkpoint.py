@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 import zipfile
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,6 +16,7 @@ from vpr_tf.models.torch_weights.checkpoint_tensors import (
     read_tensor,
     short,
 )
+from vpr_tf.models.torch_weights.layouts import without_parallel_prefix
 from vpr_tf.models.torch_weights.legacy_pth_reader import read_legacy_content
 from vpr_tf.models.torch_weights.safetensors_reader import read_safetensors
 from vpr_tf.models.torch_weights.zip_pth_reader import read_zip_content
@@ -83,7 +83,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         start = file.read(_SAFETENSORS_START + 1)
         file.seek(0)
         if start[_SAFETENSORS_START:] == b"{":
-            return Checkpoint(_without_prefix(read_safetensors(path)))
+            return Checkpoint(without_parallel_prefix(read_safetensors(path)))
         try:
             return _read_pth(file, path.stat().st_size, start.startswith(_ZIP_START))
         except CheckpointError as error:
@@ -105,7 +105,8 @@ def _read_pth(file: BinaryIO, file_size: int, is_zip: bool) -> Checkpoint:
     encoder = next((content[key] for key in _ENCODER_KEYS if key in content), content)
     heads = content.get(_HEADS_KEY, []) if encoder is not content else []
     return Checkpoint(
-        _without_prefix(_read_state_dict(encoder, file)), _read_heads(heads, file)
+        without_parallel_prefix(_read_state_dict(encoder, file)),
+        _read_heads(heads, file),
     )
 
 
@@ -134,7 +135,7 @@ def _read_heads(heads: Any, file: BinaryIO) -> list[np.ndarray]:
         raise CheckpointError(f"`{_HEADS_KEY}` must be a list of state dicts.")
     centres = []
     for number, head in enumerate(heads):
-        arrays = _without_prefix(_read_state_dict(head, file))
+        arrays = without_parallel_prefix(_read_state_dict(head, file))
         if list(arrays) != ["weight"] or arrays["weight"].ndim != 2:
             raise CheckpointError(
                 f"Head {number} must hold one matrix, `weight`. Received: "
@@ -142,12 +143,3 @@ def _read_heads(heads: Any, file: BinaryIO) -> list[np.ndarray]:
             )
         centres.append(arrays["weight"])
     return centres
-
-
-def _without_prefix(state_dict: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Drops what torch's DataParallel puts before every name."""
-    prefixed = all(name.startswith("module.") for name in state_dict)
-    return {
-        name.removeprefix("module.") if prefixed else name: array
-        for name, array in state_dict.items()
-    }

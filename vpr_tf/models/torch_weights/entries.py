@@ -71,17 +71,22 @@ def same_entry(key: str, variable: keras.Variable) -> StateDictEntry:
     return reshaped_entry(key, variable, tuple(variable.shape))
 
 
+def matrix_as_convolution_entry(key: str, variable: keras.Variable) -> StateDictEntry:
+    """A matrix `(inputs, units)` that is the kernel of a 1x1 convolution in torch."""
+    inputs, units = variable.shape
+    return StateDictEntry(
+        key,
+        (variable,),
+        lambda array: [array.reshape(units, inputs).T],
+        lambda values: values[0].T.reshape(units, inputs, 1, 1),
+    )
+
+
 def linear_as_convolution_entries(
     module: str, layer: keras.layers.Dense
 ) -> Iterator[StateDictEntry]:
     """A dense layer that is a 1x1 convolution in torch."""
-    inputs, units = layer.kernel.shape
-    yield StateDictEntry(
-        f"{module}.weight",
-        (layer.kernel,),
-        lambda array: [array.reshape(units, inputs).T],
-        lambda values: values[0].T.reshape(units, inputs, 1, 1),
-    )
+    yield matrix_as_convolution_entry(f"{module}.weight", layer.kernel)
     if layer.use_bias:
         yield same_entry(f"{module}.bias", layer.bias)
 

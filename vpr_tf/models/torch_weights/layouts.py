@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
+
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,15 @@ _SIGNS = (
     ("classifier.0.", DIVIDE_AND_CLASSIFY),
     ("backbone.", COSPLACE),
 )
+
+
+def without_parallel_prefix(state_dict: Mapping[str, _Value]) -> dict[str, _Value]:
+    """Drops the `module.` that torch's DataParallel puts before every name."""
+    prefixed = all(name.startswith("module.") for name in state_dict)
+    return {
+        name.removeprefix("module.") if prefixed else name: value
+        for name, value in state_dict.items()
+    }
 
 
 def detect_layout(keys: Iterable[str]) -> Layout:

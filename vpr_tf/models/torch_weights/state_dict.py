@@ -16,6 +16,7 @@ from vpr_tf.models.torch_weights.layouts import (
     MODEL_AND_AGGREGATOR,
     Layout,
     detect_layout,
+    without_parallel_prefix,
 )
 
 if TYPE_CHECKING:
@@ -40,10 +41,7 @@ def load_torch_state_dict(
         ValueError: A key is unknown or missing, a shape differs or a value is not
             finite. Nothing has been set then.
     """
-    if all(key.startswith("module.") for key in state_dict):
-        state_dict = {
-            key.removeprefix("module."): value for key, value in state_dict.items()
-        }
+    state_dict = without_parallel_prefix(state_dict)
     layout = detect_layout(state_dict)
     entries = list(encoder_entries(model, layout))
     values, problems = _convert(entries, state_dict)
@@ -134,27 +132,28 @@ def raise_differences(headline: str, differences: Sequence[str]) -> None:
 def _backbone_entries(
     model: GeoLocalizationNet, layout: Layout
 ) -> Iterator[StateDictEntry]:
-    spec = backbone_spec(model.backbone_name)
-    rename = spec.renames.get(layout.name, str)
-    layers = _backbone_layers(model)
-    for module, layer_name in spec.modules:
-        if layer_name in layers:
-            name = layout.backbone + rename(module)
-            yield from spec.entries_of(name, layers[layer_name])
-
-
-def _backbone_layers(model: GeoLocalizationNet) -> dict[str, keras.layers.Layer]:
-    return {layer.name: layer for stage in model.stages for layer in stage.layers}
+    entries_of = backbone_spec(model.backbone_name).entries_of
+    for module, layer in _backbone_modules(model, layout):
+        if layer is not None:
+            yield from entries_of(module, layer)
 
 
 def _modules_cut_off(model: GeoLocalizationNet, layout: Layout) -> Iterator[str]:
     """Prefixes of the keys of stages that the encoder leaves out."""
+    for module, layer in _backbone_modules(model, layout):
+        if layer is None:
+            yield f"{module}."
+
+
+def _backbone_modules(
+    model: GeoLocalizationNet, layout: Layout
+) -> Iterator[tuple[str, keras.layers.Layer | None]]:
+    """Yields each torch module with its layer, None for those of stages cut off."""
     spec = backbone_spec(model.backbone_name)
     rename = spec.renames.get(layout.name, str)
-    layers = _backbone_layers(model)
+    layers = {layer.name: layer for stage in model.stages for layer in stage.layers}
     for module, layer_name in spec.modules:
-        if layer_name not in layers:
-            yield f"{layout.backbone}{rename(module)}."
+        yield layout.backbone + rename(module), layers.get(layer_name)
 
 
 def _keys_without_place(
