@@ -102,9 +102,9 @@ def _frozen(encoder: Encoder) -> Forward:
 
 def _to_tflite(frozen: Any) -> bytes:
     # Frozen: with a trackable object the converter makes variables of the weights.
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
     with _messages_hidden():
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
         try:
             return converter.convert()
         except Exception as error:  # the converter's own types are private
