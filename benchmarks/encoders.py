@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from benchmarks.extraction import gflop_per_image
 from benchmarks.timing import describe_machine, measure_rate
-from vpr_tf.evaluation.compiled_encoders import compiled_encoder
+from vpr_tf.extraction.compiled_encoders import compiled_encoder
 from vpr_tf.models import GeoLocalizationNet
 from vpr_tf.models.precision import in_precision
 from vpr_tf.models.pretrained import build_released

@@ -28,7 +28,7 @@ from benchmarks.timing import describe_machine, measure_rate
 from vpr_tf.config import EvaluationConfig
 from vpr_tf.data.evaluation_batches import evaluation_batches
 from vpr_tf.data.prepared_dataset import PreparedDataset
-from vpr_tf.evaluation.compiled_encoders import compiled_encoder
+from vpr_tf.extraction.compiled_encoders import compiled_encoder
 from vpr_tf.models import GeoLocalizationNet
 from vpr_tf.models.precision import in_precision
 

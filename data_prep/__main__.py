@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from data_prep.errors import DataPrepError
 from vpr_tf.config import ConfigError
 from vpr_tf.data.prepared_dataset import DatasetError
+from vpr_tf.photos.errors import PhotoSourceError
 
 # Each module offers add_arguments(parser) and run(arguments) -> exit status.
 _COMMANDS = {
@@ -43,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         status: int = arguments.run(arguments)
-    except (ConfigError, DataPrepError, DatasetError) as error:
+    except (ConfigError, DataPrepError, DatasetError, PhotoSourceError) as error:
         print(f"Error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

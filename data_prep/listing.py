@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data_prep.plan import SplitPlan
-from data_prep.sources.csv_table import walk_csv_table
-from data_prep.sources.image_folder import nul_terminated, walk_image_folder
+from vpr_tf.photos.csv_table import walk_csv_table
+from vpr_tf.photos.image_folder import nul_terminated, walk_image_folder
 
 CHUNK_ENTRIES = 512
 
@@ -33,7 +33,7 @@ def write_listing(plan: SplitPlan, path: Path) -> Listing:
     """Walks the source of a split and writes its entries to a file.
 
     Raises:
-        DataPrepError: The source cannot be read.
+        PhotoSourceError: The source cannot be read.
     """
     walk = (
         walk_csv_table(plan.path, plan.needs_position)

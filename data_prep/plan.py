@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.errors import DataPrepError
-from data_prep.scan import ScanSettings
 from vpr_tf.config import BuildConfig, DatabaseAndQueries
+from vpr_tf.photos.scan import ScanSettings
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 

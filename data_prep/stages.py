@@ -16,12 +16,12 @@ from data_prep.listing import Listing, read_chunks
 from data_prep.partition.assignment import ClassAssignment, Columns, assign_classes
 from data_prep.partition.files import summary, write_partition
 from data_prep.plan import SplitPlan
-from data_prep.scan import scan_chunk
 from data_prep.table import MetadataTable
 from data_prep.workers import WorkerPool
 from data_prep.writer import ShardTask, finished_summary, write_shard
 from vpr_tf.config import BuildConfig, PartitionConfig
 from vpr_tf.data.records import NO_CLASS
+from vpr_tf.photos.scan import scan_chunk
 
 _REJECTED_EXAMPLES = 3
 _IDS_AT_ONCE = 1 << 19

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_prep.sources.sf_xl_names import format_image_name
 from vpr_tf.config import (
     BuildConfig,
     DatabaseAndQueries,
@@ -16,6 +15,7 @@ from vpr_tf.config import (
     ExperimentConfig,
     PartitionConfig,
 )
+from vpr_tf.photos.sf_xl_names import format_image_name
 
 
 def encode_image(

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from data_prep.exif import exif_orientation
-from data_prep.image_headers import read_image_header
-from data_prep.metadata import InvalidEntryError
 from tests.data_prep.conftest import encode_image
+from vpr_tf.photos.errors import InvalidEntryError
+from vpr_tf.photos.exif import exif_orientation
+from vpr_tf.photos.image_headers import read_image_header
 
 
 @pytest.fixture

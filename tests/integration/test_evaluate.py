@@ -31,7 +31,8 @@ evaluation:
 SLOW_EXTRACTION = """
 import sys, time
 from vpr_tf.config import load_config
-from vpr_tf.evaluation import command, descriptor_file
+from vpr_tf.evaluation import command
+from vpr_tf.extraction import descriptor_file
 descriptor_file._COMMIT_EVERY_S = 0.0
 write = descriptor_file.DescriptorFile.write
 def slow_write(self, rows, descriptors):

@@ -1,10 +1,8 @@
 """Recall of an encoder on a database and its queries, in numbers and pictures."""
 
-from vpr_tf.evaluation.encoders import Encoder, encoder_fingerprint
 from vpr_tf.evaluation.errors import EvaluationError
 from vpr_tf.evaluation.evaluate import evaluate_encoder
 from vpr_tf.evaluation.pictures import draw_predictions, prediction_picture
-from vpr_tf.evaluation.positions import Positions, distances_m
 from vpr_tf.evaluation.positives import positives_per_query
 from vpr_tf.evaluation.recall import recall_at
 from vpr_tf.evaluation.results import (
@@ -14,13 +12,9 @@ from vpr_tf.evaluation.results import (
 )
 
 __all__ = [
-    "Encoder",
     "EvaluationError",
     "EvaluationResult",
-    "Positions",
-    "distances_m",
     "draw_predictions",
-    "encoder_fingerprint",
     "evaluate_encoder",
     "positives_per_query",
     "prediction_picture",

@@ -9,9 +9,9 @@ from vpr_tf.config import ExperimentConfig
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
 from vpr_tf.evaluation.errors import EvaluationError
 from vpr_tf.evaluation.evaluate import evaluate_encoder
-from vpr_tf.evaluation.model_sources import load_encoder
 from vpr_tf.evaluation.pictures import draw_predictions
 from vpr_tf.evaluation.results import EvaluationResult, results_table, write_results
+from vpr_tf.extraction.model_sources import load_encoder
 
 
 def run_evaluation(

@@ -3,7 +3,3 @@
 
 class EvaluationError(ValueError):
     """An evaluation that cannot be made."""
-
-
-class DescriptorError(EvaluationError):
-    """An encoder that does not give finite descriptors of the right shape."""

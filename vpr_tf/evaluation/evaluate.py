@@ -13,15 +13,15 @@ import numpy as np
 
 from vpr_tf.config import EvaluationConfig
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
-from vpr_tf.evaluation.descriptors import descriptor_source, extract_descriptors
-from vpr_tf.evaluation.encoders import Encoder
-from vpr_tf.evaluation.encoders import encoder_fingerprint as fingerprint_of
 from vpr_tf.evaluation.errors import EvaluationError
-from vpr_tf.evaluation.positions import Positions, distances_m
 from vpr_tf.evaluation.positives import positives_per_query
 from vpr_tf.evaluation.recall import hits_matrix, recall_at
 from vpr_tf.evaluation.results import EvaluationResult
+from vpr_tf.extraction.descriptors import descriptor_source, extract_descriptors
+from vpr_tf.extraction.encoders import Encoder
+from vpr_tf.extraction.encoders import encoder_fingerprint as fingerprint_of
 from vpr_tf.models.precision import in_precision
+from vpr_tf.positions import Positions, distances_m
 from vpr_tf.retrieval import Index, IndexMismatchError, build_index, load_index
 from vpr_tf.retrieval.build import index_kind
 

@@ -6,8 +6,8 @@ import dataclasses
 from pathlib import Path
 
 from vpr_tf.config import ConfigError, ExperimentConfig
-from vpr_tf.evaluation.model_sources import load_encoder
 from vpr_tf.export.saved_model import export_encoder
+from vpr_tf.extraction.model_sources import load_encoder
 from vpr_tf.models import GeoLocalizationNet
 
 
@@ -23,7 +23,7 @@ def run_export(config: ExperimentConfig, model: str | Path | None) -> Path:
 
     Raises:
         ConfigError: The model is a SavedModel already.
-        EvaluationError: There is no such model.
+        EncoderError: There is no such model.
         ExportError: It cannot be written.
     """
     loaded = load_encoder(config, model)

@@ -8,8 +8,8 @@ import numpy as np
 
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.data.prepared_dataset import PreparedDataset
-from vpr_tf.evaluation.descriptors import describe_records
-from vpr_tf.evaluation.model_sources import load_encoder
+from vpr_tf.extraction.descriptors import describe_records
+from vpr_tf.extraction.model_sources import load_encoder
 from vpr_tf.models import GeoLocalizationNet
 from vpr_tf.whitening.folding import add_whitening, check_not_whitened
 from vpr_tf.whitening.pca import fit_whitening
@@ -40,7 +40,7 @@ def whiten_encoder(
         The encoder that was saved.
 
     Raises:
-        EvaluationError: There is no such model.
+        EncoderError: There is no such model.
         DatasetError: There is no such split.
         ValueError: The encoder is whitened already, `dim` is too large, or `output`
             is no `.keras` file.

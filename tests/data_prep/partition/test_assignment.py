@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from data_prep.errors import DataPrepError
 from data_prep.partition import assignment as assignment_module
 from data_prep.partition.assignment import assign_classes
-from data_prep.sources.sf_xl_names import parse_image_name
 from vpr_tf.config import PartitionConfig
+from vpr_tf.photos.sf_xl_names import parse_image_name
 
 GOLDEN = {
     "sf_xs_dark_train": [(10, 30, 1, 1, 1), (10, 30, 5, 2, 10)],

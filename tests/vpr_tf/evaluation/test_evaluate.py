@@ -6,7 +6,8 @@ import pytest
 
 from tests.vpr_tf.evaluation.tiny_dataset import MeanColourEncoder, Shot, write_dataset
 from vpr_tf.config import EncoderConfig, EvaluationConfig
-from vpr_tf.evaluation import EvaluationError, encoder_fingerprint, evaluate_encoder
+from vpr_tf.evaluation import EvaluationError, evaluate_encoder
+from vpr_tf.extraction import encoder_fingerprint
 from vpr_tf.models import build_encoder
 from vpr_tf.models.precision import in_precision
 

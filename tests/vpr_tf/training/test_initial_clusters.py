@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tests.small_training import small_config
-from vpr_tf.evaluation import EvaluationError
-from vpr_tf.evaluation.model_sources import load_encoder
+from vpr_tf.extraction import EncoderError
+from vpr_tf.extraction.model_sources import load_encoder
 from vpr_tf.training import train as train_module
 from vpr_tf.training.train import train
 
@@ -86,5 +86,5 @@ def test_clusters_of_a_weights_file_are_kept(config, tmp_path):
 def test_more_clusters_than_features_are_refused(config):
     too_many = config("encoder.aggregation.num_clusters=5000")
     message = "5000 clusters need as many different features. Received: 4000"
-    with pytest.raises(EvaluationError, match=message):
+    with pytest.raises(EncoderError, match=message):
         load_encoder(too_many, None)

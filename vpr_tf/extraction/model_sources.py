@@ -10,10 +10,10 @@ import keras
 
 from vpr_tf.config import ConfigError, EvaluationConfig, ExperimentConfig, load_config
 from vpr_tf.data.prepared_dataset import PreparedDataset
-from vpr_tf.evaluation.encoders import Encoder
-from vpr_tf.evaluation.errors import EvaluationError
-from vpr_tf.evaluation.initial_clusters import initialize_clusters_from_train
-from vpr_tf.evaluation.saved_encoder import SavedEncoder, find_saved_model
+from vpr_tf.extraction.encoders import Encoder
+from vpr_tf.extraction.errors import EncoderError
+from vpr_tf.extraction.initial_clusters import initialize_clusters_from_train
+from vpr_tf.extraction.saved_encoder import SavedEncoder, find_saved_model
 from vpr_tf.models import GeoLocalizationNet, build_encoder
 from vpr_tf.models.cluster_initialization import needs_clusters
 from vpr_tf.models.released import released_encoder, released_names
@@ -51,7 +51,7 @@ def load_encoder(config: ExperimentConfig, model: str | Path | None) -> LoadedEn
             says: its results are those of serving.
 
     Raises:
-        EvaluationError: There is no such model, or it cannot be loaded.
+        EncoderError: There is no such model, or it cannot be loaded.
     """
     try:
         if model is None:
@@ -66,12 +66,12 @@ def load_encoder(config: ExperimentConfig, model: str | Path | None) -> LoadedEn
         version = find_saved_model(folder)
         if version is not None:
             return _of_saved_model(config, version)
-    except EvaluationError:
+    except EncoderError:
         raise
     except (ConfigError, ValueError, OSError) as error:
         source = f"the model {model}" if model else "the encoder of the config"
-        raise EvaluationError(f"Cannot load {source}: {error}") from error
-    raise EvaluationError(
+        raise EncoderError(f"Cannot load {source}: {error}") from error
+    raise EncoderError(
         f"{folder} is no model: it holds neither config.yaml (a run folder) nor "
         "saved_model.pb or numbered versions (a SavedModel). Pass runs/<name>/<time>, "
         "savedmodels/<name>, a .keras file or a released encoder's name, e.g. "
@@ -97,7 +97,7 @@ def _initial(config: ExperimentConfig) -> LoadedEncoder:
 def _of_run(config: ExperimentConfig, folder: Path) -> LoadedEncoder:
     weights = folder / _BEST_WEIGHTS
     if not weights.is_file():
-        raise EvaluationError(
+        raise EncoderError(
             f"The run {folder} has no best model yet ({_BEST_WEIGHTS} is missing). It "
             "is written after the first validation."
         )
@@ -133,7 +133,7 @@ def _check_image_size(
         return
     size = evaluation.image_size
     if evaluation.resize != "square" or (height, width) != (size, size):
-        raise EvaluationError(
+        raise EncoderError(
             f"The encoder takes images of {height}x{width} only. Set evaluation.resize="
             f"square and evaluation.image_size={height}. Received: "
             f"{evaluation.resize}, {size}"

@@ -14,8 +14,8 @@ import struct
 from collections.abc import Callable
 from typing import NamedTuple
 
-from data_prep.exif import exif_orientation
-from data_prep.metadata import InvalidEntryError
+from vpr_tf.photos.errors import InvalidEntryError
+from vpr_tf.photos.exif import exif_orientation
 
 _HEAD_BYTES = 4096
 _TAIL_BYTES = 16

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from data_prep.errors import DataPrepError
+from vpr_tf.photos.errors import PhotoSourceError
 
 # A folder with more entries is sorted on disk, so that memory stays constant.
 ENTRIES_IN_MEMORY = 50_000
@@ -31,7 +31,7 @@ def walk_image_folder(folder: Path, scratch: Path) -> Iterator[tuple[str, int]]:
         cannot be read.
 
     Raises:
-        DataPrepError: The folder cannot be read, or a link leads back to a parent.
+        PhotoSourceError: The folder cannot be read, or a link leads back to a parent.
     """
     yield from _walk(folder, "", scratch, (os.path.realpath(folder),))
 
@@ -46,7 +46,7 @@ def _walk(
         subfolder = folder / name[:-1]
         real_path = os.path.realpath(subfolder)
         if real_path in parents:
-            raise DataPrepError(
+            raise PhotoSourceError(
                 f"The link {subfolder} leads back to {real_path}. Remove it."
             )
         yield from _walk(subfolder, prefix + name, scratch, (*parents, real_path))
@@ -64,7 +64,7 @@ def _sorted_entries(folder: Path, scratch: Path) -> Iterator[tuple[str, int]]:
                     runs.append(_spill(sorted(batch), scratch))
                     batch = []
     except OSError as error:
-        raise DataPrepError(
+        raise PhotoSourceError(
             f"Cannot read the folder {folder}: {error.strerror}."
         ) from error
     batch.sort()

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from vpr_tf.evaluation.compiled_encoders import compiled_encoder
-from vpr_tf.evaluation.errors import EvaluationError
+from vpr_tf.extraction.compiled_encoders import compiled_encoder
+from vpr_tf.extraction.errors import EncoderError
 from vpr_tf.layers import L2Normalization
 from vpr_tf.models import GeoLocalizationNet
 
@@ -72,7 +72,7 @@ def test_any_other_encoder_is_called():
     images = random_images(8, 8)
     descriptors = compiled_encoder(encoder, "float32", "a")(images)
     np.testing.assert_allclose(descriptors, encoder(images))
-    with pytest.raises(EvaluationError, match="int8` needs a Keras encoder"):
+    with pytest.raises(EncoderError, match="int8` needs a Keras encoder"):
         compiled_encoder(encoder, "int8", "a")
 
 
@@ -106,5 +106,5 @@ def test_descriptors_that_8_bits_spoil_are_refused():
     kernel[0] = 1000  # beside it 8 bits round the other weights to zero
     dense.set_weights([kernel])
     without_red = random_images(8, 8) * [0.0, 1.0, 1.0]
-    with pytest.raises(EvaluationError, match=r"change the descriptors .* too much"):
+    with pytest.raises(EncoderError, match=r"change the descriptors .* too much"):
         compiled_encoder(model, "int8", "a")(without_red)

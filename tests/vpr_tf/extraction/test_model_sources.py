@@ -21,9 +21,9 @@ from vpr_tf.config import (
     ExperimentConfig,
     save_config,
 )
-from vpr_tf.evaluation import EvaluationError, encoder_fingerprint
-from vpr_tf.evaluation.model_sources import load_encoder
-from vpr_tf.evaluation.saved_encoder import SavedEncoder, find_saved_model
+from vpr_tf.extraction import EncoderError, encoder_fingerprint
+from vpr_tf.extraction.model_sources import load_encoder
+from vpr_tf.extraction.saved_encoder import SavedEncoder, find_saved_model
 from vpr_tf.models import GeoLocalizationNet
 
 IMAGES = np.random.default_rng(0).random((2, 48, 48, 3), np.float32)
@@ -118,25 +118,25 @@ def test_saved_model_gives_its_newest_version_and_its_own_preparation(
 def test_folder_without_a_model_is_named(config, tmp_path):
     (tmp_path / "7").mkdir()
     assert find_saved_model(tmp_path) is None
-    with pytest.raises(EvaluationError, match=r"is no model: it holds neither config"):
+    with pytest.raises(EncoderError, match=r"is no model: it holds neither config"):
         load_encoder(config, tmp_path)
-    with pytest.raises(EvaluationError, match=r"is no model"):
+    with pytest.raises(EncoderError, match=r"is no model"):
         load_encoder(config, tmp_path / "missing")
 
 
 def test_run_without_best_weights_is_named(config, tmp_path):
     save_config(config, tmp_path / "config.yaml")
-    with pytest.raises(EvaluationError, match="has no best model yet"):
+    with pytest.raises(EncoderError, match="has no best model yet"):
         load_encoder(config, tmp_path)
     (tmp_path / "best").mkdir()
     (tmp_path / "best" / "encoder.weights.h5").write_bytes(b"no weights")
-    with pytest.raises(EvaluationError, match="Cannot load the model"):
+    with pytest.raises(EncoderError, match="Cannot load the model"):
         load_encoder(config, tmp_path)
 
 
 def test_saved_model_of_another_program_is_refused(config, pooling_model, tmp_path):
     tf.saved_model.save(tf.Module(), str(tmp_path / "m"))
-    with pytest.raises(EvaluationError, match=r"has no assets.extra/config.yaml"):
+    with pytest.raises(EncoderError, match=r"has no assets.extra/config.yaml"):
         load_encoder(config, tmp_path / "m")
     folder = pooling_model(tmp_path)
     with pytest.raises(ValueError, match="does not train"):
@@ -145,7 +145,7 @@ def test_saved_model_of_another_program_is_refused(config, pooling_model, tmp_pa
 
 def test_unknown_backbone_is_named(config):
     strange = dataclasses.replace(config, encoder=EncoderConfig("ResNet17"))
-    with pytest.raises(EvaluationError, match=r"the encoder of the config.*ResNet17"):
+    with pytest.raises(EncoderError, match=r"the encoder of the config.*ResNet17"):
         load_encoder(strange, None)
 
 
@@ -167,7 +167,7 @@ def test_keras_file_of_one_image_size_says_so(config, tmp_path):
     for changes in ({"image_size": 64}, {"resize": "shorter_side"}):
         evaluation = dataclasses.replace(config.evaluation, **changes)
         message = "takes images of 48x48 only.*evaluation.image_size=48"
-        with pytest.raises(EvaluationError, match=message):
+        with pytest.raises(EncoderError, match=message):
             load_encoder(
                 dataclasses.replace(config, evaluation=evaluation),
                 tmp_path / "fixed.keras",
@@ -178,10 +178,10 @@ def test_keras_file_of_another_model_is_refused(config, tmp_path):
     images = keras.Input((None, None, 3))
     model = keras.Model(images, keras.layers.GlobalAveragePooling2D()(images))
     model.save(tmp_path / "other.keras")
-    with pytest.raises(EvaluationError, match="must hold a GeoLocalizationNet"):
+    with pytest.raises(EncoderError, match="must hold a GeoLocalizationNet"):
         load_encoder(config, tmp_path / "other.keras")
     (tmp_path / "broken.keras").write_bytes(b"no zip")
-    with pytest.raises(EvaluationError, match="Cannot load the model"):
+    with pytest.raises(EncoderError, match="Cannot load the model"):
         load_encoder(config, tmp_path / "broken.keras")
 
 
@@ -198,5 +198,5 @@ def test_released_encoder_is_known_by_its_name(config, tmp_path, monkeypatch):
         assert loaded.output_dir.name == f"evaluation_{NAME}"
     released_at(monkeypatch, "http://127.0.0.1:9/weights.pth")
     monkeypatch.setenv("VPR_TF_CACHE", str(tmp_path / "empty_cache"))
-    with pytest.raises(EvaluationError, match=r"could not be downloaded.*convert"):
+    with pytest.raises(EncoderError, match=r"could not be downloaded.*convert"):
         load_encoder(config, NAME)

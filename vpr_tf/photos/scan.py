@@ -12,16 +12,16 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.image_headers import ImageHeader, read_image_header
-from data_prep.metadata import (
+from vpr_tf.photos.csv_table import parse_csv_entry, parse_csv_metadata
+from vpr_tf.photos.errors import InvalidEntryError
+from vpr_tf.photos.image_headers import ImageHeader, read_image_header
+from vpr_tf.photos.metadata import (
     ROW_DTYPE,
     WITHOUT_POSITION,
     ImageMetadata,
-    InvalidEntryError,
     complete_positions,
 )
-from data_prep.sources.csv_table import parse_csv_entry, parse_csv_metadata
-from data_prep.sources.sf_xl_names import parse_image_name
+from vpr_tf.photos.sf_xl_names import parse_image_name
 
 
 @dataclass(frozen=True)

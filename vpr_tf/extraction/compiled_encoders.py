@@ -21,8 +21,8 @@ from tensorflow.python.framework.convert_to_constants import (
     convert_variables_to_constants_v2,
 )
 
-from vpr_tf.evaluation.encoders import Encoder
-from vpr_tf.evaluation.errors import EvaluationError
+from vpr_tf.extraction.encoders import Encoder
+from vpr_tf.extraction.errors import EncoderError
 
 Forward = Callable[[tf.Tensor], np.ndarray]
 
@@ -54,7 +54,7 @@ def compiled_encoder(encoder: Encoder, precision: str, fingerprint: str) -> Forw
         `(batch, descriptor_dim)`.
 
     Raises:
-        EvaluationError: The encoder cannot be compiled for int8.
+        EncoderError: The encoder cannot be compiled for int8.
     """
     key = f"{precision} {fingerprint}"
     known, forward = _COMPILED.get(encoder, ("", None))
@@ -108,7 +108,7 @@ def _to_tflite(frozen: Any) -> bytes:
         try:
             return converter.convert()
         except Exception as error:  # the converter's own types are private
-            raise EvaluationError(
+            raise EncoderError(
                 "This encoder has operations that cannot be quantised; use "
                 f"`evaluation.precision: float32`. Cause: {str(error)[:300]}"
             ) from error
@@ -135,7 +135,7 @@ def _quantized(encoder: Encoder) -> Forward:
     from ai_edge_litert.interpreter import Interpreter
 
     if not isinstance(encoder, keras.Model):
-        raise EvaluationError(
+        raise EncoderError(
             "`evaluation.precision: int8` needs a Keras encoder (a run folder, a "
             ".keras file or the config's own); use float32. "
             f"Received: {type(encoder).__name__}"
@@ -176,7 +176,7 @@ def _check_quantized(descriptor: np.ndarray, exact: np.ndarray) -> None:
     """Compares one image of each size: 8 bits also drop the checks inside layers."""
     cosine = float(descriptor @ exact)
     if not cosine >= _SMALLEST_COSINE:
-        raise EvaluationError(
+        raise EncoderError(
             "8-bit weights change the descriptors of this encoder too much: the cosine "
             f"with those of float32 must be at least {_SMALLEST_COSINE}. Received: "
             f"{cosine:.3f}. Use `evaluation.precision: float32`."

@@ -2,9 +2,9 @@ import os
 
 import pytest
 
-from data_prep.errors import DataPrepError
-from data_prep.sources import image_folder
-from data_prep.sources.image_folder import walk_image_folder
+from vpr_tf.photos import image_folder
+from vpr_tf.photos.errors import PhotoSourceError
+from vpr_tf.photos.image_folder import walk_image_folder
 
 
 def make_tree(folder):
@@ -31,7 +31,7 @@ def test_walk_is_sorted_by_relative_path(tmp_path, monkeypatch, in_memory):
 def test_link_to_a_parent_is_an_error(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "loop").symlink_to(tmp_path)
-    with pytest.raises(DataPrepError, match="leads back"):
+    with pytest.raises(PhotoSourceError, match="leads back"):
         list(walk_image_folder(tmp_path, tmp_path))
 
 

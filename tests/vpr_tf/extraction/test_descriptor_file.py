@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vpr_tf.evaluation.descriptor_file import DescriptorFile
+from vpr_tf.extraction.descriptor_file import DescriptorFile
 
 SOURCE = {"encoder_fingerprint": "a", "split": "database"}
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from vpr_tf.data.records import MISSING_HEADING_DEG
 from vpr_tf.geo import lat_lon_to_utm, utm_to_lat_lon
+from vpr_tf.photos.errors import InvalidEntryError
 
 ROW_DTYPE = np.dtype(
     [
@@ -36,10 +37,6 @@ UNKNOWN_ZONE = 0  # of a query without position
 _LARGEST_POSITION_CM = 10**10  # 100,000 km: no UTM position is further
 _BELOW_360 = math.nextafter(360.0, 0.0)
 _TIMESTAMP = re.compile(r"(\d{4}(\d{2}(\d{2}(_\d{2}(\d{2}(\d{2})?)?)?)?)?)?")
-
-
-class InvalidEntryError(ValueError):
-    """An image that cannot be used; the message is the reason in rejected.csv."""
 
 
 class ImageMetadata(NamedTuple):

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
-from data_prep.metadata import (
+from vpr_tf.photos.errors import InvalidEntryError
+from vpr_tf.photos.metadata import (
     ImageMetadata,
-    InvalidEntryError,
     parse_centimetres,
     parse_degrees_e7,
     parse_heading_deg,

@@ -14,11 +14,11 @@ from vpr_tf.config import EvaluationConfig
 from vpr_tf.data.errors import damaged_records_named
 from vpr_tf.data.evaluation_batches import evaluation_batches
 from vpr_tf.data.prepared_dataset import PreparedDataset, SplitIndex
-from vpr_tf.evaluation.compiled_encoders import Forward, compiled_encoder
-from vpr_tf.evaluation.descriptor_file import DescriptorFile
-from vpr_tf.evaluation.encoders import Encoder
-from vpr_tf.evaluation.encoders import encoder_fingerprint as fingerprint_of
-from vpr_tf.evaluation.errors import DescriptorError
+from vpr_tf.extraction.compiled_encoders import Forward, compiled_encoder
+from vpr_tf.extraction.descriptor_file import DescriptorFile
+from vpr_tf.extraction.encoders import Encoder
+from vpr_tf.extraction.encoders import encoder_fingerprint as fingerprint_of
+from vpr_tf.extraction.errors import DescriptorError
 
 
 def extract_descriptors(

@@ -13,16 +13,15 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from data_prep.errors import DataPrepError
-from data_prep.metadata import (
+from vpr_tf.geo import parse_zone
+from vpr_tf.photos.errors import InvalidEntryError, PhotoSourceError
+from vpr_tf.photos.metadata import (
     ImageMetadata,
-    InvalidEntryError,
     parse_centimetres,
     parse_degrees_e7,
     parse_heading_deg,
     parse_timestamp,
 )
-from vpr_tf.geo import parse_zone
 
 _LAT_LON = ("latitude", "longitude")
 _UTM = ("utm_east", "utm_north", "zone")
@@ -42,7 +41,7 @@ def walk_csv_table(table: Path, needs_position: bool) -> Iterator[tuple[str, int
         file cannot be read.
 
     Raises:
-        DataPrepError: The table cannot be read, or a column is missing.
+        PhotoSourceError: The table cannot be read, or a column is missing.
     """
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
@@ -54,7 +53,7 @@ def walk_csv_table(table: Path, needs_position: bool) -> Iterator[tuple[str, int
                 entry |= {name: (row[name] or "").strip() for name in columns}
                 yield json.dumps(entry), _file_size(table.parent / path)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataPrepError(f"Cannot read the table {table}: {error}.") from error
+        raise PhotoSourceError(f"Cannot read the table {table}: {error}.") from error
 
 
 def parse_csv_entry(text: str) -> dict[str, Any]:
@@ -104,7 +103,7 @@ def _checked_columns(
                 return [*position, *optional]
         if not needs_position:
             return optional
-    raise DataPrepError(
+    raise PhotoSourceError(
         f"{table} must have the columns path and latitude, longitude or path and "
         f"utm_east, utm_north, zone. Received: {', '.join(columns) or 'no header'}"
     )

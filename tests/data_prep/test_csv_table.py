@@ -1,8 +1,8 @@
 import pytest
 
 from data_prep.build import build_dataset
-from data_prep.errors import DataPrepError
 from tests.data_prep.conftest import encode_image
+from vpr_tf.photos.errors import PhotoSourceError
 
 EAST_NORTH = (544388.51, 4172758.25)
 
@@ -75,5 +75,5 @@ def test_bad_rows_are_rejected_with_their_line(tmp_path, make_config):
 @pytest.mark.parametrize("header", ["", "file,latitude,longitude", "path,latitude"])
 def test_missing_columns_are_an_error(tmp_path, make_config, header):
     write_table(tmp_path, header, "photos/0.jpg,1,2")
-    with pytest.raises(DataPrepError, match="must have the columns path and latitude"):
+    with pytest.raises(PhotoSourceError, match="must have the columns path and lat"):
         build_table(make_config)

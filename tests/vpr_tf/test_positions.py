@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import utm
 
-from vpr_tf.evaluation import Positions, distances_m
+from vpr_tf.positions import Positions, distances_m
 
 
 def positions_of(latitude, longitude, zones):

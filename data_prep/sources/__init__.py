@@ -1,1 +1,0 @@
-"""Where images come from: folders with SF-XL names, CSV tables."""

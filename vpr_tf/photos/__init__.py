@@ -1,0 +1,1 @@
+"""Photos on disk: where they are, what is known of them, whether they can be read."""

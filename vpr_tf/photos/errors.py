@@ -1,0 +1,9 @@
+"""Errors of photos and of the tables that list them."""
+
+
+class PhotoSourceError(ValueError):
+    """A folder or table of photos that cannot be read; the message names it."""
+
+
+class InvalidEntryError(ValueError):
+    """A photo that cannot be used; the message is the reason, e.g. in rejected.csv."""
