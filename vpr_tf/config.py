@@ -248,7 +248,8 @@ class EvaluationConfig:
     precision: str = "float32"  # or mixed_bfloat16, mixed_float16; int8 (on CPUs)
     positive_dist_threshold_m: float = 25.0
     recall_values: list[int] = field(default_factory=lambda: [1, 5, 10, 20])
-    index: str = "auto"  # auto | exact | scann
+    index: str = "auto"  # auto | exact | scann | milvus
+    milvus_uri: str | None = None  # of a cluster; null: embedded, on this machine
     queries_to_draw: int = 0  # pictures of a query and its predictions
     draw_only_wrong: bool = False
 
@@ -272,7 +273,29 @@ class EvaluationConfig:
             "increasing whole numbers from 1",
             values,
         )
-        _check_choice("evaluation.index", self.index, ("auto", "exact", "scann"))
+        indexes = ("auto", "exact", "scann", "milvus")
+        _check_choice("evaluation.index", self.index, indexes)
+
+
+@dataclass(frozen=True)
+class LocalizationConfig:
+    """From the predictions of a query to a position, an error and a confidence."""
+
+    method: str = "cluster"  # or best_match: where the first prediction was taken
+    num_predictions: int = 20  # that vote for the position
+    cluster_radius_m: float = 25.0  # predictions this near to each other agree
+    calibration: str = "isotonic"  # or platt: a logistic curve, for few val queries
+    wanted_precision: float = 0.95  # of the answers given; the others are withheld
+
+    def __post_init__(self) -> None:
+        section = "localization"
+        _check_choice(f"{section}.method", self.method, ("cluster", "best_match"))
+        _check_range(self, section, 1, None, "num_predictions")
+        _check_range(self, section, 0, 1, "wanted_precision")
+        choices = ("isotonic", "platt")
+        _check_choice(f"{section}.calibration", self.calibration, choices)
+        radius = self.cluster_radius_m
+        _check(radius > 0, f"{section}.cluster_radius_m", "above 0", radius)
 
 
 @dataclass(frozen=True)
@@ -288,6 +311,7 @@ class ExperimentConfig:
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    localization: LocalizationConfig = field(default_factory=LocalizationConfig)
 
     def __post_init__(self) -> None:
         size = self.encoder.image_size

@@ -22,7 +22,13 @@ from vpr_tf.extraction.encoders import Encoder
 from vpr_tf.extraction.encoders import encoder_fingerprint as fingerprint_of
 from vpr_tf.models.precision import in_precision
 from vpr_tf.positions import Positions, distances_m
-from vpr_tf.retrieval import Index, IndexMismatchError, build_index, load_index
+from vpr_tf.retrieval import (
+    Index,
+    IndexMismatchError,
+    build_index,
+    load_saved_index,
+    save_index,
+)
 from vpr_tf.retrieval.build import index_kind
 
 
@@ -153,8 +159,8 @@ def _index_of(
     fingerprint = hashlib.sha256(text.encode()).hexdigest()
     if index_kind(index, len(descriptors)) != "exact":
         with contextlib.suppress(IndexMismatchError):
-            return load_index(folder, fingerprint)
+            return load_saved_index(folder, descriptors, fingerprint)
     built = build_index(index, descriptors)
     if not built.is_exact:
-        built.save(folder, fingerprint)
+        save_index(built, folder, fingerprint)
     return built

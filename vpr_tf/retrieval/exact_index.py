@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from vpr_tf.retrieval.index import Index, check_descriptors
+from vpr_tf.retrieval.errors import IndexMismatchError
+from vpr_tf.retrieval.index import Descriptors, Index, check_descriptors
 
 _QUERIES_PER_BLOCK = 1024
 _SCORES_PER_BLOCK = 1 << 24  # float32: 64 MiB
 _VALUES_PER_BLOCK = 1 << 25  # database or difference values held at once: 128 MiB
-_FILE = "descriptors.npy"
+_NORMS_FILE = "squared_norms.npy"
 
 
 class ExactIndex(Index):
@@ -25,26 +26,29 @@ class ExactIndex(Index):
     memory as a whole.
 
     Args:
-        descriptors: Float32 database, e.g. memory-mapped.
+        descriptors: The database, e.g. memory-mapped.
         squared_norms: Float32, one a row.
     """
 
     kind = "exact"
 
-    def __init__(self, descriptors: np.ndarray, squared_norms: np.ndarray) -> None:
-        self._descriptors = descriptors
+    def __init__(self, descriptors: Descriptors, squared_norms: np.ndarray) -> None:
+        self.descriptors = descriptors
         self._squared_norms = squared_norms
-        self.num_images, self.descriptor_dim = descriptors.shape
 
     @classmethod
-    def build(cls, descriptors: np.ndarray) -> ExactIndex:
+    def build(
+        cls, descriptors: Descriptors, settings: dict[str, Any] | None = None
+    ) -> ExactIndex:
         """See `Index.build`; reads the database once, keeps a reference to it."""
         check_descriptors(descriptors)
+        if settings:
+            raise ValueError(
+                f"An exact index has no settings. Received: {', '.join(settings)}"
+            )
         norms = np.empty(len(descriptors), np.float32)
-        step = max(1, _VALUES_PER_BLOCK // descriptors.shape[1])
-        for start in range(0, len(descriptors), step):
-            rows = np.asarray(descriptors[start : start + step])
-            norms[start : start + step] = np.einsum("nd,nd->n", rows, rows)
+        for start, rows in _blocks(descriptors):
+            norms[start : start + len(rows)] = np.einsum("nd,nd->n", rows, rows)
         bad = np.flatnonzero(~np.isfinite(norms))
         if len(bad):
             raise ValueError(
@@ -58,21 +62,67 @@ class ExactIndex(Index):
         """Always true."""
         return True
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """None."""
+        return {}
+
     def _search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         best = _BestRows(queries, k)
         step = max(1, _SCORES_PER_BLOCK // min(len(queries), _QUERIES_PER_BLOCK))
         step = min(step, max(1, _VALUES_PER_BLOCK // self.descriptor_dim))
         for start in range(0, self.num_images, step):
-            rows = np.asarray(self._descriptors[start : start + step])
+            rows = np.asarray(self.descriptors[start : start + step], np.float32)
             best.update(start, rows, self._squared_norms[start : start + step])
         return best.distances.astype(np.float32), best.ids
 
-    def _write(self, folder: Path) -> None:
-        np.save(folder / _FILE, self._descriptors, allow_pickle=False)
+    def write(self, folder: Path) -> None:
+        """Keeps the norms, so that opening need not read the database."""
+        np.save(folder / _NORMS_FILE, self._squared_norms, allow_pickle=False)
 
     @classmethod
-    def _read(cls, folder: Path, description: dict[str, Any]) -> ExactIndex:
-        return cls.build(np.load(folder / _FILE, mmap_mode="r", allow_pickle=False))
+    def read(
+        cls, folder: Path, descriptors: Descriptors, settings: dict[str, Any]
+    ) -> ExactIndex:
+        """See `Index.read`."""
+        norms = np.load(folder / _NORMS_FILE, allow_pickle=False)
+        if norms.shape != (len(descriptors),) or norms.dtype != np.float32:
+            raise IndexMismatchError(
+                f"{folder / _NORMS_FILE} must hold {len(descriptors)} float32 values. "
+                f"Received: {norms.dtype} of shape {norms.shape}. Build it again."
+            )
+        return cls(descriptors, norms)
+
+
+def search_rows(
+    descriptors: Descriptors, queries: np.ndarray, k: int, rows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Searches some rows of a database exactly.
+
+    Args:
+        descriptors: The database.
+        queries: Float32 `(num_queries, descriptor_dim)`.
+        k: Neighbours a query, at most `len(rows)`.
+        rows: Rows to search, int64, ascending.
+
+    Returns:
+        Squared distances and database rows, `(num_queries, k)`.
+    """
+    best = _BestRows(queries, k)
+    step = max(1, _SCORES_PER_BLOCK // min(len(queries), _QUERIES_PER_BLOCK))
+    step = min(step, max(1, _VALUES_PER_BLOCK // descriptors.shape[1]))
+    for start in range(0, len(rows), step):
+        part = np.asarray(descriptors[rows[start : start + step]], np.float32)
+        best.update(start, part, np.einsum("nd,nd->n", part, part))
+    ids = np.where(best.ids < 0, best.ids, rows[best.ids])
+    return best.distances.astype(np.float32), ids
+
+
+def _blocks(descriptors: Descriptors) -> Iterator[tuple[int, np.ndarray]]:
+    """Yields the database as float32 blocks, with the row that each starts at."""
+    step = max(1, _VALUES_PER_BLOCK // descriptors.shape[1])
+    for start in range(0, len(descriptors), step):
+        yield start, np.asarray(descriptors[start : start + step], np.float32)
 
 
 class _BestRows:

@@ -1,22 +1,37 @@
-"""The interface of an index: build, search, save, load."""
+"""The interface of an index: build, search, write, read."""
 
 from __future__ import annotations
 
 import abc
-import json
-import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 MISSING_ID = -1
-_DESCRIPTION_FILE = "index.json"
-_FORMAT_VERSION = 1
+AnyIndex = TypeVar("AnyIndex", bound="Index")
 
 
-class IndexMismatchError(ValueError):
-    """A saved index that was made by another encoder, or is damaged."""
+class Descriptors(Protocol):
+    """A matrix `(num_images, descriptor_dim)` that is read in parts.
+
+    An array, a memory-mapped one, or a file that checks what it reads. Float32 or
+    float16; whoever computes with a part makes it float32.
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """`(num_images, descriptor_dim)`."""
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Float32 or float16."""
+
+    def __len__(self) -> int:
+        """Number of images."""
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        """Returns the rows of a slice, or of an int64 array of row numbers."""
 
 
 class Index(abc.ABC):
@@ -26,46 +41,88 @@ class Index(abc.ABC):
     of the dot product (distance = 2 - 2 * similarity).
 
     Attributes:
-        kind: Name of the index in the config and in the saved folder.
-        num_images: Rows of the database.
-        descriptor_dim: Length of a descriptor.
+        kind: Name of the index in the config and in saved folders.
+        descriptors: The database. An index keeps a reference, never a changed copy:
+            a saved index does not hold the descriptors a second time.
     """
 
     kind: str
-    num_images: int
-    descriptor_dim: int
+    descriptors: Descriptors
 
     @classmethod
     @abc.abstractmethod
-    def build(cls, descriptors: np.ndarray) -> Index:
-        """Makes an index of float32 descriptors `(num_images, descriptor_dim)`.
+    def build(
+        cls: type[AnyIndex],
+        descriptors: Descriptors,
+        settings: dict[str, Any] | None = None,
+    ) -> AnyIndex:
+        """Makes an index of finite descriptors `(num_images, descriptor_dim)`.
 
-        The array may be memory-mapped and larger than the memory where the index
-        says so.
+        Args:
+            descriptors: May be memory-mapped and larger than the memory where the
+                index says so.
+            settings: What the kind of index can be told; None for what suits the
+                size. Unknown names are an error.
 
         Raises:
-            ValueError: Not a non-empty float32 matrix, or not all finite.
+            ValueError: Not a non-empty float matrix, not all finite, or a setting
+                cannot be.
         """
+
+    @property
+    def num_images(self) -> int:
+        """Rows of the database."""
+        return self.descriptors.shape[0]
+
+    @property
+    def descriptor_dim(self) -> int:
+        """Length of a descriptor."""
+        return self.descriptors.shape[1]
 
     @property
     @abc.abstractmethod
     def is_exact(self) -> bool:
         """Whether every true neighbour is found."""
 
-    def search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    @property
+    @abc.abstractmethod
+    def settings(self) -> dict[str, Any]:
+        """All that `build` was told or chose, JSON-ready."""
+
+    def search(
+        self, queries: np.ndarray, k: int, *, rows: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Returns the k nearest database images of each query, nearest first.
 
         Args:
             queries: Descriptors `(num_queries, descriptor_dim)`.
             k: Neighbours a query; may exceed the database size.
+            rows: Database rows to search, int64, ascending, without repetition; None
+                for all. A part of the database is always searched exactly.
 
         Returns:
             Squared distances, float32, and database rows, int64, both of shape
             `(num_queries, k)`. Missing neighbours have distance inf and row -1.
 
         Raises:
-            ValueError: `k` is below 1, or the descriptors have another length.
+            ValueError: `k` is below 1, a query is not finite, or the descriptors have
+                another length.
         """
+        queries = self._checked_queries(queries)
+        if k < 1:
+            raise ValueError(f"`k` must be 1 or more. Received: k={k}")
+        distances = np.full((len(queries), k), np.inf, np.float32)
+        ids = np.full((len(queries), k), MISSING_ID, np.int64)
+        found = min(k, self.num_images if rows is None else len(rows))
+        if len(queries) and found:
+            distances[:, :found], ids[:, :found] = (
+                self._search(queries, found)
+                if rows is None
+                else self._search_rows(queries, found, rows)
+            )
+        return distances, ids
+
+    def _checked_queries(self, queries: np.ndarray) -> np.ndarray:
         queries = np.asarray(queries, np.float32)
         if queries.ndim != 2 or queries.shape[1] != self.descriptor_dim:
             raise ValueError(
@@ -73,110 +130,64 @@ class Index(abc.ABC):
                 f"{self.descriptor_dim}). Received: shape {queries.shape}. Compute "
                 "queries and database with the same encoder."
             )
-        if k < 1:
-            raise ValueError(f"`k` must be 1 or more. Received: k={k}")
-        distances = np.full((len(queries), k), np.inf, np.float32)
-        ids = np.full((len(queries), k), MISSING_ID, np.int64)
-        if len(queries):
-            found = min(k, self.num_images)
-            distances[:, :found], ids[:, :found] = self._search(queries, found)
-        return distances, ids
+        bad = np.flatnonzero(~np.isfinite(queries).all(axis=1))
+        if len(bad):
+            raise ValueError(
+                f"`queries` must be finite. Received: NaN or infinity in {len(bad)} "
+                f"queries, the first is query {bad[0]}. Check the encoder's weights."
+            )
+        return queries
 
     @abc.abstractmethod
     def _search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Searches checked queries; `k` is at most the database size."""
 
-    def save(self, folder: str | Path, encoder_fingerprint: str) -> Path:
-        """Writes one folder, which can be moved; replaces a former one.
+    def _search_rows(
+        self, queries: np.ndarray, k: int, rows: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Searches a part of the database exactly; `k` is at most `len(rows)`."""
+        from vpr_tf.retrieval.exact_index import search_rows
 
-        Args:
-            folder: Folder to write; appears under its name when complete.
-            encoder_fingerprint: Identity of the encoder that made the descriptors.
-        """
-        folder = Path(folder)
-        unfinished = folder.with_name(folder.name + ".unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir(parents=True)
-        self._write(unfinished)
-        description = {
-            "format_version": _FORMAT_VERSION,
-            "kind": self.kind,
-            "num_images": self.num_images,
-            "descriptor_dim": self.descriptor_dim,
-            "metric": "squared_l2",
-            "encoder_fingerprint": encoder_fingerprint,
-        }
-        text = json.dumps(description, indent=2) + "\n"
-        (unfinished / _DESCRIPTION_FILE).write_text(text)
-        shutil.rmtree(folder, ignore_errors=True)
-        unfinished.rename(folder)
-        return folder
+        return search_rows(self.descriptors, queries, k, rows)
 
     @abc.abstractmethod
-    def _write(self, folder: Path) -> None:
-        """Writes the files of the index into an existing folder."""
+    def write(self, folder: Path) -> None:
+        """Writes what searching needs besides the descriptors into a folder.
+
+        Paths in the files are relative to the folder, and nothing is a pickle.
+        """
 
     @classmethod
-    def load(cls, folder: str | Path, encoder_fingerprint: str) -> Index:
-        """Reads a saved index of this class.
+    @abc.abstractmethod
+    def read(
+        cls: type[AnyIndex],
+        folder: Path,
+        descriptors: Descriptors,
+        settings: dict[str, Any],
+    ) -> AnyIndex:
+        """Reads what `write` wrote, whose checksums the caller has compared.
 
         Args:
-            folder: Folder written by `save`.
-            encoder_fingerprint: Identity of the encoder that will make the queries.
+            folder: The folder.
+            descriptors: Those that the index was built of.
+            settings: The `settings` of the index that was written.
 
         Raises:
-            IndexMismatchError: The folder is damaged, or holds another kind of
-                index, or another encoder made it.
+            IndexMismatchError: The files do not fit the descriptors.
         """
-        description = read_description(folder)
-        if description["kind"] != cls.kind:
-            raise IndexMismatchError(
-                f"{folder} holds an index of kind {description['kind']!r}, not "
-                f"{cls.kind!r}. Use `load_index`, which reads every kind."
-            )
-        if description["encoder_fingerprint"] != encoder_fingerprint:
-            raise IndexMismatchError(
-                f"The index {folder} was made by the encoder "
-                f"{description['encoder_fingerprint']!r}; its distances to "
-                f"descriptors of {encoder_fingerprint!r} mean nothing. Build the "
-                "index again with this encoder."
-            )
-        return cls._read(Path(folder), description)
-
-    @classmethod
-    @abc.abstractmethod
-    def _read(cls, folder: Path, description: dict[str, Any]) -> Index:
-        """Reads the files of the index."""
 
 
-def read_description(folder: str | Path) -> dict[str, Any]:
-    """Returns kind, size and encoder of a saved index.
-
-    Raises:
-        IndexMismatchError: The folder holds no index of this format.
-    """
-    path = Path(folder) / _DESCRIPTION_FILE
-    try:
-        description = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise IndexMismatchError(f"No index at {folder}: {error}") from error
-    if description.get("format_version") != _FORMAT_VERSION:
-        raise IndexMismatchError(
-            f"{path} has format_version {description.get('format_version')!r}; this "
-            f"program reads {_FORMAT_VERSION}. Build the index again."
-        )
-    return description
-
-
-def check_descriptors(descriptors: np.ndarray) -> None:
+def check_descriptors(descriptors: Descriptors) -> None:
     """Checks that there is something to search.
 
     Raises:
-        ValueError: Not a non-empty float32 matrix.
+        ValueError: Not a non-empty float32 or float16 matrix.
     """
-    if descriptors.ndim != 2 or descriptors.dtype != np.float32 or not descriptors.size:
+    shape = descriptors.shape
+    fits = descriptors.dtype in (np.float32, np.float16)
+    if len(shape) != 2 or not fits or not shape[0] * shape[1]:
         raise ValueError(
-            "`descriptors` must be a float32 array of shape (num_images, "
+            "`descriptors` must be a float32 or float16 array of shape (num_images, "
             "descriptor_dim) with at least one row. "
-            f"Received: {descriptors.dtype} of shape {descriptors.shape}"
+            f"Received: {descriptors.dtype} of shape {shape}"
         )

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from vpr_tf.retrieval.index import MISSING_ID, Index, check_descriptors
+from vpr_tf.retrieval.errors import IndexMismatchError
+from vpr_tf.retrieval.index import MISSING_ID, Descriptors, Index, check_descriptors
 
 # Sizes and settings as ScaNN's documentation advises.
 _BRUTE_FORCE_BELOW = 20_000
@@ -29,8 +30,7 @@ class ScannIndex(Index):
 
     Args:
         searcher: A `ScannSearcher` of ScaNN's pybind interface.
-        num_images: Rows of the database.
-        descriptor_dim: Length of a descriptor.
+        descriptors: The database.
         brute_force: Whether the searcher compares with every row.
 
     Reference:
@@ -41,46 +41,41 @@ class ScannIndex(Index):
     kind = "scann"
 
     def __init__(
-        self, searcher: Any, num_images: int, descriptor_dim: int, brute_force: bool
+        self, searcher: Any, descriptors: Descriptors, brute_force: bool
     ) -> None:
         self._searcher = searcher
         self._brute_force = brute_force
-        self.num_images = num_images
-        self.descriptor_dim = descriptor_dim
+        self.descriptors = descriptors
 
     @classmethod
     def build(
-        cls,
-        descriptors: np.ndarray,
-        *,
-        brute_force_below: int = _BRUTE_FORCE_BELOW,
-        no_tree_below: int = _NO_TREE_BELOW,
+        cls, descriptors: Descriptors, settings: dict[str, Any] | None = None
     ) -> ScannIndex:
-        """See `Index.build`; copies the database into memory.
-
-        Args:
-            descriptors: The database.
-            brute_force_below: Smaller databases are compared as they are. At least
-                16: the quantiser cannot be trained on fewer rows.
-            no_tree_below: Smaller databases are quantised, without a tree.
-        """
+        """See `Index.build`; copies the database into memory."""
         check_descriptors(descriptors)
+        sizes = {
+            "brute_force_below": _BRUTE_FORCE_BELOW,
+            "no_tree_below": _NO_TREE_BELOW,
+            **(settings or {}),
+        }
+        brute_force_below = sizes["brute_force_below"]
+        no_tree_below = sizes["no_tree_below"]
         if brute_force_below < _MIN_AH_TRAINING_POINTS:
             raise ValueError(
                 f"`brute_force_below` must be {_MIN_AH_TRAINING_POINTS} or more. "
                 f"Received: {brute_force_below}"
             )
-        rows = np.ascontiguousarray(descriptors)
+        rows = np.ascontiguousarray(descriptors[:], np.float32)
         if not np.isfinite(rows).all():
             raise ValueError(
                 "`descriptors` must be finite. Received: NaN or infinity. Check the "
                 "encoder's weights."
             )
-        num_images, dim = rows.shape
+        num_images = len(rows)
         builder = _scann().builder(rows, 10, "squared_l2")
         if num_images < brute_force_below:
             builder = builder.score_brute_force()
-            return cls(builder.build(), num_images, dim, brute_force=True)
+            return cls(builder.build(), descriptors, brute_force=True)
         if num_images >= no_tree_below:
             num_leaves = math.isqrt(num_images)
             builder = builder.tree(
@@ -93,7 +88,7 @@ class ScannIndex(Index):
             anisotropic_quantization_threshold=_ANISOTROPIC_THRESHOLD,
             training_sample_size=_TRAINING_SAMPLE,
         ).reorder(_REORDERED_NEIGHBORS)
-        return cls(builder.build(), num_images, dim, brute_force=False)
+        return cls(builder.build(), descriptors, brute_force=False)
 
     @property
     def is_exact(self) -> bool:
@@ -114,25 +109,29 @@ class ScannIndex(Index):
         distances = np.where(missing, np.inf, np.maximum(distances, 0.0))
         return distances, np.where(missing, MISSING_ID, ids)
 
-    def _write(self, folder: Path) -> None:
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Not yet told."""
+        return {}
+
+    def write(self, folder: Path) -> None:
+        """See `Index.write`."""
         # No document ids are given to ScaNN: it would store them as a pickle.
         self._searcher.serialize(str(folder), relative_path=True)
 
     @classmethod
-    def _read(cls, folder: Path, description: dict[str, Any]) -> ScannIndex:
+    def read(
+        cls, folder: Path, descriptors: Descriptors, settings: dict[str, Any]
+    ) -> ScannIndex:
+        """See `Index.read`."""
         if (folder / "scann_docids.pkl").exists():
-            raise ValueError(
+            raise IndexMismatchError(
                 f"{folder} holds a pickle (scann_docids.pkl), which this program "
                 "never writes and does not open. Build the index again."
             )
         searcher = _scann().load_searcher(str(folder), assets_backcompat_shim=False)
         brute_force = not (folder / "ah_codebook.pb").exists()
-        return cls(
-            searcher,
-            description["num_images"],
-            description["descriptor_dim"],
-            brute_force,
-        )
+        return cls(searcher, descriptors, brute_force)
 
 
 def _scann() -> Any:
