@@ -64,7 +64,7 @@ def test_other_kinds_of_pixels(read_header, kind, mode, options):
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
-@pytest.mark.parametrize("tail", [b"\0", b"\0" * 5000, b"\r\n", os.urandom(99)])
+@pytest.mark.parametrize("tail", [b"\0", b"\0" * 5000, b"\r\n", bytes(range(99))])
 def test_bytes_after_the_end_are_tolerated(read_header, kind, tail):
     assert read_header(encode(kind) + tail)[:2] == (40, 50)
 
