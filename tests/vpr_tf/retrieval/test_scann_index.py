@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vpr_tf.retrieval import ExactIndex, IndexMismatchError, ScannIndex, load_index
+from vpr_tf.retrieval import ExactIndex, ScannIndex
 
 pytest.importorskip("scann")
 
@@ -17,12 +17,12 @@ def database():
 
 @pytest.fixture(scope="module")
 def quantised(database):
-    return ScannIndex.build(database, brute_force_below=16)
+    return ScannIndex.build(database, {"brute_force_below": 16})
 
 
 @pytest.fixture(scope="module")
 def with_tree(database):
-    return ScannIndex.build(database, brute_force_below=16, no_tree_below=16)
+    return ScannIndex.build(database, {"brute_force_below": 16, "no_tree_below": 16})
 
 
 @pytest.mark.parametrize("num_images", [1, 2, 15, 16, 17, 1200])
@@ -66,30 +66,29 @@ def test_saved_index_can_be_moved_and_holds_no_pickle(
         index = ScannIndex.build(database)
     else:
         index = request.getfixturevalue(kind)
-    index.save(tmp_path / "index", "encoder 1")
+    (tmp_path / "index").mkdir()
+    index.write(tmp_path / "index")
     assert not list(tmp_path.rglob("*.pkl"))
     for path in tmp_path.rglob("*.pbtxt"):
         assert str(tmp_path) not in path.read_text()
     moved = (tmp_path / "index").rename(tmp_path / "moved")
-    loaded = load_index(moved, "encoder 1")
+    loaded = ScannIndex.read(moved, database, index.settings)
     assert loaded.is_exact == index.is_exact
     for got, expected in zip(
         loaded.search(database[:8], 5), index.search(database[:8], 5), strict=True
     ):
         np.testing.assert_array_equal(got, expected)
-    with pytest.raises(IndexMismatchError, match="Build the index again"):
-        load_index(moved, "encoder 2")
 
 
 def test_pickle_in_a_folder_is_refused(database, tmp_path):
-    ScannIndex.build(database).save(tmp_path / "index", "encoder 1")
-    (tmp_path / "index" / "scann_docids.pkl").write_bytes(b"anything")
+    ScannIndex.build(database).write(tmp_path)
+    (tmp_path / "scann_docids.pkl").write_bytes(b"anything")
     with pytest.raises(ValueError, match="which this program never writes"):
-        load_index(tmp_path / "index", "encoder 1")
+        ScannIndex.read(tmp_path, database, {})
 
 
 def test_invalid_arguments_are_named(database):
     with pytest.raises(ValueError, match="`brute_force_below` must be 16 or more"):
-        ScannIndex.build(database, brute_force_below=4)
+        ScannIndex.build(database, {"brute_force_below": 4})
     with pytest.raises(ValueError, match="must be finite"):
         ScannIndex.build(np.full((4, 2), np.inf, np.float32))
