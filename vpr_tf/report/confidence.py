@@ -1,10 +1,21 @@
-"""How far the confidence of an answer can be trusted."""
+"""How far the confidence of an answer can be trusted.
+
+Reference:
+    Geifman et al., arXiv:1805.08206 (area under the risk-coverage curve); Naeini et
+    al., "Obtaining Well Calibrated Probabilities Using Bayesian Binning", AAAI 2015
+    (expected calibration error, here with bins of equally many queries).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vpr_tf.report.intervals import Interval
+import numpy as np
+
+from vpr_tf.report.bootstrap import bootstrap_means, bootstrap_statistics
+from vpr_tf.report.intervals import BootstrapSettings, Interval
+
+NUM_BINS = 10
 
 
 @dataclass(frozen=True)
@@ -40,7 +51,8 @@ class ConfidenceReport:
             coverage, AURC), queries of equal confidence in random order.
         best_area: The area if every right answer came before every wrong one.
         expected_calibration_error: Mean distance of confidence and precision over
-            bins of equally many queries, 0 to 1.
+            bins of equally many queries, 0 to 1. Without an interval: chance only
+            adds to it, so its resamples are no guide.
         num_bins: Bins asked for; equal confidences stay together, so `bins` may be
             fewer.
         bins: The bins, confidence ascending.
@@ -62,7 +74,7 @@ class ConfidenceReport:
     threshold_at_coverage: list[float]
     area: Interval
     best_area: float
-    expected_calibration_error: Interval
+    expected_calibration_error: float
     num_bins: int
     bins: list[CalibrationBin]
     brier_score: Interval
@@ -70,3 +82,135 @@ class ConfidenceReport:
     chosen_threshold: float
     answered_coverage: Interval
     answered_precision: Interval
+
+
+def confidence_report(
+    confidence: np.ndarray,
+    error_m: np.ndarray,
+    answered: np.ndarray,
+    *,
+    threshold_m: float,
+    calibration: str,
+    calibrated_on: str,
+    wanted_precision: float,
+    chosen_threshold: float,
+    settings: BootstrapSettings,
+) -> ConfidenceReport:
+    """Judges confidences against the errors of their answers.
+
+    Args:
+        confidence: 0 to 1, `(num_queries,)`, at least one query; only queries of
+            known position that have an answer.
+        error_m: Errors of the answers, same shape.
+        answered: Whether each answer is given, bool, same shape.
+        threshold_m: Largest error of a right answer.
+        calibration: Name of the calibration.
+        calibrated_on: Where it was fitted, for people.
+        wanted_precision: What the threshold was chosen for.
+        chosen_threshold: Confidence from which on answers are given.
+        settings: How intervals are made.
+    """
+    right = error_m <= threshold_m
+    _, group = np.unique(-confidence, return_inverse=True)
+    (area,) = bootstrap_statistics(_areas, np.stack([group, right], axis=1), settings)
+    brier, coverage = bootstrap_means(
+        np.stack([(confidence - right) ** 2, answered * 100.0], axis=1), settings
+    )
+    thresholds, shares, precisions = precision_over_coverage(confidence, right)
+    return ConfidenceReport(
+        calibrated_on=calibrated_on,
+        calibration=calibration,
+        threshold_m=threshold_m,
+        num_queries=len(right),
+        precision=float(right.mean()),
+        coverage=shares.tolist(),
+        precision_at_coverage=precisions.tolist(),
+        threshold_at_coverage=thresholds.tolist(),
+        area=area,
+        best_area=area_under_precision(right.astype(float), right),
+        expected_calibration_error=expected_calibration_error(confidence, right),
+        num_bins=NUM_BINS,
+        bins=calibration_bins(confidence, right),
+        brier_score=brier,
+        wanted_precision=wanted_precision,
+        chosen_threshold=chosen_threshold,
+        answered_coverage=coverage,
+        answered_precision=bootstrap_means(right[answered][:, None] * 100.0, settings)[
+            0
+        ],
+    )
+
+
+def precision_over_coverage(
+    confidence: np.ndarray, right: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns the curve of answering the most confident queries first.
+
+    Returns:
+        For each distinct confidence, descending: itself, the share of queries that
+        are at least as confident, and the share of right answers among them.
+    """
+    thresholds, group = np.unique(-confidence, return_inverse=True)
+    num_answered = np.cumsum(np.bincount(group, minlength=len(thresholds)))
+    num_right = np.cumsum(np.bincount(group, right, minlength=len(thresholds)))
+    return -thresholds, num_answered / len(right), num_right / num_answered
+
+
+def area_under_precision(confidence: np.ndarray, right: np.ndarray) -> float:
+    """Returns the mean precision over the coverages 1/n, 2/n, ... 1.
+
+    Queries of equal confidence count as if in random order: the right answers among
+    the first of them grow evenly.
+    """
+    _, group = np.unique(-confidence, return_inverse=True)
+    return float(_areas(np.stack([group, right], axis=1)[None])[0, 0])
+
+
+def calibration_bins(
+    confidence: np.ndarray, right: np.ndarray, num_bins: int = NUM_BINS
+) -> list[CalibrationBin]:
+    """Divides queries into bins of about equally many, equal confidences together."""
+    edges = np.unique(np.quantile(confidence, np.arange(1, num_bins) / num_bins))
+    bins = np.searchsorted(edges, confidence, "left")
+    return [
+        CalibrationBin(
+            num_queries=int(inside.sum()),
+            mean_confidence=float(confidence[inside].mean()),
+            precision=float(right[inside].mean()),
+        )
+        for inside in (bins == number for number in np.unique(bins))
+    ]
+
+
+def expected_calibration_error(confidence: np.ndarray, right: np.ndarray) -> float:
+    """Returns the mean distance of confidence and precision over the bins."""
+    bins = calibration_bins(confidence, right)
+    distances = [
+        bin_.num_queries * abs(bin_.mean_confidence - bin_.precision) for bin_ in bins
+    ]
+    return float(sum(distances) / len(right))
+
+
+def _areas(samples: np.ndarray) -> np.ndarray:
+    """Returns the area of each sample `(num_samples, 1)`.
+
+    Args:
+        samples: `(num_samples, num_queries, 2)`: the number of a query's confidence,
+            from 0 for the highest, and whether its answer is right.
+    """
+    num_samples, num_queries, _ = samples.shape
+    groups = int(samples[:, :, 0].max()) + 1
+    cells = (samples[:, :, 0] + np.arange(num_samples)[:, None] * groups).astype(int)
+    shape, length = (num_samples, groups), num_samples * groups
+    size = np.bincount(cells.ravel(), minlength=length).reshape(shape)
+    weights = samples[:, :, 1].ravel()
+    right = np.bincount(cells.ravel(), weights, minlength=length).reshape(shape)
+    before = np.cumsum(size, axis=1) - size
+    right_before = np.cumsum(right, axis=1) - right
+    # In a group, the precision after k answers is
+    # (right_before + right * (k - before) / size) / k; its sum has a closed form.
+    harmonic = np.concatenate([[0], np.cumsum(1 / np.arange(1, num_queries + 1))])
+    sums = harmonic[before + size] - harmonic[before]
+    share = right / np.maximum(size, 1)
+    total = right_before * sums + share * (size - before * sums)
+    return total.sum(axis=1, keepdims=True) / num_queries

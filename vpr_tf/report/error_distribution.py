@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vpr_tf.report.intervals import Interval
+import numpy as np
+
+from vpr_tf.report.bootstrap import bootstrap_means, bootstrap_quantiles
+from vpr_tf.report.intervals import BootstrapSettings, Interval
+
+_QUANTILES = (0.5, 0.75, 0.9)
+_CDF_RESOLUTION = 200  # points of the distribution function at most
 
 
 @dataclass(frozen=True)
@@ -35,3 +41,41 @@ class ErrorDistribution:
     threshold_m: float
     cdf_error_m: list[float]
     cdf_percent: list[float]
+
+
+def error_distribution(
+    error_m: np.ndarray,
+    known: np.ndarray,
+    threshold_m: float,
+    settings: BootstrapSettings,
+) -> ErrorDistribution:
+    """Describes the errors of the answers, withheld ones included.
+
+    Args:
+        error_m: Error of each query's answer, `(num_queries,)`; NaN without one.
+        known: Whether each query's position is known.
+        threshold_m: Largest error of a right answer.
+        settings: How intervals are made.
+    """
+    answerable = known & np.isfinite(error_m)
+    errors = np.sort(error_m[answerable])
+    median, p75, p90 = bootstrap_quantiles(errors, _QUANTILES, settings)
+    within = (errors <= threshold_m) * 100.0
+    mean, share = bootstrap_means(np.stack([errors, within], axis=1), settings)
+    points = np.arange(len(errors))
+    if len(errors) > _CDF_RESOLUTION:
+        points = np.rint(np.linspace(0, len(errors) - 1, _CDF_RESOLUTION)).astype(int)
+    return ErrorDistribution(
+        num_queries=len(errors),
+        num_unanswerable=int(np.sum(known & ~answerable)),
+        median_m=median,
+        mean_m=mean,
+        p75_m=p75,
+        p90_m=p90,
+        within_threshold=share,
+        threshold_m=threshold_m,
+        cdf_error_m=errors[points].tolist(),
+        cdf_percent=(
+            np.searchsorted(errors, errors[points], "right") / max(len(errors), 1) * 100
+        ).tolist(),
+    )

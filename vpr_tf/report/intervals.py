@@ -19,3 +19,18 @@ class Interval:
     value: float
     low: float = math.nan
     high: float = math.nan
+
+
+@dataclass(frozen=True)
+class BootstrapSettings:
+    """How the intervals were made.
+
+    Attributes:
+        num_resamples: Resamples of the queries, with replacement.
+        level: Share of the resamples inside an interval; its ends are percentiles.
+        seed: Seed of the resamples.
+    """
+
+    num_resamples: int = 2000
+    level: float = 0.95
+    seed: int = 0

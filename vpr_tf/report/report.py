@@ -10,6 +10,7 @@ import numpy as np
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.report.confidence import ConfidenceReport
 from vpr_tf.report.error_distribution import ErrorDistribution
+from vpr_tf.report.intervals import BootstrapSettings
 from vpr_tf.report.json_ready import json_ready
 from vpr_tf.report.recall_table import RecallTable
 from vpr_tf.report.smoothness import Smoothness
@@ -41,21 +42,6 @@ class Identity:
     search: str
     num_queries: int
     num_database: int
-
-
-@dataclass(frozen=True)
-class BootstrapSettings:
-    """How the intervals were made.
-
-    Attributes:
-        num_resamples: Resamples of the queries, with replacement.
-        level: Share of the resamples inside an interval; its ends are percentiles.
-        seed: Seed of the resamples.
-    """
-
-    num_resamples: int = 2000
-    level: float = 0.95
-    seed: int = 0
 
 
 @dataclass(frozen=True, eq=False)
