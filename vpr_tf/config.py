@@ -284,6 +284,10 @@ class LocalizationConfig:
     method: str = "cluster"  # or best_match: where the first prediction was taken
     num_predictions: int = 20  # that vote for the position
     cluster_radius_m: float = 25.0  # predictions this near to each other agree
+    # A vote is 1/e at this share of the similarity from the first to the last match.
+    similarity_scale: float = 0.25
+    # Photos that agree look the same way up to this; null: headings do not matter.
+    heading_tolerance_deg: float | None = None
     calibration: str = "isotonic"  # or platt: a logistic curve, for few val queries
     wanted_precision: float = 0.95  # of the answers given; the others are withheld
 
@@ -296,6 +300,10 @@ class LocalizationConfig:
         _check_choice(f"{section}.calibration", self.calibration, choices)
         radius = self.cluster_radius_m
         _check(radius > 0, f"{section}.cluster_radius_m", "above 0", radius)
+        scale = self.similarity_scale
+        _check(scale > 0, f"{section}.similarity_scale", "above 0", scale)
+        if self.heading_tolerance_deg is not None:
+            _check_range(self, section, 0, 180, "heading_tolerance_deg")
 
 
 @dataclass(frozen=True)
