@@ -307,6 +307,26 @@ class LocalizationConfig:
 
 
 @dataclass(frozen=True)
+class ReportConfig:
+    """What `evaluate.py --report` measures besides recall at one distance."""
+
+    # Of positives; evaluation.positive_dist_threshold_m is always among them.
+    thresholds_m: list[float] = field(
+        default_factory=lambda: [1.0, 5.0, 10.0, 25.0, 50.0, 100.0]
+    )
+    num_resamples: int = 2000  # of the queries, for 95% confidence intervals
+    dark_luma_below: float = 0.2  # mean luma of an image by night, 0 to 1
+    num_pairs: int = 20_000  # of database images, for spatial smoothness
+
+    def __post_init__(self) -> None:
+        _check_range(self, "report", 1, None, "num_resamples", "num_pairs")
+        _check_range(self, "report", 0, 1, "dark_luma_below")
+        thresholds = list(self.thresholds_m)
+        rule = all(threshold > 0 for threshold in thresholds)
+        _check(rule, "report.thresholds_m", "metres above 0", thresholds)
+
+
+@dataclass(frozen=True)
 class ExperimentConfig:
     """All that one experiment needs; the schema of the files in `configs/`."""
 
@@ -320,6 +340,7 @@ class ExperimentConfig:
     train: TrainConfig = field(default_factory=TrainConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     localization: LocalizationConfig = field(default_factory=LocalizationConfig)
+    report: ReportConfig = field(default_factory=ReportConfig)
 
     def __post_init__(self) -> None:
         size = self.encoder.image_size

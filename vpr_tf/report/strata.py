@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from vpr_tf.report.intervals import Interval
 
@@ -38,3 +41,57 @@ class Stratification:
     definition: str
     strata: list[Stratum]
     num_unknown: int
+
+
+def stratify(
+    name: str,
+    definition: str,
+    values: np.ndarray,
+    found: np.ndarray,
+    edges: Sequence[float],
+    labels: Sequence[str],
+    level: float,
+) -> Stratification:
+    """Divides queries by a number.
+
+    Args:
+        name: Short name of the number.
+        definition: What the number is, in a sentence.
+        values: The number of each query, of known positions only; NaN where unknown.
+        found: Whether the first prediction of each query is a positive.
+        edges: Where a new kind begins, ascending: kind i holds values from
+            `edges[i - 1]` on and below `edges[i]`.
+        labels: Names of the `len(edges) + 1` kinds.
+        level: Confidence level of the intervals.
+    """
+    known = ~np.isnan(values)
+    kinds = np.searchsorted(edges, values[known], "right")
+    hits = found[known]
+    return Stratification(
+        name=name,
+        definition=definition,
+        strata=[
+            _stratum(label, hits[kinds == kind], level)
+            for kind, label in enumerate(labels)
+            if np.any(kinds == kind)
+        ],
+        num_unknown=int(np.sum(~known)),
+    )
+
+
+def _stratum(label: str, found: np.ndarray, level: float) -> Stratum:
+    low, high = wilson_interval(int(found.sum()), len(found), level)
+    recall = Interval(float(found.mean() * 100), low * 100, high * 100)
+    return Stratum(label, len(found), recall)
+
+
+def wilson_interval(successes: int, trials: int, level: float) -> tuple[float, float]:
+    """Returns the Wilson score interval of a share, 0 to 1.
+
+    Reference: Wilson, "Probable Inference, the Law of Succession, and Statistical
+    Inference", 1927.
+    """
+    from scipy.stats import binomtest
+
+    found = binomtest(successes, trials).proportion_ci(level, method="wilson")
+    return float(found.low), float(found.high)

@@ -1,0 +1,177 @@
+"""Circumstances of queries that make them easy or hard to find.
+
+Each is a property of the data alone, so that two encoders are judged on the same
+strata.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from vpr_tf.data.prepared_dataset import Partition
+from vpr_tf.photo_table import PhotoTable
+from vpr_tf.positions import Positions, distances_m
+
+_NEAREST_ON_SPHERE = 8  # candidates; the sphere's order is not quite the ellipsoid's
+
+
+def year_gaps(
+    queries: PhotoTable, database: PhotoTable, positives: Sequence[np.ndarray]
+) -> np.ndarray:
+    """Returns the smallest difference of years between a query and its positives.
+
+    Args:
+        queries: The queries.
+        database: The database.
+        positives: Database rows of each query's positives.
+
+    Returns:
+        Whole years, float64 `(num_queries,)`; NaN without positives of known year.
+    """
+    query, row = _pairs(positives)
+    gaps = np.abs(
+        years_of(queries.timestamps)[query] - years_of(database.timestamps)[row]
+    )
+    return _smallest(query, gaps, len(queries))
+
+
+def years_of(timestamps: np.ndarray) -> np.ndarray:
+    """Returns years as float64; NaN where unknown."""
+    text = np.asarray(timestamps).astype("S4")
+    is_year = np.char.isdigit(text) & (np.char.str_len(text) == 4)
+    return np.where(is_year, np.where(is_year, text, b"0").astype(np.int64), np.nan)
+
+
+def heading_gaps(
+    queries: PhotoTable, database: PhotoTable, positives: Sequence[np.ndarray]
+) -> np.ndarray:
+    """Returns how far a query is turned from the positive that looks most alike.
+
+    Returns:
+        Degrees from 0 to 180, float64 `(num_queries,)`; NaN without positives of
+        known heading.
+    """
+    query, row = _pairs(positives)
+    gaps = heading_difference_deg(queries.heading_deg[query], database.heading_deg[row])
+    return _smallest(query, gaps, len(queries))
+
+
+def heading_difference_deg(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Returns the angle between headings, 0 to 180 degrees; NaN where one is unknown.
+
+    Args:
+        a: Degrees clockwise from north; negative where unknown.
+        b: Same, same shape.
+    """
+    a, b = a.astype(np.float64), b.astype(np.float64)
+    difference = np.abs((a - b + 180) % 360 - 180)
+    return np.where((a < 0) | (b < 0), np.nan, difference)
+
+
+def nearest_database_m(queries: Positions, database: Positions) -> np.ndarray:
+    """Returns the distance of each query to the nearest database image.
+
+    Returns:
+        Metres, float64 `(num_queries,)`; NaN where the query's position is unknown,
+        and without any database image of known position.
+    """
+    from scipy.spatial import cKDTree
+
+    nearest = np.full(len(queries), np.nan)
+    candidates = np.flatnonzero(database.known)
+    known = np.flatnonzero(queries.known)
+    if not len(candidates) or not len(known):
+        return nearest
+    # In the query's zone the plane decides; the sphere finds what lies across a border.
+    count = min(_NEAREST_ON_SPHERE, len(candidates))
+    tree = cKDTree(_on_sphere(database.take(candidates)))
+    _, rows = tree.query(_on_sphere(queries.take(known)), k=[*range(1, count + 1)])
+    found = distances_m(queries.take(known), database, candidates[rows])
+    nearest[known] = np.nanmin(found, axis=1)
+    for zone in np.unique(queries.utm_zone[known]):
+        in_zone = np.flatnonzero(database.utm_zone == zone)
+        asked = np.flatnonzero(queries.utm_zone == zone)
+        if len(in_zone):
+            tree = cKDTree(_on_plane(database.take(in_zone)))
+            centimetres, _ = tree.query(_on_plane(queries.take(asked)))
+            nearest[asked] = np.fmin(nearest[asked], centimetres / 100)
+    return nearest
+
+
+def class_sizes(queries: PhotoTable, partition: Partition) -> np.ndarray:
+    """Returns the number of training images in the class of each query.
+
+    A class is a cell of the ground and a range of headings (CosPlace,
+    arXiv:2204.02287).
+
+    Args:
+        queries: The queries.
+        partition: Classes of the train split.
+
+    Returns:
+        Float64 `(num_queries,)`; 0 when no class of the partition holds the query, NaN
+        when its position is unknown, or its heading where classes have one.
+    """
+    parameters = partition.parameters
+    bin_deg = int(parameters["heading_bin_deg"])
+    headings = queries.heading_deg.astype(np.float64)
+    unknown = ~queries.positions.known
+    if parameters["missing_heading"] == "ignore":
+        bins = np.zeros(len(queries), np.int64)
+    else:
+        unknown |= headings < 0
+        if parameters["heading_360"] == "zero":
+            headings = np.where(headings == 360, 0, headings)
+        bins = np.floor(headings / bin_deg).astype(np.int64) * bin_deg
+    size_m = int(parameters["cell_size_m"])
+    cells = [
+        np.floor_divide(centimetres, 100 * size_m) * size_m
+        for centimetres in (queries.positions.east_cm, queries.positions.north_cm)
+    ]
+    columns = ("utm_zone", "cell_east_m", "cell_north_m", "heading_bin_deg")
+    names = zip(
+        *(partition.classes[column].tolist() for column in columns), strict=True
+    )
+    sizes = dict(zip(names, partition.classes["num_images"].tolist(), strict=True))
+    asked = zip(
+        queries.positions.utm_zone.tolist(),
+        *(cell.tolist() for cell in cells),
+        bins.tolist(),
+        strict=True,
+    )
+    found = np.array([sizes.get(name, 0) for name in asked], np.float64)
+    return np.where(unknown, np.nan, found)
+
+
+def _pairs(positives: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the query and the database row of every positive."""
+    counts = [len(rows) for rows in positives]
+    query = np.repeat(np.arange(len(positives)), counts)
+    return query, np.concatenate([np.empty(0, np.int64), *positives])
+
+
+def _smallest(query: np.ndarray, values: np.ndarray, num_queries: int) -> np.ndarray:
+    smallest = np.full(num_queries, np.nan)
+    np.fmin.at(smallest, query, values)
+    return smallest
+
+
+def _on_sphere(positions: Positions) -> np.ndarray:
+    """Returns unit vectors `(num_images, 3)`."""
+    latitude = np.radians(positions.latitude_deg)
+    longitude = np.radians(positions.longitude_deg)
+    return np.stack(
+        [
+            np.cos(latitude) * np.cos(longitude),
+            np.cos(latitude) * np.sin(longitude),
+            np.sin(latitude),
+        ],
+        axis=1,
+    )
+
+
+def _on_plane(positions: Positions) -> np.ndarray:
+    """Returns UTM centimetres `(num_images, 2)`."""
+    return np.stack([positions.east_cm, positions.north_cm], axis=1).astype(np.float64)
