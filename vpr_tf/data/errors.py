@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from vpr_tf.data.image_decoding import decode_image
+from vpr_tf.data.image_source import DamagedImage
 from vpr_tf.data.prepared_dataset import DatasetError, SplitIndex
 from vpr_tf.data.record_reading import RecordReader
 
@@ -42,15 +43,19 @@ def damaged_records_named(
     try:
         yield
     except tf.errors.OpError:
-        check_records(split, record_ids())
+        damaged = first_damaged_record(split, record_ids())
+        if damaged is not None:
+            raise damaged.error from None
         raise  # not the fault of a record
 
 
-def check_records(split: SplitIndex, record_ids: Iterable[int]) -> None:
-    """Reads and decodes records one by one.
+def first_damaged_record(
+    split: SplitIndex, record_ids: Iterable[int]
+) -> DamagedImage | None:
+    """Reads and decodes records one by one, up to one that is damaged.
 
-    Raises:
-        DamagedRecordError: The first damaged record.
+    Returns:
+        That record, with a `DamagedRecordError`.
     """
     for record_id in record_ids:
         try:
@@ -59,25 +64,28 @@ def check_records(split: SplitIndex, record_ids: Iterable[int]) -> None:
             )
             found = decode_image(record["image"]).shape[:2].as_list()
         except tf.errors.OpError as error:
-            raise _damaged(split, record_id, _reason(error)) from error
+            return _damaged(split, record_id, graph_error_reason(error))
         expected = [int(split.column(name)[record_id]) for name in ("height", "width")]
         if found != expected:
-            raise _damaged(
+            return _damaged(
                 split, record_id, f"the image is {found}, the index says {expected}"
             )
+    return None
 
 
-def _damaged(split: SplitIndex, record_id: int, reason: str) -> DamagedRecordError:
+def _damaged(split: SplitIndex, record_id: int, reason: str) -> DamagedImage:
     shard = split.shard_paths[int(split.column("shard")[record_id])]
     offset = int(split.column("byte_offset")[record_id])
-    return DamagedRecordError(
+    error = DamagedRecordError(
         f"A record of split {split.name!r} is damaged: {shard}, byte offset {offset}, "
         f"key {split.keys[record_id].decode()!r}: {reason}. Remove the shard and run "
         "`python -m data_prep build` again."
     )
+    return DamagedImage(int(record_id), error)
 
 
-def _reason(error: tf.errors.OpError) -> str:
+def graph_error_reason(error: tf.errors.OpError) -> str:
+    """Returns what an error of a graph says, without the names of the graph."""
     message = _GRAPH_NAMES.sub("", error.message.splitlines()[0]).strip(" .")
     if message == "Dataset was empty":
         return "the shard ends before it"

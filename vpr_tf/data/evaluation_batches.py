@@ -14,12 +14,10 @@ from vpr_tf.data.image_decoding import (
     evaluation_size,
     resize_for_evaluation,
 )
+from vpr_tf.data.image_source import ImageSource
 from vpr_tf.data.prepared_dataset import SplitIndex
-from vpr_tf.data.record_reading import (
-    RecordReader,
-    checked_record_ids,
-    pipeline_options,
-)
+from vpr_tf.data.record_reading import checked_record_ids, pipeline_options
+from vpr_tf.data.split_images import SplitImages
 
 
 class BatchPlan(NamedTuple):
@@ -86,16 +84,34 @@ def evaluation_batches(
     if record_ids is None:
         record_ids = np.arange(len(split))
     record_ids = checked_record_ids(split, record_ids)
-    plan = plan_batches(
-        record_ids, *_final_sizes(split, config, record_ids), config.batch_size
-    )
-    load = RecordReader(split, plan.record_ids)
+    return image_batches(SplitImages(split), config, record_ids)
+
+
+def planned_batches(
+    source: ImageSource, config: EvaluationConfig, rows: np.ndarray
+) -> BatchPlan:
+    """Plans the batches of `image_batches`; their order is the order of reading."""
+    sizes = _final_sizes(source, config, rows)
+    return plan_batches(rows, *sizes, config.batch_size)
+
+
+def image_batches(
+    source: ImageSource, config: EvaluationConfig, rows: np.ndarray
+) -> tf.data.Dataset:
+    """Returns images of any source; see `evaluation_batches`.
+
+    Args:
+        source: The images.
+        config: `resize`, `image_size` and `batch_size`.
+        rows: Which ones, row numbers.
+    """
+    plan = planned_batches(source, config, rows)
+    load = source.loader(plan.record_ids)
     ids, batch_ids = tf.constant(plan.record_ids), tf.constant(plan.batch_ids)
     batch_sizes = tf.constant(plan.batch_sizes)
 
     def load_image(row: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        record = load(row)
-        image = decode_image(record["image"], record["exif_orientation"])
+        image = decode_image(*load(row))
         return resize_for_evaluation(image, config), ids[row], batch_ids[row]
 
     num_threads = os.cpu_count() or 1
@@ -115,12 +131,12 @@ def evaluation_batches(
 
 
 def _final_sizes(
-    split: SplitIndex, config: EvaluationConfig, record_ids: np.ndarray
+    source: ImageSource, config: EvaluationConfig, rows: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns heights and widths of the images as they are evaluated."""
-    height = split.column("height")[record_ids].astype(np.int64)
-    width = split.column("width")[record_ids].astype(np.int64)
-    turned = split.column("exif_orientation")[record_ids] >= 5
+    heights, widths, orientations = source.stored_sizes(rows)
+    height, width = heights.astype(np.int64), widths.astype(np.int64)
+    turned = orientations >= 5
     upright_height = np.where(turned, width, height)
     upright_width = np.where(turned, height, width)
     return evaluation_size(upright_height, upright_width, config)

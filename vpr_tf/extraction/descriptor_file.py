@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 from pathlib import Path
@@ -25,9 +26,13 @@ class DescriptorFile:
         source: JSON-ready description of all that determines them.
         num_rows: Images.
         descriptor_dim: Length of a descriptor.
+        dtype: `float32`, or `float16` for half the size.
 
     Attributes:
-        descriptors: Float32 `(num_rows, descriptor_dim)`, memory-mapped.
+        descriptors: `(num_rows, descriptor_dim)`, memory-mapped.
+
+    Raises:
+        OSError: The disk has no room for all rows; found before any is computed.
     """
 
     def __init__(
@@ -36,9 +41,11 @@ class DescriptorFile:
         source: dict[str, Any],
         num_rows: int,
         descriptor_dim: int,
+        dtype: str = "float32",
     ) -> None:
         self.folder = Path(folder)
         self._shape = (num_rows, descriptor_dim)
+        self._dtype = np.dtype(dtype)
         if not self._is_of(source):
             self._create(source)
         self.descriptors = _open(self._descriptors_path)
@@ -67,19 +74,25 @@ class DescriptorFile:
         except (OSError, ValueError, EOFError):
             return False
         shapes_fit = descriptors.shape == self._shape and done.shape == self._shape[:1]
-        return stored == source and shapes_fit
+        return stored == source and shapes_fit and descriptors.dtype == self._dtype
 
     def _create(self, source: dict[str, Any]) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
         for path, dtype, shape in (
-            (self._descriptors_path, np.float32, self._shape),
-            (self._done_path, np.bool_, self._shape[:1]),
+            (self._descriptors_path, self._dtype, self._shape),
+            (self._done_path, np.dtype(np.bool_), self._shape[:1]),
         ):
             np.lib.format.open_memmap(path, "w+", dtype, shape).flush()
+            _reserve(path)
         unfinished = self._source_path.with_suffix(".unfinished")
         unfinished.write_text(json.dumps(source, indent=2) + "\n")
         unfinished.rename(self._source_path)
+
+    @property
+    def done(self) -> np.ndarray:
+        """Whether each row was written."""
+        return np.array(self._done)
 
     @property
     def missing_rows(self) -> np.ndarray:
@@ -101,6 +114,12 @@ class DescriptorFile:
             self._done.flush()
             self._pending.clear()
         self._last_commit_s = time.monotonic()
+
+
+def _reserve(path: Path) -> None:
+    """Takes the space of a sparse file: on a full disk a mapped write is a crash."""
+    with path.open("rb+") as file:
+        os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
 def _open(path: Path) -> np.memmap:

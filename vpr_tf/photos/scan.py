@@ -14,6 +14,7 @@ import numpy as np
 
 from vpr_tf.photos.csv_table import parse_csv_entry, parse_csv_metadata
 from vpr_tf.photos.errors import InvalidEntryError
+from vpr_tf.photos.exif_position import read_exif_metadata
 from vpr_tf.photos.image_headers import ImageHeader, read_image_header
 from vpr_tf.photos.metadata import (
     ROW_DTYPE,
@@ -21,7 +22,7 @@ from vpr_tf.photos.metadata import (
     ImageMetadata,
     complete_positions,
 )
-from vpr_tf.photos.sf_xl_names import parse_image_name
+from vpr_tf.photos.sf_xl_names import has_name_fields, parse_image_name
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,14 @@ class ScanSettings:
         is_csv: Entries are rows of a CSV table, else paths with SF-XL names.
         needs_position: False takes any file name and leaves the position unknown.
         decode: Decode every image as well.
+        use_exif: Files without an SF-XL name have their position in EXIF data.
     """
 
     folder: str
     is_csv: bool
     needs_position: bool
     decode: bool
+    use_exif: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,12 +65,16 @@ def scan_chunk(settings: ScanSettings, entries: list[str]) -> ScannedChunk:
     for entry in entries:
         row = parse_csv_entry(entry) if settings.is_csv else None
         path = row["path"] if row else entry
+        file_path = os.path.join(settings.folder, path)  # noqa: PTH118
         try:
             key = _encode_key(path)
-            metadata = _parse_metadata(settings, path, row)
-            file = _read_file_header(os.path.join(settings.folder, path))  # noqa: PTH118
+            in_file = settings.use_exif and not (row or has_name_fields(path))
+            metadata = None if in_file else _parse_metadata(settings, path, row)
+            file = _read_file_header(file_path)
+            if metadata is None:
+                metadata = _read_exif(settings, file_path)
             if settings.decode:
-                decode_seconds += _decode(Path(settings.folder, path))
+                decode_seconds += _decode(Path(file_path))
         except InvalidEntryError as error:
             line = f"line {row['line']}: " if row else ""
             rejected.append((path, f"{line}{error}"))
@@ -97,6 +104,15 @@ def _parse_metadata(
 ) -> ImageMetadata:
     try:
         return parse_csv_metadata(row) if row else parse_image_name(path)
+    except InvalidEntryError:
+        if settings.needs_position:
+            raise
+        return WITHOUT_POSITION
+
+
+def _read_exif(settings: ScanSettings, file_path: str) -> ImageMetadata:
+    try:
+        return read_exif_metadata(file_path)
     except InvalidEntryError:
         if settings.needs_position:
             raise

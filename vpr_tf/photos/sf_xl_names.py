@@ -24,6 +24,12 @@ _ZONE = re.compile(r"[0-9]{1,2}")
 _BAND = re.compile(r"[C-HJ-NP-X]")
 
 
+def has_name_fields(name: str) -> bool:
+    """Whether a file name or path has the fields of the standard, right or wrong."""
+    fields = PurePosixPath(name).name.split("@")
+    return len(fields) == _NUM_FIELDS and not fields[0]
+
+
 def parse_image_name(name: str) -> ImageMetadata:
     """Reads the metadata in a file name.
 
@@ -34,7 +40,7 @@ def parse_image_name(name: str) -> ImageMetadata:
         InvalidEntryError: The name does not follow the standard.
     """
     fields = PurePosixPath(name).name.split("@")
-    if len(fields) != _NUM_FIELDS or fields[0]:
+    if not has_name_fields(name):
         raise InvalidEntryError(
             "name has no UTM fields; expected "
             '"@<utm_east>@<utm_north>@...@.jpg" with 15 "@"'

@@ -1,0 +1,146 @@
+import os
+
+import numpy as np
+import pytest
+
+from tests.vpr_tf.photos.photo_writer import gps_of, write_photo
+from vpr_tf.photos.errors import PhotoSourceError
+from vpr_tf.photos.photo_folder import (
+    check_rejected_fraction,
+    scan_named_photos,
+    scan_photos,
+)
+from vpr_tf.photos.sf_xl_names import format_image_name
+
+SF_XL = format_image_name(
+    utm_east_m=543000.5,
+    utm_north_m=4178906.25,
+    zone_number=10,
+    zone_letter="S",
+    latitude=37.75,
+    longitude=-122.51,
+    heading_deg=90,
+    timestamp="201805",
+)
+
+
+def scan(source):
+    return scan_photos(source, progress=False)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write_photo(tmp_path / "b" / "exif.jpg", gps=gps_of(-33.85, 151.2), orientation=6)
+    write_photo(tmp_path / "a" / SF_XL, size=(20, 30))
+    return tmp_path
+
+
+def test_positions_come_from_names_and_exif(folder):
+    found = scan(folder)
+    assert found.photos.keys.tolist() == [f"a/{SF_XL}".encode(), b"b/exif.jpg"]
+    positions = found.photos.positions
+    assert positions.utm_zone.tolist() == [10, -56]
+    assert positions.east_cm[0] == 54300050
+    np.testing.assert_allclose(positions.latitude_deg, [37.75, -33.85], atol=1e-6)
+    assert found.photos.heading_deg.tolist() == [90, -1]
+    assert found.photos.timestamps.tolist() == [b"201805", b""]
+    assert found.heights.tolist() == [20, 32]
+    assert found.exif_orientations.tolist() == [1, 6]
+    assert found.rejected == ()
+
+
+def test_files_that_cannot_be_used_are_listed_and_the_others_go_on(folder):
+    whole = (folder / "b" / "exif.jpg").read_bytes()
+    (folder / "truncated.jpg").write_bytes(whole[: len(whole) // 2])
+    (folder / "empty.jpg").write_bytes(b"")
+    (folder / "text.jpg").write_text("hello")
+    (folder / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(20))
+    write_photo(folder / "nowhere.png")
+    write_photo(folder / ".thumbnails" / "hidden.jpg", gps=gps_of(1.0, 1.0))
+    (folder / "notes.txt").write_text("hello")
+    found = scan(folder)
+    assert len(found) == 2
+    reasons = dict(found.rejected)
+    assert "truncated" in reasons["truncated.jpg"]
+    assert "zero bytes" in reasons["empty.jpg"]
+    assert "not a JPEG" in reasons["text.jpg"]
+    assert "HEIC" in reasons["phone.heic"]
+    assert "no EXIF GPS data" in reasons["nowhere.png"]
+    assert len(reasons) == 5
+    assert found.num_skipped == 2
+
+
+def test_table_of_photos(folder):
+    table = folder / "photos.csv"
+    table.write_text(
+        "path,latitude,longitude,heading_deg,timestamp\n"
+        "b/exif.jpg,37.7,-122.5,45,2019\n"
+        f"a/{SF_XL},95,-122.5,45,2019\n"
+        "b/exif.jpg,37.8,-122.5,45,2019\n"
+        "b/gone.jpg,37.8,-122.5,45,2019\n"
+    )
+    found = scan(table)
+    assert found.photos.keys.tolist() == [b"b/exif.jpg"]
+    assert found.photos.positions.latitude_deg.tolist() == [37.7]
+    assert found.file(0) == str(folder / "b/exif.jpg")
+    reasons = [reason for _, reason in found.rejected]
+    assert [reason.split(":")[0] for reason in reasons] == [
+        "line 3",
+        "line 5",
+        "path is in the table more than once",
+    ]
+
+
+def test_named_photos_need_no_position(folder):
+    (folder / "text.jpg").write_text("hello")
+    names = [folder / "text.jpg", folder / "gone.jpg", folder / "b"]
+    found = scan_named_photos([write_photo(folder / "c.jpg"), *names])
+    assert found.paths.tolist() == [
+        str(folder / name).encode() for name in ("c.jpg", "b/exif.jpg")
+    ]
+    assert found.photos.positions.known.tolist() == [False, True]
+    assert [path for path, _ in found.rejected] == [
+        str(folder / "text.jpg"),
+        str(folder / "gone.jpg"),
+    ]
+
+
+def test_key_prefix_leaves_the_files(folder):
+    found = scan(folder).with_key_prefix("monday/")
+    assert found.photos.keys[1] == b"monday/b/exif.jpg"
+    assert found.file(1) == str(folder / "b/exif.jpg")
+
+
+@pytest.mark.parametrize("name", ["gone", "gone.csv"])
+def test_missing_source(tmp_path, name):
+    with pytest.raises(PhotoSourceError, match=r"No .* of photos at .*gone"):
+        scan(tmp_path / name)
+
+
+def test_nothing_usable_names_the_first(tmp_path):
+    with pytest.raises(PhotoSourceError, match="holds no photos"):
+        scan(tmp_path)
+    write_photo(tmp_path / "a.jpg")
+    with pytest.raises(PhotoSourceError, match=r"(?s)None of the 1 .*a\.jpg: no pos"):
+        scan(tmp_path)
+
+
+def test_link_to_a_parent_is_named(folder):
+    (folder / "b" / "loop").symlink_to(folder)
+    with pytest.raises(PhotoSourceError, match="loop leads back"):
+        scan(folder)
+
+
+def test_too_many_rejected_stop(folder):
+    (folder / "text.jpg").write_text("hello")
+    found = scan(folder)
+    check_rejected_fraction(found, 1, 0.5, folder)
+    with pytest.raises(PhotoSourceError, match=r"(?s)1 of 3 photos.*text\.jpg: not a"):
+        check_rejected_fraction(found, 1, 0.1, folder)
+
+
+def test_identity_follows_the_files(folder):
+    before = scan(folder).identity()
+    assert scan(folder).identity() == before
+    os.utime(folder / "b" / "exif.jpg", ns=(1, 1))
+    assert scan(folder).identity() != before

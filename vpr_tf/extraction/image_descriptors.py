@@ -1,0 +1,187 @@
+"""The loop from images to descriptors, of any source into any store."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from vpr_tf.config import EvaluationConfig
+from vpr_tf.data.evaluation_batches import image_batches, planned_batches
+from vpr_tf.data.image_source import ImageSource
+from vpr_tf.extraction.compiled_encoders import Forward
+from vpr_tf.extraction.errors import DescriptorError
+
+
+class ImageSizeError(DescriptorError):
+    """Images of a size that the encoder refuses."""
+
+
+class DescriptorStore(Protocol):
+    """Where descriptors go: a `DescriptorFile`, or memory."""
+
+    @property
+    def missing_rows(self) -> np.ndarray:
+        """Rows that no one has written yet, ascending."""
+
+    def write(self, rows: np.ndarray, descriptors: np.ndarray) -> None:
+        """Stores descriptors `(len(rows), descriptor_dim)` of some rows."""
+
+    def commit(self) -> None:
+        """Makes what was written survive a crash."""
+
+
+class DescriptorArray:
+    """Descriptors of some rows, in memory.
+
+    Args:
+        rows: Row numbers, ascending.
+        descriptor_dim: Length of a descriptor.
+
+    Attributes:
+        descriptors: Float32 `(len(rows), descriptor_dim)`.
+        done: Whether each was written.
+    """
+
+    def __init__(self, rows: np.ndarray, descriptor_dim: int) -> None:
+        self._rows = rows
+        self.descriptors = np.zeros((len(rows), descriptor_dim), np.float32)
+        self.done = np.zeros(len(rows), bool)
+
+    @property
+    def missing_rows(self) -> np.ndarray:
+        """See `DescriptorStore`."""
+        return self._rows[~self.done]
+
+    def write(self, rows: np.ndarray, descriptors: np.ndarray) -> None:
+        """See `DescriptorStore`."""
+        places = np.searchsorted(self._rows, rows)
+        self.descriptors[places] = descriptors
+        self.done[places] = True
+
+    def commit(self) -> None:
+        """Does nothing: memory survives no crash."""
+
+
+def describe_images(
+    forward: Forward,
+    descriptor_dim: int,
+    source: ImageSource,
+    config: EvaluationConfig,
+    store: DescriptorStore,
+    *,
+    skip_damaged: bool = False,
+    progress: bool = True,
+) -> dict[int, str]:
+    """Computes the descriptors that a store misses.
+
+    Batches are the same whether or not a former run was killed, so the bytes of the
+    descriptors are, too.
+
+    Args:
+        forward: The compiled encoder.
+        descriptor_dim: Length of its descriptors.
+        source: The images.
+        config: Resize and batch size.
+        store: Where the descriptors go, one a row of `source`.
+        skip_damaged: Goes on without images that cannot be read or that are too
+            small for the encoder.
+        progress: Whether to draw a progress bar.
+
+    Returns:
+        The rows that were skipped, with the reasons.
+
+    Raises:
+        DescriptorError: The encoder gave NaN, infinity or another shape.
+        ValueError: An image cannot be read or decoded; its name and why.
+    """
+    skipped: dict[int, str] = {}
+    rows = store.missing_rows
+    bar = tqdm(
+        total=len(source) if len(rows) else 0,
+        initial=len(source) - len(rows) if len(rows) else 0,
+        desc=source.name,
+        unit=" images",
+        mininterval=0.5,
+        disable=not progress or not len(rows),
+    )
+    with bar:
+        while len(rows):
+            damaged = _describe_rows(
+                forward, descriptor_dim, source, config, store, rows, bar
+            )
+            if not damaged:
+                break
+            error, bad_rows = damaged
+            if not skip_damaged:
+                raise error
+            skipped |= dict.fromkeys(bad_rows, str(error))
+            bar.update(len(bad_rows))
+            rows = np.setdiff1d(store.missing_rows, list(skipped))
+    return skipped
+
+
+def _describe_rows(
+    forward: Forward,
+    descriptor_dim: int,
+    source: ImageSource,
+    config: EvaluationConfig,
+    store: DescriptorStore,
+    rows: np.ndarray,
+    bar: tqdm,
+) -> tuple[ValueError, list[int]] | None:
+    """Describes rows up to one that is damaged, which it returns with the error."""
+    described = np.empty(0, np.int64)
+    try:
+        for images, batch_rows in image_batches(source, config, rows):
+            described = batch_rows.numpy()
+            descriptors = _describe(forward, images)
+            _check(descriptors, descriptor_dim, source.keys, described)
+            store.write(described, descriptors)
+            bar.update(len(described))
+    except tf.errors.OpError:
+        store.commit()
+        left = np.intersect1d(rows, store.missing_rows)
+        damaged = source.first_damaged(planned_batches(source, config, left).record_ids)
+        if damaged is None:
+            raise  # not the fault of an image
+        return damaged.error, [damaged.row]
+    except ImageSizeError as error:
+        return error, described.tolist()
+    finally:
+        store.commit()
+    return None
+
+
+def _describe(forward: Forward, images: tf.Tensor) -> np.ndarray:
+    try:
+        return forward(images)
+    except tf.errors.InvalidArgumentError as error:
+        # A graph of images of any size learns only now that one is too small.
+        text = str(error)
+        rule = text.partition("assertion failed: [")[2].partition("]")[0]
+        height, width = images.shape[1:3]
+        raise ImageSizeError(
+            f"The encoder refuses images of {height}x{width} pixels. "
+            f"{rule or text.strip().splitlines()[0]}"
+        ) from error
+
+
+def _check(
+    descriptors: np.ndarray, descriptor_dim: int, keys: np.ndarray, rows: np.ndarray
+) -> None:
+    shape = (len(rows), descriptor_dim)
+    if descriptors.shape != shape:
+        raise DescriptorError(
+            f"The encoder must give descriptors of shape {shape}. "
+            f"Received: {descriptors.shape}"
+        )
+    bad = np.flatnonzero(~np.isfinite(descriptors).all(axis=1))
+    if len(bad):
+        raise DescriptorError(
+            "The encoder must give finite descriptors. Received: NaN or infinity for "
+            f"{keys[rows[bad[0]]].decode()}. Check its weights, and the precision "
+            "(mixed_float16 overflows first)."
+        )

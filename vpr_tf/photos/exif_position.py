@@ -1,0 +1,149 @@
+"""Position, heading and time in the EXIF data of a photo, as cameras write them.
+
+Reference: CIPA DC-008 (EXIF 2.32), GPS attribute information.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+import struct
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from vpr_tf.data.records import MISSING_HEADING_DEG
+from vpr_tf.photos.errors import InvalidEntryError
+from vpr_tf.photos.metadata import (
+    ImageMetadata,
+    parse_degrees_e7,
+    parse_heading_deg,
+    parse_timestamp,
+)
+
+_EXIF_DIRECTORY, _GPS_DIRECTORY = 0x8769, 0x8825
+_DATE_TIME_ORIGINAL, _DATE_TIME = 0x9003, 0x0132
+_GPS_LATITUDE, _GPS_LONGITUDE = 2, 4  # the tag before each is its hemisphere
+_GPS_STATUS, _GPS_IMG_DIRECTION = 9, 17
+_VOID_STATUS = "V"  # the receiver had lost its satellites
+_SMALLEST_LATITUDE_DEG, _LARGEST_LATITUDE_DEG = -80, 84  # of UTM
+_DATE_TIME_TEXT = re.compile(r"(\d{4}):(\d\d):(\d\d) (\d\d):(\d\d):(\d\d)")
+
+
+def read_exif_metadata(path: str) -> ImageMetadata:
+    """Reads what the camera wrote: GPS position, image direction, time of the shot.
+
+    A direction from magnetic north is taken as it is.
+
+    Args:
+        path: A JPEG or PNG file.
+
+    Raises:
+        InvalidEntryError: There is no usable position.
+    """
+    exif, details, gps = _read_directories(path)
+    if not gps:
+        raise InvalidEntryError(
+            "no position: the name has no UTM fields and there is no EXIF GPS data"
+        )
+    latitude_deg, longitude_deg = _position_deg(gps)
+    taken = details.get(_DATE_TIME_ORIGINAL) or exif.get(_DATE_TIME)
+    return ImageMetadata(
+        None,
+        None,
+        None,
+        parse_degrees_e7(f"{latitude_deg:.9f}", "EXIF latitude", 90),
+        parse_degrees_e7(f"{longitude_deg:.9f}", "EXIF longitude", 180),
+        _heading_deg(gps.get(_GPS_IMG_DIRECTION)),
+        _timestamp(taken),
+    )
+
+
+def _read_directories(
+    path: str,
+) -> tuple[Mapping[int, Any], Mapping[int, Any], Mapping[int, Any]]:
+    """Returns the main, the EXIF and the GPS directory of a file."""
+    from PIL import Image
+
+    Image.MAX_IMAGE_PIXELS = None  # any size is accepted
+    try:
+        with warnings.catch_warnings(), io.FileIO(path) as file:
+            warnings.simplefilter("ignore")  # of damaged tags, which are left out
+            with Image.open(io.BufferedReader(file)) as image:
+                exif = image.getexif()
+                details = dict(exif.get_ifd(_EXIF_DIRECTORY))
+                return dict(exif), details, dict(exif.get_ifd(_GPS_DIRECTORY))
+    except (OSError, ValueError, SyntaxError, TypeError, KeyError) as error:
+        raise InvalidEntryError(f"EXIF data cannot be read: {error}") from None
+    except (struct.error, EOFError) as error:
+        raise InvalidEntryError(f"EXIF data is damaged: {error}") from None
+
+
+def _position_deg(gps: Mapping[int, Any]) -> tuple[float, float]:
+    if _text(gps.get(_GPS_STATUS)) == _VOID_STATUS:
+        raise InvalidEntryError("EXIF GPS position is marked as void (no satellites)")
+    latitude_deg = _signed_deg(gps, _GPS_LATITUDE, "latitude", "NS")
+    longitude_deg = _signed_deg(gps, _GPS_LONGITUDE, "longitude", "EW")
+    if latitude_deg == 0 and longitude_deg == 0:
+        raise InvalidEntryError(
+            "EXIF GPS position is 0, 0, which cameras write without satellites"
+        )
+    if not _SMALLEST_LATITUDE_DEG <= latitude_deg <= _LARGEST_LATITUDE_DEG:
+        raise InvalidEntryError(
+            f"EXIF latitude {latitude_deg:.5f} is outside -80 to 84 degrees, the "
+            "limits of UTM"
+        )
+    if abs(longitude_deg) > 180:
+        raise InvalidEntryError(f"EXIF longitude {longitude_deg:.5f} is beyond 180")
+    return latitude_deg, longitude_deg
+
+
+def _signed_deg(gps: Mapping[int, Any], tag: int, name: str, hemispheres: str) -> float:
+    """Returns degrees of degrees, minutes and seconds with their hemisphere."""
+    if gps.get(tag) is None:
+        raise InvalidEntryError(f"EXIF GPS data has no {name}")
+    hemisphere = _text(gps.get(tag - 1))
+    if hemisphere not in tuple(hemispheres):
+        raise InvalidEntryError(
+            f"EXIF {name} must be {' or '.join(hemispheres)}, not {hemisphere!r}"
+        )
+    parts = _numbers(gps[tag])
+    if not 1 <= len(parts) <= 3 or not all(0 <= part < 361 for part in parts):
+        raise InvalidEntryError(f"EXIF {name} is not degrees, minutes, seconds")
+    degrees = sum(part / 60**power for power, part in enumerate(parts))
+    return -degrees if hemisphere == hemispheres[1] else degrees
+
+
+def _heading_deg(direction: Any) -> float:
+    numbers = _numbers(direction) if direction is not None else []
+    if len(numbers) != 1 or not 0 <= numbers[0] <= 360:  # as by a damaged compass
+        return MISSING_HEADING_DEG
+    return parse_heading_deg(f"{numbers[0]:.6f}")
+
+
+def _timestamp(taken: Any) -> str:
+    """Returns `YYYYMMDD_hhmmss`, empty for what is no time."""
+    match = _DATE_TIME_TEXT.match(_text(taken))
+    if not match or "00" in match.groups()[1:3] or match[1] == "0000":
+        return ""
+    year, month, day, hour, minute, second = match.groups()
+    return parse_timestamp(f"{year}{month}{day}_{hour}{minute}{second}")
+
+
+def _numbers(value: Any) -> list[float]:
+    """Returns rational numbers as floats; NaN for a division by zero."""
+    values = value if isinstance(value, (tuple, list)) else [value]
+    numbers = []
+    for one in values:
+        try:
+            numbers.append(float(one))
+        except (TypeError, ValueError, ZeroDivisionError):
+            numbers.append(math.nan)
+    return numbers
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bytes):
+        value = value.decode("ascii", "replace")
+    return str(value or "").strip(" \0")
