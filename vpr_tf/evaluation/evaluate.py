@@ -89,7 +89,7 @@ def evaluate_encoder(
             dataset, evaluation_set.database, config, fingerprint
         )
         index_folder = folder / evaluation_set.database / "index"
-        index = _index_of(config.index, database, index_folder, source)
+        index = _index_of(config, database, index_folder, source)
         distances, predictions = index.search(queries, max(config.recall_values))
     return judge_predictions(
         dataset, evaluation_set, config, predictions, distances, index.is_exact
@@ -152,15 +152,20 @@ def _folder(work_dir: Path | None) -> Iterator[Path]:
 
 
 def _index_of(
-    index: str, descriptors: np.ndarray, folder: Path, source: dict[str, object]
+    config: EvaluationConfig,
+    descriptors: np.ndarray,
+    folder: Path,
+    source: dict[str, object],
 ) -> Index:
     """Builds an index; an approximate one, which takes long, is kept."""
-    text = json.dumps(source, sort_keys=True)
+    kind = index_kind(config.index, len(descriptors))
+    settings = {"uri": config.milvus_uri} if kind == "milvus" else {}
+    text = json.dumps([source, kind, settings], sort_keys=True)
     fingerprint = hashlib.sha256(text.encode()).hexdigest()
-    if index_kind(index, len(descriptors)) != "exact":
+    if kind != "exact":
         with contextlib.suppress(IndexMismatchError):
             return load_saved_index(folder, descriptors, fingerprint)
-    built = build_index(index, descriptors)
+    built = build_index(kind, descriptors, settings)
     if not built.is_exact:
         save_index(built, folder, fingerprint)
     return built

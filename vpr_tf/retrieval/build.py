@@ -6,6 +6,7 @@ from typing import Any
 
 from vpr_tf.retrieval.exact_index import ExactIndex
 from vpr_tf.retrieval.index import Descriptors, Index
+from vpr_tf.retrieval.milvus_index import MilvusIndex
 from vpr_tf.retrieval.scann_index import ScannIndex
 
 # Above, `auto` takes ScaNN. On 2 cores 1,000 queries of 512 values take 5 s for each
@@ -14,7 +15,7 @@ from vpr_tf.retrieval.scann_index import ScannIndex
 EXACT_SEARCH_MAX_IMAGES = 5_000_000
 
 INDEX_KINDS: dict[str, type[Index]] = {
-    kind.kind: kind for kind in (ExactIndex, ScannIndex)
+    kind.kind: kind for kind in (ExactIndex, ScannIndex, MilvusIndex)
 }
 
 
@@ -24,7 +25,7 @@ def build_index(
     """Builds the index that the config asks for.
 
     Args:
-        index: `exact`, `scann`, or `auto`: exact up to
+        index: `exact`, `scann`, `milvus`, or `auto`: exact up to
             `EXACT_SEARCH_MAX_IMAGES` rows.
         descriptors: The database `(num_images, descriptor_dim)`.
         settings: See `Index.build`.
@@ -36,7 +37,7 @@ def build_index(
 
 
 def index_kind(index: str, num_images: int) -> str:
-    """Returns the kind of index, `exact` or `scann`, that `build_index` chooses.
+    """Returns the kind of index that `build_index` chooses.
 
     Raises:
         ValueError: No such index.
@@ -46,6 +47,6 @@ def index_kind(index: str, num_images: int) -> str:
         return ExactIndex.kind if small else ScannIndex.kind
     if index not in INDEX_KINDS:
         raise ValueError(
-            f"`index` must be auto, {' or '.join(INDEX_KINDS)}. Received: {index!r}"
+            f"`index` must be auto, {', '.join(INDEX_KINDS)}. Received: {index!r}"
         )
     return index

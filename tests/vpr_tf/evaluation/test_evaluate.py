@@ -107,6 +107,16 @@ def test_approximate_index_is_kept_beside_the_descriptors(tmp_path, monkeypatch)
     np.testing.assert_array_equal(first.predictions, second.predictions)
 
 
+def test_milvus_gives_the_exact_predictions(tmp_path):
+    config = dataclasses.replace(CONFIG, index="milvus")
+    exact = evaluate(tmp_path / "exact")
+    embedded = evaluate(tmp_path / "milvus", config=config)
+    np.testing.assert_array_equal(embedded.predictions, exact.predictions)
+    config = dataclasses.replace(config, milvus_uri="no address")
+    with pytest.raises(ValueError, match="`uri` must be the address"):
+        evaluate(tmp_path / "cluster", config=config)
+
+
 @pytest.fixture(scope="module")
 def network():
     keras.utils.set_random_seed(0)

@@ -17,5 +17,5 @@ def test_auto_is_exact_up_to_a_size(monkeypatch):
 def test_kind_can_be_chosen():
     assert isinstance(build_index("exact", ROWS), ExactIndex)
     assert isinstance(build_index("scann", ROWS), ScannIndex)
-    with pytest.raises(ValueError, match=r"auto, exact or scann. Received: 'x'"):
+    with pytest.raises(ValueError, match=r"auto, exact, scann, milvus. Received: 'x'"):
         build_index("x", ROWS)
