@@ -160,7 +160,7 @@ def _tile(
     if pixels is None:
         image = Image.new("RGB", (_HEIGHT, _HEIGHT), _EMPTY)
     else:
-        image = _fit(Image.fromarray(pixels))
+        image = fit_to_height(Image.fromarray(pixels), _HEIGHT)
     width = image.width + 2 * _FRAME
     tile = Image.new("RGB", (width, _HEIGHT + 2 * _FRAME + _CAPTION), _PAPER)
     tile.paste(Image.new("RGB", (width, _HEIGHT + 2 * _FRAME), colour), (0, 0))
@@ -172,19 +172,19 @@ def _tile(
     return tile
 
 
-def _fit(image: Image.Image) -> Image.Image:
-    """Scales to the common height; cuts the sides of extreme formats."""
+def fit_to_height(image: Image.Image, height: int) -> Image.Image:
+    """Scales an image to a height in pixels; cuts the sides of extreme formats."""
     aspect = image.width / image.height
     if aspect > _MAX_ASPECT:
         width = round(image.height * _MAX_ASPECT)
         left = (image.width - width) // 2
         image = image.crop((left, 0, left + width, image.height))
     elif aspect < _MIN_ASPECT:
-        height = round(image.width / _MIN_ASPECT)
-        top = (image.height - height) // 2
-        image = image.crop((0, top, image.width, top + height))
-    width = max(1, round(image.width * _HEIGHT / image.height))
-    return image.resize((width, _HEIGHT), Image.Resampling.LANCZOS)
+        kept = round(image.width / _MIN_ASPECT)
+        top = (image.height - kept) // 2
+        image = image.crop((0, top, image.width, top + kept))
+    width = max(1, round(image.width * height / image.height))
+    return image.resize((width, height), Image.Resampling.LANCZOS)
 
 
 def _join(tiles: Sequence[Image.Image], title: tuple[str, str]) -> Image.Image:
