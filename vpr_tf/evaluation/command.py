@@ -6,12 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vpr_tf.config import ExperimentConfig
-from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
-from vpr_tf.evaluation.errors import EvaluationError
-from vpr_tf.evaluation.evaluate import evaluate_encoder
+from vpr_tf.evaluation.encoder_on_dataset import EncoderOnDataset
 from vpr_tf.evaluation.pictures import draw_predictions
 from vpr_tf.evaluation.results import EvaluationResult, results_table, write_results
-from vpr_tf.extraction.model_sources import load_encoder
 
 
 def run_evaluation(
@@ -32,27 +29,32 @@ def run_evaluation(
     Raises:
         EvaluationError: No such model or evaluation set.
     """
-    dataset = PreparedDataset(config.dataset.path)
-    evaluation_sets = _choose_sets(dataset, set_names)
-    loaded = load_encoder(config, model)
-    evaluation = loaded.evaluation
-    size = "" if evaluation.resize == "native" else f" {evaluation.image_size}"
-    print(f"Model: {loaded.description}")
-    print(f"Images: {evaluation.resize}{size}, {evaluation.precision}")
-    folder = Path(output_dir) if output_dir else loaded.output_dir
+    return evaluate_sets(EncoderOnDataset.open(config, model, set_names, output_dir))
+
+
+def evaluate_sets(
+    opened: EncoderOnDataset, num_predictions: int | None = None
+) -> list[EvaluationResult]:
+    """Evaluates the chosen sets, prints the table and writes what was found.
+
+    Args:
+        opened: The encoder, the dataset and the folder of the results.
+        num_predictions: Predictions of each query, if more than the largest recall
+            value.
+
+    Returns:
+        One for each of `opened.sets`.
+    """
+    evaluation, folder = opened.loaded.evaluation, opened.folder
+    print(f"Model: {opened.loaded.description}")
+    print(f"Images: {opened.preprocessing}")
     results = []
-    for evaluation_set in evaluation_sets:
-        result = evaluate_encoder(
-            loaded.encoder,
-            dataset,
-            evaluation_set,
-            evaluation,
-            work_dir=folder / "descriptors",
-        )
+    for evaluation_set in opened.sets:
+        result = opened.evaluate(evaluation_set, num_predictions)
         results.append(result)
         if evaluation.queries_to_draw:
             draw_predictions(
-                dataset,
+                opened.dataset,
                 evaluation_set,
                 result,
                 folder / f"{result.name}_pictures",
@@ -65,21 +67,6 @@ def run_evaluation(
         _explain_missing_positions(result)
     print(f"Results, predictions and descriptors: {folder}")
     return results
-
-
-def _choose_sets(dataset: PreparedDataset, names: Sequence[str]) -> list[EvaluationSet]:
-    available = dict(dataset.tests)
-    if dataset.val is not None:
-        available = {"val": dataset.val, **available}
-    chosen = list(names) or list(dataset.tests)
-    unknown = [name for name in chosen if name not in available]
-    if unknown or not chosen:
-        raise EvaluationError(
-            f"{dataset.path} has no evaluation set "
-            f"{', '.join(map(repr, unknown)) or 'for testing'}. It has: "
-            f"{', '.join(available) or 'none'}. Choose by --set, or add it to `build`."
-        )
-    return [available[name] for name in chosen]
 
 
 def _explain_missing_positions(result: EvaluationResult) -> None:

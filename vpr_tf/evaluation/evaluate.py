@@ -40,6 +40,7 @@ def evaluate_encoder(
     *,
     work_dir: Path | None = None,
     encoder_fingerprint: str | None = None,
+    num_predictions: int | None = None,
     progress: bool = True,
 ) -> EvaluationResult:
     """Describes database and queries, searches, and measures recall@N.
@@ -58,6 +59,8 @@ def evaluate_encoder(
         work_dir: Folder that keeps the descriptors (and a ScaNN index), so that an
             interrupted evaluation continues; None for a temporary one.
         encoder_fingerprint: Identity of the encoder; None computes it.
+        num_predictions: Predictions of each query, if more than the largest recall
+            value.
         progress: Whether to draw progress bars.
 
     Raises:
@@ -90,7 +93,8 @@ def evaluate_encoder(
         )
         index_folder = folder / evaluation_set.database / "index"
         index = _index_of(config, database, index_folder, source)
-        distances, predictions = index.search(queries, max(config.recall_values))
+        k = max(*config.recall_values, num_predictions or 1)
+        distances, predictions = index.search(queries, k)
     return judge_predictions(
         dataset, evaluation_set, config, predictions, distances, index.is_exact
     )

@@ -1,0 +1,112 @@
+"""An encoder, a dataset, and the folder where their results go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vpr_tf.config import ExperimentConfig
+from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
+from vpr_tf.evaluation.errors import EvaluationError
+from vpr_tf.evaluation.evaluate import evaluate_encoder
+from vpr_tf.evaluation.results import EvaluationResult
+from vpr_tf.extraction.descriptors import extract_descriptors
+from vpr_tf.extraction.encoders import encoder_fingerprint
+from vpr_tf.extraction.model_sources import LoadedEncoder, load_encoder
+
+
+@dataclass(frozen=True, eq=False)
+class EncoderOnDataset:
+    """What an evaluation needs; descriptors are kept in its folder.
+
+    Attributes:
+        dataset: The prepared dataset.
+        sets: The chosen evaluation sets.
+        loaded: The encoder and how images are prepared for it.
+        fingerprint: Identity of the encoder.
+        folder: Where results go.
+    """
+
+    dataset: PreparedDataset
+    sets: list[EvaluationSet]
+    loaded: LoadedEncoder
+    fingerprint: str
+    folder: Path
+
+    @classmethod
+    def open(
+        cls,
+        config: ExperimentConfig,
+        model: str | Path | None = None,
+        set_names: Sequence[str] = (),
+        output_dir: str | Path | None = None,
+    ) -> EncoderOnDataset:
+        """Opens the dataset of a config and loads a model.
+
+        Args:
+            config: Dataset and evaluation settings.
+            model: See `load_encoder`.
+            set_names: `val` or names of test sets; empty for all test sets.
+            output_dir: Folder of the results; None for the model's own.
+
+        Raises:
+            EvaluationError: No such evaluation set.
+            EncoderError: No such model.
+        """
+        dataset = PreparedDataset(config.dataset.path)
+        sets = _choose_sets(dataset, set_names)
+        loaded = load_encoder(config, model)
+        folder = Path(output_dir) if output_dir else loaded.output_dir
+        fingerprint = encoder_fingerprint(loaded.encoder)
+        return cls(dataset, sets, loaded, fingerprint, folder)
+
+    @property
+    def preprocessing(self) -> str:
+        """How images are prepared, for people: `square 224, float32`."""
+        evaluation = self.loaded.evaluation
+        size = "" if evaluation.resize == "native" else f" {evaluation.image_size}"
+        return f"{evaluation.resize}{size}, {evaluation.precision}"
+
+    def evaluate(
+        self, evaluation_set: EvaluationSet, num_predictions: int | None = None
+    ) -> EvaluationResult:
+        """Evaluates one set; see `evaluate_encoder`."""
+        return evaluate_encoder(
+            self.loaded.encoder,
+            self.dataset,
+            evaluation_set,
+            self.loaded.evaluation,
+            work_dir=self.folder / "descriptors",
+            encoder_fingerprint=self.fingerprint,
+            num_predictions=num_predictions,
+        )
+
+    def database_descriptors(self, evaluation_set: EvaluationSet) -> np.ndarray:
+        """Returns the descriptors `(num_database, dim)` that `evaluate` computed."""
+        split = evaluation_set.database
+        return extract_descriptors(
+            self.loaded.encoder,
+            self.dataset,
+            split,
+            self.loaded.evaluation,
+            self.folder / "descriptors" / split,
+            encoder_fingerprint=self.fingerprint,
+        )
+
+
+def _choose_sets(dataset: PreparedDataset, names: Sequence[str]) -> list[EvaluationSet]:
+    available = dict(dataset.tests)
+    if dataset.val is not None:
+        available = {"val": dataset.val, **available}
+    chosen = list(names) or list(dataset.tests)
+    unknown = [name for name in chosen if name not in available]
+    if unknown or not chosen:
+        raise EvaluationError(
+            f"{dataset.path} has no evaluation set "
+            f"{', '.join(map(repr, unknown)) or 'for testing'}. It has: "
+            f"{', '.join(available) or 'none'}. Choose by --set, or add it to `build`."
+        )
+    return [available[name] for name in chosen]

@@ -1,0 +1,194 @@
+"""Tables in markdown, for papers and people."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from vpr_tf.report.error_distribution import ErrorDistribution
+from vpr_tf.report.intervals import Interval
+from vpr_tf.report.report import Identity, Report
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Returns a table; the first column stands at the left, numbers at the right."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    return "\n".join(
+        [_line(header, widths), _line(rule, widths)]
+        + [_line(row, widths) for row in rows]
+    )
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    first, *rest = zip(cells, widths, strict=True)
+    padded = [first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in rest)]
+    return "| " + " | ".join(padded) + " |"
+
+
+def number(value: float, digits: int = 1) -> str:
+    """Returns a number as text, `-` when it is unknown."""
+    return f"{value:,.{digits}f}" if math.isfinite(value) else "-"
+
+
+def interval(measured: Interval, digits: int = 1) -> str:
+    """Returns `89.1 [85.0, 92.7]`; without the brackets when there is no interval."""
+    text = number(measured.value, digits)
+    if not math.isfinite(measured.low):
+        return text
+    return f"{text} [{number(measured.low, digits)}, {number(measured.high, digits)}]"
+
+
+def identity_lines(identity: Identity) -> list[str]:
+    """Returns what was measured on what, one fact a line."""
+    return [
+        f"- set: {identity.set_name}, {identity.num_queries:,} queries, "
+        f"{identity.num_database:,} database images",
+        f"- dataset: {identity.dataset_fingerprint[:12]}",
+        f"- encoder: {identity.encoder}, {identity.encoder_fingerprint[:12]}",
+        f"- images: {identity.preprocessing}",
+        f"- search: {identity.search}",
+    ]
+
+
+def report_markdown(report: Report) -> str:
+    """Returns the content of table.md."""
+    parts = [
+        f"# {report.identity.set_name}",
+        "\n".join(identity_lines(report.identity)),
+        _explanation(report),
+        "## Recall in percent",
+        _recalls(report),
+        "## Error of the answered position in metres",
+        _errors(report),
+        "## Confidence",
+        _confidence(report),
+        "## Recall@1 by circumstances of the query",
+        _strata(report),
+        "## Spatial smoothness of the descriptors",
+        _smoothness(report),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _explanation(report: Report) -> str:
+    settings, recalls = report.bootstrap, report.recalls
+    without = len(report.queries_without_positives)
+    unknown = len(report.queries_without_position)
+    text = (
+        f"In brackets: {settings.level:.0%} intervals, percentile bootstrap over the "
+        f"queries, {settings.num_resamples:,} resamples, seed {settings.seed}. "
+        f"Recall is over {recalls.num_evaluated:,} queries; {without:,} of them have "
+        f"no database image within {report.positive_dist_threshold_m:g} m and count "
+        "as not found."
+    )
+    if unknown:
+        text += f" {unknown:,} further queries of unknown position are in no number."
+    return text
+
+
+def _recalls(report: Report) -> str:
+    table = report.recalls
+    rows = [
+        [f"{threshold_m:g} m", *(interval(recall) for recall in row), f"{count:,}"]
+        for threshold_m, row, count in zip(
+            table.thresholds_m, table.recalls, table.num_with_positives, strict=True
+        )
+    ]
+    header = ["threshold", *(f"R@{n}" for n in table.recall_values)]
+    return markdown_table([*header, "queries with positives"], rows)
+
+
+def _errors(report: Report) -> str:
+    rows = []
+    for method, errors in report.errors.items():
+        name = f"{method} (answered)" if method == report.answer_method else method
+        rows.append([name, *_error_cells(errors)])
+    share = f"within {report.positive_dist_threshold_m:g} m, %"
+    header = ["method", "median", "mean", "p75", "p90", share, "queries", "no answer"]
+    return markdown_table(header, rows)
+
+
+def _error_cells(errors: ErrorDistribution) -> list[str]:
+    measured = (errors.median_m, errors.mean_m, errors.p75_m, errors.p90_m)
+    return [
+        *(interval(value) for value in measured),
+        interval(errors.within_threshold),
+        f"{errors.num_queries:,}",
+        f"{errors.num_unanswerable:,}",
+    ]
+
+
+def _confidence(report: Report) -> str:
+    confidence = report.confidence
+    if confidence is None:
+        return f"Not measured: {report.why_no_confidence}."
+    answered = (
+        f"precision of the answers given (wanted {confidence.wanted_precision:.0%}), %"
+    )
+    rows = [
+        ["precision of all answers, %", number(confidence.precision * 100)],
+        ["area under precision over coverage", interval(confidence.area, 3)],
+        ["the same, best possible order", number(confidence.best_area, 3)],
+        [
+            f"expected calibration error ({confidence.num_bins} bins of equally many)",
+            number(confidence.expected_calibration_error, 3),
+        ],
+        ["Brier score", interval(confidence.brier_score, 3)],
+        [
+            "confidence from which on queries are answered",
+            number(confidence.chosen_threshold, 3),
+        ],
+        ["coverage, % of the queries answered", interval(confidence.answered_coverage)],
+        [answered, interval(confidence.answered_precision)],
+    ]
+    return (
+        f"A right answer is within {confidence.threshold_m:g} m. Calibrated "
+        f"({confidence.calibration}) on {confidence.calibrated_on}; measured here on "
+        f"{confidence.num_queries:,} queries.\n\n" + markdown_table(["", "value"], rows)
+    )
+
+
+def _strata(report: Report) -> str:
+    rows = []
+    for division in report.strata:
+        for stratum in division.strata:
+            rows.append(
+                [
+                    f"{division.name}: {stratum.label}",
+                    f"{stratum.num_queries:,}",
+                    interval(stratum.recall_at_1),
+                ]
+            )
+        if division.num_unknown:
+            unknown = f"{division.num_unknown:,}"
+            rows.append([f"{division.name}: unknown", unknown, "-"])
+    lines = [markdown_table(["circumstance", "queries", "R@1"], rows)] if rows else []
+    notes = [f"- {division.name}: {division.definition}" for division in report.strata]
+    notes += [f"- {k}: left out, {why}" for k, why in report.left_out_strata.items()]
+    notes.append("- In brackets here: Wilson intervals, made for few queries too.")
+    return "\n\n".join([*lines, "\n".join(notes)])
+
+
+def _smoothness(report: Report) -> str:
+    smoothness = report.smoothness
+    if smoothness is None:
+        return "Not measured: no two database images of known position are near."
+    rows = [
+        [f"{b.low:g} to {b.high:g} m", f"{b.num_pairs:,}"]
+        + [number(value, 3) for value in (b.mean, b.p25, b.median, b.p75)]
+        for b in smoothness.by_distance
+        if b.num_pairs
+    ]
+    header = ["distance", "pairs", "mean cosine", "p25", "median", "p75"]
+    text = (
+        "Rank correlation (Spearman) of cosine similarity and metres: "
+        f"{number(smoothness.spearman_distance, 3)}"
+    )
+    if smoothness.by_heading:
+        text += (
+            f"; and heading difference, within {smoothness.near_m:g} m: "
+            f"{number(smoothness.spearman_heading, 3)}"
+        )
+    pairs = f"{smoothness.num_pairs:,} pairs of database images, seed {smoothness.seed}"
+    return f"{text} ({pairs}).\n\n{markdown_table(header, rows)}"
