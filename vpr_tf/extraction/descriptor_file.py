@@ -119,7 +119,10 @@ class DescriptorFile:
 def _reserve(path: Path) -> None:
     """Takes the space of a sparse file: on a full disk a mapped write is a crash."""
     with path.open("rb+") as file:
-        os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        try:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _open(path: Path) -> np.memmap:

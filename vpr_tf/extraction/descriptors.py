@@ -25,6 +25,7 @@ def extract_descriptors(
     folder: str | Path,
     *,
     encoder_fingerprint: str,
+    dtype: str = "float32",
     progress: bool = True,
 ) -> np.ndarray:
     """Computes the descriptors of a split, or what a former run left to do.
@@ -36,10 +37,11 @@ def extract_descriptors(
         config: Resize, batch size and precision.
         folder: Folder for the descriptors; see `DescriptorFile`.
         encoder_fingerprint: Identity of the encoder.
+        dtype: `float32` or `float16`, of the file.
         progress: Whether to draw a progress bar.
 
     Returns:
-        Float32 `(num_images, descriptor_dim)`, memory-mapped, in record order.
+        `(num_images, descriptor_dim)`, memory-mapped, in record order.
 
     Raises:
         DescriptorError: The encoder gave NaN, infinity or another shape.
@@ -47,7 +49,7 @@ def extract_descriptors(
     """
     split = dataset.split(split_name)
     source = descriptor_source(dataset, split_name, config, encoder_fingerprint)
-    file = DescriptorFile(folder, source, len(split), encoder.descriptor_dim)
+    file = DescriptorFile(folder, source, len(split), encoder.descriptor_dim, dtype)
     if not len(file.missing_rows):
         return file.descriptors  # without compiling
     forward = compiled_encoder(encoder, config.precision, encoder_fingerprint)

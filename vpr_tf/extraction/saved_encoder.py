@@ -21,6 +21,7 @@ class SavedEncoder:
         folder: Folder of one version.
 
     Attributes:
+        folder: Where it lies.
         config: The experiment that made it, with the preparation of images.
         descriptor_dim: Length of a descriptor.
         fingerprint: Hash of the graph and the variables.
@@ -30,7 +31,7 @@ class SavedEncoder:
     """
 
     def __init__(self, folder: str | Path) -> None:
-        folder = Path(folder)
+        self.folder = folder = Path(folder)
         if not (folder / _CONFIG_FILE).is_file():
             raise ValueError(
                 f"The SavedModel {folder} has no {_CONFIG_FILE}, which says how "

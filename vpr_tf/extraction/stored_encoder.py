@@ -1,0 +1,75 @@
+"""An encoder as a file that lies beside its descriptors."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from vpr_tf.extraction.encoders import Encoder
+from vpr_tf.extraction.errors import EncoderError
+from vpr_tf.extraction.saved_encoder import SavedEncoder
+from vpr_tf.models import GeoLocalizationNet
+from vpr_tf.models.saved_weights import read_keras_file
+
+_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+_METADATA = "metadata.json"
+
+
+def store_encoder(encoder: Any, path: str | Path) -> Path:
+    """Writes a Keras encoder to a file, or finds where a SavedModel lies.
+
+    Args:
+        encoder: The encoder.
+        path: The `.keras` file to write; the same encoder gives the same bytes.
+
+    Returns:
+        The file, or the folder of the SavedModel.
+
+    Raises:
+        EncoderError: Any other kind of encoder.
+    """
+    if isinstance(encoder, SavedEncoder):
+        return encoder.folder
+    if not isinstance(encoder, GeoLocalizationNet):
+        raise EncoderError(
+            "An index keeps a GeoLocalizationNet or a SavedModel. Received: "
+            f"{type(encoder).__name__}"
+        )
+    path = Path(path)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        saved = Path(folder) / "encoder.keras"
+        encoder.save(saved)
+        undated = Path(folder) / "undated.keras"
+        _without_dates(saved, undated)
+        undated.replace(path)
+    return path
+
+
+def read_stored_encoder(path: str | Path) -> Encoder:
+    """Loads what `store_encoder` wrote, or a copy of a SavedModel.
+
+    Raises:
+        EncoderError: It cannot be loaded.
+    """
+    path = Path(path)
+    try:
+        return SavedEncoder(path) if path.is_dir() else read_keras_file(path)
+    except (ValueError, OSError) as error:
+        raise EncoderError(f"Cannot load the encoder {path}: {error}") from error
+
+
+def _without_dates(source: Path, destination: Path) -> None:
+    """Copies a `.keras` file without the times of its making."""
+    with (
+        zipfile.ZipFile(source) as dated,
+        zipfile.ZipFile(destination, "w", zipfile.ZIP_STORED) as undated,
+    ):
+        for name in sorted(dated.namelist()):
+            content = dated.read(name)
+            if name == _METADATA:
+                metadata = json.loads(content) | {"date_saved": ""}
+                content = json.dumps(metadata).encode()
+            undated.writestr(zipfile.ZipInfo(name, _ZIP_EPOCH), content)
