@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# Each process holds TensorFlow and up to 4 GB.
+TEST_PROCESSES ?= 2
 
 .PHONY: install install-dev quickstart lint test
 
@@ -32,4 +34,4 @@ lint: install-dev
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
