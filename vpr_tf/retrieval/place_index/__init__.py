@@ -1,12 +1,9 @@
 """The movable index: one folder with descriptors, photos, search structure, encoder."""
 
 from vpr_tf.retrieval.place_index.changes import (
-    ChangeReport,
     add_photos,
-    compact,
     remove_photos,
     set_localization,
-    set_settings,
 )
 from vpr_tf.retrieval.place_index.creation import create_place_index
 from vpr_tf.retrieval.place_index.index_state import IndexState, Matches
@@ -16,6 +13,8 @@ from vpr_tf.retrieval.place_index.manifest import (
     RecallReport,
     read_manifest,
 )
+from vpr_tf.retrieval.place_index.merging import compact, set_settings
+from vpr_tf.retrieval.place_index.next_state import ChangeReport
 from vpr_tf.retrieval.place_index.place_index import PlaceIndex
 from vpr_tf.retrieval.place_index.recall import measure_recall
 from vpr_tf.retrieval.place_index.verification import VerificationReport, verify

@@ -12,13 +12,13 @@ from typing import Any
 from vpr_tf.photo_table import PhotoTable
 from vpr_tf.retrieval.errors import RetrievalError
 from vpr_tf.retrieval.index import Descriptors
-from vpr_tf.retrieval.place_index.changes import (
+from vpr_tf.retrieval.place_index.manifest import EncoderIdentity, IndexManifest
+from vpr_tf.retrieval.place_index.next_state import (
     ChangeReport,
     check_photos,
     commit,
     with_segment,
 )
-from vpr_tf.retrieval.place_index.manifest import EncoderIdentity, IndexManifest
 from vpr_tf.retrieval.place_index.recall import RECALL_QUERIES
 from vpr_tf.retrieval.place_index.stored_files import StoredFile, fsync, store_folder
 from vpr_tf.retrieval.place_index.transaction import (
@@ -88,7 +88,7 @@ def create_place_index(
         )
         change = Transaction(unfinished, empty)
         manifest = with_segment(change, (), descriptors, photos)
-        return commit(change, manifest, None, recall_queries)
+        return commit(change, manifest, recall_queries)
 
 
 @contextlib.contextmanager
@@ -133,6 +133,8 @@ def _keep_encoder(
     if source is None:
         return None, {}
     source, encoders = Path(source), folder / _ENCODER_FOLDER
+    if not source.exists():
+        raise RetrievalError(f"No encoder at {source}, which the index should keep.")
     encoders.mkdir()
     if source.is_dir():
         kept = encoders / "saved_model"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,15 +10,12 @@ import numpy as np
 
 from vpr_tf.photo_table import PhotoTable
 from vpr_tf.retrieval.errors import RetrievalError
-from vpr_tf.retrieval.index import MISSING_ID, Descriptors, Index
-from vpr_tf.retrieval.place_index.joined import JoinedDescriptors, join_photos
+from vpr_tf.retrieval.index import MISSING_ID, Descriptors
 from vpr_tf.retrieval.place_index.manifest import IndexManifest
-from vpr_tf.retrieval.place_index.photo_columns import empty_photos
-from vpr_tf.retrieval.place_index.segment import OpenSegment
-from vpr_tf.retrieval.place_index.stored_files import unreadable
+from vpr_tf.retrieval.place_index.merged_search import nearest, search_without
+from vpr_tf.retrieval.place_index.segment import SearchedSegment
+from vpr_tf.retrieval.place_index.stored_state import StoredState, read_removed
 from vpr_tf.retrieval.place_index.within import Within
-
-_SPARE_NEIGHBOURS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +35,7 @@ class Matches:
     descriptors: Descriptors
 
 
-class IndexState:
+class IndexState(StoredState):
     """Segments that are searched as one.
 
     Args:
@@ -49,22 +47,11 @@ class IndexState:
     def __init__(
         self,
         manifest: IndexManifest,
-        segments: tuple[OpenSegment, ...],
+        segments: Sequence[SearchedSegment],
         removed: np.ndarray,
     ) -> None:
-        self.manifest = manifest
+        super().__init__(manifest, [part.stored for part in segments], removed)
         self.segments = segments
-        self.removed = removed
-        self.photos = (
-            join_photos([segment.photos for segment in segments])
-            if segments
-            else empty_photos()
-        )
-        self.descriptors = JoinedDescriptors(
-            [segment.descriptors for segment in segments],
-            manifest.descriptor_dim,
-            np.dtype(manifest.dtype),
-        )
 
     @classmethod
     def open(
@@ -81,32 +68,20 @@ class IndexState:
             FileNotFoundError: A file is missing, perhaps since the index changed.
             IndexMismatchError: A file is damaged.
         """
-        opened = (
-            {open_.segment.folder: open_ for open_ in former.segments} if former else {}
-        )
+        known = former.segments if former else ()
+        opened = {part.stored.entry.folder: part for part in known}
         segments = []
-        for segment in manifest.segments:
-            known = opened.get(segment.folder)
-            if known is None or known.segment != segment:
-                known = OpenSegment.open(
-                    folder, segment, manifest.descriptor_dim, manifest.dtype
-                )
-            segments.append(known)
-        removed = np.empty(0, np.int64)
-        if manifest.removed_file and manifest.removed:
-            manifest.removed.check(folder / manifest.removed_file)
-            removed = np.load(folder / manifest.removed_file, allow_pickle=False)
-        return cls(manifest, tuple(segments), removed)
+        for entry in manifest.segments:
+            part = opened.get(entry.folder)
+            if part is None or part.stored.entry != entry:
+                part = SearchedSegment.open(folder, manifest, entry)
+            segments.append(part)
+        return cls(manifest, segments, read_removed(folder, manifest))
 
     @property
     def is_exact(self) -> bool:
         """Whether every true neighbour is found."""
-        return all(segment.index.is_exact for segment in self.segments)
-
-    @property
-    def alive_rows(self) -> np.ndarray:
-        """Rows that were not removed, ascending."""
-        return np.delete(np.arange(len(self.photos)), self.removed)
+        return all(part.index.is_exact for part in self.segments)
 
     def search(
         self, queries: np.ndarray, k: int, *, within: Within | None = None
@@ -134,12 +109,12 @@ class IndexState:
         distances = [np.full((len(queries), k), np.inf, np.float32)]
         ids = [np.full((len(queries), k), MISSING_ID, np.int64)]
         first = 0
-        for segment in self.segments:
-            found = self._search_segment(segment, first, queries, k, rows)
+        for part in self.segments:
+            found = self._search_segment(part, first, queries, k, rows)
             distances.append(found[0])
             ids.append(np.where(found[1] < 0, found[1], found[1] + first))
-            first += segment.segment.num_rows
-        return _nearest(np.hstack(distances), np.hstack(ids), k)
+            first += part.stored.entry.num_rows
+        return nearest(np.hstack(distances), np.hstack(ids), k)
 
     def search_rows(
         self, queries: np.ndarray, k: int, rows: np.ndarray
@@ -149,93 +124,16 @@ class IndexState:
 
     def _search_segment(
         self,
-        segment: OpenSegment,
+        segment: SearchedSegment,
         first: int,
         queries: np.ndarray,
         k: int,
         rows: np.ndarray | None,
     ) -> tuple[np.ndarray, np.ndarray]:
-        bounds = [first, first + segment.segment.num_rows]
+        bounds = [first, first + segment.stored.entry.num_rows]
         if rows is None:
             start, stop = np.searchsorted(self.removed, bounds)
             removed = self.removed[start:stop] - first
             return search_without(segment.index, queries, k, removed)
         start, stop = np.searchsorted(rows, bounds)
         return segment.index.search(queries, k, rows=rows[start:stop] - first)
-
-
-def open_state(
-    folder: Path, manifest: IndexManifest, former: IndexState | None = None
-) -> IndexState:
-    """Opens a state that no one else changes.
-
-    Raises:
-        IndexMismatchError: A file is missing or damaged.
-    """
-    try:
-        return IndexState.open(folder, manifest, former)
-    except OSError as error:
-        raise unreadable(error, folder) from error
-
-
-def search_without(
-    index: Index, queries: np.ndarray, k: int, removed: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Searches an index as if some of its rows were not there.
-
-    More neighbours than wanted are fetched, and more again for the queries that lost
-    too many: what remains is what an index without these rows finds.
-
-    Args:
-        index: The index.
-        queries: Descriptors.
-        k: Neighbours a query.
-        removed: Rows, ascending.
-
-    Returns:
-        See `Index.search`.
-    """
-    if not len(removed):
-        return index.search(queries, k)
-    distances = np.full((len(queries), k), np.inf, np.float32)
-    ids = np.full((len(queries), k), MISSING_ID, np.int64)
-    alive = index.num_images - len(removed)
-    if not alive:
-        index.search(queries[:0], k)
-        return distances, ids
-    fetched = k * index.num_images // alive + _SPARE_NEIGHBOURS
-    waiting = np.arange(len(queries))
-    while len(waiting):
-        fetched = min(fetched, index.num_images)
-        found, rows = index.search(queries[waiting], fetched)
-        last = rows[:, -1] < 0
-        gone = np.isin(rows, removed)
-        found, rows = np.where(gone, np.inf, found), np.where(gone, MISSING_ID, rows)
-        done = last | ((rows >= 0).sum(axis=1) >= k) | (fetched == index.num_images)
-        distances[waiting[done]], ids[waiting[done]] = _nearest(
-            *_padded(found[done], rows[done], k), k
-        )
-        waiting = waiting[~done]
-        fetched *= 4
-    return distances, ids
-
-
-def _padded(
-    distances: np.ndarray, ids: np.ndarray, k: int
-) -> tuple[np.ndarray, np.ndarray]:
-    short = ((0, 0), (0, max(0, k - ids.shape[1])))
-    return (
-        np.pad(distances, short, constant_values=np.inf),
-        np.pad(ids, short, constant_values=MISSING_ID),
-    )
-
-
-def _nearest(
-    distances: np.ndarray, ids: np.ndarray, k: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the k nearest columns; of equal ones the first, the lowest row."""
-    order = np.argsort(distances, axis=1, kind="stable")[:, :k]
-    return (
-        np.take_along_axis(distances, order, axis=1),
-        np.take_along_axis(ids, order, axis=1),
-    )

@@ -118,8 +118,8 @@ def find_rows(keys: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndar
     Returns:
         Rows of `keys`, and which of `wanted` each of them has.
     """
-    rows, found = [], []
-    for start in range(0, len(keys), _KEYS_PER_BLOCK):
+    rows, found = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    for start in range(0, len(keys) if len(wanted) else 0, _KEYS_PER_BLOCK):
         block = np.asarray(keys[start : start + _KEYS_PER_BLOCK])
         place = np.searchsorted(wanted, block).clip(max=len(wanted) - 1)
         equal = np.flatnonzero(wanted[place] == block)

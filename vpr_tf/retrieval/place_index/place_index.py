@@ -148,18 +148,20 @@ class PlaceIndex:
             return self._state
 
     def _newest_state(self) -> IndexState:
-        failed: OSError | None = None
+        failed, failed_text = None, b""
         while True:
             file = _OpenFile.of(self.folder / MANIFEST_FILE)
-            if failed and self._file and file.text == self._file.text:
+            if failed and file.text == failed_text:
                 raise unreadable(failed, self.folder) from failed
             manifest = parse_manifest(file.text, file.path)
-            self._file = file
             try:
-                return IndexState.open(self.folder, manifest, self._state)
+                state = IndexState.open(self.folder, manifest, self._state)
             except OSError as error:
                 # Perhaps a change of the index deleted it; then the manifest is new.
-                failed = error
+                failed, failed_text = error, file.text
+                continue
+            self._file = file
+            return state
 
 
 class _OpenFile:

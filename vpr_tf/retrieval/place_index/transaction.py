@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import shutil
@@ -21,6 +22,15 @@ SEGMENTS_FOLDER = "segments"
 LOCK_FILE = ".lock"
 _LOCK_WAIT_S = 60.0
 _LOCK_POLL_S = 0.02
+_REMEDIES = {
+    **dict.fromkeys(
+        (errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "Make space on that disk"
+    ),
+    **dict.fromkeys(
+        (errno.EACCES, errno.EPERM, errno.EROFS),
+        "Give permission to write there, or copy the index elsewhere",
+    ),
+}
 
 
 class Transaction:
@@ -82,9 +92,10 @@ def clear_errors(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         path = error.filename2 or error.filename or folder
+        remedy = _REMEDIES.get(error.errno or 0, "Check the disk")
         raise RetrievalError(
-            f"The index {folder} was not changed: {path}: {error.strerror}. Make space "
-            "there or give permission to write, then run the command again."
+            f"The index {folder} is as it was: {path}: {error.strerror}. {remedy}, "
+            "then run the command again."
         ) from error
 
 
@@ -113,7 +124,10 @@ def _wait_for_lock(number: int, folder: Path, wait_s: float) -> None:
     while True:
         try:
             fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
+            # Else the folder was deleted meanwhile, and perhaps made again.
+            if os.fstat(number).st_ino == (folder / LOCK_FILE).stat().st_ino:
+                return
+            raise BlockingIOError
         except BlockingIOError as error:
             if time.monotonic() > deadline:
                 raise RetrievalError(

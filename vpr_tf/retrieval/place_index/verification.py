@@ -13,7 +13,11 @@ from vpr_tf.retrieval.place_index.manifest import (
     read_manifest,
 )
 from vpr_tf.retrieval.place_index.photo_columns import read_photos
-from vpr_tf.retrieval.place_index.segment import DESCRIPTORS_FILE, open_descriptors
+from vpr_tf.retrieval.place_index.segment import (
+    DESCRIPTORS_FILE,
+    PHOTOS_FOLDER,
+    open_descriptors,
+)
 from vpr_tf.retrieval.place_index.stored_files import Progress
 
 _NAMED_PHOTOS = 10
@@ -84,7 +88,7 @@ def _damaged_photos(
     shape = (segment.num_rows, manifest.descriptor_dim)
     try:
         segment.files[DESCRIPTORS_FILE].check_size(path / DESCRIPTORS_FILE)
-        photos = read_photos(path / "photos")
+        photos = read_photos(path / PHOTOS_FOLDER)
         descriptors = open_descriptors(path, shape, manifest.dtype, photos)
         rows = descriptors.damaged_rows()
     except (OSError, ValueError):
