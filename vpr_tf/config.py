@@ -286,7 +286,8 @@ class LocalizationConfig:
     cluster_radius_m: float = 25.0  # predictions this near to each other agree
     # A vote is 1/e at this share of the similarity from the first to the last match.
     similarity_scale: float = 0.25
-    # Photos that agree look the same way up to this; null: headings do not matter.
+    # Matches that look another way than the query, by more than this, do not vote, if
+    # both headings are known; null: headings do not matter.
     heading_tolerance_deg: float | None = None
     calibration: str = "isotonic"  # or platt: a logistic curve, for few val queries
     wanted_precision: float = 0.95  # of the answers given; the others are withheld

@@ -1,0 +1,14 @@
+"""From the matches of a query to a position, an expected error and a confidence."""
+
+from vpr_tf.localization.calibration import Calibration
+from vpr_tf.localization.errors import LocalizationError
+from vpr_tf.localization.estimates import Estimates, estimate_positions
+from vpr_tf.localization.fitting import fit_calibration
+
+__all__ = [
+    "Calibration",
+    "Estimates",
+    "LocalizationError",
+    "estimate_positions",
+    "fit_calibration",
+]

@@ -1,0 +1,185 @@
+"""From the matches of a query to the probability that its answer is right."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from vpr_tf.config import LocalizationConfig
+from vpr_tf.localization.errors import LocalizationError
+from vpr_tf.localization.features import FEATURE_NAMES
+from vpr_tf.localization.reliability import Reliability
+
+_FORMAT_VERSION = 1
+# Another value of these gives other features: their calibration is another one.
+_SETTINGS = (
+    "method",
+    "num_predictions",
+    "cluster_radius_m",
+    "similarity_scale",
+    "heading_tolerance_deg",
+)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Confidence and expected error of answers, as numbers that JSON holds.
+
+    Attributes:
+        kind: `isotonic` or `platt`.
+        settings: The fields of `LocalizationConfig` that it was fitted with.
+        encoder_fingerprint: Encoder of the descriptors.
+        fitted_on: Evaluation set, for people.
+        dataset_fingerprint: Dataset of that set.
+        num_queries: Queries that it was fitted on.
+        num_right: Those answered within `threshold_m`.
+        threshold_m: Largest error of a right answer.
+        feature_weights: The score of a query is the sum of its features, each times
+            its weight; none is negative.
+        scores: Ascending; the score at each entry of `log_odds`.
+        log_odds: Log odds of a right answer, ascending; between two of them linear,
+            beyond them constant.
+        error_scores: Ascending; the score at each entry of `error_m`.
+        error_m: Descending; `error_quantile` of the answers are at least that near.
+        error_quantile: 0 to 1.
+        min_votes: Fewest matches of a query that it was fitted on; a query with fewer
+            has no confidence.
+        wanted_precision: What `min_confidence` was chosen for.
+        min_confidence: Answers below are withheld.
+        precision: Share of right answers among those given, on the queries that it
+            was fitted on.
+        coverage: Share of these queries that are answered.
+        reliability: On queries that were held out, fold by fold; None if there were
+            too few.
+    """
+
+    kind: str
+    settings: dict[str, Any]
+    encoder_fingerprint: str
+    fitted_on: str
+    dataset_fingerprint: str
+    num_queries: int
+    num_right: int
+    threshold_m: float
+    feature_weights: dict[str, float]
+    scores: list[float]
+    log_odds: list[float]
+    error_scores: list[float]
+    error_m: list[float]
+    error_quantile: float
+    min_votes: int
+    wanted_precision: float
+    min_confidence: float
+    precision: float
+    coverage: float
+    reliability: Reliability | None = None
+
+    def __post_init__(self) -> None:
+        curves = ((self.scores, self.log_odds), (self.error_scores, self.error_m))
+        for at, values in curves:
+            finite = all(map(math.isfinite, (*at, *values)))
+            if not (at and len(at) == len(values) and finite and sorted(at) == at):
+                raise LocalizationError(
+                    "A calibration's curves must be finite numbers at ascending "
+                    f"scores. Received: {values} at {at}. Calibrate again."
+                )
+        if set(self.feature_weights) != set(FEATURE_NAMES):
+            raise LocalizationError(
+                f"A calibration must weigh {', '.join(FEATURE_NAMES)}. Received: "
+                f"{', '.join(self.feature_weights)}. Calibrate again."
+            )
+
+    @property
+    def reaches_wanted_precision(self) -> bool:
+        """Whether some threshold did, on the queries that it was fitted on."""
+        return self.precision >= self.wanted_precision
+
+    def apply(
+        self, features: np.ndarray, num_votes: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Returns confidence, 0 to 1, and expected error in metres.
+
+        Args:
+            features: See `match_features`.
+            num_votes: Matches of each query that count `(num_queries,)`.
+
+        Returns:
+            Two arrays `(num_queries,)`; NaN where a feature is NaN or there are fewer
+            matches than `min_votes`.
+        """
+        scores = weighted_score(features, self.feature_weights)
+        scores = np.where(num_votes >= self.min_votes, scores, np.nan)
+        confidence = probability(np.interp(scores, self.scores, self.log_odds))
+        return confidence, np.interp(scores, self.error_scores, self.error_m)
+
+    def check_settings(self, config: LocalizationConfig) -> None:
+        """Compares the settings that answers are computed with.
+
+        Raises:
+            LocalizationError: The calibration is of other settings.
+        """
+        for name, value in calibrated_settings(config).items():
+            if self.settings.get(name) != value:
+                raise LocalizationError(
+                    f"The calibration was fitted with localization.{name}="
+                    f"{self.settings.get(name)}. Received: {value}. Calibrate again."
+                )
+
+    def check_encoder(self, encoder_fingerprint: str) -> None:
+        """Compares the encoder that descriptors are computed with.
+
+        Raises:
+            LocalizationError: The calibration is of another encoder.
+        """
+        if self.encoder_fingerprint != encoder_fingerprint:
+            raise LocalizationError(
+                "The calibration is of another encoder: its fingerprint must be "
+                f"{encoder_fingerprint[:12]}. Received: "
+                f"{self.encoder_fingerprint[:12]}. Calibrate again."
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns plain JSON values."""
+        return {"format_version": _FORMAT_VERSION, **dataclasses.asdict(self)}
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> Calibration:
+        """Reads what `to_dict` returned.
+
+        Raises:
+            LocalizationError: A field is missing or cannot be.
+        """
+        fields = dict(content)
+        version = fields.pop("format_version", None)
+        if version != _FORMAT_VERSION:
+            raise LocalizationError(
+                f"A calibration must have format_version {_FORMAT_VERSION}. Received: "
+                f"{version!r}. Calibrate again."
+            )
+        try:
+            if fields.get("reliability") is not None:
+                fields["reliability"] = Reliability.from_dict(fields["reliability"])
+            return cls(**fields)
+        except TypeError as error:
+            raise LocalizationError(
+                f"The calibration is damaged: {error}. Calibrate again."
+            ) from error
+
+
+def calibrated_settings(config: LocalizationConfig) -> dict[str, Any]:
+    """Returns the fields that the features of a query depend on."""
+    return {name: getattr(config, name) for name in _SETTINGS}
+
+
+def weighted_score(features: np.ndarray, weights: dict[str, float]) -> np.ndarray:
+    """Returns the score of each query; NaN without features."""
+    return features @ np.array([weights[name] for name in FEATURE_NAMES])
+
+
+def probability(log_odds: np.ndarray) -> np.ndarray:
+    """Returns the probabilities of log odds."""
+    return 1 / (1 + np.exp(-log_odds))
