@@ -24,7 +24,7 @@ COLOURS = {
     "other": "#8a6fae",
     "tint": "#c6ddec",
 }
-SEQUENCE = ("#08436b", "#2376b5", "#5fa2cf", "#93b9d2", "#a9bdcc", "#b9c4cd")
+SEQUENCE = ("#08436b", "#2376b5", "#5fa2cf", "#93b9d2", "#a9bdcc")
 _STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 8.5,
@@ -117,18 +117,18 @@ class Drawing:
             figure.savefig(file, **options)
 
 
-def label_lines(axes: Axes, labels: list[tuple[float, float, str, str]]) -> None:
+def label_lines(axes: Axes, labels: list[tuple[float, float, str]]) -> None:
     """Names lines at their right ends, moved apart where they would overlap.
 
     Args:
         axes: Axes whose limits are final.
-        labels: x and y of the end of each line, its name and colour.
+        labels: x and y of the end of each line, and its name.
     """
     height_pt = axes.get_window_extent().height * 72 / axes.figure.dpi
     low, high = axes.get_ylim()
     step = (high - low) * 10.0 / max(height_pt, 1.0)
     lowest = -float("inf")
-    for x, y, text, colour in sorted(labels, key=lambda label: label[1]):
+    for x, y, text in sorted(labels, key=lambda label: label[1]):
         lowest = max(y, lowest + step)
         axes.annotate(
             text,
@@ -136,7 +136,7 @@ def label_lines(axes: Axes, labels: list[tuple[float, float, str, str]]) -> None
             xytext=(6, 0),
             textcoords="offset points",
             va="center",
-            color=colour,
+            color=COLOURS["muted"],
             fontsize=8,
             annotation_clip=False,
         )
@@ -145,12 +145,11 @@ def label_lines(axes: Axes, labels: list[tuple[float, float, str, str]]) -> None
 def _for_page(svg: str, title: str) -> str:
     from html import escape
 
-    svg = svg[svg.index("<svg") :]
     view_box = re.search(r'viewBox="[^"]*"', svg)
     opening = f'<svg {view_box[0] if view_box else ""} role="img"'
     opening += f' aria-label="{escape(title)}">'
     for pattern, replacement in (
-        (r"<svg[^>]*>", opening),
+        (r".*<svg[^>]*>", ""),
         (r"<metadata>.*?</metadata>", ""),
         (r"<style.*?</style>", ""),  # would hold for the whole page
         (r'<g id="[^"]*"', "<g"),  # the same in every figure
@@ -160,18 +159,13 @@ def _for_page(svg: str, title: str) -> str:
         (r"\b(\d+\.\d\d)\d+", r"\1"),
         (r"\s*\n\s*", "\n"),
     ):
-        svg = re.sub(
-            pattern,
-            lambda found, text=replacement: found.expand(text),
-            svg,
-            flags=re.DOTALL,
-        )
-    for name, colour in _page_colours().items():
+        svg = re.sub(pattern, replacement, svg, flags=re.DOTALL)
+    for name, colour in page_colours().items():
         svg = svg.replace(colour, f"var(--{name},{colour})")
-    return svg
+    return opening + svg
 
 
-def _page_colours() -> dict[str, str]:
+def page_colours() -> dict[str, str]:
     """Returns the colours that the page defines for light and dark, by variable."""
     lines = {f"line{number}": colour for number, colour in enumerate(SEQUENCE)}
     return {**COLOURS, **lines}

@@ -1,0 +1,162 @@
+"""What a map of one city shows, as points in a frame 1000 units wide."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from vpr_tf.report.local_plane import LocalPlane, cities
+
+WIDTH = 1000.0
+_LEAST_HEIGHT, _MOST_HEIGHT = 420.0, 1000.0
+_MARGIN = 0.06  # of the longer side
+_LEAST_SIDE_M = 100.0
+_MOST_PHOTOS = 9_000  # dots of database photos; more are thinned out by a grid
+RIGHT, WRONG, WITHHELD, UNJUDGED = "right", "wrong", "withheld", "unjudged"
+
+
+@dataclass(frozen=True, eq=False)
+class AnsweredQueries:
+    """Queries with their true and answered positions, each `(num_queries,)`.
+
+    Attributes:
+        names: What a reader sees when pointing at a query.
+        states: `right`, `wrong`, `withheld` (no answer: not sure enough) or
+            `unjudged` (answered, but the true position is unknown).
+        latitude_deg: True latitude; NaN where unknown.
+        longitude_deg: True longitude.
+        answered_latitude_deg: Latitude of the answer; NaN where there is none.
+        answered_longitude_deg: Longitude of the answer.
+    """
+
+    names: list[str]
+    states: np.ndarray
+    latitude_deg: np.ndarray
+    longitude_deg: np.ndarray
+    answered_latitude_deg: np.ndarray
+    answered_longitude_deg: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class CityMap:
+    """One city in a frame of `WIDTH` times `height` units, y downwards.
+
+    Attributes:
+        height: Units.
+        metres_per_unit: The scale.
+        photos: Database photos `(num_dots, 2)` in whole units, at most some thousand.
+        num_photos: Database photos inside the frame.
+        rows: Rows of the queries that are shown.
+        places: True places of those queries in units (the answered ones where
+            unjudged), `(num_rows, 2)`.
+        answers: Answered places, same shape; NaN where there is none.
+    """
+
+    height: float
+    metres_per_unit: float
+    photos: np.ndarray
+    num_photos: int
+    rows: np.ndarray
+    places: np.ndarray
+    answers: np.ndarray
+
+
+def city_maps(
+    queries: AnsweredQueries,
+    photo_latitude_deg: np.ndarray,
+    photo_longitude_deg: np.ndarray,
+    *,
+    most: int = 4,
+) -> list[CityMap]:
+    """Lays out one map for each city that has queries, the largest first.
+
+    Args:
+        queries: The queries.
+        photo_latitude_deg: Database photos, finite.
+        photo_longitude_deg: Same shape.
+        most: Cities beyond this number are left out.
+
+    Returns:
+        The maps; empty when no query has any position.
+    """
+    unjudged = queries.states == UNJUDGED
+    latitude, longitude = (
+        np.where(unjudged, answered, true)
+        for answered, true in (
+            (queries.answered_latitude_deg, queries.latitude_deg),
+            (queries.answered_longitude_deg, queries.longitude_deg),
+        )
+    )
+    placed = np.flatnonzero(np.isfinite(latitude))
+    city = cities(latitude[placed], longitude[placed])
+    maps = []
+    for number in range(min(most, int(city.max(initial=-1)) + 1)):
+        rows = placed[city == number]
+        plane = LocalPlane.around(latitude[rows], longitude[rows])
+        places = plane.to_metres(latitude[rows], longitude[rows])
+        answers = plane.to_metres(
+            queries.answered_latitude_deg[rows], queries.answered_longitude_deg[rows]
+        )
+        photos = plane.to_metres(photo_latitude_deg, photo_longitude_deg)
+        maps.append(_framed(rows, places, answers, photos))
+    return maps
+
+
+def _framed(
+    rows: np.ndarray, places: np.ndarray, answers: np.ndarray, photos: np.ndarray
+) -> CityMap:
+    low, high = _extent(places, answers)
+    width_m, height_m = high - low
+    # A frame that is too flat or too tall gets more of its surroundings.
+    width_m = max(width_m, height_m * WIDTH / _MOST_HEIGHT)
+    metres_per_unit = width_m / WIDTH
+    height = max(height_m / metres_per_unit, _LEAST_HEIGHT)
+    middle = (low + high) / 2
+
+    def to_units(metres: np.ndarray) -> np.ndarray:
+        offset = (metres - middle) / metres_per_unit
+        return np.array([WIDTH, height]) / 2 + offset * np.array([1, -1])
+
+    dots = to_units(photos)
+    inside = ((dots >= 0) & (dots <= [WIDTH, height])).all(axis=1)
+    return CityMap(
+        round(height, 1),
+        metres_per_unit,
+        thin_out(dots[inside]),
+        int(inside.sum()),
+        rows,
+        to_units(places),
+        to_units(answers),
+    )
+
+
+def _extent(places: np.ndarray, answers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the corners around the queries and the answers not far from them."""
+    low, high = places.min(axis=0), places.max(axis=0)
+    reach = max(float((high - low).max()) / 2, _LEAST_SIDE_M)
+    near = ((answers >= low - reach) & (answers <= high + reach)).all(axis=1)
+    points = np.concatenate([places, answers[near]])
+    low, high = points.min(axis=0), points.max(axis=0)
+    margin = max(float((high - low).max()) * _MARGIN, _LEAST_SIDE_M / 2)
+    return low - margin, high + margin
+
+
+def thin_out(dots: np.ndarray, most: int = _MOST_PHOTOS) -> np.ndarray:
+    """Returns one dot for each cell of the finest grid that has few enough.
+
+    Args:
+        dots: Units `(num_dots, 2)`.
+        most: Largest number of dots returned.
+
+    Returns:
+        Distinct whole units `(num_kept, 2)`, from left to right.
+    """
+    cell = 1
+    while True:
+        columns, rows = np.rint(dots / cell).astype(np.int64).T
+        kept = np.unique(columns * 2**31 + rows)
+        if len(kept) <= most:
+            return np.stack(np.divmod(kept, 2**31), axis=1) * cell
+        cell = max(cell + 1, math.ceil(cell * 1.25))
