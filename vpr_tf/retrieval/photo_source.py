@@ -65,8 +65,8 @@ def open_encoder(
         raise IndexMismatchError(
             f"The index {folder} was built with another encoder: "
             f"{identity.description}, fingerprint {identity.fingerprint[:16]}. "
-            f"Received: {loaded.description}, fingerprint {fingerprint[:16]}. Leave out "
-            "--model to use the encoder of the index, or build it again."
+            f"Received: {loaded.description}, fingerprint {fingerprint[:16]}. "
+            "Leave out --model to use the encoder of the index, or build it again."
         )
     return IndexEncoder(loaded.encoder, loaded.evaluation, fingerprint)
 

@@ -1,0 +1,81 @@
+"""Command line of indexes: `python -m vpr_tf.retrieval COMMAND --help`."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+# Each module has add_arguments(parser) and run(options) -> exit status; its docstring
+# is the help. Only the module that is asked for is imported.
+_COMMANDS = {
+    "build": "makes an index of photos or of a prepared dataset",
+    "add": "adds photos to an index",
+    "remove": "removes photos from an index",
+    "compact": "merges what was added and removed, so that searches are fast again",
+    "query": "finds the photos of an index that look like other photos",
+    "inspect": "tells what an index holds, and draws a map of it",
+    "verify": "compares every file of an index with its checksum",
+}
+_INTERRUPTED_STATUS = 130
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; an error is one clear message and status 2."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    parser = argparse.ArgumentParser(prog="python -m vpr_tf.retrieval")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, description in _COMMANDS.items():
+        command = commands.add_parser(name, help=description)
+        if arguments[:1] == [name]:
+            module = importlib.import_module(f"vpr_tf.retrieval.commands.{name}")
+            command.description = module.__doc__
+            command.formatter_class = argparse.RawDescriptionHelpFormatter
+            module.add_arguments(command)
+            command.set_defaults(run=module.run)
+    options = parser.parse_args(_with_joined_values(arguments))
+    try:
+        status: int = options.run(options)
+    except (ValueError, ImportError) as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"Error: {_explain(error)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nInterrupted. The same command continues.", file=sys.stderr)
+        return _INTERRUPTED_STATUS
+    return status
+
+
+def _with_joined_values(arguments: Sequence[str]) -> list[str]:
+    """Joins `--within` and a southern latitude, which argparse takes for an option."""
+    joined: list[str] = []
+    for argument in arguments:
+        if joined and joined[-1] == "--within" and argument.startswith("-"):
+            joined[-1] += f"={argument}"
+        else:
+            joined.append(argument)
+    return joined
+
+
+def _explain(error: OSError) -> str:
+    where = f"{error.filename}: " if error.filename else ""
+    text = f"{where}{error.strerror or error}."
+    if error.errno in _FULL:
+        return f"{text} Free some space; the same command continues."
+    if error.errno in _FORBIDDEN:
+        return f"{text} Make it readable and writable, or choose another place."
+    return text
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The commands of `python -m vpr_tf.retrieval`, a module each."""
