@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from vpr_tf.report.identity import Identity
 from vpr_tf.report.intervals import BootstrapSettings, Interval
 from vpr_tf.report.json_ready import json_ready
-from vpr_tf.report.report import Identity
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ class ConfidenceReport:
         calibrated_on: Where the calibration was fitted, e.g. `val, 86 queries`.
         calibration: `isotonic` or `platt`.
         threshold_m: Largest error of a right answer.
-        num_queries: Queries of known position with an answer.
+        num_queries: Queries of known position.
         precision: Share of right answers when every query is answered, 0 to 1.
         coverage: Shares of the queries that are answered, most confident first,
             ascending to 1; one entry for each distinct confidence.

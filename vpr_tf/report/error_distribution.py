@@ -58,10 +58,11 @@ def error_distribution(
         settings: How intervals are made.
     """
     answerable = known & np.isfinite(error_m)
-    errors = np.sort(error_m[answerable])
+    errors = error_m[answerable]
     median, p75, p90 = bootstrap_quantiles(errors, _QUANTILES, settings)
     within = (errors <= threshold_m) * 100.0
     mean, share = bootstrap_means(np.stack([errors, within], axis=1), settings)
+    errors = np.sort(errors)
     points = np.arange(len(errors))
     if len(errors) > _CDF_RESOLUTION:
         points = np.rint(np.linspace(0, len(errors) - 1, _CDF_RESOLUTION)).astype(int)

@@ -89,13 +89,14 @@ def _explanation(report: Report) -> str:
 
 def _recalls(report: Report) -> str:
     table = report.recalls
+    method = report.identity.encoder.split(",")[0]
     rows = [
-        [f"{threshold_m:g} m", *(interval(recall) for recall in row), f"{count:,}"]
+        [method, f"{threshold_m:g} m", *map(interval, row), f"{count:,}"]
         for threshold_m, row, count in zip(
             table.thresholds_m, table.recalls, table.num_with_positives, strict=True
         )
     ]
-    header = ["threshold", *(f"R@{n}" for n in table.recall_values)]
+    header = ["method", "threshold", *(f"R@{n}" for n in table.recall_values)]
     return markdown_table([*header, "queries with positives"], rows)
 
 
@@ -192,3 +193,34 @@ def _smoothness(report: Report) -> str:
         )
     pairs = f"{smoothness.num_pairs:,} pairs of database images, seed {smoothness.seed}"
     return f"{text} ({pairs}).\n\n{markdown_table(header, rows)}"
+
+
+def report_summary(report: Report) -> str:
+    """Returns the main numbers in a few lines, for the terminal."""
+    identity = report.identity
+    lines = [f"Report on {identity.set_name}, {identity.num_queries:,} queries:"]
+    if not report.recalls.num_evaluated:
+        return lines[0] + " none has a known position, so nothing is measured."
+    main = report.recalls.at(report.positive_dist_threshold_m)
+    threshold = f"{report.positive_dist_threshold_m:g} m"
+    recalls = [f"R@{n} {interval(recall)}" for n, recall in main.items()]
+    lines.append(f"  within {threshold}: {', '.join(recalls)}")
+    without = len(report.queries_without_positives)
+    lines.append(f"  queries without positives: {without:,} (not found, counted)")
+    for method, errors in report.errors.items():
+        lines.append(
+            f"  error of {method}: median {interval(errors.median_m)} m, "
+            f"p90 {interval(errors.p90_m)} m, within {threshold} "
+            f"{interval(errors.within_threshold)} %"
+        )
+    confidence = report.confidence
+    if confidence is None:
+        lines.append(f"  confidence: not measured, {report.why_no_confidence}")
+    else:
+        lines.append(
+            f"  confidence (calibrated on {confidence.calibrated_on}): answers "
+            f"{interval(confidence.answered_coverage)} % of the queries, "
+            f"{interval(confidence.answered_precision)} % of these right; calibration "
+            f"error {number(confidence.expected_calibration_error, 3)}"
+        )
+    return "\n".join(lines)

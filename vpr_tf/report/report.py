@@ -3,45 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.report.confidence import ConfidenceReport
 from vpr_tf.report.error_distribution import ErrorDistribution
+from vpr_tf.report.identity import Identity
 from vpr_tf.report.intervals import BootstrapSettings
 from vpr_tf.report.json_ready import json_ready
 from vpr_tf.report.recall_table import RecallTable
 from vpr_tf.report.smoothness import Smoothness
 from vpr_tf.report.strata import Stratification
 
+if TYPE_CHECKING:  # a report is read without TensorFlow
+    from vpr_tf.evaluation.results import EvaluationResult
+
 FORMAT_VERSION = 1
-
-
-@dataclass(frozen=True)
-class Identity:
-    """What was measured on what; it stands beside every table.
-
-    Attributes:
-        set_name: Evaluation set, e.g. `test`.
-        dataset_fingerprint: Hash over the dataset's shards.
-        encoder_fingerprint: Hash over the encoder's architecture and weights.
-        encoder: The encoder, for people.
-        preprocessing: How images are prepared, for people: `square 224, float32`.
-        search: `exact` or `approximate`.
-        num_queries: Queries, those of unknown position included.
-        num_database: Database images.
-    """
-
-    set_name: str
-    dataset_fingerprint: str
-    encoder_fingerprint: str
-    encoder: str
-    preprocessing: str
-    search: str
-    num_queries: int
-    num_database: int
 
 
 @dataclass(frozen=True, eq=False)

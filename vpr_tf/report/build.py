@@ -1,0 +1,165 @@
+"""Measures all that a report holds."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vpr_tf.config import ExperimentConfig
+from vpr_tf.data.prepared_dataset import EvaluationSet
+from vpr_tf.evaluation.encoder_on_dataset import EncoderOnDataset
+from vpr_tf.evaluation.positives import positives_per_query
+from vpr_tf.evaluation.results import EvaluationResult
+from vpr_tf.localization import Calibration
+from vpr_tf.photo_table import PhotoTable
+from vpr_tf.report.answers import Answers, answer, judge_confidence
+from vpr_tf.report.brightness import mean_luma
+from vpr_tf.report.circumstances import (
+    Circumstances,
+    measure_circumstances,
+    stratifications,
+)
+from vpr_tf.report.error_distribution import error_distribution
+from vpr_tf.report.intervals import BootstrapSettings
+from vpr_tf.report.per_query import (
+    identity_columns,
+    prediction_columns,
+    query_columns,
+    rank_columns,
+)
+from vpr_tf.report.recall_table import HitRanks, hit_ranks, recall_table
+from vpr_tf.report.report import Identity, Report
+from vpr_tf.report.smoothness import measure_smoothness
+
+
+def build_report(
+    opened: EncoderOnDataset,
+    evaluation_set: EvaluationSet,
+    result: EvaluationResult,
+    config: ExperimentConfig,
+    calibration: Calibration | None,
+    why_no_confidence: str = "",
+) -> Report:
+    """Measures one encoder on one evaluation set.
+
+    Args:
+        opened: The encoder and the dataset.
+        evaluation_set: The set.
+        result: What `opened.evaluate` found on it.
+        config: Localization, report, partition and seed.
+        calibration: Fitted on other queries of this dataset; None without.
+        why_no_confidence: The reason when `calibration` is None.
+    """
+    dataset = opened.dataset
+    queries, database = (
+        PhotoTable.of_split(dataset.split(split))
+        for split in (evaluation_set.queries, evaluation_set.database)
+    )
+    threshold_m = result.positive_dist_threshold_m
+    hits = hit_ranks(
+        result.predictions,
+        queries.positions,
+        database.positions,
+        [*config.report.thresholds_m, threshold_m],
+    )
+    circumstances = measure_circumstances(
+        dataset,
+        config.dataset.partition,
+        queries,
+        database,
+        positives_per_query(queries.positions, database.positions, threshold_m),
+        mean_luma(dataset.split(evaluation_set.queries)),
+    )
+    answers = answer(
+        result,
+        queries,
+        database,
+        config.localization,
+        calibration,
+        why_no_confidence,
+    )
+    smoothness = measure_smoothness(
+        opened.database_descriptors(evaluation_set),
+        database,
+        near_m=threshold_m,
+        num_pairs=config.report.num_pairs,
+        seed=config.seed,
+    )
+    photos = (queries, database)
+    identity = _identity(opened, result)
+    parts = _judged(identity, result, photos, hits, circumstances, answers, config)
+    return Report(
+        identity=identity,
+        smoothness=smoothness,
+        result=result,
+        **parts,
+    )
+
+
+def _judged(
+    identity: Identity,
+    result: EvaluationResult,
+    photos: tuple[PhotoTable, PhotoTable],
+    hits: HitRanks,
+    circumstances: Circumstances,
+    answers: Answers,
+    config: ExperimentConfig,
+) -> dict:
+    """Returns the fields of a report that need no pixels and no descriptors."""
+    queries, database = photos
+    threshold_m = result.positive_dist_threshold_m
+    settings = BootstrapSettings(config.report.num_resamples, seed=config.seed)
+    known = queries.positions.known
+    method = config.localization.method
+    confidence = judge_confidence(answers, known, method, settings)
+    why = answers.why_no_confidence
+    if confidence is None and not known.any():
+        why = "no query has a known position"
+    return {
+        "bootstrap": settings,
+        "positive_dist_threshold_m": threshold_m,
+        "recalls": recall_table(hits, list(result.recalls), settings),
+        "errors": {
+            name: error_distribution(errors, known, threshold_m, settings)
+            for name, errors in answers.error_m.items()
+        },
+        "answer_method": method,
+        "confidence": confidence,
+        "why_no_confidence": why,
+        "strata": stratifications(
+            circumstances,
+            queries,
+            result.hits[:, 0],
+            threshold_m=threshold_m,
+            dark_luma_below=config.report.dark_luma_below,
+            level=settings.level,
+        ),
+        "left_out_strata": circumstances.left_out,
+        "queries_without_positives": _names(queries, result.num_positives == 0),
+        "queries_without_position": _names(queries, ~known),
+        "per_query": {
+            **query_columns(queries),
+            "num_positives": np.where(known, result.num_positives, np.nan),
+            **answers.columns(method),
+            **prediction_columns(result, queries, database),
+            **rank_columns(hits),
+            **circumstances.columns(),
+            **identity_columns(identity),
+        },
+    }
+
+
+def _names(queries: PhotoTable, chosen: np.ndarray) -> list[str]:
+    return [key.decode(errors="replace") for key in queries.keys[chosen].tolist()]
+
+
+def _identity(opened: EncoderOnDataset, result: EvaluationResult) -> Identity:
+    return Identity(
+        set_name=result.name,
+        dataset_fingerprint=result.dataset_fingerprint,
+        encoder_fingerprint=opened.fingerprint,
+        encoder=opened.loaded.description,
+        preprocessing=opened.preprocessing,
+        search="exact" if result.is_exact else "approximate",
+        num_queries=result.num_queries,
+        num_database=result.num_database,
+    )

@@ -1,0 +1,72 @@
+"""What `evaluate.py --report` does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from vpr_tf.atomic_files import replace_file, write_json
+from vpr_tf.config import ExperimentConfig
+from vpr_tf.evaluation.command import evaluate_sets
+from vpr_tf.evaluation.encoder_on_dataset import EncoderOnDataset
+from vpr_tf.report.answers import calibrate_on_val, may_judge
+from vpr_tf.report.build import build_report
+from vpr_tf.report.html import write_html
+from vpr_tf.report.markdown import report_markdown, report_summary
+from vpr_tf.report.per_query_file import write_per_query
+from vpr_tf.report.report import Report
+
+
+def run_report(
+    config: ExperimentConfig,
+    model: str | Path | None = None,
+    *,
+    set_names: Sequence[str] = (),
+    output_dir: str | Path | None = None,
+) -> list[Report]:
+    """Evaluates a model and reports on each set, in `<output>/report/<set>/`.
+
+    The confidence is calibrated on val, never on the queries that it is judged on.
+
+    Args:
+        config: Dataset, evaluation, localization and report settings.
+        model: See `load_encoder`.
+        set_names: `val` or names of test sets; empty for all test sets.
+        output_dir: Folder of the results; None for the model's own.
+
+    Raises:
+        EvaluationError: No such model or evaluation set.
+    """
+    opened = EncoderOnDataset.open(config, model, set_names, output_dir)
+    results = evaluate_sets(opened, config.localization.num_predictions)
+    val = opened.dataset.val
+    calibration, why = None, "val is what a calibration is fitted on"
+    if any(may_judge(val, evaluation_set) for evaluation_set in opened.sets):
+        calibration, why = calibrate_on_val(opened, config.localization, config.seed)
+    reports = []
+    for evaluation_set, result in zip(opened.sets, results, strict=True):
+        usable = calibration if may_judge(val, evaluation_set) else None
+        reason = why if usable is calibration else "it is calibrated on these queries"
+        report = build_report(opened, evaluation_set, result, config, usable, reason)
+        folder = opened.folder / "report" / result.name
+        write_report(report, folder)
+        write_html(
+            report, folder, dataset=opened.dataset, evaluation_set=evaluation_set
+        )
+        reports.append(report)
+        print(f"\n{report_summary(report)}\nReport: {folder / 'report.html'}")
+    return reports
+
+
+def write_report(report: Report, folder: Path) -> None:
+    """Writes metrics.json, per_query.csv and table.md.
+
+    Args:
+        report: The numbers.
+        folder: Existing or new folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "metrics.json", report.to_dict())
+    write_per_query(report.per_query, folder / "per_query.csv")
+    with replace_file(folder / "table.md") as temporary:
+        temporary.write_text(report_markdown(report), encoding="utf-8")
