@@ -142,9 +142,11 @@ def commit(
         num_photos=manifest.num_rows - manifest.num_removed,
         recall=None,
     )
-    if recall_queries:
+    # New files are read back even if nothing is measured: ScaNN does not always notice
+    # that the disk is full.
+    if recall_queries or manifest.segments != change.manifest.segments:
         state = IndexState.open(change.folder, manifest)
-        recall = recall_of_state(state, recall_queries)
+        recall = recall_of_state(state, recall_queries) if recall_queries else None
         manifest = replace(manifest, recall=recall)
     change.commit(manifest)
     return ChangeReport(manifest)

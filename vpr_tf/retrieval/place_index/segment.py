@@ -94,8 +94,14 @@ class SearchedSegment:
                 f"{folder} holds an index of the unknown kind {entry.kind!r}; known "
                 f"are {', '.join(INDEX_KINDS)}. Use a newer version of the program."
             )
-        index = kind.read(path / SEARCH_FOLDER, stored.descriptors, entry.settings)
-        return cls(stored, index)
+        search = path / SEARCH_FOLDER
+        try:
+            return cls(stored, kind.read(search, stored.descriptors, entry.settings))
+        except RuntimeError as error:  # so ScaNN reports all that it cannot read
+            raise IndexMismatchError(
+                f"{search} cannot be read, though its checksums fit: {error}. Was the "
+                "disk full, or is the library another version? Build the index again."
+            ) from error
 
 
 def _refuse_strangers(path: Path, entry: Segment) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ import numpy as np
 from vpr_tf.photo_table import PhotoTable
 from vpr_tf.retrieval.build import build_index
 from vpr_tf.retrieval.errors import RetrievalError
-from vpr_tf.retrieval.index import Descriptors
+from vpr_tf.retrieval.index import Descriptors, Index
 from vpr_tf.retrieval.place_index.manifest import Segment
 from vpr_tf.retrieval.place_index.photo_columns import write_photos
 from vpr_tf.retrieval.place_index.segment import (
@@ -63,8 +66,7 @@ def write_segment(
     shape = (len(descriptors), descriptors.shape[1])
     written = open_descriptors(path, shape, dtype, photos)
     index = build_index(kind, written, settings)
-    (path / SEARCH_FOLDER).mkdir()
-    index.write(path / SEARCH_FOLDER)
+    _write_search(index, path / SEARCH_FOLDER)
     files = {DESCRIPTORS_FILE: stored}
     files[CHECKSUMS_FILE] = StoredFile.of(path / CHECKSUMS_FILE)
     for part in (PHOTOS_FOLDER, SEARCH_FOLDER):
@@ -73,6 +75,19 @@ def write_segment(
     fsync(path)
     fsync(path.parent)
     return Segment(name, len(photos), index.kind, index.settings, files)
+
+
+def _write_search(index: Index, folder: Path) -> None:
+    folder.mkdir()
+    try:
+        index.write(folder)
+    except RuntimeError as error:  # so ScaNN says that the disk is full
+        raise RetrievalError(
+            f"The search structure was not written to {folder}: {error}. Make space on "
+            "that disk or give permission to write, then run the command again."
+        ) from error
+    if not shutil.disk_usage(folder).free:  # which ScaNN does not always notice
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
 def _write_descriptors(

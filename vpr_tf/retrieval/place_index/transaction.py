@@ -75,7 +75,7 @@ def transaction(folder: Path) -> Iterator[Transaction]:
             no space, no permission. The index is as it was.
     """
     manifest = read_manifest(folder)
-    with clear_errors(folder), writer_lock(folder):
+    with clear_errors(folder), writer_lock(folder, _LOCK_WAIT_S):
         manifest = read_manifest(folder)
         _sweep(folder, manifest)
         try:
@@ -92,15 +92,16 @@ def clear_errors(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         path = error.filename2 or error.filename or folder
-        remedy = _REMEDIES.get(error.errno or 0, "Check the disk")
+        # NumPy's error of a full disk has no number.
+        remedy = _REMEDIES.get(error.errno or errno.ENOSPC, "Check that disk")
         raise RetrievalError(
-            f"The index {folder} is as it was: {path}: {error.strerror}. {remedy}, "
+            f"The index {folder} is as it was: {path}: {error.strerror or error}. {remedy}, "
             "then run the command again."
         ) from error
 
 
 @contextlib.contextmanager
-def writer_lock(folder: Path, wait_s: float = _LOCK_WAIT_S) -> Iterator[None]:
+def writer_lock(folder: Path, wait_s: float) -> Iterator[None]:
     """Holds the lock of a folder; it ends with the process, however that ends.
 
     Args:
