@@ -164,7 +164,7 @@ class Calibration:
             if fields.get("reliability") is not None:
                 fields["reliability"] = Reliability.from_dict(fields["reliability"])
             return cls(**fields)
-        except TypeError as error:
+        except (TypeError, KeyError) as error:
             raise LocalizationError(
                 f"The calibration is damaged: {error}. Calibrate again."
             ) from error

@@ -1,0 +1,50 @@
+"""Calibrates an index: python -m vpr_tf.localization.calibrate --index DIR --config F.
+
+Fits confidence, expected error and the confidence from which on answers are given on
+queries of known position, and stores them in the index.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from vpr_tf.config import load_config
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parses the command line, calibrates, and returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m vpr_tf.localization.calibrate",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--index", required=True, help="folder of the index")
+    parser.add_argument("--config", required=True, help="a file of configs/")
+    parser.add_argument("--set", default="val", metavar="NAME", help="default: val")
+    parser.add_argument("--model", help="the encoder, if the index does not keep it")
+    parser.add_argument("overrides", nargs="*", metavar="key=value")
+    options = parser.parse_intermixed_args(arguments)
+    try:
+        config = load_config(options.config, options.overrides)
+        from vpr_tf.localization.index_calibration import calibrate_index
+
+        calibrate_index(
+            options.index, config, set_name=options.set, model=options.model
+        )
+    except (ValueError, OSError, ImportError) as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("Interrupted; nothing was stored.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

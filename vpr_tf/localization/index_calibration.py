@@ -1,0 +1,181 @@
+"""What `python -m vpr_tf.localization.calibrate` does."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from vpr_tf.config import ExperimentConfig, LocalizationConfig
+from vpr_tf.data.prepared_dataset import PreparedDataset
+from vpr_tf.evaluation.evaluate import evaluate_encoder
+from vpr_tf.evaluation.results import EvaluationResult
+from vpr_tf.localization.calibration import Calibration
+from vpr_tf.localization.errors import LocalizationError
+from vpr_tf.localization.estimates import Estimates, estimate_positions
+from vpr_tf.localization.fitting import fit_calibration
+from vpr_tf.localization.stored_settings import to_stored
+from vpr_tf.photo_table import PhotoTable
+from vpr_tf.retrieval.photo_source import open_encoder
+from vpr_tf.retrieval.place_index import set_localization
+
+
+def calibrate_index(
+    index_folder: str | Path,
+    config: ExperimentConfig,
+    *,
+    set_name: str = "val",
+    model: str | Path | None = None,
+) -> Calibration:
+    """Fits the calibration of an index and stores it there.
+
+    The queries of the set are located by the set's own database, with the encoder of
+    the index; their descriptors are kept in the folder of the config's runs.
+
+    Args:
+        index_folder: The index.
+        config: Dataset, largest error of a right answer, localization.
+        set_name: `val`, or a test set that nothing will be reported on.
+        model: Where the encoder is; None for the copy in the index.
+
+    Raises:
+        LocalizationError: There is no such set, or nothing in it to calibrate on.
+        IndexMismatchError: The index is damaged or of another encoder.
+    """
+    dataset = PreparedDataset(config.dataset.path)
+    sets = {**({"val": dataset.val} if dataset.val else {}), **dataset.tests}
+    if set_name not in sets:
+        raise LocalizationError(
+            f"{dataset.path} has no evaluation set {set_name!r}. It has: "
+            f"{', '.join(sets) or 'none'}. Choose by --set."
+        )
+    opened = open_encoder(index_folder, model)
+    evaluation = dataclasses.replace(
+        config.evaluation,
+        resize=opened.evaluation.resize,
+        image_size=opened.evaluation.image_size,
+        precision=opened.evaluation.precision,
+    )
+    evaluation_set = sets[set_name]
+    result = evaluate_encoder(
+        opened.encoder,
+        dataset,
+        evaluation_set,
+        evaluation,
+        work_dir=Path(config.runs_dir) / config.name / "calibration",
+        encoder_fingerprint=opened.fingerprint,
+        num_predictions=config.localization.num_predictions,
+    )
+    queries, database = (
+        PhotoTable.of_split(dataset.split(split))
+        for split in (evaluation_set.queries, evaluation_set.database)
+    )
+    estimates = locate_queries(result, queries, database, config.localization)
+    calibration = fit_calibration(
+        estimates,
+        estimates.errors_m(queries.positions),
+        config.localization,
+        threshold_m=result.positive_dist_threshold_m,
+        encoder_fingerprint=opened.fingerprint,
+        fitted_on=f"{set_name} of {config.name}",
+        dataset_fingerprint=dataset.fingerprint,
+        seed=config.seed,
+    )
+    set_localization(index_folder, to_stored(config.localization, calibration))
+    print(compare_methods(result, queries, database, config.localization))
+    print(f"\n{describe_calibration(calibration)}\n\nStored in {index_folder}.")
+    return calibration
+
+
+def locate_queries(
+    result: EvaluationResult,
+    queries: PhotoTable,
+    database: PhotoTable,
+    config: LocalizationConfig,
+    calibration: Calibration | None = None,
+) -> Estimates:
+    """Locates the queries of an evaluation by their predictions.
+
+    Args:
+        result: At least `config.num_predictions` predictions a query, or all.
+        queries: Headings are used, positions are not.
+        database: What the predictions are rows of.
+        config: How matches become a position.
+        calibration: Gives confidences.
+    """
+    return estimate_positions(
+        result.descriptor_distances,
+        result.predictions,
+        database,
+        config,
+        calibration=calibration,
+        query_heading_deg=queries.heading_deg,
+    )
+
+
+def compare_methods(
+    result: EvaluationResult,
+    queries: PhotoTable,
+    database: PhotoTable,
+    config: LocalizationConfig,
+) -> str:
+    """Returns a markdown table of the errors of both methods."""
+    threshold_m = result.positive_dist_threshold_m
+    lines = [
+        f"| {result.name} | within {threshold_m:g} m | median | p90 |",
+        "| :-- | --: | --: | --: |",
+    ]
+    for method in ("cluster", "best_match"):
+        of_method = dataclasses.replace(config, method=method)
+        estimates = locate_queries(result, queries, database, of_method)
+        errors_m = estimates.errors_m(queries.positions)[queries.positions.known]
+        errors_m = np.where(np.isnan(errors_m), np.inf, errors_m)
+        median, p90 = np.quantile(errors_m, (0.5, 0.9), method="inverted_cdf")
+        lines.append(
+            f"| {method} | {(errors_m <= threshold_m).mean():.1%} | {median:.1f} m | "
+            f"{p90:.1f} m |"
+        )
+    return "\n".join(lines)
+
+
+def describe_calibration(calibration: Calibration) -> str:
+    """Returns what was fitted and how far it can be trusted, for people."""
+    lines = [
+        f"Calibrated ({calibration.kind}) on {calibration.fitted_on}: "
+        f"{calibration.num_right:,} of {calibration.num_queries:,} answers are right, "
+        f"within {calibration.threshold_m:g} m."
+    ]
+    held_out = calibration.reliability
+    if held_out is not None:
+        lines += [
+            "",
+            f"On held-out queries ({held_out.num_folds} folds):",
+            "",
+            held_out.table(),
+            "",
+            "Expected calibration error: "
+            f"{held_out.expected_calibration_error:.3f}. Answers within their "
+            f"expected error: {held_out.share_within_expected_error:.0%}, wanted "
+            f"{calibration.error_quantile:.0%}.",
+        ]
+    lines += ["", _describe_threshold(calibration)]
+    return "\n".join(lines)
+
+
+def _describe_threshold(calibration: Calibration) -> str:
+    text = (
+        f"Answers of confidence {calibration.min_confidence:.3f} and more are given: "
+        f"{calibration.coverage:.1%} of the queries, {calibration.precision:.1%} of "
+        "them right."
+    )
+    if not calibration.reaches_wanted_precision:
+        text += (
+            f" No threshold reaches the wanted {calibration.wanted_precision:.1%} on "
+            "these queries; this one comes nearest."
+        )
+    held_out = calibration.reliability
+    if held_out is not None:
+        right = "-" if held_out.precision is None else f"{held_out.precision:.1%}"
+        text += f" Held out: {held_out.coverage:.1%}, {right} right."
+    return text

@@ -1,0 +1,113 @@
+"""Says where photos were taken: python -m vpr_tf.localize --index DIR PHOTO...
+
+Photos are files, folders or patterns such as "trip/*.jpg". Exit status: 0, 1 when a
+photo could not be read (the others are answered), 2 when nothing could be done.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vpr_tf.retrieval.place_index import Within
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parses the command line, locates photos, and returns the exit status."""
+    parser = _parser()
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = parser.parse_intermixed_args(_with_joined_values(arguments))
+    try:
+        from vpr_tf.localization.answer_formats import FORMATS
+        from vpr_tf.localization.command import LocalizeOptions, locate_photos
+
+        how = LocalizeOptions(
+            options.k, _circle(options), options.heading, options.min_confidence
+        )
+        found = locate_photos(options.index, options.photos, options.model, how)
+        _write(FORMATS[options.format](found), options.output)
+    except (ValueError, OSError, ImportError) as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    for photo, reason in found.unreadable:
+        print(f"{parser.prog}: {photo}: {reason}", file=sys.stderr)
+    return 1 if found.unreadable else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m vpr_tf.localize",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("photos", nargs="+", metavar="PHOTO")
+    parser.add_argument("--index", required=True, help="folder of the index")
+    parser.add_argument("--model", help="the encoder, if the index does not keep it")
+    formats = ("table", "json", "geojson")
+    parser.add_argument("--format", choices=formats, default="table")
+    parser.add_argument("--output", help="file to write instead of the screen")
+    parser.add_argument("--k", type=int, help="matches that vote for the position")
+    parser.add_argument(
+        "--near", metavar="LAT,LON", help="search only here, see --within-m"
+    )
+    parser.add_argument(
+        "--within-m", type=float, metavar="R", help="metres from --near"
+    )
+    parser.add_argument(
+        "--heading", type=float, metavar="DEG", help="where the photos look"
+    )
+    parser.add_argument(
+        "--min-confidence", type=float, metavar="P", help="withhold answers below"
+    )
+    return parser
+
+
+def _with_joined_values(arguments: Sequence[str]) -> list[str]:
+    """Joins `--near` and a southern latitude, which argparse takes for an option."""
+    joined: list[str] = []
+    for argument in arguments:
+        if joined and joined[-1] == "--near" and argument.startswith("-"):
+            joined[-1] += f"={argument}"
+        else:
+            joined.append(argument)
+    return joined
+
+
+def _circle(options: argparse.Namespace) -> Within | None:
+    if options.near is None and options.within_m is None:
+        return None
+    from vpr_tf.retrieval.place_index import Within
+
+    try:
+        latitude_deg, longitude_deg = map(float, options.near.split(","))
+    except (ValueError, AttributeError):
+        raise ValueError(
+            "`--near` must be LAT,LON in degrees. Received: " + str(options.near)
+        ) from None
+    if options.within_m is None:
+        raise ValueError("`--near` needs `--within-m R`, metres around it.")
+    return Within(latitude_deg, longitude_deg, options.within_m)
+
+
+def _write(text: str, path: str | None) -> None:
+    if path is None:
+        print(text)
+        return
+    from vpr_tf.atomic_files import replace_file
+
+    with replace_file(Path(path)) as temporary:
+        temporary.write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
