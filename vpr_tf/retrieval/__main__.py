@@ -19,6 +19,7 @@ _COMMANDS = {
     "add": "adds photos to an index",
     "remove": "removes photos from an index",
     "compact": "merges what was added and removed, so that searches are fast again",
+    "tune": "finds the fastest way to search an index, and sets it",
     "query": "finds the photos of an index that look like other photos",
     "inspect": "tells what an index holds, and draws a map of it",
     "verify": "compares every file of an index with its checksum",

@@ -232,6 +232,7 @@ class MilvusIndex(Index):
                 index._open()
         except BaseException:
             database.close()
+            path.stat()  # FileNotFoundError where the folder went away meanwhile
             raise
         return index
 

@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+
+from vpr_tf.retrieval import ExactIndex
+from vpr_tf.retrieval.tuning import timing
+
+
+class CountingIndex(ExactIndex):
+    calls: list
+
+    def search(self, queries, k, *, rows=None):
+        self.calls.append(len(queries))
+        return super().search(queries, k, rows=rows)
+
+
+def counting(calls):
+    index = CountingIndex.build(np.eye(8, dtype=np.float32))
+    index.calls = calls
+    return index
+
+
+@pytest.mark.parametrize("seconds_per_round", [0.0, 0.05])
+def test_all_indexes_are_timed_in_turns(monkeypatch, seconds_per_round):
+    monkeypatch.setattr(timing, "_SECONDS_PER_ROUND", seconds_per_round)
+    order, told = [], []
+    indexes = [counting(order), counting(order)]
+    queries = np.ones((40, 8), np.float32)
+    times = timing.time_searches(indexes, queries, 3, told.append)
+    assert told == [f"timing, round {n} of 3" for n in (1, 2, 3)]
+    for found in times:
+        assert len(found.queries_per_s) == 3
+        # Even without time, every round has some single queries.
+        assert 30 <= len(found.single_s) <= 40
+        assert 0 < found.percentile_ms(50) <= found.percentile_ms(95)
+    # A part of the batch first, then alone: both indexes in every round.
+    assert order.count(10) >= 6
+
+
+def test_one_query_can_be_timed(monkeypatch):
+    monkeypatch.setattr(timing, "_SECONDS_PER_ROUND", 0.01)
+    [found] = timing.time_searches([counting([])], np.ones((3, 8), np.float32), 1)
+    assert len(found.single_s) == 3
