@@ -19,6 +19,7 @@ from vpr_tf.report.circumstances import (
     stratifications,
 )
 from vpr_tf.report.error_distribution import error_distribution
+from vpr_tf.report.hit_ranks import HitRanks, hit_ranks
 from vpr_tf.report.intervals import BootstrapSettings
 from vpr_tf.report.per_query import (
     identity_columns,
@@ -26,7 +27,7 @@ from vpr_tf.report.per_query import (
     query_columns,
     rank_columns,
 )
-from vpr_tf.report.recall_table import HitRanks, hit_ranks, recall_table
+from vpr_tf.report.recall_table import recall_table
 from vpr_tf.report.report import Identity, Report
 from vpr_tf.report.smoothness import measure_smoothness
 

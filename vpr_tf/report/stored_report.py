@@ -1,0 +1,122 @@
+"""Reads what `evaluate.py --report` wrote, without encoder or dataset."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vpr_tf.report.errors import ReportError
+from vpr_tf.report.identity import Identity
+from vpr_tf.report.intervals import BootstrapSettings
+from vpr_tf.report.per_query_file import hit_rank_column, read_per_query
+from vpr_tf.report.report import FORMAT_VERSION
+
+
+@dataclass(frozen=True, eq=False)
+class StoredReport:
+    """What two reports are compared by.
+
+    Attributes:
+        folder: The folder of metrics.json and per_query.csv.
+        identity: What was measured on what.
+        bootstrap: How intervals were made.
+        threshold_m: The set's positive distance.
+        thresholds_m: Distances of the recalls.
+        recall_values: The values of N.
+        columns: per_query.csv as text.
+    """
+
+    folder: Path
+    identity: Identity
+    bootstrap: BootstrapSettings
+    threshold_m: float
+    thresholds_m: list[float]
+    recall_values: list[int]
+    columns: dict[str, list[str]]
+
+    @property
+    def keys(self) -> list[str]:
+        """Record keys of the queries."""
+        return self.columns["key"]
+
+    @property
+    def known(self) -> np.ndarray:
+        """Whether each query's position is known."""
+        return ~np.isnan(self.hit_ranks(self.threshold_m))
+
+    @property
+    def error_m(self) -> np.ndarray:
+        """Error of each answer, float64 `(num_queries,)`; NaN where unknown."""
+        return _numbers(self.columns["error_m"])
+
+    def hit_ranks(self, threshold_m: float) -> np.ndarray:
+        """Returns the rank of each query's first positive; 0 without, NaN unknown."""
+        return _numbers(self.columns[hit_rank_column(threshold_m)])
+
+
+def _numbers(texts: list[str]) -> np.ndarray:
+    return np.array([float(text) if text else np.nan for text in texts], np.float64)
+
+
+def read_report(folder: Path) -> StoredReport:
+    """Reads a folder that holds metrics.json and per_query.csv.
+
+    Raises:
+        ReportError: A file is missing or damaged, or of another format version.
+    """
+    try:
+        metrics = json.loads((folder / "metrics.json").read_text())
+        version = metrics["format_version"]
+        if version != FORMAT_VERSION:
+            raise ReportError(
+                f"{folder} has format_version {version!r}; this program reads "
+                f"{FORMAT_VERSION}. Run `evaluate.py --report` again."
+            )
+        report = StoredReport(
+            folder=folder,
+            identity=Identity(**metrics["identity"]),
+            bootstrap=BootstrapSettings(**metrics["bootstrap"]),
+            threshold_m=float(metrics["positive_dist_threshold_m"]),
+            thresholds_m=[float(t) for t in metrics["recalls"]["thresholds_m"]],
+            recall_values=[int(n) for n in metrics["recalls"]["recall_values"]],
+            columns=read_per_query(folder / "per_query.csv"),
+        )
+        counts = {len(report.keys), report.identity.num_queries, len(report.error_m)}
+        counts |= {len(report.hit_ranks(t)) for t in report.thresholds_m}
+    except ReportError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise ReportError(
+            f"Cannot read the report in {folder}: {type(error).__name__}: {error}. Run "
+            "`evaluate.py --report` again."
+        ) from error
+    if len(counts) != 1:
+        raise ReportError(
+            f"{folder} is damaged: metrics.json and per_query.csv differ in the number "
+            f"of queries ({sorted(counts)}). Run `evaluate.py --report` again."
+        )
+    return report
+
+
+def find_reports(folder: Path) -> dict[str, Path]:
+    """Finds the reports of a run, by the name of their set.
+
+    Args:
+        folder: A report, an output folder of `evaluate.py`, or a run folder.
+
+    Raises:
+        ReportError: There is no report.
+    """
+    if (folder / "metrics.json").is_file() and (folder / "per_query.csv").is_file():
+        return {read_report(folder).identity.set_name: folder}
+    for parent in (folder, folder / "report", folder / "evaluation" / "report"):
+        paths = sorted(path.parent for path in parent.glob("*/per_query.csv"))
+        if paths:
+            return {path.name: path for path in paths}
+    raise ReportError(
+        f"No report in {folder}. Pass a folder that `evaluate.py --report` wrote, e.g. "
+        "runs/<name>/<time>/evaluation."
+    )
