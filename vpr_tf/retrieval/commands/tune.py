@@ -25,10 +25,10 @@ import sys
 from vpr_tf.photos.photo_folder import scan_named_photos
 from vpr_tf.retrieval.commands.output import print_rejected
 from vpr_tf.retrieval.errors import RetrievalError
+from vpr_tf.retrieval.tuning.campaign import TuningOptions, TuningReport, tune
 from vpr_tf.retrieval.tuning.database import TunedDatabase
 from vpr_tf.retrieval.tuning.measurement import RECALL_VALUES, Measurement
 from vpr_tf.retrieval.tuning.queries import TuningQueries
-from vpr_tf.retrieval.tuning.tune import TuningOptions, TuningReport, tune
 
 _SAMPLE = 1000
 

@@ -11,7 +11,7 @@ import numpy as np
 from vpr_tf.retrieval.index import Index
 
 _ROUNDS = 3
-_SECONDS_PER_ROUND = 1.0  # of batches, and again of single queries
+SECONDS_PER_ROUND = 1.0
 _MIN_SINGLE_PER_ROUND = 10
 _WARM_UP_QUERIES = 5
 
@@ -38,6 +38,8 @@ def time_searches(
     queries: np.ndarray,
     k: int,
     progress: Callable[[str], None] = lambda text: None,
+    *,
+    seconds_per_round: float = SECONDS_PER_ROUND,
 ) -> list[SearchTimes]:
     """Times all indexes in turns, several rounds.
 
@@ -49,6 +51,8 @@ def time_searches(
         queries: Descriptors `(num_queries, descriptor_dim)`.
         k: Neighbours a query.
         progress: Told of each round.
+        seconds_per_round: About how long batches of one index take in a round, and
+            at most how long single queries do.
     """
     from threadpoolctl import threadpool_limits
 
@@ -56,32 +60,37 @@ def time_searches(
     for number in range(_ROUNDS):
         progress(f"timing, round {number + 1} of {_ROUNDS}")
         for index, found in zip(indexes, times, strict=True):
-            found.queries_per_s.append(_batch_speed(index, queries, k))
+            found.queries_per_s.append(
+                _batch_speed(index, queries, k, seconds_per_round)
+            )
             with threadpool_limits(1):
-                found.single_s += _single_times(index, queries[number::_ROUNDS], k)
+                part = queries[number::_ROUNDS]
+                found.single_s += _single_times(index, part, k, seconds_per_round)
     return times
 
 
-def _batch_speed(index: Index, queries: np.ndarray, k: int) -> float:
+def _batch_speed(index: Index, queries: np.ndarray, k: int, seconds: float) -> float:
     """Queries/s of all queries at once, or of a part where these take too long."""
     part = queries[: max(1, len(queries) // 4)]
     spent = _seconds(index, part, k)
     whole = spent * len(queries) / len(part)
-    if whole > _SECONDS_PER_ROUND:
+    if whole > seconds:
         return len(part) / spent
-    repeats = max(1, int(_SECONDS_PER_ROUND / 2 / max(whole, 1e-9)))
+    repeats = max(1, int(seconds / 2 / max(whole, 1e-9)))
     repeats = min(repeats, 100)
     spent = sum(_seconds(index, queries, k) for _ in range(repeats))
     return repeats * len(queries) / spent
 
 
-def _single_times(index: Index, queries: np.ndarray, k: int) -> list[float]:
+def _single_times(
+    index: Index, queries: np.ndarray, k: int, seconds: float
+) -> list[float]:
     for row in range(min(_WARM_UP_QUERIES, len(queries))):
         index.search(queries[row : row + 1], k)
     times: list[float] = []
     for row in range(len(queries)):
         times.append(_seconds(index, queries[row : row + 1], k))
-        if sum(times) > _SECONDS_PER_ROUND and len(times) >= _MIN_SINGLE_PER_ROUND:
+        if sum(times) > seconds and len(times) >= _MIN_SINGLE_PER_ROUND:
             break
     return times
 

@@ -25,7 +25,7 @@ from vpr_tf.retrieval.tuning.candidates import Candidate
 from vpr_tf.retrieval.tuning.database import TunedDatabase
 from vpr_tf.retrieval.tuning.measurement import RECALL_VALUES, Measurement
 from vpr_tf.retrieval.tuning.queries import Truth
-from vpr_tf.retrieval.tuning.timing import time_searches
+from vpr_tf.retrieval.tuning.timing import SECONDS_PER_ROUND, time_searches
 
 _MIB = 1 << 20
 _END_S = 10.0
@@ -42,6 +42,7 @@ class Trial:
         candidate: What to build, and how to search it.
         truth: What should be found.
         folder: Where the structure is written; empty.
+        seconds_per_round: See `time_searches`.
     """
 
     index_folder: Path
@@ -49,6 +50,7 @@ class Trial:
     candidate: Candidate
     truth: Truth
     folder: Path
+    seconds_per_round: float = SECONDS_PER_ROUND
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,9 @@ def _measure(trial: Trial, built: _Built, progress: Progress) -> list[Measuremen
         progress(f"recall {_label(search)}".strip())
         rows = trial.truth.queries.without_own(index.search(queries, k)[1])
         recalls.append(trial.truth.recalls(database.descriptors, rows, RECALL_VALUES))
-    times = time_searches(indexes, queries, k, progress)
+    times = time_searches(
+        indexes, queries, k, progress, seconds_per_round=trial.seconds_per_round
+    )
     size = sum(path.stat().st_size for path in _files(trial.folder))
     return [
         Measurement(

@@ -20,12 +20,13 @@ def counting(calls):
 
 
 @pytest.mark.parametrize("seconds_per_round", [0.0, 0.05])
-def test_all_indexes_are_timed_in_turns(monkeypatch, seconds_per_round):
-    monkeypatch.setattr(timing, "_SECONDS_PER_ROUND", seconds_per_round)
+def test_all_indexes_are_timed_in_turns(seconds_per_round):
     order, told = [], []
     indexes = [counting(order), counting(order)]
     queries = np.ones((40, 8), np.float32)
-    times = timing.time_searches(indexes, queries, 3, told.append)
+    times = timing.time_searches(
+        indexes, queries, 3, told.append, seconds_per_round=seconds_per_round
+    )
     assert told == [f"timing, round {n} of 3" for n in (1, 2, 3)]
     for found in times:
         assert len(found.queries_per_s) == 3
@@ -36,7 +37,7 @@ def test_all_indexes_are_timed_in_turns(monkeypatch, seconds_per_round):
     assert order.count(10) >= 6
 
 
-def test_one_query_can_be_timed(monkeypatch):
-    monkeypatch.setattr(timing, "_SECONDS_PER_ROUND", 0.01)
-    [found] = timing.time_searches([counting([])], np.ones((3, 8), np.float32), 1)
+def test_few_queries_can_be_timed():
+    queries = np.ones((3, 8), np.float32)
+    [found] = timing.time_searches([counting([])], queries, 1, seconds_per_round=0.01)
     assert len(found.single_s) == 3
