@@ -126,13 +126,17 @@ def label_lines(axes: Axes, labels: list[tuple[float, float, str]]) -> None:
     """
     height_pt = axes.get_window_extent().height * 72 / axes.figure.dpi
     low, high = axes.get_ylim()
-    step = (high - low) * 10.0 / max(height_pt, 1.0)
-    lowest = -float("inf")
-    for x, y, text in sorted(labels, key=lambda label: label[1]):
-        lowest = max(y, lowest + step)
+    step = (high - low) * 11.0 / max(height_pt, 1.0)
+    ordered = sorted(labels, key=lambda label: label[1])
+    heights = [y for _, y, _ in ordered]
+    for i in range(1, len(heights)):
+        heights[i] = max(heights[i], heights[i - 1] + step)
+    for i, limit in enumerate(range(len(heights), 0, -1)):
+        heights[i] = min(heights[i], high - (limit - 1) * step)
+    for (x, _, text), y in zip(ordered, heights, strict=True):
         axes.annotate(
             text,
-            (x, lowest),
+            (x, y),
             xytext=(6, 0),
             textcoords="offset points",
             va="center",

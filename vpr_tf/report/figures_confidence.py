@@ -29,16 +29,14 @@ def precision_over_coverage(confidence: ConfidenceReport) -> Drawing:
         x = 100 * np.asarray(confidence.coverage)[shown]
         y = 100 * np.asarray(confidence.precision_at_coverage)[shown]
         x, y = np.append(0, x), np.append(y[:1], y)
-        axes.fill_between(x, y, color=COLOURS["tint"], alpha=0.4, lw=0)
         axes.plot(x, y, color=COLOURS["good"])
         wanted = 100 * confidence.wanted_precision
         axes.axhline(wanted, color=COLOURS["muted"], lw=1, ls=_DASHES)
-        _text(
-            axes, f"wanted {wanted:g}%", (100, wanted), "muted", right=True, below=-11
-        )
+        _text(axes, f"wanted {wanted:g}%", (1, wanted), "muted")
         _mark_threshold(axes, confidence)
         axes.set_xlim(0, 101)
-        axes.set_ylim(0, 108)
+        lowest = min(float(np.min(y, initial=100)), wanted) - 15
+        axes.set_ylim(max(0, 10 * (lowest // 10)), 101)
         axes.set(xlabel="queries answered (%)", ylabel="answers that are right (%)")
 
     title = "Precision over coverage, surest queries first"
@@ -74,6 +72,7 @@ def _text(
         va="top",
         color=COLOURS[colour],
         fontsize=8,
+        bbox={"fc": COLOURS["paper"], "ec": "none", "pad": 0.5, "alpha": 0.85},
     )
 
 
@@ -104,7 +103,11 @@ def reliability(confidence: ConfidenceReport) -> Drawing:
 
 def _count_bars(axes: Axes, places: list[float], counts: list[int]) -> None:
     axes.bar(places, counts, 2.6, color=COLOURS["tint"])
+    labelled = -math.inf
     for x, count in zip(places, counts, strict=True):
+        if x < labelled + 5:  # the numbers would cover each other
+            continue
+        labelled = x
         axes.annotate(
             f"{count:,}",
             (x, count),

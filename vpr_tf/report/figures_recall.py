@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vpr_tf.report.dot_plot import DotRow, dot_plot
 from vpr_tf.report.figure_style import COLOURS, SEQUENCE, Drawing, label_lines
-from vpr_tf.report.page_text import count_of
+from vpr_tf.report.page_text import circumstance, count_of
 from vpr_tf.report.recall_table import RecallTable
 from vpr_tf.report.strata import Stratification
 
@@ -76,7 +76,7 @@ def recall_over_strata(strata: Sequence[Stratification], overall: float) -> Draw
             stratum.label,
             stratum.recall_at_1,
             count_of(stratum.num_queries, "query", "queries"),
-            division.name.replace("_", " "),
+            circumstance(division.name),
         )
         for division in strata
         for stratum in division.strata

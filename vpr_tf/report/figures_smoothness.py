@@ -65,4 +65,5 @@ def _curve_with_quartiles(axes: Axes, smoothness: Smoothness) -> None:
     )
     means = [part.mean for part in bins]
     axes.plot(middles, means, "o-", color=COLOURS["good"], ms=3, label="mean")
+    axes.set_xlim(0, None)
     axes.legend()

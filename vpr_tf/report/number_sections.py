@@ -17,7 +17,14 @@ from vpr_tf.report.figures_smoothness import spatial_smoothness
 from vpr_tf.report.intervals import Interval
 from vpr_tf.report.page_tables import facts, table
 from vpr_tf.report.page_template import Section, chart, missing, side_by_side
-from vpr_tf.report.page_text import count_of, metres, number, safe, with_interval
+from vpr_tf.report.page_text import (
+    circumstance,
+    count_of,
+    metres,
+    number,
+    safe,
+    with_interval,
+)
 from vpr_tf.report.report import Report
 from vpr_tf.report.strata import Stratification
 
@@ -182,7 +189,20 @@ def confidence(report: Report, drawings: dict[str, Drawing]) -> Section:
         "below: queries of each bin.",
     )
     html = facts(_confidence_facts(found)) + side_by_side(left, right)
-    return Section("confidence", title, html)
+    return Section("confidence", title, html + _calibration_bins(found))
+
+
+def _calibration_bins(found: ConfidenceReport) -> str:
+    rows = [
+        [
+            f"{100 * part.mean_confidence:.1f}",
+            f"{100 * part.precision:.1f}",
+            f"{part.num_queries:,}",
+        ]
+        for part in found.bins
+    ]
+    numbers = table(["confidence (%)", "right (%)", "queries"], rows, text_columns=())
+    return f"<details><summary>Bins of the reliability</summary>{numbers}</details>"
 
 
 def _confidence_facts(found: ConfidenceReport) -> list[tuple[str, str]]:
@@ -214,18 +234,28 @@ def strata(report: Report, drawings: dict[str, Drawing]) -> Section:
     if "recall_over_strata" in drawings:
         caption = "Bars: 95% intervals (Wilson), wide where there are few queries."
         meanings = [
-            (safe(division.name.replace("_", " ")), _meaning(division))
+            (safe(circumstance(division.name)), _meaning(division))
             for division in report.strata
         ]
         figure = chart(drawings["recall_over_strata"], caption)
         html += side_by_side(figure, facts(meanings))
-    for name, reason in report.left_out_strata.items():
-        html += missing(f"{name.replace('_', ' ')}: {reason}")
+    if report.left_out_strata:
+        html += '<p class="note">Not told by this data:</p>' * bool(html)
+        html += facts(
+            [
+                (safe(circumstance(name)), _sentence(reason))
+                for name, reason in report.left_out_strata.items()
+            ]
+        )
     return Section("circumstances", title, html or missing(_NO_POSITIONS), short)
 
 
+def _sentence(text: str) -> str:
+    return f"{safe(text[:1].upper())}{safe(text[1:].rstrip('.'))}."
+
+
 def _meaning(division: Stratification) -> str:
-    meaning = safe(division.definition)
+    meaning = _sentence(division.definition)
     if division.num_unknown:
         meaning += f" Unknown for {count_of(division.num_unknown, 'query', 'queries')}."
     return meaning

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+
+_BROAD = 40  # characters of a value that takes the place of two
 
 
 def table(
@@ -49,6 +52,12 @@ def table(
 def facts(entries: Sequence[tuple[str, str]]) -> str:
     """Returns names with their values, HTML, as a `<dl>`."""
     pairs = "".join(
-        f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in entries
+        f"<div{' class="broad"' * (_length(value) > _BROAD)}><dt>{name}</dt>"
+        f"<dd>{value}</dd></div>"
+        for name, value in entries
     )
     return f'<dl class="facts">{pairs}</dl>'
+
+
+def _length(html: str) -> int:
+    return len(re.sub("<[^>]*>", "", html))

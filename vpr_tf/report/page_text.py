@@ -10,6 +10,20 @@ from vpr_tf.report.intervals import Interval
 NOTHING = "–"  # noqa: RUF001  (stands where a number is unknown)
 
 
+_CIRCUMSTANCES = {
+    "mean_luma": "brightness",
+    "year_gap": "years apart",
+    "heading_gap_deg": "heading difference",
+    "nearest_database_m": "nearest photo",
+    "class_num_images": "photos of the class",
+}
+
+
+def circumstance(name: str) -> str:
+    """Returns the name of a circumstance, a column of per_query.csv, for people."""
+    return _CIRCUMSTANCES.get(name, name.replace("_", " "))
+
+
 def safe(text: object) -> str:
     """Returns text as HTML; bytes, as keys of records are, are read as UTF-8."""
     if isinstance(text, bytes):
