@@ -157,8 +157,9 @@ class EmbeddedDatabase:
         self._private = Path(tempfile.mkdtemp(prefix="vpr_tf_milvus_"))
         self._path = self._private / _DATABASE_FOLDER
         self._open: list[MilvusCollection] = []
+        self._owner_pid = os.getpid()
         self._finalizer = weakref.finalize(
-            self, _remove_database, self._private, self._open, os.getpid()
+            self, _remove_database, self._private, self._open, self._owner_pid
         )
         if saved is not None:
             _link_database(saved / _DATABASE_FOLDER, self._path)
@@ -166,6 +167,11 @@ class EmbeddedDatabase:
     @property
     def collection(self) -> MilvusCollection:
         """The only collection; opens the database at the first use."""
+        if os.getpid() != self._owner_pid:
+            raise RetrievalError(
+                "Embedded Milvus does not work in a forked process. Open the index "
+                "there, or start the process with `spawn`."
+            )
         with self._lock:
             if not self._open:
                 client = connect(str(self._path))

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -166,6 +167,20 @@ def test_private_folder_goes_with_the_index(saved, flat, database):
     del index
     gc.collect()
     assert not folder.exists()
+
+
+def test_forked_process_is_told_to_open_the_index_itself(flat, database, monkeypatch):
+    monkeypatch.setattr(milvus_collection.os, "getpid", lambda: 1)
+    with pytest.raises(RetrievalError, match="does not work in a forked process"):
+        flat.search(database[:1], 1)
+
+
+def test_threads_share_an_index(flat, database):
+    with ThreadPoolExecutor(4) as pool:
+        found = pool.map(
+            lambda row: flat.search(database[[row]], 1)[1][0, 0], range(16)
+        )
+        assert list(found) == list(range(16))
 
 
 def test_other_descriptors_are_refused(saved, flat, database):
