@@ -52,12 +52,12 @@ def table(
 def facts(entries: Sequence[tuple[str, str]]) -> str:
     """Returns names with their values, HTML, as a `<dl>`."""
     pairs = "".join(
-        f"<div{' class="broad"' * (_length(value) > _BROAD)}><dt>{name}</dt>"
-        f"<dd>{value}</dd></div>"
+        f"<div{_class_of(value)}><dt>{name}</dt><dd>{value}</dd></div>"
         for name, value in entries
     )
     return f'<dl class="facts">{pairs}</dl>'
 
 
-def _length(html: str) -> int:
-    return len(re.sub("<[^>]*>", "", html))
+def _class_of(value: str) -> str:
+    text = re.sub("<[^>]*>", "", value)
+    return ' class="broad"' if len(text) > _BROAD else ""

@@ -5,11 +5,12 @@ import math
 import numpy as np
 
 from vpr_tf.evaluation.results import EvaluationResult
-from vpr_tf.report import Identity, Report
 from vpr_tf.report.confidence import CalibrationBin, ConfidenceReport
 from vpr_tf.report.error_distribution import ErrorDistribution
+from vpr_tf.report.identity import Identity
 from vpr_tf.report.intervals import BootstrapSettings, Interval
 from vpr_tf.report.recall_table import RecallTable
+from vpr_tf.report.report import Report
 from vpr_tf.report.smoothness import SimilarityBin, Smoothness
 from vpr_tf.report.strata import Stratification, Stratum
 
