@@ -43,6 +43,16 @@ def bootstrap_means(values: np.ndarray, settings: BootstrapSettings) -> list[Int
     return _intervals(values.mean(axis=0), resampled, settings)
 
 
+def bootstrap_percentages(
+    found: np.ndarray, settings: BootstrapSettings
+) -> list[Interval]:
+    """Returns the percentage of true entries of each column; see `bootstrap_means`."""
+    return [
+        Interval(share.value * 100, share.low * 100, share.high * 100)
+        for share in bootstrap_means(found, settings)
+    ]
+
+
 def bootstrap_statistics(
     statistics: Callable[[np.ndarray], np.ndarray],
     values: np.ndarray,

@@ -38,6 +38,16 @@ def run_report(
         EvaluationError: No such model or evaluation set.
     """
     opened = EncoderOnDataset.open(config, model, set_names, output_dir)
+    return report_on(opened, config)
+
+
+def report_on(opened: EncoderOnDataset, config: ExperimentConfig) -> list[Report]:
+    """Evaluates the chosen sets and reports on each; see `run_report`.
+
+    Args:
+        opened: The encoder, the dataset, the sets and the folder of the results.
+        config: Localization and report settings.
+    """
     results = evaluate_sets(opened, config.localization.num_predictions)
     val = opened.dataset.val
     calibration, why = None, "val is what a calibration is fitted on"

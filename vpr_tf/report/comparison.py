@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from vpr_tf.report.bootstrap import bootstrap_means, bootstrap_statistics
+from vpr_tf.report.bootstrap import bootstrap_percentages, bootstrap_statistics
 from vpr_tf.report.errors import ReportError
 from vpr_tf.report.identity import Identity
 from vpr_tf.report.intervals import BootstrapSettings, Interval
@@ -206,12 +206,18 @@ def _recall_differences(
             pairs.append([(r > 0) & (r <= n) for r in ranks])
     if not pairs:
         return []
-    percent = np.array(pairs).transpose(1, 2, 0) * 100.0
-    intervals = bootstrap_means(percent[1] - percent[0], settings)
+    found = np.array(pairs, np.int64).transpose(1, 2, 0)
+    one, other = found.mean(axis=1) * 100
+    intervals = bootstrap_percentages(found[1] - found[0], settings)
     return [
-        Difference(name, "%", float(one), float(other), interval)
-        for name, one, other, interval in zip(
-            names, percent[0].mean(0), percent[1].mean(0), intervals, strict=True
+        Difference(*entry)
+        for entry in zip(
+            names,
+            ["%"] * len(names),
+            one.tolist(),
+            other.tolist(),
+            intervals,
+            strict=True,
         )
     ]
 

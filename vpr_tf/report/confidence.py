@@ -12,7 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vpr_tf.report.bootstrap import bootstrap_means, bootstrap_statistics
+from vpr_tf.report.bootstrap import (
+    bootstrap_means,
+    bootstrap_percentages,
+    bootstrap_statistics,
+)
 from vpr_tf.report.intervals import BootstrapSettings, Interval
 
 NUM_BINS = 10
@@ -113,9 +117,9 @@ def confidence_report(
     right = error_m <= threshold_m
     _, group = np.unique(-confidence, return_inverse=True)
     (area,) = bootstrap_statistics(_areas, np.stack([group, right], axis=1), settings)
-    brier, coverage = bootstrap_means(
-        np.stack([(confidence - right) ** 2, answered * 100.0], axis=1), settings
-    )
+    (brier,) = bootstrap_means(((confidence - right) ** 2)[:, None], settings)
+    (coverage,) = bootstrap_percentages(answered[:, None], settings)
+    (precision,) = bootstrap_percentages(right[answered][:, None], settings)
     thresholds, shares, precisions = precision_over_coverage(confidence, right)
     return ConfidenceReport(
         calibrated_on=calibrated_on,
@@ -135,9 +139,7 @@ def confidence_report(
         wanted_precision=wanted_precision,
         chosen_threshold=chosen_threshold,
         answered_coverage=coverage,
-        answered_precision=bootstrap_means(right[answered][:, None] * 100.0, settings)[
-            0
-        ],
+        answered_precision=precision,
     )
 
 

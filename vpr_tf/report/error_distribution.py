@@ -6,7 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vpr_tf.report.bootstrap import bootstrap_means, bootstrap_quantiles
+from vpr_tf.report.bootstrap import (
+    bootstrap_means,
+    bootstrap_percentages,
+    bootstrap_quantiles,
+)
 from vpr_tf.report.intervals import BootstrapSettings, Interval
 
 _QUANTILES = (0.5, 0.75, 0.9)
@@ -60,8 +64,8 @@ def error_distribution(
     answerable = known & np.isfinite(error_m)
     errors = error_m[answerable]
     median, p75, p90 = bootstrap_quantiles(errors, _QUANTILES, settings)
-    within = (errors <= threshold_m) * 100.0
-    mean, share = bootstrap_means(np.stack([errors, within], axis=1), settings)
+    (mean,) = bootstrap_means(errors[:, None], settings)
+    within = (errors <= threshold_m)[:, None]
     errors = np.sort(errors)
     points = np.arange(len(errors))
     if len(errors) > _CDF_RESOLUTION:
@@ -73,7 +77,7 @@ def error_distribution(
         mean_m=mean,
         p75_m=p75,
         p90_m=p90,
-        within_threshold=share,
+        within_threshold=bootstrap_percentages(within, settings)[0],
         threshold_m=threshold_m,
         cdf_error_m=errors[points].tolist(),
         cdf_percent=(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vpr_tf.report.bootstrap import bootstrap_means
+from vpr_tf.report.bootstrap import bootstrap_percentages
 from vpr_tf.report.hit_ranks import NOT_FOUND, UNKNOWN, HitRanks
 from vpr_tf.report.intervals import BootstrapSettings, Interval
 
@@ -61,7 +61,7 @@ def recall_table(
     values = [int(n) for n in recall_values]
     # One column for each threshold and N, resampled together.
     found = np.stack([found_within(row, n) for row in ranks for n in values], axis=1)
-    flat = bootstrap_means(found * 100.0, settings)
+    flat = bootstrap_percentages(found, settings)
     columns = len(values)
     return RecallTable(
         thresholds_m=hits.thresholds_m,

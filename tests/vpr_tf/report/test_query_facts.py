@@ -1,0 +1,113 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.vpr_tf.report.tiny_photos import photos_at
+from vpr_tf.data.prepared_dataset import CLASS_DTYPE, Partition
+from vpr_tf.geo import lat_lon_to_utm
+from vpr_tf.positions import Positions, distances_m
+from vpr_tf.report.query_facts import (
+    class_sizes,
+    heading_difference_deg,
+    heading_gaps,
+    nearest_database_m,
+    year_gaps,
+    years_of,
+)
+
+
+def test_years_of_timestamps():
+    texts = np.array([b"2019", b"202011", b"20180704_1530", b"", b"201", b"19x9"])
+    np.testing.assert_array_equal(years_of(texts), [2019, 2020, 2018, *[np.nan] * 3])
+    np.testing.assert_array_equal(years_of(np.array([b""], "S1")), [np.nan])
+
+
+def test_gaps_are_those_of_the_most_alike_positive():
+    queries = photos_at(
+        [0, 0, 0], timestamps=[b"2020", b"", b"2020"], heading_deg=[350, 10, -1]
+    )
+    database = photos_at(
+        [0, 0, 0], timestamps=[b"2012", b"2023", b""], heading_deg=[10, 300, -1]
+    )
+    positives = [np.array([0, 1, 2]), np.array([0]), np.array([], np.int64)]
+    np.testing.assert_array_equal(
+        year_gaps(queries, database, positives), [3, np.nan, np.nan]
+    )
+    np.testing.assert_array_equal(
+        heading_gaps(queries, database, positives), [20, 0, np.nan]
+    )
+
+
+def test_heading_difference_wraps_and_knows_the_unknown():
+    a = np.array([350.0, 0, 90, -1, 720])
+    b = np.array([10.0, 180, 90, 10, 0])
+    np.testing.assert_array_equal(heading_difference_deg(a, b), [20, 180, 0, np.nan, 0])
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**31), st.sampled_from([3, 300, 30_000]))
+def test_nearest_distance_equals_that_of_all_pairs(seed, spread_m):
+    generator = np.random.default_rng(seed)
+    places = generator.uniform(-spread_m, spread_m, (30, 2))
+    queries = photos_at(*places[:8].T, zone=[10] * 7 + [0])
+    database = photos_at(*places[8:].T)
+    rows = np.tile(np.arange(len(database)), (8, 1))
+    all_pairs = distances_m(queries.positions, database.positions, rows)
+    found = nearest_database_m(queries.positions, database.positions)
+    np.testing.assert_allclose(found[:7], all_pairs[:7].min(axis=1))
+    assert np.isnan(found[7])
+
+
+def test_nearest_may_lie_across_the_border_of_a_zone():
+    # 120 degrees west parts zone 10 and 11.
+    west, east = (
+        positions_at([37.0], [-120.00005]),
+        positions_at([37.01, 37.0], [-120.0001, -119.99995]),
+    )
+    assert east.utm_zone.tolist() == [10, 11]
+    assert nearest_database_m(west, east) == pytest.approx(8.9, abs=0.1)
+
+
+def positions_at(latitude, longitude):
+    east_m, north_m, zones = lat_lon_to_utm(latitude, longitude)
+    centimetres = [
+        np.rint(metres * 100).astype(np.int64) for metres in (east_m, north_m)
+    ]
+    return Positions(*centimetres, zones, np.array(latitude), np.array(longitude))
+
+
+def test_nearest_without_a_known_position():
+    photos, unknown = photos_at([0]), photos_at([0], zone=0)
+    assert np.isnan(nearest_database_m(unknown.positions, photos.positions))
+    assert np.isnan(nearest_database_m(photos.positions, unknown.positions))
+
+
+@pytest.fixture
+def partition():
+    """Two classes of one cell of 10 m by heading, 3 and 30 images."""
+    classes = np.zeros(2, CLASS_DTYPE)
+    classes["cell_east_m"], classes["cell_north_m"] = 548_000, 4_173_000
+    classes["utm_zone"] = 10
+    classes["heading_bin_deg"] = [0, 30]
+    classes["num_images"] = [3, 30]
+    parameters = {
+        "cell_size_m": 10,
+        "heading_bin_deg": 30,
+        "missing_heading": "reject",
+        "heading_360": "zero",
+    }
+    return Partition("cosplace", parameters, classes, np.zeros(3), np.zeros(0))
+
+
+def test_class_sizes_by_place_and_heading(partition):
+    queries = photos_at(
+        [0, 9.99, 10, 0, 0, 0, 0],
+        heading_deg=[29.9, 30, 30, 360, 90, -1, 0],
+        zone=[10, 10, 10, 10, 10, 10, 0],
+    )
+    expected = [3, 30, 0, 3, 0, np.nan, np.nan]
+    np.testing.assert_array_equal(class_sizes(queries, partition), expected)
+    partition.parameters["missing_heading"] = "ignore"
+    expected = [3, 3, 0, 3, 3, 3, np.nan]
+    np.testing.assert_array_equal(class_sizes(queries, partition), expected)
