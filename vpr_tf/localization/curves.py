@@ -74,7 +74,7 @@ def logistic_log_odds(scores: np.ndarray, right: np.ndarray) -> Curve:
     log_odds = np.full(2, math.log(mean / (1 - mean)))
     if scores.std() > 0:
         standard = (scores - scores.mean()) / scores.std()
-        model = LogisticRegression(C=1e6).fit(
+        model = LogisticRegression(C=1e6, solver="newton-cholesky").fit(
             np.tile(standard, 2)[:, None],
             np.repeat([True, False], len(scores)),
             sample_weight=np.concatenate([target, 1 - target]),

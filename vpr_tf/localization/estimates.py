@@ -171,7 +171,9 @@ def _places(
     east_m, north_m, latitude_deg, longitude_deg = np.full((4, len(located)), np.nan)
     zone = np.full(len(located), UNKNOWN_ZONE, np.int16)
     queries = np.flatnonzero(located)
-    if method == "best_match":
+    if not len(queries):
+        points = np.empty((0, 3))
+    elif method == "best_match":
         points = candidates.points[queries, clusters.centre[queries]]
     else:
         weights = np.where(clusters.members, clusters.weights, 0.0)[queries]

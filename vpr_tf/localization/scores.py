@@ -51,7 +51,9 @@ def _regression(features: np.ndarray, right: np.ndarray) -> dict[str, float]:
     spread = features.std(axis=0)
     used = np.flatnonzero(spread > 0)
     while len(used):
-        model = LogisticRegression().fit(features[:, used] / spread[used], right)
+        model = LogisticRegression(solver="newton-cholesky").fit(
+            features[:, used] / spread[used], right
+        )
         weights = model.coef_[0] / spread[used]
         if (weights >= 0).all():
             return _named(used, weights)

@@ -1,0 +1,234 @@
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.vpr_tf.localization.places import photos_in_plane
+from vpr_tf.config import LocalizationConfig
+from vpr_tf.localization import (
+    Calibration,
+    LocalizationError,
+    estimate_positions,
+    fit_calibration,
+)
+from vpr_tf.localization.fitting import choose_min_confidence
+from vpr_tf.localization.scores import fit_scores
+
+CONFIG = LocalizationConfig()
+
+
+def make_queries(num_queries, seed=0):
+    """Queries at 0, 0; the more of their matches are there, the more similar."""
+    rng = np.random.default_rng(seed)
+    photos = photos_in_plane(np.arange(400) % 40 * 100.0, np.arange(400) // 40 * 100.0)
+    easy = rng.random(num_queries)
+    rows = rng.integers(1, 400, (num_queries, 8))
+    rows[rng.random(rows.shape) < easy[:, None] * 0.7] = 0
+    distances = np.sort(rng.random(rows.shape), axis=1) * (1.5 - easy[:, None])
+    truth = photos.take(np.zeros(num_queries, np.int64)).positions
+    return photos, distances, rows, truth
+
+
+def fit(num_queries, config=CONFIG, seed=0, **options):
+    photos, distances, rows, truth = make_queries(num_queries, seed)
+    estimates = estimate_positions(distances, rows, photos, config)
+    arguments = {"threshold_m": 25.0, "encoder_fingerprint": "e", "fitted_on": "val"}
+    calibration = fit_calibration(
+        estimates, estimates.errors_m(truth), config, **(arguments | options)
+    )
+    return calibration, (photos, distances, rows, truth)
+
+
+@pytest.mark.parametrize("kind", ["isotonic", "platt"])
+def test_confidence_is_right_on_other_queries(kind):
+    config = LocalizationConfig(calibration=kind, wanted_precision=0.9)
+    calibration, _ = fit(2000, config)
+    assert calibration.feature_weights["share"] > 0
+    photos, distances, rows, truth = make_queries(3000, seed=1)
+    found = estimate_positions(distances, rows, photos, config, calibration=calibration)
+    errors_m = found.errors_m(truth)
+    right = errors_m <= 25
+    assert 0.3 < right.mean() < 0.95
+    for low, high in ((0, 0.5), (0.5, 0.9), (0.9, 1)):
+        inside = (found.confidence >= low) & (found.confidence < high)
+        mean = found.confidence[inside].mean()
+        assert right[inside].mean() == pytest.approx(mean, abs=0.1)
+    assert right[found.answered].mean() == pytest.approx(0.9, abs=0.04)
+    assert 0.2 < found.answered.mean() < 0.99
+    within = errors_m <= found.expected_error_m
+    assert within.mean() == pytest.approx(0.68, abs=0.06)
+    assert calibration.reliability.expected_calibration_error < 0.08
+
+
+def test_stored_calibration_gives_the_same():
+    calibration, (photos, distances, rows, _) = fit(120)
+    text = json.dumps(calibration.to_dict(), allow_nan=False)
+    read = Calibration.from_dict(json.loads(text))
+    assert read == calibration
+    first, then = (
+        estimate_positions(distances, rows, photos, CONFIG, calibration=one)
+        for one in (calibration, read)
+    )
+    np.testing.assert_array_equal(then.confidence, first.confidence)
+    np.testing.assert_array_equal(then.expected_error_m, first.expected_error_m)
+
+
+def test_same_queries_give_the_same_calibration():
+    assert fit(80)[0] == fit(80)[0]
+
+
+@pytest.mark.parametrize("num_queries", [1, 2, 3, 5])
+@pytest.mark.parametrize("kind", ["isotonic", "platt"])
+def test_few_queries_are_never_certain(num_queries, kind):
+    config = LocalizationConfig(calibration=kind)
+    calibration, (photos, distances, rows, _) = fit(num_queries, config)
+    found = estimate_positions(distances, rows, photos, config, calibration=calibration)
+    bound = (num_queries + 1) / (num_queries + 2)
+    assert (found.confidence <= bound + 1e-9).all()
+    assert (found.confidence >= 1 - bound - 1e-9).all()
+    assert (calibration.reliability is None) == (num_queries == 1)
+
+
+def test_few_wrong_answers_are_ordered_by_the_share_of_the_cluster():
+    features = np.random.default_rng(0).random((50, 3))
+    right = np.arange(50) >= 9
+    weights, scores = fit_scores(features, right, 0)
+    assert weights == {"similarity": 0.0, "gap": 0.0, "share": 1.0}
+    np.testing.assert_array_equal(scores, features[:, 2])
+
+
+def test_no_feature_makes_an_answer_less_certain():
+    rng = np.random.default_rng(0)
+    features = rng.random((400, 3))
+    right = features[:, 2] - features[:, 0] + rng.normal(size=400) > 0
+    weights, scores = fit_scores(features, right, 0)
+    assert weights["similarity"] == 0
+    assert weights["share"] > 0
+    assert scores[right].mean() > scores[~right].mean()
+
+
+def test_features_that_only_mislead_leave_the_share_of_the_cluster():
+    features = np.random.default_rng(0).random((400, 3))
+    weights, _ = fit_scores(features, features.sum(axis=1) < 1.5, 0)
+    assert weights == {"similarity": 0.0, "gap": 0.0, "share": 1.0}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=30),
+    st.floats(0, 1),
+)
+def test_min_confidence_reaches_the_wanted_precision_or_the_best(answers, wanted):
+    confidence, right = (np.array(values) for values in zip(*answers, strict=True))
+    chosen = choose_min_confidence(confidence, right, wanted)
+
+    def precision(minimum):
+        return right[confidence >= minimum].sum() / ((confidence >= minimum).sum() + 1)
+
+    best = max(map(precision, confidence))
+    assert precision(chosen) >= min(wanted, best)
+    lower = [value for value in confidence if value < chosen]
+    assert all(precision(value) < min(wanted, best) for value in lower)
+
+
+def test_abstention_reaches_the_wanted_precision():
+    config = LocalizationConfig(wanted_precision=0.8)
+    calibration, (photos, distances, rows, truth) = fit(200, config)
+    found = estimate_positions(distances, rows, photos, config, calibration=calibration)
+    right = found.errors_m(truth) <= 25
+    assert right.mean() < 0.8 <= right[found.answered].mean()
+    assert calibration.precision == pytest.approx(right[found.answered].mean())
+    assert calibration.coverage == pytest.approx(found.answered.mean())
+    assert calibration.reaches_wanted_precision
+    every = estimate_positions(
+        distances, rows, photos, config, calibration=calibration, min_confidence=0
+    )
+    assert every.answered.all()
+
+
+def test_precision_that_cannot_be_reached_is_said():
+    config = LocalizationConfig(wanted_precision=1.0, num_predictions=1)
+    photos = photos_in_plane([0, 500], [0, 0])
+    rows = np.array([[0], [1], [0], [1]])
+    estimates = estimate_positions(np.full((4, 1), 0.5), rows, photos, config)
+    calibration = fit_calibration(
+        estimates,
+        np.array([1.0, 99.0, 1.0, 99.0]),
+        config,
+        threshold_m=25,
+        encoder_fingerprint="e",
+        fitted_on="val",
+    )
+    assert not calibration.reaches_wanted_precision
+    assert calibration.precision == 0.5
+    assert calibration.coverage == 1
+
+
+def test_queries_of_unknown_position_are_left_out():
+    photos, distances, rows, truth = make_queries(40)
+    estimates = estimate_positions(distances, rows, photos, CONFIG)
+    errors_m = estimates.errors_m(truth)
+    options = {"threshold_m": 25, "encoder_fingerprint": "e", "fitted_on": "val"}
+    errors_m[30:] = np.nan
+    assert fit_calibration(estimates, errors_m, CONFIG, **options).num_queries == 30
+    with pytest.raises(LocalizationError, match="val has none"):
+        fit_calibration(estimates, np.full(40, np.nan), CONFIG, **options)
+
+
+def test_fewer_matches_than_calibrated_have_no_confidence():
+    calibration, (photos, distances, rows, _) = fit(60)
+    assert calibration.min_votes == 8
+    rows = np.where(np.arange(8) < 5, rows, -1)[:2]
+    rows[1] = make_queries(60)[2][1]
+    found = estimate_positions(
+        distances[:2], rows, photos, CONFIG, calibration=calibration
+    )
+    assert np.isnan(found.confidence).tolist() == [True, False]
+    assert np.isfinite(found.latitude_deg).all()
+    assert not found.answered[0]
+
+
+def test_calibration_of_other_settings_or_encoders_is_refused():
+    calibration, (photos, distances, rows, _) = fit(30)
+    other = dataclasses.replace(CONFIG, cluster_radius_m=10.0)
+    with pytest.raises(LocalizationError, match=r"radius_m=25\.0\. Received: 1"):
+        estimate_positions(distances, rows, photos, other, calibration=calibration)
+    with pytest.raises(LocalizationError, match=r"must be other\. Received: e"):
+        calibration.check_encoder("other")
+    calibration.check_encoder("e")
+
+
+def test_damaged_calibrations_are_refused():
+    content = fit(30)[0].to_dict()
+    damages = {
+        "format_version": 9,
+        "scores": [],
+        "log_odds": [float("nan")] * len(content["log_odds"]),
+        "error_scores": [*content["error_scores"][::-1], 0.0],
+        "feature_weights": {"share": 1.0},
+        "reliability": {"bins": []},
+    }
+    for name, value in damages.items():
+        with pytest.raises(LocalizationError, match="Calibrate again"):
+            Calibration.from_dict(content | {name: value})
+    del content["error_m"]
+    with pytest.raises(LocalizationError, match="error_m"):
+        Calibration.from_dict(content)
+
+
+def test_applying_a_calibration_needs_no_scikit_learn():
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, vpr_tf.localization.command\n"
+        "heavy = {'sklearn', 'scipy', 'tensorflow', 'keras', 'matplotlib'}\n"
+        "sys.exit(', '.join(heavy & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
