@@ -95,8 +95,8 @@ def clear_errors(folder: Path) -> Iterator[None]:
         # NumPy's error of a full disk has no number.
         remedy = _REMEDIES.get(error.errno or errno.ENOSPC, "Check that disk")
         raise RetrievalError(
-            f"The index {folder} is as it was: {path}: {error.strerror or error}. {remedy}, "
-            "then run the command again."
+            f"The index {folder} is as it was: {path}: {error.strerror or error}. "
+            f"{remedy}, then run the command again."
         ) from error
 
 

@@ -152,7 +152,7 @@ def test_no_encoder_in_the_folder(folder):
 
 
 def test_folder_that_is_no_index(tmp_path):
-    with pytest.raises(IndexMismatchError, match="No index at .*manifest.json"):
+    with pytest.raises(IndexMismatchError, match=r"No index at .*manifest\.json"):
         PlaceIndex.open(tmp_path)
 
 
