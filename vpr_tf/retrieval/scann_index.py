@@ -2,36 +2,42 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+import json
 import math
+import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from vpr_tf.retrieval.errors import IndexMismatchError
+from vpr_tf.retrieval.exact_index import ExactIndex
+from vpr_tf.retrieval.float32_file import (
+    float32_blocks,
+    float32_file,
+    unmapped,
+)
 from vpr_tf.retrieval.index import MISSING_ID, Descriptors, Index, check_descriptors
+from vpr_tf.retrieval.refinement import nearest_candidates
+from vpr_tf.retrieval.scann_library import ASSETS_FILE, scann_library
+from vpr_tf.retrieval.scann_settings import ScannSettings
 
-# Sizes and settings as ScaNN's documentation advises.
-_BRUTE_FORCE_BELOW = 20_000
-_NO_TREE_BELOW = 100_000
-_TRAINING_SAMPLE = 100_000
-_DIMENSIONS_PER_BLOCK = 2
-_ANISOTROPIC_THRESHOLD = 0.2
-_SEARCHED_LEAVES_FRACTION = 0.1
-_REORDERED_NEIGHBORS = 200
-_MIN_AH_TRAINING_POINTS = 16
+_FLOAT32_FILE = "dataset.npy"
+_QUERIES_PER_BATCH = 256
 
 
 class ScannIndex(Index):
-    """ScaNN: brute force, quantised, or tree and quantised, by database size.
+    """ScaNN: quantised, or tree and quantised; by brute force a small database.
 
-    ScaNN holds the whole database in memory. It pads short results with row 0 and
-    distance NaN; here they are row -1 and distance inf.
+    ScaNN finds candidates; their distances are then computed from the descriptors. It
+    pads short results with row 0 and distance NaN; here they are row -1 and inf.
 
     Args:
-        searcher: A `ScannSearcher` of ScaNN's pybind interface.
+        searcher: A `ScannSearcher`; an `ExactIndex` for brute force.
         descriptors: The database.
-        brute_force: Whether the searcher compares with every row.
+        settings: What the searcher was built with.
 
     Reference:
         Guo et al., "Accelerating Large-Scale Inference with Anisotropic Vector
@@ -41,105 +47,160 @@ class ScannIndex(Index):
     kind = "scann"
 
     def __init__(
-        self, searcher: Any, descriptors: Descriptors, brute_force: bool
+        self, searcher: Any, descriptors: Descriptors, settings: ScannSettings
     ) -> None:
         self._searcher = searcher
-        self._brute_force = brute_force
+        self._settings = settings
+        self._rows = unmapped(descriptors)
         self.descriptors = descriptors
 
     @classmethod
     def build(
         cls, descriptors: Descriptors, settings: dict[str, Any] | None = None
     ) -> ScannIndex:
-        """See `Index.build`; copies the database into memory."""
+        """See `Index.build`; `settings` are those of `ScannSettings`.
+
+        ScaNN holds the float32 descriptors in memory while it builds, and reads them
+        from their file where they are one; others are first copied to a temporary one.
+        """
         check_descriptors(descriptors)
-        sizes = {
-            "brute_force_below": _BRUTE_FORCE_BELOW,
-            "no_tree_below": _NO_TREE_BELOW,
-            **(settings or {}),
-        }
-        brute_force_below = sizes["brute_force_below"]
-        no_tree_below = sizes["no_tree_below"]
-        if brute_force_below < _MIN_AH_TRAINING_POINTS:
-            raise ValueError(
-                f"`brute_force_below` must be {_MIN_AH_TRAINING_POINTS} or more. "
-                f"Received: {brute_force_below}"
-            )
-        rows = np.ascontiguousarray(descriptors[:], np.float32)
-        if not np.isfinite(rows).all():
-            raise ValueError(
-                "`descriptors` must be finite. Received: NaN or infinity. Check the "
-                "encoder's weights."
-            )
-        num_images = len(rows)
-        builder = _scann().builder(rows, 10, "squared_l2")
-        if num_images < brute_force_below:
-            builder = builder.score_brute_force()
-            return cls(builder.build(), descriptors, brute_force=True)
-        if num_images >= no_tree_below:
-            num_leaves = math.isqrt(num_images)
-            builder = builder.tree(
-                num_leaves=num_leaves,
-                num_leaves_to_search=math.ceil(num_leaves * _SEARCHED_LEAVES_FRACTION),
-                training_sample_size=_TRAINING_SAMPLE,
-            )
-        builder = builder.score_ah(
-            _DIMENSIONS_PER_BLOCK,
-            anisotropic_quantization_threshold=_ANISOTROPIC_THRESHOLD,
-            training_sample_size=_TRAINING_SAMPLE,
-        ).reorder(_REORDERED_NEIGHBORS)
-        return cls(builder.build(), descriptors, brute_force=False)
+        told = ScannSettings.of_dict(settings or {}, len(descriptors))
+        if told.structure == "brute_force":
+            return cls(ExactIndex.build(descriptors), descriptors, told)
+        _check_finite(unmapped(descriptors))
+        library = scann_library()
+        with (
+            float32_file(descriptors) as path,
+            tempfile.TemporaryDirectory(prefix="vpr_tf_scann_") as folder,
+        ):
+            library.write_config(_builder(library.ops, descriptors, told), Path(folder))
+            searcher = library.open_searcher(Path(folder), _dataset_asset(path))
+        return cls(searcher, descriptors, told)
 
     @property
     def is_exact(self) -> bool:
-        """Whether the database is small enough for brute force."""
-        return self._brute_force
-
-    def _search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        reordered = None if self._brute_force else max(_REORDERED_NEIGHBORS, 10 * k)
-        ids, distances = self._searcher.search_batched_parallel(
-            np.ascontiguousarray(queries),
-            final_num_neighbors=k,
-            pre_reorder_num_neighbors=reordered,
-        )
-        short = k - ids.shape[1]
-        distances = np.pad(distances, ((0, 0), (0, short)), constant_values=np.nan)
-        ids = np.pad(ids.astype(np.int64), ((0, 0), (0, short)))
-        missing = np.isnan(distances)
-        distances = np.where(missing, np.inf, np.maximum(distances, 0.0))
-        return distances, np.where(missing, MISSING_ID, ids)
+        """Whether every query is compared with every descriptor."""
+        return self._settings.structure == "brute_force"
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Not yet told."""
-        return {}
+        """All of `ScannSettings`."""
+        return self._settings.to_dict()
+
+    def with_search_settings(
+        self,
+        leaves_to_search: int | None = None,
+        reordered_neighbors: int | None = None,
+    ) -> ScannIndex:
+        """Returns the same index, searched more or less thoroughly.
+
+        Args:
+            leaves_to_search: See `ScannSettings`; None for as before.
+            reordered_neighbors: Likewise.
+
+        Raises:
+            ValueError: A setting cannot be.
+        """
+        told = self._settings
+        if leaves_to_search is not None:
+            told = dataclasses.replace(told, leaves_to_search=leaves_to_search)
+        if reordered_neighbors is not None:
+            told = dataclasses.replace(told, reordered_neighbors=reordered_neighbors)
+        changed = copy.copy(self)
+        changed._settings = told
+        return changed
+
+    def _search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        if self.is_exact:
+            return self._searcher.search(queries, k)
+        reordered = min(max(self._settings.reordered_neighbors, k), self.num_images)
+        by_code = self._settings.reorder == "memory_mapped"
+        ids = self._candidates(queries, reordered if by_code else k, reordered)
+        return nearest_candidates(self._rows, queries, ids, k)
+
+    def _candidates(
+        self, queries: np.ndarray, count: int, reordered: int
+    ) -> np.ndarray:
+        searcher = self._searcher.searcher
+        cores = len(os.sched_getaffinity(0))
+        batch = min(_QUERIES_PER_BATCH, math.ceil(len(queries) / cores))
+        ids, scores = searcher.search_batched(
+            np.ascontiguousarray(queries),
+            count,
+            reordered,
+            self._settings.leaves_to_search or -1,
+            len(queries) > 1,
+            batch,
+        )
+        return np.where(np.isnan(scores), MISSING_ID, ids.astype(np.int64))
 
     def write(self, folder: Path) -> None:
         """See `Index.write`."""
+        if self.is_exact:
+            self._searcher.write(folder)
+            return
+        copied = folder / _FLOAT32_FILE
+        # ScaNN would write the float32 descriptors a second time.
+        copied.symlink_to(os.devnull)
         # No document ids are given to ScaNN: it would store them as a pickle.
         self._searcher.serialize(str(folder), relative_path=True)
+        copied.unlink()
 
     @classmethod
     def read(
         cls, folder: Path, descriptors: Descriptors, settings: dict[str, Any]
     ) -> ScannIndex:
         """See `Index.read`."""
-        if (folder / "scann_docids.pkl").exists():
-            raise IndexMismatchError(
-                f"{folder} holds a pickle (scann_docids.pkl), which this program "
-                "never writes and does not open. Build the index again."
-            )
-        searcher = _scann().load_searcher(str(folder), assets_backcompat_shim=False)
-        brute_force = not (folder / "ah_codebook.pb").exists()
-        return cls(searcher, descriptors, brute_force)
+        told = ScannSettings.of_dict(settings, len(descriptors))
+        if told.structure == "brute_force":
+            return cls(ExactIndex.read(folder, descriptors, {}), descriptors, told)
+        assets = (folder / ASSETS_FILE).read_text()
+        if _FLOAT32_FILE not in assets:
+            searcher = scann_library().open_searcher(folder, assets)
+        else:
+            with float32_file(descriptors) as path:
+                searcher = scann_library().open_searcher(
+                    folder, assets.replace(f'"{_FLOAT32_FILE}"', _quoted(path))
+                )
+        return cls(searcher, descriptors, told)
 
 
-def _scann() -> Any:
-    try:
-        from scann import scann_ops_pybind
-    except ImportError as error:
-        raise ImportError(
-            f"ScaNN cannot be imported ({error}). Install `scann[tf]==1.4.2` (Linux, "
-            "x86 with AVX or ARM), or use evaluation.index=exact."
-        ) from error
-    return scann_ops_pybind
+def _dataset_asset(path: Path) -> str:
+    return f"assets {{ asset_type: DATASET_NPY asset_path: {_quoted(path)} }}"
+
+
+def _quoted(path: Path) -> str:
+    return json.dumps(str(path), ensure_ascii=False)
+
+
+def _builder(ops: Any, descriptors: Descriptors, told: ScannSettings) -> Any:
+    # Only the number of columns is asked for: the rows come from a file.
+    columns = np.empty((0, descriptors.shape[1]), np.float32)
+    builder = ops.builder(columns, 10, "squared_l2")
+    if told.structure == "tree":
+        builder = builder.tree(
+            num_leaves=told.num_leaves,
+            num_leaves_to_search=told.leaves_to_search,
+            training_sample_size=told.training_sample,
+            training_iterations=told.training_iterations,
+        )
+    builder = builder.score_ah(
+        told.dimensions_per_block,
+        anisotropic_quantization_threshold=told.anisotropic_threshold or math.nan,
+        training_sample_size=told.training_sample,
+    )
+    if told.reorder == "memory_mapped":
+        return builder
+    types = ops.scann_builder.ReorderType
+    return builder.reorder(told.reordered_neighbors, types[told.reorder.upper()])
+
+
+def _check_finite(descriptors: Descriptors) -> None:
+    bad: list[int] = []
+    for start, rows in float32_blocks(descriptors):
+        bad += (start + np.flatnonzero(~np.isfinite(rows).all(axis=1))).tolist()
+    if bad:
+        raise ValueError(
+            "`descriptors` must be finite. Received: NaN or infinity in "
+            f"{len(bad)} rows, the first is {bad[0]}. Check the encoder's weights."
+        )

@@ -3,20 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.vpr_tf.retrieval.index_cases import nearest_by_sorting, random_unit_vectors
 from vpr_tf.retrieval import ExactIndex, IndexMismatchError, exact_index
-
-
-def nearest_by_sorting(queries, database, k):
-    """Squared distances in float64, the lowest row first among equals."""
-    differences = queries[:, None].astype(np.float64) - database[None]
-    distances = (differences**2).sum(axis=2)
-    rows = np.argsort(distances, axis=1, kind="stable")[:, :k]
-    return np.take_along_axis(distances, rows, axis=1), rows
-
-
-def random_unit_vectors(rng, count, dim):
-    vectors = rng.normal(size=(count, dim)).astype(np.float32)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
 @pytest.fixture
