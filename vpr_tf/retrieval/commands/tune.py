@@ -130,19 +130,20 @@ def _photos(options: argparse.Namespace) -> TuningQueries:
 
 def _table(report: TuningReport) -> str:
     """Returns the measurements as text, fastest first; the chosen one is marked."""
+    width = max(len(one.name) for one in report.measurements)
     head = (
-        f"{'':2}{'setting':<34}{'recall@1':>9}{'@10':>8}{'@20':>8}{'p50 ms':>9}"
+        f"{'':2}{'setting':<{width}}{'recall@1':>10}{'@10':>8}{'@20':>8}{'p50 ms':>9}"
         f"{'p95 ms':>9}{'queries/s':>11}{'memory':>10}{'size':>10}{'build':>9}"
     )
     fast = sorted(report.measurements, key=lambda one: -one.queries_per_s)
-    return "\n".join([head, *(_row(one, one == report.chosen) for one in fast)])
+    return "\n".join([head, *(_row(one, width, one == report.chosen) for one in fast)])
 
 
-def _row(one: Measurement, chosen: bool) -> str:
+def _row(one: Measurement, width: int, chosen: bool) -> str:
     recalls = [one.recalls[n] for n in RECALL_VALUES]
     return (
-        f"{'*' if chosen else '':2}{one.name:<34}{recalls[0]:>9.4f}{recalls[1]:>8.4f}"
-        f"{recalls[2]:>8.4f}{one.p50_ms:>9.3f}{one.p95_ms:>9.3f}"
+        f"{'*' if chosen else '':2}{one.name:<{width}}{recalls[0]:>10.4f}"
+        f"{recalls[1]:>8.4f}{recalls[2]:>8.4f}{one.p50_ms:>9.3f}{one.p95_ms:>9.3f}"
         f"{one.queries_per_s:>11,.0f}{one.memory_mib:>6,.0f} MiB"
         f"{one.size_mib:>6,.0f} MiB{one.build_s:>7,.1f} s"
     )
@@ -150,7 +151,8 @@ def _row(one: Measurement, chosen: bool) -> str:
 
 def _conclusion(report: TuningReport, told: TuningOptions) -> str:
     chosen = report.chosen
-    wanted = f"{told.min_recall:.1%} of the true {told.recall_at} nearest"
+    nearest = "nearest" if told.recall_at == 1 else f"{told.recall_at} nearest"
+    wanted = f"{told.min_recall:.1%} of the true {nearest}"
     if chosen.kind == "exact":
         text = f"No other setting is faster and finds {wanted}: exact search is kept."
     else:

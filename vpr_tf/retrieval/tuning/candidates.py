@@ -6,8 +6,15 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-_LARGE = 50_000
+from vpr_tf.retrieval.scann_settings import MIN_QUANTIZED_IMAGES
+
+# Below, a tree has leaves of a few photos; above, trees of other sizes and codes of
+# other lengths are worth the time of building them.
+_TREE_FROM = 5_000
+_SEVERAL_FROM = 50_000
+_CITY_FROM = 500_000
 _SEARCHED_SHARES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
+_REORDERED = (50, 100, 250)
 
 
 @dataclass(frozen=True)
@@ -33,25 +40,66 @@ class Candidate:
         return f"{self.kind} {self.label}".strip()
 
 
-def candidates_of(
-    kinds: tuple[str, ...], num_images: int, descriptor_dim: int
-) -> list[Candidate]:
+def candidates_of(kinds: tuple[str, ...], num_images: int) -> list[Candidate]:
     """Returns what to try, the most promising of each kind first.
 
     Args:
         kinds: Of `exact`, `scann`, `milvus`. Exact search is always tried.
         num_images: Rows of the database; large ones are worth more tries.
-        descriptor_dim: Length of a descriptor.
     """
     found = [Candidate("exact")]
+    if "scann" in kinds:
+        found += _scann_candidates(num_images)
     if "milvus" in kinds:
         found += _milvus_candidates(num_images)
     return found
 
 
+def _scann_candidates(num_images: int) -> list[Candidate]:
+    if num_images < MIN_QUANTIZED_IMAGES:
+        return []
+    reordered = tuple({"reordered_neighbors": number} for number in _REORDERED)
+    found = []
+    if num_images >= _TREE_FROM:
+        found += _scann_trees(num_images)
+    if num_images < _CITY_FROM:
+        whole = {"structure": "quantized"}
+        found.append(Candidate("scann", whole, reordered, "without a tree"))
+    return found
+
+
+def _scann_trees(num_images: int) -> list[Candidate]:
+    root = math.isqrt(num_images)
+    trees = [_scann_tree(2 * root)]
+    if num_images >= _SEVERAL_FROM:
+        trees.append(_scann_tree(root))
+        trees += [
+            _scann_tree(2 * root, reorder, reorder=reorder)
+            for reorder in ("bfloat16", "int8", "memory_mapped")
+        ]
+    if num_images >= _CITY_FROM:
+        trees.append(_scann_tree(4 * root))
+        trees.append(_scann_tree(2 * root, "blocks of 4", dimensions_per_block=4))
+    return trees
+
+
+def _scann_tree(num_leaves: int, label: str = "", **settings: Any) -> Candidate:
+    shares = (math.ceil(num_leaves * share) for share in _SEARCHED_SHARES)
+    return Candidate(
+        "scann",
+        {"structure": "tree", "num_leaves": num_leaves, **settings},
+        tuple(
+            {"leaves_to_search": leaves, "reordered_neighbors": number}
+            for leaves in sorted(set(shares))
+            for number in _REORDERED[:2]
+        ),
+        f"{num_leaves} leaves {label}".strip(),
+    )
+
+
 def _milvus_candidates(num_images: int) -> list[Candidate]:
     ef = tuple({"ef": value} for value in (24, 32, 64, 128, 256, 512))
-    graphs = [(16, 200), (32, 200)] if num_images >= _LARGE else [(16, 200)]
+    graphs = [(16, 200), (32, 200)] if num_images >= _SEVERAL_FROM else [(16, 200)]
     hnsw = [
         Candidate(
             "milvus",

@@ -29,6 +29,7 @@ from vpr_tf.retrieval.tuning.timing import SECONDS_PER_ROUND, time_searches
 
 _MIB = 1 << 20
 _END_S = 10.0
+_SHORT_NAMES = {"leaves_to_search": "searched", "reordered_neighbors": "reordered"}
 Progress = Callable[[str], None]
 
 
@@ -137,7 +138,9 @@ def _with_search(index: Index, search: dict[str, Any]) -> Index:
 
 
 def _label(search: dict[str, Any]) -> str:
-    return " ".join(f"{name}={value}" for name, value in search.items())
+    return " ".join(
+        f"{_SHORT_NAMES.get(name, name)}={value}" for name, value in search.items()
+    )
 
 
 def _files(folder: Path) -> list[Path]:
