@@ -69,6 +69,17 @@ def compiled_encoder(encoder: Encoder, precision: str, fingerprint: str) -> Forw
     return forward
 
 
+def encoder_for_few(encoder: Encoder, precision: str, fingerprint: str) -> Forward:
+    """Returns an encoder without compiling it, which takes longer than few images.
+
+    Descriptors differ in the last digits from those of `compiled_encoder`, whose
+    arguments these are.
+    """
+    if precision == "int8" or encoder in _COMPILED:
+        return compiled_encoder(encoder, precision, fingerprint)
+    return lambda images: np.asarray(encoder(images, training=False))
+
+
 def _function(encoder: Encoder) -> Forward:
     # The encoder must not be kept alive by its own entry.
     alive: Any = weakref.ref(encoder)

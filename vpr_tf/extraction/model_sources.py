@@ -12,10 +12,8 @@ from vpr_tf.config import ConfigError, EvaluationConfig, ExperimentConfig, load_
 from vpr_tf.data.prepared_dataset import PreparedDataset
 from vpr_tf.extraction.encoders import Encoder
 from vpr_tf.extraction.errors import EncoderError
-from vpr_tf.extraction.initial_clusters import initialize_clusters_from_train
 from vpr_tf.extraction.saved_encoder import SavedEncoder, find_saved_model
 from vpr_tf.models import GeoLocalizationNet, build_encoder
-from vpr_tf.models.cluster_initialization import needs_clusters
 from vpr_tf.models.released import released_encoder, released_names
 from vpr_tf.models.saved_weights import read_keras_file
 
@@ -80,6 +78,10 @@ def load_encoder(config: ExperimentConfig, model: str | Path | None) -> LoadedEn
 
 
 def _initial(config: ExperimentConfig) -> LoadedEncoder:
+    # Here since it imports scikit-learn, which a query need not wait for.
+    from vpr_tf.extraction.initial_clusters import initialize_clusters_from_train
+    from vpr_tf.models.cluster_initialization import needs_clusters
+
     keras.utils.set_random_seed(config.seed)
     encoder = build_encoder(config.encoder)
     weights = config.encoder.weights

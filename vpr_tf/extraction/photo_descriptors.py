@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from vpr_tf.config import EvaluationConfig
-from vpr_tf.extraction.compiled_encoders import compiled_encoder
+from vpr_tf.extraction.compiled_encoders import compiled_encoder, encoder_for_few
 from vpr_tf.extraction.descriptor_file import DescriptorFile
 from vpr_tf.extraction.descriptors import preparation
 from vpr_tf.extraction.encoders import Encoder
@@ -17,6 +17,8 @@ from vpr_tf.extraction.image_descriptors import DescriptorArray, describe_images
 from vpr_tf.extraction.photo_images import PhotoImages
 from vpr_tf.models.precision import in_precision
 from vpr_tf.photos.photo_files import PhotoFiles, RejectedPhoto
+
+_FEW_PHOTOS = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,8 +84,10 @@ def describe_photos(
     skipped: dict[int, str] = {}
     if len(store.missing_rows):
         encoder = in_precision(encoder, config.precision)
+        are_few = folder is None and len(photos) <= _FEW_PHOTOS
+        compiled = encoder_for_few if are_few else compiled_encoder
         skipped = describe_images(
-            compiled_encoder(encoder, config.precision, fingerprint),
+            compiled(encoder, config.precision, fingerprint),
             dim,
             PhotoImages(photos, name),
             config,

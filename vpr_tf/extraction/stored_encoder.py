@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
+
+import h5py
 
 from vpr_tf.extraction.encoders import Encoder
 from vpr_tf.extraction.errors import EncoderError
@@ -15,7 +18,7 @@ from vpr_tf.models import GeoLocalizationNet
 from vpr_tf.models.saved_weights import read_keras_file
 
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
-_METADATA = "metadata.json"
+_METADATA, _WEIGHTS = "metadata.json", "model.weights.h5"
 
 
 def store_encoder(encoder: Any, path: str | Path) -> Path:
@@ -72,4 +75,22 @@ def _without_dates(source: Path, destination: Path) -> None:
             if name == _METADATA:
                 metadata = json.loads(content) | {"date_saved": ""}
                 content = json.dumps(metadata).encode()
+            elif name == _WEIGHTS:
+                content = _without_layer_names(content)
             undated.writestr(zipfile.ZipInfo(name, _ZIP_EPOCH), content)
+
+
+def _without_layer_names(content: bytes) -> bytes:
+    """Copies HDF5 weights without the names that count the layers of a process."""
+    copy = io.BytesIO()
+    with h5py.File(io.BytesIO(content)) as named, h5py.File(copy, "w") as unnamed:
+        for group in named:
+            named.copy(group, unnamed, without_attrs=True)
+
+        def copy_attributes(path: str, item: h5py.HLObject) -> None:
+            for name, value in item.attrs.items():
+                if name != "name":
+                    unnamed[path].attrs[name] = value
+
+        named.visititems(copy_attributes)
+    return copy.getvalue()
