@@ -57,7 +57,8 @@ def checked_answer(
     """
     _check_ids(ids, len(descriptors), complete)
     query, column = np.nonzero(ids != MISSING_ID)
-    rows = np.asarray(descriptors[ids[query, column]], np.float64)
+    used, place = np.unique(ids[query, column], return_inverse=True)
+    rows = np.asarray(descriptors[used], np.float64)[place]
     norms = np.einsum("nd,nd->n", rows, rows)
     norms += np.einsum("qd,qd->q", queries, queries, dtype=np.float64)[query]
     rows -= queries[query]

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from vpr_tf.retrieval.errors import IndexMismatchError, RetrievalError
-from vpr_tf.retrieval.index import Descriptors, Index, check_descriptors
+from vpr_tf.retrieval.float32_file import float32_blocks
+from vpr_tf.retrieval.index import MISSING_ID, Descriptors, Index, check_descriptors
 from vpr_tf.retrieval.milvus_checks import (
     check_contents,
     checked_answer,
@@ -34,6 +35,8 @@ _MAX_REQUEST_HITS = 1 << 18
 _FLAT_DIFFERENCE_VALUES = 1 << 26
 _ROWS_OF_EMBEDDED_PART = 100_000
 _VALUES_PER_BLOCK = 1 << 25
+_SPARE_NEIGHBORS = 8
+_ROUNDING = 1e-5  # relative, of two ways to compute a distance
 
 
 class MilvusIndex(Index):
@@ -142,6 +145,24 @@ class MilvusIndex(Index):
         self._database.close()
 
     def _search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        if not self.is_exact:
+            return self._fetch(queries, k)
+        distances = np.full((len(queries), k), np.inf, np.float32)
+        ids = np.full((len(queries), k), MISSING_ID, np.int64)
+        # Which of equally near rows Milvus gives is chance: fetch until one is farther.
+        waiting = np.arange(len(queries))
+        fetched = k + _SPARE_NEIGHBORS
+        while len(waiting):
+            fetched = min(fetched, self.num_images)
+            far, rows = self._fetch(queries[waiting], fetched)
+            distances[waiting], ids[waiting] = far[:, :k], rows[:, :k]
+            tied = far[:, -1] <= far[:, k - 1] * (1 + _ROUNDING)
+            waiting = waiting[tied & (fetched < self.num_images)]
+            fetched *= 8
+        return distances, ids
+
+    def _fetch(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Asks Milvus, and checks and orders what it says."""
         if k > _MAX_PER_REQUEST:  # more than Milvus gives
             return self._search_rows(queries, k, np.arange(self.num_images))
         distances = np.empty((len(queries), k), np.float32)
@@ -252,16 +273,15 @@ class MilvusIndex(Index):
 
 def _checked_fingerprint(descriptors: Descriptors) -> str:
     digest = hashlib.sha256(str(descriptors.shape).encode())
-    step = max(1, _VALUES_PER_BLOCK // descriptors.shape[1])
-    for start in range(0, len(descriptors), step):
-        rows = np.ascontiguousarray(descriptors[start : start + step], np.float32)
-        bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
-        if len(bad):
-            raise ValueError(
-                "`descriptors` must be finite. Received: NaN or infinity, the first in "
-                f"row {start + bad[0]}. Check the encoder's weights."
-            )
+    bad: list[int] = []
+    for start, rows in float32_blocks(descriptors):
+        bad += (start + np.flatnonzero(~np.isfinite(rows).all(axis=1))).tolist()
         digest.update(rows.data)
+    if bad:
+        raise ValueError(
+            "`descriptors` must be finite. Received: NaN or infinity in "
+            f"{len(bad)} rows, the first is {bad[0]}. Check the encoder's weights."
+        )
     return digest.hexdigest()
 
 

@@ -15,6 +15,7 @@ class IndexCase:
     kind: str
     is_exact: bool
     settings: dict = field(default_factory=dict)
+    holds_descriptors: bool = False  # a second time, in its files
 
     def build(self, descriptors):
         return INDEX_KINDS[self.kind].build(descriptors, dict(self.settings))
@@ -37,6 +38,8 @@ INDEX_CASES = (
     IndexCase("scann_bfloat16", "scann", False, {**_TREE, "reorder": "bfloat16"}),
     IndexCase("scann_int8", "scann", False, {**_TREE, "reorder": "int8"}),
     IndexCase("scann_compact", "scann", False, {**_TREE, "reorder": "memory_mapped"}),
+    IndexCase("milvus_flat", "milvus", True, {"index_type": "FLAT"}, True),
+    IndexCase("milvus_hnsw", "milvus", False, {"index_type": "HNSW"}, True),
 )
 
 

@@ -79,7 +79,7 @@ def test_search_asks_for_rows_alone_within_the_limits(cluster, database, monkeyp
         (lambda hits: [hits[0], hits[0], *hits[2:]], "twice"),
         (lambda hits: [{**hits[0], "distance": 9.5}, *hits[1:]], "9.5 as the squared"),
         (lambda hits: [{**hits[0], "distance": np.nan}, *hits[1:]], "nan as the"),
-        (lambda hits: hits[:-1], "gave 9 rows where 10 were due"),
+        (lambda hits: hits[:-1], "gave 17 rows where 18 were due"),
     ],
 )
 def test_wrong_answers_are_errors(cluster, database, spoil, message):
