@@ -9,6 +9,8 @@ from pathlib import Path
 
 from vpr_tf.atomic_files import replace_file, write_json
 from vpr_tf.report.comparison import ChangedQuery, Comparison, Difference, compare
+from vpr_tf.report.comparison_page import write_comparison_html
+from vpr_tf.report.comparison_pictures import dataset_at_hand
 from vpr_tf.report.errors import ReportError
 from vpr_tf.report.markdown_table import interval, markdown_table, number
 from vpr_tf.report.stored_report import find_reports, read_report
@@ -45,11 +47,15 @@ def run_comparison(
         )
     comparisons = []
     for name in names:
-        comparison = compare(read_report(firsts[name]), read_report(seconds[name]))
+        reports = read_report(firsts[name]), read_report(seconds[name])
+        comparison = compare(*reports)
         folder = seconds[name] / "comparison"
         if output_dir is not None:
             folder = Path(output_dir) / name
         write_comparison(comparison, folder)
+        write_comparison_html(
+            comparison, reports, folder, dataset=dataset_at_hand(reports)
+        )
         comparisons.append(comparison)
         print(f"{comparison_markdown(comparison, max_changed=10)}\nFiles: {folder}")
     return comparisons

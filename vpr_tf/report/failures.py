@@ -10,7 +10,6 @@ import numpy as np
 from PIL import Image
 
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset, SplitIndex
-from vpr_tf.evaluation.pictures import fit_to_height
 from vpr_tf.photo_table import PhotoTable
 from vpr_tf.positions import distances_m
 from vpr_tf.report.report import Report
@@ -149,6 +148,7 @@ def picture_uri(split: SplitIndex, row: int) -> str:
     Raises:
         DamagedRecordError: The record or its image is damaged.
     """
+    from vpr_tf.evaluation.pictures import fit_to_height
     from vpr_tf.evaluation.record_images import read_image
 
     image = fit_to_height(Image.fromarray(read_image(split, row)), _HEIGHT)
