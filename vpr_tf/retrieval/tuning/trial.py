@@ -6,6 +6,7 @@ machine ends its own process only.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import resource
 import time
@@ -201,12 +202,14 @@ def _answer(function: Any, arguments: tuple[Any, ...], sender: Connection) -> No
     def progress(text: str) -> None:
         sender.send(("progress", text))
 
-    try:
-        sender.send(("answer", function(*arguments, progress)))
-    except (ValueError, OSError, ImportError) as error:
-        sender.send(("error", _plain(error)))
-    except KeyboardInterrupt:
-        pass
+    # Without the parent, or interrupted with it, there is no one to tell.
+    with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):
+        try:
+            sender.send(("answer", function(*arguments, progress)))
+        except BrokenPipeError:
+            raise
+        except (ValueError, OSError, ImportError) as error:
+            sender.send(("error", _plain(error)))
 
 
 def _plain(error: Exception) -> Exception:
