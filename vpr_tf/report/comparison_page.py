@@ -11,9 +11,9 @@ from vpr_tf.data.prepared_dataset import PreparedDataset
 from vpr_tf.report.comparison import Comparison, Difference
 from vpr_tf.report.comparison_pictures import changed_cases, evaluation_set_of
 from vpr_tf.report.dot_plot import DotRow, dot_plot
-from vpr_tf.report.figure_style import Drawing
+from vpr_tf.report.figure_style import Drawing, write_figures
 from vpr_tf.report.html import identity_facts
-from vpr_tf.report.page_tables import facts, table
+from vpr_tf.report.page_tables import table
 from vpr_tf.report.page_template import Section, chart, missing, page, side_by_side
 from vpr_tf.report.page_text import (
     breakable,
@@ -56,11 +56,8 @@ def write_comparison_html(
         OSError: A file cannot be written.
     """
     folder = Path(folder)
-    figures = folder / "figures"
-    figures.mkdir(parents=True, exist_ok=True)
     drawings = difference_drawings(comparison)
-    for drawing in drawings:
-        drawing.write_png(figures)
+    write_figures(drawings, folder / "figures")
     set_name = comparison.first.set_name
     html = page(
         "Comparison of two runs",
@@ -104,14 +101,12 @@ def _signed(value: float, unit: str) -> str:
 
 
 def _identities(comparison: Comparison) -> str:
-    sides = [
-        f"<h3>{name} run</h3>{facts(identity_facts(identity))}"
-        for name, identity in (
-            ("First", comparison.first),
-            ("Second", comparison.second),
-        )
-    ]
-    return side_by_side(*sides)
+    first, second = (
+        dict(identity_facts(identity))
+        for identity in (comparison.first, comparison.second)
+    )
+    rows = [[name, first[name], second[name]] for name in first]
+    return table(["", "first run", "second run"], rows, text_columns=(0, 1, 2))
 
 
 def _summary(comparison: Comparison) -> Section:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -115,6 +115,20 @@ class Drawing:
                 size = _STYLE["axes.titlesize"]
                 figure.suptitle(title, x=0.01, ha="left", weight="bold", size=size)
             figure.savefig(file, **options)
+
+
+def write_figures(drawings: Sequence[Drawing], folder: Path) -> None:
+    """Writes each drawing as PNG; those of a former call are removed.
+
+    Args:
+        drawings: Figures of distinct names.
+        folder: Existing or new folder of such files alone.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for former in folder.glob("*.png"):
+        former.unlink()
+    for drawing in drawings:
+        drawing.write_png(folder)
 
 
 def label_lines(axes: Axes, labels: list[tuple[float, float, str]]) -> None:

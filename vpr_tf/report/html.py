@@ -9,6 +9,7 @@ from vpr_tf.atomic_files import replace_file
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
 from vpr_tf.report import number_sections, query_sections
 from vpr_tf.report.failure_section import failure_section
+from vpr_tf.report.figure_style import write_figures
 from vpr_tf.report.page_tables import facts
 from vpr_tf.report.page_template import Section, missing, page
 from vpr_tf.report.page_text import breakable, safe
@@ -45,11 +46,8 @@ def write_html(
         OSError: A file cannot be written.
     """
     folder = Path(folder)
-    figures = folder / "figures"
-    figures.mkdir(parents=True, exist_ok=True)
     drawings = number_sections.drawings_of(report)
-    for drawing in drawings.values():
-        drawing.write_png(figures)
+    write_figures(list(drawings.values()), folder / "figures")
     sections = [
         number_sections.summary(report, drawings),
         number_sections.thresholds(report, drawings),

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_METRES_PER_DEGREE = 6_371_008.8 * np.pi / 180
+_EARTH_RADIUS_M = 6_371_008.8
+_EQUATOR_RADIUS_M, _ECCENTRICITY_SQUARED = 6_378_137.0, 0.00669437999  # WGS 84
 _CELL_DEG = 0.05  # about 5 km: positions this near to each other are one place
 _GAP_M = 20_000.0  # between two cities
 
@@ -39,10 +40,14 @@ class LocalPlane:
         self, latitude_deg: np.ndarray, longitude_deg: np.ndarray
     ) -> np.ndarray:
         """Returns x and y `(num_positions, 2)`; NaN where a degree is NaN."""
-        shrink = np.cos(np.radians(self.latitude_deg))
-        x = _wrapped(longitude_deg - self.longitude_deg) * shrink
-        y = np.asarray(latitude_deg, np.float64) - self.latitude_deg
-        return np.stack([x, y], axis=-1) * _METRES_PER_DEGREE
+        latitude = np.radians(self.latitude_deg)
+        flattening = 1 - _ECCENTRICITY_SQUARED * np.sin(latitude) ** 2
+        east_radius_m = _EQUATOR_RADIUS_M / np.sqrt(flattening)
+        north_radius_m = east_radius_m * (1 - _ECCENTRICITY_SQUARED) / flattening
+        east = np.radians(_wrapped(longitude_deg - self.longitude_deg))
+        north = np.radians(np.asarray(latitude_deg, np.float64) - self.latitude_deg)
+        x = east * east_radius_m * np.cos(latitude)
+        return np.stack([x, north * north_radius_m], axis=-1)
 
 
 def cities(latitude_deg: np.ndarray, longitude_deg: np.ndarray) -> np.ndarray:
@@ -87,7 +92,7 @@ def _on_sphere_m(degrees: np.ndarray) -> np.ndarray:
         ],
         axis=1,
     )
-    return unit * _METRES_PER_DEGREE * 180 / np.pi
+    return unit * _EARTH_RADIUS_M
 
 
 def _wrapped(degrees: np.ndarray | float) -> np.ndarray:

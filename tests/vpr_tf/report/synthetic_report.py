@@ -60,7 +60,7 @@ def confidence_report(confidence, right):
     order = np.argsort(-confidence)
     coverage = np.arange(1, len(order) + 1) / len(order)
     precision = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
-    parts = np.array_split(order[::-1], 8)
+    parts = np.array_split(order[::-1], min(8, len(order)))
     answered = int(0.6 * len(order))
     bins = [
         CalibrationBin(len(p), float(confidence[p].mean()), float(right[p].mean()))
