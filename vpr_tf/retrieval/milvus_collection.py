@@ -25,6 +25,7 @@ _DATABASE_FOLDER = "milvus.db"  # pymilvus embeds what ends with .db
 _IMMUTABLE_SUFFIXES = (".parquet", ".idx")
 _QUIET_BELOW = 20_000
 _CONNECT_TIMEOUT_S = 10.0
+_NEVER_MS = (1 << 31) - 1
 
 
 class MilvusCollection:
@@ -253,9 +254,13 @@ def connect(uri: str) -> Any:
             f"Milvus cannot be imported ({error}). Install `pymilvus==3.0.*` and "
             "`milvus-lite==3.2.*`, or use index=exact or index=scann."
         ) from error
-    token = os.environ.get(TOKEN_VARIABLE, "") if "://" in uri else ""
+    options: dict[str, Any] = {"token": os.environ.get(TOKEN_VARIABLE, "")}
+    if "://" not in uri:
+        # Embedded Milvus ends connections that ask each 10 s whether it is still
+        # there, as pymilvus does, and both complain.
+        options = {"grpc_options": {"grpc.keepalive_time_ms": _NEVER_MS}}
     try:
-        return pymilvus.MilvusClient(uri=uri, token=token, timeout=_CONNECT_TIMEOUT_S)
+        return pymilvus.MilvusClient(uri, timeout=_CONNECT_TIMEOUT_S, **options)
     except pymilvus.MilvusException as error:
         raise RetrievalError(
             f"Milvus cannot be opened at {uri}: {error.message} Check the address, "

@@ -166,12 +166,14 @@ def test_errors_of_milvus_are_errors_of_the_index(cluster, database):
 
 
 def test_token_comes_from_the_environment(monkeypatch):
-    told = {}
+    told = []
     monkeypatch.setattr(
-        pymilvus, "MilvusClient", lambda **options: told.update(options)
+        pymilvus, "MilvusClient", lambda uri, **options: told.append((uri, options))
     )
     monkeypatch.setenv("MILVUS_TOKEN", "root:secret")
     milvus_collection.connect("https://cluster:19530")
-    assert told["token"] == "root:secret"
     milvus_collection.connect("folder/milvus.db")
-    assert told["token"] == ""
+    [(uri, cluster), (_, embedded)] = told
+    assert uri == "https://cluster:19530"
+    assert cluster["token"] == "root:secret"
+    assert "token" not in embedded
