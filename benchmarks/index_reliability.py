@@ -28,10 +28,20 @@ from benchmarks.index_samples import CHANGES, Sample, answer, make_sample, same
 from vpr_tf.retrieval import RetrievalError
 from vpr_tf.retrieval.place_index import verify
 
+_TREE = {"structure": "tree", "num_leaves": 12, "leaves_to_search": 4}
 SAMPLES = {
     "exact": Sample("exact", None, 40, "float32", True),
     "exact float16": Sample("exact", None, 40, "float16", False),
-    "scann": Sample("scann", None, 40, "float32", True),
+    "scann brute force": Sample("scann", None, 40, "float32", False),
+    "scann quantized": Sample(
+        "scann", {"structure": "quantized"}, 200, "float32", True
+    ),
+    "scann tree": Sample(
+        "scann", {**_TREE, "reorder": "bfloat16"}, 200, "float32", True
+    ),
+    "scann compact": Sample(
+        "scann", {**_TREE, "reorder": "memory_mapped"}, 200, "float16", True
+    ),
 }
 _RESTARTS_LIMIT = 50
 

@@ -14,6 +14,7 @@ from vpr_tf.retrieval.index import Index
 from vpr_tf.retrieval.place_index.manifest import IndexManifest, Segment
 from vpr_tf.retrieval.place_index.photo_columns import read_photos
 from vpr_tf.retrieval.place_index.stored_descriptors import StoredDescriptors
+from vpr_tf.retrieval.place_index.stored_files import StoredFile
 
 DESCRIPTORS_FILE = "descriptors.npy"
 CHECKSUMS_FILE = "row_checksums.npy"
@@ -41,7 +42,8 @@ class StoredSegment:
     ) -> StoredSegment:
         """Opens a segment after its files were compared with their checksums.
 
-        Of the descriptors only the size is compared here: each row is when it is read.
+        Of the descriptors only the size is compared here: each row is when it is read,
+        and the file when a search structure asks for its path.
 
         Args:
             folder: The index.
@@ -60,7 +62,8 @@ class StoredSegment:
                 file.check(path / name)
         photos = read_photos(path / PHOTOS_FOLDER)
         shape = (entry.num_rows, manifest.descriptor_dim)
-        descriptors = open_descriptors(path, shape, manifest.dtype, photos)
+        file = entry.files[DESCRIPTORS_FILE]
+        descriptors = open_descriptors(path, shape, manifest.dtype, photos, file)
         return cls(entry, photos, descriptors)
 
 
@@ -115,10 +118,14 @@ def _refuse_strangers(path: Path, entry: Segment) -> None:
 
 
 def open_descriptors(
-    path: Path, shape: tuple[int, int], dtype: str, photos: PhotoTable
+    path: Path,
+    shape: tuple[int, int],
+    dtype: str,
+    photos: PhotoTable,
+    file: StoredFile | None = None,
 ) -> StoredDescriptors:
     """Opens the descriptors of a segment folder, whose checksums were compared."""
     checksums = np.load(path / CHECKSUMS_FILE, allow_pickle=False)
     return StoredDescriptors(
-        path / DESCRIPTORS_FILE, shape, np.dtype(dtype), checksums, photos.keys
+        path / DESCRIPTORS_FILE, shape, np.dtype(dtype), checksums, photos.keys, file
     )

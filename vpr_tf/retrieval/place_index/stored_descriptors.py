@@ -13,6 +13,7 @@ import google_crc32c
 import numpy as np
 
 from vpr_tf.retrieval.errors import IndexMismatchError
+from vpr_tf.retrieval.place_index.stored_files import StoredFile
 
 
 class DamagedRowError(IndexMismatchError):
@@ -31,9 +32,10 @@ class StoredDescriptors:
         dtype: Little-endian float32 or float16.
         row_checksums: CRC-32C of each row; None to trust the file.
         keys: Names of the photos, for messages.
+        file: What the file as a whole must be; None to trust it.
+        first_byte: Where the rows begin; None for those that end with the file.
 
     Attributes:
-        path: The file.
         shape: As given.
         dtype: As given.
     """
@@ -45,13 +47,15 @@ class StoredDescriptors:
         dtype: np.dtype,
         row_checksums: np.ndarray | None,
         keys: np.ndarray | None = None,
+        file: StoredFile | None = None,
         first_byte: int | None = None,
     ) -> None:
-        self.path = path
+        self._path = path
         self.shape = shape
         self.dtype = dtype
         self._keys = keys
         self._row_checksums = row_checksums
+        self._whole = file
         self._unchecked = np.full(shape[0], row_checksums is not None)
         self._row_bytes = shape[1] * dtype.itemsize
         self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -73,6 +77,18 @@ class StoredDescriptors:
         rows, dim = mapped.shape
         path, first = Path(mapped.filename), mapped.offset
         return cls(path, (rows, dim), mapped.dtype, None, first_byte=first)
+
+    @property
+    def path(self) -> Path:
+        """The file, for a library that reads it by itself: it is compared first.
+
+        Raises:
+            IndexMismatchError: The file is not what was written.
+        """
+        if self._whole:
+            self._whole.check(self._path)
+            self._whole = None
+        return self._path
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -118,7 +134,7 @@ class StoredDescriptors:
         while buffer:
             num_bytes = os.preadv(self._file, [buffer], offset)
             if not num_bytes:
-                raise DamagedRowError(f"{self.path} ends early; it was cut.")
+                raise DamagedRowError(f"{self._path} ends early; it was cut.")
             buffer, offset = buffer[num_bytes:], offset + num_bytes
 
     def _check(self, rows: np.ndarray, values: np.ndarray) -> None:
@@ -132,7 +148,7 @@ class StoredDescriptors:
             row = int(damaged[0])
             photo = "" if self._keys is None else f", photo {self._keys[row].decode()}"
             raise DamagedRowError(
-                f"{self.path} is damaged: row {row}{photo} is not what was written. "
+                f"{self._path} is damaged: row {row}{photo} is not what was written. "
                 "Restore the file from a copy of the folder; or remove the photo, "
                 "compact the index and add it again."
             )

@@ -1,12 +1,19 @@
 """Photos with descriptors, and the plain model that an index is compared with."""
 
+import importlib.util
+
 import numpy as np
+import pytest
 
 from vpr_tf.geo import lat_lon_to_utm
 from vpr_tf.photo_table import PhotoTable
 from vpr_tf.positions import Positions
 from vpr_tf.retrieval.place_index import EncoderIdentity
 
+# To import ScaNN here would import TensorFlow as well.
+needs_scann = pytest.mark.skipif(
+    not importlib.util.find_spec("scann"), reason="ScaNN is not installed"
+)
 DIM = 16
 ENCODER = EncoderIdentity("fingerprint", "a network", DIM, "square", 64, "float32")
 

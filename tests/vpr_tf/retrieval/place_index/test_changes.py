@@ -18,6 +18,7 @@ from tests.vpr_tf.retrieval.place_index.samples import (
     make_batch,
     make_descriptors,
     make_photos,
+    needs_scann,
 )
 from vpr_tf.retrieval import RetrievalError
 from vpr_tf.retrieval.place_index import (
@@ -59,19 +60,30 @@ removals = st.tuples(st.just("remove"), st.integers(0, 30), st.integers(1, 12))
 merges = st.tuples(st.just("compact"), st.just(0), st.just(0))
 
 
-@pytest.mark.parametrize("kind", ["exact", "scann"])
+# All candidates of the codes are compared by their descriptors, so all are found.
+ALL_CANDIDATES = {"structure": "quantized", "reordered_neighbors": 200}
+
+
+@pytest.mark.parametrize(
+    ("kind", "index_settings"),
+    [
+        ("exact", None),
+        pytest.param("scann", ALL_CANDIDATES, marks=needs_scann),
+    ],
+)
 @settings(
     max_examples=5,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(steps=st.lists(st.one_of(batches, removals, merges), min_size=1, max_size=6))
-def test_any_changes_equal_those_of_a_list(kind, steps, tmp_path_factory):
-    if kind == "scann":
-        pytest.importorskip("scann")
+def test_any_changes_equal_those_of_a_list(
+    kind, index_settings, steps, tmp_path_factory
+):
     folder = tmp_path_factory.mktemp("changes") / "index"
-    create_place_index(folder, *make_batch(8), ENCODER, kind=kind)
-    model = ModelIndex(*make_batch(8))
+    batch = make_batch(24)
+    create_place_index(folder, *batch, ENCODER, kind=kind, settings=index_settings)
+    model = ModelIndex(*batch)
     for step, first, count in steps:
         if step == "add":
             add_photos(folder, *make_batch(count, first=first), replace_existing=True)
@@ -187,8 +199,8 @@ def test_advice_to_compact(folder):
     assert compact(folder).advice is None
 
 
+@needs_scann
 def test_recall_is_stored_with_every_change(folder):
-    pytest.importorskip("scann")
     report = set_settings(folder, "scann", None, recall_queries=5)
     assert report.manifest.kind == "scann"
     assert report.recall == read_manifest(folder).recall

@@ -9,6 +9,7 @@ from vpr_tf.retrieval.place_index.stored_descriptors import (
     StoredDescriptors,
     checksums_of_rows,
 )
+from vpr_tf.retrieval.place_index.stored_files import StoredFile
 
 ROWS = make_descriptors(50)
 CHOICES = [
@@ -84,6 +85,22 @@ def test_file_that_is_cut_while_it_is_open(tmp_path):
     np.testing.assert_array_equal(stored[:49], ROWS[:49])
     with pytest.raises(DamagedRowError, match="ends early"):
         stored[:]
+
+
+def test_path_is_given_after_the_file_was_compared(tmp_path):
+    path = tmp_path / "descriptors.npy"
+    np.save(path, ROWS)
+    file = StoredFile.of(path)
+
+    def opened():
+        return StoredDescriptors(path, ROWS.shape, ROWS.dtype, None, file=file)
+
+    assert opened().path == path
+    for row, width in ((31, ROWS.shape[1] * 4), (0, ROWS.shape[1] * 4 + 1)):
+        damage(path, row, width)
+        with pytest.raises(IndexMismatchError, match="its checksum is not the one"):
+            _ = opened().path
+        damage(path, row, width)
 
 
 def test_file_that_was_deleted_can_still_be_read(stored):
