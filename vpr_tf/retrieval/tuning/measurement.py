@@ -23,7 +23,7 @@ class Measurement:
             among the first N found.
         p50_ms: Median time of one query alone, on one thread where the index allows.
         p95_ms: Its 95th percentile.
-        queries_per_s: Of a batch, on all cores; the median of several.
+        queries_per_s: Of batches on all cores, the fastest of many.
         memory_mib: Growth of the resident memory by opening and searching.
         size_mib: Of the search structure on disk, without the descriptors.
         build_s: Time of building.

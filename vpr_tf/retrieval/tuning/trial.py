@@ -17,8 +17,6 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from vpr_tf.retrieval.build import INDEX_KINDS, build_index
 from vpr_tf.retrieval.errors import RetrievalError
 from vpr_tf.retrieval.index import Index
@@ -122,7 +120,7 @@ def _measure(trial: Trial, built: _Built, progress: Progress) -> list[Measuremen
             recalls=recall,
             p50_ms=spent.percentile_ms(50),
             p95_ms=spent.percentile_ms(95),
-            queries_per_s=float(np.median(spent.queries_per_s)),
+            queries_per_s=spent.best_queries_per_s,
             memory_mib=max(0.0, memory_mib),
             size_mib=size / _MIB,
             build_s=built.build_s,

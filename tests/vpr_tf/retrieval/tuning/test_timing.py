@@ -33,11 +33,19 @@ def test_all_indexes_are_timed_in_turns(seconds_per_round):
         # Even without time, every round has some single queries.
         assert 30 <= len(found.single_s) <= 40
         assert 0 < found.percentile_ms(50) <= found.percentile_ms(95)
-    # A part of the batch first, then alone: both indexes in every round.
-    assert order.count(10) >= 6
+        assert found.best_queries_per_s == max(found.queries_per_s) > 0
+    # Batches of both indexes in every round.
+    assert order.count(40) >= 2 * 2 * 3
 
 
 def test_few_queries_can_be_timed():
     queries = np.ones((3, 8), np.float32)
     [found] = timing.time_searches([counting([])], queries, 1, seconds_per_round=0.01)
     assert len(found.single_s) == 3
+
+
+def test_many_queries_are_searched_in_batches():
+    calls = []
+    queries = np.ones((2 * timing.BATCH_QUERIES + 9, 8), np.float32)
+    timing.time_searches([counting(calls)], queries, 1, seconds_per_round=0.0)
+    assert max(calls) == timing.BATCH_QUERIES
