@@ -1,0 +1,252 @@
+"""Reports of small datasets, from their images to the files."""
+
+import csv
+import dataclasses
+import json
+
+import pytest
+
+import evaluate
+from tests.vpr_tf.evaluation.tiny_dataset import Shot
+from tests.vpr_tf.report.tiny_photos import config_of, open_town
+from vpr_tf.evaluation.results import write_results
+from vpr_tf.report import command
+from vpr_tf.report.command import report_on
+from vpr_tf.report.comparison_command import run_comparison
+from vpr_tf.report.errors import ReportError
+from vpr_tf.report.markdown import report_summary
+from vpr_tf.report.stored_report import find_reports, read_report
+
+RED, GREEN, BLUE, YELLOW = (220, 30, 30), (30, 220, 30), (30, 30, 220), (220, 220, 30)
+COLOURS = (RED, GREEN, BLUE, YELLOW)
+DATABASE = [Shot(colour, 100 * i) for i, colour in enumerate(COLOURS)]
+QUERIES = [
+    Shot(RED, 10),  # found at once
+    Shot(GREEN, 209),  # looks green, is at blue
+    Shot(YELLOW, 1000),  # nothing near
+]
+VAL = [Shot(colour, 100 * i + j) for i, colour in enumerate(COLOURS) for j in (3, 9)]
+SETS = {
+    "a": (DATABASE, QUERIES),
+    "unplaced": (DATABASE, [Shot(RED, 0, zone=0), Shot(BLUE, 0, zone=0)]),
+    "one": (DATABASE, [Shot(RED, 0)]),
+    "far": (DATABASE, [Shot(RED, 5000), Shot(BLUE, 6000)]),
+    "small": ([Shot(RED, 0)], QUERIES),
+}
+VAL = [Shot(colour, 100 * i + j) for i, colour in enumerate(COLOURS) for j in (3, 9)]
+TOWN = {"val-database": DATABASE, "val-queries": [*VAL, Shot(RED, 310)]}
+for name, (database, queries) in SETS.items():
+    TOWN |= {f"test-{name}-database": database, f"test-{name}-queries": queries}
+NUM_IMAGES = sum(map(len, TOWN.values()))
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory):
+    """A town, the reports on its test sets, and the config."""
+    config = config_of(thresholds_m=[5, 110])
+    opened = open_town(tmp_path_factory.mktemp("town"), TOWN, list(SETS), config)
+    first = dataclasses.replace(opened, sets=opened.sets[:1])
+    reports = report_on(first, config)  # with its page
+    others = dataclasses.replace(opened, sets=opened.sets[1:])
+    with pytest.MonkeyPatch.context() as patch:
+        without_page(patch)
+        reports += report_on(others, config)
+    return first, dict(zip(SETS, reports, strict=True)), config
+
+
+def without_page(patch):
+    """Leaves out report.html, whose figures take seconds."""
+    patch.setattr(command, "write_html", lambda *args, **kwargs: None)
+
+
+def test_numbers_of_a_town(town):
+    report = town[1]["a"]
+    assert report.recalls.thresholds_m == [5, 25, 110]  # 25 m is always among them
+    recalls = [[recall.value for recall in row] for row in report.recalls.recalls]
+    third = 100 / 3
+    assert recalls[0] == [0, 0, 0]
+    assert recalls[1] == pytest.approx([third, third, 2 * third])
+    assert recalls[2] == pytest.approx([2 * third] * 3)
+    assert list(report.result.recalls.values()) == recalls[1]
+    assert report.recalls.num_with_positives == [0, 2, 2]
+    assert report.queries_without_positives == ["test-a-queries_2.jpg"]
+    assert report.errors["best_match"].median_m.value == pytest.approx(109, abs=0.02)
+    assert report.confidence is not None
+    assert report.confidence.calibrated_on == "val, 9 queries"
+    assert report.confidence.num_queries == 3
+    strata = {division.name: division for division in report.strata}
+    assert [s.num_queries for s in strata["nearest_database_m"].strata] == [1, 1, 1]
+    assert report.identity.search == "exact"
+    assert report.identity.preprocessing == "native, float32"
+
+
+def test_files_of_a_town(town):
+    opened, _, _ = town
+    folder = opened.folder / "report" / "a"
+    assert (folder / "report.html").is_file()
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["recalls"]["recalls"][1][0]["value"] == pytest.approx(100 / 3)
+    assert metrics["identity"]["encoder_fingerprint"] == "mean colour"
+    with (folder / "per_query.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["hit_rank_25m"] for row in rows] == ["1", "4", "0"]
+    assert [row["num_positives"] for row in rows] == ["1", "1", "0"]
+    assert [row["prediction_1_m"] for row in rows] == ["10.00", "109.00", "700.00"]
+    assert rows[0]["prediction_1"] == "test-a-database_0.jpg"
+    assert {row["dataset_fingerprint"] for row in rows} == {"0123456789ab"}
+    table = (folder / "table.md").read_text()
+    for text in (
+        "33.3 [0.0, 100.0]",
+        "0123456789ab",
+        "mean colour",
+        "search: exact",
+        "1 of them have no database image within 25 m",
+        "Calibrated (isotonic) on val, 9 queries",
+    ):
+        assert text in table
+
+
+def test_same_seed_same_bytes_and_no_image_described_again(town, monkeypatch):
+    opened, _, config = town
+    without_page(monkeypatch)
+    folder = opened.folder / "report" / "a"
+    names = ("metrics.json", "per_query.csv", "table.md")
+    before = [(folder / name).read_bytes() for name in names]
+    report_on(opened, config)
+    assert [(folder / name).read_bytes() for name in names] == before
+    assert opened.loaded.encoder.num_images.numpy() == NUM_IMAGES
+    report_on(opened, dataclasses.replace(config, seed=1))
+    assert (folder / "metrics.json").read_bytes() != before[0]
+    report_on(opened, config)
+
+
+def test_val_is_never_calibrated_on_itself(town, monkeypatch, capsys):
+    opened, _, config = town
+    without_page(monkeypatch)
+    both = dataclasses.replace(opened, sets=[opened.dataset.val, *opened.sets])
+    val, test = report_on(both, config)
+    assert val.confidence is None
+    assert val.why_no_confidence == "it is calibrated on these queries"
+    assert test.confidence is not None
+    assert "confidence: not measured, it is calibrated" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("val", "reason"),
+    [
+        ({}, "the dataset has no val set to calibrate on"),
+        (
+            {"val-database": DATABASE, "val-queries": [Shot(RED, 0, zone=0)]},
+            "val gives no calibration",
+        ),
+        (
+            {"val-database": [], "val-queries": QUERIES},
+            "the val set has no images to calibrate on",
+        ),
+    ],
+)
+def test_without_a_usable_val_there_is_no_confidence(
+    tmp_path, monkeypatch, val, reason
+):
+    without_page(monkeypatch)
+    splits = {name: TOWN[name] for name in ("test-a-database", "test-a-queries")}
+    config = config_of()
+    opened = open_town(tmp_path, splits | val, ["a"], config)
+    (report,) = report_on(opened, config)
+    assert report.confidence is None
+    assert reason in report.why_no_confidence
+    table = (tmp_path / "out" / "report" / "a" / "table.md").read_text()
+    assert f"Not measured: {report.why_no_confidence}." in table
+    assert report.errors["cluster"].num_queries == 3
+
+
+def test_queries_without_positions_are_predicted_only(town):
+    report = town[1]["unplaced"]
+    assert report.recalls.num_evaluated == 0
+    assert report.why_no_confidence == "no query has a known position"
+    assert report.strata == []
+    assert len(report.queries_without_position) == 2
+    assert "none has a known position" in report_summary(report)
+    folder = town[0].folder / "report" / "unplaced"
+    stored = read_report(folder)
+    assert stored.columns["prediction_1"][1] == "test-unplaced-database_2.jpg"
+    assert not stored.known.any()
+    assert "NaN" not in (folder / "metrics.json").read_text()  # no JSON
+
+
+def test_one_query(town):
+    report = town[1]["one"]
+    recall = report.recalls.at(25)[1]
+    assert (recall.low, recall.value, recall.high) == (100, 100, 100)
+    assert report.confidence.num_queries == 1
+
+
+def test_no_query_has_a_positive(town):
+    report = town[1]["far"]
+    assert [recall.value for recall in report.recalls.at(25).values()] == [0, 0, 0]
+    assert report.recalls.num_with_positives == [0] * 3
+    assert len(report.queries_without_positives) == 2
+    assert report.confidence.precision == 0
+
+
+def test_one_database_image(town):
+    report = town[1]["small"]
+    assert report.smoothness is None
+    assert report.recalls.at(25)[5].value == pytest.approx(100 / 3)
+
+
+def test_two_runs_are_compared_from_their_files(town, tmp_path, monkeypatch, capsys):
+    opened, _, config = town
+    without_page(monkeypatch)
+    evaluation = dataclasses.replace(config.evaluation, resize="square", image_size=16)
+    other = dataclasses.replace(
+        opened,
+        loaded=dataclasses.replace(opened.loaded, evaluation=evaluation),
+        folder=tmp_path / "other",
+    )
+    report_on(other, config)
+    first, second = str(opened.folder), str(tmp_path / "other" / "report")
+    capsys.readouterr()
+    assert evaluate.main(["--compare", first, second, "--output", f"{tmp_path}/c"]) == 0
+    printed = capsys.readouterr().out
+    assert "square 16, float32" in printed
+    assert (tmp_path / "c" / "a" / "comparison.md").read_text() in printed + "\n"
+    assert evaluate.main(["--compare", first, f"{tmp_path}/nowhere"]) == 2
+    assert "No report in" in capsys.readouterr().err
+
+
+def test_runs_without_a_common_set_are_refused(town, tmp_path):
+    opened, _, _ = town
+    with pytest.raises(ReportError, match=r"reports on the same sets.*asked for b"):
+        run_comparison(opened.folder, opened.folder, set_names=["b"])
+    write_results([opened.evaluate(opened.sets[0])], tmp_path)
+    with pytest.raises(ReportError, match="No report in"):
+        find_reports(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("metrics.json", lambda text: text[:100]),
+        ("metrics.json", lambda text: text.replace('"num_queries": 3', '"num_q": 3')),
+        ("metrics.json", lambda text: text.replace('_version": 1', '_version": 9')),
+        ("metrics.json", lambda text: "[]"),
+        ("per_query.csv", lambda text: ""),
+        ("per_query.csv", lambda text: text.replace("error_m", "mistake")),
+        ("per_query.csv", lambda text: "\n".join(text.splitlines()[:-1])),
+        ("per_query.csv", lambda text: text[:-200]),
+    ],
+)
+def test_damaged_reports_are_refused_with_the_folder(town, tmp_path, name, change):
+    opened, _, _ = town
+    for file in ("metrics.json", "per_query.csv"):
+        text = (opened.folder / "report" / "a" / file).read_text()
+        (tmp_path / file).write_text(change(text) if file == name else text)
+    with pytest.raises(ReportError, match=f"{tmp_path}.*--report"):
+        read_report(tmp_path)
+
+
+def test_arguments_that_do_not_belong_to_a_comparison_are_named(capsys):
+    with pytest.raises(SystemExit):
+        evaluate.main(["--compare", "a", "b", "--report"])
+    assert "--compare takes two folders" in capsys.readouterr().err
