@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=["scann"],
         choices=("exact", "scann", "milvus"),
-        help="what to try besides exact search; default: scann",
+        help="what to try besides exact search (milvus: embedded); default: scann",
     )
     parser.add_argument(
         "--budget-s",

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from vpr_tf.retrieval.scann_settings import MIN_QUANTIZED_IMAGES
+from vpr_tf.retrieval.scann_settings import MIN_QUANTIZED_IMAGES, ScannSettings
 
 # Below, a tree has leaves of a few photos; above, trees of other sizes and codes of
 # other lengths are worth the time of building them.
@@ -58,43 +58,57 @@ def candidates_of(kinds: tuple[str, ...], num_images: int) -> list[Candidate]:
 def _scann_candidates(num_images: int) -> list[Candidate]:
     if num_images < MIN_QUANTIZED_IMAGES:
         return []
-    reordered = tuple({"reordered_neighbors": number} for number in _REORDERED)
-    found = []
-    if num_images >= _TREE_FROM:
-        found += _scann_trees(num_images)
+    found = _scann_trees(num_images) if num_images >= _TREE_FROM else []
     if num_images < _CITY_FROM:
-        whole = {"structure": "quantized"}
-        found.append(Candidate("scann", whole, reordered, "without a tree"))
+        settings = {"structure": "quantized"}
+        searches = [{"reordered_neighbors": number} for number in _REORDERED]
+        found.append(_scann(num_images, settings, searches, "without a tree"))
     return found
 
 
 def _scann_trees(num_images: int) -> list[Candidate]:
     root = math.isqrt(num_images)
-    trees = [_scann_tree(2 * root)]
+    trees = [_scann_tree(num_images, 2 * root)]
     if num_images >= _SEVERAL_FROM:
-        trees.append(_scann_tree(root))
+        trees.append(_scann_tree(num_images, root))
         trees += [
-            _scann_tree(2 * root, reorder, reorder=reorder)
+            _scann_tree(num_images, 2 * root, reorder, reorder=reorder)
             for reorder in ("bfloat16", "int8", "memory_mapped")
         ]
     if num_images >= _CITY_FROM:
-        trees.append(_scann_tree(4 * root))
-        trees.append(_scann_tree(2 * root, "blocks of 4", dimensions_per_block=4))
+        trees.append(_scann_tree(num_images, 4 * root))
+        block = 2 if ScannSettings.dimensions_per_block > 2 else 4
+        label = f"blocks of {block}"
+        trees.append(
+            _scann_tree(num_images, 2 * root, label, dimensions_per_block=block)
+        )
     return trees
 
 
-def _scann_tree(num_leaves: int, label: str = "", **settings: Any) -> Candidate:
-    shares = (math.ceil(num_leaves * share) for share in _SEARCHED_SHARES)
-    return Candidate(
-        "scann",
-        {"structure": "tree", "num_leaves": num_leaves, **settings},
-        tuple(
-            {"leaves_to_search": leaves, "reordered_neighbors": number}
-            for leaves in sorted(set(shares))
-            for number in _REORDERED[:2]
-        ),
-        f"{num_leaves} leaves {label}".strip(),
-    )
+def _scann_tree(
+    num_images: int, num_leaves: int, label: str = "", **settings: Any
+) -> Candidate:
+    shares = {math.ceil(num_leaves * share) for share in _SEARCHED_SHARES}
+    # Codes alone order the candidates of `memory_mapped`, so more of them count.
+    by_code = settings.get("reorder") == "memory_mapped"
+    searches = [
+        {"leaves_to_search": leaves, "reordered_neighbors": number}
+        for leaves in sorted(shares)
+        for number in (_REORDERED[1:] if by_code else _REORDERED[:2])
+    ]
+    told = {"structure": "tree", "num_leaves": num_leaves, **settings}
+    return _scann(num_images, told, searches, f"{num_leaves} leaves {label}".strip())
+
+
+def _scann(
+    num_images: int,
+    settings: dict[str, Any],
+    searches: list[dict[str, Any]],
+    label: str,
+) -> Candidate:
+    # All settings, so that measurements are of these even if defaults change.
+    whole = ScannSettings.of_dict(settings, num_images).to_dict()
+    return Candidate("scann", whole, tuple(searches), label)
 
 
 def _milvus_candidates(num_images: int) -> list[Candidate]:
