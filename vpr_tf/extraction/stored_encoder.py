@@ -32,7 +32,7 @@ def store_encoder(encoder: Any, path: str | Path) -> Path:
         The file, or the folder of the SavedModel.
 
     Raises:
-        EncoderError: Any other kind of encoder.
+        EncoderError: Any other kind of encoder, or it cannot be written.
     """
     if isinstance(encoder, SavedEncoder):
         return encoder.folder
@@ -42,12 +42,18 @@ def store_encoder(encoder: Any, path: str | Path) -> Path:
             f"{type(encoder).__name__}"
         )
     path = Path(path)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        saved = Path(folder) / "encoder.keras"
-        encoder.save(saved)
-        undated = Path(folder) / "undated.keras"
-        _without_dates(saved, undated)
-        undated.replace(path)
+    try:
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            saved = Path(folder) / "encoder.keras"
+            encoder.save(saved)
+            undated = Path(folder) / "undated.keras"
+            _without_dates(saved, undated)
+            undated.replace(path)
+    except (OSError, RuntimeError) as error:  # of HDF5
+        raise EncoderError(
+            f"Cannot write the encoder to {path.parent}: {error}. Make space there, or "
+            "give permission to write; the same command continues."
+        ) from error
     return path
 
 

@@ -72,12 +72,12 @@ class PhotoFiles:
             rows["latitude_e7"] / 1e7,
             rows["longitude_e7"] / 1e7,
         )
+        longest = np.char.str_len(rows["timestamp"]).max(initial=1)
+        timestamps = rows["timestamp"].astype(f"S{longest}")
         return cls(
             folder,
             keys,
-            PhotoTable(
-                keys, positions, rows["heading_deg"].copy(), rows["timestamp"].copy()
-            ),
+            PhotoTable(keys, positions, rows["heading_deg"].copy(), timestamps),
             rows["file_size"].copy(),
             rows["height"].copy(),
             rows["width"].copy(),

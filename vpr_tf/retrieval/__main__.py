@@ -24,7 +24,7 @@ _COMMANDS = {
     "inspect": "tells what an index holds, and draws a map of it",
     "verify": "compares every file of an index with its checksum",
 }
-_INTERRUPTED_STATUS = 130
+_INTERRUPTED_STATUS, _BROKEN_PIPE_STATUS = 130, 141
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
@@ -48,6 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, ImportError) as error:
         print(f"Error: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # as by `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_PIPE_STATUS
     except OSError as error:
         print(f"Error: {_explain(error)}", file=sys.stderr)
         return 2

@@ -63,9 +63,9 @@ def run(options: argparse.Namespace) -> int:
     if not keys:
         print(f"No photo of {options.index} meets the conditions. Nothing was removed.")
         return 0
+    _check_known(options.index, photos, keys)
     _print_keys(keys, manifest.num_photos)
     if options.dry_run:
-        _check_known(options.index, photos, keys)
         return 0
     report = remove_photos(options.index, keys)
     print(f"Removed: {manifest.num_photos - report.manifest.num_photos:,} photos")
@@ -125,7 +125,7 @@ def _check_known(index: str, photos: PhotoTable, keys: list[str]) -> None:
     if len(unknown):
         raise RetrievalError(
             f"The index {index} has no photos of {len(unknown)} of these keys, the "
-            f"first is {unknown[0].decode()}."
+            f"first is {unknown[0].decode()}. Nothing was removed."
         )
 
 
