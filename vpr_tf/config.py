@@ -291,12 +291,16 @@ class LocalizationConfig:
     heading_tolerance_deg: float | None = None
     calibration: str = "isotonic"  # or platt: a logistic curve, for few val queries
     wanted_precision: float = 0.95  # of the answers given; the others are withheld
+    # Of the photos to come, taken where the index has none: nothing should be said.
+    outside_share: float = 0.05
 
     def __post_init__(self) -> None:
         section = "localization"
         _check_choice(f"{section}.method", self.method, ("cluster", "best_match"))
         _check_range(self, section, 1, None, "num_predictions")
         _check_range(self, section, 0, 1, "wanted_precision")
+        share = self.outside_share
+        _check(0 <= share < 1, f"{section}.outside_share", "in [0, 1)", share)
         choices = ("isotonic", "platt")
         _check_choice(f"{section}.calibration", self.calibration, choices)
         radius = self.cluster_radius_m

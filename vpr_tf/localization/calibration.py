@@ -53,6 +53,8 @@ class Calibration:
         precision: Share of right answers among those given, on the queries that it
             was fitted on.
         coverage: Share of these queries that are answered.
+        outside_answered: Share of these queries that are answered when the photos
+            near them are left out, so that no answer is right; None if not known.
         reliability: On queries that were held out, fold by fold; None if there were
             too few.
     """
@@ -76,6 +78,7 @@ class Calibration:
     min_confidence: float
     precision: float
     coverage: float
+    outside_answered: float | None = None
     reliability: Reliability | None = None
 
     def __post_init__(self) -> None:
@@ -114,7 +117,14 @@ class Calibration:
         scores = weighted_score(features, self.feature_weights)
         scores = np.where(num_votes >= self.min_votes, scores, np.nan)
         confidence = probability(np.interp(scores, self.scores, self.log_odds))
-        return confidence, np.interp(scores, self.error_scores, self.error_m)
+        error_m = np.interp(scores, self.error_scores, self.error_m)
+        # Both say how many answers are within the threshold: they agree.
+        unsure = confidence < self.error_quantile
+        return confidence, np.where(
+            unsure,
+            np.maximum(error_m, self.threshold_m),
+            np.minimum(error_m, self.threshold_m),
+        )
 
     def check_settings(self, config: LocalizationConfig) -> None:
         """Compares the settings that answers are computed with.

@@ -28,7 +28,9 @@ class Curve:
         return np.interp(scores, self.at_scores, self.values)
 
 
-def isotonic_log_odds(scores: np.ndarray, right: np.ndarray) -> Curve:
+def isotonic_log_odds(
+    scores: np.ndarray, right: np.ndarray, counts: np.ndarray
+) -> Curve:
     """Fits log odds that rise with the score and have any shape.
 
     One more wrong answer at the highest score and one more right one at the lowest
@@ -38,6 +40,7 @@ def isotonic_log_odds(scores: np.ndarray, right: np.ndarray) -> Curve:
     Args:
         scores: `(num_queries,)`, at least one.
         right: Whether each answer is right.
+        counts: How many queries each stands for.
 
     Reference:
         Zadrozny and Elkan, "Transforming Classifier Scores into Accurate Multiclass
@@ -48,18 +51,22 @@ def isotonic_log_odds(scores: np.ndarray, right: np.ndarray) -> Curve:
 
     scores = np.concatenate([scores, [scores.min(), scores.max()]])
     outcome = np.concatenate([right.astype(float), [1.0, 0.0]])
-    fitted = IsotonicRegression().fit_transform(scores, outcome)
+    counts = np.concatenate([counts, [1.0, 1.0]])
+    fitted = IsotonicRegression().fit_transform(scores, outcome, sample_weight=counts)
     steps, step = np.unique(fitted, return_inverse=True)
-    middles = np.bincount(step, scores) / np.bincount(step)
+    middles = np.bincount(step, counts * scores) / np.bincount(step, counts)
     return Curve(middles.tolist(), np.log(steps / (1 - steps)).tolist())
 
 
-def logistic_log_odds(scores: np.ndarray, right: np.ndarray) -> Curve:
+def logistic_log_odds(
+    scores: np.ndarray, right: np.ndarray, counts: np.ndarray
+) -> Curve:
     """Fits log odds that are linear in the score, for few queries.
 
     Args:
         scores: `(num_queries,)`, at least one.
         right: Whether each answer is right.
+        counts: How many queries each stands for.
 
     Reference:
         Platt, "Probabilistic Outputs for Support Vector Machines", 1999; with its
@@ -67,9 +74,9 @@ def logistic_log_odds(scores: np.ndarray, right: np.ndarray) -> Curve:
     """
     from sklearn.linear_model import LogisticRegression
 
-    num_right, num_wrong = int(right.sum()), int((~right).sum())
+    num_right, num_wrong = counts[right].sum(), counts[~right].sum()
     target = np.where(right, (num_right + 1) / (num_right + 2), 1 / (num_wrong + 2))
-    mean = float(target.mean())
+    mean = float(np.average(target, weights=counts))
     ends = np.array([scores.min(), scores.max()])
     log_odds = np.full(2, math.log(mean / (1 - mean)))
     if scores.std() > 0:
@@ -77,7 +84,7 @@ def logistic_log_odds(scores: np.ndarray, right: np.ndarray) -> Curve:
         model = LogisticRegression(C=1e6, solver="newton-cholesky").fit(
             np.tile(standard, 2)[:, None],
             np.repeat([True, False], len(scores)),
-            sample_weight=np.concatenate([target, 1 - target]),
+            sample_weight=np.concatenate([counts * target, counts * (1 - target)]),
         )
         if model.coef_[0, 0] > 0:
             at_ends = (ends - scores.mean()) / scores.std()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,26 +21,13 @@ from vpr_tf.localization.reliability import (
     expected_calibration_error,
     reliability_bins,
 )
+from vpr_tf.localization.samples import Samples
 from vpr_tf.localization.scores import fit_scores
 
 # "Within about": so many answers are at least as near as their expected error, the
 # share that mobile systems state for the accuracy of a position.
 ERROR_QUANTILE = 0.68
 _NUM_FOLDS = 5
-
-
-@dataclass(frozen=True)
-class _Fit:
-    """What is fitted on some queries."""
-
-    feature_weights: dict[str, float]
-    confidence: Curve
-    error: Curve
-    min_confidence: float
-
-    def apply(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        scores = weighted_score(features, self.feature_weights)
-        return probability(self.confidence.at(scores)), self.error.at(scores)
 
 
 def fit_calibration(
@@ -53,6 +39,7 @@ def fit_calibration(
     encoder_fingerprint: str,
     fitted_on: str,
     dataset_fingerprint: str = "",
+    outside: Estimates | None = None,
     seed: int = 0,
 ) -> Calibration:
     """Fits the calibration of answers.
@@ -65,93 +52,117 @@ def fit_calibration(
         encoder_fingerprint: Encoder of the descriptors.
         fitted_on: The set, for people.
         dataset_fingerprint: Its dataset.
+        outside: Answers to the same queries without the photos near them, see
+            `estimate_outside`: `config.outside_share` of the photos to come. None if
+            every photo to come is taken where the index has photos.
         seed: Of the division into folds.
 
     Raises:
         LocalizationError: No query has an answer and a known position.
     """
-    rows = np.flatnonzero(np.isfinite(errors_m))
-    if not len(rows):
+    samples = Samples.of_estimates(
+        estimates, errors_m, outside, config.outside_share, threshold_m
+    )
+    if not len(samples):
         raise LocalizationError(
             f"A calibration needs queries of known position. {fitted_on} has none that "
             "was answered; choose another set by --set."
         )
-    features, errors_m = estimates.features[rows], errors_m[rows]
-    right = errors_m <= threshold_m
-    fit = _fit(features, errors_m, threshold_m, config, seed)
-    confidence, _ = fit.apply(features)
-    given = confidence >= fit.min_confidence
+    fit = _fit(samples, config, seed)
+    given = fit.answers(samples.features)
+    absent = samples.outside[np.isfinite(samples.outside).all(axis=1)]
     return Calibration(
         kind=config.calibration,
         settings=calibrated_settings(config),
         encoder_fingerprint=encoder_fingerprint,
         fitted_on=fitted_on,
         dataset_fingerprint=dataset_fingerprint,
-        num_queries=len(rows),
-        num_right=int(right.sum()),
+        num_queries=len(samples),
+        num_right=int(samples.right.sum()),
         threshold_m=float(threshold_m),
         feature_weights=fit.feature_weights,
-        scores=fit.confidence.at_scores,
-        log_odds=fit.confidence.values,
-        error_scores=fit.error.at_scores,
-        error_m=fit.error.values,
+        scores=fit.confidence_curve.at_scores,
+        log_odds=fit.confidence_curve.values,
+        error_scores=fit.error_curve.at_scores,
+        error_m=fit.error_curve.values,
         error_quantile=ERROR_QUANTILE,
-        min_votes=int(estimates.num_votes[rows].min()),
+        min_votes=int(estimates.num_votes[np.isfinite(errors_m)].min()),
         wanted_precision=config.wanted_precision,
         min_confidence=fit.min_confidence,
-        precision=float(right[given].mean()),
+        precision=float(samples.right[given].mean()) if given.any() else 0.0,
         coverage=float(given.mean()),
-        reliability=_held_out(features, errors_m, threshold_m, config, seed),
+        outside_answered=float(fit.answers(absent).mean()) if len(absent) else None,
+        reliability=_held_out(samples, config, seed),
     )
 
 
-def _fit(
-    features: np.ndarray,
-    errors_m: np.ndarray,
-    threshold_m: float,
-    config: LocalizationConfig,
-    seed: int,
-) -> _Fit:
-    right = errors_m <= threshold_m
-    weights, scores = fit_scores(features, right, seed)
-    confidence = CONFIDENCE_CURVES[config.calibration](scores, right)
-    error = error_curve(scores, errors_m, ERROR_QUANTILE)
-    given = probability(confidence.at(weighted_score(features, weights)))
-    minimum = choose_min_confidence(given, right, config.wanted_precision)
-    return _Fit(weights, confidence, error, minimum)
+@dataclass(frozen=True)
+class _Fit:
+    """What is fitted on some queries."""
+
+    feature_weights: dict[str, float]
+    confidence_curve: Curve
+    error_curve: Curve
+    min_confidence: float
+
+    def confidence(self, features: np.ndarray) -> np.ndarray:
+        scores = weighted_score(features, self.feature_weights)
+        return probability(self.confidence_curve.at(scores))
+
+    def answers(self, features: np.ndarray) -> np.ndarray:
+        return np.asarray(self.confidence(features) >= self.min_confidence)
+
+    def expected_error_m(self, features: np.ndarray) -> np.ndarray:
+        return self.error_curve.at(weighted_score(features, self.feature_weights))
+
+
+def _fit(samples: Samples, config: LocalizationConfig, seed: int) -> _Fit:
+    features, right, counts = samples.with_outside()
+    weights, scores = fit_scores(features, right, counts, seed)
+    curve = CONFIDENCE_CURVES[config.calibration](scores, right, counts)
+    confidence = probability(curve.at(weighted_score(features, weights)))
+    return _Fit(
+        weights,
+        curve,
+        error_curve(scores[: len(samples)], samples.errors_m, ERROR_QUANTILE),
+        choose_min_confidence(confidence, right, counts, config.wanted_precision),
+    )
 
 
 def choose_min_confidence(
-    confidence: np.ndarray, right: np.ndarray, wanted_precision: float
+    confidence: np.ndarray,
+    right: np.ndarray,
+    counts: np.ndarray,
+    wanted_precision: float,
 ) -> float:
     """Returns the confidence from which on answers are given.
 
     Args:
         confidence: 0 to 1, `(num_queries,)`, at least one.
         right: Whether each answer is right.
+        counts: How many queries each stands for.
         wanted_precision: Share of right answers among those given.
 
     Returns:
-        The one with the most answers that reaches the wanted precision even with one
-        more wrong answer, since that of few answers is chance; if none does, the one
-        that comes nearest.
+        The one with the most right answers, and then the fewest wrong ones, that
+        reaches the wanted precision even with one more wrong answer, since that of few
+        answers is chance; if none does, the one that comes nearest.
     """
     thresholds, group = np.unique(-confidence, return_inverse=True)
-    num_given = np.cumsum(np.bincount(group))
-    precision = np.cumsum(np.bincount(group, right)) / (num_given + 1)
+    num_given = np.cumsum(np.bincount(group, counts))
+    num_right = np.bincount(group, counts * right)
+    precision = np.cumsum(num_right) / (num_given + 1)
+    if num_right.any():
+        precision[num_right == 0] = -1.0  # lower, for wrong answers only
     enough = np.flatnonzero(precision >= min(wanted_precision, precision.max()))
     return float(-thresholds[enough[-1]])
 
 
 def _held_out(
-    features: np.ndarray,
-    errors_m: np.ndarray,
-    threshold_m: float,
-    config: LocalizationConfig,
-    seed: int,
+    samples: Samples, config: LocalizationConfig, seed: int
 ) -> Reliability | None:
     """Fits on all folds but one and judges the answers of that one, for each."""
-    num_queries = len(errors_m)
+    num_queries = len(samples)
     num_folds = min(_NUM_FOLDS, num_queries)
     if num_folds < 2:
         return None
@@ -160,18 +171,17 @@ def _held_out(
     given = np.empty(num_queries, bool)
     for number in range(num_folds):
         held_out = fold == number
-        others = ~held_out
-        fit = _fit(features[others], errors_m[others], threshold_m, config, seed)
-        confidence[held_out], expected_m[held_out] = fit.apply(features[held_out])
-        given[held_out] = confidence[held_out] >= fit.min_confidence
-    right = errors_m <= threshold_m
-    bins = reliability_bins(confidence, right)
-    precision = float(right[given].mean()) if given.any() else math.nan
+        fit = _fit(samples.take(np.flatnonzero(~held_out)), config, seed)
+        features = samples.features[held_out]
+        confidence[held_out] = fit.confidence(features)
+        expected_m[held_out] = fit.expected_error_m(features)
+        given[held_out] = fit.answers(features)
+    bins = reliability_bins(confidence, samples.right)
     return Reliability(
         bins=bins,
         expected_calibration_error=expected_calibration_error(bins),
-        precision=None if math.isnan(precision) else precision,
+        precision=float(samples.right[given].mean()) if given.any() else None,
         coverage=float(given.mean()),
-        share_within_expected_error=float((errors_m <= expected_m).mean()),
+        share_within_expected_error=float((samples.errors_m <= expected_m).mean()),
         num_folds=num_folds,
     )

@@ -13,8 +13,11 @@ from vpr_tf.evaluation.evaluate import evaluate_encoder
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.localization.calibration import Calibration
 from vpr_tf.localization.errors import LocalizationError
-from vpr_tf.localization.estimates import Estimates, estimate_positions
-from vpr_tf.localization.fitting import fit_calibration
+from vpr_tf.localization.estimates import estimate_positions
+from vpr_tf.localization.evaluated_queries import (
+    calibrate_on_queries,
+    predictions_to_calibrate,
+)
 from vpr_tf.localization.stored_settings import to_stored
 from vpr_tf.photo_table import PhotoTable
 from vpr_tf.retrieval.photo_source import open_encoder
@@ -65,16 +68,17 @@ def calibrate_index(
         evaluation,
         work_dir=Path(config.runs_dir) / config.name / "calibration",
         encoder_fingerprint=opened.fingerprint,
-        num_predictions=config.localization.num_predictions,
+        num_predictions=predictions_to_calibrate(config.localization),
     )
     queries, database = (
         PhotoTable.of_split(dataset.split(split))
         for split in (evaluation_set.queries, evaluation_set.database)
     )
-    estimates = locate_queries(result, queries, database, config.localization)
-    calibration = fit_calibration(
-        estimates,
-        estimates.errors_m(queries.positions),
+    calibration = calibrate_on_queries(
+        result.descriptor_distances,
+        result.predictions,
+        queries,
+        database,
         config.localization,
         threshold_m=result.positive_dist_threshold_m,
         encoder_fingerprint=opened.fingerprint,
@@ -86,32 +90,6 @@ def calibrate_index(
     print(compare_methods(result, queries, database, config.localization))
     print(f"\n{describe_calibration(calibration)}\n\nStored in {index_folder}.")
     return calibration
-
-
-def locate_queries(
-    result: EvaluationResult,
-    queries: PhotoTable,
-    database: PhotoTable,
-    config: LocalizationConfig,
-    calibration: Calibration | None = None,
-) -> Estimates:
-    """Locates the queries of an evaluation by their predictions.
-
-    Args:
-        result: At least `config.num_predictions` predictions a query, or all.
-        queries: Headings are used, positions are not.
-        database: What the predictions are rows of.
-        config: How matches become a position.
-        calibration: Gives confidences.
-    """
-    return estimate_positions(
-        result.descriptor_distances,
-        result.predictions,
-        database,
-        config,
-        calibration=calibration,
-        query_heading_deg=queries.heading_deg,
-    )
 
 
 def compare_methods(
@@ -128,7 +106,13 @@ def compare_methods(
     ]
     for method in ("cluster", "best_match"):
         of_method = dataclasses.replace(config, method=method)
-        estimates = locate_queries(result, queries, database, of_method)
+        estimates = estimate_positions(
+            result.descriptor_distances,
+            result.predictions,
+            database,
+            of_method,
+            query_heading_deg=queries.heading_deg,
+        )
         errors_m = estimates.errors_m(queries.positions)[queries.positions.known]
         errors_m = np.where(np.isnan(errors_m), np.inf, errors_m)
         median, p90 = np.quantile(errors_m, (0.5, 0.9), method="inverted_cdf")
@@ -173,6 +157,11 @@ def _describe_threshold(calibration: Calibration) -> str:
         text += (
             f" No threshold reaches the wanted {calibration.wanted_precision:.1%} on "
             "these queries; this one comes nearest."
+        )
+    if calibration.outside_answered is not None:
+        text += (
+            f" Without the photos near them {calibration.outside_answered:.1%} are "
+            "answered, all of them wrong."
         )
     held_out = calibration.reliability
     if held_out is not None:

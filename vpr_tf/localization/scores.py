@@ -15,7 +15,7 @@ _NUM_FOLDS = 5
 
 
 def fit_scores(
-    features: np.ndarray, right: np.ndarray, seed: int
+    features: np.ndarray, right: np.ndarray, counts: np.ndarray, seed: int
 ) -> tuple[dict[str, float], np.ndarray]:
     """Chooses the weights of the features and scores the same queries.
 
@@ -25,6 +25,7 @@ def fit_scores(
     Args:
         features: See `match_features`, `(num_queries, 3)`, finite.
         right: Whether each answer is right.
+        counts: How many queries each stands for.
         seed: Of the division into folds.
 
     Returns:
@@ -39,21 +40,22 @@ def fit_scores(
     scores = np.empty(len(right))
     folds = StratifiedKFold(_NUM_FOLDS, shuffle=True, random_state=seed)
     for others, held_out in folds.split(features, right):
-        weights = _regression(features[others], right[others])
+        weights = _regression(features[others], right[others], counts[others])
         scores[held_out] = weighted_score(features[held_out], weights)
-    return _regression(features, right), scores
+    return _regression(features, right, counts), scores
 
 
-def _regression(features: np.ndarray, right: np.ndarray) -> dict[str, float]:
+def _regression(
+    features: np.ndarray, right: np.ndarray, counts: np.ndarray
+) -> dict[str, float]:
     """Drops features until no weight is negative: more of each means more certain."""
     from sklearn.linear_model import LogisticRegression
 
     spread = features.std(axis=0)
     used = np.flatnonzero(spread > 0)
     while len(used):
-        model = LogisticRegression(solver="newton-cholesky").fit(
-            features[:, used] / spread[used], right
-        )
+        model = LogisticRegression(solver="newton-cholesky")
+        model.fit(features[:, used] / spread[used], right, sample_weight=counts)
         weights = model.coef_[0] / spread[used]
         if (weights >= 0).all():
             return _named(used, weights)

@@ -14,8 +14,10 @@ from vpr_tf.localization.curves import (
 KINDS = sorted(CONFIDENCE_CURVES)
 
 
-def confidence_of(kind, scores, right, at):
-    curve = CONFIDENCE_CURVES[kind](np.array(scores, float), np.array(right, bool))
+def confidence_of(kind, scores, right, at, counts=None):
+    scores, right = np.array(scores, float), np.array(right, bool)
+    counts = np.ones(len(scores)) if counts is None else np.array(counts, float)
+    curve = CONFIDENCE_CURVES[kind](scores, right, counts)
     return probability(curve.at(np.array(at, float)))
 
 
@@ -62,18 +64,33 @@ def test_confidence_is_the_share_of_right_answers(kind):
     np.testing.assert_allclose(confidence, probability(2 * at + 0.5), atol=0.06)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_query_that_counts_twice_is_two_queries(kind):
+    rng = np.random.default_rng(0)
+    scores = rng.normal(size=60)
+    right = scores + rng.normal(size=60) > 0
+    counts = rng.integers(1, 4, 60)
+    at = np.linspace(-2, 2, 9)
+    expected = confidence_of(
+        kind, np.repeat(scores, counts), np.repeat(right, counts), at
+    )
+    found = confidence_of(kind, scores, right, at, counts)
+    np.testing.assert_allclose(found, expected, atol=0.01)
+
+
 def test_isotonic_of_a_hand_made_case():
     # With the added answers, the steps are (1 of 3 right) and (3 of 4 right).
     curve = isotonic_log_odds(
         np.array([1.0, 2.0, 3.0, 4.0, 5.0]),
         np.array([False, False, True, True, True]),
+        np.ones(5),
     )
     assert curve.at_scores == pytest.approx([4 / 3, 17 / 4])
     np.testing.assert_allclose(probability(np.array(curve.values)), [1 / 3, 3 / 4])
 
 
 def test_platt_without_relation_to_the_score_is_constant():
-    curve = logistic_log_odds(np.array([1.0, 2.0]), np.array([True, False]))
+    curve = logistic_log_odds(np.array([1.0, 2.0]), np.array([True, False]), np.ones(2))
     np.testing.assert_allclose(probability(np.array(curve.values)), 0.5)
 
 

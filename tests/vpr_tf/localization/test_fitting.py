@@ -6,14 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.vpr_tf.localization.places import photos_in_plane
+from tests.vpr_tf.localization.places import photos_at, photos_in_plane
 from vpr_tf.config import LocalizationConfig
 from vpr_tf.localization import (
     Calibration,
     LocalizationError,
+    calibrate_on_queries,
     estimate_positions,
     fit_calibration,
 )
+from vpr_tf.localization.evaluated_queries import estimate_outside
 from vpr_tf.localization.fitting import choose_min_confidence
 from vpr_tf.localization.scores import fit_scores
 
@@ -95,7 +97,7 @@ def test_few_queries_are_never_certain(num_queries, kind):
 def test_few_wrong_answers_are_ordered_by_the_share_of_the_cluster():
     features = np.random.default_rng(0).random((50, 3))
     right = np.arange(50) >= 9
-    weights, scores = fit_scores(features, right, 0)
+    weights, scores = fit_scores(features, right, np.ones(len(right)), 0)
     assert weights == {"similarity": 0.0, "gap": 0.0, "share": 1.0}
     np.testing.assert_array_equal(scores, features[:, 2])
 
@@ -104,7 +106,7 @@ def test_no_feature_makes_an_answer_less_certain():
     rng = np.random.default_rng(0)
     features = rng.random((400, 3))
     right = features[:, 2] - features[:, 0] + rng.normal(size=400) > 0
-    weights, scores = fit_scores(features, right, 0)
+    weights, scores = fit_scores(features, right, np.ones(len(right)), 0)
     assert weights["similarity"] == 0
     assert weights["share"] > 0
     assert scores[right].mean() > scores[~right].mean()
@@ -112,7 +114,8 @@ def test_no_feature_makes_an_answer_less_certain():
 
 def test_features_that_only_mislead_leave_the_share_of_the_cluster():
     features = np.random.default_rng(0).random((400, 3))
-    weights, _ = fit_scores(features, features.sum(axis=1) < 1.5, 0)
+    right = features.sum(axis=1) < 1.5
+    weights, _ = fit_scores(features, right, np.ones(400), 0)
     assert weights == {"similarity": 0.0, "gap": 0.0, "share": 1.0}
 
 
@@ -123,15 +126,16 @@ def test_features_that_only_mislead_leave_the_share_of_the_cluster():
 )
 def test_min_confidence_reaches_the_wanted_precision_or_the_best(answers, wanted):
     confidence, right = (np.array(values) for values in zip(*answers, strict=True))
-    chosen = choose_min_confidence(confidence, right, wanted)
+    chosen = choose_min_confidence(confidence, right, np.ones(len(right)), wanted)
 
     def precision(minimum):
         return right[confidence >= minimum].sum() / ((confidence >= minimum).sum() + 1)
 
     best = max(map(precision, confidence))
     assert precision(chosen) >= min(wanted, best)
-    lower = [value for value in confidence if value < chosen]
+    lower = confidence[right & (confidence < chosen)]
     assert all(precision(value) < min(wanted, best) for value in lower)
+    assert chosen in confidence[right | ~right.any()]
 
 
 def test_abstention_reaches_the_wanted_precision():
@@ -165,6 +169,51 @@ def test_precision_that_cannot_be_reached_is_said():
     assert not calibration.reaches_wanted_precision
     assert calibration.precision == 0.5
     assert calibration.coverage == 1
+
+
+def test_photos_from_elsewhere_are_not_believed():
+    # Similar photos of the place, and anything else far less similar.
+    rng = np.random.default_rng(0)
+    photos = photos_in_plane(np.arange(100) * 100.0, np.zeros(100))
+    queries = photos_at(photos.take(np.arange(40)).positions)
+    others = np.stack([rng.choice(np.arange(50, 100), 19, False) for _ in range(40)])
+    rows = np.concatenate([np.arange(40)[:, None], others], axis=1)
+    distances = np.sort(rng.uniform(1.0, 1.2, (40, 20)), axis=1)
+    distances[:, 0] = rng.uniform(0.1, 0.4, 40)
+    config = LocalizationConfig(num_predictions=10)
+    arguments = (distances, rows, queries, photos, config)
+    options = {"threshold_m": 25.0, "encoder_fingerprint": "e", "fitted_on": "val"}
+    calibration = calibrate_on_queries(*arguments, **options)
+    assert calibration.outside_answered == 0
+    assert calibration.coverage == 1
+    assert calibration.feature_weights["similarity"] > 0
+    outside = estimate_outside(*arguments, 25.0)
+    assert not outside.supporting[:, 0].any()
+    assert (outside.num_votes == 10).all()
+    far = estimate_positions(
+        distances[:, 1:], rows[:, 1:], photos, config, calibration=calibration
+    )
+    assert np.median(far.confidence) < 0.5
+    assert not far.answered.any()
+    near = estimate_positions(distances, rows, photos, config, calibration=calibration)
+    assert near.confidence.min() > 0.9
+    without = dataclasses.replace(config, outside_share=0.0)
+    trusting = calibrate_on_queries(
+        distances, rows, queries, photos, without, **options
+    )
+    far = estimate_positions(
+        distances[:, 1:], rows[:, 1:], photos, config, calibration=trusting
+    )
+    assert far.confidence.min() > 0.9  # it never saw a wrong answer
+
+
+def test_confidence_and_expected_error_agree():
+    calibration, (photos, distances, rows, _) = fit(150)
+    found = estimate_positions(distances, rows, photos, CONFIG, calibration=calibration)
+    unsure = found.confidence < calibration.error_quantile
+    assert unsure.any()
+    assert (found.expected_error_m[unsure] >= 25).all()
+    assert (found.expected_error_m[~unsure] <= 25).all()
 
 
 def test_queries_of_unknown_position_are_left_out():
