@@ -45,8 +45,8 @@ class ScannSettings:
     structure: str
     num_leaves: int = 0
     leaves_to_search: int = 0
-    dimensions_per_block: int = 2
-    anisotropic_threshold: float = 0.2
+    dimensions_per_block: int = 4
+    anisotropic_threshold: float = 0.0
     reordered_neighbors: int = _REORDERED_NEIGHBORS
     reorder: str = "float32"
     training_sample: int = 100_000
