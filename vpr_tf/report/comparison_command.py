@@ -9,11 +9,9 @@ from pathlib import Path
 
 from vpr_tf.atomic_files import replace_file, write_json
 from vpr_tf.report.comparison import ChangedQuery, Comparison, Difference, compare
-from vpr_tf.report.comparison_page import write_comparison_html
-from vpr_tf.report.comparison_pictures import dataset_at_hand
 from vpr_tf.report.errors import ReportError
 from vpr_tf.report.markdown_table import interval, markdown_table, number
-from vpr_tf.report.stored_report import find_reports, read_report
+from vpr_tf.report.stored_report import StoredReport, find_reports, read_report
 
 
 def run_comparison(
@@ -47,18 +45,28 @@ def run_comparison(
         )
     comparisons = []
     for name in names:
-        reports = read_report(firsts[name]), read_report(seconds[name])
+        reports = [read_report(paths[name]) for paths in (firsts, seconds)]
         comparison = compare(*reports)
         folder = seconds[name] / "comparison"
         if output_dir is not None:
             folder = Path(output_dir) / name
+        print(comparison_markdown(comparison, max_changed=10))
         write_comparison(comparison, folder)
-        write_comparison_html(
-            comparison, reports, folder, dataset=dataset_at_hand(reports)
-        )
+        _write_page(comparison, reports, folder)
+        print(f"Comparison: {folder / 'comparison.html'}")
         comparisons.append(comparison)
-        print(f"{comparison_markdown(comparison, max_changed=10)}\nFiles: {folder}")
     return comparisons
+
+
+def _write_page(
+    comparison: Comparison, reports: Sequence[StoredReport], folder: Path
+) -> None:
+    # Not at the top: its pictures import TensorFlow, the tables need not wait for it.
+    from vpr_tf.report.comparison_page import write_comparison_html
+    from vpr_tf.report.comparison_pictures import dataset_at_hand
+
+    dataset = dataset_at_hand(reports)
+    write_comparison_html(comparison, reports, folder, dataset=dataset)
 
 
 def write_comparison(comparison: Comparison, folder: Path) -> None:
