@@ -10,7 +10,7 @@ import numpy as np
 from vpr_tf.report.local_plane import LocalPlane, cities
 
 WIDTH = 1000.0
-_LEAST_HEIGHT, _MOST_HEIGHT = 420.0, 1000.0
+_LEAST_HEIGHT, _MOST_HEIGHT = 420.0, 720.0
 _MARGIN = 0.06  # of the longer side
 _LEAST_SIDE_M = 100.0
 _MOST_PHOTOS = 9_000  # dots of database photos; more are thinned out by a grid
