@@ -47,7 +47,12 @@ def locked_work(work: Path, request: dict[str, Any]) -> Iterator[None]:
     try:
         with writer_lock(work, wait_s=0):
             write_json(work / _REQUEST_FILE, request)
-            yield
+            try:
+                yield
+            except BaseException:
+                if not any(path.is_dir() for path in work.iterdir()):
+                    delete_work(work)  # nothing was computed yet
+                raise
             delete_work(work)
     except RetrievalError as error:
         if "Another process" not in str(error):
