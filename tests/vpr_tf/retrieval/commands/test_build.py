@@ -78,6 +78,13 @@ def test_build_that_was_interrupted_after_its_last_step(
     assert [path.name for path in tmp_path.iterdir()] == ["city.index"]
 
 
+def test_two_builds_of_one_index(built, model, tmp_path, capsys):
+    work = tmp_path / "city.index.building"
+    with work_folder.locked_work(work, {}):
+        assert build(model, built / "photos", tmp_path / "city.index") == 2
+    assert f"Another process is working in {work}" in capsys.readouterr().err
+
+
 def test_photos_that_cannot_be_used_are_listed(model, tmp_path, capsys):
     photos = write_photos(tmp_path / "photos")
     (photos / "text.jpg").write_text("hello")
