@@ -64,7 +64,7 @@ class ScannIndex(Index):
         from their file where they are one; others are first copied to a temporary one.
         """
         check_descriptors(descriptors)
-        told = ScannSettings.of_dict(settings or {}, len(descriptors))
+        told = ScannSettings.of_dict(settings or {}, *descriptors.shape)
         if told.structure == "brute_force":
             return cls(ExactIndex.build(descriptors), descriptors, told)
         _check_finite(unmapped(descriptors))
@@ -151,7 +151,7 @@ class ScannIndex(Index):
         cls, folder: Path, descriptors: Descriptors, settings: dict[str, Any]
     ) -> ScannIndex:
         """See `Index.read`."""
-        told = ScannSettings.of_dict(settings, len(descriptors))
+        told = ScannSettings.of_dict(settings, *descriptors.shape)
         if told.structure == "brute_force":
             return cls(ExactIndex.read(folder, descriptors, {}), descriptors, told)
         assets = (folder / ASSETS_FILE).read_text()

@@ -16,6 +16,8 @@ _NO_TREE_BELOW = 100_000
 _LEAVES_PER_SQRT = 2
 _SEARCHED_LEAVES_FRACTION = 0.06
 _REORDERED_NEIGHBORS = 100
+# Longer codes are read more slowly than their precision is worth.
+_CODE_BLOCKS = 128
 # ScaNN finds 16 centres a block of dimensions.
 MIN_QUANTIZED_IMAGES = 16
 
@@ -45,7 +47,7 @@ class ScannSettings:
     structure: str
     num_leaves: int = 0
     leaves_to_search: int = 0
-    dimensions_per_block: int = 4
+    dimensions_per_block: int = 2
     anisotropic_threshold: float = 0.0
     reordered_neighbors: int = _REORDERED_NEIGHBORS
     reorder: str = "float32"
@@ -90,11 +92,14 @@ class ScannSettings:
             )
 
     @classmethod
-    def for_size(cls, num_images: int, structure: str | None = None) -> ScannSettings:
+    def for_size(
+        cls, num_images: int, dim: int | None = None, structure: str | None = None
+    ) -> ScannSettings:
         """Returns settings that suit the size of the database.
 
         Args:
             num_images: Rows of the database.
+            dim: Length of a descriptor; None for codes of the finest kind.
             structure: None for what suits the size.
         """
         if structure is None:
@@ -106,10 +111,13 @@ class ScannSettings:
         if structure != "tree":
             return cls(structure)
         num_leaves = max(1, _LEAVES_PER_SQRT * math.isqrt(num_images))
-        return cls(structure, num_leaves, _searched(num_leaves))
+        dims_per_block = max(2, (dim or 0) // _CODE_BLOCKS)
+        return cls(structure, num_leaves, _searched(num_leaves), dims_per_block)
 
     @classmethod
-    def of_dict(cls, settings: dict[str, Any], num_images: int) -> ScannSettings:
+    def of_dict(
+        cls, settings: dict[str, Any], num_images: int, dim: int | None = None
+    ) -> ScannSettings:
         """Completes settings by what suits the size of the database.
 
         Too few images for codes are searched by brute force, whatever is asked for,
@@ -129,7 +137,7 @@ class ScannSettings:
         structure = told.pop("structure", "tree" if told.get("num_leaves") else None)
         if told.get("num_leaves"):
             told.setdefault("leaves_to_search", _searched(told["num_leaves"]))
-        asked = dataclasses.replace(cls.for_size(num_images, structure), **told)
+        asked = dataclasses.replace(cls.for_size(num_images, dim, structure), **told)
         if num_images < MIN_QUANTIZED_IMAGES:
             return dataclasses.replace(
                 asked, structure="brute_force", num_leaves=0, leaves_to_search=0

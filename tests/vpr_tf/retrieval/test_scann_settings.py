@@ -17,23 +17,31 @@ from vpr_tf.retrieval.scann_settings import ScannSettings
     ],
 )
 def test_structure_follows_the_size(num_images, structure):
-    settings = ScannSettings.of_dict({}, num_images)
+    settings = ScannSettings.of_dict({}, num_images, 512)
     assert settings.structure == structure
-    assert settings == ScannSettings.for_size(num_images)
+    assert settings == ScannSettings.for_size(num_images, 512)
     if structure == "tree":
         assert 1 <= settings.leaves_to_search < settings.num_leaves < num_images
 
 
 def test_all_settings_can_be_told_again():
-    settings = ScannSettings.of_dict({"reorder": "int8"}, 200_000)
+    settings = ScannSettings.of_dict({"reorder": "int8"}, 200_000, 512)
     told = json.loads(json.dumps(settings.to_dict()))
-    assert ScannSettings.of_dict(told, 200_000) == settings
+    assert ScannSettings.of_dict(told, 200_000, 512) == settings
+
+
+def test_codes_of_long_descriptors_are_no_longer():
+    blocks = [
+        dim // ScannSettings.for_size(200_000, dim).dimensions_per_block
+        for dim in (64, 256, 512, 2048)
+    ]
+    assert blocks == [32, 128, 128, 128]
 
 
 def test_too_few_images_for_what_is_asked():
     asked = {"num_leaves": 100, "leaves_to_search": 30}
-    assert ScannSettings.of_dict(asked, 15).structure == "brute_force"
-    few = ScannSettings.of_dict(asked, 20)
+    assert ScannSettings.of_dict(asked, 15, 512).structure == "brute_force"
+    few = ScannSettings.of_dict(asked, 20, 512)
     assert (few.structure, few.num_leaves, few.leaves_to_search) == ("tree", 20, 20)
 
 
@@ -56,4 +64,4 @@ def test_too_few_images_for_what_is_asked():
 )
 def test_what_cannot_be_is_named(settings, message):
     with pytest.raises(ValueError, match=message):
-        ScannSettings.of_dict(settings, 1000)
+        ScannSettings.of_dict(settings, 1000, 512)

@@ -1,0 +1,204 @@
+"""Compares ways to search a city of generated descriptors.
+
+Example:
+  python -m benchmarks.retrieval --images 100000 --dim 512
+
+Prints a markdown table. Each index is built in a process of its own, and opened and
+searched in another; memory is that of the process (VmHWM while it builds and writes,
+VmRSS when it is open). The descriptors are described in `retrieval_data.py`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.retrieval_data import generate_city
+from benchmarks.retrieval_engines import Search, engines, write_float16
+from benchmarks.timing import describe_machine
+
+_K = 20
+_MAX_SECONDS_OF_SINGLE_QUERIES = 30.0
+_DEFAULT_ENGINES = (
+    "faiss_flat",
+    "exact",
+    "exact_float16",
+    "scann",
+    "scann_thorough",
+    "scann_bfloat16",
+    "scann_int8",
+    "compact",
+    "compact_thorough",
+    "faiss_hnsw",
+)
+_COLUMNS: tuple[tuple[str, str], ...] = (
+    ("build s", "{build_s:.0f}"),
+    ("build peak MiB", "{build_peak_mib:.0f}"),
+    ("on disk MiB", "{disk_mib:.0f}"),
+    ("open s", "{open_s:.2f}"),
+    ("resident MiB", "{resident_mib:.0f}"),
+    ("resident after search MiB", "{searched_mib:.0f}"),
+    ("p50 ms", "{p50_ms:.2f}"),
+    ("p95 ms", "{p95_ms:.2f}"),
+    ("queries/s", "{queries_per_s:.0f}"),
+    ("nearest found", "{nearest:.3f}"),
+    ("top 20 found", "{top:.3f}"),
+)
+
+
+def main() -> None:
+    """Runs the benchmark, or one step of it in a process of its own."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--images", type=int, default=100_000)
+    parser.add_argument("--dim", type=int, default=512)
+    parser.add_argument("--queries", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument(
+        "--work-dir",
+        type=Path,
+        help="keeps descriptors and indexes for the next run; default: a temporary one",
+    )
+    parser.add_argument(
+        "--engines", nargs="+", choices=engines(), default=_DEFAULT_ENGINES
+    )
+    parser.add_argument("--step", choices=("build", "search"), help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.step:
+        step = _build if args.step == "build" else _search
+        print(json.dumps(step(args.engines[0], args.work_dir)))
+        return
+    if args.work_dir is None:
+        with tempfile.TemporaryDirectory(prefix="vpr_tf_benchmark_") as folder:
+            args.work_dir = Path(folder)
+            run(args)
+    else:
+        args.work_dir.mkdir(parents=True, exist_ok=True)
+        run(args)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Generates the city and prints a row for each engine."""
+    folder = args.work_dir
+    if not (folder / "queries.npy").exists():
+        generate_city(folder, args.images, args.dim, args.queries, args.seed)
+    if not (folder / "truth.npy").exists():
+        _in_process("exact", "search", args, build_first=True)
+    print(
+        f"{args.images} images of {args.dim} values, {args.queries} queries, seed "
+        f"{args.seed}; {args.threads} threads, {describe_machine()}\n"
+    )
+    print("| index | " + " | ".join(name for name, _ in _COLUMNS) + " |")
+    print("|---" * (len(_COLUMNS) + 1) + "|", flush=True)
+    for name in args.engines:
+        measured = _in_process(name, "search", args, build_first=True)
+        cells = [form.format(**measured) for _, form in _COLUMNS]
+        title = engines()[name].name
+        print(f"| {title} | " + " | ".join(cells) + " |", flush=True)
+
+
+def _in_process(
+    name: str, step: str, args: argparse.Namespace, build_first: bool = False
+) -> dict[str, Any]:
+    folder = args.work_dir
+    built = folder / engines()[name].folder / "built.json"
+    result: dict[str, Any] = {}
+    if build_first:
+        if not built.exists():
+            if name == "exact_float16":
+                write_float16(folder / "database.npy")
+            built.parent.mkdir(exist_ok=True)
+            built.write_text(json.dumps(_in_process(name, "build", args)))
+        result = json.loads(built.read_text())
+    command = [sys.executable, "-m", "benchmarks.retrieval", "--step", step]
+    command += ["--engines", name, "--work-dir", str(folder)]
+    threads = str(args.threads)
+    finished = subprocess.run(
+        command,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads},
+    )
+    return result | json.loads(finished.stdout.splitlines()[-1])
+
+
+def _build(name: str, folder: Path) -> dict[str, float]:
+    engine = engines()[name]
+    out = folder / engine.folder
+    start = time.perf_counter()
+    engine.build(folder / "database.npy", out)
+    return {
+        "build_s": time.perf_counter() - start,
+        "build_peak_mib": _memory_mib("VmHWM"),
+        "disk_mib": sum(path.stat().st_size for path in out.iterdir()) / (1 << 20),
+    }
+
+
+def _search(name: str, folder: Path) -> dict[str, float]:
+    engine = engines()[name]
+    queries = np.load(folder / "queries.npy")
+    start = time.perf_counter()
+    search = engine.open(folder / "database.npy", folder / engine.folder)
+    open_s = time.perf_counter() - start
+    resident = _memory_mib("VmRSS")
+    search(queries[:50], _K)
+    single = _single_query_ms(search, queries)
+    seconds = [_seconds(lambda: search(queries, _K)) for _ in range(2)]
+    found = search(queries, _K)
+    truth_file = folder / "truth.npy"
+    if name == "exact" and not truth_file.exists():
+        np.save(truth_file, found)
+    truth = np.load(truth_file)
+    top = [np.isin(a, b).mean() for a, b in zip(truth, found, strict=True)]
+    return {
+        "open_s": open_s,
+        "resident_mib": resident,
+        "searched_mib": _memory_mib("VmRSS"),
+        "p50_ms": float(np.percentile(single, 50)),
+        "p95_ms": float(np.percentile(single, 95)),
+        "queries_per_s": len(queries) / min(seconds),
+        "nearest": float((found[:, 0] == truth[:, 0]).mean()),
+        "top": float(np.mean(top)),
+    }
+
+
+def _single_query_ms(search: Search, queries: np.ndarray) -> list[float]:
+    times: list[float] = []
+    end = time.perf_counter() + _MAX_SECONDS_OF_SINGLE_QUERIES
+    for row in range(len(queries)):
+        query = queries[row : row + 1]
+        times.append(_seconds(functools.partial(search, query, _K)) * 1e3)
+        if time.perf_counter() > end:
+            break
+    return times
+
+
+def _seconds(function: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def _memory_mib(name: str) -> float:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(name + ":"):
+            return int(line.split()[1]) / 1024
+    raise OSError("Memory is measured by /proc/self/status, which Linux has.")
+
+
+if __name__ == "__main__":
+    main()
