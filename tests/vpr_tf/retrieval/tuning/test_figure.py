@@ -22,10 +22,7 @@ def drawn(measurements, chosen, path, **options):
      [EXACT, measurement(1e6, 0.0)]],
 )  # fmt: skip
 def test_any_measurements_can_be_drawn(measurements, tmp_path):
-    picture = drawn(measurements, EXACT, tmp_path / "a.png")
-    assert picture.shape[1] > 800
-    again = drawn(measurements, EXACT, tmp_path / "b.png")
-    np.testing.assert_array_equal(picture, again)
+    assert drawn(measurements, EXACT, tmp_path / "a.png").shape[1] > 800
 
 
 def test_the_choice_is_marked(tmp_path):
