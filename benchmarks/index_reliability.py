@@ -1,7 +1,7 @@
 """Kills changes of index folders, damages folders, and counts what happens.
 
     python -m benchmarks.index_reliability [--kills 200] [--mutations 10000]
-        [--changes 60] [--processes 1]
+        [--changes 60]
 
 Every change is killed before each of its steps on the disk and at random moments: what
 is left must be the old or the new state, in every bit. Two readers search while an

@@ -10,9 +10,13 @@ import numpy as np
 
 from vpr_tf.photo_table import PhotoTable
 from vpr_tf.retrieval.errors import RetrievalError
-from vpr_tf.retrieval.index import MISSING_ID, Descriptors
+from vpr_tf.retrieval.index import Descriptors
 from vpr_tf.retrieval.place_index.manifest import IndexManifest
-from vpr_tf.retrieval.place_index.merged_search import nearest, search_without
+from vpr_tf.retrieval.place_index.merged_search import (
+    nearest,
+    no_neighbours,
+    search_without,
+)
 from vpr_tf.retrieval.place_index.segment import SearchedSegment
 from vpr_tf.retrieval.place_index.stored_state import StoredState, read_removed
 from vpr_tf.retrieval.place_index.within import Within
@@ -106,15 +110,16 @@ class IndexState(StoredState):
     def _search(
         self, queries: np.ndarray, k: int, rows: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:
-        distances = [np.full((len(queries), k), np.inf, np.float32)]
-        ids = [np.full((len(queries), k), MISSING_ID, np.int64)]
-        first = 0
+        found, first = [], 0
         for part in self.segments:
-            found = self._search_segment(part, first, queries, k, rows)
-            distances.append(found[0])
-            ids.append(np.where(found[1] < 0, found[1], found[1] + first))
+            distances, ids = self._search_segment(part, first, queries, k, rows)
+            found.append((distances, np.where(ids < 0, ids, ids + first)))
             first += part.stored.entry.num_rows
-        return nearest(np.hstack(distances), np.hstack(ids), k)
+        if len(found) == 1:
+            return found[0]
+        found.append(no_neighbours(len(queries), k))
+        distances, ids = map(np.hstack, zip(*found, strict=True))
+        return nearest(distances, ids, k)
 
     def search_rows(
         self, queries: np.ndarray, k: int, rows: np.ndarray

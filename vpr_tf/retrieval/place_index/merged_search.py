@@ -9,6 +9,14 @@ from vpr_tf.retrieval.index import MISSING_ID, Index
 _SPARE_NEIGHBOURS = 8
 
 
+def no_neighbours(num_queries: int, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns distances and rows of queries that have found nothing."""
+    return (
+        np.full((num_queries, k), np.inf, np.float32),
+        np.full((num_queries, k), MISSING_ID, np.int64),
+    )
+
+
 def nearest(
     distances: np.ndarray, ids: np.ndarray, k: int
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -39,8 +47,7 @@ def search_without(
     """
     if not len(removed):
         return index.search(queries, k)
-    distances = np.full((len(queries), k), np.inf, np.float32)
-    ids = np.full((len(queries), k), MISSING_ID, np.int64)
+    distances, ids = no_neighbours(len(queries), k)
     num_alive = index.num_images - len(removed)
     if not num_alive:
         return distances, ids
