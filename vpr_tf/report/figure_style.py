@@ -140,7 +140,7 @@ def label_lines(axes: Axes, labels: list[tuple[float, float, str]]) -> None:
     """
     height_pt = axes.get_window_extent().height * 72 / axes.figure.dpi
     low, high = axes.get_ylim()
-    step = (high - low) * 11.0 / max(height_pt, 1.0)
+    step = (high - low) * 9.5 / max(height_pt, 1.0)
     ordered = sorted(labels, key=lambda label: label[1])
     heights = [y for _, y, _ in ordered]
     for i in range(1, len(heights)):
