@@ -124,7 +124,7 @@ def tune(
             "num_photos": len(database.descriptors),
         },
     )
-    candidates = candidates_of(options.kinds, len(database.descriptors))
+    candidates = candidates_of(options.kinds, *database.descriptors.shape)
     campaign = _Campaign(database, asked, results, folder / _UNFINISHED, say)
     campaign.run(candidates, options.budget_s)
     measurements = campaign.measurements

@@ -40,75 +40,73 @@ class Candidate:
         return f"{self.kind} {self.label}".strip()
 
 
-def candidates_of(kinds: tuple[str, ...], num_images: int) -> list[Candidate]:
+def candidates_of(
+    kinds: tuple[str, ...], num_images: int, descriptor_dim: int
+) -> list[Candidate]:
     """Returns what to try, the most promising of each kind first.
 
     Args:
         kinds: Of `exact`, `scann`, `milvus`. Exact search is always tried.
         num_images: Rows of the database; large ones are worth more tries.
+        descriptor_dim: Length of a descriptor.
     """
     found = [Candidate("exact")]
     if "scann" in kinds:
-        found += _scann_candidates(num_images)
+        found += _ScannCandidates(num_images, descriptor_dim).all()
     if "milvus" in kinds:
         found += _milvus_candidates(num_images)
     return found
 
 
-def _scann_candidates(num_images: int) -> list[Candidate]:
-    if num_images < MIN_QUANTIZED_IMAGES:
-        return []
-    found = _scann_trees(num_images) if num_images >= _TREE_FROM else []
-    if num_images < _CITY_FROM:
-        settings = {"structure": "quantized"}
-        searches = [{"reordered_neighbors": number} for number in _REORDERED]
-        found.append(_scann(num_images, settings, searches, "without a tree"))
-    return found
+@dataclass(frozen=True)
+class _ScannCandidates:
+    num_images: int
+    descriptor_dim: int
 
+    def all(self) -> list[Candidate]:
+        if self.num_images < MIN_QUANTIZED_IMAGES:
+            return []
+        found = self._trees() if self.num_images >= _TREE_FROM else []
+        if self.num_images < _CITY_FROM:
+            settings = {"structure": "quantized"}
+            searches = [{"reordered_neighbors": number} for number in _REORDERED]
+            found.append(self._candidate(settings, searches, "without a tree"))
+        return found
 
-def _scann_trees(num_images: int) -> list[Candidate]:
-    root = math.isqrt(num_images)
-    trees = [_scann_tree(num_images, 2 * root)]
-    if num_images >= _SEVERAL_FROM:
-        trees.append(_scann_tree(num_images, root))
-        trees += [
-            _scann_tree(num_images, 2 * root, reorder, reorder=reorder)
-            for reorder in ("bfloat16", "int8", "memory_mapped")
+    def _trees(self) -> list[Candidate]:
+        root = math.isqrt(self.num_images)
+        trees = [self._tree(2 * root)]
+        if self.num_images >= _SEVERAL_FROM:
+            trees.append(self._tree(root))
+            trees += [
+                self._tree(2 * root, reorder, reorder=reorder)
+                for reorder in ("bfloat16", "int8", "memory_mapped")
+            ]
+        if self.num_images >= _CITY_FROM:
+            trees.append(self._tree(4 * root))
+            block = 2 if trees[0].settings["dimensions_per_block"] > 2 else 4
+            label = f"blocks of {block}"
+            trees.append(self._tree(2 * root, label, dimensions_per_block=block))
+        return trees
+
+    def _tree(self, num_leaves: int, label: str = "", **settings: Any) -> Candidate:
+        shares = {math.ceil(num_leaves * share) for share in _SEARCHED_SHARES}
+        # Codes alone order the candidates of `memory_mapped`, so more of them count.
+        by_code = settings.get("reorder") == "memory_mapped"
+        searches = [
+            {"leaves_to_search": leaves, "reordered_neighbors": number}
+            for leaves in sorted(shares)
+            for number in (_REORDERED[1:] if by_code else _REORDERED[:2])
         ]
-    if num_images >= _CITY_FROM:
-        trees.append(_scann_tree(num_images, 4 * root))
-        block = 2 if ScannSettings.dimensions_per_block > 2 else 4
-        label = f"blocks of {block}"
-        trees.append(
-            _scann_tree(num_images, 2 * root, label, dimensions_per_block=block)
-        )
-    return trees
+        told = {"structure": "tree", "num_leaves": num_leaves, **settings}
+        return self._candidate(told, searches, f"{num_leaves} leaves {label}".strip())
 
-
-def _scann_tree(
-    num_images: int, num_leaves: int, label: str = "", **settings: Any
-) -> Candidate:
-    shares = {math.ceil(num_leaves * share) for share in _SEARCHED_SHARES}
-    # Codes alone order the candidates of `memory_mapped`, so more of them count.
-    by_code = settings.get("reorder") == "memory_mapped"
-    searches = [
-        {"leaves_to_search": leaves, "reordered_neighbors": number}
-        for leaves in sorted(shares)
-        for number in (_REORDERED[1:] if by_code else _REORDERED[:2])
-    ]
-    told = {"structure": "tree", "num_leaves": num_leaves, **settings}
-    return _scann(num_images, told, searches, f"{num_leaves} leaves {label}".strip())
-
-
-def _scann(
-    num_images: int,
-    settings: dict[str, Any],
-    searches: list[dict[str, Any]],
-    label: str,
-) -> Candidate:
-    # All settings, so that measurements are of these even if defaults change.
-    whole = ScannSettings.of_dict(settings, num_images).to_dict()
-    return Candidate("scann", whole, tuple(searches), label)
+    def _candidate(
+        self, settings: dict[str, Any], searches: list[dict[str, Any]], label: str
+    ) -> Candidate:
+        # All settings, so that measurements are of these even if defaults change.
+        whole = ScannSettings.of_dict(settings, self.num_images, self.descriptor_dim)
+        return Candidate("scann", whole.to_dict(), tuple(searches), label)
 
 
 def _milvus_candidates(num_images: int) -> list[Candidate]:

@@ -9,7 +9,7 @@ SIZES = [1, 2, 15, 16, 100, 4_999, 5_000, 49_999, 50_000, 499_999, 500_000, 2_80
 
 @pytest.mark.parametrize("num_images", SIZES)
 def test_all_candidates_can_be_built(num_images):
-    found = candidates_of(("scann", "milvus"), num_images)
+    found = candidates_of(("scann", "milvus"), num_images, 512)
     assert found[0].kind == "exact"
     settings_of = {"scann": ScannSettings, "milvus": MilvusSettings}
     for candidate in found[1:]:
@@ -24,12 +24,15 @@ def test_all_candidates_can_be_built(num_images):
 
 
 def test_larger_databases_are_worth_more_tries():
-    numbers = [len(candidates_of(("scann",), size)) for size in SIZES]
+    numbers = [len(candidates_of(("scann",), size, 512)) for size in SIZES]
     assert numbers[:3] == [1, 1, 1]
     assert numbers[3] == 2
     assert numbers[-1] == max(numbers) > numbers[6] >= 3
 
 
 def test_only_asked_kinds_are_tried():
-    assert [one.kind for one in candidates_of((), 1000)] == ["exact"]
-    assert {one.kind for one in candidates_of(("milvus",), 1000)} == {"exact", "milvus"}
+    assert [one.kind for one in candidates_of((), 1000, 8)] == ["exact"]
+    assert {one.kind for one in candidates_of(("milvus",), 1000, 8)} == {
+        "exact",
+        "milvus",
+    }
