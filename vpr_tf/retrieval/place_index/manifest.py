@@ -148,6 +148,7 @@ def write_manifest(folder: Path, manifest: IndexManifest) -> None:
     """
     content = dataclasses.asdict(manifest)
     content["sha256"] = _fingerprint(content)
+    fsync(folder)  # the names of new files, before anything refers to them
     with replace_file(folder / MANIFEST_FILE) as temporary:
         temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
     fsync(folder)

@@ -148,18 +148,17 @@ class PlaceIndex:
             return self._state
 
     def _newest_state(self) -> IndexState:
-        failed, failed_text = None, b""
         while True:
             file = _OpenFile.of(self.folder / MANIFEST_FILE)
-            if failed and file.text == failed_text:
-                raise unreadable(failed, self.folder) from failed
-            manifest = parse_manifest(file.text, file.path)
             try:
+                manifest = parse_manifest(file.text, file.path)
                 state = IndexState.open(self.folder, manifest, self._state)
-            except OSError as error:
-                # Perhaps a change of the index deleted it; then the manifest is new.
-                failed, failed_text = error, file.text
-                continue
+            except (OSError, IndexMismatchError) as error:
+                if not file.is_current():
+                    continue  # a change deleted what this state was made of
+                if isinstance(error, OSError):
+                    raise unreadable(error, self.folder) from error
+                raise
             self._file = file
             return state
 
