@@ -4,14 +4,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.vpr_tf.retrieval.index_cases import nearest_by_sorting, random_unit_vectors
-from vpr_tf.retrieval import ExactIndex, IndexMismatchError, exact_index
+from vpr_tf.retrieval import ExactIndex, IndexMismatchError, exact_index, nearest_rows
 
 
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Makes several blocks of queries and of rows even of small arrays."""
-    monkeypatch.setattr(exact_index, "_QUERIES_PER_BLOCK", 3)
-    monkeypatch.setattr(exact_index, "_SCORES_PER_BLOCK", 20)
+    monkeypatch.setattr(nearest_rows, "_QUERIES_PER_BLOCK", 3)
+    monkeypatch.setattr(nearest_rows, "_SCORES_PER_BLOCK", 20)
+    monkeypatch.setattr(nearest_rows, "_VALUES_PER_BLOCK", 48)
     monkeypatch.setattr(exact_index, "_VALUES_PER_BLOCK", 48)
 
 
@@ -40,8 +41,8 @@ def test_search_with_ties_and_duplicates_takes_the_lowest_rows(data):
     database = rng.integers(-1, 2, (num_images, 3)).astype(np.float32)
     queries = rng.integers(-1, 2, (data.draw(st.integers(1, 7)), 3)).astype(np.float32)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(exact_index, "_QUERIES_PER_BLOCK", data.draw(st.integers(1, 8)))
-        patch.setattr(exact_index, "_SCORES_PER_BLOCK", data.draw(st.integers(1, 99)))
+        patch.setattr(nearest_rows, "_QUERIES_PER_BLOCK", data.draw(st.integers(1, 8)))
+        patch.setattr(nearest_rows, "_SCORES_PER_BLOCK", data.draw(st.integers(1, 99)))
         _, ids = ExactIndex.build(database).search(queries, k)
     _, expected = nearest_by_sorting(queries, database, k)
     np.testing.assert_array_equal(ids[:, : expected.shape[1]], expected)
@@ -108,3 +109,24 @@ def test_written_norms_of_another_database_are_refused(tmp_path):
     ExactIndex.build(np.ones((5, 2), np.float32)).write(tmp_path)
     with pytest.raises(IndexMismatchError, match="must hold 6 float32 values"):
         ExactIndex.read(tmp_path, np.ones((6, 2), np.float32), {})
+
+
+@pytest.mark.parametrize("more", [0, 3, 64])
+def test_search_on_a_device_equals_sorting(monkeypatch, more):
+    rng = np.random.default_rng(4)
+    database = rng.integers(-1, 2, (400, 6)).astype(np.float32)  # with equal rows
+    database[100:200] += rng.normal(size=(100, 6)).astype(np.float32)
+    queries = database[90:110]
+    with_device = []
+    best_scores = nearest_rows.best_scores
+    monkeypatch.setattr(nearest_rows, "accelerator", lambda: "/CPU:0")
+    monkeypatch.setattr(nearest_rows, "_MORE_ON_DEVICE", more)
+    monkeypatch.setattr(nearest_rows, "_VALUES_PER_BLOCK", 6 * 150)
+    monkeypatch.setattr(
+        nearest_rows,
+        "best_scores",
+        lambda *args: with_device.append(args[0]) or best_scores(*args),
+    )
+    _, ids = ExactIndex.build(database).search(queries, 7)
+    np.testing.assert_array_equal(ids, nearest_by_sorting(queries, database, 7)[1])
+    assert with_device == ["/CPU:0"] * 3
