@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -12,7 +13,7 @@ from vpr_tf.retrieval.errors import IndexMismatchError
 from vpr_tf.retrieval.index import Descriptors, Index
 
 _DESCRIPTION_FILE = "index.json"
-_FORMAT_VERSION = 2
+_FORMAT_VERSION = 3
 
 
 def save_index(index: Index, folder: str | Path, descriptors_fingerprint: str) -> Path:
@@ -36,6 +37,7 @@ def save_index(index: Index, folder: str | Path, descriptors_fingerprint: str) -
         "num_images": index.num_images,
         "descriptor_dim": index.descriptor_dim,
         "descriptors_fingerprint": descriptors_fingerprint,
+        "files": _checksums(unfinished),
     }
     text = json.dumps(description, indent=2) + "\n"
     (unfinished / _DESCRIPTION_FILE).write_text(text)
@@ -70,6 +72,12 @@ def load_saved_index(
                 f"The index {folder} is of other descriptors: {name} must be {value}. "
                 f"Received: {description.get(name)}. Build it again."
             )
+    # A damaged file could crash the library that reads it.
+    if description.get("files") != _checksums(folder):
+        raise IndexMismatchError(
+            f"The files of the index {folder} are not those that were written. Build "
+            "it again."
+        )
     kind = description.get("kind")
     if kind not in INDEX_KINDS:
         raise IndexMismatchError(
@@ -77,6 +85,17 @@ def load_saved_index(
             f"{', '.join(INDEX_KINDS)}. Build it again."
         )
     return INDEX_KINDS[kind].read(folder, descriptors, description["settings"])
+
+
+def _checksums(folder: Path) -> dict[str, str]:
+    """Returns the sha256 of each file but the description, by relative path."""
+    checksums = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and name != _DESCRIPTION_FILE:
+            with path.open("rb") as file:
+                checksums[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return checksums
 
 
 def _read_description(folder: Path) -> dict[str, Any]:

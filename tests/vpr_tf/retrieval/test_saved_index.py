@@ -49,3 +49,16 @@ def test_folder_that_is_no_index_is_refused(tmp_path):
     path.write_text(json.dumps(description | {"format_version": 99}))
     with pytest.raises(IndexMismatchError, match="format_version 99"):
         load_saved_index(folder, ROWS, "descriptors")
+
+
+def test_damaged_files_are_refused(tmp_path):
+    folder = save_index(build_index("exact", ROWS), tmp_path / "index", "descriptors")
+    path = folder / "squared_norms.npy"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(IndexMismatchError, match="not those that were written"):
+        load_saved_index(folder, ROWS, "descriptors")
+    path.unlink()
+    with pytest.raises(IndexMismatchError, match="not those that were written"):
+        load_saved_index(folder, ROWS, "descriptors")
