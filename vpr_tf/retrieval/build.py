@@ -13,6 +13,8 @@ from vpr_tf.retrieval.scann_index import ScannIndex
 # 400,000 images exactly; to build ScaNN's tree for these takes 3 minutes. So an index
 # that is searched once pays only far beyond the 2.8 million images of SF-XL's test set.
 EXACT_SEARCH_MAX_IMAGES = 5_000_000
+# An index that is kept is built once and asked for ever.
+KEPT_EXACT_MAX_IMAGES = 20_000
 
 INDEX_KINDS: dict[str, type[Index]] = {
     kind.kind: kind for kind in (ExactIndex, ScannIndex, MilvusIndex)
@@ -20,30 +22,38 @@ INDEX_KINDS: dict[str, type[Index]] = {
 
 
 def build_index(
-    index: str, descriptors: Descriptors, settings: dict[str, Any] | None = None
+    index: str,
+    descriptors: Descriptors,
+    settings: dict[str, Any] | None = None,
+    *,
+    exact_max_images: int | None = None,
 ) -> Index:
     """Builds the index that the config asks for.
 
     Args:
-        index: `exact`, `scann`, `milvus`, or `auto`: exact up to
-            `EXACT_SEARCH_MAX_IMAGES` rows.
+        index: `exact`, `scann`, `milvus`, or `auto`: exact for small databases.
         descriptors: The database `(num_images, descriptor_dim)`.
         settings: See `Index.build`.
+        exact_max_images: Rows up to which `auto` is exact; None for
+            `EXACT_SEARCH_MAX_IMAGES`, which suits an index that is searched once.
 
     Raises:
         ValueError: No such index, or the descriptors cannot be searched.
     """
-    return INDEX_KINDS[index_kind(index, len(descriptors))].build(descriptors, settings)
+    kind = index_kind(index, len(descriptors), exact_max_images)
+    return INDEX_KINDS[kind].build(descriptors, settings)
 
 
-def index_kind(index: str, num_images: int) -> str:
+def index_kind(index: str, num_images: int, exact_max_images: int | None = None) -> str:
     """Returns the kind of index that `build_index` chooses.
 
     Raises:
         ValueError: No such index.
     """
     if index == "auto":
-        small = num_images <= EXACT_SEARCH_MAX_IMAGES
+        if exact_max_images is None:
+            exact_max_images = EXACT_SEARCH_MAX_IMAGES
+        small = num_images <= exact_max_images
         return ExactIndex.kind if small else ScannIndex.kind
     if index not in INDEX_KINDS:
         raise ValueError(

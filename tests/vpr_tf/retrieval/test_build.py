@@ -12,6 +12,7 @@ def test_auto_is_exact_up_to_a_size(monkeypatch):
     assert isinstance(build_index("auto", ROWS), ExactIndex)
     monkeypatch.setattr(build, "EXACT_SEARCH_MAX_IMAGES", 19)
     assert isinstance(build_index("auto", ROWS), ScannIndex)
+    assert isinstance(build_index("auto", ROWS, exact_max_images=20), ExactIndex)
 
 
 def test_kind_can_be_chosen():

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from vpr_tf.retrieval.build import index_kind
+from vpr_tf.retrieval.build import KEPT_EXACT_MAX_IMAGES, index_kind
 from vpr_tf.retrieval.place_index.joined import SelectedDescriptors
 from vpr_tf.retrieval.place_index.manifest import IndexManifest
 from vpr_tf.retrieval.place_index.next_state import ChangeReport, commit, with_segment
@@ -55,7 +55,8 @@ def set_settings(
         RetrievalError: The folder is damaged or cannot be written.
     """
     with transaction(Path(folder)) as change:
-        kind = index_kind(kind, max(1, change.manifest.num_photos))
+        num_photos = max(1, change.manifest.num_photos)
+        kind = index_kind(kind, num_photos, KEPT_EXACT_MAX_IMAGES)
         manifest = replace(change.manifest, kind=kind, settings=settings)
         return _merge(change, manifest, recall_queries)
 

@@ -14,7 +14,7 @@ import google_crc32c
 import numpy as np
 
 from vpr_tf.photo_table import PhotoTable
-from vpr_tf.retrieval.build import build_index
+from vpr_tf.retrieval.build import KEPT_EXACT_MAX_IMAGES, build_index
 from vpr_tf.retrieval.errors import RetrievalError
 from vpr_tf.retrieval.index import Descriptors, Index
 from vpr_tf.retrieval.place_index.manifest import Segment
@@ -52,7 +52,8 @@ def write_segment(
         name: Path of the segment, relative to the index; must not exist.
         descriptors: Finite, one row a photo.
         photos: Metadata.
-        kind: Of the search structure, see `build_index`.
+        kind: Of the search structure, see `build_index`; `auto` is exact
+            up to `KEPT_EXACT_MAX_IMAGES` photos.
         settings: Of the search structure.
         dtype: In which the descriptors are stored.
 
@@ -65,7 +66,7 @@ def write_segment(
     write_photos(path / PHOTOS_FOLDER, photos)
     shape = (len(descriptors), descriptors.shape[1])
     written = open_descriptors(path, shape, dtype, photos)
-    index = build_index(kind, written, settings)
+    index = build_index(kind, written, settings, exact_max_images=KEPT_EXACT_MAX_IMAGES)
     _write_search(index, path / SEARCH_FOLDER)
     files = {DESCRIPTORS_FILE: stored}
     files[CHECKSUMS_FILE] = StoredFile.of(path / CHECKSUMS_FILE)
