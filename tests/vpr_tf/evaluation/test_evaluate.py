@@ -50,6 +50,14 @@ def test_result_of_a_small_town(tmp_path):
     assert result.is_exact
 
 
+def test_more_predictions_than_the_largest_n_change_no_recall(tmp_path):
+    config = dataclasses.replace(CONFIG, recall_values=[1, 2])
+    few = evaluate(tmp_path / "few", config=config, num_predictions=1)
+    many = evaluate(tmp_path / "many", config=config, num_predictions=4)
+    assert (few.predictions.shape, many.predictions.shape) == ((3, 2), (3, 4))
+    assert few.recalls == many.recalls
+
+
 def test_threshold_is_that_of_the_config(tmp_path):
     config = dataclasses.replace(CONFIG, positive_dist_threshold_m=110.0)
     assert evaluate(tmp_path, config=config).recalls[1] == pytest.approx(200 / 3)
