@@ -153,7 +153,7 @@ def _reason(estimates: Estimates, query: int, min_confidence: float | None) -> s
     if math.isnan(confidence):
         return (
             f"{estimates.num_votes[query]} matches, fewer than any query of the "
-            "calibration had"
+            "calibration had (--min-confidence 0 answers nevertheless)"
         )
     return f"confidence {confidence:.2f} is below {min_confidence:.2f}"
 

@@ -161,7 +161,8 @@ def _describe_threshold(calibration: Calibration) -> str:
     if calibration.outside_answered is not None:
         text += (
             f" Without the photos near them {calibration.outside_answered:.1%} are "
-            "answered, all of them wrong."
+            "answered, all of them wrong; a larger localization.outside_share "
+            "withholds more."
         )
     held_out = calibration.reliability
     if held_out is not None:
