@@ -139,7 +139,7 @@ def _extent(places: np.ndarray, answers: np.ndarray) -> tuple[np.ndarray, np.nda
     near = ((answers >= low - reach) & (answers <= high + reach)).all(axis=1)
     points = np.concatenate([places, answers[near]])
     low, high = points.min(axis=0), points.max(axis=0)
-    margin = max(float((high - low).max()) * _MARGIN, _LEAST_SIDE_M / 2)
+    margin = max(float((high - low).max()) * _MARGIN, _LEAST_SIDE_M / 4)
     return low - margin, high + margin
 
 

@@ -31,9 +31,10 @@ def precision_over_coverage(confidence: ConfidenceReport) -> Drawing:
         x, y = np.append(0, x), np.append(y[:1], y)
         axes.plot(x, y, color=COLOURS["good"])
         wanted = 100 * confidence.wanted_precision
-        axes.axhline(wanted, color=COLOURS["muted"], lw=1, ls=_DASHES)
-        _text(axes, f"wanted {wanted:g}%", (1, wanted), "muted")
+        style = {"color": COLOURS["muted"], "lw": 1, "ls": _DASHES}
+        axes.axhline(wanted, label=f"wanted: {wanted:g}% right", **style)
         _mark_threshold(axes, confidence)
+        axes.legend(loc="lower left")
         axes.set_xlim(0, 101)
         lowest = min(float(np.min(y, initial=100)), wanted) - 15
         axes.set_ylim(max(0, 10 * (lowest // 10)), 101)
@@ -48,32 +49,10 @@ def _mark_threshold(axes: Axes, confidence: ConfidenceReport) -> None:
     y = confidence.answered_precision.value
     if not (math.isfinite(x) and math.isfinite(y)):
         return
-    axes.plot(x, y, "D", color=COLOURS["bad"], ms=6.5, clip_on=False, zorder=4)
-    text = f"confidence from {confidence.chosen_threshold:.2f}:\n"
-    text += f"{x:.1f}% answered, {y:.1f}% right"
-    _text(axes, text, (x, y), "ink", right=x > 55, below=10)
-
-
-def _text(
-    axes: Axes,
-    text: str,
-    place: tuple[float, float],
-    colour: str,
-    *,
-    right: bool = False,
-    below: int = 3,
-) -> None:
-    axes.annotate(
-        text,
-        place,
-        xytext=(-6 if right else 0, -below),
-        textcoords="offset points",
-        ha="right" if right else "left",
-        va="top",
-        color=COLOURS[colour],
-        fontsize=8,
-        bbox={"fc": COLOURS["paper"], "ec": "none", "pad": 0.5, "alpha": 0.85},
-    )
+    label = f"confidence from {confidence.chosen_threshold:.2f}:\n"
+    label += f"{x:.1f}% answered, {y:.1f}% right"
+    colour = COLOURS["bad"]
+    axes.plot(x, y, "D", color=colour, ms=6.5, clip_on=False, zorder=4, label=label)
 
 
 def reliability(confidence: ConfidenceReport) -> Drawing:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_tf.report.figure_style import COLOURS, SEQUENCE, Drawing, label_lines
+from vpr_tf.report.figure_style import COLOURS, SEQUENCE, Drawing
 from vpr_tf.report.smoothness import Smoothness
 
 if TYPE_CHECKING:
@@ -43,17 +43,14 @@ def _curves_by_heading(axes: Axes, smoothness: Smoothness) -> None:
     edges = np.array(smoothness.grid_distance_m, float)
     middles = (edges[:-1] + edges[1:]) / 2
     rows = np.linspace(0, len(grid) - 1, min(len(grid), _MOST_CURVES)).astype(int)
-    labels = []
     for row, colour in zip(rows, SEQUENCE, strict=False):
         known = np.isfinite(grid[row])
         if known.any():
             x, y = middles[known], grid[row][known]
-            axes.plot(x, y, "o-", color=colour, ms=3)
             name = f"{headings[row]:g} to {headings[row + 1]:g}°"
-            labels.append((float(x[-1]), float(y[-1]), name))
-    axes.set_xlim(0, edges[-1] * 1.22)
-    axes.set_xticks([x for x in axes.get_xticks() if x <= edges[-1]])
-    label_lines(axes, labels)
+            axes.plot(x, y, "o-", color=colour, ms=3, label=name)
+    axes.set_xlim(0, None)
+    axes.legend(title="headings differ by", title_fontsize=8)
 
 
 def _curve_with_quartiles(axes: Axes, smoothness: Smoothness) -> None:

@@ -18,6 +18,7 @@ from vpr_tf.report.city_map import (
 )
 
 _MOST_NAMED = 1500  # queries that tell their name when pointed at
+_FEW_PHOTOS = 2000  # their dots are larger
 _LEGEND = (
     (RIGHT, "answered within {threshold:g} m"),
     (WRONG, "answered farther away; the line ends at the answer"),
@@ -35,7 +36,8 @@ def draw_map(city: CityMap, queries: AnsweredQueries, threshold_m: float) -> str
         threshold_m: Largest error of a right answer, for the legend.
     """
     states = queries.states[city.rows]
-    layers = [f'<path class="photos" d="{_dots(city.photos)}"/>']
+    few = " few" if len(city.photos) < _FEW_PHOTOS else ""
+    layers = [f'<path class="photos{few}" d="{_dots(city.photos)}"/>']
     for state in (UNJUDGED, RIGHT, WITHHELD, WRONG):
         layers.append(_layer(city, queries, states, state))
     size = f"{WIDTH:g} {city.height:g}"
