@@ -39,7 +39,7 @@ class Engine(NamedTuple):
 def engines() -> dict[str, Engine]:
     """Returns all that is compared, by the name on the command line."""
     compact = {"reorder": "memory_mapped"}
-    thorough = {"leaves": 2.5, "reordered": 2}
+    thorough = {"leaves": 2.0, "reordered": 3.0}
     return {
         "exact": _own("exact float32", "exact", "exact"),
         "exact_float16": _own("exact float16", "exact_float16", "exact", half=True),
@@ -48,7 +48,9 @@ def engines() -> dict[str, Engine]:
         "scann_bfloat16": _own(
             "ScaNN bfloat16", "scann_bfloat16", "scann", {"reorder": "bfloat16"}
         ),
-        "scann_int8": _own("ScaNN int8", "scann_int8", "scann", {"reorder": "int8"}),
+        "scann_float32": _own(
+            "ScaNN float32", "scann_float32", "scann", {"reorder": "float32"}
+        ),
         "compact": _own("ScaNN compact", "compact", "scann", compact),
         "compact_thorough": _own(
             "ScaNN compact, thorough", "compact", "scann", compact, search=thorough

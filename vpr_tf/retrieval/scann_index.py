@@ -26,6 +26,8 @@ from vpr_tf.retrieval.scann_settings import ScannSettings
 
 _FLOAT32_FILE = "dataset.npy"
 _QUERIES_PER_BATCH = 256
+# Descriptors in fewer bits tell the last of k and the first after them apart poorly.
+_LEAST_MORE = 5
 
 
 class ScannIndex(Index):
@@ -114,8 +116,11 @@ class ScannIndex(Index):
         if self.is_exact:
             return self._searcher.search(queries, k)
         reordered = min(max(self._settings.reordered_neighbors, k), self.num_images)
-        by_code = self._settings.reorder == "memory_mapped"
-        ids = self._candidates(queries, reordered if by_code else k, reordered)
+        kept = {
+            "float32": k,
+            "memory_mapped": reordered,
+        }.get(self._settings.reorder, min(k + max(k // 2, _LEAST_MORE), reordered))
+        ids = self._candidates(queries, kept, reordered)
         return nearest_candidates(self._rows, queries, ids, k)
 
     def _candidates(

@@ -14,7 +14,7 @@ REORDERS = ("float32", "bfloat16", "int8", "memory_mapped")
 _BRUTE_FORCE_BELOW = 20_000
 _NO_TREE_BELOW = 100_000
 _LEAVES_PER_SQRT = 2
-_SEARCHED_LEAVES_FRACTION = 0.06
+_SEARCHED_LEAVES_FRACTION = 0.075
 _REORDERED_NEIGHBORS = 100
 # Longer codes are read more slowly than their precision is worth.
 _CODE_BLOCKS = 128
@@ -50,7 +50,7 @@ class ScannSettings:
     dimensions_per_block: int = 2
     anisotropic_threshold: float = 0.0
     reordered_neighbors: int = _REORDERED_NEIGHBORS
-    reorder: str = "float32"
+    reorder: str = "int8"
     training_sample: int = 100_000
     training_iterations: int = 8
 

@@ -25,7 +25,7 @@ def test_structure_follows_the_size(num_images, structure):
 
 
 def test_all_settings_can_be_told_again():
-    settings = ScannSettings.of_dict({"reorder": "int8"}, 200_000, 512)
+    settings = ScannSettings.of_dict({"reorder": "bfloat16"}, 200_000, 512)
     told = json.loads(json.dumps(settings.to_dict()))
     assert ScannSettings.of_dict(told, 200_000, 512) == settings
 
