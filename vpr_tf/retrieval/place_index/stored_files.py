@@ -13,7 +13,7 @@ import google_crc32c
 from vpr_tf.retrieval.errors import IndexMismatchError
 
 REMEDY = "Restore it from a copy of the folder, or build the index again."
-_BLOCK_BYTES = 1 << 22
+_BLOCK_BYTES = 1 << 18  # stays in the cache of a core
 
 Progress = Callable[[int], object]
 
