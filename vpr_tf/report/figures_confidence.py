@@ -31,8 +31,8 @@ def precision_over_coverage(confidence: ConfidenceReport) -> Drawing:
         x, y = np.append(0, x), np.append(y[:1], y)
         axes.plot(x, y, color=COLOURS["good"])
         wanted = 100 * confidence.wanted_precision
-        style = {"color": COLOURS["muted"], "lw": 1, "ls": _DASHES}
-        axes.axhline(wanted, label=f"wanted: {wanted:g}% right", **style)
+        line = axes.axhline(wanted, color=COLOURS["muted"], lw=1, ls=_DASHES)
+        line.set_label(f"wanted: {wanted:g}% right")
         _mark_threshold(axes, confidence)
         axes.legend(loc="lower left")
         axes.set_xlim(0, 101)
