@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import resource
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -200,6 +202,7 @@ def _answer(function: Any, arguments: tuple[Any, ...], sender: Connection) -> No
     def progress(text: str) -> None:
         sender.send(("progress", text))
 
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     # Without the parent, or interrupted with it, there is no one to tell.
     with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):
         try:
@@ -208,6 +211,13 @@ def _answer(function: Any, arguments: tuple[Any, ...], sender: Connection) -> No
             raise
         except (ValueError, OSError, ImportError) as error:
             sender.send(("error", _plain(error)))
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _plain(error: Exception) -> Exception:
