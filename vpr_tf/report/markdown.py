@@ -46,7 +46,8 @@ def _explanation(report: Report) -> str:
     unknown = len(report.queries_without_position)
     text = (
         f"In brackets: {settings.level:.0%} intervals, percentile bootstrap over the "
-        f"queries, {settings.num_resamples:,} resamples, seed {settings.seed}. "
+        f"queries, {settings.num_resamples:,} resamples, seed {settings.seed} "
+        "(at 0 and 100 it has no width, whatever the number of queries). "
         f"Recall is over {recalls.num_evaluated:,} queries; {without:,} of them have "
         f"no database image within {report.positive_dist_threshold_m:g} m and count "
         "as not found."
