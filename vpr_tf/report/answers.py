@@ -15,8 +15,9 @@ from vpr_tf.localization import (
     Calibration,
     Estimates,
     LocalizationError,
+    calibrate_on_queries,
     estimate_positions,
-    fit_calibration,
+    predictions_to_calibrate,
 )
 from vpr_tf.photo_table import PhotoTable
 from vpr_tf.report.confidence import ConfidenceReport, confidence_report
@@ -109,12 +110,13 @@ def calibrate_on_val(
     if not all(map(len, photos)):
         return None, "the val set has no images to calibrate on"
     queries, database = photos
-    result = opened.evaluate(val, config.num_predictions)
-    estimates = _locate(result, queries, database, config)
+    result = opened.evaluate(val, predictions_to_calibrate(config))
     try:
-        calibration = fit_calibration(
-            estimates,
-            estimates.errors_m(queries.positions),
+        calibration = calibrate_on_queries(
+            result.descriptor_distances,
+            result.predictions,
+            queries,
+            database,
             config,
             threshold_m=result.positive_dist_threshold_m,
             encoder_fingerprint=opened.fingerprint,
