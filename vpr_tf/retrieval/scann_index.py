@@ -188,6 +188,7 @@ def _builder(ops: Any, descriptors: Descriptors, told: ScannSettings) -> Any:
             num_leaves_to_search=told.leaves_to_search,
             training_sample_size=told.training_sample,
             training_iterations=told.training_iterations,
+            random_init=False,  # k-means++, whose seed is fixed: the same files again
         )
     builder = builder.score_ah(
         told.dimensions_per_block,

@@ -44,6 +44,17 @@ def test_tree_gives_missing_neighbours_no_row(database, with_tree):
     assert (ids[:, 0] == np.arange(50)).mean() > 0.5
 
 
+def test_same_descriptors_and_settings_give_the_same_files(database, tmp_path):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        ScannIndex.build(database, TREE).write(tmp_path / name)
+    files = sorted(path.name for path in (tmp_path / "a").iterdir())
+    for name in files:
+        assert (tmp_path / "a" / name).read_bytes() == (
+            tmp_path / "b" / name
+        ).read_bytes()
+
+
 def test_search_settings_change_without_building(database, with_tree, tmp_path):
     _, expected = ExactIndex.build(database).search(database, 20)
 
