@@ -11,10 +11,8 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from vpr_tf.retrieval.place_index import Within
+from vpr_tf.retrieval.commands.circle import add_within, with_joined_circle
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -24,13 +22,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parses the command line, locates photos, and returns the exit status."""
     parser = _parser()
     arguments = sys.argv[1:] if arguments is None else arguments
-    options = parser.parse_intermixed_args(_with_joined_values(arguments))
+    options = parser.parse_intermixed_args(with_joined_circle(arguments))
     try:
         from vpr_tf.localization.answer_formats import FORMATS
         from vpr_tf.localization.command import LocalizeOptions, locate_photos
 
         how = LocalizeOptions(
-            options.k, _circle(options), options.heading, options.min_confidence
+            options.k, options.within, options.heading, options.min_confidence
         )
         found = locate_photos(options.index, options.photos, options.model, how)
         _write(FORMATS[options.format](found), options.output)
@@ -57,12 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--format", choices=formats, default="table")
     parser.add_argument("--output", help="file to write instead of the screen")
     parser.add_argument("--k", type=int, help="matches that vote for the position")
-    parser.add_argument(
-        "--near", metavar="LAT,LON", help="search only here, see --within-m"
-    )
-    parser.add_argument(
-        "--within-m", type=float, metavar="R", help="metres from --near"
-    )
+    add_within(parser, "search only inside this circle")
     parser.add_argument(
         "--heading", type=float, metavar="DEG", help="where the photos look"
     )
@@ -70,33 +63,6 @@ def _parser() -> argparse.ArgumentParser:
         "--min-confidence", type=float, metavar="P", help="withhold answers below"
     )
     return parser
-
-
-def _with_joined_values(arguments: Sequence[str]) -> list[str]:
-    """Joins `--near` and a southern latitude, which argparse takes for an option."""
-    joined: list[str] = []
-    for argument in arguments:
-        if joined and joined[-1] == "--near" and argument.startswith("-"):
-            joined[-1] += f"={argument}"
-        else:
-            joined.append(argument)
-    return joined
-
-
-def _circle(options: argparse.Namespace) -> Within | None:
-    if options.near is None and options.within_m is None:
-        return None
-    from vpr_tf.retrieval.place_index import Within
-
-    try:
-        latitude_deg, longitude_deg = map(float, options.near.split(","))
-    except (ValueError, AttributeError):
-        raise ValueError(
-            "`--near` must be LAT,LON in degrees. Received: " + str(options.near)
-        ) from None
-    if options.within_m is None:
-        raise ValueError("`--near` needs `--within-m R`, metres around it.")
-    return Within(latitude_deg, longitude_deg, options.within_m)
 
 
 def _write(text: str, path: str | None) -> None:

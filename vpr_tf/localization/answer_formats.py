@@ -20,6 +20,7 @@ _HEADER = (
 )
 _NUMERIC = range(1, 5)
 _DECIMALS_DEG = 7  # 1 cm
+_LONGEST_NAME = 40  # in a table; JSON and GeoJSON have all of it
 
 
 @dataclass(frozen=True)
@@ -109,17 +110,27 @@ FORMATS = {"table": as_table, "json": as_json, "geojson": as_geojson}
 def _row(answer: Answer) -> tuple[str, ...]:
     confidence = "-" if answer.confidence is None else f"{answer.confidence:.2f}"
     if not answer.answered:
-        return (answer.photo, "-", "-", "-", confidence, f"withheld: {answer.reason}")
+        reason = f"withheld: {answer.reason}"
+        return (_shortened(answer.photo), "-", "-", "-", confidence, reason)
     error = answer.expected_error_m
     supporting = answer.supporting_photos
+    best = _shortened(supporting[0].key)
     return (
-        answer.photo,
+        _shortened(answer.photo),
         f"{answer.latitude_deg:.6f}",
         f"{answer.longitude_deg:.6f}",
         "-" if error is None else _metres(error),
         confidence,
-        f"{len(supporting)} of {answer.num_matches}, best: {supporting[0].key}",
+        f"{len(supporting)} of {answer.num_matches}, best: {best}",
     )
+
+
+def _shortened(name: str) -> str:
+    """Returns the start and the end of a long name."""
+    if len(name) <= _LONGEST_NAME:
+        return name
+    start = (_LONGEST_NAME - 1) // 2
+    return f"{name[:start]}…{name[start + 1 - _LONGEST_NAME :]}"
 
 
 def _metres(metres: float) -> str:

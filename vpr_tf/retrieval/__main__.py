@@ -9,6 +9,8 @@ import os
 import sys
 from collections.abc import Sequence
 
+from vpr_tf.retrieval.commands.circle import with_joined_circle
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
@@ -42,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             command.formatter_class = argparse.RawDescriptionHelpFormatter
             module.add_arguments(command)
             command.set_defaults(run=module.run)
-    options = parser.parse_args(_with_joined_values(arguments))
+    options = parser.parse_args(with_joined_circle(arguments))
     try:
         status: int = options.run(options)
     except (ValueError, ImportError) as error:
@@ -58,17 +60,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\nInterrupted. The same command continues.", file=sys.stderr)
         return _INTERRUPTED_STATUS
     return status
-
-
-def _with_joined_values(arguments: Sequence[str]) -> list[str]:
-    """Joins `--within` and a southern latitude, which argparse takes for an option."""
-    joined: list[str] = []
-    for argument in arguments:
-        if joined and joined[-1] == "--within" and argument.startswith("-"):
-            joined[-1] += f"={argument}"
-        else:
-            joined.append(argument)
-    return joined
 
 
 def _explain(error: OSError) -> str:

@@ -127,7 +127,7 @@ def test_only_photos_inside_the_circle_are_searched(capsys, tiny_index, photos):
     status, out, _ = run(
         capsys,
         *("--index", tiny_index, photos / "1.jpg", "--format", "json"),
-        *("--near", f"{LATITUDE},{LONGITUDE}", "--within-m", 50),
+        *("--within", f"{LATITUDE},{LONGITUDE},50"),
     )
     assert status == 0
     (answer,) = json.loads(out)["answers"]
@@ -139,7 +139,7 @@ def test_only_photos_inside_the_circle_are_searched(capsys, tiny_index, photos):
     status, out, _ = run(
         capsys,
         *("--index", tiny_index, photos / "1.jpg"),
-        *("--near", "10,10", "--within-m", 50),
+        *("--within", "10,10,50"),
     )
     assert status == 0
     assert "withheld: no match of known position" in out
@@ -159,10 +159,6 @@ def test_heading_leaves_out_photos_that_look_another_way(capsys, tiny_index, pho
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--near", "1,2"], "needs `--within-m"),
-        (["--near", "-1;2", "--within-m", "5"], "must be LAT,LON"),
-        (["--within-m", "5"], "must be LAT,LON"),
-        (["--near", "99,2", "--within-m", "5"], "latitude"),
         (["--heading", "400"], "0 to 360"),
         (["--min-confidence", "2"], "0 to 1"),
         (["--k", "0"], "num_predictions"),
@@ -173,6 +169,13 @@ def test_usage_errors(capsys, tiny_index, photos, arguments, message):
     status, out, err = run(capsys, "--index", tiny_index, photos, *arguments)
     assert (status, out) == (2, "")
     assert message in err
+
+
+@pytest.mark.parametrize("circle", ["1,2", "-1;2,5", "99,2,5"])
+def test_circles_that_are_none(capsys, tiny_index, photos, circle):
+    with pytest.raises(SystemExit):
+        run(capsys, "--index", tiny_index, photos, "--within", circle)
+    assert "must be latitude, longitude and metres" in capsys.readouterr().err
 
 
 def test_no_index_and_no_photos(capsys, tiny_index, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
 from vpr_tf.retrieval.place_index import Within
 
@@ -15,6 +16,17 @@ def add_within(parser: argparse.ArgumentParser, purpose: str) -> None:
         metavar="LAT,LON,RADIUS_M",
         help=f"{purpose}, e.g. 37.7749,-122.4194,500",
     )
+
+
+def with_joined_circle(arguments: Sequence[str]) -> list[str]:
+    """Joins `--within` and a southern latitude, which argparse takes for an option."""
+    joined: list[str] = []
+    for argument in arguments:
+        if joined and joined[-1] == "--within" and argument.startswith("-"):
+            joined[-1] += f"={argument}"
+        else:
+            joined.append(argument)
+    return joined
 
 
 def _parse_within(text: str) -> Within:

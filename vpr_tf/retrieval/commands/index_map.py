@@ -12,6 +12,7 @@ from vpr_tf.retrieval.commands.inspect import extent_deg, wrapped_deg
 from vpr_tf.retrieval.errors import RetrievalError
 
 _MANY_PHOTOS = 20_000
+_ASPECTS = (0.35, 1.5)  # of a map, height over width
 _MARGIN = 0.03
 _SCALE_BARS_M = [step * 10.0**power for power in range(7) for step in (1, 2, 5)]
 _METRES_PER_DEGREE = 111_195.0
@@ -38,9 +39,12 @@ def draw_map(photos: PhotoTable, file: Path, *, title: str) -> None:
     latitude = photos.positions.latitude_deg[known]
     west, _ = extent_deg(photos.positions.longitude_deg[known])
     longitude = west + (photos.positions.longitude_deg[known] - west) % 360
-    figure = Figure(figsize=(8, 8), dpi=150, layout="constrained")
+    shrinking = max(0.01, np.cos(np.radians(latitude.mean())))
+    width, height = float(np.ptp(longitude) * shrinking), float(np.ptp(latitude))
+    aspect = np.clip(height / width if width else 1.0, *_ASPECTS)
+    figure = Figure(figsize=(8, 1.5 + 6.5 * aspect), dpi=150, layout="constrained")
     axes = figure.add_subplot()
-    axes.set_aspect(1 / max(0.01, np.cos(np.radians(latitude.mean()))), "datalim")
+    axes.set_aspect(1 / shrinking, "datalim")
     years = _years(photos.timestamps[known])
     points = axes.scatter(
         longitude,

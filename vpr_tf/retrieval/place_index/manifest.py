@@ -23,7 +23,7 @@ class EncoderIdentity:
     """The encoder of the descriptors, and how photos are prepared for it.
 
     Attributes:
-        fingerprint: Of the weights and the preprocessing; equal when they are.
+        fingerprint: Of architecture and weights; the preprocessing stands apart.
         description: For people.
         descriptor_dim: Length of a descriptor.
         resize: As `EvaluationConfig.resize`.
