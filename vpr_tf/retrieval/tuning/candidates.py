@@ -6,7 +6,11 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from vpr_tf.retrieval.scann_settings import MIN_QUANTIZED_IMAGES, ScannSettings
+from vpr_tf.retrieval.scann_settings import (
+    MIN_QUANTIZED_IMAGES,
+    REORDERS,
+    ScannSettings,
+)
 
 # Below, a tree has leaves of a few photos; above, trees of other sizes and codes of
 # other lengths are worth the time of building them.
@@ -75,31 +79,36 @@ class _ScannCandidates:
 
     def _trees(self) -> list[Candidate]:
         root = math.isqrt(self.num_images)
-        trees = [self._tree(2 * root)]
+        usual = self._tree(2 * root)
+        trees = [usual]
         if self.num_images >= _SEVERAL_FROM:
             trees.append(self._tree(root))
             trees += [
-                self._tree(2 * root, reorder, reorder=reorder)
-                for reorder in ("bfloat16", "int8", "memory_mapped")
+                self._tree(2 * root, reorder=reorder)
+                for reorder in REORDERS
+                if reorder != usual.settings["reorder"]
             ]
         if self.num_images >= _CITY_FROM:
             trees.append(self._tree(4 * root))
-            block = 2 if trees[0].settings["dimensions_per_block"] > 2 else 4
-            label = f"blocks of {block}"
-            trees.append(self._tree(2 * root, label, dimensions_per_block=block))
+            block = 2 if usual.settings["dimensions_per_block"] > 2 else 4
+            trees.append(self._tree(2 * root, dimensions_per_block=block))
         return trees
 
-    def _tree(self, num_leaves: int, label: str = "", **settings: Any) -> Candidate:
-        shares = {math.ceil(num_leaves * share) for share in _SEARCHED_SHARES}
+    def _tree(self, num_leaves: int, **settings: Any) -> Candidate:
+        told = {"structure": "tree", "num_leaves": num_leaves, **settings}
+        whole = ScannSettings.of_dict(told, self.num_images, self.descriptor_dim)
         # Codes alone order the candidates of `memory_mapped`, so more of them count.
-        by_code = settings.get("reorder") == "memory_mapped"
+        by_code = whole.reorder == "memory_mapped"
+        shares = {math.ceil(num_leaves * share) for share in _SEARCHED_SHARES}
         searches = [
             {"leaves_to_search": leaves, "reordered_neighbors": number}
             for leaves in sorted(shares)
             for number in (_REORDERED[1:] if by_code else _REORDERED[:2])
         ]
-        told = {"structure": "tree", "num_leaves": num_leaves, **settings}
-        return self._candidate(told, searches, f"{num_leaves} leaves {label}".strip())
+        label = f"{num_leaves} leaves {whole.reorder}"
+        if "dimensions_per_block" in settings:
+            label += f" blocks of {whole.dimensions_per_block}"
+        return self._candidate(told, searches, label)
 
     def _candidate(
         self, settings: dict[str, Any], searches: list[dict[str, Any]], label: str

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from vpr_tf.retrieval.milvus_settings import MilvusSettings
@@ -21,6 +23,8 @@ def test_all_candidates_can_be_built(num_images):
             settings_of[candidate.kind].of_dict({**whole, **search}, num_images)
     names = [candidate.name for candidate in found]
     assert len(set(names)) == len(names)
+    settings = [json.dumps([one.kind, one.settings]) for one in found]
+    assert len(set(settings)) == len(settings)
 
 
 def test_larger_databases_are_worth_more_tries():
