@@ -86,7 +86,7 @@ def _set_axes(
     speeds = [one.queries_per_s for one in measurements]
     span = max(max(speeds) / min(speeds), 2.0)
     # Names stand to the right of their points, where the frontier leaves room.
-    axes.set_xlim(min(speeds) / span**0.06, max(speeds) * span**0.55)
+    axes.set_xlim(min(speeds) / span**0.06, max(speeds) * span**0.7)
     axes.set_yscale("function", functions=(_height, _recall_at_height))
     axes.yaxis.set_major_locator(FixedLocator(_RECALL_TICKS))
     axes.yaxis.set_minor_locator(NullLocator())
@@ -166,7 +166,7 @@ def _draw_chosen(axes: Axes, chosen: Measurement, recall_at: int) -> None:
         zorder=4,
     )
     axes.annotate(
-        f"{chosen.name}\n{chosen.queries_per_s:,.0f}/s, p50 {chosen.p50_ms:.2g} ms",
+        f"{chosen.label or chosen.kind}\n{chosen.queries_per_s:,.0f}/s, p50 {chosen.p50_ms:.2g} ms",
         place,
         xytext=(10, 8),
         textcoords="offset points",
