@@ -166,7 +166,8 @@ def _draw_chosen(axes: Axes, chosen: Measurement, recall_at: int) -> None:
         zorder=4,
     )
     axes.annotate(
-        f"{chosen.label or chosen.kind}\n{chosen.queries_per_s:,.0f}/s, p50 {chosen.p50_ms:.2g} ms",
+        f"{chosen.label or chosen.kind}\n"
+        f"{chosen.queries_per_s:,.0f}/s, p50 {chosen.p50_ms:.2g} ms",
         place,
         xytext=(10, 8),
         textcoords="offset points",
