@@ -108,16 +108,10 @@ def _describe(
     index_folder: str | Path, model: str | Path | None, files: PhotoFiles
 ) -> DescribedPhotos:
     # TensorFlow is loaded when the photos and the index turned out to be usable.
-    from vpr_tf.retrieval.photo_source import describe_photos, open_encoder
+    from vpr_tf.retrieval.photo_source import open_encoder
 
-    opened = open_encoder(index_folder, model)
-    return describe_photos(
-        opened.encoder,
-        files,
-        opened.evaluation,
-        encoder_fingerprint=opened.fingerprint,
-        progress=sys.stderr.isatty() and len(files) > 1,
-    )
+    progress = sys.stderr.isatty() and len(files) > 1
+    return open_encoder(index_folder, model).describe(files, progress=progress)
 
 
 def _answer(

@@ -1,9 +1,7 @@
 """How far the confidence of an answer can be trusted.
 
 Reference:
-    Geifman et al., arXiv:1805.08206 (area under the risk-coverage curve); Naeini et
-    al., "Obtaining Well Calibrated Probabilities Using Bayesian Binning", AAAI 2015
-    (expected calibration error, here with bins of equally many queries).
+    Geifman et al., arXiv:1805.08206 (area under the risk-coverage curve).
 """
 
 from __future__ import annotations
@@ -12,29 +10,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vpr_tf.localization.reliability import (
+    NUM_BINS,
+    ReliabilityBin,
+    expected_calibration_error,
+    reliability_bins,
+)
 from vpr_tf.report.bootstrap import (
     bootstrap_means,
     bootstrap_percentages,
     bootstrap_statistics,
 )
 from vpr_tf.report.intervals import BootstrapSettings, Interval
-
-NUM_BINS = 10
-
-
-@dataclass(frozen=True)
-class CalibrationBin:
-    """Queries of similar confidence.
-
-    Attributes:
-        num_queries: Their number.
-        mean_confidence: What was promised, 0 to 1.
-        precision: Share of right answers among them, 0 to 1.
-    """
-
-    num_queries: int
-    mean_confidence: float
-    precision: float
 
 
 @dataclass(frozen=True)
@@ -80,7 +67,7 @@ class ConfidenceReport:
     best_area: float
     expected_calibration_error: float
     num_bins: int
-    bins: list[CalibrationBin]
+    bins: list[ReliabilityBin]
     brier_score: Interval
     wanted_precision: float
     chosen_threshold: float
@@ -121,6 +108,7 @@ def confidence_report(
     (coverage,) = bootstrap_percentages(answered[:, None], settings)
     (precision,) = bootstrap_percentages(right[answered][:, None], settings)
     thresholds, shares, precisions = precision_over_coverage(confidence, right)
+    bins = reliability_bins(confidence, right)
     return ConfidenceReport(
         calibrated_on=calibrated_on,
         calibration=calibration,
@@ -132,9 +120,9 @@ def confidence_report(
         threshold_at_coverage=thresholds.tolist(),
         area=area,
         best_area=area_under_precision(right.astype(float), right),
-        expected_calibration_error=expected_calibration_error(confidence, right),
+        expected_calibration_error=expected_calibration_error(bins),
         num_bins=NUM_BINS,
-        bins=calibration_bins(confidence, right),
+        bins=bins,
         brier_score=brier,
         wanted_precision=wanted_precision,
         chosen_threshold=chosen_threshold,
@@ -166,31 +154,6 @@ def area_under_precision(confidence: np.ndarray, right: np.ndarray) -> float:
     """
     _, group = np.unique(-confidence, return_inverse=True)
     return float(_areas(np.stack([group, right], axis=1)[None])[0, 0])
-
-
-def calibration_bins(
-    confidence: np.ndarray, right: np.ndarray, num_bins: int = NUM_BINS
-) -> list[CalibrationBin]:
-    """Divides queries into bins of about equally many, equal confidences together."""
-    edges = np.unique(np.quantile(confidence, np.arange(1, num_bins) / num_bins))
-    bins = np.searchsorted(edges, confidence, "left")
-    return [
-        CalibrationBin(
-            num_queries=int(inside.sum()),
-            mean_confidence=float(confidence[inside].mean()),
-            precision=float(right[inside].mean()),
-        )
-        for inside in (bins == number for number in np.unique(bins))
-    ]
-
-
-def expected_calibration_error(confidence: np.ndarray, right: np.ndarray) -> float:
-    """Returns the mean distance of confidence and precision over the bins."""
-    bins = calibration_bins(confidence, right)
-    distances = [
-        bin_.num_queries * abs(bin_.mean_confidence - bin_.precision) for bin_ in bins
-    ]
-    return float(sum(distances) / len(right))
 
 
 def _areas(samples: np.ndarray) -> np.ndarray:

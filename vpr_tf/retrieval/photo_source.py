@@ -10,11 +10,12 @@ from vpr_tf.extraction.encoders import Encoder, encoder_fingerprint
 from vpr_tf.extraction.model_sources import load_encoder
 from vpr_tf.extraction.photo_descriptors import DescribedPhotos, describe_photos
 from vpr_tf.extraction.stored_encoder import read_stored_encoder
+from vpr_tf.photos.photo_files import PhotoFiles
 from vpr_tf.retrieval.errors import IndexMismatchError
 from vpr_tf.retrieval.place_index import EncoderIdentity, IndexManifest, read_manifest
 from vpr_tf.retrieval.place_index.stored_files import unreadable
 
-__all__ = ["DescribedPhotos", "IndexEncoder", "describe_photos", "open_encoder"]
+__all__ = ["DescribedPhotos", "IndexEncoder", "identity_of", "open_encoder"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,19 @@ class IndexEncoder:
     encoder: Encoder
     evaluation: EvaluationConfig
     fingerprint: str
+
+    def describe(
+        self, photos: PhotoFiles, folder: Path | None = None, *, progress: bool = True
+    ) -> DescribedPhotos:
+        """Computes descriptors of photos that fit the index; see `describe_photos`."""
+        return describe_photos(
+            self.encoder,
+            photos,
+            self.evaluation,
+            encoder_fingerprint=self.fingerprint,
+            folder=folder,
+            progress=progress,
+        )
 
 
 def open_encoder(

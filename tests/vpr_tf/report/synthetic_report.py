@@ -5,7 +5,8 @@ import math
 import numpy as np
 
 from vpr_tf.evaluation.results import EvaluationResult
-from vpr_tf.report.confidence import CalibrationBin, ConfidenceReport
+from vpr_tf.localization.reliability import ReliabilityBin
+from vpr_tf.report.confidence import ConfidenceReport
 from vpr_tf.report.error_distribution import ErrorDistribution
 from vpr_tf.report.identity import Identity
 from vpr_tf.report.intervals import BootstrapSettings, Interval
@@ -63,7 +64,7 @@ def confidence_report(confidence, right):
     parts = np.array_split(order[::-1], min(8, len(order)))
     answered = int(0.6 * len(order))
     bins = [
-        CalibrationBin(len(p), float(confidence[p].mean()), float(right[p].mean()))
+        ReliabilityBin(len(p), float(confidence[p].mean()), float(right[p].mean()))
         for p in parts
     ]
     return ConfidenceReport(

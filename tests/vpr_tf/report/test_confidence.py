@@ -7,9 +7,7 @@ from hypothesis import strategies as st
 
 from vpr_tf.report.confidence import (
     area_under_precision,
-    calibration_bins,
     confidence_report,
-    expected_calibration_error,
     precision_over_coverage,
 )
 from vpr_tf.report.intervals import BootstrapSettings
@@ -67,29 +65,6 @@ def test_area_is_the_mean_over_all_orders_of_equal_confidences(pairs):
     slack = 1e-12
     assert 0 <= worst <= area + slack
     assert area <= best + slack <= 1 + 2 * slack
-
-
-def test_perfect_calibration_has_no_error():
-    confidence = np.repeat([0.25, 0.5, 0.75, 1.0], 4)
-    right = np.array([1, 0, 0, 0, 1, 1, 0, 0, 1, 1, 1, 0, 1, 1, 1, 1], bool)
-    assert expected_calibration_error(confidence, right) == pytest.approx(0)
-    # All the same, and half of them right: off by 0.4.
-    assert expected_calibration_error(
-        np.full(10, 0.9), np.arange(10) < 5
-    ) == pytest.approx(0.4)
-
-
-def test_bins_hold_equally_many_and_keep_equal_confidences_together():
-    generator = np.random.default_rng(0)
-    confidence = generator.random(1000)
-    bins = calibration_bins(confidence, confidence > 0.5, num_bins=10)
-    assert [bin_.num_queries for bin_ in bins] == [100] * 10
-    tied = np.repeat([0.2, 0.7, 0.8], [3, 90, 7])
-    bins = calibration_bins(tied, np.ones(100, bool), num_bins=10)
-    assert [bin_.num_queries for bin_ in bins] == [93, 7]
-    assert sum(bin_.num_queries for bin_ in bins) == 100
-    order = generator.permutation(100)
-    assert calibration_bins(tied[order], np.ones(100, bool)) == bins
 
 
 def test_curve_ends_with_all_answers():

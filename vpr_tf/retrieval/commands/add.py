@@ -92,17 +92,11 @@ def _choose(
 
 
 def _add(options: argparse.Namespace, photos: PhotoFiles, work: Path) -> None:
-    from vpr_tf.retrieval.photo_source import describe_photos, open_encoder
+    from vpr_tf.retrieval.photo_source import open_encoder
     from vpr_tf.retrieval.place_index import add_photos
 
     encoder = open_encoder(options.index, options.model)
-    described = describe_photos(
-        encoder.encoder,
-        photos,
-        encoder.evaluation,
-        encoder_fingerprint=encoder.fingerprint,
-        folder=work / "descriptors",
-    )
+    described = encoder.describe(photos, work / "descriptors")
     files = described.photos
     check_usable(files, options.max_rejected_fraction, options.photos)
     report_rejected(files, rejected_table(Path(options.index)))

@@ -44,16 +44,11 @@ def run(options: argparse.Namespace) -> int:
         answers: list[dict[str, Any]] = []
         rejected = photos.rejected
         if len(photos):
-            from vpr_tf.retrieval.photo_source import describe_photos, open_encoder
+            from vpr_tf.retrieval.photo_source import open_encoder
 
             encoder = open_encoder(options.index, options.model)
-            described = describe_photos(
-                encoder.encoder,
-                photos,
-                encoder.evaluation,
-                encoder_fingerprint=encoder.fingerprint,
-                progress=sys.stderr.isatty() and len(photos) > 1,
-            )
+            progress = sys.stderr.isatty() and len(photos) > 1
+            described = encoder.describe(photos, progress=progress)
             rejected = described.photos.rejected
             matches = index.search(
                 described.in_memory(), options.k, within=options.within

@@ -109,19 +109,13 @@ def _queries(options: argparse.Namespace, database: TunedDatabase) -> TuningQuer
 
 
 def _photos(options: argparse.Namespace) -> TuningQueries:
-    from vpr_tf.retrieval.photo_source import describe_photos, open_encoder
+    from vpr_tf.retrieval.photo_source import open_encoder
 
     photos = scan_named_photos([options.query_photos])
     if not len(photos):
         raise RetrievalError(f"{options.query_photos} has no photos. Name another.")
     encoder = open_encoder(options.index, options.model)
-    described = describe_photos(
-        encoder.encoder,
-        photos,
-        encoder.evaluation,
-        encoder_fingerprint=encoder.fingerprint,
-        progress=sys.stderr.isatty(),
-    )
+    described = encoder.describe(photos, progress=sys.stderr.isatty())
     print_rejected(described.photos.rejected)
     found = described.in_memory()
     origin = f"{len(found)} photos of {options.query_photos}"
