@@ -39,7 +39,7 @@ class Engine(NamedTuple):
 def engines() -> dict[str, Engine]:
     """Returns all that is compared, by the name on the command line."""
     compact = {"reorder": "memory_mapped"}
-    thorough = {"leaves": 2.0, "reordered": 3.0}
+    thorough = {"leaves": 1.5, "reordered": 2.0}
     return {
         "exact": _own("exact float32", "exact", "exact"),
         "exact_float16": _own("exact float16", "exact_float16", "exact", half=True),

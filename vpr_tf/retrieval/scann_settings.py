@@ -14,8 +14,8 @@ REORDERS = ("float32", "bfloat16", "int8", "memory_mapped")
 _BRUTE_FORCE_BELOW = 20_000
 _NO_TREE_BELOW = 100_000
 _LEAVES_PER_SQRT = 2
-_SEARCHED_LEAVES_FRACTION = 0.075
-_REORDERED_NEIGHBORS = 100
+_SEARCHED_LEAVES_FRACTION = 0.11
+_REORDERED_NEIGHBORS = 150
 # Longer codes are read more slowly than their precision is worth.
 _CODE_BLOCKS = 128
 # ScaNN finds 16 centres a block of dimensions.
