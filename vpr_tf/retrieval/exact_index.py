@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from vpr_tf.retrieval.errors import IndexMismatchError
+from vpr_tf.retrieval.float32_file import finite_blocks
 from vpr_tf.retrieval.half_floats import as_float32
 from vpr_tf.retrieval.index import Descriptors, Index, check_descriptors
 from vpr_tf.retrieval.nearest_rows import NearestRows
 
-_VALUES_PER_BLOCK = 1 << 25  # of the database, held at once: 128 MiB
 _NORMS_FILE = "squared_norms.npy"
 
 
@@ -47,14 +46,8 @@ class ExactIndex(Index):
                 f"An exact index has no settings. Received: {', '.join(settings)}"
             )
         norms = np.empty(len(descriptors), np.float32)
-        for start, rows in _blocks(descriptors):
-            norms[start : start + len(rows)] = np.einsum("nd,nd->n", rows, rows)
-        bad = np.flatnonzero(~np.isfinite(norms))
-        if len(bad):
-            raise ValueError(
-                "`descriptors` must be finite. Received: NaN or infinity in "
-                f"{len(bad)} rows, the first is {bad[0]}. Check the encoder's weights."
-            )
+        for start, _, squared_norms in finite_blocks(descriptors):
+            norms[start : start + len(squared_norms)] = squared_norms
         return cls(descriptors, norms)
 
     @property
@@ -114,10 +107,3 @@ def search_rows(
         best.update(start, part, np.einsum("nd,nd->n", part, part))
     ids = np.where(best.ids < 0, best.ids, rows[best.ids])
     return best.distances.astype(np.float32), ids
-
-
-def _blocks(descriptors: Descriptors) -> Iterator[tuple[int, np.ndarray]]:
-    """Yields the database as float32 blocks, with the row that each starts at."""
-    step = max(1, _VALUES_PER_BLOCK // descriptors.shape[1])
-    for start in range(0, len(descriptors), step):
-        yield start, np.asarray(descriptors[start : start + step], np.float32)

@@ -44,6 +44,26 @@ def float32_blocks(descriptors: Descriptors) -> Iterator[tuple[int, np.ndarray]]
         yield start, np.ascontiguousarray(descriptors[start : start + step], "<f4")
 
 
+def finite_blocks(
+    descriptors: Descriptors,
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Yields float32 blocks with their first row and the squared norms of their rows.
+
+    Raises:
+        ValueError: Some are not finite, or have no finite norm; after the last block.
+    """
+    bad: list[int] = []
+    for start, rows in float32_blocks(descriptors):
+        squared_norms = np.einsum("nd,nd->n", rows, rows)
+        bad += (start + np.flatnonzero(~np.isfinite(squared_norms))).tolist()
+        yield start, rows, squared_norms
+    if bad:
+        raise ValueError(
+            "`descriptors` must be finite. Received: NaN or infinity in "
+            f"{len(bad)} rows, the first is {bad[0]}. Check the encoder's weights."
+        )
+
+
 def unmapped(descriptors: Descriptors) -> Descriptors:
     """Returns the same rows, read when asked for if they were memory-mapped.
 
