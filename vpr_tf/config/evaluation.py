@@ -1,0 +1,103 @@
+"""Evaluation, localisation and their report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from vpr_tf.config.rules import check, check_choice, check_range
+from vpr_tf.config.training import PRECISIONS
+
+EVALUATION_PRECISIONS = (*PRECISIONS, "int8")
+
+
+@dataclass(frozen=True)
+class EvaluationConfig:
+    """Descriptors, search and recall."""
+
+    resize: str = "native"  # native | shorter_side | square
+    image_size: int = 512  # pixels; not used by resize: native
+    batch_size: int = 16
+    precision: str = "float32"  # or mixed_bfloat16, mixed_float16; int8 (on CPUs)
+    positive_dist_threshold_m: float = 25.0
+    recall_values: list[int] = field(default_factory=lambda: [1, 5, 10, 20])
+    index: str = "auto"  # auto | exact | scann | milvus
+    milvus_uri: str | None = None  # of a cluster; null: embedded, on this machine
+    queries_to_draw: int = 0  # pictures of a query and its predictions
+    draw_only_wrong: bool = False
+
+    def __post_init__(self) -> None:
+        resizes = ("native", "shorter_side", "square")
+        check_choice("evaluation.resize", self.resize, resizes)
+        check_range(self, "evaluation", 1, None, "image_size", "batch_size")
+        check_range(self, "evaluation", 0, None, "queries_to_draw")
+        check_choice("evaluation.precision", self.precision, EVALUATION_PRECISIONS)
+        threshold = self.positive_dist_threshold_m
+        check(
+            threshold > 0,
+            "evaluation.positive_dist_threshold_m",
+            "above 0",
+            threshold,
+        )
+        values = list(self.recall_values)
+        check(
+            bool(values) and values == sorted(set(values)) and values[0] >= 1,
+            "evaluation.recall_values",
+            "increasing whole numbers from 1",
+            values,
+        )
+        indexes = ("auto", "exact", "scann", "milvus")
+        check_choice("evaluation.index", self.index, indexes)
+
+
+@dataclass(frozen=True)
+class LocalizationConfig:
+    """From the predictions of a query to a position, an error and a confidence."""
+
+    method: str = "cluster"  # or best_match: where the first prediction was taken
+    num_predictions: int = 20  # that vote for the position
+    cluster_radius_m: float = 25.0  # predictions this near to each other agree
+    # A vote is 1/e at this share of the similarity from the first to the last match.
+    similarity_scale: float = 0.25
+    # Matches that look another way than the query, by more than this, do not vote, if
+    # both headings are known; null: headings do not matter.
+    heading_tolerance_deg: float | None = None
+    calibration: str = "isotonic"  # or platt: a logistic curve, for few val queries
+    wanted_precision: float = 0.95  # of the answers given; the others are withheld
+    # Of the photos to come, taken where the index has none: nothing should be said.
+    outside_share: float = 0.05
+
+    def __post_init__(self) -> None:
+        section = "localization"
+        check_choice(f"{section}.method", self.method, ("cluster", "best_match"))
+        check_range(self, section, 1, None, "num_predictions")
+        check_range(self, section, 0, 1, "wanted_precision")
+        share = self.outside_share
+        check(0 <= share < 1, f"{section}.outside_share", "in [0, 1)", share)
+        choices = ("isotonic", "platt")
+        check_choice(f"{section}.calibration", self.calibration, choices)
+        radius = self.cluster_radius_m
+        check(radius > 0, f"{section}.cluster_radius_m", "above 0", radius)
+        scale = self.similarity_scale
+        check(scale > 0, f"{section}.similarity_scale", "above 0", scale)
+        if self.heading_tolerance_deg is not None:
+            check_range(self, section, 0, 180, "heading_tolerance_deg")
+
+
+@dataclass(frozen=True)
+class ReportConfig:
+    """What `evaluate.py --report` measures besides recall at one distance."""
+
+    # Of positives; evaluation.positive_dist_threshold_m is always among them.
+    thresholds_m: list[float] = field(
+        default_factory=lambda: [1.0, 5.0, 10.0, 25.0, 50.0, 100.0]
+    )
+    num_resamples: int = 2000  # of the queries, for 95% confidence intervals
+    dark_luma_below: float = 0.2  # mean luma of an image by night, 0 to 1
+    num_pairs: int = 20_000  # of database images, for spatial smoothness
+
+    def __post_init__(self) -> None:
+        check_range(self, "report", 1, None, "num_resamples", "num_pairs")
+        check_range(self, "report", 0, 1, "dark_luma_below")
+        thresholds = list(self.thresholds_m)
+        rule = all(threshold > 0 for threshold in thresholds)
+        check(rule, "report.thresholds_m", "metres above 0", thresholds)
