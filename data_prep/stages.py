@@ -13,7 +13,12 @@ from tqdm import tqdm
 
 from data_prep.errors import DataPrepError
 from data_prep.listing import Listing, read_chunks
-from data_prep.partition.assignment import ClassAssignment, Columns, assign_classes
+from data_prep.partition.assignment import (
+    ClassAssignment,
+    Columns,
+    assign_classes,
+    needed_columns,
+)
 from data_prep.partition.files import summary, write_partition
 from data_prep.plan import SplitPlan
 from data_prep.table import MetadataTable
@@ -87,15 +92,11 @@ def assign_train_classes(
     split: ScannedSplit, dataset_path: Path, config: PartitionConfig
 ) -> None:
     """Partitions the train split and notes the ids of every image."""
+    names = needed_columns(config)
 
     def read_columns() -> Iterable[Columns]:
         for rows in split.table.iterate_rows(split.progress.num_rows):
-            yield (
-                rows["utm_east_cm"],
-                rows["utm_north_cm"],
-                rows["utm_zone"],
-                rows["heading_deg"],
-            )
+            yield tuple(rows[name] for name in names)
 
     assignment = assign_classes(read_columns, config)
     _write_ids(split.table.class_ids_path, assignment)

@@ -124,7 +124,8 @@ def _inspect_partition(
 def _dropped_classes(dataset: PreparedDataset, config: PartitionConfig) -> np.ndarray:
     """Returns the classes that have fewer images than the minimum."""
     every = dataclasses.replace(config, min_images_per_class=1)
-    classes = assign_classes(column_reader(dataset.split("train")), every).classes
+    reader = column_reader(dataset.split("train"), every)
+    classes = assign_classes(reader, every).classes
     return classes[classes["num_images"] < config.min_images_per_class]
 
 

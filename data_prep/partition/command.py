@@ -19,6 +19,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Adds the partition `build.partition` to `dataset.path`."""
     config = load_config(arguments.config, arguments.overrides)
     partition = config.build.partition
-    assignment = add_partition(Path(config.dataset.path), partition)
-    print(summary(assignment, partition))
+    path = Path(config.dataset.path)
+    assignment = add_partition(path, partition)
+    if assignment is None:
+        print(f"{path} has the partition {partition.name!r} already; nothing to do.")
+    else:
+        print(summary(assignment, partition))
     return 0

@@ -16,12 +16,12 @@ from data_prep.partition.assignment import (
     ColumnReader,
     Columns,
     assign_classes,
+    needed_columns,
 )
 from vpr_tf.config import PartitionConfig, as_dict
 from vpr_tf.data.prepared_dataset import PreparedDataset, SplitIndex
 
 _ROWS_AT_ONCE = 1 << 19
-_COLUMNS = ("utm_east_cm", "utm_north_cm", "utm_zone", "heading_deg")
 
 
 def write_partition(
@@ -44,8 +44,13 @@ def write_partition(
         temporary.replace(folder)
 
 
-def add_partition(dataset_path: Path, config: PartitionConfig) -> ClassAssignment:
+def add_partition(
+    dataset_path: Path, config: PartitionConfig
+) -> ClassAssignment | None:
     """Adds a partition to a built dataset; no shard is read or written.
+
+    Returns:
+        The new classes; None when the dataset has this very partition already.
 
     Raises:
         DataPrepError: The dataset has no train split, or another partition of that
@@ -55,23 +60,22 @@ def add_partition(dataset_path: Path, config: PartitionConfig) -> ClassAssignmen
     if "train" not in dataset.split_names:
         raise DataPrepError(f"{dataset_path} has no train split to partition.")
     if config.name in dataset.partition_names:
-        raise DataPrepError(_exists_message(dataset, config))
-    index = dataset.split("train")
-    assignment = assign_classes(column_reader(index), config)
+        _refuse_difference(dataset, config)
+        return None
+    reader = column_reader(dataset.split("train"), config)
+    assignment = assign_classes(reader, config)
     write_partition(dataset_path, assignment, config)
     return assignment
 
 
-def column_reader(index: SplitIndex) -> ColumnReader:
+def column_reader(index: SplitIndex, config: PartitionConfig) -> ColumnReader:
     """Returns a reader of the columns that a partition needs."""
-    columns = [index.column(name) for name in _COLUMNS]
+    columns = [index.column(name) for name in needed_columns(config)]
 
     def read_columns() -> Iterable[Columns]:
         for start in range(0, len(index), _ROWS_AT_ONCE):
-            east, north, zone, heading = (
-                np.asarray(column[start : start + _ROWS_AT_ONCE]) for column in columns
-            )
-            yield east, north, zone, heading
+            piece = slice(start, start + _ROWS_AT_ONCE)
+            yield tuple(np.asarray(column[piece]) for column in columns)
 
     return read_columns
 
@@ -91,26 +95,27 @@ def summary(assignment: ClassAssignment, config: PartitionConfig) -> str:
     return text
 
 
-def _exists_message(dataset: PreparedDataset, config: PartitionConfig) -> str:
-    known = dataset.partition(config.name).parameters
-    if known == as_dict(config):
-        return f"{dataset.path} has the partition {config.name!r} already."
+def _refuse_difference(dataset: PreparedDataset, config: PartitionConfig) -> None:
+    """Raises when the partition of that name was made with other parameters."""
+    known = PartitionConfig(**dataset.partition(config.name).parameters).applied()
+    there, here = as_dict(known), as_dict(config.applied())
     differences = ", ".join(
-        f"{name}={known.get(name)!r} there, {value!r} here"
-        for name, value in as_dict(config).items()
-        if known.get(name) != value
+        f"{name}={there[name]!r} there, {value!r} here"
+        for name, value in here.items()
+        if there[name] != value
     )
-    return (
-        f"{dataset.path} has another partition {config.name!r} ({differences}). Choose "
-        "another `build.partition.name`."
-    )
+    if differences:
+        raise DataPrepError(
+            f"{dataset.path} has another partition {config.name!r} ({differences}). "
+            "Choose another `build.partition.name`."
+        )
 
 
 def _description(
     assignment: ClassAssignment, config: PartitionConfig
 ) -> dict[str, Any]:
     return {
-        "parameters": as_dict(config),
+        "parameters": as_dict(config.applied()),
         "num_classes": len(assignment.classes),
         "num_groups": int(assignment.classes["group_id"][-1]) + 1,
         "num_images": len(assignment.record_ids),

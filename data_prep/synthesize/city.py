@@ -7,7 +7,7 @@ to right for someone who looks at it from outside.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -94,6 +94,18 @@ def plan_streets(rng: np.random.Generator, blocks: int) -> StreetPlan:
             _add_block(plan, rng, _inset(corners, wall_offsets))
     _add_ring(plan, rng, nodes, half_widths)
     return plan
+
+
+def share_styles(
+    lots: list[Lot], rng: np.random.Generator, num_styles: int
+) -> list[Lot]:
+    """Gives every lot one of `num_styles` styles; signs and murals stay its own."""
+    styles = rng.integers(2**31, size=num_styles)
+    choices = rng.integers(num_styles, size=len(lots))
+    return [
+        replace(lot, style_seed=int(styles[choice]))
+        for lot, choice in zip(lots, choices, strict=True)
+    ]
 
 
 def _grid_nodes(rng: np.random.Generator, lines: int) -> np.ndarray:

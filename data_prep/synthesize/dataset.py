@@ -6,7 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data_prep.synthesize.city import Street, StreetPlan, plan_streets
+from data_prep.synthesize.city import (
+    Street,
+    StreetPlan,
+    plan_streets,
+    share_styles,
+)
 from data_prep.synthesize.conditions import (
     Conditions,
     Finish,
@@ -19,9 +24,13 @@ from data_prep.synthesize.conditions import (
     street_view_lens,
 )
 from data_prep.synthesize.naming import image_name, panorama_id
-from data_prep.synthesize.presets import DistrictPreset, SynthesisConfig
+from data_prep.synthesize.presets import (
+    DistrictPreset,
+    SharedCityPreset,
+    SynthesisConfig,
+)
 
-# South-west corners of the districts: 3 km apart, so no two splits share a place.
+# South-west corners of the districts: 3 km apart, so no two of them share a place.
 DISTRICT_ORIGINS = {
     "train": (395_000.0, 4_990_000.0),
     "val": (398_000.0, 4_990_000.0),
@@ -35,7 +44,7 @@ class Shot:
     """One panorama or one photograph: camera, conditions and file names.
 
     Attributes:
-        split: District: train, val or test.
+        split: train, val or test.
         camera: x, y and height in metres, local to the district.
         headings_deg: Azimuths of the crops' centres.
         conditions: Light, air, season, traffic.
@@ -56,9 +65,14 @@ class Shot:
 
 
 def district_plan(config: SynthesisConfig, split: str) -> StreetPlan:
-    """Returns the street plan of a split's district."""
-    rng = np.random.default_rng((config.seed, _SPLIT_STREAMS[split], 21))
-    return plan_streets(rng, config.preset.districts()[split].blocks)
+    """Returns the street plan of the district that a split photographs."""
+    preset = config.preset
+    stream = _SPLIT_STREAMS[preset.district_of(split)]
+    rng = np.random.default_rng((config.seed, stream, 21))
+    plan = plan_streets(rng, preset.districts()[split].blocks)
+    if isinstance(preset, SharedCityPreset):
+        plan.lots = share_styles(plan.lots, rng, preset.num_house_styles)
+    return plan
 
 
 def plan_shots(config: SynthesisConfig, split: str) -> list[Shot]:
@@ -112,7 +126,8 @@ def _panorama(
 ) -> Shot:
     """One panorama; train visits after the first may look like a phone's."""
     preset, rng = config.preset, np.random.default_rng(stream)
-    jitter = min(3.0, stop.spacing_m / 3)
+    jitter = preset.jitter_m(stop.spacing_m)
+    drift = preset.lane_drift_m(stop.street.half_road_m)
     lane = rng.choice([-1.0, 1.0]) * stop.street.half_road_m * 0.35
     is_phone_like = split == "train" and _is_phone_like(preset.phone_like_visits, rng)
     if is_phone_like:
@@ -122,15 +137,16 @@ def _panorama(
         conditions, lens = phone_conditions(rng, strength), phone_lens(rng, strength)
         finish = phone_finish(rng, preset.jpeg_quality, strength)
     else:
-        aside, height = lane + rng.uniform(-0.5, 0.5), 2.4
+        aside, height = lane + rng.uniform(-drift, drift), 2.4
         conditions, lens = street_view_conditions(rng), street_view_lens(rng)
         finish = street_view_finish(rng, preset.jpeg_quality)
     point = stop.point(float(rng.uniform(-jitter, jitter)), float(aside))
-    first, step = int(rng.integers(30)), 360 / preset.headings_per_position
+    first = int(rng.integers(preset.first_headings()))
+    step = 360 / preset.headings_per_position
     headings = tuple(first + step * k for k in range(preset.headings_per_position))
     folder = "train" if split == "train" else f"{split}/database"
     timestamp = f"{2010 + visit + int(rng.integers(4)) * 3}{conditions.month:02d}"
-    east, north = _utm(split, point)
+    east, north = _utm(config, split, point)
     pano_id = panorama_id(*stream)
     names = tuple(
         f"{folder}/{image_name(east, north, heading, pano_id, tile, timestamp)}"
@@ -174,7 +190,7 @@ def _query(
     day, hour = int(rng.integers(1, 29)), int(rng.integers(7, 21))
     minute, year = int(rng.integers(60)), int(rng.integers(2019, 2025))
     timestamp = f"{year}{conditions.month:02d}{day:02d}_{hour:02d}{minute:02d}"
-    east, north = _utm(split, point)
+    east, north = _utm(config, split, point)
     name = image_name(east, north, heading, panorama_id(*stream), None, timestamp)
     return Shot(
         split=split,
@@ -188,6 +204,8 @@ def _query(
     )
 
 
-def _utm(split: str, point: np.ndarray) -> tuple[float, float]:
-    east, north = DISTRICT_ORIGINS[split]
+def _utm(
+    config: SynthesisConfig, split: str, point: np.ndarray
+) -> tuple[float, float]:
+    east, north = DISTRICT_ORIGINS[config.preset.district_of(split)]
     return east + float(point[0]), north + float(point[1])

@@ -19,9 +19,9 @@ _TEXELS_PER_M_AT_128 = 10.0
 
 
 @functools.lru_cache(maxsize=1)
-def _district(config: SynthesisConfig, split: str) -> tuple[Scene, list[Street]]:
-    plan = district_plan(config, split)
-    rng = np.random.default_rng((config.seed, len(split), ord(split[0]), 24))
+def _district(config: SynthesisConfig, district: str) -> tuple[Scene, list[Street]]:
+    plan = district_plan(config, district)
+    rng = np.random.default_rng((config.seed, len(district), ord(district[0]), 24))
     scale = max(0.75, config.preset.image_size / 128)
     return build_scene(plan, rng, _TEXELS_PER_M_AT_128 * scale), plan.streets
 
@@ -42,7 +42,8 @@ def draw_shot(config: SynthesisConfig, shot: Shot) -> list[bytes]:
         One JPEG file for each of the shot's names.
     """
     size = config.preset.image_size
-    scene, streets = _district(config, shot.split)
+    district = config.preset.district_of(shot.split)
+    scene, streets = _district(config, district)
     camera = np.array(shot.camera)
     strip, positions = strip_for(shot.lens, size, list(shot.headings_deg))
     pictures = standing_pictures(

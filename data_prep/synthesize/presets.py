@@ -38,6 +38,65 @@ class CityPreset:
         """Returns the districts by split name."""
         return {"train": self.train, "val": self.val, "test": self.test}
 
+    def district_of(self, split: str) -> str:
+        """Returns the split in whose district a split's photographs are taken."""
+        return split
+
+    def jitter_m(self, spacing_m: float) -> float:
+        """Returns how far along the street a panorama may be from its stop."""
+        return min(3.0, spacing_m / 3)
+
+    def lane_drift_m(self, half_road_m: float) -> float:
+        """Returns how far a street-view car may be from the middle of its lane."""
+        return 0.5
+
+    def first_headings(self) -> int:
+        """Returns how many whole degrees a panorama's first heading is drawn from."""
+        return 30
+
+
+@dataclass(frozen=True)
+class SharedCityPreset(CityPreset):
+    """A city whose splits all photograph the streets of the train district.
+
+    Localisation by classes answers with places that it was trained on, so its queries
+    come from there. No photograph is in two splits; every panorama stands and looks
+    elsewhere than those of other visits.
+    """
+
+    position_jitter_m: float = 3.0
+    # Houses share this many styles (colours, windows, roofs), so streets look alike.
+    num_house_styles: int = 1000
+
+    def __post_init__(self) -> None:
+        blocks = [district.blocks for district in self.districts().values()]
+        if len(set(blocks)) > 1:
+            raise ValueError(
+                "`blocks` must be the same in all splits that share streets. "
+                f"Received: {blocks}."
+            )
+        if self.num_house_styles < 1:
+            raise ValueError(
+                "`num_house_styles` must be 1 or more. "
+                f"Received: {self.num_house_styles}."
+            )
+
+    def district_of(self, split: str) -> str:
+        """Returns "train" for every split."""
+        return "train"
+
+    def jitter_m(self, spacing_m: float) -> float:
+        """Returns `position_jitter_m`, whatever the spacing."""
+        return self.position_jitter_m
+
+    def lane_drift_m(self, half_road_m: float) -> float:
+        """Returns half the width of a lane, so all of the road is driven on."""
+        return 0.35 * half_road_m
+
+    def first_headings(self) -> int:
+        """Returns the degrees between two headings, so no heading is preferred."""
+        return 360 // self.headings_per_position
+
 
 @dataclass(frozen=True)
 class SynthesisConfig:
@@ -72,6 +131,14 @@ PRESETS = {
         val=DistrictPreset(blocks=1, position_spacing_m=24.0, num_queries=16),
         test=DistrictPreset(blocks=1, position_spacing_m=24.0, num_queries=16),
         image_size=64,
+    ),
+    "dense": SharedCityPreset(
+        name="dense",
+        train=DistrictPreset(blocks=6, position_spacing_m=6.5, visits=4),
+        val=DistrictPreset(blocks=6, position_spacing_m=30.0, num_queries=200),
+        test=DistrictPreset(blocks=6, position_spacing_m=8.5, num_queries=500),
+        image_size=96,
+        headings_per_position=8,
     ),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from vpr_tf.config.rules import check_choice, check_range
 
@@ -17,9 +18,17 @@ class DatasetConfig:
 
 @dataclass(frozen=True)
 class PartitionConfig:
-    """How positions become classes and groups (CosPlace, arXiv:2204.02287)."""
+    """How positions become classes and groups.
+
+    A method uses some of the fields; the values of the others do not matter.
+
+    - cosplace (arXiv:2204.02287): all fields but those of other methods.
+    - divide_and_classify (arXiv:2307.08417): M, N, the minimum and the order of the
+      groups. Headings are ignored: one bin, N * N groups.
+    """
 
     name: str = "cosplace"
+    method: str = "cosplace"  # or divide_and_classify
     cell_size_m: int = 10  # M
     heading_bin_deg: int = 30  # alpha
     cell_stride: int = 5  # N
@@ -31,6 +40,7 @@ class PartitionConfig:
 
     def __post_init__(self) -> None:
         section = "build.partition"
+        check_choice(f"{section}.method", self.method, tuple(_USED_FIELDS))
         names = ("cell_size_m", "cell_stride", "heading_stride", "min_images_per_class")
         check_range(self, section, 1, None, *names)
         check_range(self, section, 1, 360, "heading_bin_deg")
@@ -40,6 +50,34 @@ class PartitionConfig:
         check_choice(f"{section}.missing_heading", self.missing_heading, policies)
         choices = ("zero", "own_bin")
         check_choice(f"{section}.heading_360", self.heading_360, choices)
+
+    def applied(self) -> PartitionConfig:
+        """Returns the config with fixed values in the fields that the method ignores.
+
+        Two configs make the same partition exactly when these are equal. A method
+        without headings has one bin of 360 degrees.
+        """
+        used = {"name", "method", *_USED_FIELDS[self.method]}
+        kept = {name: getattr(self, name) for name in used}
+        one_bin: dict[str, Any] = {
+            "heading_bin_deg": 360,
+            "heading_stride": 1,
+            "missing_heading": "ignore",
+        }
+        return PartitionConfig(**{**one_bin, **kept})
+
+
+_GRID_FIELDS = ("cell_size_m", "cell_stride", "min_images_per_class", "group_order")
+_HEADING_FIELDS = (
+    "heading_bin_deg",
+    "heading_stride",
+    "missing_heading",
+    "heading_360",
+)
+_USED_FIELDS = {
+    "cosplace": (*_GRID_FIELDS, *_HEADING_FIELDS),
+    "divide_and_classify": _GRID_FIELDS,
+}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_prep.errors import DataPrepError
-from data_prep.partition import assignment as assignment_module
+from data_prep.partition import grid
 from data_prep.partition.assignment import assign_classes
 from vpr_tf.config import PartitionConfig
 from vpr_tf.photos.sf_xl_names import parse_image_name
@@ -216,9 +216,9 @@ def test_sorting_and_counting_give_the_same(table, minimum):
     counted = assign(columns, min_images_per_class=minimum)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            assignment_module,
+            grid,
             "_count",
-            lambda keys, _: assignment_module._count_by_sorting(keys),
+            lambda keys, _: grid._count_by_sorting(keys),
         )
         sorted_ = assign(columns, min_images_per_class=minimum)
     for name in ("classes", "class_offsets", "record_ids", "class_ids"):
@@ -282,3 +282,46 @@ def test_impossible_positions_are_an_error():
     zone = np.array([10, 10, 11, 11], np.int16)
     with pytest.raises(DataPrepError, match="more than can be numbered"):
         assign((east * 40, east * 40, zone, np.zeros(4, np.float32)), cell_size_m=1)
+
+
+@settings(deadline=None, max_examples=40)
+@given(rows(60), strides, st.integers(1, 30))
+def test_divide_and_classify_ignores_headings(table, stride, size):
+    columns = to_columns([*table, (0, 0, 10, 5.0)])
+    result = assign(
+        columns, method="divide_and_classify", cell_size_m=size, cell_stride=stride
+    )
+    east, north, zone, _ = columns
+    classes = result.classes
+    assert np.all(result.class_ids >= 0)  # also without a heading
+    assert result.num_without_heading == 0
+    found = classes[result.class_ids]
+    assert np.array_equal(found["utm_zone"], zone)
+    # The centre and its inverse: the cell of an image is known from the centre alone.
+    assert np.array_equal(found["centre_east_m"], (east // (100 * size) + 0.5) * size)
+    centre_cell = np.floor(found["centre_north_m"] / size)
+    assert np.array_equal(centre_cell, north // (100 * size))
+    assert np.all(
+        found["num_images"] == np.bincount(result.class_ids)[result.class_ids]
+    )
+    groups = classes["group_id"]
+    assert groups[-1] < stride**2
+    for column in ("cell_east_m", "cell_north_m"):
+        assert np.all(
+            classes[column] // size % stride == classes["group_" + column[5:-2]]
+        )
+    assert not classes["group_heading"].any()
+
+
+def test_divide_and_classify_does_not_use_the_fields_of_headings():
+    columns = to_columns([(0, 0, 10, 5.0), (0, 0, 10, -1.0), (3_000, 0, 10, 200.0)])
+    plain = assign(columns, method="divide_and_classify")
+    other = assign(
+        columns,
+        method="divide_and_classify",
+        heading_bin_deg=7,
+        heading_stride=5,
+        heading_360="own_bin",
+    )
+    assert np.array_equal(plain.classes, other.classes)
+    assert plain.class_ids.tolist() == [0, 0, other.class_ids[2]]

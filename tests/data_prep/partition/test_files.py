@@ -39,9 +39,20 @@ def test_the_same_parameters_give_the_partition_of_the_build(city_config):
     assert np.array_equal(built.record_ids, added.record_ids)
 
 
+def test_the_same_partition_again_is_no_error(city_config):
+    path = build_dataset(city_config).path
+    before = files_of(path)
+    assert add_partition(path, city_config.build.partition) is None
+    # A dataset that was built before there were other methods.
+    description = path / "partitions" / "cosplace" / "partition.json"
+    text = description.read_text().replace('"method": "cosplace",', "")
+    description.write_text(text)
+    assert add_partition(path, city_config.build.partition) is None
+    description.write_bytes(before["partitions/cosplace/partition.json"])
+    assert files_of(path) == before
+
+
 def test_a_name_that_is_taken_is_refused(city_config):
     path = build_dataset(city_config).path
-    with pytest.raises(DataPrepError, match="has the partition 'cosplace' already"):
-        add_partition(path, city_config.build.partition)
     with pytest.raises(DataPrepError, match="cell_size_m=10 there, 20 here"):
         add_partition(path, PartitionConfig(cell_size_m=20, min_images_per_class=1))
