@@ -52,6 +52,13 @@ CLASS_DTYPE = np.dtype(
     ]
 )
 
+# Rows of `partitions/<name>/regions.npy`, of partitions of S2 cells: intervals of leaf
+# ids, one S2 cell each, sorted by (group of the class, first_leaf). Those of a group
+# are disjoint; a class may have several.
+REGION_DTYPE = np.dtype(
+    [("first_leaf", "<u8"), ("last_leaf", "<u8"), ("class_id", "<i4")]
+)
+
 
 class DatasetError(ValueError):
     """A dataset folder that is missing, damaged or lacks what is asked of it."""
@@ -138,7 +145,9 @@ class Partition:
         classes: Rows of `CLASS_DTYPE`; the row number is the class id.
         class_offsets: `(num_classes + 1,)`; the records of class c are
             `record_ids[class_offsets[c]:class_offsets[c + 1]]`.
-        record_ids: Positions in the train split's index.
+        record_ids: Positions in the train split's index; an image may be in a class
+            of several groups.
+        regions: Rows of `REGION_DTYPE`, the ground of each class; None for a grid.
     """
 
     name: str
@@ -146,6 +155,7 @@ class Partition:
     classes: np.ndarray
     class_offsets: np.ndarray
     record_ids: np.ndarray
+    regions: np.ndarray | None = None
 
     @property
     def num_groups(self) -> int:
@@ -250,7 +260,8 @@ class PreparedDataset:
         folder = self.path / "partitions" / name
         arrays = {
             column: np.load(folder / f"{column}.npy", allow_pickle=False)
-            for column in ("classes", "class_offsets", "record_ids")
+            for column in ("classes", "class_offsets", "record_ids", "regions")
+            if column != "regions" or (folder / "regions.npy").is_file()
         }
         description = json.loads((folder / "partition.json").read_text())
         return Partition(name, description["parameters"], **arrays)

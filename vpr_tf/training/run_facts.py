@@ -21,7 +21,10 @@ _LOG = logging.getLogger(__name__)
 def data_facts(dataset: PreparedDataset, partition: Partition) -> dict[str, Any]:
     """Returns the fingerprints of what the samples depend on."""
     digest = hashlib.sha256()
-    for array in (partition.classes, partition.class_offsets, partition.record_ids):
+    arrays = [partition.classes, partition.class_offsets, partition.record_ids]
+    if partition.regions is not None:
+        arrays.append(partition.regions)
+    for array in arrays:
         digest.update(np.ascontiguousarray(array).view(np.uint8).data)
     return {
         "dataset_fingerprint": dataset.fingerprint,
