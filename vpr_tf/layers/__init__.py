@@ -1,9 +1,11 @@
-"""Keras layers of the field: pooling, normalisation and margin heads."""
+"""Keras layers of the field: pooling, normalisation and training heads."""
 
+from vpr_tf.layers.angular_margin_head import AngularMarginHead
 from vpr_tf.layers.arithmetic_mean_pooling import ArithmeticMeanPooling2D
 from vpr_tf.layers.attention_pooling import AttentionPooling2D
 from vpr_tf.layers.class_token import ClassToken
 from vpr_tf.layers.cosine_margin_head import CosineMarginHead
+from vpr_tf.layers.cross_entropy_head import CrossEntropyHead
 from vpr_tf.layers.fused_batch_normalization import FusedBatchNormalization
 from vpr_tf.layers.generalized_mean_pooling import GeneralizedMeanPooling2D
 from vpr_tf.layers.interpolated_position_embedding import InterpolatedPositionEmbedding
@@ -19,10 +21,12 @@ from vpr_tf.layers.resize_to_patch_multiples import ResizeToPatchMultiples
 from vpr_tf.layers.token_sequence import SequenceToTokens, TokensToSequence
 
 __all__ = [
+    "AngularMarginHead",
     "ArithmeticMeanPooling2D",
     "AttentionPooling2D",
     "ClassToken",
     "CosineMarginHead",
+    "CrossEntropyHead",
     "FusedBatchNormalization",
     "GeneralizedMeanPooling2D",
     "InterpolatedPositionEmbedding",

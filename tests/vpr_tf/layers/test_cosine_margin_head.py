@@ -135,3 +135,12 @@ def test_invalid_arguments():
         CosineMarginHead(3, margin=1.0)
     with pytest.raises(ValueError, match=r"\(batch, descriptor_dim\)"):
         CosineMarginHead(3)(np.ones((2, 4, 4, 5), "float32"))
+
+
+def test_arrays_hold_the_centres():
+    head = CosineMarginHead(3, scale=20.0)
+    head.build((None, 4))
+    arrays = head.arrays()
+    np.testing.assert_array_equal(arrays["kernel"], head.class_centres)
+    assert arrays["scale"] == 20
+    assert sorted(arrays) == ["kernel", "scale"]
