@@ -36,6 +36,7 @@ LEVELS = (
     ("photos",),
     ("extraction",),
     ("retrieval",),
+    ("classification",),
     ("evaluation",),
     ("localization",),
     ("report",),

@@ -11,7 +11,12 @@ from vpr_tf.config.dataset import (
     DatasetConfig,
     PartitionConfig,
 )
-from vpr_tf.config.evaluation import EvaluationConfig, LocalizationConfig, ReportConfig
+from vpr_tf.config.evaluation import (
+    ClassificationConfig,
+    EvaluationConfig,
+    LocalizationConfig,
+    ReportConfig,
+)
 from vpr_tf.config.experiment import ExperimentConfig, as_dict, load_config, save_config
 from vpr_tf.config.rules import ConfigError
 from vpr_tf.config.training import (
@@ -26,6 +31,7 @@ from vpr_tf.config.training import (
 __all__ = [
     "AugmentationConfig",
     "BuildConfig",
+    "ClassificationConfig",
     "ConfigError",
     "DatabaseAndQueries",
     "DatasetConfig",

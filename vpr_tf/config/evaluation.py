@@ -8,12 +8,17 @@ from vpr_tf.config.rules import check, check_choice, check_range
 from vpr_tf.config.training import PRECISIONS
 
 EVALUATION_PRECISIONS = (*PRECISIONS, "int8")
+METHODS = ("retrieval", "classification", "narrowed")
+SCORES = ("raw", "cosine", "softmax")
 
 
 @dataclass(frozen=True)
 class EvaluationConfig:
     """Descriptors, search and recall."""
 
+    # retrieval; classification: the heads answer; narrowed: their best cells are
+    # searched
+    method: str = "retrieval"
     resize: str = "native"  # native | shorter_side | square
     image_size: int = 512  # pixels; not used by resize: native
     batch_size: int = 16
@@ -26,6 +31,7 @@ class EvaluationConfig:
     draw_only_wrong: bool = False
 
     def __post_init__(self) -> None:
+        check_choice("evaluation.method", self.method, METHODS)
         resizes = ("native", "shorter_side", "square")
         check_choice("evaluation.resize", self.resize, resizes)
         check_range(self, "evaluation", 1, None, "image_size", "batch_size")
@@ -47,6 +53,22 @@ class EvaluationConfig:
         )
         indexes = ("auto", "exact", "scann", "milvus")
         check_choice("evaluation.index", self.index, indexes)
+
+
+@dataclass(frozen=True)
+class ClassificationConfig:
+    """Localisation by the heads (Divide&Classify, arXiv:2307.08417)."""
+
+    # raw: product with the prototypes, as the official code; cosine; or softmax inside
+    # each group, as the paper.
+    score: str = "cosine"
+    num_cells: int | None = 100  # K, of method narrowed; null: all cells
+    model: str | None = None  # run whose heads narrow; null: those of the run itself
+
+    def __post_init__(self) -> None:
+        check_choice("classification.score", self.score, SCORES)
+        if self.num_cells is not None:
+            check_range(self, "classification", 1, None, "num_cells")
 
 
 @dataclass(frozen=True)

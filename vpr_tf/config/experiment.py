@@ -12,7 +12,12 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from vpr_tf.config.dataset import BuildConfig, DatasetConfig
-from vpr_tf.config.evaluation import EvaluationConfig, LocalizationConfig, ReportConfig
+from vpr_tf.config.evaluation import (
+    ClassificationConfig,
+    EvaluationConfig,
+    LocalizationConfig,
+    ReportConfig,
+)
 from vpr_tf.config.rules import ConfigError, check
 from vpr_tf.config.training import EncoderConfig, TrainConfig
 
@@ -30,6 +35,7 @@ class ExperimentConfig:
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    classification: ClassificationConfig = field(default_factory=ClassificationConfig)
     localization: LocalizationConfig = field(default_factory=LocalizationConfig)
     report: ReportConfig = field(default_factory=ReportConfig)
 

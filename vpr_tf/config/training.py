@@ -68,16 +68,34 @@ class ScheduleConfig:
         check_range(self, "train.schedule", 1, None, "patience_epochs")
 
 
+HEADS = (
+    "cosine_margin",  # CosFace, arXiv:1801.09414
+    "angular_margin",  # ArcFace, arXiv:1801.07698; in Divide&Classify s=100, m=0.2
+    "cross_entropy",
+    "soft_labels",  # over the neighbouring cells too
+    "von_mises_fisher",  # mixture, MvMF
+    "direct_regression",
+    "hypersphere_regression",
+)
+
+
 @dataclass(frozen=True)
 class HeadConfig:
-    """CosFace head (arXiv:1801.09414), one for each group."""
+    """What the encoder is trained with, one for each group."""
 
-    scale: float = 30.0  # s
-    margin: float = 0.4  # m
+    name: str = "cosine_margin"  # see HEADS
+    scale: float = 30.0  # s, of the margin heads
+    margin: float = 0.4  # m: of the cosine, or of the angle in radians
+    hidden_layers: int = 0  # SiLU, each as long as the descriptor, before any head
+    regression_loss: str = "l2"  # or learned_weight, of position and heading
 
     def __post_init__(self) -> None:
+        check_choice("train.head.name", self.name, HEADS)
         check(self.scale > 0, "train.head.scale", "above 0", self.scale)
         check(0 <= self.margin < 1, "train.head.margin", "in [0, 1)", self.margin)
+        check_range(self, "train.head", 0, 3, "hidden_layers")
+        losses = ("l2", "learned_weight")
+        check_choice("train.head.regression_loss", self.regression_loss, losses)
 
 
 @dataclass(frozen=True)
@@ -111,6 +129,9 @@ class TrainConfig:
     iterations_per_epoch: int = 10_000
     batch_size: int = 32  # global, over all replicas
     image_size: int = 512
+    # images; or descriptors: the encoder stays as it is, heads train on its descriptors
+    # of the train split, which are computed once, without augmentation.
+    input: str = "images"
     encoder_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     head_optimizer: OptimizerConfig = field(
         default_factory=lambda: OptimizerConfig(learning_rate=0.01)
@@ -133,3 +154,4 @@ class TrainConfig:
         check_range(self, "train", 1, None, *intervals)
         check_choice("train.strategy", self.strategy, STRATEGIES)
         check_choice("train.precision", self.precision, PRECISIONS)
+        check_choice("train.input", self.input, ("images", "descriptors"))

@@ -52,7 +52,8 @@ def evaluate_sets(
     for evaluation_set in opened.sets:
         result = opened.evaluate(evaluation_set, num_predictions)
         results.append(result)
-        if evaluation.queries_to_draw:
+        # Places have no picture.
+        if evaluation.queries_to_draw and result.method != "classification":
             draw_predictions(
                 opened.dataset,
                 evaluation_set,

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from vpr_tf.classification.predictor import PlacePredictor
+from vpr_tf.classification.trained import load_trained
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
+from vpr_tf.evaluation.classification import evaluate_predictor
 from vpr_tf.evaluation.errors import EvaluationError
 from vpr_tf.evaluation.evaluate import evaluate_encoder
 from vpr_tf.evaluation.results import EvaluationResult
@@ -28,6 +31,7 @@ class EncoderOnDataset:
         loaded: The encoder and how images are prepared for it.
         fingerprint: Identity of the encoder.
         folder: Where results go.
+        predictor: Heads that answer, for the method `classification`.
     """
 
     dataset: PreparedDataset
@@ -35,6 +39,7 @@ class EncoderOnDataset:
     loaded: LoadedEncoder
     fingerprint: str
     folder: Path
+    predictor: PlacePredictor | None = None
 
     @classmethod
     def open(
@@ -55,13 +60,17 @@ class EncoderOnDataset:
         Raises:
             EvaluationError: No such evaluation set.
             EncoderError: No such model.
+            ClassificationError: The model has no heads, and the method needs them.
         """
         dataset = PreparedDataset(config.dataset.path)
         sets = _choose_sets(dataset, set_names)
         loaded = load_encoder(config, model)
         folder = Path(output_dir) if output_dir else loaded.output_dir
         fingerprint = encoder_fingerprint(loaded.encoder)
-        return cls(dataset, sets, loaded, fingerprint, folder)
+        predictor = None
+        if config.evaluation.method == "classification":
+            predictor = load_trained(model, config.classification)
+        return cls(dataset, sets, loaded, fingerprint, folder, predictor)
 
     @property
     def preprocessing(self) -> str:
@@ -73,7 +82,18 @@ class EncoderOnDataset:
     def evaluate(
         self, evaluation_set: EvaluationSet, num_predictions: int | None = None
     ) -> EvaluationResult:
-        """Evaluates one set; see `evaluate_encoder`."""
+        """Evaluates one set by the method of the config."""
+        if self.predictor is not None:
+            return evaluate_predictor(
+                self.loaded.encoder,
+                self.predictor,
+                self.dataset,
+                evaluation_set,
+                self.loaded.evaluation,
+                work_dir=self.folder / "descriptors",
+                encoder_fingerprint=self.fingerprint,
+                num_predictions=num_predictions,
+            )
         return evaluate_encoder(
             self.loaded.encoder,
             self.dataset,

@@ -75,7 +75,7 @@ def evaluate_encoder(
             )
     fingerprint = encoder_fingerprint or fingerprint_of(encoder)
     encoder = in_precision(encoder, config.precision)
-    with _folder(work_dir) as folder:
+    with descriptor_folder(work_dir) as folder:
         database, queries = (
             extract_descriptors(
                 encoder,
@@ -118,10 +118,50 @@ def judge_predictions(
         descriptor_distances: Squared distances of the descriptors, same shape.
         is_exact: Whether the search finds every true neighbour.
     """
-    query_split = dataset.split(evaluation_set.queries)
-    database_split = dataset.split(evaluation_set.database)
-    queries, database = map(Positions.of_split, (query_split, database_split))
-    positives = positives_per_query(queries, database, config.positive_dist_threshold_m)
+    database = dataset.split(evaluation_set.database)
+    return judge_places(
+        dataset,
+        evaluation_set,
+        config,
+        predictions,
+        descriptor_distances,
+        Positions.of_split(database),
+        database.keys[predictions],
+        is_exact=is_exact,
+    )
+
+
+def judge_places(
+    dataset: PreparedDataset,
+    evaluation_set: EvaluationSet,
+    config: EvaluationConfig,
+    predictions: np.ndarray,
+    descriptor_distances: np.ndarray,
+    places: Positions,
+    predicted_keys: np.ndarray,
+    *,
+    is_exact: bool = True,
+    scores: np.ndarray | None = None,
+    spread_m: np.ndarray | None = None,
+) -> EvaluationResult:
+    """Compares predicted places, of whatever kind, with the true positions.
+
+    Args:
+        dataset: The prepared dataset.
+        evaluation_set: Names of its database and query splits.
+        config: Method, threshold and recall values.
+        predictions: Rows of `places`, `(num_queries, k)`; -1 where there is none.
+        descriptor_distances: Squared distances of the descriptors, same shape; NaN
+            where predictions come without.
+        places: Positions that are predicted.
+        predicted_keys: Name of each prediction, same shape as `predictions`.
+        is_exact: Whether the best of all places are predicted.
+        scores: Of each prediction, same shape; None for retrieval.
+        spread_m: See `PlacePredictions`.
+    """
+    split = dataset.split(evaluation_set.queries)
+    queries = Positions.of_split(split)
+    positives = positives_per_query(queries, places, config.positive_dist_threshold_m)
     known = queries.known
     num_positives = np.array([len(rows) for rows in positives])
     return EvaluationResult(
@@ -130,24 +170,28 @@ def judge_predictions(
             predictions, positives, config.recall_values, evaluated=known
         ),
         num_queries=len(queries),
-        num_database=len(database),
+        num_database=len(places),
         num_queries_without_positives=int(np.sum(known & (num_positives == 0))),
         num_queries_without_position=int(np.sum(~known)),
         positive_dist_threshold_m=config.positive_dist_threshold_m,
         dataset_fingerprint=dataset.fingerprint,
         predictions=predictions,
         descriptor_distances=descriptor_distances,
-        distances_m=distances_m(queries, database, predictions),
+        distances_m=distances_m(queries, places, predictions),
         hits=hits_matrix(predictions, positives),
         num_positives=np.where(known, num_positives, -1),
-        query_keys=np.array(query_split.keys),
-        predicted_keys=database_split.keys[predictions],
+        query_keys=np.array(split.keys),
+        predicted_keys=predicted_keys,
         is_exact=is_exact,
+        method=config.method,
+        scores=scores,
+        spread_m=spread_m,
     )
 
 
 @contextlib.contextmanager
-def _folder(work_dir: Path | None) -> Iterator[Path]:
+def descriptor_folder(work_dir: Path | None) -> Iterator[Path]:
+    """Gives the folder of descriptors, or one that vanishes afterwards."""
     if work_dir is not None:
         yield Path(work_dir)
         return

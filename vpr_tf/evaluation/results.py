@@ -36,6 +36,10 @@ class EvaluationResult:
         query_keys: Record keys of the queries.
         predicted_keys: Record keys of the predictions; not meaningful where missing.
         is_exact: Whether the search finds every true neighbour.
+        method: `evaluation.method`: what the predictions are. Of `classification`
+            they are places of a class table, its size is `num_database`.
+        scores: Of the predicted places, `(num_queries, k)`; None for retrieval.
+        spread_m: See `PlacePredictions`; None for retrieval.
     """
 
     name: str
@@ -54,6 +58,14 @@ class EvaluationResult:
     query_keys: np.ndarray
     predicted_keys: np.ndarray
     is_exact: bool
+    method: str = "retrieval"
+    scores: np.ndarray | None = None
+    spread_m: np.ndarray | None = None
+
+    @property
+    def symbol(self) -> str:
+        """What recall is called: R, or LR when places are predicted."""
+        return "LR" if self.method == "classification" else "R"
 
     def summary(self) -> dict[str, Any]:
         """Returns the numbers as JSON-ready values."""
@@ -67,6 +79,7 @@ class EvaluationResult:
             "positive_dist_threshold_m": self.positive_dist_threshold_m,
             "dataset_fingerprint": self.dataset_fingerprint,
             "is_exact": self.is_exact,
+            "method": self.method,
         }
 
 
@@ -74,7 +87,9 @@ def results_table(results: Sequence[EvaluationResult]) -> str:
     """Returns a markdown table, one line an evaluation set."""
     values = sorted({n for result in results for n in result.recalls})
     unknown = any(result.num_queries_without_position for result in results)
-    header = ["set", *(f"R@{n}" for n in values), "queries", "database"]
+    of_places = all(result.method == "classification" for result in results)
+    symbol, known = ("LR", "places") if of_places else ("R", "database")
+    header = ["set", *(f"{symbol}@{n}" for n in values), "queries", known]
     header += ["without positives", *(["without position"] * unknown)]
     header += ["threshold", "search", "dataset"]
     rows = []
@@ -111,11 +126,15 @@ def write_results(results: Sequence[EvaluationResult], folder: str | Path) -> No
 
 def _write_predictions(result: EvaluationResult, path: Path) -> None:
     """One line a prediction; empty where a position is unknown."""
+    scores = result.scores
+    if scores is None:
+        scores = 1 - result.descriptor_distances / 2
     with path.open("w", newline="") as file:
+        place, value = "database", "similarity"
+        if result.scores is not None:
+            place, value = "place", "score"
         writer = csv.writer(file)
-        writer.writerow(
-            ["query", "rank", "database", "similarity", "distance_m", "is_positive"]
-        )
+        writer.writerow(["query", "rank", place, value, "distance_m", "is_positive"])
         for query, key in enumerate(result.query_keys):
             known = result.num_positives[query] >= 0
             for rank, row in enumerate(result.predictions[query]):
@@ -127,7 +146,7 @@ def _write_predictions(result: EvaluationResult, path: Path) -> None:
                         key.decode(),
                         rank + 1,
                         result.predicted_keys[query, rank].decode(),
-                        f"{1 - result.descriptor_distances[query, rank] / 2:.6f}",
+                        f"{scores[query, rank]:.6f}",
                         "" if np.isnan(metres) else f"{metres:.2f}",
                         str(bool(result.hits[query, rank])).lower() if known else "",
                     ]

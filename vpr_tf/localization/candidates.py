@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vpr_tf.config import LocalizationConfig
-from vpr_tf.localization.earth import points_of
+from vpr_tf.earth import points_of
 from vpr_tf.localization.errors import LocalizationError
 from vpr_tf.photo_table import PhotoTable
 

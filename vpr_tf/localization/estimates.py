@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vpr_tf.config import LocalizationConfig
+from vpr_tf.earth import latitude_longitude_deg
 from vpr_tf.geo import lat_lon_to_utm
 from vpr_tf.localization.calibration import Calibration
 from vpr_tf.localization.candidates import Candidates
@@ -15,7 +16,6 @@ from vpr_tf.localization.clusters import (
     find_clusters,
     geometric_medians,
 )
-from vpr_tf.localization.earth import latitude_longitude_deg
 from vpr_tf.localization.features import match_features
 from vpr_tf.photo_table import PhotoTable
 from vpr_tf.positions import UNKNOWN_ZONE, Positions, distances_m

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.vpr_tf.localization.places import positions_at
-from vpr_tf.localization.earth import latitude_longitude_deg, points_at, points_of
+from vpr_tf.earth import latitude_longitude_deg, points_at, points_of
 from vpr_tf.positions import Positions, distances_m
 
 

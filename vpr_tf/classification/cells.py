@@ -1,0 +1,151 @@
+"""Which cell of a partition a position lies in."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from vpr_tf.positions import Positions
+
+NO_CELL = -1
+_LARGEST_KEY = 1 << 62
+
+
+class Cells(Protocol):
+    """The cells of a class table, numbered from 0."""
+
+    def locate(self, positions: Positions) -> np.ndarray:
+        """Returns the cell of each position, int64; -1 outside of all cells."""
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Returns all that the cells are made of."""
+
+
+@dataclass(frozen=True, eq=False)
+class GridCells:
+    """Squares of the UTM grid; those of different zones are different.
+
+    Attributes:
+        cell_size_m: Side of a square (M).
+        zone: Signed UTM zone of each cell, int64.
+        east: Number of the cell in its zone, floor(utm_east / M), int64.
+        north: floor(utm_north / M), int64.
+    """
+
+    cell_size_m: int
+    zone: np.ndarray
+    east: np.ndarray
+    north: np.ndarray
+
+    def locate(self, positions: Positions) -> np.ndarray:
+        """See `Cells.locate`."""
+        size_cm = 100 * self.cell_size_m
+        table = np.stack([self.zone, self.east, self.north], axis=1)
+        asked = np.stack(
+            [
+                positions.utm_zone.astype(np.int64),
+                positions.east_cm // size_cm,
+                positions.north_cm // size_cm,
+            ],
+            axis=1,
+        )
+        return _rows_of(table, asked, positions.known)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """See `Cells.arrays`."""
+        return {
+            "cell_size_m": np.array(self.cell_size_m, np.int64),
+            "zone": self.zone,
+            "east": self.east,
+            "north": self.north,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class RegionCells:
+    """Intersections of classes that are unions of S2 cells.
+
+    Attributes:
+        first_leaf: First S2 leaf cell of each interval, uint64.
+        last_leaf: Last leaf cell, inclusive.
+        group: Group of the interval's class, int32; intervals are sorted by group,
+            then by leaf, and disjoint inside a group.
+        class_index: Class inside the group, int32.
+        members: The class of each group that a cell lies in, int32
+            `(num_cells, num_groups)`.
+    """
+
+    first_leaf: np.ndarray
+    last_leaf: np.ndarray
+    group: np.ndarray
+    class_index: np.ndarray
+    members: np.ndarray
+
+    def locate(self, positions: Positions) -> np.ndarray:
+        """See `Cells.locate`."""
+        from vpr_tf.s2_cells import leaf_cells
+
+        leaves = leaf_cells(positions.latitude_deg, positions.longitude_deg)
+        num_groups = self.members.shape[1]
+        asked = np.stack(
+            [self._classes(group, leaves) for group in range(num_groups)], axis=1
+        )
+        inside = positions.known & (asked >= 0).all(axis=1)
+        return _rows_of(self.members.astype(np.int64), asked, inside)
+
+    def _classes(self, group: int, leaves: np.ndarray) -> np.ndarray:
+        rows = slice(*np.searchsorted(self.group, [group, group + 1]).tolist())
+        first, last = self.first_leaf[rows], self.last_leaf[rows]
+        interval = np.searchsorted(first, leaves, side="right") - 1
+        found = (interval >= 0) & (leaves <= last[np.maximum(interval, 0)])
+        classes = self.class_index[rows].astype(np.int64)
+        return np.where(found, classes[np.maximum(interval, 0)], NO_CELL)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """See `Cells.arrays`."""
+        return {
+            "first_leaf": self.first_leaf,
+            "last_leaf": self.last_leaf,
+            "group": self.group,
+            "class_index": self.class_index,
+            "members": self.members,
+        }
+
+
+def cells_of_arrays(arrays: dict[str, Any]) -> Cells:
+    """Makes the cells that `Cells.arrays` described."""
+    if "cell_size_m" in arrays:
+        return GridCells(
+            int(arrays["cell_size_m"]), arrays["zone"], arrays["east"], arrays["north"]
+        )
+    return RegionCells(**arrays)
+
+
+def _rows_of(table: np.ndarray, asked: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """Finds rows of one integer table in another; -1 where there is none."""
+    found = np.full(len(asked), NO_CELL, np.int64)
+    if not len(table):
+        return found
+    low, high = table.min(axis=0), table.max(axis=0)
+    rows = np.flatnonzero(valid & ((asked >= low) & (asked <= high)).all(axis=1))
+    keys, wanted = _keys(table - low, asked[rows] - low, (high - low + 1).tolist())
+    order = np.argsort(keys)
+    place = np.minimum(np.searchsorted(keys[order], wanted), len(keys) - 1)
+    matches = keys[order[place]] == wanted
+    found[rows[matches]] = order[place[matches]]
+    return found
+
+
+def _keys(
+    table: np.ndarray, asked: np.ndarray, sizes: list[int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers the rows of two tables, equal rows alike."""
+    if math.prod(sizes) >= _LARGEST_KEY:
+        both = np.concatenate([table, asked])
+        numbers = np.unique(both, axis=0, return_inverse=True)[1].ravel()
+        return numbers[: len(table)], numbers[len(table) :]
+    strides = np.array([math.prod(sizes[i + 1 :]) for i in range(len(sizes))], np.int64)
+    return table @ strides, asked @ strides

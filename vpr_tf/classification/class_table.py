@@ -1,0 +1,225 @@
+"""The places that a classifier can answer."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from vpr_tf.classification.cells import Cells, GridCells, RegionCells
+from vpr_tf.classification.errors import ClassificationError
+from vpr_tf.data.prepared_dataset import Partition, SplitIndex
+from vpr_tf.geo import lat_lon_to_utm, utm_to_lat_lon
+from vpr_tf.positions import Positions
+
+NO_CLASS = -1
+NO_HEADING_DEG = -1.0
+# The score of a place is that of its own group's class, or the product of the
+# probabilities that all groups give to the classes it lies in.
+OWN_GROUP, PRODUCT = "own_group", "product"
+_COMBINE = {"hierarchical": PRODUCT, "combinatorial": PRODUCT}
+
+
+@dataclass(frozen=True, eq=False)
+class ClassTable:
+    """Candidate places; it travels with the heads, so that no training set is needed.
+
+    Attributes:
+        positions: Centre of each place.
+        heading_deg: Middle of its heading bin, float64; -1 where headings are not
+            told apart.
+        members: The place's class in each group, int32 `(num_places, num_groups)`; -1
+            in groups that do not know it.
+        cell: The cell of each place, int64; places that differ in their heading only
+            share one.
+        cells: Finds the cell of a position.
+        combine: `own_group`, every place has one class; or `product`, it has one in
+            every group.
+    """
+
+    positions: Positions
+    heading_deg: np.ndarray
+    members: np.ndarray
+    cell: np.ndarray
+    cells: Cells
+    combine: str
+
+    def __len__(self) -> int:
+        return len(self.cell)
+
+    @property
+    def num_groups(self) -> int:
+        """Number of heads."""
+        return int(self.members.shape[1])
+
+    @property
+    def num_cells(self) -> int:
+        """Number of cells."""
+        return int(self.cell.max()) + 1 if len(self) else 0
+
+    @functools.cached_property
+    def places_of_groups(self) -> tuple[np.ndarray, ...]:
+        """The place of each class of each group, int64; of `own_group` only.
+
+        Raises:
+            ClassificationError: Places have classes in several groups.
+        """
+        if self.combine != OWN_GROUP:
+            raise ClassificationError(
+                "Only places of one group each belong to a class. Received: "
+                f"combine={self.combine!r}"
+            )
+        found = []
+        for of_group in self.members.T:
+            rows = np.flatnonzero(of_group != NO_CLASS)
+            found.append(rows[np.argsort(of_group[rows], kind="stable")])
+        return tuple(found)
+
+    @classmethod
+    def of_partition(
+        cls, partition: Partition, split: SplitIndex, num_groups: int | None = None
+    ) -> ClassTable:
+        """Lists the places of the classes that were trained.
+
+        Args:
+            partition: Classes and groups.
+            split: The train split; the place of an intersection of classes is the
+                mean position of its images.
+            num_groups: The first groups, those that have a head; None for all.
+        """
+        num_groups = partition.num_groups if num_groups is None else num_groups
+        combine = _COMBINE.get(str(partition.parameters.get("method")), OWN_GROUP)
+        if combine == PRODUCT:
+            return _of_intersections(partition, split, num_groups)
+        last = partition.classes_of_group(num_groups - 1).stop
+        classes = partition.classes[:last]
+        members = _own_members(classes, num_groups)
+        if partition.regions is not None:
+            cell = np.arange(last)
+            cells: Cells = _region_cells(partition, num_groups, members)
+        else:
+            cell, cells = _grid_cells(classes, partition.parameters)
+        return cls(
+            _positions(
+                classes["centre_east_m"],
+                classes["centre_north_m"],
+                classes["utm_zone"],
+            ),
+            _headings(classes, partition.parameters),
+            members,
+            cell,
+            cells,
+            OWN_GROUP,
+        )
+
+
+def _own_members(classes: np.ndarray, num_groups: int) -> np.ndarray:
+    members = np.full((len(classes), num_groups), NO_CLASS, np.int32)
+    groups = classes["group_id"]
+    first = np.searchsorted(groups, groups)
+    rows = np.arange(len(classes))
+    members[rows, groups] = rows - first
+    return members
+
+
+def _grid_cells(
+    classes: np.ndarray, parameters: dict[str, Any]
+) -> tuple[np.ndarray, GridCells]:
+    size_m = int(parameters["cell_size_m"])
+    squares = np.stack(
+        [
+            classes["utm_zone"].astype(np.int64),
+            classes["cell_east_m"] // size_m,
+            classes["cell_north_m"] // size_m,
+        ],
+        axis=1,
+    )
+    found, cell = np.unique(squares, axis=0, return_inverse=True)
+    zone, east, north = np.ascontiguousarray(found.T)
+    return cell.ravel(), GridCells(size_m, zone, east, north)
+
+
+def _region_cells(
+    partition: Partition, num_groups: int, members: np.ndarray
+) -> RegionCells:
+    regions = partition.regions
+    if regions is None:
+        raise ClassificationError(
+            f"The partition {partition.name!r} needs regions.npy. Add it again by "
+            "`python -m data_prep partition`."
+        )
+    class_id = regions["class_id"]
+    groups = partition.classes["group_id"]
+    first = np.searchsorted(groups, np.arange(partition.num_groups))
+    group = groups[class_id]
+    kept = np.flatnonzero(group < num_groups)
+    return RegionCells(
+        regions["first_leaf"][kept],
+        regions["last_leaf"][kept],
+        group[kept].astype(np.int32),
+        (class_id - first[group])[kept].astype(np.int32),
+        members,
+    )
+
+
+def _of_intersections(
+    partition: Partition, split: SplitIndex, num_groups: int
+) -> ClassTable:
+    """One place for each combination of classes that has train images."""
+    of_images = np.full((len(split), num_groups), NO_CLASS, np.int32)
+    for group in range(num_groups):
+        classes = partition.classes_of_group(group)
+        offsets = partition.class_offsets[classes.start : classes.stop + 1]
+        images = partition.record_ids[offsets[0] : offsets[-1]]
+        of_images[images, group] = np.repeat(np.arange(len(classes)), np.diff(offsets))
+    images = np.flatnonzero((of_images != NO_CLASS).all(axis=1))
+    zone = np.asarray(split.column("utm_zone"))[images]
+    keys = np.column_stack([of_images[images], zone])
+    found, place, counts = np.unique(
+        keys, axis=0, return_inverse=True, return_counts=True
+    )
+    east_m, north_m = (
+        np.bincount(place.ravel(), values) / counts for values in split.utm_m[images].T
+    )
+    members = np.ascontiguousarray(found[:, :-1], np.int32)
+    return ClassTable(
+        _positions(east_m, north_m, found[:, -1]),
+        np.full(len(found), NO_HEADING_DEG),
+        members,
+        np.arange(len(found)),
+        _region_cells(partition, num_groups, members),
+        PRODUCT,
+    )
+
+
+def _headings(classes: np.ndarray, parameters: dict[str, Any]) -> np.ndarray:
+    method = parameters.get("method", "cosplace")
+    if method != "cosplace" or parameters.get("missing_heading") == "ignore":
+        return np.full(len(classes), NO_HEADING_DEG)
+    middle = classes["heading_bin_deg"] + parameters["heading_bin_deg"] / 2
+    return np.asarray(middle % 360, np.float64)
+
+
+def _positions(east_m: np.ndarray, north_m: np.ndarray, zone: np.ndarray) -> Positions:
+    latitude_deg, longitude_deg = utm_to_lat_lon(east_m, north_m, zone)
+    return Positions(
+        np.rint(np.asarray(east_m) * 100).astype(np.int64),
+        np.rint(np.asarray(north_m) * 100).astype(np.int64),
+        np.asarray(zone).astype(np.int16),
+        latitude_deg,
+        longitude_deg,
+    )
+
+
+def positions_at(latitude_deg: np.ndarray, longitude_deg: np.ndarray) -> Positions:
+    """Returns places given in degrees, in their standard zones."""
+    east_m, north_m, zone = lat_lon_to_utm(latitude_deg, longitude_deg)
+    return Positions(
+        np.rint(east_m * 100).astype(np.int64),
+        np.rint(north_m * 100).astype(np.int64),
+        zone,
+        np.asarray(latitude_deg, np.float64),
+        np.asarray(longitude_deg, np.float64),
+    )

@@ -1,0 +1,162 @@
+"""Heads that are kept: from descriptors to places."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from vpr_tf.classification.class_table import OWN_GROUP, PRODUCT, ClassTable
+from vpr_tf.classification.errors import ClassificationError
+from vpr_tf.classification.group_head import SCORE_KINDS, GroupHead
+from vpr_tf.classification.predictions import MISSING_PLACE, PlacePredictions
+from vpr_tf.classification.spread import spread_m
+
+_SCORES_PER_BLOCK = 1 << 23  # float32: 32 MiB
+
+
+@dataclass(frozen=True, eq=False)
+class PlaceClassifier:
+    """Scores places by the heads of all groups.
+
+    Attributes:
+        table: The places.
+        heads: One for each group.
+        score: How a head scores its classes, see `GroupHead.scores`; places that have
+            a class in every group are always scored by probabilities.
+        info: What is known of the training, JSON-ready.
+
+    Reference:
+        Trivigno et al., "Divide&Classify: Fine-Grained Classification for City-Wide
+        Visual Geo-Localization", ICCV 2023, arXiv:2307.08417.
+    """
+
+    table: ClassTable
+    heads: tuple[GroupHead, ...]
+    score: str = "cosine"
+    info: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.score not in SCORE_KINDS:
+            raise ClassificationError(
+                f"`classification.score` must be one of {', '.join(SCORE_KINDS)}. "
+                f"Received: {self.score!r}"
+            )
+        known = [
+            int(self.table.members[:, g].max()) + 1 for g in range(len(self.heads))
+        ]
+        counts = [head.num_classes for head in self.heads]
+        if self.table.num_groups != len(self.heads) or any(
+            classes > count for classes, count in zip(known, counts, strict=True)
+        ):
+            raise ClassificationError(
+                f"The class table must fit the heads of {counts} classes. Received: "
+                f"{self.table.num_groups} groups of up to {known} classes"
+            )
+
+    @property
+    def descriptor_dim(self) -> int:
+        """Length of the descriptors."""
+        head = self.heads[0]
+        return int(head.hidden[0][0].shape[0] if head.hidden else head.kernel.shape[0])
+
+    def with_score(self, score: str) -> PlaceClassifier:
+        """Returns the same classifier with another score."""
+        return dataclasses.replace(self, score=score)
+
+    def scores(self, descriptors: np.ndarray) -> np.ndarray:
+        """Returns the score of every place, float32 `(num_queries, num_places)`.
+
+        Raises:
+            ClassificationError: The descriptors have another length.
+        """
+        return self._combined(self._group_scores(self._checked(descriptors)))
+
+    def predict(self, descriptors: np.ndarray, n: int) -> PlacePredictions:
+        """Returns the best places of each query over all groups.
+
+        Equal scores are ordered by the lowest place.
+
+        Args:
+            descriptors: Float32 `(num_queries, descriptor_dim)`.
+            n: Places a query.
+
+        Raises:
+            ClassificationError: The descriptors have another length, or `n` is not
+                positive.
+        """
+        if n < 1:
+            raise ClassificationError(f"`n` must be 1 or more. Received: n={n}")
+        descriptors = self._checked(descriptors)
+        rows = np.full((len(descriptors), n), MISSING_PLACE, np.int64)
+        scores = np.full((len(descriptors), n), -np.inf, np.float32)
+        spreads = np.full(len(descriptors), np.nan)
+        step = max(1, _SCORES_PER_BLOCK // max(1, len(self.table)))
+        for start in range(0, len(descriptors), step):
+            block = slice(start, start + step)
+            of_groups = self._group_scores(descriptors[block])
+            found, values = best_columns(self._combined(of_groups), n)
+            rows[block, : found.shape[1]] = found
+            scores[block, : found.shape[1]] = values
+            spreads[block] = self._spread(of_groups)
+        heading_deg = self.table.heading_deg[rows[:, 0]]
+        return PlacePredictions(
+            self.table.positions, rows, scores, spreads, heading_deg
+        )
+
+    def _group_scores(self, descriptors: np.ndarray) -> list[np.ndarray]:
+        score = "softmax" if self.table.combine == PRODUCT else self.score
+        return [head.scores(descriptors, score) for head in self.heads]
+
+    def _combined(self, of_groups: list[np.ndarray]) -> np.ndarray:
+        members = self.table.members
+        if self.table.combine == PRODUCT:
+            parts = [
+                scores[:, members[:, group]] for group, scores in enumerate(of_groups)
+            ]
+            return np.prod(parts, axis=0, dtype=np.float32)
+        combined = np.empty((len(of_groups[0]), len(members)), np.float32)
+        for group, scores in enumerate(of_groups):
+            combined[:, self.table.places_of_groups[group]] = scores
+        return combined
+
+    def _spread(self, of_groups: list[np.ndarray]) -> np.ndarray:
+        """How far the groups' best places lie from each other."""
+        if self.table.combine != OWN_GROUP or len(of_groups) < 2:
+            return np.full(len(of_groups[0]), np.nan)
+        best = [
+            self.table.places_of_groups[group][scores.argmax(axis=1)]
+            for group, scores in enumerate(of_groups)
+        ]
+        return spread_m(self.table.positions, np.stack(best, axis=1))
+
+    def _checked(self, descriptors: np.ndarray) -> np.ndarray:
+        descriptors = np.asarray(descriptors, np.float32)
+        if descriptors.ndim != 2 or descriptors.shape[1] != self.descriptor_dim:
+            raise ClassificationError(
+                "`descriptors` must have the shape (num_queries, "
+                f"{self.descriptor_dim}), that of the classifier's encoder. Received: "
+                f"{descriptors.shape}"
+            )
+        return descriptors
+
+
+def best_columns(scores: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the n highest columns of each row, highest first; ties lowest first.
+
+    Returns:
+        Columns, int64, and their values, both `(num_rows, min(n, num_columns))`.
+    """
+    n = min(n, scores.shape[1])
+    if n < scores.shape[1]:
+        # All that equal the n-th are kept until the order of columns decides.
+        nth = -np.partition(-scores, n - 1, axis=1)[:, n - 1]
+        columns = np.empty((len(scores), n), np.int64)
+        for row, (values, lowest) in enumerate(zip(scores, nth, strict=True)):
+            kept = np.flatnonzero(values >= lowest)
+            columns[row] = kept[np.argsort(-values[kept], kind="stable")[:n]]
+    else:
+        columns = np.argsort(-scores, axis=1, kind="stable")
+    return columns, np.take_along_axis(scores, columns, axis=1)
