@@ -79,6 +79,20 @@ def parent_cells(cells: np.ndarray, level: int) -> np.ndarray:
     return (cells & ~(lowest - np.uint64(1))) | lowest
 
 
+def child_cells(cells: np.ndarray) -> np.ndarray:
+    """Returns the four cells that each cell is made of, ascending.
+
+    Args:
+        cells: Uint64 `(num_cells,)`, none of them leaves.
+
+    Returns:
+        Uint64 `(num_cells, 4)`.
+    """
+    quarter = (_lowest_bits(cells) >> np.uint64(2))[:, None]
+    odd = np.array([1, 3, 5, 7], np.uint64)
+    return first_leaves(cells)[:, None] - np.uint64(1) + odd * quarter
+
+
 def first_leaves(cells: np.ndarray) -> np.ndarray:
     """Returns the first leaf of each cell, uint64."""
     return cells - (_lowest_bits(cells) - np.uint64(1))

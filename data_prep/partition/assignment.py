@@ -16,10 +16,27 @@ Columns = tuple[np.ndarray, ...]
 ColumnReader = Callable[[], Iterable[Columns]]
 
 _GRID_COLUMNS = ("utm_east_cm", "utm_north_cm", "utm_zone", "heading_deg")
+S2_COLUMNS = (
+    "utm_east_cm",
+    "utm_north_cm",
+    "utm_zone",
+    "latitude_e7",
+    "longitude_e7",
+)
 # Module and function of each method, taking (read_columns, config).
+_GRID = ("data_prep.partition.grid", "assign_grid_classes")
 _METHODS = {
-    "cosplace": ("data_prep.partition.grid", "assign_grid_classes"),
-    "divide_and_classify": ("data_prep.partition.grid", "assign_grid_classes"),
+    "cosplace": _GRID,
+    "divide_and_classify": _GRID,
+    "planet": ("data_prep.partition.s2_subdivision", "assign_planet_classes"),
+    "hierarchical": (
+        "data_prep.partition.s2_subdivision",
+        "assign_hierarchical_classes",
+    ),
+    "combinatorial": (
+        "data_prep.partition.s2_merging",
+        "assign_combinatorial_classes",
+    ),
 }
 
 
@@ -31,10 +48,12 @@ class ClassAssignment:
         classes: Rows of `CLASS_DTYPE`, sorted by group; the row number is the class id.
         class_offsets: `(num_classes + 1,)` int64 into `record_ids`.
         record_ids: Row numbers, int64, class after class and ascending in each.
-        class_ids: `(num_rows,)` int32, -1 for a row in no class.
+        class_ids: `(num_rows,)` int32, -1 for a row in no class. Of methods that give
+            an image a class in every group, the class in the first.
         num_dropped_classes: Classes with fewer images than the minimum.
-        num_dropped_images: Images in those.
+        num_dropped_images: Images in those and in no other class.
         num_without_heading: Images in no class because their heading is missing.
+        regions: Rows of `REGION_DTYPE`, of classes that are made of S2 cells.
     """
 
     classes: np.ndarray
@@ -44,11 +63,17 @@ class ClassAssignment:
     num_dropped_classes: int
     num_dropped_images: int
     num_without_heading: int
+    regions: np.ndarray | None = None
+
+    @property
+    def num_images(self) -> int:
+        """Number of rows that are in a class."""
+        return len(self.class_ids) - self.num_dropped_images - self.num_without_heading
 
 
 def needed_columns(config: PartitionConfig) -> tuple[str, ...]:
     """Names the columns of the record index that a partition is made from."""
-    return _GRID_COLUMNS
+    return _GRID_COLUMNS if _METHODS[config.method] == _GRID else S2_COLUMNS
 
 
 def assign_classes(
@@ -65,5 +90,7 @@ def assign_classes(
     """
     module_name, function_name = _METHODS[config.method]
     assign = getattr(importlib.import_module(module_name), function_name)
-    assignment: ClassAssignment = assign(read_columns, config.applied())
+    assignment: ClassAssignment = assign(
+        read_columns, PartitionConfig(**config.parameters())
+    )
     return assignment

@@ -1,4 +1,4 @@
-"""The table of classes: cell, heading bin, group and centre of each."""
+"""The table of classes: cell, heading bin, group and centre of each; their rows."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import numpy as np
 from data_prep.partition.cells import ClassKeys
 from vpr_tf.config import PartitionConfig
 from vpr_tf.data.prepared_dataset import CLASS_DTYPE
+
+_ROWS_AT_ONCE = 1 << 19
 
 
 def class_table(
@@ -46,3 +48,25 @@ def class_table(
     classes["centre_north_m"] = classes["cell_north_m"] + size_m / 2
     classes["num_images"] = counts[order]
     return classes, order
+
+
+def rows_by_class(class_ids: np.ndarray, num_kept: int) -> np.ndarray:
+    """Returns the rows that are in a class, int64, sorted by (class, row).
+
+    Args:
+        class_ids: Class of every row, -1 for none.
+        num_kept: Number of rows that are in a class.
+    """
+    row_bits = max(len(class_ids).bit_length(), 1)
+    packed = np.empty(num_kept, np.int64)
+    filled = 0
+    for start in range(0, len(class_ids), _ROWS_AT_ONCE):
+        piece = class_ids[start : start + _ROWS_AT_ONCE].astype(np.int64)
+        rows = np.arange(start, start + len(piece))
+        has_class = piece >= 0
+        if not has_class.all():
+            piece, rows = piece[has_class], rows[has_class]
+        packed[filled : filled + len(piece)] = piece << row_bits | rows
+        filled += len(piece)
+    packed.sort()
+    return np.bitwise_and(packed, (1 << row_bits) - 1, out=packed)

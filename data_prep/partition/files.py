@@ -18,7 +18,7 @@ from data_prep.partition.assignment import (
     assign_classes,
     needed_columns,
 )
-from vpr_tf.config import PartitionConfig, as_dict
+from vpr_tf.config import PartitionConfig
 from vpr_tf.data.prepared_dataset import PreparedDataset, SplitIndex
 
 _ROWS_AT_ONCE = 1 << 19
@@ -36,6 +36,8 @@ def write_partition(
         np.save(temporary / "classes.npy", assignment.classes)
         np.save(temporary / "class_offsets.npy", assignment.class_offsets)
         np.save(temporary / "record_ids.npy", assignment.record_ids)
+        if assignment.regions is not None:
+            np.save(temporary / "regions.npy", assignment.regions)
         text = json.dumps(_description(assignment, config), indent=2)
         (temporary / "partition.json").write_text(text + "\n")
         folder.parent.mkdir(exist_ok=True)
@@ -85,7 +87,7 @@ def summary(assignment: ClassAssignment, config: PartitionConfig) -> str:
     groups = int(assignment.classes["group_id"][-1]) + 1
     text = (
         f"partition {config.name}: {len(assignment.classes):,} classes in {groups:,} "
-        f"groups hold {len(assignment.record_ids):,} images; dropped "
+        f"groups hold {assignment.num_images:,} images; dropped "
         f"{assignment.num_dropped_classes:,} classes with fewer than "
         f"{config.min_images_per_class} images ({assignment.num_dropped_images:,} "
         "images)"
@@ -97,12 +99,13 @@ def summary(assignment: ClassAssignment, config: PartitionConfig) -> str:
 
 def _refuse_difference(dataset: PreparedDataset, config: PartitionConfig) -> None:
     """Raises when the partition of that name was made with other parameters."""
-    known = PartitionConfig(**dataset.partition(config.name).parameters).applied()
-    there, here = as_dict(known), as_dict(config.applied())
+    known = PartitionConfig(**dataset.partition(config.name).parameters)
+    there, here = known.parameters(), config.parameters()
+    names = ["method"] if known.method != config.method else list(here)
     differences = ", ".join(
-        f"{name}={there[name]!r} there, {value!r} here"
-        for name, value in here.items()
-        if there[name] != value
+        f"{name}={there[name]!r} there, {here[name]!r} here"
+        for name in names
+        if there[name] != here[name]
     )
     if differences:
         raise DataPrepError(
@@ -115,10 +118,10 @@ def _description(
     assignment: ClassAssignment, config: PartitionConfig
 ) -> dict[str, Any]:
     return {
-        "parameters": as_dict(config.applied()),
+        "parameters": config.parameters(),
         "num_classes": len(assignment.classes),
         "num_groups": int(assignment.classes["group_id"][-1]) + 1,
-        "num_images": len(assignment.record_ids),
+        "num_images": assignment.num_images,
         "num_dropped_classes": assignment.num_dropped_classes,
         "num_dropped_images": assignment.num_dropped_images,
         "num_without_heading": assignment.num_without_heading,

@@ -28,7 +28,7 @@ from data_prep.partition.cells import (
     heading_bins_of,
     num_heading_bins,
 )
-from data_prep.partition.classes import class_table
+from data_prep.partition.classes import class_table, rows_by_class
 from vpr_tf.config import PartitionConfig
 from vpr_tf.data.records import NO_CLASS
 
@@ -75,7 +75,7 @@ def assign_grid_classes(
     assignment = ClassAssignment(
         classes=classes,
         class_offsets=offsets,
-        record_ids=_rows_by_class(class_ids, int(offsets[-1])),
+        record_ids=rows_by_class(class_ids, int(offsets[-1])),
         class_ids=class_ids,
         num_dropped_classes=int(np.count_nonzero(~kept)),
         num_dropped_images=int(counts[~kept].sum()),
@@ -184,23 +184,6 @@ def _take(table: np.ndarray, positions: np.ndarray) -> np.ndarray:
         piece = slice(start, start + _ROWS_AT_ONCE)
         taken[piece] = table[positions[piece]]
     return taken
-
-
-def _rows_by_class(class_ids: np.ndarray, num_kept: int) -> np.ndarray:
-    """Returns the rows that are in a class, sorted by (class, row)."""
-    row_bits = max(len(class_ids).bit_length(), 1)
-    packed = np.empty(num_kept, np.int64)
-    filled = 0
-    for start in range(0, len(class_ids), _ROWS_AT_ONCE):
-        piece = class_ids[start : start + _ROWS_AT_ONCE].astype(np.int64)
-        rows = np.arange(start, start + len(piece))
-        has_class = piece >= 0
-        if not has_class.all():
-            piece, rows = piece[has_class], rows[has_class]
-        packed[filled : filled + len(piece)] = piece << row_bits | rows
-        filled += len(piece)
-    packed.sort()
-    return np.bitwise_and(packed, (1 << row_bits) - 1, out=packed)
 
 
 def _in_first_seen_order(assignment: ClassAssignment) -> ClassAssignment:
