@@ -4,7 +4,7 @@ import pytest
 
 from vpr_tf.config import ConfigError, ExperimentConfig, load_config, save_config
 
-CONFIGS = sorted((Path(__file__).resolve().parents[2] / "configs").glob("*.yaml"))
+CONFIGS = sorted((Path(__file__).resolve().parents[2] / "configs").rglob("*.yaml"))
 MINIMAL = "name: a\ndataset: {path: d}\n"
 
 
