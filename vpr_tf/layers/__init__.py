@@ -6,8 +6,10 @@ from vpr_tf.layers.attention_pooling import AttentionPooling2D
 from vpr_tf.layers.class_token import ClassToken
 from vpr_tf.layers.cosine_margin_head import CosineMarginHead
 from vpr_tf.layers.cross_entropy_head import CrossEntropyHead
+from vpr_tf.layers.direct_regression_head import DirectRegressionHead
 from vpr_tf.layers.fused_batch_normalization import FusedBatchNormalization
 from vpr_tf.layers.generalized_mean_pooling import GeneralizedMeanPooling2D
+from vpr_tf.layers.hypersphere_regression_head import HypersphereRegressionHead
 from vpr_tf.layers.interpolated_position_embedding import InterpolatedPositionEmbedding
 from vpr_tf.layers.l2_normalization import L2Normalization
 from vpr_tf.layers.layer_scale import LayerScale
@@ -18,7 +20,9 @@ from vpr_tf.layers.netvlad import NetVLAD
 from vpr_tf.layers.optimal_transport_aggregation import OptimalTransportAggregation
 from vpr_tf.layers.regional_maximum_pooling import RegionalMaximumPooling2D
 from vpr_tf.layers.resize_to_patch_multiples import ResizeToPatchMultiples
+from vpr_tf.layers.soft_label_head import SoftLabelHead
 from vpr_tf.layers.token_sequence import SequenceToTokens, TokensToSequence
+from vpr_tf.layers.von_mises_fisher_head import MixtureOfVonMisesFisherHead
 
 __all__ = [
     "AngularMarginHead",
@@ -27,18 +31,22 @@ __all__ = [
     "ClassToken",
     "CosineMarginHead",
     "CrossEntropyHead",
+    "DirectRegressionHead",
     "FusedBatchNormalization",
     "GeneralizedMeanPooling2D",
+    "HypersphereRegressionHead",
     "InterpolatedPositionEmbedding",
     "L2Normalization",
     "LayerScale",
     "LearnedTokens",
     "MaximumActivationPooling2D",
     "MixVPR",
+    "MixtureOfVonMisesFisherHead",
     "NetVLAD",
     "OptimalTransportAggregation",
     "RegionalMaximumPooling2D",
     "ResizeToPatchMultiples",
     "SequenceToTokens",
+    "SoftLabelHead",
     "TokensToSequence",
 ]

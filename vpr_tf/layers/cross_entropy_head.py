@@ -7,8 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from vpr_tf.layers.head_arguments import check_num_classes
 from vpr_tf.layers.linear_head import LinearHead
-from vpr_tf.layers.training_head import check_num_classes
 
 
 @keras.saving.register_keras_serializable(package="vpr_tf")

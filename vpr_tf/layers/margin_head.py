@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from vpr_tf.layers.training_head import TrainingHead, check_num_classes
+from vpr_tf.layers.head_arguments import check_num_classes
+from vpr_tf.layers.training_head import TrainingHead
 
 _SMALLEST_NORM_PRODUCT = 1e-8
 
@@ -74,7 +75,7 @@ class MarginHead(TrainingHead):
         """
         return super().arrays() | {
             "kernel": self.class_centres.numpy(),
-            "scale": np.float32(self.scale),
+            "scale": np.asarray(self.scale, "float32"),
         }
 
     def compute_output_shape(self, input_shape):

@@ -125,15 +125,3 @@ class TrainingHead(keras.layers.Layer):
         config = super().get_config()
         config.update({"hidden_layers": self.hidden_layers, "seed": self.seed})
         return config
-
-
-def check_num_classes(num_classes: int) -> None:
-    """Checks a number of classes.
-
-    Raises:
-        ValueError: It is below 1.
-    """
-    if num_classes < 1:
-        raise ValueError(
-            f"`num_classes` must be 1 or more. Received: num_classes={num_classes}"
-        )

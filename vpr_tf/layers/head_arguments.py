@@ -1,0 +1,35 @@
+"""Checks of arguments that several heads take."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+
+def check_num_classes(num_classes: int) -> None:
+    """Checks a number of classes.
+
+    Raises:
+        ValueError: It is below 1.
+    """
+    if num_classes < 1:
+        raise ValueError(
+            f"`num_classes` must be 1 or more. Received: num_classes={num_classes}"
+        )
+
+
+def check_class_centres(class_centres: npt.ArrayLike) -> np.ndarray:
+    """Returns the centres as float64 of shape `(num_classes, 2)`.
+
+    Raises:
+        ValueError: They have another shape, or are not finite.
+    """
+    centres = np.asarray(class_centres, "float64")
+    if centres.ndim != 2 or centres.shape[1] != 2 or not len(centres):
+        raise ValueError(
+            "`class_centres` must have the shape (num_classes, 2). "
+            f"Received: class_centres.shape={centres.shape}"
+        )
+    if not np.isfinite(centres).all():
+        raise ValueError("`class_centres` must be finite. Received: NaN or infinity.")
+    return centres
