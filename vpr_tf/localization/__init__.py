@@ -1,4 +1,4 @@
-"""From the matches of a query to a position, an expected error and a confidence."""
+"""From matches or predicted places to a position, an error and a confidence."""
 
 from vpr_tf.localization.calibration import Calibration
 from vpr_tf.localization.errors import LocalizationError
@@ -8,13 +8,27 @@ from vpr_tf.localization.evaluated_queries import (
     predictions_to_calibrate,
 )
 from vpr_tf.localization.fitting import fit_calibration
+from vpr_tf.localization.place_answers import PlaceAnswers, answer_places
+from vpr_tf.localization.place_features import PlaceSettings
+from vpr_tf.localization.predictor_calibration import (
+    calibrate_predictor,
+    calibrate_trained,
+)
+from vpr_tf.localization.stored_calibration import load_calibration, save_calibration
 
 __all__ = [
     "Calibration",
     "Estimates",
     "LocalizationError",
+    "PlaceAnswers",
+    "PlaceSettings",
+    "answer_places",
     "calibrate_on_queries",
+    "calibrate_predictor",
+    "calibrate_trained",
     "estimate_positions",
     "fit_calibration",
+    "load_calibration",
     "predictions_to_calibrate",
+    "save_calibration",
 ]

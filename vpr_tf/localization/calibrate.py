@@ -1,7 +1,10 @@
-"""Calibrates an index: python -m vpr_tf.localization.calibrate --index DIR --config F.
+"""Calibrates an index, or the heads of a run that answer by themselves:
+
+    python -m vpr_tf.localization.calibrate --index DIR --config FILE
+    python -m vpr_tf.localization.calibrate --model RUN --config FILE
 
 Fits confidence, expected error and the confidence from which on answers are given on
-queries of known position, and stores them in the index.
+queries of known position, and stores them in the index, or beside the heads.
 """
 
 from __future__ import annotations
@@ -24,19 +27,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--index", required=True, help="folder of the index")
+    parser.add_argument("--index", help="folder of the index")
     parser.add_argument("--config", required=True, help="a file of configs/")
     parser.add_argument("--set", default="val", metavar="NAME", help="default: val")
-    parser.add_argument("--model", help="the encoder, if the index does not keep it")
+    parser.add_argument(
+        "--model",
+        help="run whose heads are calibrated; with --index: the encoder, if the index "
+        "does not keep it",
+    )
     parser.add_argument("overrides", nargs="*", metavar="key=value")
     options = parser.parse_intermixed_args(arguments)
+    if not options.index and not options.model:
+        parser.error("one of --index and --model is needed")
     try:
         config = load_config(options.config, options.overrides)
-        from vpr_tf.localization.index_calibration import calibrate_index
+        if options.index:
+            from vpr_tf.localization.index_calibration import calibrate_index
 
-        calibrate_index(
-            options.index, config, set_name=options.set, model=options.model
-        )
+            calibrate_index(
+                options.index, config, set_name=options.set, model=options.model
+            )
+        else:
+            from vpr_tf.localization.model_calibration import calibrate_model
+
+            calibrate_model(options.model, config, set_name=options.set)
     except (ValueError, OSError, ImportError) as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return 2

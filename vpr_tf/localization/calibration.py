@@ -1,4 +1,4 @@
-"""From the matches of a query to the probability that its answer is right."""
+"""From what is known of an answer to the probability that it is right."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from vpr_tf.config import LocalizationConfig
 from vpr_tf.localization.errors import LocalizationError
-from vpr_tf.localization.features import FEATURE_NAMES
+from vpr_tf.localization.feature_sets import set_of_features
 from vpr_tf.localization.reliability import Reliability
 
 _FORMAT_VERSION = 1
@@ -31,7 +31,8 @@ class Calibration:
 
     Attributes:
         kind: `isotonic` or `platt`.
-        settings: The fields of `LocalizationConfig` that it was fitted with.
+        settings: What the features depend on: fields of `LocalizationConfig`, or of
+            `PlaceSettings` where a classifier answers.
         encoder_fingerprint: Encoder of the descriptors.
         fitted_on: Evaluation set, for people.
         dataset_fingerprint: Dataset of that set.
@@ -90,11 +91,7 @@ class Calibration:
                     "A calibration's curves must be finite numbers at ascending "
                     f"scores. Received: {values} at {at}. Calibrate again."
                 )
-        if set(self.feature_weights) != set(FEATURE_NAMES):
-            raise LocalizationError(
-                f"A calibration must weigh {', '.join(FEATURE_NAMES)}. Received: "
-                f"{', '.join(self.feature_weights)}. Calibrate again."
-            )
+        set_of_features(self.feature_weights)
 
     @property
     def reaches_wanted_precision(self) -> bool:
@@ -107,8 +104,8 @@ class Calibration:
         """Returns confidence, 0 to 1, and expected error in metres.
 
         Args:
-            features: See `match_features`.
-            num_votes: Matches of each query that count `(num_queries,)`.
+            features: See `match_features` or `place_features`.
+            num_votes: Matches or places of each query that count `(num_queries,)`.
 
         Returns:
             Two arrays `(num_queries,)`; NaN where a feature is NaN or there are fewer
@@ -187,7 +184,8 @@ def calibrated_settings(config: LocalizationConfig) -> dict[str, Any]:
 
 def weighted_score(features: np.ndarray, weights: dict[str, float]) -> np.ndarray:
     """Returns the score of each query; NaN without features."""
-    return features @ np.array([weights[name] for name in FEATURE_NAMES])
+    names = set_of_features(weights).names
+    return features @ np.array([weights[name] for name in names])
 
 
 def probability(log_odds: np.ndarray) -> np.ndarray:

@@ -7,12 +7,9 @@ import numpy as np
 from vpr_tf.localization.candidates import Candidates
 from vpr_tf.localization.clusters import Clusters
 
-# The larger each of them, the likelier is the answer right.
-FEATURE_NAMES = ("similarity", "gap", "share")
-
 
 def match_features(candidates: Candidates, clusters: Clusters) -> np.ndarray:
-    """Returns the features of each query, in the order of `FEATURE_NAMES`.
+    """Returns the features of each query, in the order of `MATCHES.names`.
 
     - `similarity`: cosine similarity of the best match of the cluster;
     - `gap`: by how much it exceeds that of the best match elsewhere, of the last match

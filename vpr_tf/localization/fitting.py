@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -15,13 +16,13 @@ from vpr_tf.localization.calibration import (
 )
 from vpr_tf.localization.curves import CONFIDENCE_CURVES, Curve, error_curve
 from vpr_tf.localization.errors import LocalizationError
-from vpr_tf.localization.estimates import Estimates
+from vpr_tf.localization.feature_sets import MATCHES, FeatureSet
 from vpr_tf.localization.reliability import (
     Reliability,
     expected_calibration_error,
     reliability_bins,
 )
-from vpr_tf.localization.samples import Samples
+from vpr_tf.localization.samples import JudgedAnswers, Samples
 from vpr_tf.localization.scores import fit_scores
 
 # "Within about": so many answers are at least as near as their expected error, the
@@ -31,7 +32,7 @@ _NUM_FOLDS = 5
 
 
 def fit_calibration(
-    estimates: Estimates,
+    estimates: JudgedAnswers,
     errors_m: np.ndarray,
     config: LocalizationConfig,
     *,
@@ -39,8 +40,10 @@ def fit_calibration(
     encoder_fingerprint: str,
     fitted_on: str,
     dataset_fingerprint: str = "",
-    outside: Estimates | None = None,
+    outside: JudgedAnswers | None = None,
     seed: int = 0,
+    settings: dict[str, Any] | None = None,
+    features_of: FeatureSet = MATCHES,
 ) -> Calibration:
     """Fits the calibration of answers.
 
@@ -56,6 +59,8 @@ def fit_calibration(
             `estimate_outside`: `config.outside_share` of the photos to come. None if
             every photo to come is taken where the index has photos.
         seed: Of the division into folds.
+        settings: What the features depend on; None for those of `config`.
+        features_of: What the features are.
 
     Raises:
         LocalizationError: No query has an answer and a known position.
@@ -68,12 +73,12 @@ def fit_calibration(
             f"A calibration needs queries of known position. {fitted_on} has none that "
             "was answered; choose another set by --set."
         )
-    fit = _fit(samples, config, seed)
+    fit = _fit(samples, config, seed, features_of)
     given = fit.answers(samples.features)
     absent = samples.outside[np.isfinite(samples.outside).all(axis=1)]
     return Calibration(
         kind=config.calibration,
-        settings=calibrated_settings(config),
+        settings=calibrated_settings(config) if settings is None else settings,
         encoder_fingerprint=encoder_fingerprint,
         fitted_on=fitted_on,
         dataset_fingerprint=dataset_fingerprint,
@@ -92,7 +97,7 @@ def fit_calibration(
         precision=float(samples.right[given].mean()) if given.any() else 0.0,
         coverage=float(given.mean()),
         outside_answered=float(fit.answers(absent).mean()) if len(absent) else None,
-        reliability=_held_out(samples, config, seed),
+        reliability=_held_out(samples, config, seed, features_of),
     )
 
 
@@ -116,9 +121,11 @@ class _Fit:
         return self.error_curve.at(weighted_score(features, self.feature_weights))
 
 
-def _fit(samples: Samples, config: LocalizationConfig, seed: int) -> _Fit:
+def _fit(
+    samples: Samples, config: LocalizationConfig, seed: int, features_of: FeatureSet
+) -> _Fit:
     features, right, counts = samples.with_outside()
-    weights, scores = fit_scores(features, right, counts, seed)
+    weights, scores = fit_scores(features, right, counts, seed, features_of)
     curve = CONFIDENCE_CURVES[config.calibration](scores, right, counts)
     confidence = probability(curve.at(weighted_score(features, weights)))
     return _Fit(
@@ -159,7 +166,7 @@ def choose_min_confidence(
 
 
 def _held_out(
-    samples: Samples, config: LocalizationConfig, seed: int
+    samples: Samples, config: LocalizationConfig, seed: int, features_of: FeatureSet
 ) -> Reliability | None:
     """Fits on all folds but one and judges the answers of that one, for each."""
     num_queries = len(samples)
@@ -171,7 +178,8 @@ def _held_out(
     given = np.empty(num_queries, bool)
     for number in range(num_folds):
         held_out = fold == number
-        fit = _fit(samples.take(np.flatnonzero(~held_out)), config, seed)
+        others = samples.take(np.flatnonzero(~held_out))
+        fit = _fit(others, config, seed, features_of)
         features = samples.features[held_out]
         confidence[held_out] = fit.confidence(features)
         expected_m[held_out] = fit.expected_error_m(features)

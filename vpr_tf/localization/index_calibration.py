@@ -18,6 +18,7 @@ from vpr_tf.localization.evaluated_queries import (
     calibrate_on_queries,
     predictions_to_calibrate,
 )
+from vpr_tf.localization.feature_sets import PLACES, set_of_features
 from vpr_tf.localization.stored_settings import to_stored
 from vpr_tf.photo_table import PhotoTable
 from vpr_tf.retrieval.photo_source import open_encoder
@@ -159,10 +160,11 @@ def _describe_threshold(calibration: Calibration) -> str:
             "these queries; this one comes nearest."
         )
     if calibration.outside_answered is not None:
+        of_places = set_of_features(calibration.feature_weights) is PLACES
         text += (
-            f" Without the photos near them {calibration.outside_answered:.1%} are "
-            "answered, all of them wrong; a larger localization.outside_share "
-            "withholds more."
+            f" Without the {'places' if of_places else 'photos'} near them "
+            f"{calibration.outside_answered:.1%} are answered, all of them wrong; "
+            "a larger localization.outside_share withholds more."
         )
     held_out = calibration.reliability
     if held_out is not None:

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from vpr_tf.localization.estimates import Estimates
+
+class JudgedAnswers(Protocol):
+    """What a calibration needs of answers: `Estimates` or `PlaceAnswers`."""
+
+    @property
+    def features(self) -> np.ndarray:
+        """One row a query; NaN without an answer."""
+
+    @property
+    def num_votes(self) -> np.ndarray:
+        """Matches or places that each query's features were computed from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -14,10 +25,10 @@ class Samples:
     """Queries with the errors of their answers, and the same with their place removed.
 
     Attributes:
-        features: See `match_features`, `(num_queries, 3)`, finite.
+        features: See `FeatureSet`, `(num_queries, num_features)`, finite.
         errors_m: Errors of the answers `(num_queries,)`.
-        outside: Features without the photos near the query, `(num_queries, 3)`; NaN
-            where not known.
+        outside: Features without the photos near the query, same shape; NaN where
+            not known.
         outside_share: Share of all photos that are such, 0 to 1.
         threshold_m: Largest error of a right answer.
     """
@@ -31,9 +42,9 @@ class Samples:
     @classmethod
     def of_estimates(
         cls,
-        estimates: Estimates,
+        estimates: JudgedAnswers,
         errors_m: np.ndarray,
-        outside: Estimates | None,
+        outside: JudgedAnswers | None,
         outside_share: float,
         threshold_m: float,
     ) -> Samples:

@@ -5,48 +5,58 @@ from __future__ import annotations
 import numpy as np
 
 from vpr_tf.localization.calibration import weighted_score
-from vpr_tf.localization.features import FEATURE_NAMES
+from vpr_tf.localization.feature_sets import MATCHES, FeatureSet
 
-# With fewer right or wrong answers a regression fits chance; the share of the cluster,
+# With fewer right or wrong answers a regression fits chance; the set's single feature,
 # which orders answers well on every set that was tried, needs no fitting.
 _FEWEST_OF_EACH = 10
-_SINGLE_FEATURE = "share"
 _NUM_FOLDS = 5
 
 
 def fit_scores(
-    features: np.ndarray, right: np.ndarray, counts: np.ndarray, seed: int
+    features: np.ndarray,
+    right: np.ndarray,
+    counts: np.ndarray,
+    seed: int,
+    features_of: FeatureSet = MATCHES,
 ) -> tuple[dict[str, float], np.ndarray]:
     """Chooses the weights of the features and scores the same queries.
 
     A logistic regression, none of whose weights is negative, when there are enough
-    right and wrong answers; else the share of the cluster alone.
+    right and wrong answers; else `features_of.single` alone.
 
     Args:
-        features: See `match_features`, `(num_queries, 3)`, finite.
+        features: One column for each name of `features_of`, finite.
         right: Whether each answer is right.
         counts: How many queries each stands for.
         seed: Of the division into folds.
+        features_of: What the columns are.
 
     Returns:
         The weights, and the score of each query by weights that were fitted without
         it, `(num_queries,)`.
     """
     if min(right.sum(), (~right).sum()) < _FEWEST_OF_EACH:
-        weights = {name: float(name == _SINGLE_FEATURE) for name in FEATURE_NAMES}
+        names = features_of.names
+        weights = {name: float(name == features_of.single) for name in names}
         return weights, weighted_score(features, weights)
     from sklearn.model_selection import StratifiedKFold
 
     scores = np.empty(len(right))
     folds = StratifiedKFold(_NUM_FOLDS, shuffle=True, random_state=seed)
     for others, held_out in folds.split(features, right):
-        weights = _regression(features[others], right[others], counts[others])
+        weights = _regression(
+            features[others], right[others], counts[others], features_of
+        )
         scores[held_out] = weighted_score(features[held_out], weights)
-    return _regression(features, right, counts), scores
+    return _regression(features, right, counts, features_of), scores
 
 
 def _regression(
-    features: np.ndarray, right: np.ndarray, counts: np.ndarray
+    features: np.ndarray,
+    right: np.ndarray,
+    counts: np.ndarray,
+    features_of: FeatureSet,
 ) -> dict[str, float]:
     """Drops features until no weight is negative: more of each means more certain."""
     from sklearn.linear_model import LogisticRegression
@@ -58,12 +68,14 @@ def _regression(
         model.fit(features[:, used] / spread[used], right, sample_weight=counts)
         weights = model.coef_[0] / spread[used]
         if (weights >= 0).all():
-            return _named(used, weights)
+            return _named(used, weights, features_of)
         used = np.delete(used, weights.argmin())
-    only = FEATURE_NAMES.index(_SINGLE_FEATURE)
-    return _named(np.array([only]), np.ones(1))
+    only = features_of.names.index(features_of.single)
+    return _named(np.array([only]), np.ones(1), features_of)
 
 
-def _named(columns: np.ndarray, weights: np.ndarray) -> dict[str, float]:
+def _named(
+    columns: np.ndarray, weights: np.ndarray, features_of: FeatureSet
+) -> dict[str, float]:
     of_column = dict(zip(columns.tolist(), weights.tolist(), strict=True))
-    return {name: of_column.get(i, 0.0) for i, name in enumerate(FEATURE_NAMES)}
+    return {name: of_column.get(i, 0.0) for i, name in enumerate(features_of.names)}
