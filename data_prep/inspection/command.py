@@ -16,6 +16,7 @@ from data_prep.inspection.report import (
     describe_partition,
     describe_splits,
 )
+from data_prep.inspection.s2_partitions import inspect_s2_partition
 from data_prep.inspection.spacing import measure_spacing
 from data_prep.inspection.statistics import SplitStatistics, count_split
 from data_prep.partition.assignment import assign_classes
@@ -90,6 +91,8 @@ def _inspect_partition(
     """Prints and draws one partition; its pictures carry its name."""
     from data_prep.inspection import figures
 
+    if partition.regions is not None:
+        return inspect_s2_partition(dataset, partition, output)
     config = PartitionConfig(**partition.parameters)
     classes = partition.classes
     dropped = _dropped_classes(dataset, config)

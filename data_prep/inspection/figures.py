@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,30 @@ def draw(
         figure = Figure(size)
         FigureCanvasAgg(figure)
         draw_axes(figure.add_subplot(projection=projection))
+        figure.savefig(path, dpi=130, bbox_inches="tight")
+    return path
+
+
+def draw_panels(
+    path: Path,
+    draw_axes: Sequence[Callable[[Axes], None]],
+    title: str,
+    height_over_width: float,
+) -> Path:
+    """Draws several pairs of axes, up to three in a row, into a PNG file."""
+    num_columns = min(len(draw_axes), 3)
+    num_rows = -(-len(draw_axes) // num_columns)
+    width = 9.0 if num_columns == 1 else 6.0
+    height = num_rows * (0.9 * width * height_over_width + 1.0) + 0.3
+    with mpl.rc_context(_STYLE):
+        figure = Figure((width * num_columns, height), layout="constrained")
+        FigureCanvasAgg(figure)
+        figure.suptitle(title, fontsize=14)
+        for number, draw_panel in enumerate(draw_axes, start=1):
+            axes = figure.add_subplot(num_rows, num_columns, number)
+            draw_panel(axes)
+            if number % num_columns != 1 % num_columns:
+                axes.set_ylabel("")
         figure.savefig(path, dpi=130, bbox_inches="tight")
     return path
 
