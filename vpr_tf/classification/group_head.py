@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vpr_tf.classification.errors import ClassificationError
+from vpr_tf.classification.hidden_layers import Hidden, embedded
 
 COSINE, LINEAR, MIXTURE = "cosine", "linear", "mixture"
 HEAD_KINDS = (COSINE, LINEAR, MIXTURE)
@@ -34,7 +35,7 @@ class GroupHead:
     kernel: np.ndarray
     bias: np.ndarray | None = None
     scale: float = 1.0
-    hidden: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
+    hidden: Hidden = ()
     density: np.ndarray | None = None
 
     def __post_init__(self) -> None:
@@ -51,10 +52,7 @@ class GroupHead:
 
     def embedded(self, descriptors: np.ndarray) -> np.ndarray:
         """Applies the hidden layers; float32 `(num_queries, dim)`."""
-        for kernel, bias in self.hidden:
-            x = descriptors @ kernel + bias
-            descriptors = x / (1 + np.exp(-np.clip(x, -80, 80)))
-        return np.asarray(descriptors, np.float32)
+        return embedded(descriptors, self.hidden)
 
     def scores(self, descriptors: np.ndarray, score: str) -> np.ndarray:
         """Scores all classes of the group.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import tensorflow as tf
 
 from vpr_tf.config import TrainConfig
 from vpr_tf.data.augmentation import Augmentation
-from vpr_tf.data.class_sampler import ClassSampler
+from vpr_tf.data.class_sampler import ClassSampler, Sample
 from vpr_tf.data.prepared_dataset import Partition, SplitIndex
 from vpr_tf.data.record_reading import RecordReader, pipeline_options
 
@@ -29,6 +30,8 @@ def training_batches(
     num_input_pipelines: int = 1,
     input_pipeline_id: int = 0,
     num_replicas: int = 1,
+    targets: np.ndarray | None = None,
+    descriptors: np.ndarray | None = None,
 ) -> tf.data.Dataset:
     """Returns the batches of one group from a position on.
 
@@ -48,10 +51,15 @@ def training_batches(
         num_input_pipelines: Worker processes that share the global batch.
         input_pipeline_id: This one of them.
         num_replicas: Replicas in all workers together.
+        targets: What is learnt of each record of the split, one row a record; None
+            for its class index.
+        descriptors: Descriptors of the split's records, which are read instead of
+            the images.
 
     Returns:
-        Elements `(images, class_index)`: float32 in [0, 1] of shape
-        `(batch_size // num_replicas, image_size, image_size, 3)`, and int32.
+        Elements `(images, targets)`: float32 in [0, 1] of shape
+        `(batch_size // num_replicas, image_size, image_size, 3)`, and int32 class
+        indices or rows of `targets`; instead of images, descriptors where given.
 
     Raises:
         ValueError: The batch cannot be shared evenly, or `num_samples` is no
@@ -65,19 +73,17 @@ def training_batches(
         num_replicas,
     )
     sampler = ClassSampler(partition, group_id, seed)
-    load = RecordReader(split, sampler.record_ids)
-    augment = Augmentation(
-        config.augmentation,
-        config.image_size,
-        _common_size(split, sampler.record_ids),
-    )
+    load = _image_loader(split, sampler, config)
+    if descriptors is not None:
+        load = _row_loader(descriptors, sampler)
+    learnt = None if targets is None else tf.constant(targets[sampler.record_ids])
     share = config.batch_size // num_input_pipelines
     offset = start_position + input_pipeline_id * share
 
     def load_sample(index: tf.Tensor) -> tuple[Any, Any]:
         sample = sampler(offset + index // share * config.batch_size + index % share)
-        image = augment(load(sample.row), sample.augmentation_seed)
-        return image, sample.class_index
+        target = sample.class_index if learnt is None else learnt[sample.row]
+        return load(sample), target
 
     count = _ENDLESS if num_samples is None else num_samples // num_input_pipelines
     num_threads = os.cpu_count() or 1
@@ -89,6 +95,34 @@ def training_batches(
         .prefetch(2)
         .with_options(pipeline_options(num_threads))
     )
+
+
+def _image_loader(
+    split: SplitIndex, sampler: ClassSampler, config: TrainConfig
+) -> Callable[[Sample], tf.Tensor]:
+    read = RecordReader(split, sampler.record_ids)
+    augment = Augmentation(
+        config.augmentation,
+        config.image_size,
+        _common_size(split, sampler.record_ids),
+    )
+    return lambda sample: augment(read(sample.row), sample.augmentation_seed)
+
+
+def _row_loader(
+    descriptors: np.ndarray, sampler: ClassSampler
+) -> Callable[[Sample], tf.Tensor]:
+    """Reads rows of an array that may be larger than the memory."""
+    dim = descriptors.shape[1]
+
+    def read(row: np.ndarray) -> np.ndarray:
+        return np.asarray(descriptors[sampler.record_ids[row]], np.float32)
+
+    def load(sample: Sample) -> tf.Tensor:
+        vector = tf.numpy_function(read, [sample.row], tf.float32, stateful=False)
+        return tf.ensure_shape(vector, [dim])
+
+    return load
 
 
 def sampled_record_ids(

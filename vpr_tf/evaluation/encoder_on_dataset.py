@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from vpr_tf.classification.predictor import PlacePredictor
-from vpr_tf.classification.trained import load_trained
+from vpr_tf.classification.trained import load_heads
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
 from vpr_tf.evaluation.classification import evaluate_predictor
 from vpr_tf.evaluation.errors import EvaluationError
 from vpr_tf.evaluation.evaluate import evaluate_encoder
+from vpr_tf.evaluation.narrowed import DescribedBy, Narrowing, evaluate_narrowed
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.extraction.descriptors import extract_descriptors
 from vpr_tf.extraction.encoders import encoder_fingerprint
@@ -32,6 +33,7 @@ class EncoderOnDataset:
         fingerprint: Identity of the encoder.
         folder: Where results go.
         predictor: Heads that answer, for the method `classification`.
+        narrowing: Heads whose best cells are searched, for the method `narrowed`.
     """
 
     dataset: PreparedDataset
@@ -40,6 +42,7 @@ class EncoderOnDataset:
     fingerprint: str
     folder: Path
     predictor: PlacePredictor | None = None
+    narrowing: Narrowing | None = None
 
     @classmethod
     def open(
@@ -67,10 +70,13 @@ class EncoderOnDataset:
         loaded = load_encoder(config, model)
         folder = Path(output_dir) if output_dir else loaded.output_dir
         fingerprint = encoder_fingerprint(loaded.encoder)
-        predictor = None
+        predictor = narrowing = None
         if config.evaluation.method == "classification":
-            predictor = load_trained(model, config.classification)
-        return cls(dataset, sets, loaded, fingerprint, folder, predictor)
+            predictor = load_heads(model, config.classification)
+        elif config.evaluation.method == "narrowed":
+            own = DescribedBy(loaded, fingerprint)
+            narrowing = Narrowing.open(config, model, own)
+        return cls(dataset, sets, loaded, fingerprint, folder, predictor, narrowing)
 
     @property
     def preprocessing(self) -> str:
@@ -92,6 +98,16 @@ class EncoderOnDataset:
                 self.loaded.evaluation,
                 work_dir=self.folder / "descriptors",
                 encoder_fingerprint=self.fingerprint,
+                num_predictions=num_predictions,
+            )
+        if self.narrowing is not None:
+            return evaluate_narrowed(
+                DescribedBy(self.loaded, self.fingerprint),
+                self.narrowing,
+                self.dataset,
+                evaluation_set,
+                self.loaded.evaluation,
+                work_dir=self.folder / "descriptors",
                 num_predictions=num_predictions,
             )
         return evaluate_encoder(

@@ -67,12 +67,7 @@ def evaluate_encoder(
         EvaluationError: A split is empty, a record is damaged, or the encoder gives
             no finite descriptors.
     """
-    for split in (evaluation_set.database, evaluation_set.queries):
-        if not len(dataset.split(split)):
-            raise EvaluationError(
-                f"The split {split!r} of {dataset.path} has no images. Add them and "
-                "build the dataset again."
-            )
+    check_images(dataset, evaluation_set)
     fingerprint = encoder_fingerprint or fingerprint_of(encoder)
     encoder = in_precision(encoder, config.precision)
     with descriptor_folder(work_dir) as folder:
@@ -92,12 +87,26 @@ def evaluate_encoder(
             dataset, evaluation_set.database, config, fingerprint
         )
         index_folder = folder / evaluation_set.database / "index"
-        index = _index_of(config, database, index_folder, source)
+        index = index_of(config, database, index_folder, source)
         k = max(*config.recall_values, num_predictions or 1)
         distances, predictions = index.search(queries, k)
     return judge_predictions(
         dataset, evaluation_set, config, predictions, distances, index.is_exact
     )
+
+
+def check_images(dataset: PreparedDataset, evaluation_set: EvaluationSet) -> None:
+    """Checks that there is something to search, and to search for.
+
+    Raises:
+        EvaluationError: A split is empty.
+    """
+    for split in (evaluation_set.database, evaluation_set.queries):
+        if not len(dataset.split(split)):
+            raise EvaluationError(
+                f"The split {split!r} of {dataset.path} has no images. Add them and "
+                "build the dataset again."
+            )
 
 
 def judge_predictions(
@@ -199,7 +208,7 @@ def descriptor_folder(work_dir: Path | None) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _index_of(
+def index_of(
     config: EvaluationConfig,
     descriptors: np.ndarray,
     folder: Path,

@@ -11,6 +11,8 @@ import keras
 import tensorflow as tf
 
 from vpr_tf.atomic_files import replace_file, write_json
+from vpr_tf.classification.predictor import PlacePredictor
+from vpr_tf.classification.trained import RUN_FOLDER, save_heads
 from vpr_tf.training.errors import TrainingError
 from vpr_tf.training.group_trainer import GroupTrainer
 from vpr_tf.training.progress import TrainingProgress
@@ -119,9 +121,19 @@ def _random_states(encoder: keras.Model) -> dict[str, list[tf.Variable]]:
     return {"random_states": states} if states else {}
 
 
-def save_best(folder: Path, encoder: keras.Model, info: dict[str, Any]) -> None:
-    """Writes the encoder's weights and what is known of them, each file at once."""
+def save_best(
+    folder: Path,
+    encoder: keras.Model,
+    info: dict[str, Any],
+    predictor: PlacePredictor | None = None,
+) -> None:
+    """Writes the encoder's weights, the heads that answer, and what is known of them.
+
+    Each file appears whole; the description comes last.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    if predictor is not None:
+        save_heads(predictor, folder / RUN_FOLDER.name)
     with replace_file(folder / BEST_WEIGHTS_FILE) as temporary:
         encoder.save_weights(temporary)
     write_json(folder / _BEST_INFO_FILE, info)

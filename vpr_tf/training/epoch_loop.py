@@ -20,6 +20,7 @@ from vpr_tf.training.errors import (
 )
 from vpr_tf.training.group_trainer import GroupTrainer
 from vpr_tf.training.interruption import StopSignal
+from vpr_tf.training.kept_heads import HeadKeeper
 from vpr_tf.training.run_writers import RunWriters
 from vpr_tf.training.strategy import num_workers, sum_over_workers
 from vpr_tf.training.validation import Validator
@@ -35,6 +36,7 @@ class EpochLoop:
         trainer: Trains.
         plain_encoder: Takes the trained weights to be evaluated and saved.
         validator: Measures recall; None without a val set.
+        keeper: Makes the heads answer; None when they are dropped.
         store: Checkpoints.
         saver: Says which steps' states will be saved; one of `callbacks`.
         callbacks: All Keras callbacks of this process, in order.
@@ -45,6 +47,7 @@ class EpochLoop:
     trainer: GroupTrainer
     plain_encoder: keras.Model
     validator: Validator | None
+    keeper: HeadKeeper | None
     store: CheckpointStore
     saver: CheckpointSaver
     callbacks: Sequence[keras.callbacks.Callback]
@@ -141,17 +144,21 @@ class EpochLoop:
         is_last = progress.epoch + 1 == config.epochs
         if not is_last and (progress.epoch + 1) % config.validate_every_epochs:
             return {}, False
-        self.plain_encoder.set_weights(self.trainer.encoder_weights())
+        if config.input == "images":
+            self.plain_encoder.set_weights(self.trainer.encoder_weights())
+        predictor = None
+        if self.keeper is not None:
+            predictor = self.keeper.predictor(self.trainer)
         recalls: dict[int, float] = {}
         result = None
         if self.validator is not None:
             # The epoch's steps are saved; but other workers would wait for ever.
             with self.stop.raising(num_workers(self.trainer.strategy) == 1):
-                recalls, result = self.validator.measure(self.plain_encoder)
+                recalls, result = self.validator.measure(self.plain_encoder, predictor)
         is_best = progress.record_recall(recalls.get(1))
         if self.writers is not None:
             if is_best:
-                self.writers.write_best(self.plain_encoder, recalls)
+                self.writers.write_best(self.plain_encoder, recalls, predictor)
             if self.validator is not None and result is not None:
                 self.writers.write_predictions(self.validator, result)
         return recalls, is_best
@@ -180,8 +187,9 @@ class EpochLoop:
             parts.append(f"GeM p {logs['gem_p']:.3f}")
         if speed is not None:
             parts.append(f"{speed:.1f} images/s")
+        symbol = "LR" if self.keeper is not None else "R"
         recalls = [
-            f"R@{name.removeprefix('val_recall@')} {value:.1f}"
+            f"{symbol}@{name.removeprefix('val_recall@')} {value:.1f}"
             for name, value in logs.items()
             if name.startswith("val_recall@")
         ]

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-import sys
 from pathlib import Path
 
 import keras
 
+from vpr_tf.classification.predictor import PlacePredictor
+from vpr_tf.classification.trained import load_heads
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.data.prepared_dataset import PreparedDataset
 from vpr_tf.evaluation import (
     EvaluationResult,
     draw_predictions,
-    evaluate_encoder,
     results_table,
     write_results,
 )
@@ -21,6 +21,7 @@ from vpr_tf.export import export_encoder
 from vpr_tf.training.checkpoints import load_best
 from vpr_tf.training.metrics_log import MetricsFile
 from vpr_tf.training.run_folder import RunFolder
+from vpr_tf.training.validation import evaluate
 
 _LOG = logging.getLogger(__name__)
 
@@ -43,10 +44,14 @@ def finish_run(
         One result for each test set.
     """
     best = load_best(run.best, encoder)
+    predictor = None
+    if config.evaluation.method == "classification":
+        predictor = load_heads(run.path, config.classification)
     _LOG.info("Best model: epoch %d.", best["epoch"] + 1)
     metrics = MetricsFile(run.metrics_file)
     results = [
-        _test(config, dataset, run, encoder, name) for name in sorted(dataset.tests)
+        _test(config, dataset, run, encoder, predictor, name)
+        for name in sorted(dataset.tests)
     ]
     if "savedmodel" in metrics.content and Path(metrics.content["savedmodel"]).is_dir():
         savedmodel = Path(metrics.content["savedmodel"])
@@ -68,17 +73,12 @@ def _test(
     dataset: PreparedDataset,
     run: RunFolder,
     encoder: keras.Model,
+    predictor: PlacePredictor | None,
     name: str,
 ) -> EvaluationResult:
     evaluation_set = dataset.tests[name]
-    result = evaluate_encoder(
-        encoder,
-        dataset,
-        evaluation_set,
-        config.evaluation,
-        progress=sys.stderr.isatty(),
-    )
-    if config.evaluation.queries_to_draw:
+    result = evaluate(encoder, predictor, dataset, evaluation_set, config.evaluation)
+    if config.evaluation.queries_to_draw and predictor is None:
         draw_predictions(
             dataset,
             evaluation_set,

@@ -15,10 +15,12 @@ from vpr_tf.config import TrainConfig
 from vpr_tf.data.errors import damaged_records_named
 from vpr_tf.data.prepared_dataset import Partition, SplitIndex
 from vpr_tf.data.training_batches import sampled_record_ids, training_batches
-from vpr_tf.layers import CosineMarginHead, GeneralizedMeanPooling2D
+from vpr_tf.layers import GeneralizedMeanPooling2D
 from vpr_tf.layers.dtype_policy import dtype_policy
+from vpr_tf.layers.training_head import TrainingHead
 from vpr_tf.training.checks import check_batch_size, check_groups
 from vpr_tf.training.errors import TrainingDivergedError
+from vpr_tf.training.heads import HeadFactory
 from vpr_tf.training.moving_statistics import StatisticsAverager
 from vpr_tf.training.optimizers import create_optimizer
 from vpr_tf.training.progress import TrainingProgress
@@ -59,11 +61,14 @@ class GroupTrainer:
         config: Training settings.
         seed: Seed of the samples.
         strategy: Where the variables live.
+        descriptors: Of the train split, with `config.input: descriptors`; the
+            encoder then passes them on.
 
     Attributes:
         encoder: Images to descriptors, compiled with `encoder_optimizer` so that
             Keras callbacks find it.
         heads: One for each trained group.
+        head_factory: What made them.
         head_optimizers: One for each head.
         average_statistics: Brings the replicas' batch norms together, as must happen
             before weights are read; all workers call it.
@@ -86,12 +91,15 @@ class GroupTrainer:
         config: TrainConfig,
         seed: int,
         strategy: tf.distribute.Strategy,
+        descriptors: np.ndarray | None = None,
     ) -> None:
         self.config = config
         self.strategy = strategy
         self.classes_per_group = check_groups(partition, config.groups_num)
         check_batch_size(config.batch_size, strategy.num_replicas_in_sync)
         self._split, self._partition, self._seed = split, partition, seed
+        self._descriptors = descriptors
+        self.head_factory = HeadFactory.of(config.head, partition, split)
         self._steps: dict[int, StepFunction] = {}
         self._learning_rate: float | None = None
         self.progress = TrainingProgress(group_positions=[0] * config.groups_num)
@@ -109,17 +117,16 @@ class GroupTrainer:
         )
         if self.config.precision == "mixed_float16":
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-        optimizer.build(self.encoder.trainable_variables)
+        if self.encoder.trainable_variables:
+            optimizer.build(self.encoder.trainable_variables)
         return optimizer
 
     def _create_heads(
         self,
-    ) -> tuple[list[CosineMarginHead], list[keras.optimizers.Optimizer]]:
+    ) -> tuple[list[TrainingHead], list[keras.optimizers.Optimizer]]:
         heads, optimizers = [], []
-        for num_classes in self.classes_per_group:
-            head = CosineMarginHead(
-                num_classes, self.config.head.scale, self.config.head.margin
-            )
+        for group_id in range(self.config.groups_num):
+            head = self.head_factory.create(group_id)
             head.build((None, self.encoder.output_shape[-1]))
             optimizer = create_optimizer(
                 self.config.head_optimizer, "train.head_optimizer"
@@ -146,10 +153,10 @@ class GroupTrainer:
     @property
     def gem_p(self) -> float | None:
         """Current exponent of the encoder's pooling; None if it has another one."""
-        aggregation = self.encoder.get_layer("aggregation")
-        if not isinstance(aggregation, GeneralizedMeanPooling2D):
-            return None
-        return _to_float(aggregation.p)
+        for layer in self.encoder.layers:
+            if isinstance(layer, GeneralizedMeanPooling2D):
+                return _to_float(layer.p)
+        return None
 
     def train_epoch(
         self,
@@ -182,9 +189,9 @@ class GroupTrainer:
         for step in range(first, first + remaining):
             self._set_learning_rate(step)
             with self._damage_named(start + (step - first) * self.config.batch_size):
-                images, class_index = next(batches)
+                images, targets = next(batches)
             stop = tf.constant(float(stop_requested()))
-            running.append(step_function(images, class_index, stop))
+            running.append(step_function(images, targets, stop))
             last = step + 1 == first + remaining or finish_before(step + 1)
             while len(running) > (0 if last else 1):
                 outcome = StepOutcome(*map(float, running.popleft().numpy()))
@@ -236,6 +243,8 @@ class GroupTrainer:
             self._seed,
             start_position=self.progress.group_positions[self.group_id],
             num_samples=num_samples,
+            targets=self.head_factory.targets,
+            descriptors=self._descriptors,
             **shares,
         )
 
@@ -255,12 +264,17 @@ class GroupTrainer:
     def _set_learning_rate(self, step: int) -> None:
         config = self.config
         total_steps = config.epochs * config.iterations_per_epoch
-        rate = config.encoder_optimizer.learning_rate
+        # The schedule is that of what trains: heads alone, on descriptors.
+        optimizers, settings = [self.encoder_optimizer], config.encoder_optimizer
+        if config.input == "descriptors":
+            optimizers, settings = self.head_optimizers, config.head_optimizer
+        rate = settings.learning_rate
         rate *= schedule_factor(config.schedule, step, total_steps)
         rate *= self.progress.learning_rate_factor
         # Reading the variable instead would wait for the device at every step.
         if rate != self._learning_rate:
-            self.encoder_optimizer.learning_rate = rate
+            for optimizer in optimizers:
+                optimizer.learning_rate = rate
             self._learning_rate = rate
 
     def _finish_step(self, outcome: StepOutcome) -> StepResult:

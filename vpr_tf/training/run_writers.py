@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.config import ExperimentConfig, TrainConfig
 from vpr_tf.evaluation import EvaluationResult, prediction_picture
 from vpr_tf.training.callbacks import (
@@ -61,7 +62,7 @@ class RunWriters:
             self._tensorboard,
             self._bar,
         ]
-        if trainer.progress.step == 0:
+        if trainer.progress.step == 0 and config.train.input == "images":
             images = trainer.first_images()
             self._tensorboard.write_picture("train/augmented", image_grid(images))
 
@@ -70,7 +71,9 @@ class RunWriters:
         self._bar.close()
 
     def write_predictions(self, validator: Validator, result: EvaluationResult) -> None:
-        """Draws queries of val with their first predictions."""
+        """Draws queries of val with their first predictions; places have no picture."""
+        if result.method == "classification":
+            return
         picture = prediction_picture(
             validator.dataset,
             validator.evaluation_set,
@@ -80,14 +83,19 @@ class RunWriters:
         )
         self._tensorboard.write_picture("val/predictions", picture)
 
-    def write_best(self, encoder: keras.Model, recalls: dict[int, float]) -> None:
-        """Keeps the encoder as the best one so far."""
+    def write_best(
+        self,
+        encoder: keras.Model,
+        recalls: dict[int, float],
+        predictor: PlacePredictor | None,
+    ) -> None:
+        """Keeps the encoder, and the heads that answer, as the best so far."""
         info = {
             "epoch": self._progress.epoch,
             "step": self._progress.step,
             "val_recalls": {str(n): value for n, value in recalls.items()},
         }
-        save_best(self.run.best, encoder, info)
+        save_best(self.run.best, encoder, info, predictor)
 
 
 def decision_callbacks(

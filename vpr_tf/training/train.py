@@ -18,9 +18,11 @@ from vpr_tf.training.environment import run_log
 from vpr_tf.training.epoch_loop import EpochLoop
 from vpr_tf.training.errors import TrainingInterruptedError
 from vpr_tf.training.final_report import finish_run
+from vpr_tf.training.fixed_descriptors import passing_encoder, train_descriptors
 from vpr_tf.training.group_trainer import GroupTrainer
 from vpr_tf.training.initial_clusters import start_from_clusters
 from vpr_tf.training.interruption import StopSignal, stop_on_signals
+from vpr_tf.training.kept_heads import HeadKeeper
 from vpr_tf.training.run_facts import announce, check_same_data, data_facts, model_facts
 from vpr_tf.training.run_folder import (
     RunFolder,
@@ -64,14 +66,7 @@ def train(
         tf.config.experimental.enable_op_determinism()
     dataset = PreparedDataset(config.dataset.path)
     partition = dataset.partition(config.dataset.partition)
-    trainer = GroupTrainer(
-        lambda: build_encoder(config.encoder),
-        dataset.split("train"),
-        partition,
-        config.train,
-        config.seed,
-        strategy,
-    )
+    trainer = _create_trainer(config, dataset, partition, strategy)
     run = _open_run(config, resume, dataset, partition, is_chief(strategy))
     log_file = run.log_file if run and is_chief(strategy) else None
     with run_log(log_file):
@@ -81,6 +76,26 @@ def train(
             _LOG.debug("The run failed.", exc_info=True)
             raise
     return run
+
+
+def _create_trainer(
+    config: ExperimentConfig,
+    dataset: PreparedDataset,
+    partition: Partition,
+    strategy: tf.distribute.Strategy,
+) -> GroupTrainer:
+    def create() -> keras.Model:
+        if descriptors is not None:
+            return passing_encoder(descriptors.shape[1])
+        return build_encoder(config.encoder)
+
+    descriptors = None
+    if config.train.input == "descriptors":
+        descriptors = train_descriptors(build_encoder(config.encoder), dataset, config)
+    split = dataset.split("train")
+    return GroupTrainer(
+        create, split, partition, config.train, config.seed, strategy, descriptors
+    )
 
 
 def _open_run(
@@ -118,8 +133,15 @@ def _run(
         writers = RunWriters(config, trainer, run, facts)
     else:
         _LOG.warning("This worker trains along; the chief reports.")
-    plain_encoder = build_plain_encoder(config.encoder)
-    if not restored:
+    learns_images = config.train.input == "images"
+    if learns_images:
+        plain_encoder = build_plain_encoder(config.encoder)
+    else:
+        plain_encoder = build_encoder(config.encoder)
+    keeper = None
+    if config.evaluation.method == "classification":
+        keeper = HeadKeeper(config, partition, dataset.split("train"))
+    if not restored and learns_images:
         start_from_clusters(trainer, plain_encoder, dataset, config)
     val, strategy = dataset.val, trainer.strategy
     saver = CheckpointSaver(store, trainer.progress, config.train)
@@ -130,6 +152,7 @@ def _run(
             validator=Validator(dataset, val, config.evaluation, strategy)
             if val
             else None,
+            keeper=keeper,
             store=store,
             saver=saver,
             callbacks=[

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from vpr_tf.layers import CosineMarginHead
+from vpr_tf.layers.training_head import TrainingHead
 
-# (images, class_index, stop_requested) of each replica -> values of `StepOutcome`.
+# (images, targets, stop_requested) of each replica -> values of `StepOutcome`.
 StepFunction = Callable[[Any, Any, tf.Tensor], tf.Tensor]
 
 
@@ -34,7 +34,7 @@ class StepOutcome(NamedTuple):
 def create_train_step(
     strategy: tf.distribute.Strategy,
     encoder: keras.Model,
-    head: CosineMarginHead,
+    head: TrainingHead,
     encoder_optimizer: keras.optimizers.Optimizer,
     head_optimizer: keras.optimizers.Optimizer,
     *,
@@ -59,33 +59,34 @@ def create_train_step(
             optimizers stay outside.
 
     Returns:
-        A function of distributed images, class indices and a scalar that is 1 when
+        A function of distributed images, the head's targets and a scalar that is 1 when
         this process wants to stop; returns the values of `StepOutcome`.
     """
     encoder_variables = encoder.trainable_variables
     variables = encoder_variables + head.trainable_variables
     scales_loss = isinstance(encoder_optimizer, keras.optimizers.LossScaleOptimizer)
 
-    def loss_and_gradients(images, class_index, loss_scale):
+    def loss_and_gradients(images, targets, loss_scale):
         with tf.GradientTape() as tape:
             descriptors = encoder(images, training=True)
             if scales_loss:
                 descriptors = _scale_gradient(descriptors, loss_scale)
-            losses = head.loss(descriptors, class_index)
+            losses = head.loss(descriptors, targets)
             loss = tf.reduce_sum(losses) / batch_size
         return loss, tape.gradient(loss, [v.value for v in variables])
 
     compute = tf.function(loss_and_gradients, jit_compile=True)
 
-    def replica_step(images, class_index, stop_requested):
+    def replica_step(images, targets, stop_requested):
         scale = encoder_optimizer.dynamic_scale.value if scales_loss else 1.0
         function = compute if jit_compile else loss_and_gradients
-        loss, gradients = function(images, class_index, scale)
+        loss, gradients = function(images, targets, scale)
         context = tf.distribute.get_replica_context()
         gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
         of_encoder = gradients[: len(encoder_variables)]
         of_head = gradients[len(encoder_variables) :]
-        encoder_optimizer.apply(of_encoder, encoder_variables)
+        if encoder_variables:
+            encoder_optimizer.apply(of_encoder, encoder_variables)
         head_optimizer.apply(of_head, head.trainable_variables)
         overflowed = _any_not_finite(of_encoder)
         diverged = _any_not_finite(of_head)
@@ -94,10 +95,8 @@ def create_train_step(
         return tf.stack([loss, diverged, overflowed, stop_requested])
 
     @tf.function
-    def step(images, class_index, stop_requested):
-        outcomes = strategy.run(
-            replica_step, args=(images, class_index, stop_requested)
-        )
+    def step(images, targets, stop_requested):
+        outcomes = strategy.run(replica_step, args=(images, targets, stop_requested))
         return strategy.reduce(tf.distribute.ReduceOp.SUM, outcomes, axis=None)
 
     return step

@@ -10,9 +10,11 @@ import sys
 import keras
 import tensorflow as tf
 
+from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.config import EncoderConfig, EvaluationConfig
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
 from vpr_tf.evaluation import EvaluationResult, evaluate_encoder
+from vpr_tf.evaluation.classification import evaluate_predictor
 from vpr_tf.models import build_encoder
 from vpr_tf.training.strategy import is_chief, values_of_chief
 
@@ -54,9 +56,13 @@ class Validator:
         self._strategy = strategy
 
     def measure(
-        self, encoder: keras.Model
+        self, encoder: keras.Model, predictor: PlacePredictor | None = None
     ) -> tuple[dict[int, float], EvaluationResult | None]:
         """Measures recall; all workers must call it.
+
+        Args:
+            encoder: The encoder.
+            predictor: Heads that answer; None for retrieval.
 
         Returns:
             Recall in percent by N, the same on every worker and empty when no query
@@ -65,12 +71,8 @@ class Validator:
         result = None
         values = [math.nan] * len(self.config.recall_values)
         if is_chief(self._strategy):
-            result = evaluate_encoder(
-                encoder,
-                self.dataset,
-                self.evaluation_set,
-                self.config,
-                progress=sys.stderr.isatty(),
+            result = evaluate(
+                encoder, predictor, self.dataset, self.evaluation_set, self.config
             )
             values = [result.recalls[n] for n in self.config.recall_values]
         values = values_of_chief(self._strategy, values)
@@ -79,3 +81,21 @@ class Validator:
             _LOG.warning("No query of val has a known position: no recall.")
             return {}, result
         return recalls, result
+
+
+def evaluate(
+    encoder: keras.Model,
+    predictor: PlacePredictor | None,
+    dataset: PreparedDataset,
+    evaluation_set: EvaluationSet,
+    config: EvaluationConfig,
+) -> EvaluationResult:
+    """Evaluates by the heads if there are any, else by retrieval."""
+    progress = sys.stderr.isatty()
+    if predictor is None:
+        return evaluate_encoder(
+            encoder, dataset, evaluation_set, config, progress=progress
+        )
+    return evaluate_predictor(
+        encoder, predictor, dataset, evaluation_set, config, progress=progress
+    )
