@@ -24,11 +24,7 @@ from data_prep.synthesize.conditions import (
     street_view_lens,
 )
 from data_prep.synthesize.naming import image_name, panorama_id
-from data_prep.synthesize.presets import (
-    DistrictPreset,
-    SharedCityPreset,
-    SynthesisConfig,
-)
+from data_prep.synthesize.presets import DistrictPreset, SynthesisConfig
 
 # South-west corners of the districts: 3 km apart, so no two of them share a place.
 DISTRICT_ORIGINS = {
@@ -70,8 +66,9 @@ def district_plan(config: SynthesisConfig, split: str) -> StreetPlan:
     stream = _SPLIT_STREAMS[preset.district_of(split)]
     rng = np.random.default_rng((config.seed, stream, 21))
     plan = plan_streets(rng, preset.districts()[split].blocks)
-    if isinstance(preset, SharedCityPreset):
-        plan.lots = share_styles(plan.lots, rng, preset.num_house_styles)
+    num_styles = preset.house_styles()
+    if num_styles is not None:
+        plan.lots = share_styles(plan.lots, rng, num_styles)
     return plan
 
 
@@ -204,8 +201,6 @@ def _query(
     )
 
 
-def _utm(
-    config: SynthesisConfig, split: str, point: np.ndarray
-) -> tuple[float, float]:
+def _utm(config: SynthesisConfig, split: str, point: np.ndarray) -> tuple[float, float]:
     east, north = DISTRICT_ORIGINS[config.preset.district_of(split)]
     return east + float(point[0]), north + float(point[1])

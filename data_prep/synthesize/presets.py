@@ -54,6 +54,10 @@ class CityPreset:
         """Returns how many whole degrees a panorama's first heading is drawn from."""
         return 30
 
+    def house_styles(self) -> int | None:
+        """Returns how many styles the houses share; None: each has its own."""
+        return None
+
 
 @dataclass(frozen=True)
 class SharedCityPreset(CityPreset):
@@ -66,7 +70,7 @@ class SharedCityPreset(CityPreset):
 
     position_jitter_m: float = 3.0
     # Houses share this many styles (colours, windows, roofs), so streets look alike.
-    num_house_styles: int = 1000
+    num_house_styles: int = 400
 
     def __post_init__(self) -> None:
         blocks = [district.blocks for district in self.districts().values()]
@@ -96,6 +100,10 @@ class SharedCityPreset(CityPreset):
     def first_headings(self) -> int:
         """Returns the degrees between two headings, so no heading is preferred."""
         return 360 // self.headings_per_position
+
+    def house_styles(self) -> int | None:
+        """Returns `num_house_styles`."""
+        return self.num_house_styles
 
 
 @dataclass(frozen=True)
@@ -139,6 +147,7 @@ PRESETS = {
         test=DistrictPreset(blocks=6, position_spacing_m=8.5, num_queries=500),
         image_size=96,
         headings_per_position=8,
+        phone_strength=0.5,
     ),
 }
 
