@@ -104,7 +104,7 @@ def class_sizes(queries: PhotoTable, partition: Partition) -> np.ndarray:
     """Returns the number of training images in the class of each query.
 
     A class is a cell of the ground and a range of headings (CosPlace,
-    arXiv:2204.02287).
+    arXiv:2204.02287), or a union of S2 cells, of which the last group's count.
 
     Args:
         queries: The queries.
@@ -114,6 +114,8 @@ def class_sizes(queries: PhotoTable, partition: Partition) -> np.ndarray:
         Float64 `(num_queries,)`; 0 when no class of the partition holds the query, NaN
         when its position is unknown, or its heading where classes have one.
     """
+    if partition.regions is not None:
+        return _region_sizes(queries.positions, partition, partition.regions)
     parameters = partition.parameters
     bin_deg = int(parameters["heading_bin_deg"])
     headings = queries.heading_deg.astype(np.float64)
@@ -143,6 +145,23 @@ def class_sizes(queries: PhotoTable, partition: Partition) -> np.ndarray:
     )
     found = np.array([sizes.get(name, 0) for name in asked], np.float64)
     return np.where(unknown, np.nan, found)
+
+
+def _region_sizes(
+    positions: Positions, partition: Partition, regions: np.ndarray
+) -> np.ndarray:
+    from vpr_tf.s2_cells import leaf_cells
+
+    first_class = partition.classes_of_group(partition.num_groups - 1).start
+    regions = regions[regions["class_id"] >= first_class]
+    known = np.flatnonzero(positions.known)
+    leaves = leaf_cells(positions.latitude_deg[known], positions.longitude_deg[known])
+    place = np.searchsorted(regions["first_leaf"], leaves, side="right") - 1
+    inside = (place >= 0) & (leaves <= regions["last_leaf"][place])
+    sizes = partition.classes["num_images"][regions["class_id"][place]]
+    found = np.full(len(positions), np.nan)
+    found[known] = np.where(inside, sizes, 0)
+    return found
 
 
 def _pairs(positives: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

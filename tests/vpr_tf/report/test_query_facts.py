@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.vpr_tf.report.tiny_photos import photos_at
-from vpr_tf.data.prepared_dataset import CLASS_DTYPE, Partition
+from vpr_tf.data.prepared_dataset import CLASS_DTYPE, REGION_DTYPE, Partition
 from vpr_tf.geo import lat_lon_to_utm
 from vpr_tf.positions import Positions, distances_m
 from vpr_tf.report.query_facts import (
@@ -15,6 +15,7 @@ from vpr_tf.report.query_facts import (
     year_gaps,
     years_of,
 )
+from vpr_tf.s2_cells import first_leaves, last_leaves, leaf_cells, parent_cells
 
 
 def test_years_of_timestamps():
@@ -111,3 +112,19 @@ def test_class_sizes_by_place_and_heading(partition):
     partition.parameters["missing_heading"] = "ignore"
     expected = [3, 3, 0, 3, 3, 3, np.nan]
     np.testing.assert_array_equal(class_sizes(queries, partition), expected)
+
+
+def test_class_sizes_by_cells_of_the_last_group():
+    classes = np.zeros(2, CLASS_DTYPE)
+    classes["group_id"], classes["num_images"] = [0, 1], [70, 7]
+    queries = photos_at([0, 5_000, 0], zone=[10, 10, 0])
+    here = leaf_cells(
+        queries.positions.latitude_deg[:1], queries.positions.longitude_deg[:1]
+    )
+    cell = parent_cells(here, 18)
+    regions = np.zeros(2, REGION_DTYPE)
+    regions["first_leaf"] = first_leaves(cell)
+    regions["last_leaf"] = last_leaves(cell)
+    regions["class_id"] = [0, 1]
+    partition = Partition("p", {}, classes, np.zeros(3), np.zeros(0), regions)
+    np.testing.assert_array_equal(class_sizes(queries, partition), [7, 0, np.nan])

@@ -1,8 +1,10 @@
 import dataclasses
 import json
 
+import numpy as np
 import pytest
 
+from vpr_tf.data.prepared_dataset import REGION_DTYPE
 from vpr_tf.training.errors import TrainingError
 from vpr_tf.training.run_facts import check_same_data, data_facts
 from vpr_tf.training.run_folder import RunFolder
@@ -28,3 +30,14 @@ def test_a_partition_is_told_by_its_classes(small_training_dataset):
     changed = data_facts(small_training_dataset, other)
     assert changed["dataset_fingerprint"] == facts["dataset_fingerprint"]
     assert changed["partition_fingerprint"] != facts["partition_fingerprint"]
+
+
+def test_regions_are_part_of_the_fingerprint(small_training_dataset):
+    partition = small_training_dataset.partition("cosplace")
+    found = {
+        data_facts(
+            small_training_dataset, dataclasses.replace(partition, regions=regions)
+        )["partition_fingerprint"]
+        for regions in (None, np.ones(1, REGION_DTYPE), np.zeros(1, REGION_DTYPE))
+    }
+    assert len(found) == 3
