@@ -122,8 +122,8 @@ class NeighbouringClasses:
         if off.max() > 0.01:
             raise ValueError(
                 "`class_centres` must lie on a grid of cells of `cell_size_m`, as the "
-                "methods cosplace and divide_and_classify make them. Received: "
-                f"{centres[off.argmax()].tolist()} with cell_size_m="
+                "methods cosplace and divide_and_classify make them in one UTM zone. "
+                f"Received: {centres[off.argmax()].tolist()} with cell_size_m="
                 f"{self._cell_size_m}"
             )
         return cells.astype("int64")

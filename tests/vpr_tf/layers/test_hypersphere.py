@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vpr_tf.layers.hypersphere import hypersphere_to_place, place_to_hypersphere
@@ -28,6 +28,7 @@ def check_round_trip(places, points, xp):
 
 
 @namespaces
+@settings(max_examples=50)
 @given(metres, metres, st.floats(-360, 360))
 def test_places_return_from_float32_outputs(xp, east_m, north_m, heading_deg):
     places = places_of(east_m, north_m, heading_deg)
@@ -36,6 +37,7 @@ def test_places_return_from_float32_outputs(xp, east_m, north_m, heading_deg):
     check_round_trip(places, points, xp)
 
 
+@settings(max_examples=50)
 @given(metres, metres, st.floats(-360, 360), st.floats(0.01, 100))
 def test_length_of_an_output_does_not_matter(east_m, north_m, heading_deg, length):
     places = places_of(east_m, north_m, heading_deg)

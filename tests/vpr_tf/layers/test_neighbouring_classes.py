@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from vpr_tf.layers.neighbouring_classes import NeighbouringClasses
 
@@ -49,7 +48,7 @@ def random_grid(num_classes=60, size_m=20.0, num_bins=1, seed=0):
     return centres, (bins + 0.5) * 360 / num_bins
 
 
-def random_places(centres, size_m=20.0, batch=200, seed=1):
+def random_places(centres, size_m=20.0, batch=60, seed=1):
     rng = np.random.default_rng(seed)
     low, high = centres.min(axis=0) - 1.4 * size_m, centres.max(axis=0) + 1.4 * size_m
     positions = rng.uniform(low, high, (batch, 2)).astype("float32")
@@ -100,16 +99,6 @@ def test_large_maps_take_no_memory():
     neighbours = NeighbouringClasses(centres, 20.0)
     places = [place(*centres[1]), place(*centres[0])]
     np.testing.assert_allclose(targets(neighbours, places, 2), [[0, 1], [1, 0]])
-
-
-def test_compiled_values_are_the_same():
-    centres, headings = random_grid(100, num_bins=4)
-    neighbours = NeighbouringClasses(centres, 20.0, headings, 90.0)
-    places = tf.constant(random_places(centres), "float32")
-    classes, weights = neighbours(places)
-    in_xla = tf.function(neighbours, jit_compile=True)(places)
-    np.testing.assert_array_equal(classes, in_xla[0])
-    np.testing.assert_allclose(weights, in_xla[1], rtol=2e-3, atol=1e-5)
 
 
 def test_invalid_arguments():

@@ -91,25 +91,21 @@ def test_unknown_headings_add_nothing(head_class, loss_kind):
 
 
 @heads
-@pytest.mark.parametrize("jit_compile", [False, True])
-def test_training_finds_the_places(head_class, jit_compile):
+def test_training_finds_the_places(head_class):
     places = random_places(5)
     x = np.eye(5, dtype="float32")
     head = head_class(EXTENT_M, loss_kind="learned_weight", seed=1)
     head.build(x.shape)
 
-    @tf.function(jit_compile=jit_compile)
-    def gradients():
+    @tf.function
+    def step():
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean(head.loss(x, places))
-        return tape.gradient(loss, [v.value for v in head.trainable_variables])
+        return tape.gradient(loss, [head.kernel.value, head.bias.value])
 
-    for _ in range(300):
-        for variable, gradient in zip(
-            head.trainable_variables, gradients(), strict=True
-        ):
-            if variable is not head.log_variances:
-                variable.assign_sub(0.1 * gradient)
+    for _ in range(100):
+        for variable, gradient in zip((head.kernel, head.bias), step(), strict=True):
+            variable.assign_sub(0.3 * gradient)
     found = head(x).numpy()
     np.testing.assert_allclose(found[:, :2], places[:, :2], atol=40)
     np.testing.assert_allclose(found[:, 2:], places[:, 2:], atol=0.02)

@@ -59,16 +59,6 @@ def test_checkpoint_of_a_head_that_has_centres_alone_restores(tmp_path):
     np.testing.assert_array_equal(head.class_centres, earlier.class_centres)
 
 
-def test_checkpoint_holds_the_hidden_layers(tmp_path):
-    saved, restored = (CosineMarginHead(7, hidden_layers=2) for _ in range(2))
-    for head in (saved, restored):
-        head.build((None, 5))
-    path = tf.train.Checkpoint(heads=[saved]).save(str(tmp_path / "step"))
-    tf.train.Checkpoint(heads=[restored]).restore(path).assert_consumed()
-    for first, second in zip(saved.get_weights(), restored.get_weights(), strict=True):
-        np.testing.assert_array_equal(first, second)
-
-
 def test_configs_without_hidden_layers_load():
     config = CosineMarginHead(3, seed=4).get_config()
     del config["hidden_layers"]
