@@ -1,9 +1,10 @@
-"""Writes an encoder as `<folder>/<name>/<version>/`, the layout of TF Serving."""
+"""Writes models as `<folder>/<name>/<version>/`, the layout of TF Serving."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,19 +44,47 @@ def export_encoder(encoder: Any, config: ExperimentConfig, folder: str | Path) -
         ExportError: The folder cannot be written, or the graph needs operations
             beyond those of TensorFlow.
     """
-    parent = Path(folder) / config.name
-    unfinished = parent / f"unfinished-{os.getpid()}"
     served = ServedEncoder(in_precision(encoder, "float32"), config.evaluation)
     signatures = {
         "serving_default": served.from_bytes,
         "descriptors": served.from_images,
     }
+    return write_version(served.as_module(), signatures, config, folder)
+
+
+def write_version(
+    module: tf.Module,
+    signatures: Mapping[str, Any],
+    config: ExperimentConfig,
+    folder: str | Path,
+    write_extra: Callable[[Path], None] | None = None,
+) -> Path:
+    """Writes a SavedModel that appears when it is complete.
+
+    Args:
+        module: Holds the variables of the signatures.
+        signatures: Functions by name.
+        config: Its name is that of the model; it is stored beside.
+        folder: The folder of all SavedModels.
+        write_extra: Writes more files into the folder that it is given, which TF
+            Serving leaves alone.
+
+    Returns:
+        The folder of the version: 1 more than the highest that exists.
+
+    Raises:
+        ExportError: See `export_encoder`.
+    """
+    parent = Path(folder) / config.name
+    unfinished = parent / f"unfinished-{os.getpid()}"
     try:
         shutil.rmtree(unfinished, ignore_errors=True)
         parent.mkdir(parents=True, exist_ok=True)
-        tf.saved_model.save(served.as_module(), str(unfinished), signatures=signatures)
+        tf.saved_model.save(module, str(unfinished), signatures=signatures)
         (unfinished / CONFIG_FILE).parent.mkdir(exist_ok=True)
         save_config(config, unfinished / CONFIG_FILE)
+        if write_extra is not None:
+            write_extra(unfinished / CONFIG_FILE.parent)
         _check_operations(unfinished)
         return _publish(unfinished, parent)
     except (OSError, tf.errors.OpError) as error:
