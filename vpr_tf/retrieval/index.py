@@ -34,40 +34,17 @@ class Descriptors(Protocol):
         """Returns the rows of a slice, or of an int64 array of row numbers."""
 
 
-class Index(abc.ABC):
+class Searchable(abc.ABC):
     """Finds the nearest database descriptors of a query.
 
     Distances are squared Euclidean; for descriptors of unit length the order is that
     of the dot product (distance = 2 - 2 * similarity).
 
     Attributes:
-        kind: Name of the index in the config and in saved folders.
-        descriptors: The database. An index keeps a reference, never a changed copy:
-            a saved index does not hold the descriptors a second time.
+        descriptors: The database, a reference and never a changed copy.
     """
 
-    kind: str
     descriptors: Descriptors
-
-    @classmethod
-    @abc.abstractmethod
-    def build(
-        cls: type[AnyIndex],
-        descriptors: Descriptors,
-        settings: dict[str, Any] | None = None,
-    ) -> AnyIndex:
-        """Makes an index of finite descriptors `(num_images, descriptor_dim)`.
-
-        Args:
-            descriptors: May be memory-mapped and larger than the memory where the
-                index says so.
-            settings: What the kind of index can be told; None for what suits the
-                size. Unknown names are an error.
-
-        Raises:
-            ValueError: Not a non-empty float matrix, not all finite, or a setting
-                cannot be.
-        """
 
     @property
     def num_images(self) -> int:
@@ -80,6 +57,11 @@ class Index(abc.ABC):
         return self.descriptors.shape[1]
 
     @property
+    def query_dim(self) -> int:
+        """Length of a query; as of a descriptor unless more is asked for."""
+        return self.descriptor_dim
+
+    @property
     @abc.abstractmethod
     def is_exact(self) -> bool:
         """Whether every true neighbour is found."""
@@ -87,7 +69,7 @@ class Index(abc.ABC):
     @property
     @abc.abstractmethod
     def settings(self) -> dict[str, Any]:
-        """All that `build` was told or chose, JSON-ready."""
+        """All that it was told or chose, JSON-ready."""
 
     def search(
         self, queries: np.ndarray, k: int, *, rows: np.ndarray | None = None
@@ -95,7 +77,7 @@ class Index(abc.ABC):
         """Returns the k nearest database images of each query, nearest first.
 
         Args:
-            queries: Descriptors `(num_queries, descriptor_dim)`.
+            queries: Descriptors `(num_queries, query_dim)`.
             k: Neighbours a query; may exceed the database size.
             rows: Database rows to search, int64, ascending, without repetition; None
                 for all. A part of the database is always searched exactly.
@@ -124,10 +106,10 @@ class Index(abc.ABC):
 
     def _checked_queries(self, queries: np.ndarray) -> np.ndarray:
         queries = np.asarray(queries, np.float32)
-        if queries.ndim != 2 or queries.shape[1] != self.descriptor_dim:
+        if queries.ndim != 2 or queries.shape[1] != self.query_dim:
             raise ValueError(
                 "`queries` must have the shape (num_queries, descriptor_dim="
-                f"{self.descriptor_dim}). Received: shape {queries.shape}. Compute "
+                f"{self.query_dim}). Received: shape {queries.shape}. Compute "
                 "queries and database with the same encoder."
             )
         bad = np.flatnonzero(~np.isfinite(queries).all(axis=1))
@@ -149,6 +131,37 @@ class Index(abc.ABC):
         from vpr_tf.retrieval.exact_index import search_rows
 
         return search_rows(self.descriptors, queries, k, rows)
+
+
+class Index(Searchable):
+    """What is searched, as it is built, written and read.
+
+    Attributes:
+        kind: Name of the index in the config and in saved folders. A saved index does
+            not hold the descriptors a second time.
+    """
+
+    kind: str
+
+    @classmethod
+    @abc.abstractmethod
+    def build(
+        cls: type[AnyIndex],
+        descriptors: Descriptors,
+        settings: dict[str, Any] | None = None,
+    ) -> AnyIndex:
+        """Makes an index of finite descriptors `(num_images, descriptor_dim)`.
+
+        Args:
+            descriptors: May be memory-mapped and larger than the memory where the
+                index says so.
+            settings: What the kind of index can be told; None for what suits the
+                size. Unknown names are an error.
+
+        Raises:
+            ValueError: Not a non-empty float matrix, not all finite, or a setting
+                cannot be.
+        """
 
     @abc.abstractmethod
     def write(self, folder: Path) -> None:
