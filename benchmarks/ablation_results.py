@@ -1,0 +1,199 @@
+"""Table and figure of an ablation, as figure 6 of Divide&Classify.
+
+Reference:
+    Trivigno et al., "Divide&Classify: Fine-Grained Classification for City-Wide Visual
+    Geo-Localization", ICCV 2023, arXiv:2307.08417.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vpr_tf.report.bootstrap import bootstrap_percentages
+from vpr_tf.report.figure_style import COLOURS, Drawing
+from vpr_tf.report.intervals import BootstrapSettings, Interval
+from vpr_tf.report.json_ready import json_ready
+from vpr_tf.report.markdown_table import interval, markdown_table, number
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_HEAD_NAMES = {
+    "angular_margin": "ArcFace",
+    "cosine_margin": "CosFace",
+    "cross_entropy": "cross-\nentropy",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What one variant reached.
+
+    Attributes:
+        name: Name of its config.
+        cell_size_m: M.
+        stride: N.
+        head: `train.head.name`.
+        num_classes: Classes of all groups.
+        recalls: LR@N in percent.
+        found: Whether the first place of each query is right, bool.
+    """
+
+    name: str
+    cell_size_m: int
+    stride: int
+    head: str
+    num_classes: int
+    recalls: dict[int, float]
+    found: np.ndarray
+
+    @property
+    def lr_1(self) -> Interval:
+        """LR@1 with its interval."""
+        return bootstrap_percentages(self.found[:, None], BootstrapSettings())[0]
+
+    def above(self, other: Outcome) -> Interval:
+        """LR@1 minus that of another, with a paired interval."""
+        pairs = self.found.astype(np.int64) - other.found.astype(np.int64)
+        return bootstrap_percentages(pairs[:, None], BootstrapSettings())[0]
+
+
+def ablation_table(outcomes: Sequence[Outcome], base: Outcome | None) -> str:
+    """Returns a markdown table, one line a variant.
+
+    Args:
+        outcomes: All variants.
+        base: The one that the others are compared with; None if it is missing.
+    """
+    values = sorted({n for outcome in outcomes for n in outcome.recalls if n > 1})
+    header = ["run", "M", "N", "head", "classes", "LR@1 [95%]"]
+    header += [*(f"LR@{n}" for n in values), "LR@1 against the first"]
+    rows = []
+    for outcome in outcomes:
+        row = [outcome.name, f"{outcome.cell_size_m}", f"{outcome.stride}"]
+        row += [outcome.head, f"{outcome.num_classes:,}", interval(outcome.lr_1)]
+        row += [number(outcome.recalls.get(n, math.nan)) for n in values]
+        compared = base is not None and outcome is not base
+        row += [interval(outcome.above(base)) if compared and base else ""]
+        rows.append(row)
+    return markdown_table(header, rows)
+
+
+def ablation_figure(outcomes: Sequence[Outcome], base: Outcome) -> Drawing:
+    """Draws LR@1 over M, over N and for each head; the other two are the base's."""
+    panels: list[tuple[str, list[Outcome], Callable[[Outcome], str]]] = [
+        (
+            f"M (m), N = {base.stride}",
+            _varied(outcomes, base, "cell_size_m"),
+            lambda outcome: f"{outcome.cell_size_m}",
+        ),
+        (
+            f"N, M = {base.cell_size_m} m",
+            _varied(outcomes, base, "stride"),
+            lambda outcome: f"{outcome.stride}",
+        ),
+        (
+            f"head, M = {base.cell_size_m} m, N = {base.stride}",
+            _varied(outcomes, base, "head"),
+            lambda outcome: _HEAD_NAMES.get(outcome.head, outcome.head),
+        ),
+    ]
+    panels = [panel for panel in panels if len(panel[1]) > 1]
+
+    def draw(figure: Figure) -> None:
+        grid = figure.subplots(1, max(1, len(panels)), sharey=True, squeeze=False)
+        for number_of_panel, axes in enumerate(grid[0][: len(panels)]):
+            xlabel, members, name = panels[number_of_panel]
+            _panel(axes, members, [name(outcome) for outcome in members], base)
+            axes.set_xlabel(xlabel)
+            if number_of_panel < 2 and "head" not in xlabel:
+                values = [outcome.lr_1.value for outcome in members]
+                axes.plot(range(len(values)), values, color=COLOURS["good"], lw=1.2)
+        grid[0][0].set_ylabel("LR@1 (%), 95% intervals")
+
+    title = "Size of the cells, groups and heads of Divide&Classify"
+    return Drawing("ablation", title, draw, (2.4 * max(1, len(panels)) + 0.6, 3.2))
+
+
+def _varied(outcomes: Sequence[Outcome], base: Outcome, field: str) -> list[Outcome]:
+    """Returns those that differ from the base in one field alone, and the base."""
+    fixed = [name for name in ("cell_size_m", "stride", "head") if name != field]
+    members = [
+        outcome
+        for outcome in outcomes
+        if all(getattr(outcome, name) == getattr(base, name) for name in fixed)
+    ]
+    if field == "head":
+        return members
+    return sorted(members, key=lambda outcome: int(getattr(outcome, field)))
+
+
+def _panel(
+    axes: Axes, members: Sequence[Outcome], names: Sequence[str], base: Outcome
+) -> None:
+    for place, outcome in enumerate(members):
+        measured = outcome.lr_1
+        axes.plot(
+            [place, place],
+            [measured.low, measured.high],
+            color=COLOURS["tint"],
+            lw=5,
+            zorder=2,
+        )
+        fill = COLOURS["good"] if outcome is base else COLOURS["paper"]
+        axes.plot(
+            place,
+            measured.value,
+            "o",
+            color=COLOURS["good"],
+            markerfacecolor=fill,
+            ms=6,
+            zorder=3,
+        )
+        axes.annotate(
+            f"{measured.value:.1f}",
+            (place, measured.value),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=7.5,
+        )
+    axes.set_xticks(range(len(names)), names)
+    axes.set_xlim(-0.5, len(names) - 0.3)
+    axes.grid(axis="x", visible=False)
+
+
+def write_ablation(
+    folder: Path,
+    text: str,
+    outcomes: Sequence[Outcome],
+    base: Outcome | None,
+    circumstances: dict[str, Any],
+) -> None:
+    """Writes ablation.md, ablation.json and, with a base, ablation.png."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "ablation.md").write_text(text + "\n")
+    entries = [
+        {
+            "name": outcome.name,
+            "cell_size_m": outcome.cell_size_m,
+            "cell_stride": outcome.stride,
+            "head": outcome.head,
+            "num_classes": outcome.num_classes,
+            "recalls": outcome.recalls,
+            "lr_1": outcome.lr_1,
+        }
+        for outcome in outcomes
+    ]
+    content = json_ready({**circumstances, "variants": entries})
+    (folder / "ablation.json").write_text(json.dumps(content, indent=2) + "\n")
+    if base is not None:
+        ablation_figure(outcomes, base).write_png(folder)

@@ -1,0 +1,100 @@
+"""Table of methods: LR@N, time of a query by part, memory; in one run on one machine.
+
+    python -m benchmarks.methods --config configs/dense/*.yaml [--set test]
+        [--output DIR] [--train] [key=value ...]
+
+Each config stands for its newest finished run; --train trains those that have none,
+adds partitions that the dataset lacks, and resumes what was interrupted. Without it
+they are left out of the table, which says so. One classifier also narrows the search
+of the first retrieval (K = 1, 10, 100, 1000, all cells); `overrides` hold for all.
+
+Writes table.md, results.json, recall_over_time.png and
+recall_over_time_without_encoder.png. Times are medians over single queries: the forward
+pass of an image that is decoded already, the heads, the search. Held: all arrays of
+heads, class tables, database descriptors and indexes; encoders, of equal size, aside.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+from benchmarks.methods_runs import Experiment, train_missing
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parses the command line, trains if told to, measures, and writes."""
+    options = _parse(arguments)
+    try:
+        experiments = [
+            Experiment.load(path, options.overrides) for path in options.config
+        ]
+        if options.train:
+            train_missing(experiments)
+        _measure_and_write(experiments, options)
+    except (ValueError, OSError, ImportError) as error:
+        print(f"benchmarks.methods: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("Interrupted; the same command goes on.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config", nargs="+", required=True)
+    parser.add_argument("--set", default="test", help="val or a test set")
+    parser.add_argument("--output", type=Path, help="default: RUNS_DIR/methods")
+    parser.add_argument("--train", action="store_true", help="train what is missing")
+    parser.add_argument(
+        "--timed-queries", type=int, default=200, help="timed one at a time"
+    )
+    parser.add_argument(
+        "--narrow-by",
+        metavar="NAME",
+        help="config whose cells narrow the search; default: Divide&Classify's, with "
+        "an angular margin if there are several",
+    )
+    parser.add_argument(
+        "--own-descriptors",
+        action="store_true",
+        help="also search the descriptors of the encoder that narrows",
+    )
+    parser.add_argument("overrides", nargs="*", metavar="key=value")
+    options = parser.parse_intermixed_args(arguments)
+    # A shell's pattern may be followed by overrides.
+    told = [path for path in options.config if "=" in path]
+    options.config = [path for path in options.config if "=" not in path]
+    options.overrides = [*told, *options.overrides]
+    return options
+
+
+def _measure_and_write(
+    experiments: Sequence[Experiment], options: argparse.Namespace
+) -> None:
+    # TensorFlow takes its memory only once all trainings are over.
+    from benchmarks.methods_comparison import compare_methods
+
+    comparison = compare_methods(
+        experiments,
+        options.set,
+        num_timed=options.timed_queries,
+        narrow_by=options.narrow_by,
+        own_descriptors=options.own_descriptors,
+    )
+    folder = options.output or Path(experiments[0].config.runs_dir) / "methods"
+    comparison.write(folder)
+    print(f"\n{comparison.text()}\n\nTable, numbers and figures: {folder}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

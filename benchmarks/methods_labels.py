@@ -1,0 +1,51 @@
+"""What methods are called in tables and figures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from vpr_tf.config import ExperimentConfig
+
+_PARTITIONS = {
+    "divide_and_classify": "D&C",
+    "planet": "PlaNet",
+    "hierarchical": "HGE",
+    "combinatorial": "CPlaNet",
+    "cosplace": "cells and headings",
+}
+_HEADS = {
+    "cosine_margin": "CosFace",
+    "angular_margin": "ArcFace",
+    "cross_entropy": "cross-entropy",
+    "soft_labels": "soft labels",
+    "von_mises_fisher": "MvMF",
+    "direct_regression": "direct regression",
+    "hypersphere_regression": "hypersphere",
+}
+
+
+def method_labels(configs: Sequence[ExperimentConfig]) -> list[str]:
+    """Names methods by partition and head; by the config too where these are equal."""
+    labels = [_label(config) for config in configs]
+    counts = Counter(labels)
+    return [
+        label if counts[label] == 1 else f"{label} ({config.name})"
+        for label, config in zip(labels, configs, strict=True)
+    ]
+
+
+def _label(config: ExperimentConfig) -> str:
+    partition = _PARTITIONS[config.build.partition.method]
+    head = _HEADS[config.train.head.name]
+    if config.evaluation.method == "retrieval":
+        return f"retrieval ({head})"
+    if config.train.head.name == "von_mises_fisher":
+        return head
+    if config.train.head.name.endswith("_regression"):
+        return head
+    if config.train.head.name == "soft_labels":
+        return f"{partition}, {head}"
+    if config.build.partition.method == "divide_and_classify":
+        return f"{partition} ({head})"
+    return partition if head == "cross-entropy" else f"{partition} ({head})"

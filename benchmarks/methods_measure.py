@@ -1,0 +1,231 @@
+"""Measures one method on one evaluation set: recall, time by part, memory."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.methods_runs import Experiment, finished_run
+from benchmarks.methods_timing import (
+    held_bytes,
+    index_bytes,
+    median_ms,
+    resident_growth,
+)
+from vpr_tf.classification.predictor import PlacePredictor
+from vpr_tf.classification.trained import load_heads
+from vpr_tf.data.evaluation_batches import evaluation_batches
+from vpr_tf.data.prepared_dataset import EvaluationSet
+from vpr_tf.evaluation import EvaluationResult
+from vpr_tf.evaluation.encoder_on_dataset import EncoderOnDataset
+from vpr_tf.evaluation.evaluate import judge_predictions
+from vpr_tf.extraction.compiled_encoders import compiled_encoder
+from vpr_tf.extraction.descriptors import extract_descriptors
+from vpr_tf.models.precision import in_precision
+from vpr_tf.retrieval import Index, build_index
+
+# Fewer descriptors do not fill the leaves of a tree.
+_LEAST_IMAGES_OF_A_TREE = 2000
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """One method.
+
+    Attributes:
+        label: Name of the method in the table.
+        kind: `retrieval`, `approximate`, `classification` or `narrowed`.
+        recalls: Percent by N, of the queries of known position.
+        found: Whether the first prediction of each such query is right, bool.
+        extract_ms: Median time of the forward passes of a query.
+        classify_ms: Median time of the heads; NaN without heads.
+        search_ms: Median time of the search; NaN without a search.
+        held_bytes: Of heads, tables, database descriptors and what an index adds.
+        resident_bytes: Growth of the process when these are loaded and used.
+        run: The run folder, or those, whose models were used.
+        num_cells: K, of `narrowed`.
+    """
+
+    label: str
+    kind: str
+    recalls: dict[int, float]
+    found: np.ndarray
+    extract_ms: float
+    classify_ms: float
+    search_ms: float
+    held_bytes: int
+    resident_bytes: float
+    run: str
+    num_cells: int | None = None
+
+    @property
+    def answer_ms(self) -> float:
+        """Time after the encoder: heads and search."""
+        parts = [self.classify_ms, self.search_ms]
+        return sum(part for part in parts if math.isfinite(part))
+
+    @property
+    def total_ms(self) -> float:
+        """Time of a query."""
+        return self.extract_ms + self.answer_ms
+
+
+@dataclass(frozen=True, eq=False)
+class Method:
+    """A trained method on an evaluation set, opened once.
+
+    Attributes:
+        experiment: Its config.
+        run: Its run folder.
+        opened: Encoder, dataset and heads.
+        evaluation_set: The set.
+        timed: Rows of the queries that are timed, one at a time.
+    """
+
+    experiment: Experiment
+    run: Path
+    opened: EncoderOnDataset
+    evaluation_set: EvaluationSet
+    timed: np.ndarray
+
+    @classmethod
+    def open(cls, experiment: Experiment, set_name: str, num_timed: int) -> Method:
+        """Loads the finished run of a config.
+
+        Raises:
+            MissingRunError: There is none.
+            ValueError: It cannot be used.
+        """
+        run = finished_run(experiment).path
+        opened = EncoderOnDataset.open(experiment.config, run, [set_name])
+        [evaluation_set] = opened.sets
+        num_queries = len(opened.dataset.split(evaluation_set.queries))
+        timed = np.linspace(0, num_queries - 1, min(num_timed, num_queries))
+        return cls(
+            experiment, run, opened, evaluation_set, np.unique(timed.astype(np.int64))
+        )
+
+    def queries(self) -> np.ndarray:
+        """Returns the descriptors of all queries."""
+        return self._described(self.evaluation_set.queries)
+
+    def database(self) -> np.ndarray:
+        """Returns the descriptors of the database, memory-mapped."""
+        return self._described(self.evaluation_set.database)
+
+    def single_queries(self) -> list[np.ndarray]:
+        """Returns the descriptors of the timed queries, `(1, dim)` each."""
+        queries = np.asarray(self.queries())
+        return [np.array(queries[row : row + 1]) for row in self.timed]
+
+    def heads(self) -> PlacePredictor:
+        """Loads the heads of the run anew."""
+        return load_heads(self.run, self.experiment.config.classification)
+
+    def extract_ms(self) -> float:
+        """Times the encoder on single images, which are decoded and resized before."""
+        loaded = self.opened.loaded
+        one = dataclasses.replace(loaded.evaluation, batch_size=1)
+        split = self.opened.dataset.split(self.evaluation_set.queries)
+        images = [image for image, _ in evaluation_batches(split, one, self.timed)]
+        forward = compiled_encoder(
+            in_precision(loaded.encoder, one.precision),
+            one.precision,
+            self.opened.fingerprint,
+        )
+        return median_ms(forward, images)
+
+    def judged(
+        self, predictions: np.ndarray, distances: np.ndarray, is_exact: bool
+    ) -> EvaluationResult:
+        """Compares database rows with the true positions of the queries."""
+        return judge_predictions(
+            self.opened.dataset,
+            self.evaluation_set,
+            self.opened.loaded.evaluation,
+            predictions,
+            distances,
+            is_exact,
+        )
+
+    @property
+    def num_predictions(self) -> int:
+        """Predictions of a query."""
+        return max(self.opened.loaded.evaluation.recall_values)
+
+    def _described(self, split: str) -> np.ndarray:
+        loaded = self.opened.loaded
+        return extract_descriptors(
+            in_precision(loaded.encoder, loaded.evaluation.precision),
+            self.opened.dataset,
+            split,
+            loaded.evaluation,
+            self.opened.folder / "descriptors" / split,
+            encoder_fingerprint=self.opened.fingerprint,
+        )
+
+
+def measure_classification(method: Method, label: str) -> Measured:
+    """Measures heads that answer without a database."""
+    result = method.opened.evaluate(method.evaluation_set)
+    n, singles = method.num_predictions, method.single_queries()
+    with resident_growth() as grown:
+        predictor = method.heads()
+        classify_ms = median_ms(lambda query: predictor.predict(query, n), singles)
+    return Measured(
+        label,
+        "classification",
+        result.recalls,
+        found_first(result),
+        method.extract_ms(),
+        classify_ms,
+        math.nan,
+        held_bytes(predictor),
+        grown.bytes,
+        str(method.run),
+    )
+
+
+def measure_retrieval(method: Method, label: str, kind: str = "exact") -> Measured:
+    """Measures the search of the whole database by an index of some kind."""
+    n, singles = method.num_predictions, method.single_queries()
+    queries = method.queries()
+    method.database()  # described before memory is measured
+    with resident_growth() as grown:
+        index = build_of(method, kind)
+        search_ms = median_ms(lambda query: index.search(query, n), singles)
+    distances, predictions = index.search(queries, n)
+    result = method.judged(predictions, distances, index.is_exact)
+    return Measured(
+        label,
+        "retrieval" if index.is_exact else "approximate",
+        result.recalls,
+        found_first(result),
+        method.extract_ms(),
+        math.nan,
+        search_ms,
+        index_bytes(index),
+        grown.bytes,
+        str(method.run),
+    )
+
+
+def can_be_approximate(method: Method) -> bool:
+    """Whether the database is large enough for a tree."""
+    database = method.opened.dataset.split(method.evaluation_set.database)
+    return len(database) >= _LEAST_IMAGES_OF_A_TREE
+
+
+def build_of(method: Method, kind: str = "exact") -> Index:
+    """Builds an index of the database of a method."""
+    settings = {"structure": "tree"} if kind == "scann" else None
+    return build_index(kind, method.database(), settings)
+
+
+def found_first(result: EvaluationResult) -> np.ndarray:
+    """Whether the first prediction of each query of known position is right."""
+    return np.asarray(result.hits[result.num_positives >= 0, 0], bool)

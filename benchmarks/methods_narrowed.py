@@ -1,0 +1,99 @@
+"""Measures searches that the best cells of a classifier narrow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import cast
+
+import numpy as np
+
+from benchmarks.methods_measure import Measured, Method, build_of, found_first
+from benchmarks.methods_timing import held_bytes, median_ms, resident_growth
+from vpr_tf.classification import PlaceClassifier
+from vpr_tf.classification.cell_ranking import ClassifierCells
+from vpr_tf.positions import Positions
+from vpr_tf.retrieval.cell_rows import CellRows
+from vpr_tf.retrieval.narrowed_index import NarrowedIndex
+
+
+def measure_narrowed(
+    searched: Method, classifier: Method, label: str, num_cells: Sequence[int]
+) -> Iterator[Measured]:
+    """Measures a search of the best cells for each number of cells, and for all.
+
+    Args:
+        searched: Whose descriptors are searched.
+        classifier: Whose heads choose the cells.
+        label: Name of the combination.
+        num_cells: Numbers of cells (K), ascending; those that would be all are left
+            out.
+    """
+    shares = searched.opened.fingerprint == classifier.opened.fingerprint
+    extract_ms = searched.extract_ms()
+    both_ms = extract_ms + (0 if shares else classifier.extract_ms())
+    queries = _queries(searched, classifier, shares)
+    held = _cell_rows(searched, _ranking(classifier)).num_held
+    for cells in [*(k for k in num_cells if k < held), None]:
+        with resident_growth() as grown:
+            ranking = _ranking(classifier)
+            cell_rows = _cell_rows(searched, ranking)
+            index = NarrowedIndex(
+                build_of(searched), cell_rows, ranking, cells, shares_descriptors=shares
+            )
+            search_ms = _search_ms(searched, index, queries)
+            classify_ms = _classify_ms(classifier, ranking, cells, cell_rows.is_held)
+        distances, predictions = index.search(queries, searched.num_predictions)
+        result = searched.judged(predictions, distances, index.is_exact)
+        yield Measured(
+            f"{label}, K = {'all' if cells is None else cells}",
+            "narrowed",
+            result.recalls,
+            found_first(result),
+            extract_ms if cells is None else both_ms,
+            classify_ms,
+            # The index chooses the cells itself.
+            max(0.0, search_ms - (0.0 if cells is None else classify_ms)),
+            held_bytes(index),
+            grown.bytes,
+            f"{searched.run}, {classifier.run}",
+            cells or held,
+        )
+
+
+def _queries(searched: Method, classifier: Method, shares: bool) -> np.ndarray:
+    queries = np.asarray(searched.queries())
+    if shares:
+        return queries
+    return np.concatenate([queries, classifier.queries()], axis=1)
+
+
+def _ranking(classifier: Method) -> ClassifierCells:
+    return ClassifierCells(cast(PlaceClassifier, classifier.heads()))
+
+
+def _cell_rows(searched: Method, ranking: ClassifierCells) -> CellRows:
+    split = searched.opened.dataset.split(searched.evaluation_set.database)
+    cells = ranking.cells_of(Positions.of_split(split))
+    return CellRows.of_cells(cells, ranking.num_cells)
+
+
+def _search_ms(searched: Method, index: NarrowedIndex, queries: np.ndarray) -> float:
+    n = searched.num_predictions
+    singles = [np.array(queries[row : row + 1]) for row in searched.timed]
+    return median_ms(lambda query: index.search(query, n), singles)
+
+
+def _classify_ms(
+    classifier: Method,
+    ranking: ClassifierCells,
+    num_cells: int | None,
+    competing: np.ndarray,
+) -> float:
+    """Times the choice of the cells; where all are searched, none are chosen."""
+    if num_cells is None:
+        return math.nan
+    return median_ms(
+        lambda query: ranking.best_cells(query, num_cells, competing),
+        classifier.single_queries(),
+    )

@@ -1,0 +1,96 @@
+"""The table of all methods, for people and for programs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.methods_measure import Measured
+from vpr_tf.report.bootstrap import bootstrap_percentages
+from vpr_tf.report.intervals import BootstrapSettings, Interval
+from vpr_tf.report.json_ready import json_ready
+from vpr_tf.report.markdown_table import interval, markdown_table, number
+
+_MIB = 1 << 20
+
+
+def differences(
+    methods: Sequence[Measured], baseline: Measured | None
+) -> list[Interval]:
+    """Returns LR@1 of each method minus that of another, with paired intervals.
+
+    Args:
+        methods: On the same queries.
+        baseline: What they are compared with; None gives NaN.
+    """
+    if baseline is None:
+        return [Interval(math.nan)] * len(methods)
+    pairs = [
+        method.found.astype(np.int64) - baseline.found.astype(np.int64)
+        for method in methods
+    ]
+    return bootstrap_percentages(np.stack(pairs, axis=1), BootstrapSettings())
+
+
+def methods_table(methods: Sequence[Measured], baseline: Measured | None) -> str:
+    """Returns a markdown table, one line a method."""
+    values = sorted({n for method in methods for n in method.recalls})
+    header = ["method", *(f"LR@{n}" for n in values)]
+    header += [f"{part} ms" for part in ("extract", "classify", "search", "total")]
+    header += ["held MiB", "resident MiB", "LR@1 against retrieval"]
+    rows = []
+    for method, difference in zip(methods, differences(methods, baseline), strict=True):
+        row = [method.label]
+        row += [number(method.recalls.get(n, math.nan)) for n in values]
+        row += [
+            number(milliseconds, 2)
+            for milliseconds in (
+                method.extract_ms,
+                method.classify_ms,
+                method.search_ms,
+                method.total_ms,
+            )
+        ]
+        row += [number(method.held_bytes / _MIB, 2)]
+        row += [number(method.resident_bytes / _MIB)]
+        row += ["" if method is baseline else interval(difference)]
+        rows.append(row)
+    return markdown_table(header, rows)
+
+
+def write_table(
+    folder: Path,
+    text: str,
+    methods: Sequence[Measured],
+    baseline: Measured | None,
+    circumstances: Mapping[str, Any],
+) -> None:
+    """Writes table.md and results.json.
+
+    Args:
+        folder: Existing or new folder.
+        text: The table and what is said around it.
+        methods: Its lines.
+        baseline: See `differences`.
+        circumstances: The evaluation set, the machine, what was left out.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "table.md").write_text(text + "\n")
+    entries = []
+    for method, difference in zip(methods, differences(methods, baseline), strict=True):
+        entry = {
+            field.name: getattr(method, field.name)
+            for field in dataclasses.fields(method)
+            if field.name != "found"
+        }
+        entry["total_ms"] = method.total_ms
+        entry["lr_1_against_retrieval"] = difference
+        entries.append(entry)
+    content = json_ready({**circumstances, "methods": entries})
+    (folder / "results.json").write_text(json.dumps(content, indent=2) + "\n")

@@ -1,0 +1,44 @@
+import pytest
+from matplotlib.figure import Figure
+
+from benchmarks.methods_figure import recall_over_answer_time, recall_over_time
+from tests.benchmarks.method_cases import measured
+
+METHODS = [
+    measured("retrieval", "retrieval", [1, 1, 1, 0], search_ms=6.0),
+    measured("PlaNet", "classification", [1, 1, 0, 0], classify_ms=0.5),
+    *(
+        measured(
+            f"D&C + retrieval, K = {cells}",
+            "narrowed",
+            [1, 1, 1, cells > 1],
+            classify_ms=0.5,
+            search_ms=0.1 * cells,
+        )
+        for cells in (1, 10)
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("drawing", "planet_ms"),
+    [(recall_over_time(METHODS), 4.5), (recall_over_answer_time(METHODS), 0.5)],
+)
+def test_figure_has_each_method_at_its_time_and_recall(drawing, planet_ms):
+    figure = Figure()
+    drawing.draw(figure)
+    [axes] = figure.axes
+    assert axes.get_xscale() == "log"
+    [planet] = [
+        line for line in axes.lines if line.get_label() == "classification alone"
+    ]
+    assert planet.get_xydata().tolist() == [[planet_ms, 50.0]]
+    names = {text.get_text() for text in axes.texts}
+    assert names == {"retrieval", "PlaNet", "D&C + retrieval, K = 1", "K = 10"}
+
+
+def test_figure_is_the_same_bytes_again(tmp_path):
+    (tmp_path / "again").mkdir()
+    first = recall_over_time(METHODS).write_png(tmp_path)
+    second = recall_over_time(METHODS).write_png(tmp_path / "again")
+    assert first.read_bytes() == second.read_bytes()
