@@ -9,8 +9,11 @@ import numpy as np
 from vpr_tf.classification.classifier import PlaceClassifier, best_columns
 from vpr_tf.classification.errors import ClassificationError
 from vpr_tf.classification.predictor import PlacePredictor
+from vpr_tf.classification.prototype_search import PrototypeSearch
 from vpr_tf.positions import Positions
 
+# Places are looked for, some of which are of the same cell or of one without photos.
+_PLACES_PER_CELL = 2
 _SCORES_PER_BLOCK = 1 << 23  # float32: 32 MiB
 
 
@@ -22,10 +25,14 @@ class ClassifierCells:
 
     Args:
         classifier: Scores the places.
+        search: Finds its best places without scoring all; None to score all.
     """
 
-    def __init__(self, classifier: PlaceClassifier) -> None:
+    def __init__(
+        self, classifier: PlaceClassifier, search: PrototypeSearch | None = None
+    ) -> None:
         self.classifier = classifier
+        self.search = search
 
     @classmethod
     def of_heads(cls, heads: PlacePredictor) -> ClassifierCells:
@@ -60,6 +67,34 @@ class ClassifierCells:
         self, descriptors: np.ndarray, n: int, competing: np.ndarray
     ) -> np.ndarray:
         """See `CellRanking.best_cells`."""
+        if self.search is None:
+            return self._of_all(descriptors, n, competing)
+        chosen = self._of_searched(descriptors, n, competing)
+        lacking = np.flatnonzero((chosen < 0).any(axis=1))
+        if len(lacking):
+            chosen[lacking] = self._of_all(descriptors[lacking], n, competing)
+        return chosen
+
+    def _of_searched(
+        self, descriptors: np.ndarray, n: int, competing: np.ndarray
+    ) -> np.ndarray:
+        """Returns -1 where too few of the best places are of competing cells."""
+        chosen = np.full((len(descriptors), min(n, int(competing.sum()))), -1, np.int64)
+        search, table = self.search, self.classifier.table
+        if search is None:
+            return chosen
+        for query, places in enumerate(
+            search.best_places(descriptors, _PLACES_PER_CELL * n)
+        ):
+            cells = table.cell[places[places >= 0]]
+            cells = cells[competing[cells]]
+            first = np.sort(np.unique(cells, return_index=True)[1])[: chosen.shape[1]]
+            chosen[query, : len(first)] = cells[first]
+        return chosen
+
+    def _of_all(
+        self, descriptors: np.ndarray, n: int, competing: np.ndarray
+    ) -> np.ndarray:
         cells = np.flatnonzero(competing)
         chosen = np.empty((len(descriptors), min(n, len(cells))), np.int64)
         step = max(1, _SCORES_PER_BLOCK // max(1, len(self.classifier.table)))

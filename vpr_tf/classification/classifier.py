@@ -72,7 +72,7 @@ class PlaceClassifier:
         Raises:
             ClassificationError: The descriptors have another length.
         """
-        return self._combined(self._group_scores(self._checked(descriptors)))
+        return self._combined(self._group_scores(self.checked(descriptors)))
 
     def predict(self, descriptors: np.ndarray, n: int) -> PlacePredictions:
         """Returns the best places of each query over all groups.
@@ -89,7 +89,7 @@ class PlaceClassifier:
         """
         if n < 1:
             raise ClassificationError(f"`n` must be 1 or more. Received: n={n}")
-        descriptors = self._checked(descriptors)
+        descriptors = self.checked(descriptors)
         rows = np.full((len(descriptors), n), MISSING_PLACE, np.int64)
         scores = np.full((len(descriptors), n), -np.inf, np.float32)
         spreads = np.full(len(descriptors), np.nan)
@@ -132,7 +132,12 @@ class PlaceClassifier:
         ]
         return spread_m(self.table.positions, np.stack(best, axis=1))
 
-    def _checked(self, descriptors: np.ndarray) -> np.ndarray:
+    def checked(self, descriptors: np.ndarray) -> np.ndarray:
+        """Returns descriptors as float32.
+
+        Raises:
+            ClassificationError: They have another length.
+        """
         descriptors = np.asarray(descriptors, np.float32)
         if descriptors.ndim != 2 or descriptors.shape[1] != self.descriptor_dim:
             raise ClassificationError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,7 +78,7 @@ class GroupHead:
             return cosine if score == "cosine" else softmax(self.scale * cosine)
         return softmax(x @ self.kernel + self._bias)
 
-    @property
+    @functools.cached_property
     def unit_kernel(self) -> np.ndarray:
         """Prototypes of unit length, `(dim, num_classes)`."""
         return unit_rows(self.kernel.T).T
