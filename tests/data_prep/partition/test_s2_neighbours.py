@@ -85,3 +85,10 @@ def test_few_images_are_merged_first():
     images = np.array([100, 100, 1, 100, 100])
     labels = merge_neighbours(images, pairs, 4, np.random.default_rng(0))
     assert np.count_nonzero(labels == labels[2]) == 2
+
+
+def test_classes_grow_alike():
+    pairs = np.stack([np.arange(199), np.arange(1, 200)], axis=1)
+    images = np.ones(200, np.int64)
+    labels = merge_neighbours(images, pairs, 20, np.random.default_rng(0))
+    assert np.bincount(labels).max() <= 40  # four times the mean
