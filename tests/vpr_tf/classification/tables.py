@@ -1,0 +1,101 @@
+"""Small partitions and classifiers."""
+
+import dataclasses
+
+import numpy as np
+
+from data_prep.partition.assignment import assign_classes, needed_columns
+from vpr_tf.classification import ClassTable, GroupHead, PlaceClassifier
+from vpr_tf.config import PartitionConfig
+from vpr_tf.data.prepared_dataset import Partition
+from vpr_tf.geo import utm_to_lat_lon
+from vpr_tf.positions import Positions
+
+EAST_M, NORTH_M, ZONE = 548_000.0, 4_173_000.0, 10
+DIVIDE_AND_CLASSIFY = PartitionConfig(
+    name="dc",
+    method="divide_and_classify",
+    cell_size_m=20,
+    cell_stride=2,
+    min_images_per_class=1,
+)
+
+
+class Columns:
+    """Stands in for a `SplitIndex` with these positions."""
+
+    def __init__(self, positions: Positions, heading_deg=None) -> None:
+        headings = np.zeros(len(positions)) if heading_deg is None else heading_deg
+        self._columns = {
+            "utm_east_cm": positions.east_cm,
+            "utm_north_cm": positions.north_cm,
+            "utm_zone": positions.utm_zone,
+            "heading_deg": np.asarray(headings, np.float32),
+            "latitude_e7": np.rint(positions.latitude_deg * 1e7).astype(np.int64),
+            "longitude_e7": np.rint(positions.longitude_deg * 1e7).astype(np.int64),
+        }
+        self.utm_m = np.stack([positions.east_cm, positions.north_cm], 1) / 100
+
+    def column(self, name):
+        return self._columns[name]
+
+    def __len__(self) -> int:
+        return len(self.utm_m)
+
+
+def places(local_m, zone=ZONE) -> Positions:
+    """Positions at metres from the corner of the map."""
+    local_m = np.asarray(local_m, np.float64).reshape(-1, 2)
+    zones = np.broadcast_to(np.asarray(zone, np.int16), len(local_m)).copy()
+    east_m, north_m = local_m[:, 0] + EAST_M, local_m[:, 1] + NORTH_M
+    latitude, longitude = utm_to_lat_lon(east_m, north_m, zones)
+    return Positions(
+        np.rint(east_m * 100).astype(np.int64),
+        np.rint(north_m * 100).astype(np.int64),
+        zones,
+        latitude,
+        longitude,
+    )
+
+
+def partition_of(columns: Columns, config: PartitionConfig) -> Partition:
+    names = needed_columns(config)
+    assigned = assign_classes(
+        lambda: [tuple(columns.column(name) for name in names)], config
+    )
+    return Partition(
+        config.name,
+        config.parameters(),
+        assigned.classes,
+        assigned.class_offsets,
+        assigned.record_ids,
+        assigned.regions,
+    )
+
+
+def grid_table(positions: Positions, **changes) -> ClassTable:
+    config = dataclasses.replace(DIVIDE_AND_CLASSIFY, **changes)
+    columns = Columns(positions)
+    return ClassTable.of_partition(partition_of(columns, config), columns)
+
+
+def random_classifier(
+    table: ClassTable, *, dim=6, seed=0, kind="cosine", score="cosine", hidden=0
+) -> PlaceClassifier:
+    rng = np.random.default_rng(seed)
+    heads = []
+    for group in range(table.num_groups):
+        num_classes = int(table.members[:, group].max()) + 1
+        layers = tuple(
+            (
+                rng.normal(size=(dim, dim)).astype(np.float32),
+                rng.normal(size=dim).astype(np.float32),
+            )
+            for _ in range(hidden)
+        )
+        kernel = rng.normal(size=(dim, num_classes)).astype(np.float32)
+        bias = None
+        if kind == "linear":
+            bias = rng.normal(size=num_classes).astype(np.float32)
+        heads.append(GroupHead(kind, kernel, bias, 30.0, layers))
+    return PlaceClassifier(table, tuple(heads), score)
