@@ -15,6 +15,7 @@ from benchmarks.methods_measure import (
     Measured,
     Method,
     can_be_approximate,
+    encoder_times_ms,
     measure_classification,
     measure_retrieval,
 )
@@ -146,22 +147,28 @@ def _measure(
     searched = [m for m in opened if _kind(m) == "retrieval"]
     classifiers = [m for m in opened if _kind(m) == "classification"]
     narrowing = _narrowing(classifiers, narrow_by)
+    times_ms = dict(zip(opened, encoder_times_ms(opened), strict=True))
     for method in searched:
         name = labels[_name(method)]
-        yield measure_retrieval(method, name)
+        yield measure_retrieval(method, name, times_ms[method])
         if can_be_approximate(method):
-            yield measure_retrieval(method, f"{name}, ScaNN", "scann")
+            label = f"{name}, ScaNN"
+            yield measure_retrieval(method, label, times_ms[method], "scann")
     for method in classifiers:
-        yield measure_classification(method, labels[_name(method)])
+        yield measure_classification(method, labels[_name(method)], times_ms[method])
     if narrowing is None:
         return
-    label = labels[_name(narrowing)]
-    if searched:
-        both = f"{label} + retrieval"
-        yield from measure_narrowed(searched[0], narrowing, both, _NUM_CELLS)
+    names = {"retrieval": searched[0]} if searched else {}
     if own_descriptors:
-        own = f"{label} + its descriptors"
-        yield from measure_narrowed(narrowing, narrowing, own, _NUM_CELLS)
+        names["its descriptors"] = narrowing
+    for name, method in names.items():
+        yield from measure_narrowed(
+            method,
+            narrowing,
+            f"{labels[_name(narrowing)]} + {name}",
+            _NUM_CELLS,
+            (times_ms[method], times_ms[narrowing]),
+        )
 
 
 def _kind(method: Method) -> str:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 
 from benchmarks.methods_runs import Experiment, finished_run
 from benchmarks.methods_timing import (
     held_bytes,
     index_bytes,
     median_ms,
+    medians_ms,
     resident_growth,
 )
 from vpr_tf.classification.predictor import PlacePredictor
@@ -23,7 +26,7 @@ from vpr_tf.data.prepared_dataset import EvaluationSet
 from vpr_tf.evaluation import EvaluationResult
 from vpr_tf.evaluation.encoder_on_dataset import EncoderOnDataset
 from vpr_tf.evaluation.evaluate import judge_predictions
-from vpr_tf.extraction.compiled_encoders import compiled_encoder
+from vpr_tf.extraction.compiled_encoders import Forward, compiled_encoder
 from vpr_tf.extraction.descriptors import extract_descriptors
 from vpr_tf.models.precision import in_precision
 from vpr_tf.retrieval import Index, build_index
@@ -126,18 +129,18 @@ class Method:
         """Loads the heads of the run anew."""
         return load_heads(self.run, self.experiment.config.classification)
 
-    def extract_ms(self) -> float:
-        """Times the encoder on single images, which are decoded and resized before."""
+    def encoder(self) -> Forward:
+        """Returns the compiled encoder."""
         loaded = self.opened.loaded
-        one = dataclasses.replace(loaded.evaluation, batch_size=1)
+        precision = loaded.evaluation.precision
+        encoder = in_precision(loaded.encoder, precision)
+        return compiled_encoder(encoder, precision, self.opened.fingerprint)
+
+    def single_images(self) -> list[tf.Tensor]:
+        """Returns the timed queries, decoded and resized, one a batch."""
+        one = dataclasses.replace(self.opened.loaded.evaluation, batch_size=1)
         split = self.opened.dataset.split(self.evaluation_set.queries)
-        images = [image for image, _ in evaluation_batches(split, one, self.timed)]
-        forward = compiled_encoder(
-            in_precision(loaded.encoder, one.precision),
-            one.precision,
-            self.opened.fingerprint,
-        )
-        return median_ms(forward, images)
+        return [image for image, _ in evaluation_batches(split, one, self.timed)]
 
     def judged(
         self, predictions: np.ndarray, distances: np.ndarray, is_exact: bool
@@ -169,8 +172,22 @@ class Method:
         )
 
 
-def measure_classification(method: Method, label: str) -> Measured:
-    """Measures heads that answer without a database."""
+def encoder_times_ms(methods: Sequence[Method]) -> list[float]:
+    """Returns the median time of each method's encoder for one image."""
+    return medians_ms(
+        [method.encoder() for method in methods],
+        [method.single_images() for method in methods],
+    )
+
+
+def measure_classification(method: Method, label: str, extract_ms: float) -> Measured:
+    """Measures heads that answer without a database.
+
+    Args:
+        method: The method.
+        label: Its name.
+        extract_ms: Time of its encoder.
+    """
     result = method.opened.evaluate(method.evaluation_set)
     n, singles = method.num_predictions, method.single_queries()
     with resident_growth() as grown:
@@ -181,7 +198,7 @@ def measure_classification(method: Method, label: str) -> Measured:
         "classification",
         result.recalls,
         found_first(result),
-        method.extract_ms(),
+        extract_ms,
         classify_ms,
         math.nan,
         held_bytes(predictor),
@@ -190,8 +207,17 @@ def measure_classification(method: Method, label: str) -> Measured:
     )
 
 
-def measure_retrieval(method: Method, label: str, kind: str = "exact") -> Measured:
-    """Measures the search of the whole database by an index of some kind."""
+def measure_retrieval(
+    method: Method, label: str, extract_ms: float, kind: str = "exact"
+) -> Measured:
+    """Measures the search of the whole database by an index of some kind.
+
+    Args:
+        method: The method.
+        label: Its name.
+        extract_ms: Time of its encoder.
+        kind: See `build_index`.
+    """
     n, singles = method.num_predictions, method.single_queries()
     queries = method.queries()
     method.database()  # described before memory is measured
@@ -205,7 +231,7 @@ def measure_retrieval(method: Method, label: str, kind: str = "exact") -> Measur
         "retrieval" if index.is_exact else "approximate",
         result.recalls,
         found_first(result),
-        method.extract_ms(),
+        extract_ms,
         math.nan,
         search_ms,
         index_bytes(index),

@@ -18,7 +18,11 @@ from vpr_tf.retrieval.narrowed_index import NarrowedIndex
 
 
 def measure_narrowed(
-    searched: Method, classifier: Method, label: str, num_cells: Sequence[int]
+    searched: Method,
+    classifier: Method,
+    label: str,
+    num_cells: Sequence[int],
+    extract_ms: tuple[float, float],
 ) -> Iterator[Measured]:
     """Measures a search of the best cells for each number of cells, and for all.
 
@@ -28,10 +32,10 @@ def measure_narrowed(
         label: Name of the combination.
         num_cells: Numbers of cells (K), ascending; those that would be all are left
             out.
+        extract_ms: Times of the encoders of both.
     """
     shares = searched.opened.fingerprint == classifier.opened.fingerprint
-    extract_ms = searched.extract_ms()
-    both_ms = extract_ms + (0 if shares else classifier.extract_ms())
+    both_ms = extract_ms[0] + (0.0 if shares else extract_ms[1])
     queries = _queries(searched, classifier, shares)
     held = _cell_rows(searched, _ranking(classifier)).num_held
     for cells in [*(k for k in num_cells if k < held), None]:
@@ -50,7 +54,7 @@ def measure_narrowed(
             "narrowed",
             result.recalls,
             found_first(result),
-            extract_ms if cells is None else both_ms,
+            extract_ms[0] if cells is None else both_ms,
             classify_ms,
             # The index chooses the cells itself.
             max(0.0, search_ms - (0.0 if cells is None else classify_ms)),

@@ -88,23 +88,31 @@ def train_missing(experiments: Sequence[Experiment]) -> None:
     """Trains what has no finished run, one after another.
 
     A partition that the dataset lacks is added first, and a run that was interrupted
-    goes on. Encoders that other configs start from come first.
-
-    Raises:
-        MissingRunError: A command failed; what was finished before stays.
+    goes on. Encoders that other configs start from come first. What cannot be trained
+    is told and does not stop the others.
     """
     ordered = sorted(
         experiments, key=lambda entry: entry.config.train.input == "descriptors"
     )
     for number, experiment in enumerate(ordered, 1):
+        if _has_finished(experiment):
+            continue
+        name = experiment.config.name
+        print(f"\n[{number}/{len(ordered)}] Training {name}", flush=True)
         try:
-            finished_run(experiment)
-        except MissingRunError:
-            name = experiment.config.name
-            print(f"\n[{number}/{len(ordered)}] Training {name}", flush=True)
             _add_partition(experiment)
             _keep_weights(experiment, ordered)
             _train(experiment)
+        except MissingRunError as error:
+            print(f"{name}: {error}", file=sys.stderr, flush=True)
+
+
+def _has_finished(experiment: Experiment) -> bool:
+    try:
+        finished_run(experiment)
+    except MissingRunError:
+        return False
+    return True
 
 
 def _runs(experiment: Experiment) -> list[RunFolder]:
@@ -164,7 +172,7 @@ def _add_partition(experiment: Experiment) -> None:
     try:
         added = add_partition(Path(dataset.path), partition)
     except (DatasetError, DataPrepError) as error:
-        raise MissingRunError(f"{experiment.config.name}: {error}") from error
+        raise MissingRunError(str(error)) from error
     if added is not None:
         print(summary(added, partition), flush=True)
 
@@ -194,8 +202,7 @@ def _train(experiment: Experiment) -> None:
         raise KeyboardInterrupt
     if status:
         raise MissingRunError(
-            f"{experiment.config.name} was not trained: status {status} of "
-            + " ".join(command[1:])
+            f"Training ended with status {status}: {' '.join(command[1:])}"
         )
 
 

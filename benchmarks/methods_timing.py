@@ -24,14 +24,31 @@ def median_ms(function: Callable[[Any], object], queries: Sequence[Any]) -> floa
 
     The first calls, which compile and fill caches, are made twice and counted once.
     """
-    for query in queries[:_WARM_UP]:
-        function(query)
-    seconds = []
-    for query in queries:
-        start = time.perf_counter()
-        function(query)
-        seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds) * 1e3
+    return medians_ms([function], [queries])[0]
+
+
+def medians_ms(
+    functions: Sequence[Callable[[Any], object]], queries: Sequence[Sequence[Any]]
+) -> list[float]:
+    """Times several functions in turns, so that a busy machine slows all alike.
+
+    Args:
+        functions: Each takes one query.
+        queries: Those of each function, equally many.
+
+    Returns:
+        Median of each, see `median_ms`.
+    """
+    for function, own in zip(functions, queries, strict=True):
+        for query in own[:_WARM_UP]:
+            function(query)
+    seconds: list[list[float]] = [[] for _ in functions]
+    for turn in zip(*queries, strict=True):
+        for function, query, measured in zip(functions, turn, seconds, strict=True):
+            start = time.perf_counter()
+            function(query)
+            measured.append(time.perf_counter() - start)
+    return [statistics.median(measured) * 1e3 for measured in seconds]
 
 
 def held_bytes(thing: Any) -> int:

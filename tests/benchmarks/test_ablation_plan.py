@@ -31,7 +31,7 @@ def test_plan_varies_one_thing_at_a_time(tmp_path):
 
 
 def test_every_variant_sees_as_many_samples_in_each_group(tmp_path):
-    for variant in plan(write_experiment(tmp_path), [50], [1, 3, 5], HEADS):
+    for variant in plan(write_experiment(tmp_path), [], [1, 3], []):
         train = variant.experiment.config.train
         assert train.groups_num == variant.stride**2
         assert train.epochs % train.groups_num == 0

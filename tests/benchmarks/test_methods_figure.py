@@ -35,10 +35,3 @@ def test_figure_has_each_method_at_its_time_and_recall(drawing, planet_ms):
     assert planet.get_xydata().tolist() == [[planet_ms, 50.0]]
     names = {text.get_text() for text in axes.texts}
     assert names == {"retrieval", "PlaNet", "D&C + retrieval, K = 1", "K = 10"}
-
-
-def test_figure_is_the_same_bytes_again(tmp_path):
-    (tmp_path / "again").mkdir()
-    first = recall_over_time(METHODS).write_png(tmp_path)
-    second = recall_over_time(METHODS).write_png(tmp_path / "again")
-    assert first.read_bytes() == second.read_bytes()

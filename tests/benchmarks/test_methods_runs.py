@@ -118,16 +118,26 @@ def test_heads_on_descriptors_wait_for_their_encoder(
     assert weights.read_text() == "encoder"
 
 
-@pytest.mark.parametrize(
-    ("status", "error"), [(2, MissingRunError), (130, KeyboardInterrupt)]
-)
-def test_training_that_fails_ends_the_command(
-    tmp_path, monkeypatch, no_partition, status, error
+def test_training_that_fails_is_told_and_does_not_stop_the_others(
+    tmp_path, monkeypatch, no_partition, capsys
 ):
-    experiment = write_experiment(tmp_path)
-    monkeypatch.setattr(methods_runs, "_run", Commands([experiment], status))
-    with pytest.raises(error):
-        train_missing([experiment])
+    experiments = [write_experiment(tmp_path, name) for name in ("a", "b")]
+    commands = Commands(experiments, status=2)
+    monkeypatch.setattr(methods_runs, "_run", commands)
+    train_missing(experiments)
+    assert len(commands.ran) == 2
+    assert "a: Training ended with status 2" in capsys.readouterr().err
+
+
+def test_training_that_is_interrupted_ends_the_command(
+    tmp_path, monkeypatch, no_partition
+):
+    experiments = [write_experiment(tmp_path, name) for name in ("a", "b")]
+    commands = Commands(experiments, status=130)
+    monkeypatch.setattr(methods_runs, "_run", commands)
+    with pytest.raises(KeyboardInterrupt):
+        train_missing(experiments)
+    assert len(commands.ran) == 1
 
 
 def test_signal_reaches_the_training_once_and_is_waited_for(tmp_path):
