@@ -1,4 +1,7 @@
-"""Says where photos were taken: python -m vpr_tf.localize --index DIR PHOTO...
+"""Says where photos were taken, by an index or by heads that know places:
+
+    python -m vpr_tf.localize --index DIR PHOTO...
+    python -m vpr_tf.localize --classifier RUN_OR_SAVEDMODEL PHOTO...
 
 Photos are files, folders or patterns such as "trip/*.jpg". Exit status: 0, 1 when a
 photo could not be read (the others are answered), 2 when nothing could be done.
@@ -24,13 +27,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     options = parser.parse_intermixed_args(with_joined_circle(arguments))
     try:
-        from vpr_tf.localization.answer_formats import FORMATS
+        from vpr_tf.localization.answer_formats import FORMATS, Found
         from vpr_tf.localization.command import LocalizeOptions, locate_photos
 
         how = LocalizeOptions(
             options.k, options.within, options.heading, options.min_confidence
         )
-        found = locate_photos(options.index, options.photos, options.model, how)
+        found: Found
+        if options.classifier:
+            from vpr_tf.localization.heads_command import locate_by_heads
+
+            found = locate_by_heads(
+                options.classifier, options.photos, options.model, how
+            )
+        else:
+            found = locate_photos(options.index, options.photos, options.model, how)
         _write(FORMATS[options.format](found), options.output)
     except (ValueError, OSError, ImportError) as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
@@ -49,12 +60,16 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("photos", nargs="+", metavar="PHOTO")
-    parser.add_argument("--index", required=True, help="folder of the index")
-    parser.add_argument("--model", help="the encoder, if the index does not keep it")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--index", help="folder of the index")
+    what.add_argument(
+        "--classifier", help="run or SavedModel whose heads answer, without photos"
+    )
+    parser.add_argument("--model", help="the encoder, if it is not kept there")
     formats = ("table", "json", "geojson")
     parser.add_argument("--format", choices=formats, default="table")
     parser.add_argument("--output", help="file to write instead of the screen")
-    parser.add_argument("--k", type=int, help="matches that vote for the position")
+    parser.add_argument("--k", type=int, help="matches that vote; or places listed")
     add_within(parser, "search only inside this circle")
     parser.add_argument(
         "--heading", type=float, metavar="DEG", help="where the photos look"

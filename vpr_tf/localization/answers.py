@@ -101,7 +101,7 @@ def answers_of(
             distances[query, columns], photos.take(rows[query, columns])
         )
         values = {
-            field: _number(getattr(estimates, field)[query])
+            field: number_or_none(getattr(estimates, field)[query])
             for field in (
                 "latitude_deg",
                 "longitude_deg",
@@ -158,7 +158,8 @@ def _reason(estimates: Estimates, query: int, min_confidence: float | None) -> s
     return f"confidence {confidence:.2f} is below {min_confidence:.2f}"
 
 
-def _number(value: Any) -> float | None:
+def number_or_none(value: Any) -> float | None:
+    """Returns a number, None for NaN."""
     return None if math.isnan(value) else float(value)
 
 

@@ -36,7 +36,8 @@ class LocalizeOptions:
     """How photos are located, besides what the index says.
 
     Attributes:
-        num_predictions: Matches that vote; None for the index's setting.
+        num_predictions: Matches that vote, None for the index's setting; of heads:
+            places that are listed.
         within: Only photos of this circle are searched.
         heading_deg: Where all photos look; None for what their EXIF data says.
         min_confidence: Answers below are withheld; None for the calibration's.
@@ -82,7 +83,7 @@ def locate_photos(
     with PlaceIndex.open(index_folder) as index:
         manifest = index.manifest
         config, calibration, notes = _settings(manifest, options)
-        files = scan_named_photos(list(_expanded(photos)))
+        files = scan_named_photos(list(expanded(photos)))
         if not len(files) and not files.rejected:
             raise LocalizationError(f"No photos in {', '.join(photos)}.")
         answers: list[Answer] = []
@@ -166,10 +167,11 @@ def _settings(
     if changed:
         note = f"Not calibrated for {', '.join(changed)}: no confidence and no error."
         return config, None, [note]
-    return config, calibration, [_meaning(calibration)]
+    return config, calibration, [meaning(calibration)]
 
 
-def _meaning(calibration: Calibration) -> str:
+def meaning(calibration: Calibration) -> str:
+    """Returns what expected error and confidence are, for people."""
     return (
         f"Within about: {calibration.error_quantile:.0%} of such answers are at least "
         "as near. Confidence: probability of an error of at most "
@@ -184,7 +186,7 @@ _NOT_CALIBRATED = (
 )
 
 
-def _expanded(photos: Sequence[str]) -> Iterator[str]:
+def expanded(photos: Sequence[str]) -> Iterator[str]:
     """Yields files and folders, those of patterns that the shell left as they are."""
     for photo in photos:
         if Path(photo).exists() or not glob.has_magic(photo):

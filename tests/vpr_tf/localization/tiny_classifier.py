@@ -79,7 +79,7 @@ def random_classifier(
     return PlaceClassifier(table, tuple(heads), score)
 
 
-def knowing_classifier(table, dim=32, score="cosine", seed=0):
+def knowing_classifier(table, dim=32, score="cosine", seed=0, alike=True):
     """Heads that know their places, and descriptors of photos of these.
 
     Returns:
@@ -87,8 +87,9 @@ def knowing_classifier(table, dim=32, score="cosine", seed=0):
         each photo is.
     """
     rng = np.random.default_rng(seed)
-    # Near places look alike, so that all groups have something to go by.
-    steps = np.cumsum(rng.normal(size=(len(table), dim)), axis=0)
+    steps = rng.normal(size=(len(table), dim))
+    if alike:  # near places, so that all groups have something to go by
+        steps = np.cumsum(steps, axis=0)
     order = np.argsort(table.positions.east_cm)
     looks = np.empty((len(table), dim))
     looks[order] = steps / np.linalg.norm(steps, axis=1, keepdims=True)
