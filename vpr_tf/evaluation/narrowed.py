@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from vpr_tf.classification.cell_ranking import ClassifierCells
+from vpr_tf.classification.heads_encoder import load_heads_encoder
 from vpr_tf.classification.trained import load_heads
-from vpr_tf.config import EvaluationConfig, ExperimentConfig, load_config
+from vpr_tf.config import EvaluationConfig, ExperimentConfig
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
 from vpr_tf.evaluation.evaluate import (
     check_images,
@@ -21,13 +21,12 @@ from vpr_tf.evaluation.evaluate import (
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.extraction.descriptors import descriptor_source, extract_descriptors
 from vpr_tf.extraction.encoders import encoder_fingerprint
-from vpr_tf.extraction.model_sources import LoadedEncoder, load_encoder
+from vpr_tf.extraction.model_sources import LoadedEncoder
 from vpr_tf.models.precision import in_precision
 from vpr_tf.positions import Positions
 from vpr_tf.retrieval.cell_rows import CellRows
 from vpr_tf.retrieval.narrowed_index import CellRanking, NarrowedIndex
 
-_RUN_CONFIG = "config.yaml"
 _PREPARATION = ("resize", "image_size", "precision")
 
 
@@ -103,11 +102,7 @@ class Narrowing:
         ranking = ClassifierCells.of_heads(load_heads(told.model or model, told))
         if told.model is None:
             return cls(ranking, told.num_cells)
-        run_config = Path(told.model) / _RUN_CONFIG
-        if run_config.is_file():
-            evaluation = load_config(run_config).evaluation
-            config = dataclasses.replace(config, evaluation=evaluation)
-        loaded = load_encoder(config, told.model)
+        loaded = load_heads_encoder(config, told.model)
         described_by = DescribedBy(loaded, encoder_fingerprint(loaded.encoder))
         same = described_by.describes_like(own)
         return cls(ranking, told.num_cells, None if same else described_by)

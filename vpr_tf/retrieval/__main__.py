@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import errno
+import functools
 import importlib
+import inspect
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from vpr_tf.retrieval.commands.circle import with_joined_circle
 
@@ -43,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             command.description = module.__doc__
             command.formatter_class = argparse.RawDescriptionHelpFormatter
             module.add_arguments(command)
-            command.set_defaults(run=module.run)
+            command.set_defaults(run=_with_classifiers(module.run))
     options = parser.parse_args(with_joined_circle(arguments))
     try:
         status: int = options.run(options)
@@ -60,6 +62,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\nInterrupted. The same command continues.", file=sys.stderr)
         return _INTERRUPTED_STATUS
     return status
+
+
+def _with_classifiers(run: Callable[..., int]) -> Callable[..., int]:
+    """Hands classifiers, which stand on retrieval, to a command that asks for them."""
+    if "classifiers" not in inspect.signature(run).parameters:
+        return run
+    from vpr_tf.classification.index_classifier import FolderClassifiers
+
+    return functools.partial(run, classifiers=FolderClassifiers())
 
 
 def _explain(error: OSError) -> str:

@@ -112,12 +112,7 @@ class Searchable(abc.ABC):
                 f"{self.query_dim}). Received: shape {queries.shape}. Compute "
                 "queries and database with the same encoder."
             )
-        bad = np.flatnonzero(~np.isfinite(queries).all(axis=1))
-        if len(bad):
-            raise ValueError(
-                f"`queries` must be finite. Received: NaN or infinity in {len(bad)} "
-                f"queries, the first is query {bad[0]}. Check the encoder's weights."
-            )
+        check_finite(queries)
         return queries
 
     @abc.abstractmethod
@@ -188,6 +183,20 @@ class Index(Searchable):
         Raises:
             IndexMismatchError: The files do not fit the descriptors.
         """
+
+
+def check_finite(queries: np.ndarray) -> None:
+    """Checks queries `(num_queries, query_dim)`.
+
+    Raises:
+        ValueError: A value is not finite.
+    """
+    bad = np.flatnonzero(~np.isfinite(queries).all(axis=1))
+    if len(bad):
+        raise ValueError(
+            f"`queries` must be finite. Received: NaN or infinity in {len(bad)} "
+            f"queries, the first is query {bad[0]}. Check the encoder's weights."
+        )
 
 
 def check_descriptors(descriptors: Descriptors) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from vpr_tf.positions import Positions
 from vpr_tf.retrieval.cell_rows import CellRows
 from vpr_tf.retrieval.cell_search import search_cells
-from vpr_tf.retrieval.index import Searchable
+from vpr_tf.retrieval.index import Descriptors, Searchable
 
 
 class CellRanking(Protocol):
@@ -39,6 +40,44 @@ class CellRanking(Protocol):
         Returns:
             Int64 `(num_queries, n)`.
         """
+
+
+@dataclass(frozen=True, eq=False)
+class BestCells:
+    """What restricts a search.
+
+    Attributes:
+        ranking: Chooses the cells.
+        num_cells: How many are searched (K); None for all.
+        descriptors: Of the queries, for the ranking; None for those that are searched
+            for.
+    """
+
+    ranking: CellRanking
+    num_cells: int | None
+    descriptors: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        check_num_cells(self.num_cells)
+
+    def search(
+        self, database: Descriptors, queries: np.ndarray, k: int, cell_rows: CellRows
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Searches the best of those cells that have rows.
+
+        Args:
+            database: What is searched.
+            queries: Float32 `(num_queries, descriptor_dim)`, finite.
+            k: Neighbours a query.
+            cell_rows: The rows of each cell.
+
+        Returns:
+            See `Index.search`.
+        """
+        n = cell_rows.num_held if self.num_cells is None else self.num_cells
+        ranked = queries if self.descriptors is None else self.descriptors
+        chosen = self.ranking.best_cells(ranked, n, cell_rows.is_held)
+        return search_cells(database, queries, k, cell_rows, chosen)
 
 
 class NarrowedIndex(Searchable):
@@ -120,11 +159,9 @@ class NarrowedIndex(Searchable):
         self, queries: np.ndarray, k: int, cell_rows: CellRows
     ) -> tuple[np.ndarray, np.ndarray]:
         own = np.ascontiguousarray(queries[:, : self.descriptor_dim])
-        ranked = own if self._shares else queries[:, self.descriptor_dim :]
-        chosen = self._ranking.best_cells(
-            ranked, int(self._num_cells or 0), cell_rows.is_held
-        )
-        return search_cells(self.descriptors, own, k, cell_rows, chosen)
+        ranked = None if self._shares else queries[:, self.descriptor_dim :]
+        best = BestCells(self._ranking, self._num_cells, ranked)
+        return best.search(self.descriptors, own, k, cell_rows)
 
 
 def covers_all(cell_rows: CellRows, num_cells: int | None) -> bool:

@@ -12,10 +12,16 @@ from vpr_tf.extraction.photo_descriptors import DescribedPhotos, describe_photos
 from vpr_tf.extraction.stored_encoder import read_stored_encoder
 from vpr_tf.photos.photo_files import PhotoFiles
 from vpr_tf.retrieval.errors import IndexMismatchError
-from vpr_tf.retrieval.place_index import EncoderIdentity, IndexManifest, read_manifest
-from vpr_tf.retrieval.place_index.stored_files import unreadable
+from vpr_tf.retrieval.place_index import EncoderIdentity, read_manifest
+from vpr_tf.retrieval.place_index.stored_files import StoredFile, unreadable
 
-__all__ = ["DescribedPhotos", "IndexEncoder", "identity_of", "open_encoder"]
+__all__ = [
+    "DescribedPhotos",
+    "IndexEncoder",
+    "identity_of",
+    "open_encoder",
+    "open_kept_encoder",
+]
 
 
 @dataclass(frozen=True)
@@ -64,15 +70,14 @@ def open_encoder(
     folder = Path(index_folder)
     manifest = read_manifest(folder)
     identity = manifest.encoder
-    evaluation = EvaluationConfig(
-        resize=identity.resize,
-        image_size=identity.image_size,
-        precision=identity.precision,
-    )
     if model is None:
-        encoder = read_stored_encoder(_checked_file(folder, manifest))
-        return IndexEncoder(encoder, evaluation, identity.fingerprint)
-    config = ExperimentConfig(name=folder.name, evaluation=evaluation)
+        if identity.file is None:
+            raise IndexMismatchError(
+                f"The index {folder} keeps no encoder. Pass --model MODEL: "
+                f"{identity.description}."
+            )
+        return open_kept_encoder(folder, identity, manifest.encoder_files)
+    config = ExperimentConfig(name=folder.name, evaluation=_preparation(identity))
     loaded = load_encoder(config, model)
     fingerprint = encoder_fingerprint(loaded.encoder)
     if fingerprint != identity.fingerprint:
@@ -99,16 +104,31 @@ def identity_of(
     )
 
 
-def _checked_file(folder: Path, manifest: IndexManifest) -> Path:
-    """Returns where the encoder of an index lies, after comparing its checksums."""
-    if manifest.encoder.file is None:
-        raise IndexMismatchError(
-            f"The index {folder} keeps no encoder. Pass --model MODEL: "
-            f"{manifest.encoder.description}."
-        )
-    for name, file in manifest.encoder_files.items():
+def open_kept_encoder(
+    folder: Path, identity: EncoderIdentity, files: dict[str, StoredFile]
+) -> IndexEncoder:
+    """Loads an encoder that an index keeps, after comparing its checksums.
+
+    Args:
+        folder: The index.
+        identity: The encoder, whose file is relative to the index.
+        files: Its files.
+
+    Raises:
+        IndexMismatchError: A file is missing or damaged.
+    """
+    for name, file in files.items():
         try:
             file.check(folder / name)
         except OSError as error:
             raise unreadable(error, folder) from error
-    return folder / manifest.encoder.file
+    encoder = read_stored_encoder(folder / str(identity.file))
+    return IndexEncoder(encoder, _preparation(identity), identity.fingerprint)
+
+
+def _preparation(identity: EncoderIdentity) -> EvaluationConfig:
+    return EvaluationConfig(
+        resize=identity.resize,
+        image_size=identity.image_size,
+        precision=identity.precision,
+    )

@@ -15,6 +15,9 @@ Examples:
       --model runs/sf_xs_dark/2026-11-21_15-31-43 --dtype float16
   python -m vpr_tf.retrieval build --output city.index --photos photos.csv \\
       --model cosplace_resnet50_512 --config configs/sf_xs_dark.yaml --kind scann
+  python -m vpr_tf.retrieval build --output city.index --photos holiday_photos \\
+      --model cosplace_resnet50_512 --config configs/sf_xs_dark.yaml \\
+      --classifier runs/heads/2026-11-21_15-31-43 classification.num_cells=100
 """
 
 from __future__ import annotations
@@ -24,7 +27,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from vpr_tf.retrieval.commands.classifiers import IndexClassifiers
 from vpr_tf.retrieval.commands.output import (
+    classifier_text,
     preparation_text,
     print_change,
     report_rejected,
@@ -89,12 +94,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="float32",
         help="of the stored descriptors; float16 needs half the space",
     )
+    parser.add_argument(
+        "--classifier",
+        metavar="RUN",
+        help="run or SavedModel whose heads choose the cells that a query searches; "
+        "how many: classification.num_cells=K",
+    )
     add_max_rejected(parser)
     parser.add_argument("overrides", nargs="*", metavar="key=value")
 
 
-def run(options: argparse.Namespace) -> int:
-    """Builds an index; returns the exit status."""
+def run(options: argparse.Namespace, classifiers: IndexClassifiers) -> int:
+    """Builds an index; returns the exit status.
+
+    Args:
+        options: Of the command line.
+        classifiers: For `--classifier`.
+    """
     output, request = Path(options.output), _request_of(options)
     work = work_folder(output, "building")
     if output.exists():
@@ -108,7 +124,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         settings = parse_settings(options.setting)
         with locked_work(work, request):
-            report = _build(options, settings, work)
+            report = _build(options, settings, work, classifiers)
     _print_summary(output, report)
     return 0
 
@@ -137,7 +153,10 @@ def _request_of(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _build(
-    options: argparse.Namespace, settings: dict[str, Any] | None, work: Path
+    options: argparse.Namespace,
+    settings: dict[str, Any] | None,
+    work: Path,
+    classifiers: IndexClassifiers,
 ) -> ChangeReport:
     from vpr_tf.retrieval.commands.build_sources import (
         build_config,
@@ -155,6 +174,10 @@ def _build(
     loaded = load_encoder(config, options.model)
     identity = identity_of(loaded.encoder, loaded.evaluation, loaded.description)
     print(f"Encoder: {loaded.description}", flush=True)
+    classifier, heads = None, work / "classifier"
+    if options.classifier is not None:
+        classifier = classifiers.keep(config, options.classifier, identity, heads)
+        print(f"Classifier: {classifier_text(classifier)}", flush=True)
     described = describe_source(
         source, loaded, identity.fingerprint, options, work / "descriptors"
     )
@@ -170,6 +193,8 @@ def _build(
         kind=options.kind,
         settings=settings,
         dtype=options.dtype,
+        classifier=classifier,
+        classifier_source=heads,
     )
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from vpr_tf.photo_table import PhotoTable
 from vpr_tf.retrieval.commands.output import (
+    classifier_text,
     preparation_text,
     recall_text,
     settings_text,
@@ -68,6 +69,8 @@ def _facts(manifest: IndexManifest, photos: PhotoTable) -> Iterator[tuple[str, s
     yield "Encoder:", f"{encoder.description} ({kept})"
     yield "", f"fingerprint {encoder.fingerprint[:16]}"
     yield "Images:", preparation_text(manifest)
+    if manifest.classifier is not None:
+        yield "Classifier:", classifier_text(manifest.classifier)
     yield "Localization:", "calibrated" if manifest.localization else "not calibrated"
     yield from _photo_facts(photos)
     yield (
@@ -119,8 +122,8 @@ def _sizes(manifest: IndexManifest) -> dict[str, int]:
     sizes: dict[str, int] = {}
     for name, file in manifest.files().items():
         parts = PurePosixPath(name).parts
-        if parts[0] == "encoder":
-            kind = "encoder"
+        if parts[0] in ("encoder", "classifier"):
+            kind = parts[0]
         elif "photos" in parts:
             kind = "photos"
         elif parts[-1].startswith("descriptors"):

@@ -9,7 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vpr_tf.photos.photo_files import PhotoFiles, RejectedPhoto
-from vpr_tf.retrieval.place_index import ChangeReport, IndexManifest, RecallReport
+from vpr_tf.retrieval.place_index import (
+    ChangeReport,
+    IndexManifest,
+    KeptClassifier,
+    RecallReport,
+)
 
 _PRINTED_REJECTED = 10
 
@@ -56,6 +61,14 @@ def settings_text(manifest: IndexManifest) -> str:
     settings = manifest.segments[0].settings
     values = ", ".join(f"{name} {value}" for name, value in settings.items())
     return f"{manifest.kind} ({values})" if values else manifest.kind
+
+
+def classifier_text(classifier: KeptClassifier) -> str:
+    """Returns what narrows the searches of an index."""
+    num_cells = classifier.num_cells
+    searched = "all cells" if num_cells is None else f"the best {num_cells:,} cells"
+    own = "" if classifier.encoder is None else ", with an encoder of its own"
+    return f"{classifier.description} ({searched}, score {classifier.score}{own})"
 
 
 def preparation_text(manifest: IndexManifest) -> str:

@@ -8,6 +8,7 @@ Examples:
   python -m vpr_tf.retrieval query city.index photo.jpg
   python -m vpr_tf.retrieval query city.index photos/ --k 3 --json
   python -m vpr_tf.retrieval query city.index photo.jpg --within 37.77,-122.42,500
+  python -m vpr_tf.retrieval query city.index photo.jpg --cells 100
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any
 from vpr_tf.photos.photo_files import RejectedPhoto
 from vpr_tf.photos.photo_folder import scan_named_photos
 from vpr_tf.retrieval.commands.circle import add_within
+from vpr_tf.retrieval.commands.classifiers import IndexClassifiers, add_cells
 from vpr_tf.retrieval.commands.output import print_rejected, printable
 from vpr_tf.retrieval.place_index import Matches, PlaceIndex
 
@@ -31,12 +33,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("photos", nargs="+", metavar="PHOTO", help="file or folder")
     parser.add_argument("--k", type=int, default=5, help="matches a photo; default: 5")
     add_within(parser, "search only inside this circle")
+    add_cells(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--model", help="the encoder, if the index keeps none")
 
 
-def run(options: argparse.Namespace) -> int:
-    """Answers queries; returns the exit status."""
+def run(options: argparse.Namespace, classifiers: IndexClassifiers) -> int:
+    """Answers queries; returns the exit status.
+
+    Args:
+        options: Of the command line.
+        classifiers: For indexes that keep one.
+    """
     if options.k < 1:
         raise ValueError(f"--k must be 1 or more. Received: {options.k}")
     with PlaceIndex.open(options.index) as index:
@@ -50,8 +58,9 @@ def run(options: argparse.Namespace) -> int:
             progress = sys.stderr.isatty() and len(photos) > 1
             described = encoder.describe(photos, progress=progress)
             rejected = described.photos.rejected
+            cells = classifiers.best_cells(index, options.cells, described.photos)
             matches = index.search(
-                described.in_memory(), options.k, within=options.within
+                described.in_memory(), options.k, within=options.within, cells=cells
             )
             paths = [path.decode() for path in described.photos.paths]
             answers = list(_answers(paths, matches))

@@ -10,6 +10,7 @@ from vpr_tf.retrieval.place_index.index_state import IndexState, Matches
 from vpr_tf.retrieval.place_index.manifest import (
     EncoderIdentity,
     IndexManifest,
+    KeptClassifier,
     RecallReport,
     read_manifest,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "EncoderIdentity",
     "IndexManifest",
     "IndexState",
+    "KeptClassifier",
     "Matches",
     "PlaceIndex",
     "RecallReport",

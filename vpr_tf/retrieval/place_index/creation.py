@@ -12,7 +12,11 @@ from typing import Any
 from vpr_tf.photo_table import PhotoTable
 from vpr_tf.retrieval.errors import RetrievalError
 from vpr_tf.retrieval.index import Descriptors
-from vpr_tf.retrieval.place_index.manifest import EncoderIdentity, IndexManifest
+from vpr_tf.retrieval.place_index.manifest import (
+    EncoderIdentity,
+    IndexManifest,
+    KeptClassifier,
+)
 from vpr_tf.retrieval.place_index.next_state import (
     ChangeReport,
     check_photos,
@@ -28,6 +32,7 @@ from vpr_tf.retrieval.place_index.transaction import (
     writer_lock,
 )
 
+CLASSIFIER_FOLDER = "classifier"
 _ENCODER_FOLDER = "encoder"
 
 
@@ -42,6 +47,8 @@ def create_place_index(
     settings: dict[str, Any] | None = None,
     dtype: str = "float32",
     localization: dict[str, Any] | None = None,
+    classifier: KeptClassifier | None = None,
+    classifier_source: str | Path | None = None,
     recall_queries: int = RECALL_QUERIES,
 ) -> ChangeReport:
     """Makes an index folder, which appears under its name when it is complete.
@@ -59,6 +66,9 @@ def create_place_index(
         settings: Of the search structure, see `Index.build`.
         dtype: Of the stored descriptors: float32, or float16 for half the space.
         localization: See `set_localization`.
+        classifier: Heads whose best cells are searched; its `files` are set here, and
+            its encoder's file, which is relative to `classifier_source`.
+        classifier_source: Folder of all that belongs to the classifier.
         recall_queries: Photos on which recall is measured; 0 to not measure.
 
     Raises:
@@ -85,6 +95,7 @@ def create_place_index(
             num_removed=0,
             generation=0,
             localization=localization,
+            classifier=_keep_classifier(unfinished, classifier, classifier_source),
         )
         change = Transaction(unfinished, empty)
         manifest = with_segment(change, (), descriptors, photos)
@@ -146,4 +157,22 @@ def _keep_encoder(
     return (
         kept.relative_to(folder).as_posix(),
         {f"{_ENCODER_FOLDER}/{name}": file for name, file in files.items()},
+    )
+
+
+def _keep_classifier(
+    folder: Path, classifier: KeptClassifier | None, source: str | Path | None
+) -> KeptClassifier | None:
+    """Copies a classifier; returns it with its files, relative to the index."""
+    if classifier is None or source is None:
+        return None
+    shutil.copytree(source, folder / CLASSIFIER_FOLDER)
+    files = store_folder(folder / CLASSIFIER_FOLDER)
+    encoder = classifier.encoder
+    if encoder is not None:
+        encoder = replace(encoder, file=f"{CLASSIFIER_FOLDER}/{encoder.file}")
+    return replace(
+        classifier,
+        encoder=encoder,
+        files={f"{CLASSIFIER_FOLDER}/{name}": file for name, file in files.items()},
     )

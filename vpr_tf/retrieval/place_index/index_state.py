@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from vpr_tf.photo_table import PhotoTable
+from vpr_tf.retrieval.cell_rows import CellRows
 from vpr_tf.retrieval.errors import RetrievalError
-from vpr_tf.retrieval.index import Descriptors
+from vpr_tf.retrieval.index import Descriptors, check_finite
+from vpr_tf.retrieval.narrowed_index import BestCells, CellRanking, covers_all
 from vpr_tf.retrieval.place_index.manifest import IndexManifest
 from vpr_tf.retrieval.place_index.merged_search import (
     nearest,
@@ -56,6 +58,7 @@ class IndexState(StoredState):
     ) -> None:
         super().__init__(manifest, [part.stored for part in segments], removed)
         self.segments = segments
+        self._cell_rows: tuple[CellRanking, CellRows] | None = None
 
     @classmethod
     def open(
@@ -88,7 +91,12 @@ class IndexState(StoredState):
         return all(part.index.is_exact for part in self.segments)
 
     def search(
-        self, queries: np.ndarray, k: int, *, within: Within | None = None
+        self,
+        queries: np.ndarray,
+        k: int,
+        *,
+        within: Within | None = None,
+        cells: BestCells | None = None,
     ) -> Matches:
         """See `PlaceIndex.search`."""
         if k < 1:
@@ -104,8 +112,35 @@ class IndexState(StoredState):
         if within is not None:
             rows = within.rows(self.photos.positions)
             rows = np.setdiff1d(rows, self.removed, assume_unique=True)
-        found = self._search(queries, k, rows)
+        found = self._search_cells(queries, k, rows, cells) if cells else None
+        found = found or self._search(queries, k, rows)
         return Matches(*found, self.photos, self.descriptors)
+
+    def cell_rows(self, ranking: CellRanking) -> CellRows:
+        """Returns the rows of each cell, without removed ones.
+
+        Found by their positions when asked for the first time.
+        """
+        known = self._cell_rows
+        if known is None or known[0] is not ranking:
+            located = ranking.cells_of(self.photos.positions)
+            cell_rows = CellRows.of_cells(located, ranking.num_cells)
+            if len(self.removed):
+                cell_rows = cell_rows.part(self.alive_rows)
+            known = self._cell_rows = (ranking, cell_rows)
+        return known[1]
+
+    def _search_cells(
+        self, queries: np.ndarray, k: int, rows: np.ndarray | None, cells: BestCells
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        """Returns None if the best cells are all, and need no search of their own."""
+        check_finite(queries)
+        cell_rows = self.cell_rows(cells.ranking)
+        if rows is not None:
+            cell_rows = cell_rows.part(rows)
+        if covers_all(cell_rows, cells.num_cells):
+            return None
+        return cells.search(self.descriptors, queries, k, cell_rows)
 
     def _search(
         self, queries: np.ndarray, k: int, rows: np.ndarray | None

@@ -15,6 +15,8 @@ from vpr_tf.retrieval.place_index.stored_files import REMEDY, StoredFile, fsync
 
 MANIFEST_FILE = "manifest.json"
 FORMAT_VERSION = 1
+# Of an index that keeps a classifier, which programs of version 1 do not know.
+CLASSIFIER_FORMAT_VERSION = 2
 METRIC = "squared_l2"
 
 
@@ -40,6 +42,27 @@ class EncoderIdentity:
     image_size: int
     precision: str
     file: str | None = None
+
+
+@dataclass(frozen=True)
+class KeptClassifier:
+    """Heads whose best cells are searched.
+
+    Attributes:
+        description: For people.
+        score: As `ClassificationConfig.score`.
+        num_cells: How many cells are searched unless a query says otherwise; None for
+            all.
+        encoder: The encoder of its descriptors, whose file is relative to the index;
+            None if it is that of the index.
+        files: By path relative to the index.
+    """
+
+    description: str
+    score: str
+    num_cells: int | None
+    encoder: EncoderIdentity | None
+    files: dict[str, StoredFile]
 
 
 @dataclass(frozen=True)
@@ -96,7 +119,8 @@ class IndexManifest:
         generation: Number of changes since the index was created.
         recall: Measured after the last change; None if not measured.
         localization: Settings and calibration of `vpr_tf.localization`.
-        format_version: Of this file.
+        classifier: Heads that are kept to narrow searches; None without.
+        format_version: Of this file; 1 without a classifier.
         metric: Of the distances.
     """
 
@@ -114,6 +138,7 @@ class IndexManifest:
     generation: int
     recall: RecallReport | None = None
     localization: dict[str, Any] | None = None
+    classifier: KeptClassifier | None = None
     format_version: int = field(default=FORMAT_VERSION)
     metric: str = field(default=METRIC)
 
@@ -137,7 +162,8 @@ class IndexManifest:
         }
         if self.removed_file and self.removed:
             files[self.removed_file] = self.removed
-        return files | self.encoder_files
+        files |= self.encoder_files
+        return files | (self.classifier.files if self.classifier else {})
 
 
 def write_manifest(folder: Path, manifest: IndexManifest) -> None:
@@ -147,6 +173,10 @@ def write_manifest(folder: Path, manifest: IndexManifest) -> None:
         ValueError: The settings or the localization are not JSON.
     """
     content = dataclasses.asdict(manifest)
+    if manifest.classifier is None:
+        del content["classifier"]
+    else:
+        content["format_version"] = CLASSIFIER_FORMAT_VERSION
     content["sha256"] = _fingerprint(content)
     fsync(folder)  # the names of new files, before anything refers to them
     with replace_file(folder / MANIFEST_FILE) as temporary:
@@ -191,10 +221,10 @@ def parse_manifest(text: bytes, path: Path) -> IndexManifest:
             f"{path} is damaged, it is not the JSON that was written: {error!r}. "
             f"{REMEDY}"
         ) from error
-    if version != FORMAT_VERSION:
+    if version not in (FORMAT_VERSION, CLASSIFIER_FORMAT_VERSION):
         raise IndexMismatchError(
             f"{path} has format_version {version!r}; this program reads "
-            f"{FORMAT_VERSION}. Build the index again."
+            f"{FORMAT_VERSION} and {CLASSIFIER_FORMAT_VERSION}. Build the index again."
         )
     if computed != stored:
         raise IndexMismatchError(
@@ -224,8 +254,20 @@ def _from_content(content: dict[str, Any]) -> IndexManifest:
         "segments": tuple(Segment(**segment) for segment in segments),
         "removed": None if removed is None else StoredFile(**removed),
         "recall": None if recall is None else RecallReport(**recall),
+        "classifier": _classifier(content.get("classifier")),
     }
     return IndexManifest(**{**content, **nested})
+
+
+def _classifier(content: dict[str, Any] | None) -> KeptClassifier | None:
+    if content is None:
+        return None
+    encoder = content["encoder"]
+    nested = {
+        "encoder": None if encoder is None else EncoderIdentity(**encoder),
+        "files": _files(content["files"]),
+    }
+    return KeptClassifier(**{**content, **nested})
 
 
 def _files(content: dict[str, Any]) -> dict[str, StoredFile]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from vpr_tf.photo_table import PhotoTable
 from vpr_tf.retrieval.errors import IndexMismatchError, RetrievalError
+from vpr_tf.retrieval.narrowed_index import BestCells
 from vpr_tf.retrieval.place_index.index_state import IndexState, Matches
 from vpr_tf.retrieval.place_index.manifest import (
     MANIFEST_FILE,
@@ -120,7 +121,12 @@ class PlaceIndex:
         return self.folder / manifest.encoder.file
 
     def search(
-        self, queries: np.ndarray, k: int, *, within: Within | None = None
+        self,
+        queries: np.ndarray,
+        k: int,
+        *,
+        within: Within | None = None,
+        cells: BestCells | None = None,
     ) -> Matches:
         """Finds the k nearest photos of each query, nearest first.
 
@@ -128,13 +134,15 @@ class PlaceIndex:
             queries: Descriptors `(num_queries, descriptor_dim)`.
             k: Photos a query; may exceed the number of photos.
             within: Search only inside this circle, exactly.
+            cells: Search only the best cells, exactly; of those that have photos, in
+                the circle if there is one. All cells are searched as without.
 
         Raises:
             ValueError: `k` is below 1, or the queries are not finite or have another
                 length.
             IndexMismatchError: The folder was damaged since it was opened.
         """
-        return self.state().search(queries, k, within=within)
+        return self.state().search(queries, k, within=within, cells=cells)
 
     def state(self) -> IndexState:
         """Returns the newest state, for several questions about the same one."""

@@ -77,9 +77,9 @@ def test_checksum_cannot_be_left_out(folder):
 
 
 def test_newer_format_is_refused(folder):
-    edit(folder, lambda content: content.update(format_version=2))
+    edit(folder, lambda content: content.update(format_version=3))
     with pytest.raises(
-        IndexMismatchError, match="format_version 2; this program reads 1"
+        IndexMismatchError, match="format_version 3; this program reads 1 and 2"
     ):
         read_manifest(folder)
 
