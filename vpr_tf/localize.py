@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vpr_tf.retrieval.commands.circle import add_within, with_joined_circle
+from vpr_tf.retrieval.commands.classifiers import add_cells
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -31,7 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from vpr_tf.localization.command import LocalizeOptions, locate_photos
 
         how = LocalizeOptions(
-            options.k, options.within, options.heading, options.min_confidence
+            options.k,
+            options.within,
+            options.heading,
+            options.min_confidence,
+            options.cells,
         )
         found: Found
         if options.classifier:
@@ -71,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--output", help="file to write instead of the screen")
     parser.add_argument("--k", type=int, help="matches that vote; or places listed")
     add_within(parser, "search only inside this circle")
+    add_cells(parser)
     parser.add_argument(
         "--heading", type=float, metavar="DEG", help="where the photos look"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,6 +27,9 @@ from vpr_tf.retrieval.place_index import (
 )
 from vpr_tf.retrieval.place_index.creation import CLASSIFIER_FOLDER
 from vpr_tf.retrieval.place_index.stored_files import StoredFile, unreadable
+
+if TYPE_CHECKING:
+    from vpr_tf.retrieval.photo_source import IndexEncoder
 
 _ENCODER_FOLDER, _SEARCH_FOLDER = "encoder", "search"
 _KERAS_FILE, _SAVED_MODEL_FOLDER = "encoder.keras", "saved_model"
@@ -116,6 +120,19 @@ class IndexClassifier:
             search = PrototypeSearch.read(own / _SEARCH_FOLDER, classifier)
         return cls(folder, kept, ClassifierCells(classifier, search))
 
+    def encoder(self) -> IndexEncoder | None:
+        """Loads the encoder of the classifier; None if it is that of the index.
+
+        Raises:
+            IndexMismatchError: It is damaged.
+        """
+        if self.kept.encoder is None:
+            return None
+        from vpr_tf.retrieval.photo_source import open_kept_encoder
+
+        files = _encoder_files(self.kept)
+        return open_kept_encoder(self.folder, self.kept.encoder, files)
+
     def best_cells(
         self, num_cells: int | None, photos: PhotoFiles, *, progress: bool = False
     ) -> BestCells:
@@ -131,13 +148,9 @@ class IndexClassifier:
             IndexMismatchError: The encoder is damaged.
             ClassificationError: A photo could be read before, and not now.
         """
-        if self.kept.encoder is None or num_cells is None:
+        encoder = None if num_cells is None else self.encoder()
+        if encoder is None:
             return BestCells(self.ranking, num_cells)
-        from vpr_tf.retrieval.photo_source import open_kept_encoder
-
-        encoder = open_kept_encoder(
-            self.folder, self.kept.encoder, _encoder_files(self.kept)
-        )
         described = encoder.describe(photos, progress=progress)
         if len(described.photos) != len(photos):
             raise ClassificationError(

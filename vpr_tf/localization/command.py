@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vpr_tf.classification.index_classifier import FolderClassifiers
 from vpr_tf.config import LocalizationConfig
 from vpr_tf.localization.answer_formats import Answers
 from vpr_tf.localization.answers import Answer, answers_of
@@ -21,6 +22,7 @@ from vpr_tf.localization.estimates import estimate_positions
 from vpr_tf.localization.stored_settings import read_stored
 from vpr_tf.photos.photo_files import PhotoFiles
 from vpr_tf.photos.photo_folder import scan_named_photos
+from vpr_tf.retrieval.commands.classifiers import STORED
 from vpr_tf.retrieval.commands.output import printable
 from vpr_tf.retrieval.place_index import IndexManifest, Matches, PlaceIndex, Within
 
@@ -41,12 +43,15 @@ class LocalizeOptions:
         within: Only photos of this circle are searched.
         heading_deg: Where all photos look; None for what their EXIF data says.
         min_confidence: Answers below are withheld; None for the calibration's.
+        cells: How many of the best cells are searched, None for all, `stored` for as
+            many as the index says.
     """
 
     num_predictions: int | None = None
     within: Within | None = None
     heading_deg: float | None = None
     min_confidence: float | None = None
+    cells: int | str | None = STORED
 
     def __post_init__(self) -> None:
         heading = self.heading_deg
@@ -91,7 +96,10 @@ def locate_photos(
             described = _describe(index_folder, model, files)
             files = described.photos
             matches = index.search(
-                described.in_memory(), config.num_predictions, within=options.within
+                described.in_memory(),
+                config.num_predictions,
+                within=options.within,
+                cells=FolderClassifiers().best_cells(index, options.cells, files),
             )
             answers = _answer(files, matches, config, calibration, options)
     return Answers(
@@ -164,6 +172,9 @@ def _settings(
         for name, value in calibrated_settings(config).items()
         if stored[name] != value
     ]
+    searched = manifest.classifier.num_cells if manifest.classifier else None
+    if options.cells not in (STORED, searched):
+        changed.append(f"--cells {'all' if options.cells is None else options.cells}")
     if changed:
         note = f"Not calibrated for {', '.join(changed)}: no confidence and no error."
         return config, None, [note]

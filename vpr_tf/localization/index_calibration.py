@@ -7,10 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from vpr_tf.config import ExperimentConfig, LocalizationConfig
+from vpr_tf.classification.index_classifier import IndexClassifier
+from vpr_tf.config import EvaluationConfig, ExperimentConfig, LocalizationConfig
 from vpr_tf.data.prepared_dataset import PreparedDataset
 from vpr_tf.evaluation.evaluate import evaluate_encoder
+from vpr_tf.evaluation.narrowed import DescribedBy, Narrowing, evaluate_narrowed
 from vpr_tf.evaluation.results import EvaluationResult
+from vpr_tf.extraction.model_sources import LoadedEncoder
 from vpr_tf.localization.calibration import Calibration
 from vpr_tf.localization.errors import LocalizationError
 from vpr_tf.localization.estimates import estimate_positions
@@ -21,8 +24,8 @@ from vpr_tf.localization.evaluated_queries import (
 from vpr_tf.localization.feature_sets import PLACES, set_of_features
 from vpr_tf.localization.stored_settings import to_stored
 from vpr_tf.photo_table import PhotoTable
-from vpr_tf.retrieval.photo_source import open_encoder
-from vpr_tf.retrieval.place_index import set_localization
+from vpr_tf.retrieval.photo_source import IndexEncoder, open_encoder
+from vpr_tf.retrieval.place_index import read_manifest, set_localization
 
 
 def calibrate_index(
@@ -35,7 +38,8 @@ def calibrate_index(
     """Fits the calibration of an index and stores it there.
 
     The queries of the set are located by the set's own database, with the encoder of
-    the index; their descriptors are kept in the folder of the config's runs.
+    the index; their descriptors are kept in the folder of the config's runs. If the
+    index searches the best cells of a classifier, they are located so as well.
 
     Args:
         index_folder: The index.
@@ -62,15 +66,30 @@ def calibrate_index(
         precision=opened.evaluation.precision,
     )
     evaluation_set = sets[set_name]
-    result = evaluate_encoder(
-        opened.encoder,
-        dataset,
-        evaluation_set,
-        evaluation,
-        work_dir=Path(config.runs_dir) / config.name / "calibration",
-        encoder_fingerprint=opened.fingerprint,
-        num_predictions=predictions_to_calibrate(config.localization),
-    )
+    work_dir = Path(config.runs_dir) / config.name / "calibration"
+    described_by = _loaded(opened, evaluation, work_dir)
+    narrowing = _narrowing(index_folder, evaluation)
+    num_predictions = predictions_to_calibrate(config.localization)
+    if narrowing is not None:
+        result = evaluate_narrowed(
+            described_by,
+            narrowing,
+            dataset,
+            evaluation_set,
+            evaluation,
+            work_dir=work_dir,
+            num_predictions=num_predictions,
+        )
+    else:
+        result = evaluate_encoder(
+            opened.encoder,
+            dataset,
+            evaluation_set,
+            evaluation,
+            work_dir=work_dir,
+            encoder_fingerprint=opened.fingerprint,
+            num_predictions=num_predictions,
+        )
     queries, database = (
         PhotoTable.of_split(dataset.split(split))
         for split in (evaluation_set.queries, evaluation_set.database)
@@ -91,6 +110,34 @@ def calibrate_index(
     print(compare_methods(result, queries, database, config.localization))
     print(f"\n{describe_calibration(calibration)}\n\nStored in {index_folder}.")
     return calibration
+
+
+def _narrowing(index_folder: str | Path, config: EvaluationConfig) -> Narrowing | None:
+    """Returns what restricts the searches of an index; None if nothing does."""
+    folder = Path(index_folder)
+    manifest = read_manifest(folder)
+    kept = manifest.classifier
+    if kept is None or kept.num_cells is None:
+        return None
+    classifier = IndexClassifier.open(folder, manifest)
+    encoder = classifier.encoder()
+    described_by = None
+    if encoder is not None:
+        evaluation = dataclasses.replace(
+            config,
+            resize=encoder.evaluation.resize,
+            image_size=encoder.evaluation.image_size,
+            precision=encoder.evaluation.precision,
+        )
+        described_by = _loaded(encoder, evaluation, folder)
+    return Narrowing(classifier.ranking, kept.num_cells, described_by)
+
+
+def _loaded(
+    encoder: IndexEncoder, evaluation: EvaluationConfig, folder: Path
+) -> DescribedBy:
+    loaded = LoadedEncoder(encoder.encoder, evaluation, "of the index", folder)
+    return DescribedBy(loaded, encoder.fingerprint)
 
 
 def compare_methods(
