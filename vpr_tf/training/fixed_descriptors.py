@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -14,31 +15,42 @@ from vpr_tf.extraction.encoders import encoder_fingerprint
 from vpr_tf.models.precision import in_precision
 
 
-def train_descriptors(
-    encoder: keras.Model, dataset: PreparedDataset, config: ExperimentConfig
-) -> np.ndarray:
-    """Describes the train split once, for all runs with the same encoder.
+@dataclass(frozen=True, eq=False)
+class FixedDescriptors:
+    """An encoder that stays as it is, and what it says of the train split.
 
-    Images are prepared as in evaluation, without augmentation.
-
-    Args:
+    Attributes:
         encoder: With the weights of `config.encoder`.
-        dataset: The prepared dataset.
-        config: `evaluation` and `runs_dir`.
-
-    Returns:
-        `(num_images, descriptor_dim)`, memory-mapped.
+        descriptors: `(num_images, descriptor_dim)`, memory-mapped.
     """
-    fingerprint = encoder_fingerprint(encoder)
-    folder = Path(config.runs_dir) / "train_descriptors" / fingerprint[:16]
-    return extract_descriptors(
-        in_precision(encoder, config.evaluation.precision),
-        dataset,
-        "train",
-        config.evaluation,
-        folder,
-        encoder_fingerprint=fingerprint,
-    )
+
+    encoder: keras.Model
+    descriptors: np.ndarray
+
+    @classmethod
+    def of(
+        cls, encoder: keras.Model, dataset: PreparedDataset, config: ExperimentConfig
+    ) -> FixedDescriptors:
+        """Describes the train split once, for all runs with the same encoder.
+
+        Images are prepared as in evaluation, without augmentation.
+
+        Args:
+            encoder: Any encoder.
+            dataset: The prepared dataset.
+            config: `evaluation` and `runs_dir`, where the descriptors are kept.
+        """
+        fingerprint = encoder_fingerprint(encoder)
+        folder = Path(config.runs_dir) / "train_descriptors" / fingerprint[:16]
+        descriptors = extract_descriptors(
+            in_precision(encoder, config.evaluation.precision),
+            dataset,
+            "train",
+            config.evaluation,
+            folder,
+            encoder_fingerprint=fingerprint,
+        )
+        return cls(encoder, descriptors)
 
 
 def passing_encoder(descriptor_dim: int) -> keras.Model:

@@ -18,7 +18,7 @@ from vpr_tf.training.environment import run_log
 from vpr_tf.training.epoch_loop import EpochLoop
 from vpr_tf.training.errors import TrainingInterruptedError
 from vpr_tf.training.final_report import finish_run
-from vpr_tf.training.fixed_descriptors import passing_encoder, train_descriptors
+from vpr_tf.training.fixed_descriptors import FixedDescriptors, passing_encoder
 from vpr_tf.training.group_trainer import GroupTrainer
 from vpr_tf.training.initial_clusters import start_from_clusters
 from vpr_tf.training.interruption import StopSignal, stop_on_signals
@@ -66,12 +66,15 @@ def train(
         tf.config.experimental.enable_op_determinism()
     dataset = PreparedDataset(config.dataset.path)
     partition = dataset.partition(config.dataset.partition)
-    trainer = _create_trainer(config, dataset, partition, strategy)
+    fixed = None
+    if config.train.input == "descriptors":
+        fixed = FixedDescriptors.of(build_encoder(config.encoder), dataset, config)
+    trainer = _create_trainer(config, dataset, partition, strategy, fixed)
     run = _open_run(config, resume, dataset, partition, is_chief(strategy))
     log_file = run.log_file if run and is_chief(strategy) else None
     with run_log(log_file):
         try:
-            _run(config, dataset, partition, trainer, run, callbacks)
+            _run(config, dataset, partition, trainer, fixed, run, callbacks)
         except Exception:
             _LOG.debug("The run failed.", exc_info=True)
             raise
@@ -83,18 +86,21 @@ def _create_trainer(
     dataset: PreparedDataset,
     partition: Partition,
     strategy: tf.distribute.Strategy,
+    fixed: FixedDescriptors | None,
 ) -> GroupTrainer:
     def create() -> keras.Model:
-        if descriptors is not None:
-            return passing_encoder(descriptors.shape[1])
+        if fixed is not None:
+            return passing_encoder(fixed.descriptors.shape[1])
         return build_encoder(config.encoder)
 
-    descriptors = None
-    if config.train.input == "descriptors":
-        descriptors = train_descriptors(build_encoder(config.encoder), dataset, config)
-    split = dataset.split("train")
     return GroupTrainer(
-        create, split, partition, config.train, config.seed, strategy, descriptors
+        create,
+        dataset.split("train"),
+        partition,
+        config.train,
+        config.seed,
+        strategy,
+        fixed.descriptors if fixed else None,
     )
 
 
@@ -119,6 +125,7 @@ def _run(
     dataset: PreparedDataset,
     partition: Partition,
     trainer: GroupTrainer,
+    fixed: FixedDescriptors | None,
     run: RunFolder | None,
     user_callbacks: Sequence[keras.callbacks.Callback],
 ) -> None:
@@ -133,15 +140,11 @@ def _run(
         writers = RunWriters(config, trainer, run, facts)
     else:
         _LOG.warning("This worker trains along; the chief reports.")
-    learns_images = config.train.input == "images"
-    if learns_images:
-        plain_encoder = build_plain_encoder(config.encoder)
-    else:
-        plain_encoder = build_encoder(config.encoder)
+    plain_encoder = fixed.encoder if fixed else build_plain_encoder(config.encoder)
     keeper = None
     if config.evaluation.method == "classification":
         keeper = HeadKeeper(config, partition, dataset.split("train"))
-    if not restored and learns_images:
+    if not restored and fixed is None:
         start_from_clusters(trainer, plain_encoder, dataset, config)
     val, strategy = dataset.val, trainer.strategy
     saver = CheckpointSaver(store, trainer.progress, config.train)
