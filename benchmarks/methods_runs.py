@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import dataclasses
 import json
 import shutil
@@ -22,6 +24,7 @@ _ROOT = Path(__file__).resolve().parents[1]
 # What a run is, as far as its results are concerned; its dataset may have moved.
 _OF_TRAINING = ("seed", "encoder", "train")
 _KEPT_WEIGHTS = "encoder.weights.h5"
+_PARENT_DEATH_SIGNAL = 1  # of prctl(2)
 # Statuses of a training that was told to stop, by itself or by the system.
 _STOPPED = (130, 143, -signal.SIGINT, -signal.SIGTERM)
 
@@ -209,7 +212,9 @@ def _train(experiment: Experiment) -> None:
 def _run(command: Sequence[str]) -> int:
     """Runs a command; a signal to this process is passed on, once, and waited for."""
     # In its own session, or Ctrl-C would reach it twice: then it saves no checkpoint.
-    process = subprocess.Popen(command, start_new_session=True)
+    process = subprocess.Popen(
+        command, start_new_session=True, preexec_fn=_stop_with_parent
+    )
     signals = (signal.SIGINT, signal.SIGTERM)
     former = {
         number: signal.signal(number, lambda received, _: process.send_signal(received))
@@ -220,3 +225,12 @@ def _run(command: Sequence[str]) -> int:
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)
+
+
+def _stop_with_parent() -> None:
+    """Asks Linux for a signal when the parent is killed.
+
+    The same command would else resume a run that is still being trained.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGTERM)

@@ -1,8 +1,10 @@
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,8 @@ from benchmarks.methods_runs import (
     train_missing,
 )
 from tests.benchmarks.method_cases import write_experiment, write_manifest, write_run
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_finished_run_is_the_newest_of_the_same_settings(tmp_path):
@@ -140,26 +144,47 @@ def test_training_that_is_interrupted_ends_the_command(
     assert len(commands.ran) == 1
 
 
-def test_signal_reaches_the_training_once_and_is_waited_for(tmp_path):
-    program = """
+TRAINING = """
 import pathlib, signal, sys, time
 received = []
 signal.signal(signal.SIGTERM, lambda *_: received.append(1))
-pathlib.Path(sys.argv[1]).touch()
+pathlib.Path(sys.argv[1], "started").touch()
 while not received:
     time.sleep(0.01)
 time.sleep(0.2)  # saves
+pathlib.Path(sys.argv[1], "saved").touch()
 sys.exit(100 + len(received))
 """
-    started = tmp_path / "started"
 
+
+def wait_for(path):
+    end = time.monotonic() + 60
+    while not path.exists():
+        assert time.monotonic() < end, f"{path} did not appear"
+        time.sleep(0.01)
+
+
+def test_signal_reaches_the_training_once_and_is_waited_for(tmp_path):
     def stop() -> None:
-        while not started.exists():
-            time.sleep(0.01)
+        wait_for(tmp_path / "started")
         os.kill(os.getpid(), signal.SIGTERM)
 
     thread = threading.Thread(target=stop)
     thread.start()
-    status = methods_runs._run([sys.executable, "-c", program, str(started)])
+    status = methods_runs._run([sys.executable, "-c", TRAINING, str(tmp_path)])
     thread.join()
     assert status == 101
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for the signal")
+def test_training_stops_when_the_command_is_killed(tmp_path):
+    program = (
+        "import sys; from benchmarks.methods_runs import _run; "
+        "_run([sys.executable, '-c', *sys.argv[1:]])"
+    )
+    command = [sys.executable, "-c", program, TRAINING, str(tmp_path)]
+    process = subprocess.Popen(command, cwd=ROOT)
+    wait_for(tmp_path / "started")
+    process.kill()
+    process.wait()
+    wait_for(tmp_path / "saved")
