@@ -47,7 +47,7 @@ def test_rows_of_several_cells_follow_in_the_order_of_the_cells():
 
 
 def test_unknown_cell_is_named():
-    with pytest.raises(ValueError, match="between -1 and 2. Received: -1 to 3"):
+    with pytest.raises(ValueError, match=r"between -1 and 2\. Received: -1 to 3"):
         CellRows.of_cells(np.array([-1, 3]), 3)
 
 

@@ -161,7 +161,7 @@ def test_no_cells_is_refused(num_cells):
 
 
 def test_descriptors_of_another_classifier_are_refused():
-    with pytest.raises(ValueError, match="of 4 values. Received: a classifier for 3"):
+    with pytest.raises(ValueError, match=r"of 4 values\. Received: a classifier for 3"):
         index_of(np.eye(4, dtype=np.float32), [0, 1, 2, 3], 1)
 
 
