@@ -20,6 +20,7 @@ from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.extraction.descriptors import extract_descriptors
 from vpr_tf.extraction.encoders import encoder_fingerprint
 from vpr_tf.extraction.model_sources import LoadedEncoder, load_encoder
+from vpr_tf.models.precision import in_precision
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,9 +123,12 @@ class EncoderOnDataset:
 
     def database_descriptors(self, evaluation_set: EvaluationSet) -> np.ndarray:
         """Returns the descriptors `(num_database, dim)` that `evaluate` computed."""
-        split = evaluation_set.database
+        return self.descriptors(evaluation_set.database)
+
+    def descriptors(self, split: str) -> np.ndarray:
+        """Returns the descriptors `(num_images, dim)` of a split, kept or computed."""
         return extract_descriptors(
-            self.loaded.encoder,
+            in_precision(self.loaded.encoder, self.loaded.evaluation.precision),
             self.dataset,
             split,
             self.loaded.evaluation,

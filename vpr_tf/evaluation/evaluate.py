@@ -195,6 +195,7 @@ def judge_places(
         method=config.method,
         scores=scores,
         spread_m=spread_m,
+        places=None if scores is None else places,
     )
 
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from vpr_tf.positions import Positions
+
 
 @dataclass(frozen=True, eq=False)
 class EvaluationResult:
@@ -40,6 +42,8 @@ class EvaluationResult:
             they are places of a class table, its size is `num_database`.
         scores: Of the predicted places, `(num_queries, k)`; None for retrieval.
         spread_m: See `PlacePredictions`; None for retrieval.
+        places: What the predictions count in, where that is no database; None for
+            retrieval.
     """
 
     name: str
@@ -61,6 +65,7 @@ class EvaluationResult:
     method: str = "retrieval"
     scores: np.ndarray | None = None
     spread_m: np.ndarray | None = None
+    places: Positions | None = None
 
     @property
     def symbol(self) -> str:

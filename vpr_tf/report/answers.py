@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vpr_tf.classification import PlacePredictions
+from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.config import LocalizationConfig
 from vpr_tf.data.prepared_dataset import EvaluationSet
 from vpr_tf.evaluation.encoder_on_dataset import EncoderOnDataset
@@ -15,44 +17,59 @@ from vpr_tf.localization import (
     Calibration,
     Estimates,
     LocalizationError,
+    PlaceAnswers,
+    PlaceSettings,
+    answer_places,
     calibrate_on_queries,
+    calibrate_predictor,
     estimate_positions,
     predictions_to_calibrate,
 )
+from vpr_tf.localization.estimates import UNKNOWN_HEADING_DEG
 from vpr_tf.photo_table import PhotoTable
 from vpr_tf.report.confidence import ConfidenceReport, confidence_report
+from vpr_tf.report.errors import ReportError
 from vpr_tf.report.intervals import BootstrapSettings
 
 METHODS = ("cluster", "best_match")
+FIRST_PLACE = "first_place"
 
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """The answers of both methods.
+    """The answers of each method.
 
     Attributes:
-        given: The answers of the method of the config, with confidence if calibrated.
+        method: The method whose answers are given.
+        given: Its answers, with confidence if calibrated.
         error_m: Errors by method, `(num_queries,)`; NaN where unknown.
         calibration: What made the confidences; None without.
         why_no_confidence: The reason when `calibration` is None, else empty.
     """
 
-    given: Estimates
+    method: str
+    given: Estimates | PlaceAnswers
     error_m: dict[str, np.ndarray]
     calibration: Calibration | None
     why_no_confidence: str
 
-    def columns(self, method: str) -> dict[str, np.ndarray]:
+    def columns(self) -> dict[str, np.ndarray]:
         """Returns the columns of per_query.csv that tell of the answers."""
-        errors = {f"{name}_error_m": self.error_m[name] for name in METHODS}
+        others: dict[str, np.ndarray] = {}
+        if len(self.error_m) > 1:
+            others = {
+                f"{name}_error_m": errors for name, errors in self.error_m.items()
+            }
+        if isinstance(self.given, PlaceAnswers):
+            others["spread_m"] = self.given.spread_m
         return {
             "predicted_latitude_deg": self.given.latitude_deg,
             "predicted_longitude_deg": self.given.longitude_deg,
-            "error_m": self.error_m[method],
+            "error_m": self.error_m[self.method],
             "expected_error_m": self.given.expected_error_m,
             "confidence": self.given.confidence,
             "answered": self.given.answered,
-            **errors,
+            **others,
         }
 
 
@@ -72,7 +89,32 @@ def answer(
         )
         error_m[method] = estimates.errors_m(queries.positions)
     given = _locate(result, queries, database, config, calibration)
-    return Answers(given, error_m, calibration, why_no_confidence)
+    return Answers(config.method, given, error_m, calibration, why_no_confidence)
+
+
+def answer_by_heads(
+    result: EvaluationResult,
+    queries: PhotoTable,
+    settings: PlaceSettings,
+    calibration: Calibration | None = None,
+    why_no_confidence: str = "",
+) -> Answers:
+    """Answers every query by the first place that heads predicted."""
+    given = answer_places(_predictions(result), settings, calibration=calibration)
+    error_m = {FIRST_PLACE: given.errors_m(queries.positions)}
+    return Answers(FIRST_PLACE, given, error_m, calibration, why_no_confidence)
+
+
+def _predictions(result: EvaluationResult) -> PlacePredictions:
+    if result.places is None or result.scores is None or result.spread_m is None:
+        raise ReportError(
+            "Answers of heads need predicted places. Received predictions of "
+            f"{result.method}"
+        )
+    unknown = np.full(len(result.predictions), UNKNOWN_HEADING_DEG)
+    return PlacePredictions(
+        result.places, result.predictions, result.scores, result.spread_m, unknown
+    )
 
 
 def _locate(
@@ -103,6 +145,8 @@ def calibrate_on_val(
     val = opened.dataset.val
     if val is None:
         return None, "the dataset has no val set to calibrate on"
+    if opened.predictor is not None:
+        return _calibrate_heads(opened, opened.predictor, val, config, seed)
     photos = [
         PhotoTable.of_split(opened.dataset.split(split))
         for split in (val.queries, val.database)
@@ -129,13 +173,40 @@ def calibrate_on_val(
     return calibration, ""
 
 
+def _calibrate_heads(
+    opened: EncoderOnDataset,
+    predictor: PlacePredictor,
+    val: EvaluationSet,
+    config: LocalizationConfig,
+    seed: int,
+) -> tuple[Calibration | None, str]:
+    queries = PhotoTable.of_split(opened.dataset.split(val.queries))
+    if not len(queries):
+        return None, "the val set has no images to calibrate on"
+    try:
+        calibration = calibrate_predictor(
+            predictor,
+            opened.descriptors(val.queries),
+            queries.positions,
+            config,
+            threshold_m=opened.loaded.evaluation.positive_dist_threshold_m,
+            encoder_fingerprint=opened.fingerprint,
+            fitted_on="val",
+            dataset_fingerprint=opened.dataset.fingerprint,
+            seed=seed,
+        )
+    except LocalizationError as error:
+        return None, f"val gives no calibration ({error})"
+    return calibration, ""
+
+
 def may_judge(calibrated_on: EvaluationSet | None, judged: EvaluationSet) -> bool:
     """Whether a calibration may be judged on a set: it has other queries."""
     return calibrated_on is None or calibrated_on.queries != judged.queries
 
 
 def judge_confidence(
-    answers: Answers, known: np.ndarray, method: str, settings: BootstrapSettings
+    answers: Answers, known: np.ndarray, settings: BootstrapSettings
 ) -> ConfidenceReport | None:
     """Judges the confidence on all queries of known position.
 
@@ -144,7 +215,6 @@ def judge_confidence(
     Args:
         answers: The answers.
         known: Whether each query's position is known.
-        method: The method of the config.
         settings: How intervals are made.
 
     Returns:
@@ -155,7 +225,7 @@ def judge_confidence(
         return None
     return confidence_report(
         np.nan_to_num(answers.given.confidence[known], nan=0.0),
-        np.nan_to_num(answers.error_m[method][known], nan=np.inf),
+        np.nan_to_num(answers.error_m[answers.method][known], nan=np.inf),
         answers.given.answered[known],
         threshold_m=calibration.threshold_m,
         calibration=calibration.kind,

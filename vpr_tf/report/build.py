@@ -9,9 +9,14 @@ from vpr_tf.data.prepared_dataset import EvaluationSet
 from vpr_tf.evaluation.encoder_on_dataset import EncoderOnDataset
 from vpr_tf.evaluation.positives import positives_per_query
 from vpr_tf.evaluation.results import EvaluationResult
-from vpr_tf.localization import Calibration
+from vpr_tf.localization import Calibration, PlaceSettings
 from vpr_tf.photo_table import PhotoTable
-from vpr_tf.report.answers import Answers, answer, judge_confidence
+from vpr_tf.report.answers import (
+    Answers,
+    answer,
+    answer_by_heads,
+    judge_confidence,
+)
 from vpr_tf.report.brightness import mean_luma
 from vpr_tf.report.circumstances import (
     Circumstances,
@@ -59,7 +64,7 @@ def build_report(
     hits = hit_ranks(
         result.predictions,
         queries.positions,
-        database.positions,
+        database.positions if result.places is None else result.places,
         [*config.report.thresholds_m, threshold_m],
     )
     circumstances = measure_circumstances(
@@ -70,21 +75,30 @@ def build_report(
         positives_per_query(queries.positions, database.positions, threshold_m),
         mean_luma(dataset.split(evaluation_set.queries)),
     )
-    answers = answer(
-        result,
-        queries,
-        database,
-        config.localization,
-        calibration,
-        why_no_confidence,
-    )
-    smoothness = measure_smoothness(
-        opened.database_descriptors(evaluation_set),
-        database,
-        near_m=threshold_m,
-        num_pairs=config.report.num_pairs,
-        seed=config.seed,
-    )
+    smoothness = None
+    if opened.predictor is not None:
+        settings = PlaceSettings.of(
+            opened.predictor, config.localization.num_predictions
+        )
+        answers = answer_by_heads(
+            result, queries, settings, calibration, why_no_confidence
+        )
+    else:
+        answers = answer(
+            result,
+            queries,
+            database,
+            config.localization,
+            calibration,
+            why_no_confidence,
+        )
+        smoothness = measure_smoothness(
+            opened.database_descriptors(evaluation_set),
+            database,
+            near_m=threshold_m,
+            num_pairs=config.report.num_pairs,
+            seed=config.seed,
+        )
     photos = (queries, database)
     identity = _identity(opened, result)
     parts = _judged(identity, result, photos, hits, circumstances, answers, config)
@@ -110,8 +124,7 @@ def _judged(
     threshold_m = result.positive_dist_threshold_m
     settings = BootstrapSettings(config.report.num_resamples, seed=config.seed)
     known = queries.positions.known
-    method = config.localization.method
-    confidence = judge_confidence(answers, known, method, settings)
+    confidence = judge_confidence(answers, known, settings)
     why = answers.why_no_confidence
     if confidence is None and not known.any():
         why = "no query has a known position"
@@ -123,7 +136,7 @@ def _judged(
             name: error_distribution(errors, known, threshold_m, settings)
             for name, errors in answers.error_m.items()
         },
-        "answer_method": method,
+        "answer_method": answers.method,
         "confidence": confidence,
         "why_no_confidence": why,
         "strata": stratifications(
@@ -140,7 +153,7 @@ def _judged(
         "per_query": {
             **query_columns(queries),
             "num_positives": np.where(known, result.num_positives, np.nan),
-            **answers.columns(method),
+            **answers.columns(),
             **prediction_columns(result, queries, database),
             **rank_columns(hits),
             **circumstances.columns(),
@@ -154,13 +167,17 @@ def _names(queries: PhotoTable, chosen: np.ndarray) -> list[str]:
 
 
 def _identity(opened: EncoderOnDataset, result: EvaluationResult) -> Identity:
+    search = "exact" if result.is_exact else "approximate"
+    if result.places is not None:
+        search = "heads"
     return Identity(
         set_name=result.name,
         dataset_fingerprint=result.dataset_fingerprint,
         encoder_fingerprint=opened.fingerprint,
         encoder=opened.loaded.description,
         preprocessing=opened.preprocessing,
-        search="exact" if result.is_exact else "approximate",
+        search=search,
         num_queries=result.num_queries,
         num_database=result.num_database,
+        method=result.method,
     )

@@ -197,12 +197,13 @@ def _recall_differences(
 ) -> list[Difference]:
     """Compares recalls at the thresholds and values of N that both have."""
     names, pairs = [], []
+    symbol = recall_symbol(first.identity, second.identity)
     thresholds_m = [t for t in first.thresholds_m if t in second.thresholds_m]
     recall_values = [n for n in first.recall_values if n in second.recall_values]
     for threshold_m in thresholds_m:
         ranks = [r.hit_ranks(threshold_m)[known] for r in (first, second)]
         for n in recall_values:
-            names.append(f"R@{n} at {threshold_m:g} m")
+            names.append(f"{symbol}@{n} at {threshold_m:g} m")
             pairs.append([(r > 0) & (r <= n) for r in ranks])
     if not pairs:
         return []
@@ -220,6 +221,11 @@ def _recall_differences(
             strict=True,
         )
     ]
+
+
+def recall_symbol(first: Identity, second: Identity) -> str:
+    """Returns what the recall of both is called: R, LR, or both names."""
+    return "/".join(dict.fromkeys((first.symbol, second.symbol)))
 
 
 def _error_differences(

@@ -8,8 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vpr_tf.atomic_files import replace_file, write_json
-from vpr_tf.report.comparison import ChangedQuery, Comparison, Difference, compare
+from vpr_tf.report.comparison import (
+    ChangedQuery,
+    Comparison,
+    Difference,
+    compare,
+    recall_symbol,
+)
 from vpr_tf.report.errors import ReportError
+from vpr_tf.report.identity import Identity
 from vpr_tf.report.markdown_table import interval, markdown_table, number
 from vpr_tf.report.stored_report import StoredReport, find_reports, read_report
 
@@ -98,14 +105,22 @@ def comparison_markdown(comparison: Comparison, max_changed: int | None = None) 
     """
     first, settings = comparison.first, comparison.bootstrap
     threshold = f"{comparison.positive_dist_threshold_m:g} m"
+    second = comparison.second
+    same = first.known == second.known
+    shared = f", {first.known}" if same else ""
+
+    def own(run: Identity) -> str:
+        return "" if same else f", {run.known}"
+
+    symbol = recall_symbol(first, second)
     facts = [
         f"- set: {first.set_name}, {comparison.num_queries:,} queries of known "
-        f"position, {first.num_database:,} database images",
+        f"position{shared}",
         f"- dataset: {first.dataset_fingerprint[:12]}",
         *(
             f"- {name}: {run.encoder}, {run.encoder_fingerprint[:12]}; images: "
-            f"{run.preprocessing}; search: {run.search}"
-            for name, run in (("first", first), ("second", comparison.second))
+            f"{run.preprocessing}; search: {run.search}{own(run)}"
+            for name, run in (("first", first), ("second", second))
         ),
     ]
     explanation = (
@@ -115,7 +130,7 @@ def comparison_markdown(comparison: Comparison, max_changed: int | None = None) 
     )
     rows = [_row(difference) for difference in comparison.differences]
     tests = [
-        f"- R@1 at {threshold}: {comparison.num_gained:,} gained, "
+        f"- {symbol}@1 at {threshold}: {comparison.num_gained:,} gained, "
         f"{comparison.num_lost:,} lost, exact McNemar test p = "
         f"{p_value(comparison.mcnemar_p)}",
         f"- errors: Wilcoxon signed-rank test p = {p_value(comparison.wilcoxon_p)}",

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from vpr_tf.data.errors import DamagedRecordError
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset, SplitIndex
+from vpr_tf.photo_table import PhotoTable
 from vpr_tf.report.failures import Failure, Shot, failures, picture_uri
 from vpr_tf.report.page_template import Section, missing
 from vpr_tf.report.page_text import breakable, metres, number, safe
 from vpr_tf.report.report import Report
+
+_OF_PHOTOS = "similarity of the descriptors."
+_OF_PLACES = (
+    "score of the place. Places have no picture: the database photo nearest to each is "
+    "shown."
+)
+_NO_PHOTOS = "There is no database photo of known position to show."
 
 
 def failure_section(
@@ -19,17 +27,22 @@ def failure_section(
 ) -> Section:
     """Returns the queries that were answered wrongly and most surely."""
     title, short = "Worst failures", "Failures"
+    photos = PhotoTable.of_split(dataset.split(evaluation_set.database))
+    if not photos.positions.known.any():
+        return Section("failures", title, missing(_NO_PHOTOS), short)
     found = failures(report, dataset, evaluation_set, most=most)
     if not found:
         reason = "No query with a positive was answered wrongly."
         return Section("failures", title, missing(reason), short)
-    sure = report.confidence is not None
-    order = "the highest confidence" if sure else "the most similar first prediction"
+    of_places = report.identity.of_places
+    order = "the highest score" if of_places else "the most similar first prediction"
+    if report.confidence is not None:
+        order = "the highest confidence"
     html = (
         f'<p class="lead">Wrong answers with {order} first. A solid blue line below a '
         f"photo: within {report.positive_dist_threshold_m:g} m of the query; dashed "
         "orange: farther away. Distances are on the ground; the number behind is the "
-        "similarity of the descriptors.</p>"
+        f"{_OF_PLACES if of_places else _OF_PHOTOS}</p>"
     )
     splits = (
         dataset.split(evaluation_set.queries),
@@ -57,7 +70,7 @@ def _case(
             )
             for rank, shot in enumerate(failure.predictions, start=1)
         ),
-        _shot_figure(database, failure.nearest, _nearest_name(failure), "hit"),
+        _shot_figure(database, failure.nearest, _nearest_name(report, failure), "hit"),
     ]
     heading = f'<span class="name">{breakable(failure.key)}</span>'
     heading += f"<span>{', '.join(facts)}</span>"
@@ -67,7 +80,11 @@ def _case(
     )
 
 
-def _nearest_name(failure: Failure) -> str:
+def _nearest_name(report: Report, failure: Failure) -> str:
+    if report.identity.of_places:
+        if failure.nearest_rank:
+            return f"right place at rank {failure.nearest_rank}; nearest photo:"
+        return "no right place predicted; nearest photo:"
     if failure.nearest_rank:
         return f"nearest positive, rank {failure.nearest_rank}:"
     return f"nearest positive, not in the first {failure.num_predictions}:"

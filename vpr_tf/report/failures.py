@@ -28,8 +28,8 @@ class Shot:
         row: Of the database; -1 where there is none.
         key: Its name.
         distance_m: From the query's true place; NaN where unknown.
-        similarity: Cosine similarity to the query; NaN where not among the
-            predictions.
+        similarity: Cosine similarity to the query, or the score of the place that the
+            photo is nearest to; NaN where not among the predictions.
         is_positive: Whether it lies near enough to the query.
     """
 
@@ -72,6 +72,8 @@ def worst_queries(report: Report, most: int) -> np.ndarray:
     rows = np.flatnonzero(wrong & (result.num_positives > 0))
     sure = np.nan_to_num(report.per_query["confidence"][rows], nan=-1.0)
     alike = -result.descriptor_distances[rows, 0]
+    if result.scores is not None:
+        alike = result.scores[rows, 0]
     return rows[np.lexsort((rows, -alike, -sure))][:most]
 
 
@@ -95,16 +97,22 @@ def failures(
     queries = PhotoTable.of_split(dataset.split(evaluation_set.queries))
     database = PhotoTable.of_split(dataset.split(evaluation_set.database))
     result = report.result
+    photos = photos_of_predictions(report, database)
     found = []
     for row in worst_queries(report, most):
         ranks = range(min(num_predictions, result.predictions.shape[1]))
         nearest = _nearest(queries, database, int(row))
         ranked = np.flatnonzero(result.predictions[row] == nearest.row)
+        if result.places is not None:
+            ranked = np.flatnonzero(result.hits[row])
         found.append(
             Failure(
                 int(row),
                 _text(result.query_keys[row]),
-                [_prediction(report, int(row), rank) for rank in ranks],
+                [
+                    _prediction(report, photos, database, int(row), rank)
+                    for rank in ranks
+                ],
                 nearest,
                 int(ranked[0]) + 1 if len(ranked) else 0,
                 result.predictions.shape[1],
@@ -113,13 +121,45 @@ def failures(
     return found
 
 
-def _prediction(report: Report, query: int, rank: int) -> Shot:
+def photos_of_predictions(report: Report, database: PhotoTable) -> np.ndarray:
+    """Returns the database photo that stands for each prediction.
+
+    Args:
+        report: Its predictions are photos, or places.
+        database: Has a photo of known position.
+
+    Returns:
+        Rows `(num_queries, k)`: the predictions themselves, or the photo nearest to
+        each place; -1 where there is no prediction.
+    """
     result = report.result
+    if result.places is None:
+        return result.predictions
+    from scipy.spatial import cKDTree
+
+    from vpr_tf.earth import points_of
+
+    known = np.flatnonzero(database.positions.known)
+    used, number = np.unique(result.predictions, return_inverse=True)
+    tree = cKDTree(points_of(database.positions.take(known)))
+    _, nearest = tree.query(points_of(result.places.take(used)))
+    photos = known[nearest[number.reshape(result.predictions.shape)]]
+    return np.where(result.predictions < 0, -1, photos)
+
+
+def _prediction(
+    report: Report, photos: np.ndarray, database: PhotoTable, query: int, rank: int
+) -> Shot:
+    result = report.result
+    row = int(photos[query, rank])
+    similarity = 1 - float(result.descriptor_distances[query, rank]) / 2
+    if result.scores is not None:
+        similarity = float(result.scores[query, rank])
     return Shot(
-        int(result.predictions[query, rank]),
-        _text(result.predicted_keys[query, rank]),
+        row,
+        _text(database.keys[row]),
         float(result.distances_m[query, rank]),
-        1 - float(result.descriptor_distances[query, rank]) / 2,
+        similarity,
         bool(result.hits[query, rank]),
     )
 

@@ -18,14 +18,22 @@ if TYPE_CHECKING:
 _DASHES = (0, (3, 3))
 
 
-def recall_with_interval(recalls: RecallTable, threshold_m: float) -> Drawing:
-    """Draws recall@N at one threshold, a row for each N."""
+def recall_with_interval(
+    recalls: RecallTable, threshold_m: float, what: str = "photo"
+) -> Drawing:
+    """Draws recall@N at one threshold, a row for each N.
+
+    Args:
+        recalls: Recall at every threshold.
+        threshold_m: The set's own.
+        what: What is predicted, `photo` or `place`.
+    """
     at_threshold = recalls.recalls[recalls.thresholds_m.index(threshold_m)]
     rows = [
         DotRow(f"recall@{n}", interval, f"{interval.value:.1f}%")
         for n, interval in zip(recalls.recall_values, at_threshold, strict=True)
     ]
-    title = f"Queries with a right photo among the first N, within {threshold_m:g} m"
+    title = f"Queries with a right {what} among the first N, within {threshold_m:g} m"
     label = f"queries (%), of {recalls.num_evaluated:,}"
     return dot_plot("recall", title, rows, xlabel=label, limits=(0, 100))
 

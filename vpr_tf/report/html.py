@@ -95,12 +95,18 @@ def identity_facts(identity: Identity) -> list[tuple[str, str]]:
     return [
         ("Encoder", breakable(identity.encoder)),
         ("Queries", f"{identity.num_queries:,}"),
-        ("Database photos", f"{identity.num_database:,}"),
+        ("Database photos", _known(identity)),
         ("Search", safe(identity.search)),
         ("Preprocessing", safe(identity.preprocessing)),
         ("Encoder fingerprint", _short(identity.encoder_fingerprint)),
         ("Dataset fingerprint", _short(identity.dataset_fingerprint)),
     ]
+
+
+def _known(identity: Identity) -> str:
+    if identity.of_places:
+        return f"none; the heads know {identity.known}"
+    return f"{identity.num_database:,}"
 
 
 def _short(fingerprint: str) -> str:

@@ -15,9 +15,10 @@ class Identity:
         encoder_fingerprint: Hash over the encoder's architecture and weights.
         encoder: The encoder, for people.
         preprocessing: How images are prepared, for people: `square 224, float32`.
-        search: `exact` or `approximate`.
+        search: `exact` or `approximate`; `heads` where places are predicted.
         num_queries: Queries, those of unknown position included.
-        num_database: Database images.
+        num_database: Database images, or places that heads know.
+        method: `evaluation.method`.
     """
 
     set_name: str
@@ -28,3 +29,20 @@ class Identity:
     search: str
     num_queries: int
     num_database: int
+    method: str = "retrieval"
+
+    @property
+    def of_places(self) -> bool:
+        """Whether places are predicted, without a database."""
+        return self.method == "classification"
+
+    @property
+    def symbol(self) -> str:
+        """What recall is called: R, or LR when places are predicted."""
+        return "LR" if self.of_places else "R"
+
+    @property
+    def known(self) -> str:
+        """What predictions are chosen from, for people: `1,428 database images`."""
+        what = "places" if self.of_places else "database images"
+        return f"{self.num_database:,} {what}"

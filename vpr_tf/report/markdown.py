@@ -5,14 +5,14 @@ from __future__ import annotations
 from vpr_tf.report.error_distribution import ErrorDistribution
 from vpr_tf.report.identity import Identity
 from vpr_tf.report.markdown_table import interval, markdown_table, number
-from vpr_tf.report.report import Report
+from vpr_tf.report.report import NO_DATABASE, Report
 
 
 def identity_lines(identity: Identity) -> list[str]:
     """Returns what was measured on what, one fact a line."""
     return [
         f"- set: {identity.set_name}, {identity.num_queries:,} queries, "
-        f"{identity.num_database:,} database images",
+        f"{identity.known}",
         f"- dataset: {identity.dataset_fingerprint[:12]}",
         f"- encoder: {identity.encoder}, {identity.encoder_fingerprint[:12]}",
         f"- images: {identity.preprocessing}",
@@ -44,12 +44,13 @@ def _explanation(report: Report) -> str:
     settings, recalls = report.bootstrap, report.recalls
     without = len(report.queries_without_positives)
     unknown = len(report.queries_without_position)
+    what = "place of the heads" if report.identity.of_places else "database image"
     text = (
         f"In brackets: {settings.level:.0%} intervals, percentile bootstrap over the "
         f"queries, {settings.num_resamples:,} resamples, seed {settings.seed} "
         "(at 0 and 100 it has no width, whatever the number of queries). "
         f"Recall is over {recalls.num_evaluated:,} queries; {without:,} of them have "
-        f"no database image within {report.positive_dist_threshold_m:g} m and count "
+        f"no {what} within {report.positive_dist_threshold_m:g} m and count "
         "as not found."
     )
     if unknown:
@@ -60,13 +61,14 @@ def _explanation(report: Report) -> str:
 def _recalls(report: Report) -> str:
     table = report.recalls
     method = report.identity.encoder.split(",")[0]
+    symbol = report.identity.symbol
     rows = [
         [method, f"{threshold_m:g} m", *map(interval, row), f"{count:,}"]
         for threshold_m, row, count in zip(
             table.thresholds_m, table.recalls, table.num_with_positives, strict=True
         )
     ]
-    header = ["method", "threshold", *(f"R@{n}" for n in table.recall_values)]
+    header = ["method", "threshold", *(f"{symbol}@{n}" for n in table.recall_values)]
     return markdown_table([*header, "queries with positives"], rows)
 
 
@@ -134,7 +136,15 @@ def _strata(report: Report) -> str:
         if division.num_unknown:
             unknown = f"{division.num_unknown:,}"
             rows.append([f"{division.name}: unknown", unknown, "-"])
-    lines = [markdown_table(["circumstance", "queries", "R@1"], rows)] if rows else []
+    lines = (
+        [
+            markdown_table(
+                ["circumstance", "queries", f"{report.identity.symbol}@1"], rows
+            )
+        ]
+        if rows
+        else []
+    )
     notes = [f"- {division.name}: {division.definition}" for division in report.strata]
     notes += [f"- {k}: left out, {why}" for k, why in report.left_out_strata.items()]
     notes.append("- In brackets here: Wilson intervals, made for few queries too.")
@@ -143,6 +153,8 @@ def _strata(report: Report) -> str:
 
 def _smoothness(report: Report) -> str:
     smoothness = report.smoothness
+    if report.identity.of_places:
+        return f"Not measured: {NO_DATABASE}."
     if smoothness is None:
         return "Not measured: no two database images of known position are near."
     rows = [
@@ -173,7 +185,8 @@ def report_summary(report: Report) -> str:
         return lines[0] + " none has a known position, so nothing is measured."
     main = report.recalls.at(report.positive_dist_threshold_m)
     threshold = f"{report.positive_dist_threshold_m:g} m"
-    recalls = [f"R@{n} {interval(recall)}" for n, recall in main.items()]
+    symbol = report.identity.symbol
+    recalls = [f"{symbol}@{n} {interval(recall)}" for n, recall in main.items()]
     lines.append(f"  within {threshold}: {', '.join(recalls)}")
     without = len(report.queries_without_positives)
     lines.append(f"  queries without positives: {without:,} (not found, counted)")

@@ -25,7 +25,7 @@ from vpr_tf.report.page_text import (
     safe,
     with_interval,
 )
-from vpr_tf.report.report import Report
+from vpr_tf.report.report import NO_DATABASE, Report
 from vpr_tf.report.strata import Stratification
 
 _NO_POSITIONS = (
@@ -40,7 +40,8 @@ def drawings_of(report: Report) -> dict[str, Drawing]:
     threshold_m = report.positive_dist_threshold_m
     drawings = []
     if report.recalls.num_evaluated:
-        drawings.append(recall_with_interval(report.recalls, threshold_m))
+        what = "place" if report.identity.of_places else "photo"
+        drawings.append(recall_with_interval(report.recalls, threshold_m, what))
         drawings.append(recall_over_thresholds(report.recalls, threshold_m))
     if any(error.cdf_error_m for error in report.errors.values()):
         drawings.append(error_distribution(report.errors, marked_m=threshold_m))
@@ -113,7 +114,8 @@ def thresholds(report: Report, drawings: dict[str, Drawing]) -> Section:
     title, short = "Recall at every distance", "Distances"
     if "recall_over_thresholds" not in drawings:
         return Section("distances", title, missing(_NO_POSITIONS), short)
-    recalls = report.recalls
+    recalls, symbol = report.recalls, report.identity.symbol
+    what = "places" if report.identity.of_places else "database photos"
     rows = [
         [f"{metre:g} m", *(with_interval(i) for i in row), f"{count:,}"]
         for metre, row, count in zip(
@@ -123,7 +125,7 @@ def thresholds(report: Report, drawings: dict[str, Drawing]) -> Section:
             strict=True,
         )
     ]
-    header = ["within", *(f"R@{n} (%)" for n in recalls.recall_values)]
+    header = ["within", *(f"{symbol}@{n} (%)" for n in recalls.recall_values)]
     is_main = [
         "main" if metre == report.positive_dist_threshold_m else ""
         for metre in recalls.thresholds_m
@@ -132,7 +134,7 @@ def thresholds(report: Report, drawings: dict[str, Drawing]) -> Section:
     caption = "Band: interval of the lowest line. Dashed: the threshold of this set."
     note = (
         f'<p class="note">Of {recalls.num_evaluated:,} queries of known position; '
-        "those without positives, database photos near enough, count as not found.</p>"
+        f"those without positives, {what} near enough, count as not found.</p>"
     )
     left = chart(drawings["recall_over_thresholds"], caption)
     right = f'<div class="stacked">{numbers}{note}</div>'
@@ -265,6 +267,8 @@ def smoothness(report: Report, drawings: dict[str, Drawing]) -> Section:
     """Whether descriptors of near places are alike."""
     title, short = "Spatial smoothness", "Smoothness"
     found = report.smoothness
+    if report.identity.of_places:
+        return Section("smoothness", title, missing(_sentence(NO_DATABASE)), short)
     if found is None or "spatial_smoothness" not in drawings:
         reason = "It needs two or more database photos of known position."
         return Section("smoothness", title, missing(reason), short)

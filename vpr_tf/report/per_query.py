@@ -12,7 +12,7 @@ from vpr_tf.photo_table import PhotoTable
 from vpr_tf.report.hit_ranks import UNKNOWN, HitRanks
 from vpr_tf.report.identity import Identity
 from vpr_tf.report.per_query_file import hit_rank_column
-from vpr_tf.report.query_facts import heading_difference_deg
+from vpr_tf.report.query_facts import heading_difference_deg, nearest_database_m
 
 NUM_PREDICTIONS = 3  # listed with their distances
 
@@ -39,13 +39,19 @@ def prediction_columns(
 ) -> dict[str, np.ndarray]:
     """Returns the columns of the first predictions."""
     columns: dict[str, np.ndarray] = {}
+    value = "similarity" if result.scores is None else "score"
+    values = result.scores
+    if values is None:
+        values = 1 - result.descriptor_distances.astype(np.float64) / 2
     for rank in range(min(NUM_PREDICTIONS, result.predictions.shape[1])):
         missing = result.predictions[:, rank] < 0
-        similarity = 1 - result.descriptor_distances[:, rank].astype(np.float64) / 2
         name = f"prediction_{rank + 1}"
         columns[name] = np.where(missing, b"", result.predicted_keys[:, rank])
         columns[f"{name}_m"] = result.distances_m[:, rank]
-        columns[f"{name}_similarity"] = np.where(missing, np.nan, similarity)
+        columns[f"{name}_{value}"] = np.where(missing, np.nan, values[:, rank])
+    if result.places is not None:
+        nearest_m = nearest_database_m(queries.positions, result.places)
+        return {**columns, "nearest_place_m": nearest_m}
     first = result.predictions[:, 0]
     turn = heading_difference_deg(queries.heading_deg, database.heading_deg[first])
     columns["prediction_1_turn_deg"] = np.where(first < 0, np.nan, turn)

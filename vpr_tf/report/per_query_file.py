@@ -7,9 +7,12 @@ Columns, in this order; a cell is empty where its value is unknown:
 - `num_positives`: database images within the main threshold.
 - `predicted_latitude_deg`, `predicted_longitude_deg`, `error_m`: the answer of the
   method of the config; `expected_error_m`, `confidence`, `answered`: what it promises.
-- `cluster_error_m`, `best_match_error_m`: errors of both methods.
+- `cluster_error_m`, `best_match_error_m`: errors of both methods; `spread_m` instead
+  where heads answer: how far the best places of their groups lie from each other.
 - `prediction_1` to `prediction_3` with `prediction_1_m` (distance to the query),
-  `prediction_1_similarity` and so on, and `prediction_1_turn_deg`.
+  `prediction_1_similarity` and so on, and `prediction_1_turn_deg`. Where heads answer,
+  predictions are places, `latitude,longitude`, with `prediction_1_score`; and
+  `nearest_place_m`, the distance to the nearest place that they know.
 - `hit_rank_25m` and so on: rank of the first positive at each threshold; 0 when no
   prediction is one.
 - `mean_luma`, `year_gap`, `heading_gap_deg`, `nearest_database_m`,

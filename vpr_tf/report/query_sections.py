@@ -54,17 +54,18 @@ def without_positives(report: Report) -> Section:
     """Queries that no encoder could find."""
     title, short = "Queries without positives", "Without positives"
     threshold = f"{report.positive_dist_threshold_m:g} m"
+    what = "place of the heads" if report.identity.of_places else "database photo"
     rows = np.flatnonzero(report.result.num_positives == 0)
     html = ""
     if len(rows):
         count = count_of(len(rows), "query has", "queries have")
         html += (
-            f"<p>{count} no database photo within {threshold}. They count as not "
+            f"<p>{count} no {what} within {threshold}. They count as not "
             "found, as in the published protocol.</p>"
         )
-        html += _nearest_photos(report, rows)
+        html += _nearest(report, rows, what)
     else:
-        html += missing(f"Every query has a database photo within {threshold}.")
+        html += missing(f"Every query has a {what} within {threshold}.")
     unknown = report.queries_without_position
     if unknown:
         count = count_of(len(unknown), "query has", "queries have")
@@ -72,13 +73,15 @@ def without_positives(report: Report) -> Section:
     return Section("without-positives", title, html, short)
 
 
-def _nearest_photos(report: Report, rows: np.ndarray) -> str:
+def _nearest(report: Report, rows: np.ndarray, what: str) -> str:
     columns = report.per_query
+    of_places = report.identity.of_places
+    nearest_m = columns["nearest_place_m" if of_places else "nearest_database_m"]
     cells = [
-        [_key(columns["key"][row]), metres(float(columns["nearest_database_m"][row]))]
+        [_key(columns["key"][row]), metres(float(nearest_m[row]))]
         for row in rows[:_MOST_ROWS]
     ]
-    numbers = table(["query", "nearest database photo"], cells, sortable=True)
+    numbers = table(["query", f"nearest {what}"], cells, sortable=True)
     return f'<div class="scroll">{numbers}</div>' + _cap_note(len(rows))
 
 
@@ -88,6 +91,7 @@ def all_queries(report: Report) -> Section:
     order = np.argsort(-np.nan_to_num(columns["error_m"], nan=-1.0), kind="stable")
     states = query_states(report)
     ranks = columns[hit_rank_column(report.positive_dist_threshold_m)]
+    value = "score" if report.identity.of_places else "similarity"
     rows = []
     for row in order[:_MOST_ROWS]:
         state = states[row]
@@ -97,13 +101,13 @@ def all_queries(report: Report) -> Section:
                 f'<span class="tag {state}">{STATE_NAMES[state]}</span>',
                 metres(float(columns["error_m"][row])),
                 number(float(columns["confidence"][row]), 2),
-                number(float(columns["prediction_1_similarity"][row]), 3),
+                number(float(columns[f"prediction_1_{value}"][row]), 3),
                 metres(float(columns["prediction_1_m"][row])),
                 _rank(float(ranks[row])),
                 _count(int(report.result.num_positives[row])),
             ]
         )
-    header = ["query", "answer", "error", "confidence", "similarity of the first"]
+    header = ["query", "answer", "error", "confidence", f"{value} of the first"]
     header += ["first prediction", "rank of the first positive", "positives"]
     numbers = table(header, rows, text_columns=(0, 1), sortable=True)
     html = '<p class="note">Largest errors first. Everything known of each query is '

@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # a report is read without TensorFlow
     from vpr_tf.evaluation.results import EvaluationResult
 
 FORMAT_VERSION = 1
+NO_DATABASE = "heads answer without a database, so there are no descriptors of one"
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,13 +32,15 @@ class Report:
         bootstrap: How the intervals were made.
         positive_dist_threshold_m: The threshold of the set's main recall.
         recalls: Recall@N at every threshold.
-        errors: Error of the answered position by method: `cluster`, `best_match`.
+        errors: Error of the answered position by method: `cluster`, `best_match`; or
+            `first_place`, of heads.
         answer_method: The method of the config, whose answers `per_query` holds.
         confidence: How far the confidence can be trusted; None without calibration.
         why_no_confidence: The reason when `confidence` is None, else empty.
         strata: Recall@1 by circumstances of the queries.
         left_out_strata: Circumstances that the data does not tell, with the reason.
-        smoothness: Similarity of descriptors over distance; None without positions.
+        smoothness: Similarity of descriptors over distance; None without positions,
+            and where heads answer without a database.
         queries_without_positives: Keys of queries that no database image is near to.
         queries_without_position: Keys of queries of unknown position.
         per_query: Columns of per_query.csv, arrays `(num_queries,)`; NaN, -1 or empty
