@@ -74,7 +74,7 @@ def ablation_table(outcomes: Sequence[Outcome], base: Outcome | None) -> str:
         base: The one that the others are compared with; None if it is missing.
     """
     values = sorted({n for outcome in outcomes for n in outcome.recalls if n > 1})
-    header = ["run", "M", "N", "head", "classes", "LR@1 [95%]"]
+    header = ["run", "M (m)", "stride N", "head", "classes", "LR@1 [95%]"]
     header += [*(f"LR@{n}" for n in values), "LR@1 against the first"]
     rows = []
     for outcome in outcomes:

@@ -83,7 +83,7 @@ def finished_run(experiment: Experiment) -> RunFolder:
     found = f" (found {'; '.join(others[:3])})" if others else ""
     raise MissingRunError(
         f"There is no finished run in {experiment.runs}{found}. "
-        f"Train it by --train, or by: {experiment.train_command}"
+        f"Train it by: {experiment.train_command}"
     )
 
 

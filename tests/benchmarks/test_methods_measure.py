@@ -151,7 +151,9 @@ def test_configs_without_runs_are_told(method, tmp_path, monkeypatch):
 
 
 def test_comparison_without_any_run_says_how_to_train(tmp_path):
-    with pytest.raises(ValueError, match=r"(?s)No config has a finished run.*--train"):
+    with pytest.raises(
+        ValueError, match=r"(?s)No config has a finished run.*train_keras"
+    ):
         compare_methods([write_experiment(tmp_path)], "a")
 
 
