@@ -12,6 +12,7 @@ from vpr_tf.positions import Positions
 
 NO_CELL = -1
 _LARGEST_KEY = 1 << 62
+_LARGEST_LOOKUP = 1 << 24  # int64: 128 MiB
 
 
 class Cells(Protocol):
@@ -131,7 +132,13 @@ def _rows_of(table: np.ndarray, asked: np.ndarray, valid: np.ndarray) -> np.ndar
         return found
     low, high = table.min(axis=0), table.max(axis=0)
     rows = np.flatnonzero(valid & ((asked >= low) & (asked <= high)).all(axis=1))
-    keys, wanted = _keys(table - low, asked[rows] - low, (high - low + 1).tolist())
+    sizes = (high - low + 1).tolist()
+    keys, wanted = _keys(table - low, asked[rows] - low, sizes)
+    if math.prod(sizes) <= _LARGEST_LOOKUP:
+        lookup = np.full(math.prod(sizes), NO_CELL, np.int64)
+        lookup[keys] = np.arange(len(keys))
+        found[rows] = lookup[wanted]
+        return found
     order = np.argsort(keys)
     place = np.minimum(np.searchsorted(keys[order], wanted), len(keys) - 1)
     matches = keys[order[place]] == wanted

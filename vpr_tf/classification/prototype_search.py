@@ -20,7 +20,8 @@ from vpr_tf.retrieval.saved_index import load_saved_index, save_index
 from vpr_tf.retrieval.scann_index import ScannIndex
 
 # Values of all prototypes from which on a query is answered sooner by ScaNN than by
-# the product: measured by `python -m benchmarks.narrowed`.
+# the product. By `python -m benchmarks.narrowed` 0.6 million take 0.4 and 2.0 ms of CPU
+# time (product, ScaNN), 58 million 38 and 9 ms.
 SEARCHED_PROTOTYPE_VALUES = 8_000_000
 _SMALLEST_LENGTH = 1e-30
 _REORDERED_OF_FOUND = 3

@@ -62,7 +62,7 @@ def found(capsys, *arguments):
     return [match["key"] for match in answer["matches"]]
 
 
-def test_another_encoder_of_the_heads_is_kept(narrowed, model, built, tmp_path, capsys):
+def test_another_encoder_of_the_heads_is_kept(model, built, tmp_path, capsys):
     keras.utils.set_random_seed(7)
     other = GeoLocalizationNet("EfficientNetLite0", 8, last_stage=0)
     heads = write_run(tmp_path / "run", other, built / "city.index")
