@@ -43,9 +43,7 @@ def databases(draw):
     row = st.tuples(values, values, values)
     descriptors = draw(st.lists(row, min_size=1, max_size=40))
     cell = st.integers(-1, NUM_CELLS - 1)
-    cells = draw(
-        st.lists(cell, min_size=len(descriptors), max_size=len(descriptors))
-    )
+    cells = draw(st.lists(cell, min_size=len(descriptors), max_size=len(descriptors)))
     queries = draw(st.lists(row, min_size=1, max_size=9))
     return [np.array(rows, np.float32) for rows in (descriptors, queries)], cells
 
