@@ -16,6 +16,7 @@ from vpr_tf.data.prepared_dataset import Partition, SplitIndex
 from vpr_tf.data.record_reading import RecordReader, pipeline_options
 
 _ENDLESS = 2**62
+_VALUES_IN_MEMORY = 1 << 28  # float32: 1 GiB
 
 
 def training_batches(
@@ -112,8 +113,12 @@ def _image_loader(
 def _row_loader(
     descriptors: np.ndarray, sampler: ClassSampler
 ) -> Callable[[Sample], tf.Tensor]:
-    """Reads rows of an array that may be larger than the memory."""
-    dim = descriptors.shape[1]
+    """Reads rows of an array, through Python when it may not fit in the memory."""
+    num_images, dim = len(sampler.record_ids), descriptors.shape[1]
+    if num_images * dim <= _VALUES_IN_MEMORY:
+        rows = np.asarray(descriptors[sampler.record_ids], np.float32)
+        in_memory = tf.constant(rows)
+        return lambda sample: in_memory[sample.row]
 
     def read(row: np.ndarray) -> np.ndarray:
         return np.asarray(descriptors[sampler.record_ids[row]], np.float32)

@@ -169,3 +169,36 @@ def test_exif_orientation_turns_the_training_image(tmp_path):
 def test_impossible_options_are_refused(dataset, options, message):
     with pytest.raises(ValueError, match=message):
         batches(dataset, **options)
+
+
+@pytest.mark.parametrize("values_in_memory", [0, 1 << 20])
+def test_descriptors_and_targets_are_those_of_the_sampled_records(
+    small_training_dataset, monkeypatch, values_in_memory
+):
+    module = "vpr_tf.data.training_batches._VALUES_IN_MEMORY"
+    monkeypatch.setattr(module, values_in_memory)
+    split = small_training_dataset.split("train")
+    partition = small_training_dataset.partition("cosplace")
+    numbers = np.arange(len(split), dtype=np.float32)
+    arguments = (partition, 1, 5, 3)
+    config = dataclasses.replace(TrainConfig(), batch_size=4)
+
+    batches = training_batches(
+        split,
+        partition,
+        1,
+        config,
+        5,
+        start_position=3,
+        num_samples=12,
+        descriptors=np.stack([numbers, -numbers], axis=1),
+        targets=10 * numbers[:, None],
+    )
+    found = [(x.numpy(), y.numpy()) for x, y in batches]
+
+    expected = sampled_record_ids(*arguments, 12)
+    descriptors = np.concatenate([x for x, _ in found])
+    np.testing.assert_array_equal(descriptors[:, 0], expected)
+    np.testing.assert_array_equal(descriptors[:, 1], -expected)
+    targets = np.concatenate([y for _, y in found])
+    np.testing.assert_array_equal(targets[:, 0], 10 * expected)
