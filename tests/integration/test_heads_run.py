@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from data_prep.partition.files import add_partition
 from tests.small_training import build_small_encoder, small_config
@@ -63,6 +64,11 @@ def test_heads_are_kept_and_answer(run_training):
     assert results["recalls"]["1"] >= 50
     assert results["num_database"] == 8
     assert "val LR@1" in run.log_file.read_text()
+    assert (run.best / "classifier" / "calibration.json").is_file()
+    served = tf.saved_model.load(metrics["savedmodel"]).signatures["places"]
+    answer = served(images=tf.zeros([1, 32, 32, 3]))
+    assert answer["latitude"].shape == (1, 8)
+    assert 0 <= answer["confidence"][0] <= 1
     heads = load_heads(run.path, ClassificationConfig())
     assert [head.kind for head in heads.heads] == ["cosine", "cosine"]
     table = (run.report / "results.md").read_text()

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import keras
 
+from vpr_tf.classification import PlaceClassifier
 from vpr_tf.classification.predictor import PlacePredictor
-from vpr_tf.classification.trained import load_heads
+from vpr_tf.classification.trained import RUN_FOLDER, load_heads
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.data.prepared_dataset import PreparedDataset
 from vpr_tf.evaluation import (
@@ -17,7 +18,8 @@ from vpr_tf.evaluation import (
     results_table,
     write_results,
 )
-from vpr_tf.export import export_encoder
+from vpr_tf.export import export_classifier, export_encoder
+from vpr_tf.localization import LocalizationError, calibrate_trained
 from vpr_tf.training.checkpoints import load_best
 from vpr_tf.training.metrics_log import MetricsFile
 from vpr_tf.training.run_folder import RunFolder
@@ -56,7 +58,7 @@ def finish_run(
     if "savedmodel" in metrics.content and Path(metrics.content["savedmodel"]).is_dir():
         savedmodel = Path(metrics.content["savedmodel"])
     else:
-        savedmodel = export_encoder(encoder, config, Path(config.savedmodels_dir))
+        savedmodel = _export(config, dataset, run, encoder, predictor)
     metrics.set_tests({r.name: r.summary() for r in results}, str(savedmodel))
     if results:
         write_results(results, run.report)
@@ -66,6 +68,28 @@ def finish_run(
         _LOG.info("The dataset has no test set.")
     _LOG.info("SavedModel: %s", savedmodel)
     return results
+
+
+def _export(
+    config: ExperimentConfig,
+    dataset: PreparedDataset,
+    run: RunFolder,
+    encoder: keras.Model,
+    predictor: PlacePredictor | None,
+) -> Path:
+    """Exports the encoder, with the heads where they choose among places."""
+    folder = Path(config.savedmodels_dir)
+    if not isinstance(predictor, PlaceClassifier):
+        return export_encoder(encoder, config, folder)
+    calibration = None
+    try:
+        heads = run.path / RUN_FOLDER
+        calibration = calibrate_trained(encoder, predictor, dataset, config, heads)
+    except LocalizationError as error:
+        _LOG.warning("The places have no confidence: %s", error)
+    return export_classifier(
+        encoder, predictor, config, folder, calibration=calibration
+    )
 
 
 def _test(
