@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from vpr_tf.data.prepared_dataset import SplitIndex
+from vpr_tf.geo import utm_to_lat_lon
 
 UNKNOWN_ZONE = 0
 _EARTH_RADIUS_M = 6_371_008.8
@@ -41,6 +43,20 @@ class Positions:
             np.array(split.column("utm_zone")),
             np.array(split.column("latitude_e7")) / 1e7,
             np.array(split.column("longitude_e7")) / 1e7,
+        )
+
+    @classmethod
+    def of_utm(
+        cls, east_m: npt.ArrayLike, north_m: npt.ArrayLike, utm_zone: npt.ArrayLike
+    ) -> Positions:
+        """Returns positions given in metres and signed zones."""
+        latitude_deg, longitude_deg = utm_to_lat_lon(east_m, north_m, utm_zone)
+        return cls(
+            np.rint(np.asarray(east_m) * 100).astype(np.int64),
+            np.rint(np.asarray(north_m) * 100).astype(np.int64),
+            np.asarray(utm_zone).astype(np.int16),
+            latitude_deg,
+            longitude_deg,
         )
 
     def __len__(self) -> int:

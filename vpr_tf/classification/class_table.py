@@ -11,7 +11,6 @@ import numpy as np
 from vpr_tf.classification.cells import Cells, GridCells, RegionCells
 from vpr_tf.classification.errors import ClassificationError
 from vpr_tf.data.prepared_dataset import Partition, SplitIndex
-from vpr_tf.geo import lat_lon_to_utm, utm_to_lat_lon
 from vpr_tf.positions import Positions
 
 NO_CLASS = -1
@@ -102,7 +101,7 @@ class ClassTable:
         else:
             cell, cells = _grid_cells(classes, partition.parameters)
         return cls(
-            _positions(
+            Positions.of_utm(
                 classes["centre_east_m"],
                 classes["centre_north_m"],
                 classes["utm_zone"],
@@ -185,7 +184,7 @@ def _of_intersections(
     )
     members = np.ascontiguousarray(found[:, :-1], np.int32)
     return ClassTable(
-        _positions(east_m, north_m, found[:, -1]),
+        Positions.of_utm(east_m, north_m, found[:, -1]),
         np.full(len(found), NO_HEADING_DEG),
         members,
         np.arange(len(found)),
@@ -200,26 +199,3 @@ def _headings(classes: np.ndarray, parameters: dict[str, Any]) -> np.ndarray:
         return np.full(len(classes), NO_HEADING_DEG)
     middle = classes["heading_bin_deg"] + parameters["heading_bin_deg"] / 2
     return np.asarray(middle % 360, np.float64)
-
-
-def _positions(east_m: np.ndarray, north_m: np.ndarray, zone: np.ndarray) -> Positions:
-    latitude_deg, longitude_deg = utm_to_lat_lon(east_m, north_m, zone)
-    return Positions(
-        np.rint(np.asarray(east_m) * 100).astype(np.int64),
-        np.rint(np.asarray(north_m) * 100).astype(np.int64),
-        np.asarray(zone).astype(np.int16),
-        latitude_deg,
-        longitude_deg,
-    )
-
-
-def positions_at(latitude_deg: np.ndarray, longitude_deg: np.ndarray) -> Positions:
-    """Returns places given in degrees, in their standard zones."""
-    east_m, north_m, zone = lat_lon_to_utm(latitude_deg, longitude_deg)
-    return Positions(
-        np.rint(east_m * 100).astype(np.int64),
-        np.rint(north_m * 100).astype(np.int64),
-        zone,
-        np.asarray(latitude_deg, np.float64),
-        np.asarray(longitude_deg, np.float64),
-    )

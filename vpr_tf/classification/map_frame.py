@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vpr_tf.geo import utm_to_lat_lon
 from vpr_tf.positions import Positions
 
 
@@ -45,15 +44,8 @@ class MapFrame:
         """Returns the places at metres east and north of the middle."""
         east_m = local_m[:, 0].astype(np.float64) + self.middle_east_m
         north_m = local_m[:, 1].astype(np.float64) + self.middle_north_m
-        zone = np.full(len(local_m), self.utm_zone, np.int16)
-        latitude_deg, longitude_deg = utm_to_lat_lon(east_m, north_m, zone)
-        return Positions(
-            np.rint(east_m * 100).astype(np.int64),
-            np.rint(north_m * 100).astype(np.int64),
-            zone,
-            latitude_deg,
-            longitude_deg,
-        )
+        zone = np.full(len(local_m), self.utm_zone)
+        return Positions.of_utm(east_m, north_m, zone)
 
     def places(self, positions: Positions, heading_deg: np.ndarray) -> np.ndarray:
         """Returns what heads with `target = "place"` learn.

@@ -37,7 +37,7 @@ class SupportingPhoto:
 
 
 @dataclass(frozen=True)
-class Answer:
+class LocatedPhoto:
     """Where a photo was taken; fields are None when they are not known.
 
     Attributes:
@@ -49,11 +49,9 @@ class Answer:
         utm_east_m: Metres.
         utm_north_m: Metres.
         utm_zone: Signed, negative in the south.
-        heading_deg: Where the supporting photos look.
+        heading_deg: Where the photo looks.
         expected_error_m: Two of three such answers are at least this near.
         confidence: Probability of an error of at most the calibration's threshold.
-        num_matches: Photos of the index that could have supported an answer.
-        supporting_photos: Most similar first.
     """
 
     photo: str
@@ -67,6 +65,17 @@ class Answer:
     heading_deg: float | None
     expected_error_m: float | None
     confidence: float | None
+
+
+@dataclass(frozen=True)
+class Answer(LocatedPhoto):
+    """The answer of an index.
+
+    Attributes:
+        num_matches: Photos of the index that could have supported an answer.
+        supporting_photos: Most similar first.
+    """
+
     num_matches: int
     supporting_photos: list[SupportingPhoto]
 

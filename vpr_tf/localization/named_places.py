@@ -10,7 +10,7 @@ import numpy as np
 
 from vpr_tf.classification import PlacePredictions
 from vpr_tf.earth import points_at
-from vpr_tf.localization.answers import number_or_none
+from vpr_tf.localization.answers import LocatedPhoto, number_or_none
 from vpr_tf.localization.calibration import Calibration
 from vpr_tf.localization.place_answers import PlaceAnswers
 from vpr_tf.localization.place_features import SAME_PLACE_M
@@ -38,38 +38,16 @@ class NamedPlace:
 
 
 @dataclass(frozen=True)
-class PlaceAnswer:
-    """Where a photo was taken; fields are None when they are not known.
+class PlaceAnswer(LocatedPhoto):
+    """The answer of heads.
 
     Attributes:
-        photo: Path of the photo.
-        answered: Whether the answer is given.
-        reason: Why not; empty if it is.
-        latitude_deg: Degrees; of a withheld answer too.
-        longitude_deg: Degrees, -180 to 180.
-        utm_east_m: Metres.
-        utm_north_m: Metres.
-        utm_zone: Signed, negative in the south.
-        heading_deg: Where the photo looks, if the heads tell.
-        expected_error_m: Two of three such answers are at least this near.
-        confidence: Probability of an error of at most the calibration's threshold.
         spread_m: How far the groups' best places lie from each other.
         num_groups: Groups that have a place of their own each.
         num_agreeing: Groups whose best place is within 50 m of the answer.
         places: Likeliest first; the first is the answer.
     """
 
-    photo: str
-    answered: bool
-    reason: str
-    latitude_deg: float | None
-    longitude_deg: float | None
-    utm_east_m: float | None
-    utm_north_m: float | None
-    utm_zone: int | None
-    heading_deg: float | None
-    expected_error_m: float | None
-    confidence: float | None
     spread_m: float | None
     num_groups: int | None
     num_agreeing: int | None

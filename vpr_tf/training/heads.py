@@ -9,7 +9,6 @@ import numpy as np
 from vpr_tf.classification.map_frame import MapFrame
 from vpr_tf.config import ConfigError, HeadConfig
 from vpr_tf.data.prepared_dataset import Partition, SplitIndex
-from vpr_tf.geo import utm_to_lat_lon
 from vpr_tf.layers import (
     AngularMarginHead,
     CosineMarginHead,
@@ -118,14 +117,8 @@ class HeadFactory:
 
     def _centres(self, classes: range) -> Positions:
         table = self.partition.classes[classes.start : classes.stop]
-        east_m, north_m = table["centre_east_m"], table["centre_north_m"]
-        latitude_deg, longitude_deg = utm_to_lat_lon(east_m, north_m, table["utm_zone"])
-        return Positions(
-            np.rint(east_m * 100).astype(np.int64),
-            np.rint(north_m * 100).astype(np.int64),
-            table["utm_zone"],
-            latitude_deg,
-            longitude_deg,
+        return Positions.of_utm(
+            table["centre_east_m"], table["centre_north_m"], table["utm_zone"]
         )
 
     def _deviation_m(self, classes: range) -> float:

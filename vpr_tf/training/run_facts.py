@@ -65,6 +65,7 @@ def model_facts(trainer: GroupTrainer, partition: Partition) -> dict[str, Any]:
         "num_trainable_parameters": int(
             sum(np.prod(v.shape) for v in trainer.encoder.trainable_variables)
         ),
+        "num_head_parameters": sum(head.count_params() for head in trainer.heads),
         "num_replicas": trainer.strategy.num_replicas_in_sync,
     }
 
@@ -74,11 +75,19 @@ def announce(config: ExperimentConfig, facts: dict[str, Any], run: RunFolder) ->
     encoder, train = config.encoder, config.train
     counts = facts["classes_per_group"]
     classes = " + ".join(f"{count:,}" for count in counts[:8])
+    trained = (
+        f"{facts['num_trainable_parameters']:,} of "
+        f"{facts['num_encoder_parameters']:,} parameters train"
+    )
+    if train.input == "descriptors":
+        trained = "stays as it is"
     _LOG.info(
-        "Encoder: %s, %d dimensions, weights %s; %s of %s parameters train",
-        *(encoder.backbone, encoder.descriptor_dim, encoder.weights),
-        f"{facts['num_trainable_parameters']:,}",
-        f"{facts['num_encoder_parameters']:,}",
+        "Encoder: %s, %s dimensions, weights %s; %s",
+        *(encoder.backbone, encoder.descriptor_dim or "all", encoder.weights, trained),
+    )
+    _LOG.info(
+        "Heads: %s, %s parameters train",
+        *(train.head.name, f"{facts['num_head_parameters']:,}"),
     )
     _LOG.info(
         "Data: %s, partition %s: %d group(s) of %s classes, %s images",

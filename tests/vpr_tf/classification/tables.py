@@ -8,7 +8,6 @@ from data_prep.partition.assignment import assign_classes, needed_columns
 from vpr_tf.classification import ClassTable, GroupHead, PlaceClassifier
 from vpr_tf.config import PartitionConfig
 from vpr_tf.data.prepared_dataset import Partition
-from vpr_tf.geo import utm_to_lat_lon
 from vpr_tf.positions import Positions
 
 EAST_M, NORTH_M, ZONE = 548_000.0, 4_173_000.0, 10
@@ -47,15 +46,7 @@ def places(local_m, zone=ZONE) -> Positions:
     """Positions at metres from the corner of the map."""
     local_m = np.asarray(local_m, np.float64).reshape(-1, 2)
     zones = np.broadcast_to(np.asarray(zone, np.int16), len(local_m)).copy()
-    east_m, north_m = local_m[:, 0] + EAST_M, local_m[:, 1] + NORTH_M
-    latitude, longitude = utm_to_lat_lon(east_m, north_m, zones)
-    return Positions(
-        np.rint(east_m * 100).astype(np.int64),
-        np.rint(north_m * 100).astype(np.int64),
-        zones,
-        latitude,
-        longitude,
-    )
+    return Positions.of_utm(local_m[:, 0] + EAST_M, local_m[:, 1] + NORTH_M, zones)
 
 
 def partition_of(columns: Columns, config: PartitionConfig) -> Partition:
