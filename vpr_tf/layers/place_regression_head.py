@@ -39,6 +39,9 @@ class PlaceRegressionHead(LinearHead):
     """
 
     target: ClassVar[str] = "place"
+    # Outputs of the order of 1 for descriptors of unit length: with smaller ones SiLU
+    # is nearly linear, and a regression learns next to nothing.
+    first_kernel_deviation: ClassVar[float | None] = 1.0
 
     def __init__(self, extent_m: float, loss_kind: str = "l2", **kwargs: Any) -> None:
         super().__init__(4, **kwargs)

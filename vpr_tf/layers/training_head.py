@@ -37,6 +37,8 @@ class TrainingHead(keras.layers.Layer):
     """
 
     target: ClassVar[str] = "class_index"
+    # Of the first hidden layer's initial weights; None for Glorot's.
+    first_kernel_deviation: ClassVar[float | None] = None
 
     def __init__(
         self, *, hidden_layers: int = 0, seed: int | None = None, **kwargs: Any
@@ -65,7 +67,7 @@ class TrainingHead(keras.layers.Layer):
                     keras.layers.Dense(
                         descriptor_dim,
                         activation="silu",
-                        kernel_initializer=self._initializer(1 + layer),
+                        kernel_initializer=self._hidden_initializer(layer),
                         dtype="float32",
                         name=f"hidden_{layer}",
                     )
@@ -96,6 +98,12 @@ class TrainingHead(keras.layers.Layer):
         # Layers of the same shape would start with the same weights.
         seed = None if self.seed is None else self.seed + layer
         return keras.initializers.GlorotUniform(seed=seed)
+
+    def _hidden_initializer(self, layer: int) -> keras.initializers.Initializer:
+        if layer or self.first_kernel_deviation is None:
+            return self._initializer(1 + layer)
+        seed = None if self.seed is None else self.seed + 1
+        return keras.initializers.RandomNormal(0.0, self.first_kernel_deviation, seed)
 
     def prepare(self, descriptors: Any) -> Any:
         """Returns the descriptors in float32, behind the hidden layers."""
