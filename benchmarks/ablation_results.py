@@ -161,7 +161,7 @@ def _panel(
         axes.annotate(
             f"{measured.value:.1f}",
             (place, measured.value),
-            xytext=(6, 0),
+            xytext=(5, 8),
             textcoords="offset points",
             va="center",
             fontsize=7.5,
