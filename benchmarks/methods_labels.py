@@ -26,8 +26,22 @@ _HEADS = {
 
 
 def method_labels(configs: Sequence[ExperimentConfig]) -> list[str]:
-    """Names methods by partition and head; by the config too where these are equal."""
+    """Names methods by partition and head.
+
+    Equal ones are told apart by whether they train the encoder, then by the config.
+    """
     labels = [_label(config) for config in configs]
+    on_descriptors = {
+        label
+        for label, config in zip(labels, configs, strict=True)
+        if config.train.input == "descriptors"
+    }
+    labels = [
+        f"{label}, encoder trained"
+        if label in on_descriptors and config.train.input == "images"
+        else label
+        for label, config in zip(labels, configs, strict=True)
+    ]
     counts = Counter(labels)
     return [
         label if counts[label] == 1 else f"{label} ({config.name})"

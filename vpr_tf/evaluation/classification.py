@@ -10,8 +10,11 @@ from vpr_tf.classification import PlacePredictions
 from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.config import EvaluationConfig
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
-from vpr_tf.evaluation.errors import EvaluationError
-from vpr_tf.evaluation.evaluate import descriptor_folder, judge_places
+from vpr_tf.evaluation.evaluate import (
+    check_images,
+    descriptor_folder,
+    judge_places,
+)
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.extraction.descriptors import extract_descriptors
 from vpr_tf.extraction.encoders import Encoder
@@ -51,11 +54,7 @@ def evaluate_predictor(
         EvaluationError: There are no queries, or a record is damaged.
         ClassificationError: The heads do not fit the encoder.
     """
-    if not len(dataset.split(evaluation_set.queries)):
-        raise EvaluationError(
-            f"The split {evaluation_set.queries!r} of {dataset.path} has no images. "
-            "Add them and build the dataset again."
-        )
+    check_images(dataset, evaluation_set.queries)
     with descriptor_folder(work_dir) as folder:
         queries = extract_descriptors(
             in_precision(encoder, config.precision),

@@ -67,7 +67,7 @@ def evaluate_encoder(
         EvaluationError: A split is empty, a record is damaged, or the encoder gives
             no finite descriptors.
     """
-    check_images(dataset, evaluation_set)
+    check_images(dataset, evaluation_set.database, evaluation_set.queries)
     fingerprint = encoder_fingerprint or fingerprint_of(encoder)
     encoder = in_precision(encoder, config.precision)
     with descriptor_folder(work_dir) as folder:
@@ -95,13 +95,13 @@ def evaluate_encoder(
     )
 
 
-def check_images(dataset: PreparedDataset, evaluation_set: EvaluationSet) -> None:
-    """Checks that there is something to search, and to search for.
+def check_images(dataset: PreparedDataset, *splits: str) -> None:
+    """Checks that splits have images.
 
     Raises:
-        EvaluationError: A split is empty.
+        EvaluationError: One is empty.
     """
-    for split in (evaluation_set.database, evaluation_set.queries):
+    for split in splits:
         if not len(dataset.split(split)):
             raise EvaluationError(
                 f"The split {split!r} of {dataset.path} has no images. Add them and "

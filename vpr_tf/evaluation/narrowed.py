@@ -137,7 +137,7 @@ def evaluate_narrowed(
         EvaluationError: See `evaluate_encoder`.
         ValueError: The heads do not fit their encoder.
     """
-    check_images(dataset, evaluation_set)
+    check_images(dataset, evaluation_set.database, evaluation_set.queries)
     names = (evaluation_set.database, evaluation_set.queries)
     with descriptor_folder(work_dir) as folder:
         database, queries = (
