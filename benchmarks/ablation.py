@@ -25,7 +25,12 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 from benchmarks.ablation_plan import Variant, plan
 from benchmarks.ablation_results import Outcome, ablation_table, write_ablation
-from benchmarks.methods_runs import Experiment, MissingRunError, train_missing
+from benchmarks.methods_runs import (
+    Experiment,
+    MissingRunError,
+    take_overrides,
+    train_missing,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,10 +69,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("overrides", nargs="*", metavar="key=value")
     options = parser.parse_intermixed_args(arguments)
-    # The values of the last option may be followed by overrides.
-    told = [value for value in options.heads if "=" in value]
-    options.heads = [value for value in options.heads if "=" not in value]
-    options.overrides = [*told, *options.overrides]
+    take_overrides(options, "heads")
     return options
 
 

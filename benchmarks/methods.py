@@ -25,7 +25,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
-from benchmarks.methods_runs import Experiment, train_missing
+from benchmarks.methods_runs import Experiment, take_overrides, train_missing
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,10 +71,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("overrides", nargs="*", metavar="key=value")
     options = parser.parse_intermixed_args(arguments)
-    # A shell's pattern may be followed by overrides.
-    told = [path for path in options.config if "=" in path]
-    options.config = [path for path in options.config if "=" not in path]
-    options.overrides = [*told, *options.overrides]
+    take_overrides(options, "config")
     return options
 
 

@@ -106,7 +106,7 @@ class ClassTable:
                 classes["centre_north_m"],
                 classes["utm_zone"],
             ),
-            _headings(classes, partition.parameters),
+            _headings(partition, classes),
             members,
             cell,
             cells,
@@ -193,9 +193,8 @@ def _of_intersections(
     )
 
 
-def _headings(classes: np.ndarray, parameters: dict[str, Any]) -> np.ndarray:
-    method = parameters.get("method", "cosplace")
-    if method != "cosplace" or parameters.get("missing_heading") == "ignore":
+def _headings(partition: Partition, classes: np.ndarray) -> np.ndarray:
+    if not partition.has_headings:
         return np.full(len(classes), NO_HEADING_DEG)
-    middle = classes["heading_bin_deg"] + parameters["heading_bin_deg"] / 2
+    middle = classes["heading_bin_deg"] + partition.parameters["heading_bin_deg"] / 2
     return np.asarray(middle % 360, np.float64)

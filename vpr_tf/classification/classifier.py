@@ -11,6 +11,7 @@ import numpy as np
 from vpr_tf.classification.class_table import OWN_GROUP, PRODUCT, ClassTable
 from vpr_tf.classification.errors import ClassificationError
 from vpr_tf.classification.group_head import SCORE_KINDS, GroupHead
+from vpr_tf.classification.hidden_layers import input_dim
 from vpr_tf.classification.predictions import MISSING_PLACE, PlacePredictions
 from vpr_tf.classification.spread import spread_m
 
@@ -59,8 +60,12 @@ class PlaceClassifier:
     @property
     def descriptor_dim(self) -> int:
         """Length of the descriptors."""
-        head = self.heads[0]
-        return int(head.hidden[0][0].shape[0] if head.hidden else head.kernel.shape[0])
+        return input_dim(self.heads[0].kernel, self.heads[0].hidden)
+
+    @property
+    def head_score(self) -> str:
+        """How each head scores its classes; see `GroupHead.scores`."""
+        return "softmax" if self.table.combine == PRODUCT else self.score
 
     def with_score(self, score: str) -> PlaceClassifier:
         """Returns the same classifier with another score."""
@@ -107,8 +112,7 @@ class PlaceClassifier:
         )
 
     def _group_scores(self, descriptors: np.ndarray) -> list[np.ndarray]:
-        score = "softmax" if self.table.combine == PRODUCT else self.score
-        return [head.scores(descriptors, score) for head in self.heads]
+        return [head.scores(descriptors, self.head_score) for head in self.heads]
 
     def _combined(self, of_groups: list[np.ndarray]) -> np.ndarray:
         members = self.table.members

@@ -17,6 +17,11 @@ def embedded(descriptors: np.ndarray, hidden: Hidden) -> np.ndarray:
     return np.asarray(descriptors, np.float32)
 
 
+def input_dim(kernel: np.ndarray, hidden: Hidden) -> int:
+    """Returns the length of the descriptors of a layer behind hidden ones."""
+    return int((hidden[0][0] if hidden else kernel).shape[0])
+
+
 def hidden_arrays(hidden: Hidden) -> dict[str, np.ndarray]:
     """Names the arrays of the layers: `hidden_0_kernel`, `hidden_0_bias`, ..."""
     arrays: dict[str, np.ndarray] = {}

@@ -166,8 +166,7 @@ class PrototypeSearch:
 
     def best_places(self, descriptors: np.ndarray, n: int) -> np.ndarray:
         """Returns the n best places of each query, int64; -1 where there are fewer."""
-        places, scores = self._of_groups(self.classifier.checked(descriptors), n)
-        return _merged(np.hstack(places), np.hstack(scores), n)[0]
+        return self.predict(descriptors, n).rows
 
     def _of_groups(
         self, descriptors: np.ndarray, n: int

@@ -15,6 +15,7 @@ from vpr_tf.classification.hidden_layers import (
     embedded,
     hidden_arrays,
     hidden_of_arrays,
+    input_dim,
 )
 from vpr_tf.classification.map_frame import MapFrame
 from vpr_tf.classification.predictions import MISSING_PLACE, PlacePredictions
@@ -56,8 +57,7 @@ class PlaceRegression:
     @property
     def descriptor_dim(self) -> int:
         """Length of the descriptors."""
-        first = self.hidden[0][0] if self.hidden else self.kernel
-        return int(first.shape[0])
+        return input_dim(self.kernel, self.hidden)
 
     def predict(self, descriptors: np.ndarray, n: int) -> PlacePredictions:
         """Returns the place of each query in the first of n columns.

@@ -158,6 +158,12 @@ class Partition:
     regions: np.ndarray | None = None
 
     @property
+    def has_headings(self) -> bool:
+        """Whether classes of the same cell differ in their heading."""
+        ignored = self.parameters.get("missing_heading") == "ignore"
+        return self.regions is None and not ignored
+
+    @property
     def num_groups(self) -> int:
         """Number of groups that hold at least one class."""
         return int(self.classes["group_id"][-1]) + 1 if len(self.classes) else 0

@@ -17,10 +17,8 @@ from vpr_tf.evaluation.errors import EvaluationError
 from vpr_tf.evaluation.evaluate import evaluate_encoder
 from vpr_tf.evaluation.narrowed import DescribedBy, Narrowing, evaluate_narrowed
 from vpr_tf.evaluation.results import EvaluationResult
-from vpr_tf.extraction.descriptors import extract_descriptors
 from vpr_tf.extraction.encoders import encoder_fingerprint
 from vpr_tf.extraction.model_sources import LoadedEncoder, load_encoder
-from vpr_tf.models.precision import in_precision
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +101,7 @@ class EncoderOnDataset:
             )
         if self.narrowing is not None:
             return evaluate_narrowed(
-                DescribedBy(self.loaded, self.fingerprint),
+                self.described_by,
                 self.narrowing,
                 self.dataset,
                 evaluation_set,
@@ -127,14 +125,13 @@ class EncoderOnDataset:
 
     def descriptors(self, split: str) -> np.ndarray:
         """Returns the descriptors `(num_images, dim)` of a split, kept or computed."""
-        return extract_descriptors(
-            in_precision(self.loaded.encoder, self.loaded.evaluation.precision),
-            self.dataset,
-            split,
-            self.loaded.evaluation,
-            self.folder / "descriptors" / split,
-            encoder_fingerprint=self.fingerprint,
-        )
+        folder = self.folder / "descriptors" / split
+        return self.described_by.describe(self.dataset, split, folder)
+
+    @property
+    def described_by(self) -> DescribedBy:
+        """The encoder and how images are prepared for it."""
+        return DescribedBy(self.loaded, self.fingerprint)
 
 
 def _choose_sets(dataset: PreparedDataset, names: Sequence[str]) -> list[EvaluationSet]:

@@ -19,15 +19,17 @@ from vpr_tf.evaluation.evaluate import (
     judge_predictions,
 )
 from vpr_tf.evaluation.results import EvaluationResult
-from vpr_tf.extraction.descriptors import descriptor_source, extract_descriptors
+from vpr_tf.extraction.descriptors import (
+    descriptor_source,
+    extract_descriptors,
+    preparation,
+)
 from vpr_tf.extraction.encoders import encoder_fingerprint
 from vpr_tf.extraction.model_sources import LoadedEncoder
 from vpr_tf.models.precision import in_precision
 from vpr_tf.positions import Positions
 from vpr_tf.retrieval.cell_rows import CellRows
 from vpr_tf.retrieval.narrowed_index import CellRanking, NarrowedIndex
-
-_PREPARATION = ("resize", "image_size", "precision")
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,14 +46,19 @@ class DescribedBy:
 
     def describes_like(self, other: DescribedBy) -> bool:
         """Whether both give the same descriptors."""
-        return self.fingerprint == other.fingerprint and all(
-            getattr(self.loaded.evaluation, name)
-            == getattr(other.loaded.evaluation, name)
-            for name in _PREPARATION
+        own, others = (
+            preparation(each.loaded.evaluation, each.fingerprint)
+            for each in (self, other)
         )
+        return own == others
 
     def describe(
-        self, dataset: PreparedDataset, split: str, folder: Path, *, progress: bool
+        self,
+        dataset: PreparedDataset,
+        split: str,
+        folder: Path,
+        *,
+        progress: bool = True,
     ) -> np.ndarray:
         """Returns the descriptors of a split, kept in `folder`."""
         evaluation = self.loaded.evaluation

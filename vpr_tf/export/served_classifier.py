@@ -68,8 +68,9 @@ class ServedClassifier(tf.Module):
         self._num_features_of = min(wanted, len(table))
         self._calibration = ServedCalibration(calibration, self._num_features_of)
         self._combine = table.combine
-        score = "softmax" if table.combine == PRODUCT else classifier.score
-        self._heads = [ServedHead(head, score) for head in classifier.heads]
+        self._heads = [
+            ServedHead(head, classifier.head_score) for head in classifier.heads
+        ]
         # Which column of all groups' scores each place reads, or each factor of it.
         if table.combine == PRODUCT:
             self._members = [fixed(column) for column in table.members.T]

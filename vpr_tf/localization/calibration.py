@@ -123,6 +123,19 @@ class Calibration:
             np.minimum(error_m, self.threshold_m),
         )
 
+    def is_given(
+        self, confidence: np.ndarray, min_confidence: float | None = None
+    ) -> np.ndarray:
+        """Returns which answers are not withheld, bool `(num_queries,)`.
+
+        Args:
+            confidence: Of each answer; NaN where unknown.
+            min_confidence: Answers below are withheld; None for `min_confidence`. A
+                minimum of 0 asks for all answers, also those without a confidence.
+        """
+        minimum = self.min_confidence if min_confidence is None else min_confidence
+        return np.asarray((confidence >= minimum) | (minimum <= 0))
+
     def check_settings(self, config: LocalizationConfig) -> None:
         """Compares the settings that answers are computed with.
 

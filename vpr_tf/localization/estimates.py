@@ -144,10 +144,7 @@ def estimate_positions(
     if calibration is not None:
         calibration.check_settings(config)
         confidence, expected_error_m = calibration.apply(features, num_votes)
-        if min_confidence is None:
-            min_confidence = calibration.min_confidence
-        # A minimum of 0 asks for all answers, also those without a confidence.
-        answered = located & ((confidence >= min_confidence) | (min_confidence <= 0))
+        answered = located & calibration.is_given(confidence, min_confidence)
     supporting = np.zeros(np.shape(rows), bool)
     np.put_along_axis(supporting, candidates.columns, clusters.members, axis=1)
     return Estimates(

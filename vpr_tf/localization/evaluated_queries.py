@@ -12,7 +12,9 @@ from vpr_tf.photo_table import PhotoTable
 from vpr_tf.positions import distances_m
 
 _DEPTH = 5  # a place has at most so many times the photos that vote
-_THRESHOLDS_AROUND = 2.0
+# Photos or places so near to a query, in thresholds, are left out as if it had been
+# taken elsewhere.
+THRESHOLDS_AROUND = 2.0
 
 
 def predictions_to_calibrate(config: LocalizationConfig) -> int:
@@ -92,7 +94,7 @@ def estimate_outside(
         threshold_m: Photos within twice this are left out.
     """
     metres = distances_m(queries.positions, photos.positions, rows)
-    far = metres > _THRESHOLDS_AROUND * threshold_m
+    far = metres > THRESHOLDS_AROUND * threshold_m
     return estimate_positions(
         np.where(far, distances, np.inf),
         np.where(far, rows, -1),

@@ -98,10 +98,7 @@ def answer_places(
     if calibration is not None:
         check_place_settings(calibration, settings)
         confidence, expected_error_m = calibration.apply(features, num_votes)
-        if min_confidence is None:
-            min_confidence = calibration.min_confidence
-        # A minimum of 0 asks for all answers, also those without a confidence.
-        answered = located & ((confidence >= min_confidence) | (min_confidence <= 0))
+        answered = located & calibration.is_given(confidence, min_confidence)
     return PlaceAnswers(
         positions,
         predictions.heading_deg,

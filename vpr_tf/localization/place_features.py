@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from vpr_tf.classification import PlaceClassifier, PlacePredictions
-from vpr_tf.classification.class_table import PRODUCT
 from vpr_tf.classification.group_head import MIXTURE
 from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.earth import points_at
@@ -49,11 +48,7 @@ class PlaceSettings:
 def has_probabilities(classifier: PlaceClassifier) -> bool:
     """Whether the scores are probabilities, or densities of one."""
     of_mixture = any(head.kind == MIXTURE for head in classifier.heads)
-    return (
-        of_mixture
-        or classifier.score == "softmax"
-        or classifier.table.combine == PRODUCT
-    )
+    return of_mixture or classifier.head_score == "softmax"
 
 
 def place_features(

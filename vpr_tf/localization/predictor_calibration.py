@@ -13,6 +13,7 @@ from vpr_tf.data.prepared_dataset import PreparedDataset
 from vpr_tf.extraction.encoders import Encoder
 from vpr_tf.localization.calibration import Calibration
 from vpr_tf.localization.errors import LocalizationError
+from vpr_tf.localization.evaluated_queries import THRESHOLDS_AROUND
 from vpr_tf.localization.feature_sets import PLACES
 from vpr_tf.localization.fitting import fit_calibration
 from vpr_tf.localization.outside_places import predict_outside
@@ -20,8 +21,6 @@ from vpr_tf.localization.place_answers import answer_places
 from vpr_tf.localization.place_features import PlaceSettings
 from vpr_tf.localization.stored_calibration import save_calibration
 from vpr_tf.positions import Positions
-
-_THRESHOLDS_AROUND = 2.0
 
 
 def calibrate_predictor(
@@ -63,7 +62,7 @@ def calibrate_predictor(
     answers = answer_places(predictor.predict(descriptors, n), settings)
     outside = None
     if isinstance(predictor, PlaceClassifier) and config.outside_share:
-        radius_m = _THRESHOLDS_AROUND * threshold_m
+        radius_m = THRESHOLDS_AROUND * threshold_m
         elsewhere = predict_outside(
             predictor, descriptors, queries, radius_m=radius_m, n=n
         )

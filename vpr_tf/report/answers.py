@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -155,22 +157,16 @@ def calibrate_on_val(
         return None, "the val set has no images to calibrate on"
     queries, database = photos
     result = opened.evaluate(val, predictions_to_calibrate(config))
-    try:
-        calibration = calibrate_on_queries(
-            result.descriptor_distances,
-            result.predictions,
-            queries,
-            database,
-            config,
-            threshold_m=result.positive_dist_threshold_m,
-            encoder_fingerprint=opened.fingerprint,
-            fitted_on="val",
-            dataset_fingerprint=opened.dataset.fingerprint,
-            seed=seed,
-        )
-    except LocalizationError as error:
-        return None, f"val gives no calibration ({error})"
-    return calibration, ""
+    return _fitted(
+        opened,
+        seed,
+        calibrate_on_queries,
+        result.descriptor_distances,
+        result.predictions,
+        queries,
+        database,
+        config,
+    )
 
 
 def _calibrate_heads(
@@ -183,12 +179,27 @@ def _calibrate_heads(
     queries = PhotoTable.of_split(opened.dataset.split(val.queries))
     if not len(queries):
         return None, "the val set has no images to calibrate on"
+    return _fitted(
+        opened,
+        seed,
+        calibrate_predictor,
+        predictor,
+        opened.descriptors(val.queries),
+        queries.positions,
+        config,
+    )
+
+
+def _fitted(
+    opened: EncoderOnDataset,
+    seed: int,
+    calibrate: Callable[..., Calibration],
+    *queries: Any,
+) -> tuple[Calibration | None, str]:
+    """Calibrates on queries of val; returns None with the reason if that cannot be."""
     try:
-        calibration = calibrate_predictor(
-            predictor,
-            opened.descriptors(val.queries),
-            queries.positions,
-            config,
+        calibration = calibrate(
+            *queries,
             threshold_m=opened.loaded.evaluation.positive_dist_threshold_m,
             encoder_fingerprint=opened.fingerprint,
             fitted_on="val",

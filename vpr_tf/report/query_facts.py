@@ -120,7 +120,7 @@ def class_sizes(queries: PhotoTable, partition: Partition) -> np.ndarray:
     bin_deg = int(parameters["heading_bin_deg"])
     headings = queries.heading_deg.astype(np.float64)
     unknown = ~queries.positions.known
-    if parameters["missing_heading"] == "ignore":
+    if not partition.has_headings:
         bins = np.zeros(len(queries), np.int64)
     else:
         unknown |= headings < 0

@@ -103,7 +103,7 @@ class HeadFactory:
                 f"the partition {self.partition.name!r} of S2 cells"
             )
         headings = size = None
-        if _has_headings(parameters):
+        if self.partition.has_headings:
             size = float(parameters["heading_bin_deg"])
             table = self.partition.classes[classes.start : classes.stop]
             headings = table["heading_bin_deg"] + size / 2
@@ -129,8 +129,3 @@ class HeadFactory:
         local = self.frame.local_m(centres)
         area = np.prod(np.ptp(local, axis=0)) / max(1, len(local))
         return float(max(2.0, np.sqrt(area)))
-
-
-def _has_headings(parameters: dict[str, object]) -> bool:
-    is_cosplace = parameters.get("method", "cosplace") == "cosplace"
-    return is_cosplace and parameters.get("missing_heading") != "ignore"
