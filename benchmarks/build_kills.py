@@ -1,4 +1,4 @@
-"""Kills `python -m vpr_tf.retrieval build` and `add` at random moments, many times.
+"""Kills `python -m vpr_tf.place_index build` and `add` at random moments, many times.
 
 Each trial starts a build of small photos, kills it (SIGKILL) after a random time, runs
 the same command again until it is not killed, and compares the bytes of the index with
@@ -39,7 +39,7 @@ def main() -> None:
     options = parser.parse_args()
     # Children are forked: they have imported all, so kills hit the work itself.
     import vpr_tf.extraction.descriptor_file as descriptor_file
-    import vpr_tf.retrieval.photo_source  # noqa: F401
+    import vpr_tf.place_index.photo_source  # noqa: F401
 
     descriptor_file._COMMIT_EVERY_S = 0.0  # else a small build commits once
     rng = np.random.default_rng(options.seed)
@@ -112,7 +112,7 @@ def _kill_builds(
 def _kill_additions(
     folder: Path, build: list[str], rng: np.random.Generator, trials: int
 ) -> None:
-    from vpr_tf.retrieval.place_index import PlaceIndex, verify
+    from vpr_tf.place_index import PlaceIndex, verify
 
     base = folder / "reference" / "index"
     reference = shutil.copytree(base, folder / "added" / "index")
@@ -174,7 +174,7 @@ def _start(command: list[str]) -> multiprocessing.Process:
 
 
 def _child(command: list[str]) -> None:
-    from vpr_tf.retrieval.__main__ import main as run_command
+    from vpr_tf.place_index.__main__ import main as run_command
 
     with Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), 1)

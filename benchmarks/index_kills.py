@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.index_samples import CHANGES, answer, make_batch, same
-from vpr_tf.retrieval.place_index import (
+from vpr_tf.place_index import (
     PlaceIndex,
     add_photos,
     compact,

@@ -25,8 +25,8 @@ from pathlib import Path
 from benchmarks.index_kills import KillCampaign, Readers
 from benchmarks.index_mutations import mutate
 from benchmarks.index_samples import CHANGES, Sample, answer, make_sample, same
-from vpr_tf.retrieval import RetrievalError
-from vpr_tf.retrieval.place_index import verify
+from vpr_tf.place_index import verify
+from vpr_tf.search import RetrievalError
 
 _TREE = {"structure": "tree", "num_leaves": 12, "leaves_to_search": 4}
 SAMPLES = {

@@ -8,13 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vpr_tf.geo import lat_lon_to_utm
-from vpr_tf.photo_table import PhotoTable
-from vpr_tf.positions import Positions
-from vpr_tf.retrieval.place_index import (
+from vpr_tf.geo import Positions, lat_lon_to_utm
+from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.place_index import (
     EncoderIdentity,
+    GeoCircle,
     PlaceIndex,
-    Within,
     add_photos,
     compact,
     create_place_index,
@@ -24,7 +23,7 @@ from vpr_tf.retrieval.place_index import (
 DIM = 16
 ENCODER = EncoderIdentity("fingerprint", "generated", DIM, "square", 64, "float32")
 _K = 10
-_CIRCLE = Within(37.7005, -122.5, 30.0)
+_CIRCLE = GeoCircle(37.7005, -122.5, 30.0)
 
 
 class Batch(NamedTuple):

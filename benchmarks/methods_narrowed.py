@@ -12,9 +12,9 @@ from benchmarks.methods_measure import Measured, Method, build_of, found_first
 from benchmarks.methods_timing import held_bytes, median_ms, resident_growth
 from vpr_tf.classification import PlaceClassifier
 from vpr_tf.classification.cell_ranking import ClassifierCells
-from vpr_tf.positions import Positions
-from vpr_tf.retrieval.cell_rows import CellRows
-from vpr_tf.retrieval.narrowed_index import NarrowedIndex
+from vpr_tf.geo import Positions
+from vpr_tf.search.cell_filtered_index import CellFilteredIndex
+from vpr_tf.search.cell_rows import CellRows
 
 
 def measure_narrowed(
@@ -42,7 +42,7 @@ def measure_narrowed(
         with resident_growth() as grown:
             ranking = _ranking(classifier)
             cell_rows = _cell_rows(searched, ranking)
-            index = NarrowedIndex(
+            index = CellFilteredIndex(
                 build_of(searched), cell_rows, ranking, cells, shares_descriptors=shares
             )
             search_ms = _search_ms(searched, index, queries)
@@ -78,11 +78,13 @@ def _ranking(classifier: Method) -> ClassifierCells:
 
 def _cell_rows(searched: Method, ranking: ClassifierCells) -> CellRows:
     split = searched.opened.dataset.split(searched.evaluation_set.database)
-    cells = ranking.cells_of(Positions.of_split(split))
-    return CellRows.of_cells(cells, ranking.num_cells)
+    cells = ranking.cells_of(Positions.from_split(split))
+    return CellRows.from_cells(cells, ranking.num_cells)
 
 
-def _search_ms(searched: Method, index: NarrowedIndex, queries: np.ndarray) -> float:
+def _search_ms(
+    searched: Method, index: CellFilteredIndex, queries: np.ndarray
+) -> float:
     n = searched.num_predictions
     singles = [np.array(queries[row : row + 1]) for row in searched.timed]
     return median_ms(lambda query: index.search(query, n), singles)

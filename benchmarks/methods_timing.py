@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from vpr_tf.retrieval import Index
+from vpr_tf.search import Index
 
 _WARM_UP = 5
 

@@ -29,11 +29,11 @@ from vpr_tf.classification.cell_ranking import ClassifierCells
 from vpr_tf.classification.cells import GridCells
 from vpr_tf.classification.class_table import NO_CLASS, NO_HEADING_DEG, OWN_GROUP
 from vpr_tf.classification.prototype_search import PrototypeSearch
-from vpr_tf.positions import Positions
-from vpr_tf.retrieval import ExactIndex
-from vpr_tf.retrieval.cell_rows import CellRows
-from vpr_tf.retrieval.cell_search import search_cells
-from vpr_tf.retrieval.narrowed_index import NarrowedIndex
+from vpr_tf.geo import Positions
+from vpr_tf.search import ExactIndex
+from vpr_tf.search.cell_filtered_index import CellFilteredIndex
+from vpr_tf.search.cell_rows import CellRows
+from vpr_tf.search.cell_search import search_cells
 
 _K = 20
 _CELL_M = 20
@@ -109,7 +109,7 @@ def run(args: argparse.Namespace, folder: Path) -> None:
     start = time.perf_counter()
     cells = ClassifierCells(city.classifier)
     located = cells.cells_of(city.positions)
-    cell_rows = CellRows.of_cells(located, cells.num_cells)
+    cell_rows = CellRows.from_cells(located, cells.num_cells)
     print(f"rows by cell: {time.perf_counter() - start:.2f} s", flush=True)
     exact = ExactIndex.build(city.database)
     print(
@@ -122,7 +122,7 @@ def run(args: argparse.Namespace, folder: Path) -> None:
         search = PrototypeSearch.build(city.classifier, kind) if kind else None
         built_s = time.perf_counter() - start
         ranking = ClassifierCells(city.classifier, search)
-        narrowed = NarrowedIndex(exact, cell_rows, ranking, args.num_cells)
+        narrowed = CellFilteredIndex(exact, cell_rows, ranking, args.num_cells)
         _scoring_row(f"cells by {name}", ranking, cell_rows, city, args)
         _row(f"both, by {name}", narrowed, city, args, alone)
     chosen = ranking.best_cells(city.queries, args.num_cells, cell_rows.is_held)
@@ -224,7 +224,7 @@ def _classifier(
 
 def _row(
     name: str,
-    index: ExactIndex | NarrowedIndex,
+    index: ExactIndex | CellFilteredIndex,
     city: City,
     args: argparse.Namespace,
     alone: Median | None = None,
@@ -265,7 +265,7 @@ def _scoring_row(
     print(f"| {name} | {times} | | | {np.mean(right):.2f} |", flush=True)
 
 
-def _print_batch(exact: ExactIndex, narrowed: NarrowedIndex, city: City) -> None:
+def _print_batch(exact: ExactIndex, narrowed: CellFilteredIndex, city: City) -> None:
     seconds = []
     for index in (exact, narrowed):
         index.search(city.queries[:2], _K)

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vpr_tf.retrieval.build import INDEX_KINDS
-from vpr_tf.retrieval.index import Index
+from vpr_tf.search.build import INDEX_KINDS
+from vpr_tf.search.search_index import Index
 
 _HNSW_LINKS = 32
 _HNSW_EF = 128

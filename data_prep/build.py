@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from data_prep.build_state import LISTING_NAME, BuildFolder, build_parameters
-from data_prep.errors import DataPrepError, told_disk_errors
+from data_prep.errors import DataPrepError, wrap_disk_errors
 from data_prep.finish import finish_dataset
 from data_prep.listing import Listing, write_listing
 from data_prep.plan import BuildPlan, plan_build
@@ -54,7 +54,7 @@ def build_dataset(config: ExperimentConfig) -> PreparedDataset:
     plan = plan_build(config.build)
     _refuse_nesting(path, plan)
     with BuildFolder(path, build_parameters(config.build)) as folder:
-        with told_disk_errors(path):
+        with wrap_disk_errors(path):
             listings = _list_sources(plan, folder)
             source_fingerprint = _fingerprint(listings)
             if folder.is_complete(source_fingerprint):

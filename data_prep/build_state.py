@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from data_prep.errors import DataPrepError, told_disk_errors
+from data_prep.errors import DataPrepError, wrap_disk_errors
 from data_prep.table import write_atomically
 from vpr_tf.config import BuildConfig, as_dict
 
@@ -45,7 +45,7 @@ class BuildFolder:
         self._state_path = self.path / "build.json"
         self._stopped_path = self.path / "stopped"
         try:
-            with told_disk_errors(dataset_path):
+            with wrap_disk_errors(dataset_path):
                 dataset_path.mkdir(parents=True, exist_ok=True)
                 self._refuse_foreign_files()
                 self.path.mkdir(exist_ok=True)

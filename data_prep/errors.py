@@ -18,7 +18,7 @@ _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 @contextmanager
-def told_disk_errors(path: Path) -> Iterator[None]:
+def wrap_disk_errors(path: Path) -> Iterator[None]:
     """Turns a full disk or a forbidden folder into a clear error.
 
     Args:

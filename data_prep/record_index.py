@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.errors import told_disk_errors
+from data_prep.errors import wrap_disk_errors
 from data_prep.table import MetadataTable, Progress
 from data_prep.writer import FRAME_BYTES, ShardTask
 from vpr_tf.data.prepared_dataset import INDEX_COLUMNS
@@ -26,7 +26,7 @@ def write_record_index(
     """
     widths = {"key": progress.longest_key, "timestamp": progress.longest_timestamp}
     folder.mkdir(exist_ok=True)
-    with told_disk_errors(folder):
+    with wrap_disk_errors(folder):
         for name, dtype in INDEX_COLUMNS.items():
             if name in widths:
                 dtype = f"|S{max(widths[name], 1)}"

@@ -13,7 +13,7 @@ from typing import Any
 import google_crc32c
 import numpy as np
 
-from data_prep.errors import DataPrepError, told_disk_errors
+from data_prep.errors import DataPrepError, wrap_disk_errors
 from data_prep.table import MetadataTable, write_atomically
 from vpr_tf.data.records import NO_CLASS, ImageRecord, encode_record_parts
 from vpr_tf.data.verification import mask_crc32c, masked_crc32c
@@ -74,7 +74,7 @@ def write_shard(task: ShardTask) -> dict[str, Any]:
         DataPrepError: The disk is full, or an image changed since it was scanned.
     """
     temporary = task.shard.with_name(f".{task.shard.name}.{os.getpid()}.tmp")
-    with told_disk_errors(task.shard):
+    with wrap_disk_errors(task.shard):
         try:
             lengths, digest = _write_records(task, temporary)
             temporary.replace(task.shard)

@@ -1,86 +1,147 @@
-"""The direction of imports: scripts and data_prep use vpr_tf, never the reverse."""
+"""The house: which part may import which, and that no two files import each other."""
 
 import ast
+import functools
+import graphlib
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+SCRIPTS = ("train_keras.py", "evaluate.py")
+# From the ground up: a part imports those of the lines above its own line only.
+LEVELS = (
+    ("geo", "config"),
+    ("layers", "photos", "search"),
+    ("localization",),
+    ("data", "models"),
+    ("extraction",),
+    ("classification",),
+    ("place_index",),
+    ("evaluation",),
+    ("report", "export"),
+    ("training",),
+    ("cli",),
+)
+LEVEL_OF = {part: level for level, parts in enumerate(LEVELS) for part in parts}
+# Imports that still run the wrong way; the list only gets shorter.
+NOT_YET = {
+    ("localization", "classification"),
+    ("localization", "extraction"),
+    ("localization", "place_index"),
+    ("classification", "place_index"),
+    ("localization", "evaluation"),
+    ("photos", "data"),
+    ("localization", "cli"),
+    ("localization", "data"),
+    ("geo", "data"),
+    ("localization", "models"),
+    ("search", "place_index"),
+    ("classification", "cli"),
+    ("place_index", "cli"),
+}
 
 
-def imported_modules(path: Path) -> set[str]:
+def module_name(path: Path) -> str:
+    name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    return name.removesuffix(".__init__")
+
+
+@functools.cache
+def modules() -> dict[str, Path]:
+    paths = [ROOT / script for script in SCRIPTS]
+    for package in ("vpr_tf", "data_prep", "benchmarks"):
+        paths += sorted((ROOT / package).rglob("*.py"))
+    return {module_name(path): path for path in paths}
+
+
+@functools.cache
+def imports_of(module: str) -> frozenset[str]:
+    """Modules of the project that a module imports, wherever in its file."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(modules()[module].read_text())):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.add(node.module)
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return names
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parts = module.split(".")
+                is_package = modules()[module].name == "__init__.py"
+                kept = parts[: len(parts) - node.level + is_package]
+                base = ".".join([*kept, base]).rstrip(".")
+            submodules = {f"{base}.{alias.name}" for alias in node.names}
+            found = submodules & set(modules())
+            names |= found
+            if len(found) < len(node.names):
+                names.add(base)
+    return frozenset(names & set(modules()) - {module})
 
 
-def imports_of(folder: str) -> set[str]:
-    """Without command lines: a program is put together above all parts."""
-    files = (ROOT / folder).rglob("*.py")
-    return set().union(
-        *(imported_modules(path) for path in files if path.name != "__main__.py")
-    )
+def part_of(module: str) -> str | None:
+    names = module.split(".")
+    return names[1] if names[0] == "vpr_tf" and len(names) > 1 else None
+
+
+def wrong_imports() -> set[tuple[str, str]]:
+    found = set()
+    for module in modules():
+        part = part_of(module)
+        for imported in imports_of(module) if part in LEVEL_OF else ():
+            other = part_of(imported)
+            known = other in LEVEL_OF and other != part
+            if known and LEVEL_OF[other] >= LEVEL_OF[part]:
+                found.add((module, imported))
+    return found
+
+
+def test_every_part_has_a_level():
+    folders = {
+        p.name for p in (ROOT / "vpr_tf").iterdir() if (p / "__init__.py").exists()
+    }
+    assert folders == set(LEVEL_OF)
+
+
+def test_parts_only_import_what_is_below_them():
+    wrong = wrong_imports()
+    assert not {(a, b) for a, b in wrong if (part_of(a), part_of(b)) not in NOT_YET}
+
+
+def test_nothing_is_forgiven_that_is_mended():
+    assert {(part_of(a), part_of(b)) for a, b in wrong_imports()} == NOT_YET
 
 
 def test_vpr_tf_does_not_import_what_stands_on_it():
-    packages = {name.split(".")[0] for name in imports_of("vpr_tf")}
-    assert not packages & {"data_prep", "benchmarks", "tests", "train_keras"}
+    above = {"benchmarks", "tests", "train_keras", "evaluate"}
+    for module in modules():
+        if module.startswith("vpr_tf"):
+            allowed = {"data_prep"} if part_of(module) == "cli" else set()
+            packages = {name.split(".")[0] for name in imports_of(module)}
+            assert not packages & (above | {"data_prep"} - allowed), module
 
 
-# From the bottom up: a part may import those of the lines above its own.
-LEVELS = (
-    ("layers",),
-    ("data", "models"),
-    ("photos",),
-    ("extraction",),
-    ("retrieval",),
-    ("classification",),
-    ("evaluation",),
-    ("localization",),
-    ("report",),
-    ("export",),
-    ("training",),
-)
-
-
-@pytest.mark.parametrize(
-    ("part", "other"),
-    [
-        (part, other)
-        for level, parts in enumerate(LEVELS)
-        for part in parts
-        for others in LEVELS[level:]
-        for other in others
-        if other != part
-    ],
-)
-def test_parts_of_vpr_tf_only_import_what_is_below_them(part, other):
-    imported = {tuple(name.split(".")[:2]) for name in imports_of(f"vpr_tf/{part}")}
-    assert ("vpr_tf", other) not in imported
-
-
-def test_nothing_stands_on_whitening():
-    folders = [path for path in (ROOT / "vpr_tf").iterdir() if path.is_dir()]
-    for folder in folders:
-        if folder.name != "whitening":
-            imported = imports_of(f"vpr_tf/{folder.name}")
-            assert not [name for name in imported if "vpr_tf.whitening" in name]
-    imported = imports_of("vpr_tf/whitening")
-    above = ("vpr_tf.training", "vpr_tf.export")
-    assert not [name for name in imported if name.startswith(above)]
+@pytest.mark.xfail(strict=True, reason="circles of the former layout are still there")
+def test_no_two_files_import_each_other():
+    graph = {
+        module: {
+            name
+            for name in imports_of(module)
+            # A package's face hands names on and imports what it hands on.
+            if modules()[name].name != "__init__.py"
+        }
+        for module in modules()
+    }
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        pytest.fail(f"circle: {' -> '.join(error.args[1])}")
 
 
 def test_scripts_are_thin():
-    for script in ("train_keras.py", "evaluate.py"):
+    for script in SCRIPTS:
         assert len((ROOT / script).read_text().splitlines()) <= 60
 
 
-def test_only_records_knows_the_tfrecord_keys():
-    for path in (ROOT / "vpr_tf").rglob("*.py"):
-        if path.name != "records.py":
-            assert "parse_single_example" not in path.read_text(), path
+def test_no_file_is_long():
+    for package in ("vpr_tf", "data_prep", "benchmarks"):
+        for path in (ROOT / package).rglob("*.py"):
+            assert len(path.read_text().splitlines()) <= 400, path

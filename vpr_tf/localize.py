@@ -15,8 +15,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from vpr_tf.retrieval.commands.circle import add_within, with_joined_circle
-from vpr_tf.retrieval.commands.classifiers import add_cells
+from vpr_tf.cli.index.circle import add_within, with_joined_circle
+from vpr_tf.cli.index.classifiers import add_cells
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -40,9 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         found: Found
         if options.classifier:
-            from vpr_tf.localization.heads_command import locate_by_heads
+            from vpr_tf.localization.heads_command import locate_by_classifier
 
-            found = locate_by_heads(
+            found = locate_by_classifier(
                 options.classifier, options.photos, options.model, how
             )
         else:

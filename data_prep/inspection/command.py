@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.errors import DataPrepError, told_disk_errors
+from data_prep.errors import DataPrepError, wrap_disk_errors
 from data_prep.inspection.report import (
     describe_figures,
     describe_partition,
@@ -63,7 +63,7 @@ def inspect_dataset(dataset: PreparedDataset, output: Path) -> list[Path]:
     }
     print(f"{dataset.path} (fingerprint {dataset.fingerprint[:12]})")
     print(describe_splits(dataset, statistics))
-    with told_disk_errors(output):
+    with wrap_disk_errors(output):
         output.mkdir(parents=True, exist_ok=True)
         pictures = _draw_splits(statistics, output)
         for name in dataset.partition_names:

@@ -13,8 +13,8 @@ from matplotlib.colors import hsv_to_rgb
 
 from data_prep.inspection.figures import draw_panels
 from vpr_tf.data.prepared_dataset import Partition
-from vpr_tf.positions import Positions
-from vpr_tf.s2_cells import cell_corners
+from vpr_tf.geo import Positions
+from vpr_tf.geo.s2_cells import cell_corners
 
 _GREY = (0.87, 0.88, 0.9)
 _LEGIBLE = 0.008  # of the map's width, half of the cells

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.errors import DataPrepError, told_disk_errors
+from data_prep.errors import DataPrepError, wrap_disk_errors
 from data_prep.partition.assignment import (
     ClassAssignment,
     ColumnReader,
@@ -30,7 +30,7 @@ def write_partition(
     """Writes `partitions/<name>/`, whole or not at all."""
     folder = dataset_path / "partitions" / config.name
     temporary = dataset_path / f".partition-{config.name}.tmp"
-    with told_disk_errors(folder):
+    with wrap_disk_errors(folder):
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
         np.save(temporary / "classes.npy", assignment.classes)

@@ -11,8 +11,8 @@ from data_prep.partition.assignment import ClassAssignment, ColumnReader
 from data_prep.partition.classes import rows_by_class
 from vpr_tf.data.prepared_dataset import CLASS_DTYPE, REGION_DTYPE
 from vpr_tf.data.records import NO_CLASS
-from vpr_tf.positions import Positions
-from vpr_tf.s2_cells import first_leaves, last_leaves, leaf_cells
+from vpr_tf.geo import Positions
+from vpr_tf.geo.s2_cells import first_leaves, last_leaves, leaf_cells
 
 
 @dataclass(frozen=True)

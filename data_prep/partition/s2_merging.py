@@ -24,7 +24,7 @@ from data_prep.partition.s2_classes import (
 )
 from data_prep.partition.s2_neighbours import neighbour_pairs
 from vpr_tf.config import PartitionConfig
-from vpr_tf.s2_cells import parent_cells
+from vpr_tf.geo.s2_cells import parent_cells
 
 NUM_PARTITIONS = 5
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vpr_tf.s2_cells import edge_neighbours
+from vpr_tf.geo.s2_cells import edge_neighbours
 
 # Empty cells that each cell grows by: gaps of up to four are bridged.
 _RINGS = 2

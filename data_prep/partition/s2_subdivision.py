@@ -19,7 +19,7 @@ from data_prep.partition.s2_classes import (
     refuse_only_small,
 )
 from vpr_tf.config import PartitionConfig
-from vpr_tf.s2_cells import (
+from vpr_tf.geo.s2_cells import (
     NO_CELL,
     child_cells,
     first_leaves,

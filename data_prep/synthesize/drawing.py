@@ -13,7 +13,7 @@ from data_prep.synthesize.people_and_cars import SpriteSet, draw_sprites
 from data_prep.synthesize.presets import SynthesisConfig
 from data_prep.synthesize.renderer import draw_panorama
 from data_prep.synthesize.scene import Scene, build_scene
-from data_prep.synthesize.standing import standing_pictures
+from data_prep.synthesize.street_props import standing_pictures
 
 _TEXELS_PER_M_AT_128 = 10.0
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from data_prep.synthesize.conditions import Conditions
 from data_prep.synthesize.pixels import clear_share, even_light, with_fourth
-from data_prep.synthesize.standing import StandingPicture
+from data_prep.synthesize.street_props import StandingPicture
 from data_prep.synthesize.strip import Strip
 
 

@@ -15,7 +15,7 @@ from data_prep.synthesize.picture_painter import paint_picture
 from data_prep.synthesize.ray_casting import cast_rays
 from data_prep.synthesize.scene import Scene
 from data_prep.synthesize.sky import draw_sky
-from data_prep.synthesize.standing import StandingPicture
+from data_prep.synthesize.street_props import StandingPicture
 from data_prep.synthesize.strip import Strip
 from data_prep.synthesize.wall_painter import paint_walls
 

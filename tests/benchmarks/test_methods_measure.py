@@ -25,7 +25,7 @@ from vpr_tf.classification import ClassTable, GridCells, GroupHead, PlaceClassif
 from vpr_tf.classification.trained import RUN_FOLDER, load_heads, save_heads
 from vpr_tf.evaluation.encoder_on_dataset import EncoderOnDataset
 from vpr_tf.extraction.model_sources import LoadedEncoder
-from vpr_tf.positions import Positions
+from vpr_tf.geo import Positions
 
 RED, GREEN, BLUE = (220, 30, 30), (30, 220, 30), (30, 30, 220)
 EAST_M = np.array([10, 110, 210])

@@ -7,7 +7,7 @@ from benchmarks.methods_timing import (
     resident_growth,
 )
 from vpr_tf.classification import GroupHead
-from vpr_tf.retrieval import build_index
+from vpr_tf.search import build_index
 
 
 def test_median_calls_each_query_and_the_first_twice():

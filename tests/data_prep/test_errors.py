@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.errors import DataPrepError, told_disk_errors
+from data_prep.errors import DataPrepError, wrap_disk_errors
 
 
 def test_full_disk_names_path_and_free_space():
@@ -10,10 +10,10 @@ def test_full_disk_names_path_and_free_space():
     if not full.exists():
         pytest.skip("no /dev/full on this system")
     message = r"(?s)/dev/full.*No space.*MB free"
-    with pytest.raises(DataPrepError, match=message), told_disk_errors(full):
+    with pytest.raises(DataPrepError, match=message), wrap_disk_errors(full):
         full.write_bytes(b"x")
 
 
 def test_other_errors_of_the_system_pass():
-    with pytest.raises(FileNotFoundError), told_disk_errors(Path("x")):
+    with pytest.raises(FileNotFoundError), wrap_disk_errors(Path("x")):
         Path("/nowhere/x").read_bytes()

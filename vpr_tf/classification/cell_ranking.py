@@ -10,7 +10,7 @@ from vpr_tf.classification.classifier import PlaceClassifier, best_columns
 from vpr_tf.classification.errors import ClassificationError
 from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.classification.prototype_search import PrototypeSearch
-from vpr_tf.positions import Positions
+from vpr_tf.geo import Positions
 
 # Places are looked for, some of which are of the same cell or of one without photos.
 _PLACES_PER_CELL = 2
@@ -18,7 +18,7 @@ _SCORES_PER_BLOCK = 1 << 23  # float32: 32 MiB
 
 
 class ClassifierCells:
-    """Ranks cells by their best place, for `NarrowedIndex`.
+    """Ranks cells by their best place, for `CellFilteredIndex`.
 
     Places that differ in their heading, or in their group, are one cell. Equal scores
     are ordered by the lowest cell.
@@ -35,7 +35,7 @@ class ClassifierCells:
         self.search = search
 
     @classmethod
-    def of_heads(cls, heads: PlacePredictor) -> ClassifierCells:
+    def from_heads(cls, heads: PlacePredictor) -> ClassifierCells:
         """Takes heads of classes.
 
         Raises:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from vpr_tf.positions import Positions
+from vpr_tf.geo import Positions
 
 NO_CELL = -1
 _LARGEST_KEY = 1 << 62
@@ -87,7 +87,7 @@ class RegionCells:
 
     def locate(self, positions: Positions) -> np.ndarray:
         """See `Cells.locate`."""
-        from vpr_tf.s2_cells import leaf_cells
+        from vpr_tf.geo.s2_cells import leaf_cells
 
         leaves = leaf_cells(positions.latitude_deg, positions.longitude_deg)
         num_groups = self.members.shape[1]

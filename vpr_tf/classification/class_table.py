@@ -11,7 +11,7 @@ import numpy as np
 from vpr_tf.classification.cells import Cells, GridCells, RegionCells
 from vpr_tf.classification.errors import ClassificationError
 from vpr_tf.data.prepared_dataset import Partition, SplitIndex
-from vpr_tf.positions import Positions
+from vpr_tf.geo import Positions
 
 NO_CLASS = -1
 NO_HEADING_DEG = -1.0
@@ -77,7 +77,7 @@ class ClassTable:
         return tuple(found)
 
     @classmethod
-    def of_partition(
+    def from_partition(
         cls, partition: Partition, split: SplitIndex, num_groups: int | None = None
     ) -> ClassTable:
         """Lists the places of the classes that were trained.
@@ -101,7 +101,7 @@ class ClassTable:
         else:
             cell, cells = _grid_cells(classes, partition.parameters)
         return cls(
-            Positions.of_utm(
+            Positions.from_utm(
                 classes["centre_east_m"],
                 classes["centre_north_m"],
                 classes["utm_zone"],
@@ -184,7 +184,7 @@ def _of_intersections(
     )
     members = np.ascontiguousarray(found[:, :-1], np.int32)
     return ClassTable(
-        Positions.of_utm(east_m, north_m, found[:, -1]),
+        Positions.from_utm(east_m, north_m, found[:, -1]),
         np.full(len(found), NO_HEADING_DEG),
         members,
         np.arange(len(found)),

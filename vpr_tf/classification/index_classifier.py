@@ -15,21 +15,21 @@ from vpr_tf.classification.heads_encoder import load_heads_encoder
 from vpr_tf.classification.prototype_search import PrototypeSearch, is_worth_searching
 from vpr_tf.classification.saved_classifier import load_classifier, save_classifier
 from vpr_tf.classification.trained import load_heads
+from vpr_tf.cli.index.classifiers import STORED
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.photos.photo_files import PhotoFiles
-from vpr_tf.retrieval.commands.classifiers import STORED
-from vpr_tf.retrieval.narrowed_index import BestCells
-from vpr_tf.retrieval.place_index import (
+from vpr_tf.place_index import (
     EncoderIdentity,
     IndexManifest,
     KeptClassifier,
     PlaceIndex,
 )
-from vpr_tf.retrieval.place_index.creation import CLASSIFIER_FOLDER
-from vpr_tf.retrieval.place_index.stored_files import StoredFile, unreadable
+from vpr_tf.place_index.creation import CLASSIFIER_FOLDER
+from vpr_tf.place_index.stored_files import StoredFile, unreadable
+from vpr_tf.search.cell_filtered_index import BestCells
 
 if TYPE_CHECKING:
-    from vpr_tf.retrieval.photo_source import IndexEncoder
+    from vpr_tf.place_index.photo_source import IndexEncoder
 
 _ENCODER_FOLDER, _SEARCH_FOLDER = "encoder", "search"
 _KERAS_FILE, _SAVED_MODEL_FOLDER = "encoder.keras", "saved_model"
@@ -50,10 +50,10 @@ def keep_classifier(
         ClassificationError: The model keeps no heads of classes.
         EncoderError: Its encoder cannot be loaded or written.
     """
-    from vpr_tf.retrieval.photo_source import identity_of
+    from vpr_tf.place_index.photo_source import identity_of
 
     told = config.classification
-    classifier = ClassifierCells.of_heads(load_heads(model, told)).classifier
+    classifier = ClassifierCells.from_heads(load_heads(model, told)).classifier
     loaded = load_heads_encoder(config, model)
     identity = identity_of(loaded.encoder, loaded.evaluation, loaded.description)
     shutil.rmtree(folder, ignore_errors=True)
@@ -128,7 +128,7 @@ class IndexClassifier:
         """
         if self.kept.encoder is None:
             return None
-        from vpr_tf.retrieval.photo_source import open_kept_encoder
+        from vpr_tf.place_index.photo_source import open_kept_encoder
 
         files = _encoder_files(self.kept)
         return open_kept_encoder(self.folder, self.kept.encoder, files)

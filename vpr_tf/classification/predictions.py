@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vpr_tf.positions import Positions
+from vpr_tf.geo import Positions
 
 MISSING_PLACE = -1
 

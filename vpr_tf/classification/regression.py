@@ -17,9 +17,9 @@ from vpr_tf.classification.hidden_layers import (
     hidden_of_arrays,
     input_dim,
 )
-from vpr_tf.classification.map_frame import MapFrame
 from vpr_tf.classification.predictions import MISSING_PLACE, PlacePredictions
 from vpr_tf.classification.saved_arrays import damaged, read_arrays, write_arrays
+from vpr_tf.geo import MapFrame
 
 KIND = "regression"
 ENCODINGS = ("direct_regression", "hypersphere_regression")

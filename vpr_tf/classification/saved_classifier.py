@@ -14,7 +14,7 @@ from vpr_tf.classification.errors import ClassificationError
 from vpr_tf.classification.group_head import GroupHead
 from vpr_tf.classification.hidden_layers import hidden_arrays, hidden_of_arrays
 from vpr_tf.classification.saved_arrays import damaged, part, read_arrays, write_arrays
-from vpr_tf.positions import Positions
+from vpr_tf.geo import Positions
 
 KIND = "classes"
 _POSITION_FIELDS = ("east_cm", "north_cm", "utm_zone", "latitude_deg", "longitude_deg")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vpr_tf.earth import points_at
-from vpr_tf.positions import Positions
+from vpr_tf.geo import Positions, points_at
 
 
 def spread_m(places: Positions, rows: np.ndarray) -> np.ndarray:

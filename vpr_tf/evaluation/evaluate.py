@@ -20,16 +20,16 @@ from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.extraction.descriptors import descriptor_source, extract_descriptors
 from vpr_tf.extraction.encoders import Encoder
 from vpr_tf.extraction.encoders import encoder_fingerprint as fingerprint_of
+from vpr_tf.geo import Positions, distances_m
 from vpr_tf.models.precision import in_precision
-from vpr_tf.positions import Positions, distances_m
-from vpr_tf.retrieval import (
+from vpr_tf.search import (
     Index,
     IndexMismatchError,
     build_index,
     load_saved_index,
     save_index,
 )
-from vpr_tf.retrieval.build import index_kind
+from vpr_tf.search.build import index_kind
 
 
 def evaluate_encoder(
@@ -134,7 +134,7 @@ def judge_predictions(
         config,
         predictions,
         descriptor_distances,
-        Positions.of_split(database),
+        Positions.from_split(database),
         database.keys[predictions],
         is_exact=is_exact,
     )
@@ -169,7 +169,7 @@ def judge_places(
         spread_m: See `PlacePredictions`.
     """
     split = dataset.split(evaluation_set.queries)
-    queries = Positions.of_split(split)
+    queries = Positions.from_split(split)
     positives = positives_per_query(queries, places, config.positive_dist_threshold_m)
     known = queries.known
     num_positives = np.array([len(rows) for rows in positives])

@@ -26,10 +26,10 @@ from vpr_tf.extraction.descriptors import (
 )
 from vpr_tf.extraction.encoders import encoder_fingerprint
 from vpr_tf.extraction.model_sources import LoadedEncoder
+from vpr_tf.geo import Positions
 from vpr_tf.models.precision import in_precision
-from vpr_tf.positions import Positions
-from vpr_tf.retrieval.cell_rows import CellRows
-from vpr_tf.retrieval.narrowed_index import CellRanking, NarrowedIndex
+from vpr_tf.search.cell_filtered_index import CellFilteredIndex, CellRanking
+from vpr_tf.search.cell_rows import CellRows
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +106,7 @@ class Narrowing:
             EncoderError: Their encoder cannot be loaded.
         """
         told = config.classification
-        ranking = ClassifierCells.of_heads(load_heads(told.model or model, told))
+        ranking = ClassifierCells.from_heads(load_heads(told.model or model, told))
         if told.model is None:
             return cls(ranking, told.num_cells)
         loaded = load_heads_encoder(config, told.model)
@@ -159,7 +159,7 @@ def evaluate_narrowed(
             )
             queries = np.concatenate([queries, of_heads], axis=1)
         source = descriptor_source(dataset, names[0], config, described_by.fingerprint)
-        index = NarrowedIndex(
+        index = CellFilteredIndex(
             index_of(config, database, folder / names[0] / "index", source),
             _cell_rows(dataset, names[0], narrowing.ranking),
             narrowing.ranking,
@@ -174,5 +174,5 @@ def evaluate_narrowed(
 
 
 def _cell_rows(dataset: PreparedDataset, split: str, ranking: CellRanking) -> CellRows:
-    positions = Positions.of_split(dataset.split(split))
-    return CellRows.of_cells(ranking.cells_of(positions), ranking.num_cells)
+    positions = Positions.from_split(dataset.split(split))
+    return CellRows.from_cells(ranking.cells_of(positions), ranking.num_cells)

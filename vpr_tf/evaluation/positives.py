@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from vpr_tf.positions import Positions
+from vpr_tf.geo import Positions
 
 _METRES_PER_DEGREE = 110_000.0  # of latitude, less than the true 110.6 to 111.7 km
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from vpr_tf.positions import Positions
+from vpr_tf.geo import Positions
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ import numpy as np
 
 from vpr_tf.localization.calibration import Calibration
 from vpr_tf.localization.estimates import UNKNOWN_HEADING_DEG, Estimates
-from vpr_tf.photo_table import PhotoTable
+from vpr_tf.photos.photo_table import PhotoTable
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from vpr_tf.config import LocalizationConfig
-from vpr_tf.earth import points_of
+from vpr_tf.geo import points_of
 from vpr_tf.localization.errors import LocalizationError
-from vpr_tf.photo_table import PhotoTable
+from vpr_tf.photos.photo_table import PhotoTable
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ class Candidates:
     votes: np.ndarray
 
     @classmethod
-    def of_predictions(
+    def from_predictions(
         cls,
         distances: np.ndarray,
         rows: np.ndarray,

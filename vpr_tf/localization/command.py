@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vpr_tf.classification.index_classifier import FolderClassifiers
+from vpr_tf.cli.index.classifiers import STORED
+from vpr_tf.cli.index.output import printable
 from vpr_tf.config import LocalizationConfig
 from vpr_tf.localization.answer_formats import Answers
 from vpr_tf.localization.answers import Answer, answers_of
@@ -22,12 +24,10 @@ from vpr_tf.localization.estimates import estimate_positions
 from vpr_tf.localization.stored_settings import read_stored
 from vpr_tf.photos.photo_files import PhotoFiles
 from vpr_tf.photos.photo_folder import scan_named_photos
-from vpr_tf.retrieval.commands.classifiers import STORED
-from vpr_tf.retrieval.commands.output import printable
-from vpr_tf.retrieval.place_index import IndexManifest, Matches, PlaceIndex, Within
+from vpr_tf.place_index import GeoCircle, IndexManifest, Matches, PlaceIndex
 
 if TYPE_CHECKING:
-    from vpr_tf.retrieval.photo_source import DescribedPhotos
+    from vpr_tf.place_index.photo_source import DescribedPhotos
 
 # About the field of view of a photo: beyond, two photos of a place share nothing.
 _HEADING_TOLERANCE_DEG = 60.0
@@ -48,7 +48,7 @@ class LocalizeOptions:
     """
 
     num_predictions: int | None = None
-    within: Within | None = None
+    within: GeoCircle | None = None
     heading_deg: float | None = None
     min_confidence: float | None = None
     cells: int | str | None = STORED
@@ -117,7 +117,7 @@ def _describe(
     index_folder: str | Path, model: str | Path | None, files: PhotoFiles
 ) -> DescribedPhotos:
     # TensorFlow is loaded when the photos and the index turned out to be usable.
-    from vpr_tf.retrieval.photo_source import open_encoder
+    from vpr_tf.place_index.photo_source import open_encoder
 
     progress = sys.stderr.isatty() and len(files) > 1
     return open_encoder(index_folder, model).describe(files, progress=progress)

@@ -7,8 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from vpr_tf.config import LocalizationConfig
-from vpr_tf.earth import latitude_longitude_deg
-from vpr_tf.geo import lat_lon_to_utm
+from vpr_tf.geo import (
+    UNKNOWN_ZONE,
+    Positions,
+    distances_m,
+    lat_lon_to_utm,
+    latitude_longitude_deg,
+)
 from vpr_tf.localization.calibration import Calibration
 from vpr_tf.localization.candidates import Candidates
 from vpr_tf.localization.clusters import (
@@ -17,8 +22,7 @@ from vpr_tf.localization.clusters import (
     geometric_medians,
 )
 from vpr_tf.localization.features import match_features
-from vpr_tf.photo_table import PhotoTable
-from vpr_tf.positions import UNKNOWN_ZONE, Positions, distances_m
+from vpr_tf.photos.photo_table import PhotoTable
 
 UNKNOWN_HEADING_DEG = -1.0
 # A mean of unit vectors shorter than this has no direction.
@@ -132,7 +136,7 @@ def estimate_positions(
         LocalizationError: The arrays do not fit each other, or the calibration is of
             other settings.
     """
-    candidates = Candidates.of_predictions(
+    candidates = Candidates.from_predictions(
         distances, rows, photos, config, query_heading_deg
     )
     clusters = find_clusters(candidates, config)

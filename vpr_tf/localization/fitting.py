@@ -22,7 +22,7 @@ from vpr_tf.localization.reliability import (
     expected_calibration_error,
     reliability_bins,
 )
-from vpr_tf.localization.samples import JudgedAnswers, Samples
+from vpr_tf.localization.samples import CalibrationInput, Samples
 from vpr_tf.localization.scores import fit_scores
 
 # "Within about": so many answers are at least as near as their expected error, the
@@ -32,7 +32,7 @@ _NUM_FOLDS = 5
 
 
 def fit_calibration(
-    estimates: JudgedAnswers,
+    estimates: CalibrationInput,
     errors_m: np.ndarray,
     config: LocalizationConfig,
     *,
@@ -40,7 +40,7 @@ def fit_calibration(
     encoder_fingerprint: str,
     fitted_on: str,
     dataset_fingerprint: str = "",
-    outside: JudgedAnswers | None = None,
+    outside: CalibrationInput | None = None,
     seed: int = 0,
     settings: dict[str, Any] | None = None,
     features_of: FeatureSet = MATCHES,
@@ -65,7 +65,7 @@ def fit_calibration(
     Raises:
         LocalizationError: No query has an answer and a known position.
     """
-    samples = Samples.of_estimates(
+    samples = Samples.from_estimates(
         estimates, errors_m, outside, config.outside_share, threshold_m
     )
     if not len(samples):

@@ -15,6 +15,7 @@ from vpr_tf.classification import PlaceClassifier
 from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.classification.saved_arrays import read_info
 from vpr_tf.classification.trained import heads_folder, load_heads
+from vpr_tf.cli.index.output import printable
 from vpr_tf.config import ClassificationConfig, LocalizationConfig, load_config
 from vpr_tf.localization.answer_formats import (
     HEADER,
@@ -28,13 +29,12 @@ from vpr_tf.localization.calibration import Calibration
 from vpr_tf.localization.command import LocalizeOptions, expanded, meaning
 from vpr_tf.localization.errors import LocalizationError
 from vpr_tf.localization.named_places import PlaceAnswer, place_answers_of
-from vpr_tf.localization.outside_places import best_of_groups
 from vpr_tf.localization.place_answers import answer_places
 from vpr_tf.localization.place_features import PlaceSettings
 from vpr_tf.localization.stored_calibration import load_calibration
+from vpr_tf.localization.unseen_places import best_of_groups
 from vpr_tf.photos.photo_files import PhotoFiles
 from vpr_tf.photos.photo_folder import scan_named_photos
-from vpr_tf.retrieval.commands.output import printable
 
 _NUM_PLACES = 5
 _NOT_CALIBRATED = (
@@ -107,7 +107,7 @@ def _groups(answer: PlaceAnswer) -> str:
     return f"{answer.num_agreeing} of {answer.num_groups}"
 
 
-def locate_by_heads(
+def locate_by_classifier(
     model: str | Path,
     photos: Sequence[str],
     encoder_model: str | Path | None = None,

@@ -17,15 +17,15 @@ from vpr_tf.extraction.model_sources import LoadedEncoder
 from vpr_tf.localization.calibration import Calibration
 from vpr_tf.localization.errors import LocalizationError
 from vpr_tf.localization.estimates import estimate_positions
-from vpr_tf.localization.evaluated_queries import (
+from vpr_tf.localization.feature_sets import PLACES, set_of_features
+from vpr_tf.localization.retrieval_calibration import (
     calibrate_on_queries,
     predictions_to_calibrate,
 )
-from vpr_tf.localization.feature_sets import PLACES, set_of_features
 from vpr_tf.localization.stored_settings import to_stored
-from vpr_tf.photo_table import PhotoTable
-from vpr_tf.retrieval.photo_source import IndexEncoder, open_encoder
-from vpr_tf.retrieval.place_index import read_manifest, set_localization
+from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.place_index import read_manifest, set_localization
+from vpr_tf.place_index.photo_source import IndexEncoder, open_encoder
 
 
 def calibrate_index(
@@ -91,7 +91,7 @@ def calibrate_index(
             num_predictions=num_predictions,
         )
     queries, database = (
-        PhotoTable.of_split(dataset.split(split))
+        PhotoTable.from_split(dataset.split(split))
         for split in (evaluation_set.queries, evaluation_set.database)
     )
     calibration = calibrate_on_queries(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from vpr_tf.classification import PlacePredictions
-from vpr_tf.earth import points_at
+from vpr_tf.geo import points_at
 from vpr_tf.localization.answers import LocatedPhoto, number_or_none
 from vpr_tf.localization.calibration import Calibration
 from vpr_tf.localization.place_answers import PlaceAnswers

@@ -11,7 +11,7 @@ import numpy as np
 from vpr_tf.classification import PlaceClassifier, PlacePredictions
 from vpr_tf.classification.group_head import MIXTURE
 from vpr_tf.classification.predictor import PlacePredictor
-from vpr_tf.earth import points_at
+from vpr_tf.geo import points_at
 
 METHOD = "classification"
 # Places nearer to each other than this are one and the same to an answer.

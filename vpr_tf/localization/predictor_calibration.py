@@ -11,16 +11,16 @@ from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.config import ExperimentConfig, LocalizationConfig
 from vpr_tf.data.prepared_dataset import PreparedDataset
 from vpr_tf.extraction.encoders import Encoder
+from vpr_tf.geo import Positions
 from vpr_tf.localization.calibration import Calibration
 from vpr_tf.localization.errors import LocalizationError
-from vpr_tf.localization.evaluated_queries import THRESHOLDS_AROUND
 from vpr_tf.localization.feature_sets import PLACES
 from vpr_tf.localization.fitting import fit_calibration
-from vpr_tf.localization.outside_places import predict_outside
 from vpr_tf.localization.place_answers import answer_places
 from vpr_tf.localization.place_features import PlaceSettings
+from vpr_tf.localization.retrieval_calibration import THRESHOLDS_AROUND
 from vpr_tf.localization.stored_calibration import save_calibration
-from vpr_tf.positions import Positions
+from vpr_tf.localization.unseen_places import predict_outside
 
 
 def calibrate_predictor(
@@ -134,7 +134,7 @@ def calibrate_trained(
         calibration = calibrate_predictor(
             predictor,
             np.asarray(descriptors),
-            Positions.of_split(dataset.split(queries)),
+            Positions.from_split(dataset.split(queries)),
             config.localization,
             threshold_m=config.evaluation.positive_dist_threshold_m,
             encoder_fingerprint=fingerprint,

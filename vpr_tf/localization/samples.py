@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 
-class JudgedAnswers(Protocol):
+class CalibrationInput(Protocol):
     """What a calibration needs of answers: `Estimates` or `PlaceAnswers`."""
 
     @property
@@ -40,11 +40,11 @@ class Samples:
     threshold_m: float
 
     @classmethod
-    def of_estimates(
+    def from_estimates(
         cls,
-        estimates: JudgedAnswers,
+        estimates: CalibrationInput,
         errors_m: np.ndarray,
-        outside: JudgedAnswers | None,
+        outside: CalibrationInput | None,
         outside_share: float,
         threshold_m: float,
     ) -> Samples:

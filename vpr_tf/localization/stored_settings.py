@@ -8,7 +8,7 @@ from typing import Any
 from vpr_tf.config import ConfigError, LocalizationConfig
 from vpr_tf.localization.calibration import Calibration
 from vpr_tf.localization.errors import LocalizationError
-from vpr_tf.retrieval.place_index import IndexManifest
+from vpr_tf.place_index import IndexManifest
 
 
 def to_stored(

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vpr_tf.photo_table import PhotoTable
-from vpr_tf.positions import Positions
+from vpr_tf.geo import Positions
+from vpr_tf.photos.photo_table import PhotoTable
 
 
 class RejectedPhoto(NamedTuple):
@@ -50,7 +50,7 @@ class PhotoFiles:
     num_skipped: int = 0
 
     @classmethod
-    def of_rows(
+    def from_rows(
         cls,
         folder: Path,
         rows: np.ndarray,

@@ -126,7 +126,7 @@ def _scan(settings: ScanSettings, entries: Iterable[str], progress: bool) -> Pho
             keys += _keys_of(chunk)
             rejected += [RejectedPhoto(*entry) for entry in chunk.rejected]
             bar.update(len(chunk_entries))
-    return PhotoFiles.of_rows(
+    return PhotoFiles.from_rows(
         Path(settings.folder),
         np.concatenate(rows),
         np.array(keys, "S" if keys else "S1"),

@@ -28,7 +28,7 @@ from vpr_tf.localization import (
     predictions_to_calibrate,
 )
 from vpr_tf.localization.estimates import UNKNOWN_HEADING_DEG
-from vpr_tf.photo_table import PhotoTable
+from vpr_tf.photos.photo_table import PhotoTable
 from vpr_tf.report.confidence import ConfidenceReport, confidence_report
 from vpr_tf.report.errors import ReportError
 from vpr_tf.report.intervals import BootstrapSettings
@@ -150,7 +150,7 @@ def calibrate_on_val(
     if opened.predictor is not None:
         return _calibrate_heads(opened, opened.predictor, val, config, seed)
     photos = [
-        PhotoTable.of_split(opened.dataset.split(split))
+        PhotoTable.from_split(opened.dataset.split(split))
         for split in (val.queries, val.database)
     ]
     if not all(map(len, photos)):
@@ -176,7 +176,7 @@ def _calibrate_heads(
     config: LocalizationConfig,
     seed: int,
 ) -> tuple[Calibration | None, str]:
-    queries = PhotoTable.of_split(opened.dataset.split(val.queries))
+    queries = PhotoTable.from_split(opened.dataset.split(val.queries))
     if not len(queries):
         return None, "the val set has no images to calibrate on"
     return _fitted(

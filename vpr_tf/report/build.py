@@ -10,7 +10,7 @@ from vpr_tf.evaluation.encoder_on_dataset import EncoderOnDataset
 from vpr_tf.evaluation.positives import positives_per_query
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.localization import Calibration, PlaceSettings
-from vpr_tf.photo_table import PhotoTable
+from vpr_tf.photos.photo_table import PhotoTable
 from vpr_tf.report.answers import (
     Answers,
     answer,
@@ -18,11 +18,6 @@ from vpr_tf.report.answers import (
     judge_confidence,
 )
 from vpr_tf.report.brightness import mean_luma
-from vpr_tf.report.circumstances import (
-    Circumstances,
-    measure_circumstances,
-    stratifications,
-)
 from vpr_tf.report.error_distribution import error_distribution
 from vpr_tf.report.hit_ranks import HitRanks, hit_ranks
 from vpr_tf.report.intervals import BootstrapSettings
@@ -31,6 +26,11 @@ from vpr_tf.report.per_query import (
     prediction_columns,
     query_columns,
     rank_columns,
+)
+from vpr_tf.report.query_attributes import (
+    QueryAttributes,
+    measure_circumstances,
+    stratifications,
 )
 from vpr_tf.report.recall_table import recall_table
 from vpr_tf.report.report import Identity, Report
@@ -57,7 +57,7 @@ def build_report(
     """
     dataset = opened.dataset
     queries, database = (
-        PhotoTable.of_split(dataset.split(split))
+        PhotoTable.from_split(dataset.split(split))
         for split in (evaluation_set.queries, evaluation_set.database)
     )
     threshold_m = result.positive_dist_threshold_m
@@ -115,7 +115,7 @@ def _judged(
     result: EvaluationResult,
     photos: tuple[PhotoTable, PhotoTable],
     hits: HitRanks,
-    circumstances: Circumstances,
+    circumstances: QueryAttributes,
     answers: Answers,
     config: ExperimentConfig,
 ) -> dict:

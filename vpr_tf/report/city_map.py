@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vpr_tf.report.local_plane import LocalPlane, cities
+from vpr_tf.geo import LocalPlane, cities
 
 WIDTH = 1000.0
 _LEAST_HEIGHT, _MOST_HEIGHT = 420.0, 720.0

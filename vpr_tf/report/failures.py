@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset, SplitIndex
-from vpr_tf.photo_table import PhotoTable
-from vpr_tf.positions import distances_m
+from vpr_tf.geo import distances_m
+from vpr_tf.photos.photo_table import PhotoTable
 from vpr_tf.report.report import Report
 
 _HEIGHT = 220  # pixels, nearly twice of what the page shows: sharp on any screen
@@ -94,8 +94,8 @@ def failures(
         most: Number of queries.
         num_predictions: Predictions shown for each.
     """
-    queries = PhotoTable.of_split(dataset.split(evaluation_set.queries))
-    database = PhotoTable.of_split(dataset.split(evaluation_set.database))
+    queries = PhotoTable.from_split(dataset.split(evaluation_set.queries))
+    database = PhotoTable.from_split(dataset.split(evaluation_set.database))
     result = report.result
     photos = photos_of_predictions(report, database)
     found = []
@@ -137,7 +137,7 @@ def photos_of_predictions(report: Report, database: PhotoTable) -> np.ndarray:
         return result.predictions
     from scipy.spatial import cKDTree
 
-    from vpr_tf.earth import points_of
+    from vpr_tf.geo import points_of
 
     known = np.flatnonzero(database.positions.known)
     used, number = np.unique(result.predictions, return_inverse=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vpr_tf.positions import Positions
+from vpr_tf.geo import Positions
 
 NOT_FOUND, UNKNOWN = 0, -1  # instead of a rank, which starts at 1
 

@@ -231,7 +231,7 @@ def _confidence_facts(found: ConfidenceReport) -> list[tuple[str, str]]:
 
 def strata(report: Report, drawings: dict[str, Drawing]) -> Section:
     """Recall@1 by circumstances of the queries."""
-    title, short = "Where it works and where it does not", "Circumstances"
+    title, short = "Where it works and where it does not", "QueryAttributes"
     html = ""
     if "recall_over_strata" in drawings:
         caption = "Bars: 95% intervals (Wilson), wide where there are few queries."

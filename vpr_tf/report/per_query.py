@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from vpr_tf.evaluation.results import EvaluationResult
-from vpr_tf.photo_table import PhotoTable
+from vpr_tf.photos.photo_table import PhotoTable
 from vpr_tf.report.hit_ranks import UNKNOWN, HitRanks
 from vpr_tf.report.identity import Identity
 from vpr_tf.report.per_query_file import hit_rank_column

@@ -16,7 +16,7 @@ Columns, in this order; a cell is empty where its value is unknown:
 - `hit_rank_25m` and so on: rank of the first positive at each threshold; 0 when no
   prediction is one.
 - `mean_luma`, `year_gap`, `heading_gap_deg`, `nearest_database_m`,
-  `class_num_images`: see `Circumstances`.
+  `class_num_images`: see `QueryAttributes`.
 - `set_name`, `dataset_fingerprint`, `encoder_fingerprint`, `preprocessing`, `search`:
   the same in every row, so that no row loses where it is from.
 """

@@ -1,4 +1,4 @@
-"""Circumstances of queries that make them easy or hard to find.
+"""QueryAttributes of queries that make them easy or hard to find.
 
 Each is a property of the data alone, so that two encoders are judged on the same
 strata.
@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from vpr_tf.data.prepared_dataset import Partition
-from vpr_tf.photo_table import PhotoTable
-from vpr_tf.positions import Positions, distances_m
+from vpr_tf.geo import Positions, distances_m
+from vpr_tf.photos.photo_table import PhotoTable
 
 _NEAREST_ON_SPHERE = 8  # candidates; the sphere's order is not quite the ellipsoid's
 
@@ -150,7 +150,7 @@ def class_sizes(queries: PhotoTable, partition: Partition) -> np.ndarray:
 def _region_sizes(
     positions: Positions, partition: Partition, regions: np.ndarray
 ) -> np.ndarray:
-    from vpr_tf.s2_cells import leaf_cells
+    from vpr_tf.geo.s2_cells import leaf_cells
 
     first_class = partition.classes_of_group(partition.num_groups - 1).start
     regions = regions[regions["class_id"] >= first_class]

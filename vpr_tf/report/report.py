@@ -38,7 +38,7 @@ class Report:
         confidence: How far the confidence can be trusted; None without calibration.
         why_no_confidence: The reason when `confidence` is None, else empty.
         strata: Recall@1 by circumstances of the queries.
-        left_out_strata: Circumstances that the data does not tell, with the reason.
+        left_out_strata: QueryAttributes that the data does not tell, with the reason.
         smoothness: Similarity of descriptors over distance; None without positions,
             and where heads answer without a database.
         queries_without_positives: Keys of queries that no database image is near to.

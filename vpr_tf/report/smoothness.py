@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vpr_tf.photo_table import PhotoTable
-from vpr_tf.report.circumstances import headings_say_nothing
+from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.report.query_attributes import headings_say_nothing
 from vpr_tf.report.query_facts import heading_difference_deg
 
 MAX_DISTANCE_M = 200.0

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vpr_tf.classification.map_frame import MapFrame
 from vpr_tf.config import ConfigError, HeadConfig
 from vpr_tf.data.prepared_dataset import Partition, SplitIndex
+from vpr_tf.geo import MapFrame, Positions
 from vpr_tf.layers import (
     AngularMarginHead,
     CosineMarginHead,
@@ -19,7 +19,6 @@ from vpr_tf.layers import (
     SoftLabelHead,
 )
 from vpr_tf.layers.training_head import TrainingHead
-from vpr_tf.positions import Positions
 
 _MARGIN_HEADS = {"cosine_margin": CosineMarginHead, "angular_margin": AngularMarginHead}
 _REGRESSION_HEADS = {
@@ -53,7 +52,7 @@ class HeadFactory:
         """Reads what the heads need to know of the images."""
         if config.name in (*_MARGIN_HEADS, "cross_entropy"):
             return cls(config, partition, None, None)
-        positions = Positions.of_split(split)
+        positions = Positions.from_split(split)
         plane = MapFrame.around(positions)
         targets = plane.places(positions, split.column("heading_deg"))
         return cls(config, partition, plane, targets)
@@ -117,7 +116,7 @@ class HeadFactory:
 
     def _centres(self, classes: range) -> Positions:
         table = self.partition.classes[classes.start : classes.stop]
-        return Positions.of_utm(
+        return Positions.from_utm(
             table["centre_east_m"], table["centre_north_m"], table["utm_zone"]
         )
 

@@ -10,11 +10,11 @@ import numpy as np
 from vpr_tf.classification import ClassTable, GroupHead, PlaceClassifier
 from vpr_tf.classification.group_head import COSINE, LINEAR, MIXTURE
 from vpr_tf.classification.hidden_layers import hidden_of_arrays
-from vpr_tf.classification.map_frame import MapFrame
 from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.classification.regression import PlaceRegression
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.data.prepared_dataset import Partition, SplitIndex
+from vpr_tf.geo import MapFrame
 from vpr_tf.layers import MixtureOfVonMisesFisherHead
 from vpr_tf.layers.margin_head import MarginHead
 from vpr_tf.layers.place_regression_head import PlaceRegressionHead
@@ -44,7 +44,9 @@ class HeadKeeper:
             "backbone": config.encoder.backbone,
             "partition": dict(partition.parameters),
         }
-        self._table = ClassTable.of_partition(partition, split, config.train.groups_num)
+        self._table = ClassTable.from_partition(
+            partition, split, config.train.groups_num
+        )
 
     def predictor(self, trainer: GroupTrainer) -> PlacePredictor:
         """Returns what the heads answer now; all workers must call it together."""

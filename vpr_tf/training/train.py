@@ -18,7 +18,7 @@ from vpr_tf.training.environment import run_log
 from vpr_tf.training.epoch_loop import EpochLoop
 from vpr_tf.training.errors import TrainingInterruptedError
 from vpr_tf.training.final_report import finish_run
-from vpr_tf.training.fixed_descriptors import FixedDescriptors, passing_encoder
+from vpr_tf.training.fixed_descriptors import FixedDescriptors, identity_encoder
 from vpr_tf.training.group_trainer import GroupTrainer
 from vpr_tf.training.initial_clusters import start_from_clusters
 from vpr_tf.training.interruption import StopSignal, stop_on_signals
@@ -90,7 +90,7 @@ def _create_trainer(
 ) -> GroupTrainer:
     def create() -> keras.Model:
         if fixed is not None:
-            return passing_encoder(fixed.descriptors.shape[1])
+            return identity_encoder(fixed.descriptors.shape[1])
         return build_encoder(config.encoder)
 
     return GroupTrainer(

@@ -7,7 +7,7 @@ from data_prep.errors import DataPrepError
 from data_prep.partition.assignment import assign_classes
 from vpr_tf.config import ConfigError, PartitionConfig
 from vpr_tf.geo import lat_lon_to_utm
-from vpr_tf.s2_cells import (
+from vpr_tf.geo.s2_cells import (
     first_leaves,
     last_leaves,
     leaf_cells,

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from data_prep.partition.s2_merging import merge_neighbours
 from data_prep.partition.s2_neighbours import neighbour_pairs
-from vpr_tf.s2_cells import edge_neighbours, leaf_cells, parent_cells
+from vpr_tf.geo.s2_cells import edge_neighbours, leaf_cells, parent_cells
 
 
 def row_of_cells(length: int) -> np.ndarray:

@@ -7,7 +7,7 @@ from data_prep.synthesize.ground import GroundMap
 from data_prep.synthesize.people_and_cars import Sprite
 from data_prep.synthesize.renderer import draw_panorama
 from data_prep.synthesize.scene import Scene, Walls
-from data_prep.synthesize.standing import StandingPicture
+from data_prep.synthesize.street_props import StandingPicture
 from data_prep.synthesize.strip import Strip
 
 NOON = Conditions(

@@ -8,7 +8,7 @@ from data_prep.partition.assignment import assign_classes, needed_columns
 from vpr_tf.classification import ClassTable, GroupHead, PlaceClassifier
 from vpr_tf.config import PartitionConfig
 from vpr_tf.data.prepared_dataset import Partition
-from vpr_tf.positions import Positions
+from vpr_tf.geo import Positions
 
 EAST_M, NORTH_M, ZONE = 548_000.0, 4_173_000.0, 10
 DIVIDE_AND_CLASSIFY = PartitionConfig(
@@ -46,7 +46,7 @@ def places(local_m, zone=ZONE) -> Positions:
     """Positions at metres from the corner of the map."""
     local_m = np.asarray(local_m, np.float64).reshape(-1, 2)
     zones = np.broadcast_to(np.asarray(zone, np.int16), len(local_m)).copy()
-    return Positions.of_utm(local_m[:, 0] + EAST_M, local_m[:, 1] + NORTH_M, zones)
+    return Positions.from_utm(local_m[:, 0] + EAST_M, local_m[:, 1] + NORTH_M, zones)
 
 
 def partition_of(columns: Columns, config: PartitionConfig) -> Partition:
@@ -67,7 +67,7 @@ def partition_of(columns: Columns, config: PartitionConfig) -> Partition:
 def grid_table(positions: Positions, **changes) -> ClassTable:
     config = dataclasses.replace(DIVIDE_AND_CLASSIFY, **changes)
     columns = Columns(positions)
-    return ClassTable.of_partition(partition_of(columns, config), columns)
+    return ClassTable.from_partition(partition_of(columns, config), columns)
 
 
 def random_classifier(

@@ -9,9 +9,9 @@ from tests.vpr_tf.classification.tables import grid_table, places, random_classi
 from vpr_tf.classification import ClassificationError
 from vpr_tf.classification.cell_ranking import ClassifierCells
 from vpr_tf.classification.prototype_search import PrototypeSearch
-from vpr_tf.retrieval import ExactIndex
-from vpr_tf.retrieval.cell_rows import CellRows
-from vpr_tf.retrieval.narrowed_index import NarrowedIndex
+from vpr_tf.search import ExactIndex
+from vpr_tf.search.cell_filtered_index import CellFilteredIndex
+from vpr_tf.search.cell_rows import CellRows
 
 POINTS = places(np.random.default_rng(5).uniform(0, 160, (80, 2)))
 CELLS = ClassifierCells(random_classifier(grid_table(POINTS)))
@@ -74,9 +74,9 @@ def test_narrowed_search_finds_what_lies_in_the_best_cells(num_cells, seed):
     descriptors = rng.normal(size=(50, 6)).astype(np.float32)
     asked = queries(3, seed)
     located = CELLS.cells_of(photos)
-    cell_rows = CellRows.of_cells(located, CELLS.num_cells)
+    cell_rows = CellRows.from_cells(located, CELLS.num_cells)
     exact = ExactIndex.build(descriptors)
-    index = NarrowedIndex(exact, cell_rows, CELLS, num_cells)
+    index = CellFilteredIndex(exact, cell_rows, CELLS, num_cells)
     distances, ids = index.search(asked, 60)
     best = CELLS.best_cells(asked, num_cells, cell_rows.is_held)
     for query in range(3):
@@ -91,8 +91,8 @@ def test_a_query_far_from_the_map_finds_photos_of_the_map():
     photos = places([[5, 5], [45, 45], [1e5, 1e5], [85, 5], [5, 85], [45, 5]])
     located = CELLS.cells_of(photos)
     assert located[2] == -1
-    cell_rows = CellRows.of_cells(located, CELLS.num_cells)
-    index = NarrowedIndex(ExactIndex.build(descriptors), cell_rows, CELLS, 1)
+    cell_rows = CellRows.from_cells(located, CELLS.num_cells)
+    index = CellFilteredIndex(ExactIndex.build(descriptors), cell_rows, CELLS, 1)
     found = index.search(-descriptors[2:3], 3)[1]
     assert found[0, 0] in np.flatnonzero(located >= 0)
     assert 2 not in found
@@ -100,4 +100,4 @@ def test_a_query_far_from_the_map_finds_photos_of_the_map():
 
 def test_regressions_have_no_cells():
     with pytest.raises(ClassificationError, match="Received: str"):
-        ClassifierCells.of_heads("heads")
+        ClassifierCells.from_heads("heads")

@@ -14,7 +14,7 @@ from tests.vpr_tf.classification.tables import (
 )
 from vpr_tf.classification import ClassificationError, ClassTable
 from vpr_tf.config import PartitionConfig
-from vpr_tf.positions import distances_m
+from vpr_tf.geo import distances_m
 
 coordinates = st.integers(0, 30_000)  # centimetres
 points = st.lists(st.tuples(coordinates, coordinates), min_size=1, max_size=40)
@@ -36,7 +36,7 @@ def test_every_image_lies_in_the_cell_of_its_class(local_cm):
     positions = places(np.array(local_cm) / 100)
     columns = Columns(positions)
     partition = partition_of(columns, DIVIDE_AND_CLASSIFY)
-    table = ClassTable.of_partition(partition, columns)
+    table = ClassTable.from_partition(partition, columns)
 
     of_class = np.repeat(np.arange(len(table)), np.diff(partition.class_offsets))
     located = table.cells.locate(positions)
@@ -61,7 +61,7 @@ def test_only_trained_groups_have_places():
     columns = Columns(places([[3, 5], [23, 5], [3, 25], [23, 25]]))
     partition = partition_of(columns, DIVIDE_AND_CLASSIFY)
 
-    table = ClassTable.of_partition(partition, columns, num_groups=2)
+    table = ClassTable.from_partition(partition, columns, num_groups=2)
 
     assert table.num_groups == 2
     assert len(table) == 2
@@ -73,7 +73,7 @@ def test_classes_of_one_cell_that_differ_in_heading_share_it():
     )
     columns = Columns(places([[3, 5]] * 3 + [[30, 5]]), [10, 20, 95, 95])
 
-    table = ClassTable.of_partition(partition_of(columns, config), columns)
+    table = ClassTable.from_partition(partition_of(columns, config), columns)
 
     assert len(table) == 3
     assert table.num_cells == 2
@@ -94,7 +94,7 @@ def test_s2_cells_locate_the_images_of_their_classes(method):
     )
     partition = partition_of(columns, config)
 
-    table = ClassTable.of_partition(partition, columns)
+    table = ClassTable.from_partition(partition, columns)
     located = table.cells.locate(positions)
 
     in_every_group = np.zeros((table.num_groups, len(positions)), bool)
@@ -117,7 +117,7 @@ def test_an_intersection_is_where_its_images_are():
     config = PartitionConfig(
         method="combinatorial", min_images_per_class=1, num_classes=8
     )
-    table = ClassTable.of_partition(partition_of(columns, config), columns)
+    table = ClassTable.from_partition(partition_of(columns, config), columns)
     located = table.cells.locate(positions)
     for place in range(0, len(table), 7):
         mean = columns.utm_m[located == table.cell[place]].mean(axis=0)

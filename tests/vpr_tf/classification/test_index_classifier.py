@@ -19,21 +19,21 @@ from vpr_tf.classification import (
 )
 from vpr_tf.classification.index_classifier import FolderClassifiers
 from vpr_tf.classification.prototype_search import PrototypeSearch
+from vpr_tf.cli.index.classifiers import STORED
 from vpr_tf.config import EvaluationConfig
 from vpr_tf.extraction.photo_descriptors import describe_photos
 from vpr_tf.photos.photo_folder import scan_photos
-from vpr_tf.retrieval.__main__ import main
-from vpr_tf.retrieval.commands.classifiers import STORED
-from vpr_tf.retrieval.photo_source import IndexEncoder
-from vpr_tf.retrieval.place_index import (
+from vpr_tf.place_index import (
     EncoderIdentity,
+    GeoCircle,
     KeptClassifier,
     PlaceIndex,
-    Within,
     add_photos,
     create_place_index,
     remove_photos,
 )
+from vpr_tf.place_index.__main__ import main
+from vpr_tf.place_index.photo_source import IndexEncoder
 
 COLOURS = [(200, 30, 30), (30, 200, 30), (30, 30, 200), (200, 200, 30), (30, 200, 200)]
 ENCODER = EncoderIdentity("mean colour", "mean colour", 3, "native", 512, "float32")
@@ -89,7 +89,7 @@ def stored_encoder(monkeypatch):
     def open_encoder(folder, model=None):
         return IndexEncoder(MeanColourEncoder(), EvaluationConfig(), "mean colour")
 
-    monkeypatch.setattr("vpr_tf.retrieval.photo_source.open_encoder", open_encoder)
+    monkeypatch.setattr("vpr_tf.place_index.photo_source.open_encoder", open_encoder)
 
 
 def cells_of(index, cells):
@@ -124,7 +124,7 @@ def test_all_cells_are_the_plain_search_to_the_last_row(city):
 
 
 def test_a_circle_and_cells_both_hold(city):
-    circle = Within(37.704, -122.5, 120)  # photos 3 and 4
+    circle = GeoCircle(37.704, -122.5, 120)  # photos 3 and 4
     with PlaceIndex.open(city / "index") as index:
         query = np.asarray(index.state().descriptors[0:1], np.float32)[0]
         both = found(index, query, None, within=circle)

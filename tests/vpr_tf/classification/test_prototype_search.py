@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from tests.vpr_tf.classification.tables import grid_table, places, random_classifier
-from tests.vpr_tf.retrieval.place_index.samples import needs_scann
+from tests.vpr_tf.place_index.samples import needs_scann
 from vpr_tf.classification import ClassificationError
 from vpr_tf.classification.prototype_search import (
     PrototypeSearch,
     is_searchable,
     is_worth_searching,
 )
-from vpr_tf.retrieval import IndexMismatchError
+from vpr_tf.search import IndexMismatchError
 
 TABLE = grid_table(places(np.random.default_rng(5).uniform(0, 300, (400, 2))))
 KINDS = [("cosine", 0), ("linear", 0), ("linear", 1), ("cosine", 2)]

@@ -11,10 +11,10 @@ from tests.vpr_tf.classification.tables import (
     random_classifier,
 )
 from vpr_tf.classification import ClassificationError, ClassTable
-from vpr_tf.classification.map_frame import MapFrame
 from vpr_tf.classification.regression import PlaceRegression
 from vpr_tf.classification.trained import load_heads, save_heads
 from vpr_tf.config import ClassificationConfig, PartitionConfig
+from vpr_tf.geo import MapFrame
 
 CONFIG = ClassificationConfig(score="softmax")
 POINTS = places(np.random.default_rng(0).uniform(0, 150, (90, 2)))
@@ -62,7 +62,7 @@ def test_a_classifier_of_s2_cells_is_the_same_after_loading(tmp_path):
         method="combinatorial", min_images_per_class=1, num_classes=9
     )
     partition = partition_of(columns, config)
-    heads = random_classifier(ClassTable.of_partition(partition, columns))
+    heads = random_classifier(ClassTable.from_partition(partition, columns))
     save_heads(heads, tmp_path)
 
     restored = load_heads(tmp_path, CONFIG)

@@ -27,8 +27,8 @@ from vpr_tf.evaluation import EvaluationError, evaluate_encoder
 from vpr_tf.evaluation.command import run_evaluation
 from vpr_tf.evaluation.narrowed import DescribedBy, Narrowing, evaluate_narrowed
 from vpr_tf.extraction.model_sources import LoadedEncoder
+from vpr_tf.geo import Positions
 from vpr_tf.models import build_encoder
-from vpr_tf.positions import Positions
 
 RED, GREEN, BLUE, YELLOW = (220, 30, 30), (30, 220, 30), (30, 30, 220), (220, 220, 30)
 DATABASE = [Shot(RED, 0), Shot(GREEN, 100), Shot(RED, 200), Shot(BLUE, 5000)]

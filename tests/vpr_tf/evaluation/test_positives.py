@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from vpr_tf.evaluation import positives_per_query, recall_at
 from vpr_tf.evaluation.recall import hits_matrix
-from vpr_tf.positions import Positions, distances_m
+from vpr_tf.geo import Positions, distances_m
 
 
 def positions(east_m, north_m, zones=None):
@@ -66,7 +66,7 @@ def test_equal_numbers_in_other_zones_are_no_positives():
 
 
 def test_zone_border_hides_no_positive():
-    from tests.vpr_tf.test_positions import positions_of
+    from tests.vpr_tf.geo.test_positions import positions_of
 
     rng = np.random.default_rng(0)
     longitude = -120 + rng.uniform(-4e-4, 4e-4, 60)

@@ -17,7 +17,7 @@ from vpr_tf.localization.errors import LocalizationError
 def candidates_of(distances, east_m, config, **headings):
     photos = photos_in_plane(east_m, np.zeros(len(east_m)), **headings)
     rows = np.arange(len(east_m))[None]
-    return Candidates.of_predictions(np.array([distances]), rows, photos, config)
+    return Candidates.from_predictions(np.array([distances]), rows, photos, config)
 
 
 def test_match_weights():
@@ -110,7 +110,7 @@ def test_only_the_first_predictions_vote():
 def test_matches_without_position_do_not_vote():
     photos = photos_in_plane([0, 0, 0], [0, 0, 0])
     photos.positions.utm_zone[1] = 0
-    candidates = Candidates.of_predictions(
+    candidates = Candidates.from_predictions(
         np.array([[0.1, 0.2, np.inf]]),
         np.array([[1, 0, -1]]),
         photos,
@@ -124,20 +124,20 @@ def test_matches_that_look_another_way_do_not_vote():
     arguments = (np.full((3, 4), 0.5), np.tile(np.arange(4), (3, 1)), photos)
     headings = np.array([10.0, -1.0, np.nan])
     config = LocalizationConfig(heading_tolerance_deg=30)
-    votes = Candidates.of_predictions(*arguments, config, headings).votes
+    votes = Candidates.from_predictions(*arguments, config, headings).votes
     assert votes.tolist() == [[True, False, False, True], [True] * 4, [True] * 4]
     config = LocalizationConfig()
-    assert Candidates.of_predictions(*arguments, config, headings).votes.all()
+    assert Candidates.from_predictions(*arguments, config, headings).votes.all()
 
 
 def test_arrays_that_do_not_fit_are_refused():
     photos = photos_in_plane([0, 1], [0, 1])
     config = LocalizationConfig()
     with pytest.raises(LocalizationError, match=r"Received: \(1, 2\) and \(1, 1\)"):
-        Candidates.of_predictions(np.zeros((1, 2)), np.zeros((1, 1)), photos, config)
+        Candidates.from_predictions(np.zeros((1, 2)), np.zeros((1, 1)), photos, config)
     with pytest.raises(LocalizationError, match="below 2, the number of photos"):
-        Candidates.of_predictions(np.zeros((1, 1)), np.array([[2]]), photos, config)
+        Candidates.from_predictions(np.zeros((1, 1)), np.array([[2]]), photos, config)
     with pytest.raises(LocalizationError, match="Received: NaN"):
-        Candidates.of_predictions(
+        Candidates.from_predictions(
             np.full((1, 1), np.nan), np.array([[0]]), photos, config
         )

@@ -14,12 +14,12 @@ from vpr_tf.extraction.photo_descriptors import describe_photos
 from vpr_tf.localization import calibrate
 from vpr_tf.localize import main
 from vpr_tf.photos.photo_folder import scan_photos
-from vpr_tf.retrieval.photo_source import IndexEncoder
-from vpr_tf.retrieval.place_index import (
+from vpr_tf.place_index import (
     EncoderIdentity,
     create_place_index,
     read_manifest,
 )
+from vpr_tf.place_index.photo_source import IndexEncoder
 
 LATITUDE, LONGITUDE = -17.75, 179.9999
 # Places 200 m apart, eastwards over the antimeridian, each of one colour.
@@ -59,7 +59,7 @@ def stored_encoder(monkeypatch):
         assert model is None
         return IndexEncoder(MeanColourEncoder(), EvaluationConfig(), "mean colour")
 
-    monkeypatch.setattr("vpr_tf.retrieval.photo_source.open_encoder", open_encoder)
+    monkeypatch.setattr("vpr_tf.place_index.photo_source.open_encoder", open_encoder)
     target = "vpr_tf.localization.index_calibration.open_encoder"
     monkeypatch.setattr(target, open_encoder)
 

@@ -15,8 +15,8 @@ from vpr_tf.localization import (
     estimate_positions,
     fit_calibration,
 )
-from vpr_tf.localization.evaluated_queries import estimate_outside
 from vpr_tf.localization.fitting import choose_min_confidence
+from vpr_tf.localization.retrieval_calibration import estimate_outside
 from vpr_tf.localization.scores import fit_scores
 
 CONFIG = LocalizationConfig()

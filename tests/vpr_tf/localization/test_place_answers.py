@@ -24,8 +24,8 @@ from vpr_tf.localization import (
     answer_places,
     calibrate_predictor,
 )
-from vpr_tf.localization.outside_places import best_of_groups, predict_outside
 from vpr_tf.localization.place_features import place_features
+from vpr_tf.localization.unseen_places import best_of_groups, predict_outside
 
 SETTINGS = PlaceSettings("cosine", 20, log_scores=False)
 CONFIG = LocalizationConfig()

@@ -4,8 +4,7 @@ import numpy as np
 
 from vpr_tf.classification import ClassTable, GridCells, GroupHead, PlaceClassifier
 from vpr_tf.classification.class_table import OWN_GROUP, PRODUCT
-from vpr_tf.geo import utm_to_lat_lon
-from vpr_tf.positions import Positions
+from vpr_tf.geo import Positions, utm_to_lat_lon
 
 EAST_CM, NORTH_CM, ZONE = 548_000_00, 4_173_000_00, 10
 

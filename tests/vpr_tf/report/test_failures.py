@@ -95,7 +95,7 @@ def test_of_photos_at_one_place_the_one_that_looks_the_same_way_is_nearest(
         heading_deg = np.array(headings[split.name], np.float32)
         return dataclasses.replace(table, heading_deg=heading_deg)
 
-    original = module.PhotoTable.of_split
+    original = module.PhotoTable.from_split
     monkeypatch.setattr(module.PhotoTable, "of_split", with_headings)
     failure = only_query(dataset)
     assert failure.nearest.row == 1

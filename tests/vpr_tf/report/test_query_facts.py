@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from tests.vpr_tf.report.tiny_photos import photos_at
 from vpr_tf.data.prepared_dataset import CLASS_DTYPE, REGION_DTYPE, Partition
-from vpr_tf.geo import lat_lon_to_utm
-from vpr_tf.positions import Positions, distances_m
+from vpr_tf.geo import Positions, distances_m, lat_lon_to_utm
+from vpr_tf.geo.s2_cells import first_leaves, last_leaves, leaf_cells, parent_cells
 from vpr_tf.report.query_facts import (
     class_sizes,
     heading_difference_deg,
@@ -15,7 +15,6 @@ from vpr_tf.report.query_facts import (
     year_gaps,
     years_of,
 )
-from vpr_tf.s2_cells import first_leaves, last_leaves, leaf_cells, parent_cells
 
 
 def test_years_of_timestamps():

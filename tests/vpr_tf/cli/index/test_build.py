@@ -1,0 +1,170 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.vpr_tf.cli.index.conftest import NUM_PHOTOS, build, write_photos
+from tests.vpr_tf.evaluation.tiny_dataset import Shot, write_dataset
+from tests.vpr_tf.photos.photo_writer import write_photo
+from vpr_tf.cli.index import work_folder
+from vpr_tf.extraction import image_descriptors
+from vpr_tf.extraction.encoders import encoder_fingerprint
+from vpr_tf.models.saved_weights import read_keras_file
+from vpr_tf.place_index import PlaceIndex
+from vpr_tf.place_index.__main__ import main
+
+
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_index_of_photos(built):
+    with PlaceIndex.open(built / "city.index") as index:
+        photos, encoder = index.photos, index.manifest.encoder
+    assert photos.keys.tolist() == [f"{i}.png".encode() for i in range(NUM_PHOTOS)]
+    assert photos.timestamps[3] == b"20130506_123456"
+    np.testing.assert_allclose(photos.heading_deg, 36 * np.arange(NUM_PHOTOS))
+    assert (encoder.resize, encoder.image_size, encoder.precision) == (
+        "square",
+        32,
+        "float32",
+    )
+    assert sorted(path.name for path in built.iterdir()) == ["city.index", "photos"]
+
+
+def test_same_command_gives_the_same_bytes(built, model, tmp_path):
+    assert build(model, built / "photos", tmp_path / "again.index") == 0
+    assert bytes_of(tmp_path / "again.index") == bytes_of(built / "city.index")
+
+
+def test_interrupted_build_continues_to_the_same_bytes(
+    built, model, tmp_path, monkeypatch, capsys
+):
+    done = []
+
+    def interrupted(*arguments):
+        done.append(1)
+        if len(done) == 3:
+            raise KeyboardInterrupt
+
+    index = tmp_path / "city.index"
+    with monkeypatch.context() as patch:
+        patch.setattr(image_descriptors, "_check", interrupted)
+        assert build(model, built / "photos", index) == 130
+    assert "The same command continues." in capsys.readouterr().err
+    assert not index.exists()
+    assert build(model, built / "photos", index) == 0
+    assert bytes_of(index) == bytes_of(built / "city.index")
+    assert [path.name for path in tmp_path.iterdir()] == ["city.index"]
+
+
+def test_build_that_was_interrupted_after_its_last_step(
+    built, model, tmp_path, monkeypatch, capsys
+):
+    def interrupted(work):
+        raise KeyboardInterrupt
+
+    index = tmp_path / "city.index"
+    with monkeypatch.context() as patch:
+        patch.setattr(work_folder, "delete_work", interrupted)
+        assert build(model, built / "photos", index) == 130
+    assert build(model, built / "photos", index, "--dtype", "float16") == 2
+    assert "exists already" in capsys.readouterr().err
+    assert build(model, built / "photos", index) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["city.index"]
+
+
+def test_two_builds_of_one_index(built, model, tmp_path, capsys):
+    work = tmp_path / "city.index.building"
+    with work_folder.locked_work(work, {}):
+        assert build(model, built / "photos", tmp_path / "city.index") == 2
+    assert f"Another process is working in {work}" in capsys.readouterr().err
+
+
+def test_photos_that_cannot_be_used_are_listed(model, tmp_path, capsys):
+    photos = write_photos(tmp_path / "photos")
+    (photos / "text.jpg").write_text("hello")
+    index = tmp_path / "city.index"
+    assert build(model, photos, index, "--dtype", "float16") == 0
+    told = capsys.readouterr()
+    assert "text.jpg: not a JPEG or PNG image" in told.err
+    assert f"1 photos cannot be used. All reasons: {index}.rejected.csv" in told.out
+    lines = (tmp_path / "city.index.rejected.csv").read_text().splitlines()
+    assert lines == ["file,reason", "text.jpg,not a JPEG or PNG image"]
+    with PlaceIndex.open(index) as opened:
+        assert opened.num_photos == NUM_PHOTOS
+        assert opened.manifest.dtype == "float16"
+
+
+@pytest.mark.parametrize(
+    ("share", "message"),
+    [("0.05", "1 of 11 photos"), ("0", "1 of 11 photos")],
+)
+def test_too_many_unusable_photos_stop(model, tmp_path, capsys, share, message):
+    photos = write_photos(tmp_path / "photos")
+    write_photo(photos / "nowhere.jpg")
+    status = build(
+        model, photos, tmp_path / "city.index", "--max-rejected-fraction", share
+    )
+    assert status == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "city.index").exists()
+
+
+def test_index_of_the_splits_of_a_dataset(model, tmp_path, capsys):
+    shots = [Shot((20 * i, 250 - 20 * i, 128), 10 * i) for i in range(5)]
+    splits = {
+        "test-a-database": shots,
+        "test-a-queries": shots[:2],
+        "val-database": shots[1:4],
+        "val-queries": shots[:1],
+    }
+    write_dataset(tmp_path / "dataset", splits)
+    config = model.parent / "tiny.yaml"
+    command = ["build", "--config", str(config), "--model", str(model)]
+    override = f"dataset.path={tmp_path / 'dataset'}"
+    one = tmp_path / "one.index"
+    assert main([*command, "--output", str(one), override]) == 0
+    with PlaceIndex.open(one) as index:
+        assert index.photos.keys[4] == b"test-a-database_4.jpg"
+        assert index.num_photos == 5
+    two = tmp_path / "two.index"
+    chosen = ["--set", "val", "--split", "test-a-database"]
+    assert main([*command, "--output", str(two), *chosen, override]) == 0
+    with PlaceIndex.open(two) as index:
+        assert index.num_photos == 8
+    assert main([*command, "--output", str(tmp_path / "x"), "--set", "b", override])
+    assert "has no evaluation set b. It has: a, val" in capsys.readouterr().err
+
+
+def test_preparation_comes_from_the_model_or_a_config(built, model, tmp_path, capsys):
+    arguments = ["build", "--output", str(tmp_path / "x"), "--model", str(model)]
+    assert main([*arguments, "--photos", str(built / "photos")]) == 2
+    assert "does not say how images are prepared" in capsys.readouterr().err
+    assert main(arguments) == 2
+    assert "Pass --photos DIR" in capsys.readouterr().err
+
+
+def test_stored_encoder_is_the_same_encoder(built, model):
+    stored = read_keras_file(built / "city.index" / "encoder" / "encoder.keras")
+    assert encoder_fingerprint(stored) == encoder_fingerprint(read_keras_file(model))
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        (["--setting", "leaves"], "must look like name=value"),
+        (["--photos", "/nowhere"], "No folder of photos at /nowhere"),
+        (["--model", "/nowhere"], "/nowhere is no model"),
+    ],
+)
+def test_errors_are_one_line(built, model, tmp_path, capsys, option, message):
+    assert build(model, built / "photos", tmp_path / "x", *option) == 2
+    told = capsys.readouterr().err
+    assert message in told
+    assert "Traceback" not in told
+    assert not list(tmp_path.iterdir())

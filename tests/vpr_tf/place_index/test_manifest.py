@@ -1,0 +1,96 @@
+import json
+
+import pytest
+
+from tests.vpr_tf.place_index.samples import ENCODER, make_batch
+from vpr_tf.place_index import (
+    PlaceIndex,
+    add_photos,
+    create_place_index,
+    read_manifest,
+    remove_photos,
+)
+from vpr_tf.place_index.manifest import write_manifest
+from vpr_tf.search import IndexMismatchError
+
+
+def edit(folder, change, **json_options):
+    path = folder / "manifest.json"
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content, **json_options))
+
+
+def test_manifest_survives_writing_and_reading(folder):
+    add_photos(folder, *make_batch(3, first=40))
+    remove_photos(folder, ["1.jpg"])
+    manifest = read_manifest(folder)
+    assert (manifest.num_photos, manifest.num_removed) == (42, 1)
+    assert (manifest.kind, manifest.metric) == ("exact", "squared_l2")
+    assert (manifest.descriptor_dim, manifest.dtype) == (16, "float32")
+    assert manifest.encoder == ENCODER
+    write_manifest(folder, manifest)
+    assert read_manifest(folder) == manifest
+
+
+def test_layout_of_the_text_does_not_matter(folder):
+    manifest = read_manifest(folder)
+    edit(folder, lambda content: None, sort_keys=True)
+    assert read_manifest(folder) == manifest
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: content.update(num_photos=41),
+        lambda content: content.update(num_photos=40.0),
+        lambda content: content.update(note="mine"),
+        lambda content: content["segments"][0].update(num_rows=39),
+        lambda content: content["encoder"].update(fingerprint="another"),
+        lambda content: content["segments"].append(content["segments"][0]),
+        lambda content: content.pop("recall"),
+        lambda content: content.update(sha256="0" * 64),
+    ],
+)
+def test_edit_by_hand_is_refused(folder, change):
+    edit(folder, change)
+    message = r"manifest\.json was edited by hand or is damaged: .* Undo the edit"
+    with pytest.raises(IndexMismatchError, match=message):
+        PlaceIndex.open(folder)
+    with pytest.raises(IndexMismatchError, match=message):
+        add_photos(folder, *make_batch(3, first=40))
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"{", b"[]", b"3", b"\xff", b"{}", b"[" * 100_000, b'{"sha256": 1}']
+)
+def test_other_text_is_refused(folder, text):
+    (folder / "manifest.json").write_bytes(text)
+    with pytest.raises(IndexMismatchError, match="not the JSON that was written"):
+        read_manifest(folder)
+
+
+def test_checksum_cannot_be_left_out(folder):
+    edit(folder, lambda content: content.pop("sha256"))
+    with pytest.raises(IndexMismatchError, match=r"KeyError\('sha256'\)"):
+        read_manifest(folder)
+
+
+def test_newer_format_is_refused(folder):
+    edit(folder, lambda content: content.update(format_version=3))
+    with pytest.raises(
+        IndexMismatchError, match="format_version 3; this program reads 1 and 2"
+    ):
+        read_manifest(folder)
+
+
+def test_same_photos_give_the_same_bytes(tmp_path):
+    for name in ("first", "second"):
+        create_place_index(tmp_path / name, *make_batch(9), ENCODER)
+        add_photos(tmp_path / name, *make_batch(3, first=9))
+    files = [
+        path.relative_to(tmp_path / "first") for path in (tmp_path / "first").rglob("*")
+    ]
+    for file in files:
+        first, second = tmp_path / "first" / file, tmp_path / "second" / file
+        assert first.is_dir() or first.read_bytes() == second.read_bytes()

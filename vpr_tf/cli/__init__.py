@@ -1,0 +1,1 @@
+"""Subcommands of `vpr`; nothing imports them but the entry points."""

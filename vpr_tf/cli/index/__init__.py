@@ -1,0 +1,1 @@
+"""The commands of `python -m vpr_tf.place_index`, a module each."""

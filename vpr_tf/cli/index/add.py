@@ -1,0 +1,111 @@
+"""Adds photos to an index; the next query finds them.
+
+They are described by the encoder that the index keeps. An interrupted command
+continues when it is run again, and the index is as it was until it is done.
+
+Examples:
+  python -m vpr_tf.place_index add city.index --photos new_photos
+  python -m vpr_tf.place_index add city.index --photos march.csv --prefix march/
+  python -m vpr_tf.place_index add city.index --photos all_photos --existing skip
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vpr_tf.cli.index.build import rejected_table
+from vpr_tf.cli.index.output import print_change, report_rejected
+from vpr_tf.cli.index.rejection import add_max_rejected, check_usable
+from vpr_tf.cli.index.work_folder import (
+    delete_work,
+    is_of_request,
+    locked_work,
+    work_folder,
+)
+from vpr_tf.photos.photo_files import PhotoFiles
+from vpr_tf.photos.photo_folder import scan_photos
+from vpr_tf.place_index import PlaceIndex
+from vpr_tf.place_index.joined import SelectedDescriptors
+from vpr_tf.search.errors import RetrievalError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the command."""
+    parser.add_argument("index", help="folder of the index")
+    parser.add_argument(
+        "--photos", required=True, metavar="DIR_OR_CSV", help="as for `build`"
+    )
+    parser.add_argument(
+        "--prefix", default="", help="put before the keys, which are paths in --photos"
+    )
+    parser.add_argument(
+        "--existing",
+        choices=("error", "skip", "replace"),
+        default="error",
+        help="what to do with photos whose keys the index has; default: error",
+    )
+    parser.add_argument("--model", help="the encoder, if the index keeps none")
+    add_max_rejected(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Adds photos; returns the exit status."""
+    index = Path(options.index)
+    work = work_folder(index, "adding")
+    request = {name: value for name, value in vars(options).items() if name != "run"}
+    request["photos"] = str(Path(options.photos).resolve())
+    with PlaceIndex.open(index) as opened:
+        present = np.array(opened.photos.keys)
+    photos = scan_photos(options.photos).with_key_prefix(options.prefix)
+    check_usable(photos, options.max_rejected_fraction, options.photos)
+    known = np.isin(photos.photos.keys, present)
+    was_killed = is_of_request(work, request)
+    if known.all() and (was_killed or options.existing == "skip"):
+        print(f"All {len(known):,} photos are in the index already.")
+        if was_killed:
+            delete_work(work)
+        return 0
+    photos = _choose(photos, known, options)
+    with locked_work(work, request):
+        _add(options, photos, work)
+    return 0
+
+
+def _choose(
+    photos: PhotoFiles, known: np.ndarray, options: argparse.Namespace
+) -> PhotoFiles:
+    """Leaves out photos that the index has, before they are described."""
+    if options.existing == "skip":
+        return photos.take(np.flatnonzero(~known))
+    if known.any() and options.existing == "error":
+        examples = [key.decode() for key in photos.photos.keys[known][:3]]
+        raise RetrievalError(
+            f"The index {options.index} already has {known.sum():,} of these photos: "
+            f"{', '.join(examples)}{', ...' if known.sum() > 3 else ''}. Pass "
+            "--existing skip or --existing replace, or another --prefix."
+        )
+    return photos
+
+
+def _add(options: argparse.Namespace, photos: PhotoFiles, work: Path) -> None:
+    from vpr_tf.place_index import add_photos
+    from vpr_tf.place_index.photo_source import open_encoder
+
+    encoder = open_encoder(options.index, options.model)
+    described = encoder.describe(photos, work / "descriptors")
+    files = described.photos
+    check_usable(files, options.max_rejected_fraction, options.photos)
+    report_rejected(files, rejected_table(Path(options.index)))
+    descriptors: Any = SelectedDescriptors(described.descriptors, described.rows)
+    report = add_photos(
+        options.index,
+        descriptors,
+        files.photos,
+        replace_existing=options.existing == "replace",
+    )
+    print(f"Added: {len(files):,} photos of {options.photos}")
+    print_change(report)

@@ -1,0 +1,216 @@
+"""Makes an index folder of photos on disk, or of splits of a prepared dataset.
+
+The folder holds all that searching needs, the encoder and the preparation of photos
+included, and can be moved to another machine. An interrupted build continues when the
+same command is run again.
+
+Photos get their position from SF-XL file names, from EXIF data, or from a CSV table
+with the columns path, latitude, longitude (or utm_east, utm_north, zone) and perhaps
+heading_deg and timestamp.
+
+Examples:
+  python -m vpr_tf.place_index build --output city.index \\
+      --config configs/sf_xs_dark.yaml --model runs/sf_xs_dark/2026-11-21_15-31-43
+  python -m vpr_tf.place_index build --output city.index --photos holiday_photos \\
+      --model runs/sf_xs_dark/2026-11-21_15-31-43 --dtype float16
+  python -m vpr_tf.place_index build --output city.index --photos photos.csv \\
+      --model cosplace_resnet50_512 --config configs/sf_xs_dark.yaml --kind scann
+  python -m vpr_tf.place_index build --output city.index --photos holiday_photos \\
+      --model cosplace_resnet50_512 --config configs/sf_xs_dark.yaml \\
+      --classifier runs/heads/2026-11-21_15-31-43 classification.num_cells=100
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from vpr_tf.cli.index.classifiers import IndexClassifiers
+from vpr_tf.cli.index.output import (
+    classifier_text,
+    preparation_text,
+    print_change,
+    report_rejected,
+    settings_text,
+    size_text,
+)
+from vpr_tf.cli.index.rejection import add_max_rejected
+from vpr_tf.cli.index.work_folder import (
+    delete_work,
+    is_of_request,
+    locked_work,
+    work_folder,
+)
+from vpr_tf.place_index import ChangeReport, read_manifest
+from vpr_tf.search.errors import RetrievalError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the command."""
+    parser.add_argument("--output", required=True, help="folder of the new index")
+    parser.add_argument(
+        "--model",
+        required=True,
+        help="run folder, .keras file, SavedModel or name of a released encoder",
+    )
+    parser.add_argument(
+        "--config", help="a file of configs/: the dataset, and how images are prepared"
+    )
+    parser.add_argument(
+        "--photos", metavar="DIR_OR_CSV", help="photos instead of a prepared dataset"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="val or a test set, whose database is taken; may be repeated",
+    )
+    parser.add_argument(
+        "--split",
+        action="append",
+        default=[],
+        metavar="SPLIT",
+        help="any split of the dataset, such as train; may be repeated",
+    )
+    parser.add_argument(
+        "--kind",
+        choices=("auto", "exact", "scann", "milvus"),
+        default="auto",
+        help="search structure; default: auto, by the number of photos",
+    )
+    parser.add_argument(
+        "--setting",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="of the search structure, such as num_leaves=500; may be repeated",
+    )
+    parser.add_argument(
+        "--dtype",
+        choices=("float32", "float16"),
+        default="float32",
+        help="of the stored descriptors; float16 needs half the space",
+    )
+    parser.add_argument(
+        "--classifier",
+        metavar="RUN",
+        help="run or SavedModel whose heads choose the cells that a query searches; "
+        "how many: classification.num_cells=K",
+    )
+    add_max_rejected(parser)
+    parser.add_argument("overrides", nargs="*", metavar="key=value")
+
+
+def run(options: argparse.Namespace, classifiers: IndexClassifiers) -> int:
+    """Builds an index; returns the exit status.
+
+    Args:
+        options: Of the command line.
+        classifiers: For `--classifier`.
+    """
+    output, request = Path(options.output), _request_of(options)
+    work = work_folder(output, "building")
+    if output.exists():
+        if not is_of_request(work, request):
+            raise RetrievalError(
+                f"{output} exists already. Add to that index, delete it, or choose "
+                "another name."
+            )
+        delete_work(work)  # the index was complete when the build was killed
+        report = ChangeReport(read_manifest(output))
+    else:
+        settings = parse_settings(options.setting)
+        with locked_work(work, request):
+            report = _build(options, settings, work, classifiers)
+    _print_summary(output, report)
+    return 0
+
+
+def parse_settings(texts: list[str]) -> dict[str, Any] | None:
+    """Reads `name=value` options, whose values are JSON or words.
+
+    Raises:
+        ValueError: Another form.
+    """
+    settings = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (name and equals):
+            raise ValueError(f"--setting must look like name=value. Received: {text!r}")
+        try:
+            settings[name] = json.loads(value)
+        except ValueError:
+            settings[name] = value
+    return settings or None
+
+
+def _request_of(options: argparse.Namespace) -> dict[str, Any]:
+    request = {k: v for k, v in vars(options).items() if k != "run"}
+    return {**request, "cwd": str(Path.cwd())}
+
+
+def _build(
+    options: argparse.Namespace,
+    settings: dict[str, Any] | None,
+    work: Path,
+    classifiers: IndexClassifiers,
+) -> ChangeReport:
+    from vpr_tf.cli.index.build_sources import (
+        build_config,
+        describe_source,
+        scan_source,
+    )
+
+    source = scan_source(options)  # an error here is told before TensorFlow is loaded
+    config = build_config(options)
+    from vpr_tf.extraction.model_sources import load_encoder
+    from vpr_tf.extraction.stored_encoder import store_encoder
+    from vpr_tf.place_index import create_place_index
+    from vpr_tf.place_index.photo_source import identity_of
+
+    loaded = load_encoder(config, options.model)
+    identity = identity_of(loaded.encoder, loaded.evaluation, loaded.description)
+    print(f"Encoder: {loaded.description}", flush=True)
+    classifier, heads = None, work / "classifier"
+    if options.classifier is not None:
+        classifier = classifiers.keep(config, options.classifier, identity, heads)
+        print(f"Classifier: {classifier_text(classifier)}", flush=True)
+    described = describe_source(
+        source, loaded, identity.fingerprint, options, work / "descriptors"
+    )
+    if described.files is not None:
+        report_rejected(described.files, rejected_table(Path(options.output)))
+    print("Building the index", flush=True)
+    return create_place_index(
+        options.output,
+        described.descriptors,
+        described.photos,
+        identity,
+        encoder_source=store_encoder(loaded.encoder, work / "encoder.keras"),
+        kind=options.kind,
+        settings=settings,
+        dtype=options.dtype,
+        classifier=classifier,
+        classifier_source=heads,
+    )
+
+
+def rejected_table(index: Path) -> Path:
+    """Returns where photos that cannot be used are listed: beside the index."""
+    index = index.resolve()
+    return index.with_name(f"{index.name}.rejected.csv")
+
+
+def _print_summary(output: Path, report: ChangeReport) -> None:
+    manifest = report.manifest
+    num_bytes = sum(file.num_bytes for file in manifest.files().values())
+    print(f"Index: {output}, {size_text(num_bytes)}")
+    print(f"Search: {settings_text(manifest)}")
+    print(
+        f"Descriptors: {manifest.descriptor_dim} values, {manifest.dtype}; images: "
+        f"{preparation_text(manifest)}"
+    )
+    print_change(report)

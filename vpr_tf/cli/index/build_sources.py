@@ -1,0 +1,185 @@
+"""What an index is built of: photos on disk, or splits of a prepared dataset."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vpr_tf.cli.index.rejection import check_usable
+from vpr_tf.config import ConfigError, ExperimentConfig, load_config
+from vpr_tf.data.prepared_dataset import DatasetError, PreparedDataset
+from vpr_tf.photos.photo_files import PhotoFiles
+from vpr_tf.photos.photo_folder import scan_photos
+from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.place_index.joined import JoinedDescriptors, SelectedDescriptors
+from vpr_tf.search.search_index import Descriptors
+
+if TYPE_CHECKING:
+    from vpr_tf.extraction.model_sources import LoadedEncoder
+
+_RUN_CONFIG = "config.yaml"
+_EXPORTED_CONFIG = Path("assets.extra") / "config.yaml"
+
+
+@dataclass(frozen=True)
+class SplitSource:
+    """Splits of a prepared dataset."""
+
+    dataset: PreparedDataset
+    split_names: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Described:
+    """What an index is made of.
+
+    Attributes:
+        descriptors: One a photo.
+        photos: Their metadata.
+        files: The photo files; None for a prepared dataset.
+    """
+
+    descriptors: Descriptors
+    photos: PhotoTable
+    files: PhotoFiles | None
+
+
+def scan_source(options: argparse.Namespace) -> PhotoFiles | SplitSource:
+    """Finds the photos or the splits that the options name.
+
+    Raises:
+        ConfigError: The options name neither, or both.
+        DatasetError: There is no such dataset or split.
+        PhotoSourceError: The photos cannot be read, or too few can be used.
+    """
+    if options.photos is None:
+        if options.config is None:
+            raise ConfigError("Pass --photos DIR, or --config FILE with a dataset.")
+        dataset = PreparedDataset(
+            load_config(options.config, options.overrides).dataset.path
+        )
+        return SplitSource(dataset, _split_names(dataset, options))
+    if options.set or options.split:
+        raise ConfigError("--set and --split choose of a dataset, not of --photos.")
+    photos = scan_photos(options.photos)
+    check_usable(photos, options.max_rejected_fraction, options.photos)
+    return photos
+
+
+def build_config(options: argparse.Namespace) -> ExperimentConfig:
+    """Returns the config of the options: the file, or that of the model.
+
+    Raises:
+        ConfigError: There is none, or it cannot be read.
+    """
+    if options.config is not None:
+        return load_config(options.config, options.overrides)
+    model = Path(options.model)
+    versions = sorted(
+        (path for path in model.glob("*/") if path.name.isdecimal()),
+        key=lambda path: int(path.name),
+    )
+    for folder in (model, *reversed(versions)):
+        for name in (_RUN_CONFIG, _EXPORTED_CONFIG):
+            if (folder / name).is_file():
+                return load_config(folder / name, options.overrides)
+    raise ConfigError(
+        f"{options.model} does not say how images are prepared (it is no run folder "
+        "and no SavedModel). Pass --config FILE, whose `evaluation` does."
+    )
+
+
+def describe_source(
+    source: PhotoFiles | SplitSource,
+    loaded: LoadedEncoder,
+    fingerprint: str,
+    options: argparse.Namespace,
+    folder: Path,
+) -> Described:
+    """Computes descriptors, or what an interrupted run left to do.
+
+    Args:
+        source: Of `scan_source`.
+        loaded: The encoder.
+        fingerprint: Its identity.
+        options: `dtype` and `max_rejected_fraction`.
+        folder: Where the descriptors are kept.
+    """
+    if isinstance(source, SplitSource):
+        return _describe_splits(source, loaded, fingerprint, options.dtype, folder)
+    from vpr_tf.extraction.photo_descriptors import describe_photos
+
+    described = describe_photos(
+        loaded.encoder,
+        source,
+        loaded.evaluation,
+        encoder_fingerprint=fingerprint,
+        folder=folder,
+        dtype=options.dtype,
+    )
+    files = described.photos
+    check_usable(files, options.max_rejected_fraction, options.photos)
+    descriptors = SelectedDescriptors(described.descriptors, described.rows)
+    return Described(descriptors, files.photos, files)
+
+
+def _describe_splits(
+    source: SplitSource,
+    loaded: LoadedEncoder,
+    fingerprint: str,
+    dtype: str,
+    folder: Path,
+) -> Described:
+    from vpr_tf.extraction.descriptors import extract_descriptors
+    from vpr_tf.models.precision import in_precision
+
+    encoder = in_precision(loaded.encoder, loaded.evaluation.precision)
+    parts = [
+        extract_descriptors(
+            encoder,
+            source.dataset,
+            name,
+            loaded.evaluation,
+            folder / name,
+            encoder_fingerprint=fingerprint,
+            dtype=dtype,
+        )
+        for name in source.split_names
+    ]
+    photos = [
+        PhotoTable.from_split(source.dataset.split(n)) for n in source.split_names
+    ]
+    joined = JoinedDescriptors(parts, encoder.descriptor_dim, np.dtype(dtype))
+    return Described(joined, PhotoTable.concatenate(photos), None)
+
+
+def _split_names(
+    dataset: PreparedDataset, options: argparse.Namespace
+) -> tuple[str, ...]:
+    sets = dict(dataset.tests)
+    if dataset.val is not None:
+        sets["val"] = dataset.val
+    chosen = list(options.set)
+    if not chosen and not options.split:
+        chosen = list(dataset.tests)
+        if len(chosen) != 1:
+            raise DatasetError(
+                f"{dataset.path} has {len(chosen)} test sets. Choose by --set NAME "
+                f"({', '.join(sets)}) or --split SPLIT "
+                f"({', '.join(dataset.split_names)})."
+            )
+    unknown = [name for name in chosen if name not in sets]
+    if unknown:
+        raise DatasetError(
+            f"{dataset.path} has no evaluation set {', '.join(unknown)}. It has: "
+            f"{', '.join(sets) or 'none'}."
+        )
+    names = [*(sets[name].database for name in chosen), *options.split]
+    for name in names:
+        if not len(dataset.split(name)):
+            raise DatasetError(f"The split {name!r} of {dataset.path} has no images.")
+    return tuple(dict.fromkeys(names))

@@ -1,0 +1,152 @@
+"""Tells what an index holds, and draws a map of its photos.
+
+Examples:
+  python -m vpr_tf.place_index inspect city.index
+  python -m vpr_tf.place_index inspect city.index --map city.png
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from vpr_tf.cli.index.output import (
+    classifier_text,
+    preparation_text,
+    recall_text,
+    settings_text,
+    size_text,
+)
+from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.place_index import ChangeReport, IndexManifest, PlaceIndex
+
+_METRES_PER_DEGREE = 111_195.0
+_SHOWN_YEARS = 12
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the command."""
+    parser.add_argument("index", help="folder of the index")
+    parser.add_argument(
+        "--map", metavar="FILE", help="draw where the photos were taken, as PNG"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Describes an index; returns the exit status."""
+    with PlaceIndex.open(options.index) as index:
+        manifest, photos = index.manifest, index.photos
+    print(f"Index: {options.index}")
+    for name, value in _facts(manifest, photos):
+        print(f"{name:<14}{value}")
+    advice = ChangeReport(manifest).advice
+    if advice:
+        print(advice)
+    if options.map:
+        from vpr_tf.cli.index.index_map import draw_map
+
+        draw_map(photos, Path(options.map), title=Path(options.index).name)
+        print(f"{'Map:':<14}{options.map}")
+    return 0
+
+
+def _facts(manifest: IndexManifest, photos: PhotoTable) -> Iterator[tuple[str, str]]:
+    encoder = manifest.encoder
+    removed = f", {manifest.num_removed:,} removed" if manifest.num_removed else ""
+    yield "Photos:", f"{manifest.num_photos:,}{removed}"
+    yield (
+        "State:",
+        f"generation {manifest.generation}, segments: {len(manifest.segments)}, "
+        f"{manifest.unmerged_share:.0%} of the rows not merged",
+    )
+    yield "Search:", settings_text(manifest)
+    yield "Recall:", recall_text(manifest.recall)
+    yield "Descriptors:", f"{manifest.descriptor_dim} values, {manifest.dtype}"
+    kept = f"kept as {encoder.file}" if encoder.file else "not kept in the index"
+    yield "Encoder:", f"{encoder.description} ({kept})"
+    yield "", f"fingerprint {encoder.fingerprint[:16]}"
+    yield "Images:", preparation_text(manifest)
+    if manifest.classifier is not None:
+        yield "Classifier:", classifier_text(manifest.classifier)
+    yield "Localization:", "calibrated" if manifest.localization else "not calibrated"
+    yield from _photo_facts(photos)
+    yield (
+        "Disk:",
+        ", ".join(
+            f"{name} {size_text(num_bytes)}"
+            for name, num_bytes in _sizes(manifest).items()
+        ),
+    )
+
+
+def _photo_facts(photos: PhotoTable) -> Iterator[tuple[str, str]]:
+    positions = photos.positions
+    known = positions.known
+    if known.any():
+        latitude, longitude = positions.latitude_deg[known], positions.longitude_deg
+        west, east = extent_deg(longitude[known])
+        north_m = np.ptp(latitude) * _METRES_PER_DEGREE
+        east_m = (east - west) * _METRES_PER_DEGREE * np.cos(np.radians(latitude)).max()
+        yield (
+            "Extent:",
+            f"latitude {latitude.min():.5f} to {latitude.max():.5f}, longitude "
+            f"{west:.5f} to {wrapped_deg(east):.5f} "
+            f"({north_m / 1000:.2f} x {east_m / 1000:.2f} km)",
+        )
+        zones = np.unique(positions.utm_zone[known])
+        yield "UTM zones:", ", ".join(f"{abs(z)}{'N' if z > 0 else 'S'}" for z in zones)
+    if not known.all():
+        yield "", f"{np.sum(~known):,} photos of unknown position"
+    if len(photos):
+        yield "Years:", _years_text(photos.timestamps)
+        with_heading = int(np.sum(photos.heading_deg >= 0))
+        yield "Headings:", f"known of {with_heading:,} photos"
+
+
+def _years_text(timestamps: np.ndarray) -> str:
+    years, counts = np.unique(timestamps.astype("S4"), return_counts=True)
+    texts = [
+        f"{year.decode() or 'unknown'} ({count:,})"
+        for year, count in zip(years, counts, strict=True)
+    ]
+    if len(texts) > _SHOWN_YEARS:
+        return f"{texts[0]} to {texts[-1]}"
+    return ", ".join(texts)
+
+
+def _sizes(manifest: IndexManifest) -> dict[str, int]:
+    """Returns the bytes of each kind of file, the largest first."""
+    sizes: dict[str, int] = {}
+    for name, file in manifest.files().items():
+        parts = PurePosixPath(name).parts
+        if parts[0] in ("encoder", "classifier"):
+            kind = parts[0]
+        elif "photos" in parts:
+            kind = "photos"
+        elif parts[-1].startswith("descriptors"):
+            kind = "descriptors"
+        else:
+            kind = "search"
+        sizes[kind] = sizes.get(kind, 0) + file.num_bytes
+    return dict(sorted(sizes.items(), key=lambda item: -item[1]))
+
+
+def extent_deg(longitude_deg: np.ndarray) -> tuple[float, float]:
+    """Returns west and east ends, which may lie beyond 180 degrees.
+
+    They leave out the widest gap, so that photos on both sides of the antimeridian
+    are near to each other.
+    """
+    longitude = np.unique(wrapped_deg(longitude_deg))
+    gaps = np.diff(np.append(longitude, longitude[0] + 360))
+    widest = int(np.argmax(gaps))
+    west = float(longitude[(widest + 1) % len(longitude)])
+    return west, west + 360 - float(gaps[widest])
+
+
+def wrapped_deg(longitude_deg: np.ndarray | float) -> np.ndarray | float:
+    """Returns longitudes in [-180, 180)."""
+    return (longitude_deg + 180) % 360 - 180

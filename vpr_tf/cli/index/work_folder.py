@@ -1,0 +1,72 @@
+"""A folder beside an index, where a command keeps what it need not do again."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from vpr_tf.atomic_files import write_json
+from vpr_tf.place_index.transaction import writer_lock
+from vpr_tf.search.errors import RetrievalError
+
+_REQUEST_FILE = "request.json"
+
+
+def work_folder(index: Path, doing: str) -> Path:
+    """Returns where the work of a command on an index lies, e.g. `DIR.building`."""
+    index = index.resolve()
+    return index.with_name(f"{index.name}.{doing}")
+
+
+def is_of_request(work: Path, request: dict[str, Any]) -> bool:
+    """Whether an earlier run of the same command left its work."""
+    try:
+        return bool(json.loads((work / _REQUEST_FILE).read_text()) == request)
+    except (OSError, ValueError):
+        return False
+
+
+@contextlib.contextmanager
+def locked_work(work: Path, request: dict[str, Any]) -> Iterator[None]:
+    """Holds a work folder, and deletes it at the end unless that is an error.
+
+    What is in it is checked by whoever uses it, so it may be of another command.
+
+    Args:
+        work: The folder.
+        request: JSON-ready: the command.
+
+    Raises:
+        RetrievalError: Another process has it.
+    """
+    work.mkdir(parents=True, exist_ok=True)
+    try:
+        with writer_lock(work, wait_s=0):
+            write_json(work / _REQUEST_FILE, request)
+            try:
+                yield
+            except BaseException:
+                if not any(path.is_dir() for path in work.iterdir()):
+                    delete_work(work)  # nothing was computed yet
+                raise
+            delete_work(work)
+    except RetrievalError as error:
+        if "Another process" not in str(error):
+            raise
+        raise RetrievalError(
+            f"Another process is working in {work}. Wait for it, or end it."
+        ) from error
+
+
+def delete_work(work: Path) -> None:
+    """Deletes a work folder; the request last, since it tells whose it was."""
+    for path in sorted(work.iterdir()):
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != _REQUEST_FILE:
+            path.unlink()
+    shutil.rmtree(work)

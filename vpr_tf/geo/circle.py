@@ -1,0 +1,67 @@
+"""Photos inside a circle on the earth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vpr_tf.geo.positions import Positions, distances_m
+from vpr_tf.geo.utm import lat_lon_to_utm
+
+# A degree of latitude is longer than this, on the sphere and on the ellipsoid, by more
+# than the scale of UTM is off.
+_METRES_PER_DEGREE = 110_000.0
+
+
+@dataclass(frozen=True)
+class GeoCircle:
+    """A circle to search in.
+
+    Attributes:
+        latitude_deg: Of the centre, -80 to 84.
+        longitude_deg: Of the centre.
+        radius_m: Metres.
+    """
+
+    latitude_deg: float
+    longitude_deg: float
+    radius_m: float
+
+    def __post_init__(self) -> None:
+        lat_lon_to_utm(self.latitude_deg, self.longitude_deg)
+        if not (np.isfinite(self.radius_m) and self.radius_m >= 0):
+            raise ValueError(f"`radius_m` must be 0 or more. Received: {self.radius_m}")
+
+    def rows(self, positions: Positions) -> np.ndarray:
+        """Returns the rows inside, ascending; none of unknown position."""
+        near = self._rows_in_box(positions)
+        near = near[positions.utm_zone[near] != 0]
+        metres = distances_m(
+            self._centre(), positions.take(near), np.arange(len(near))[None]
+        )
+        return near[metres[0] <= self.radius_m]
+
+    def _centre(self) -> Positions:
+        east_m, north_m, zone = lat_lon_to_utm(
+            [self.latitude_deg], [self.longitude_deg]
+        )
+        return Positions(
+            np.rint(east_m * 100).astype(np.int64),
+            np.rint(north_m * 100).astype(np.int64),
+            zone,
+            np.array([self.latitude_deg], np.float64),
+            np.array([self.longitude_deg], np.float64),
+        )
+
+    def _rows_in_box(self, positions: Positions) -> np.ndarray:
+        high_deg = self.radius_m / _METRES_PER_DEGREE
+        latitude = positions.latitude_deg
+        inside = latitude >= self.latitude_deg - high_deg
+        inside &= latitude <= self.latitude_deg + high_deg
+        rows = np.flatnonzero(inside)
+        nearest_pole_deg = min(90.0, abs(self.latitude_deg) + high_deg)
+        wide_deg = high_deg / max(1e-9, np.cos(np.radians(nearest_pole_deg)))
+        off_deg = positions.longitude_deg[rows] - self.longitude_deg
+        off_deg = (off_deg + 180.0) % 360.0 - 180.0
+        return rows[np.abs(off_deg) <= wide_deg]

@@ -1,0 +1,104 @@
+"""Calibration on the queries of an evaluation set."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vpr_tf.config import LocalizationConfig
+from vpr_tf.geo import distances_m
+from vpr_tf.localization.calibration import Calibration
+from vpr_tf.localization.estimates import Estimates, estimate_positions
+from vpr_tf.localization.fitting import fit_calibration
+from vpr_tf.photos.photo_table import PhotoTable
+
+_DEPTH = 5  # a place has at most so many times the photos that vote
+# Photos or places so near to a query, in thresholds, are left out as if it had been
+# taken elsewhere.
+THRESHOLDS_AROUND = 2.0
+
+
+def predictions_to_calibrate(config: LocalizationConfig) -> int:
+    """Returns how many predictions of each query `calibrate_on_queries` wants.
+
+    More than vote, so that enough are left without those near the query.
+    """
+    return _DEPTH * config.num_predictions
+
+
+def calibrate_on_queries(
+    distances: np.ndarray,
+    rows: np.ndarray,
+    queries: PhotoTable,
+    photos: PhotoTable,
+    config: LocalizationConfig,
+    *,
+    threshold_m: float,
+    encoder_fingerprint: str,
+    fitted_on: str,
+    dataset_fingerprint: str = "",
+    seed: int = 0,
+) -> Calibration:
+    """Fits the calibration on queries whose positions are known.
+
+    Every query counts twice: as it is, and as if it had been taken elsewhere, with the
+    photos near it left out. So photos from outside the index are not believed.
+
+    Args:
+        distances: Squared distances of the descriptors `(num_queries, k)`, k being at
+            best `predictions_to_calibrate(config)`.
+        rows: Rows of `photos`, same shape; -1 where missing.
+        queries: Positions are the truth; headings are used.
+        photos: The database.
+        config: How matches become a position.
+        threshold_m: Largest error of a right answer.
+        encoder_fingerprint: Encoder of the descriptors.
+        fitted_on: The set, for people.
+        dataset_fingerprint: Its dataset.
+        seed: Of the division into folds.
+
+    Raises:
+        LocalizationError: No query has an answer and a known position.
+    """
+    estimates = estimate_positions(
+        distances, rows, photos, config, query_heading_deg=queries.heading_deg
+    )
+    return fit_calibration(
+        estimates,
+        estimates.errors_m(queries.positions),
+        config,
+        threshold_m=threshold_m,
+        encoder_fingerprint=encoder_fingerprint,
+        fitted_on=fitted_on,
+        dataset_fingerprint=dataset_fingerprint,
+        outside=estimate_outside(distances, rows, queries, photos, config, threshold_m),
+        seed=seed,
+    )
+
+
+def estimate_outside(
+    distances: np.ndarray,
+    rows: np.ndarray,
+    queries: PhotoTable,
+    photos: PhotoTable,
+    config: LocalizationConfig,
+    threshold_m: float,
+) -> Estimates:
+    """Locates queries without the photos near them: no answer can be right.
+
+    Args:
+        distances: See `calibrate_on_queries`.
+        rows: Same.
+        queries: Same; those of unknown position get no answer.
+        photos: Same.
+        config: Same.
+        threshold_m: Photos within twice this are left out.
+    """
+    metres = distances_m(queries.positions, photos.positions, rows)
+    far = metres > THRESHOLDS_AROUND * threshold_m
+    return estimate_positions(
+        np.where(far, distances, np.inf),
+        np.where(far, rows, -1),
+        photos,
+        config,
+        query_heading_deg=queries.heading_deg,
+    )

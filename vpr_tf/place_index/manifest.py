@@ -1,0 +1,274 @@
+"""What an index folder holds: the one file that says so."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vpr_tf.atomic_files import replace_file
+from vpr_tf.place_index.stored_files import REMEDY, StoredFile, fsync
+from vpr_tf.search.errors import IndexMismatchError
+
+MANIFEST_FILE = "manifest.json"
+FORMAT_VERSION = 1
+# Of an index that keeps a classifier, which programs of version 1 do not know.
+CLASSIFIER_FORMAT_VERSION = 2
+METRIC = "squared_l2"
+
+
+@dataclass(frozen=True)
+class EncoderIdentity:
+    """The encoder of the descriptors, and how photos are prepared for it.
+
+    Attributes:
+        fingerprint: Of architecture and weights; the preprocessing stands apart.
+        description: For people.
+        descriptor_dim: Length of a descriptor.
+        resize: As `EvaluationConfig.resize`.
+        image_size: As `EvaluationConfig.image_size`, pixels.
+        precision: As `EvaluationConfig.precision`.
+        file: Path of the encoder inside the folder of the index; None if the encoder
+            is not kept with it.
+    """
+
+    fingerprint: str
+    description: str
+    descriptor_dim: int
+    resize: str
+    image_size: int
+    precision: str
+    file: str | None = None
+
+
+@dataclass(frozen=True)
+class KeptClassifier:
+    """Heads whose best cells are searched.
+
+    Attributes:
+        description: For people.
+        score: As `ClassificationConfig.score`.
+        num_cells: How many cells are searched unless a query says otherwise; None for
+            all.
+        encoder: The encoder of its descriptors, whose file is relative to the index;
+            None if it is that of the index.
+        files: By path relative to the index.
+    """
+
+    description: str
+    score: str
+    num_cells: int | None
+    encoder: EncoderIdentity | None
+    files: dict[str, StoredFile]
+
+
+@dataclass(frozen=True)
+class RecallReport:
+    """How well an index finds what exact search finds, on some stored photos.
+
+    Attributes:
+        recall_at_1: Share of the photos whose nearest other photo is found first.
+        recall_at_10: Share of the 10 nearest other photos among the first 10 found.
+        num_queries: Photos that were searched; 0 for exact indexes, whose recall is 1.
+    """
+
+    recall_at_1: float
+    recall_at_10: float
+    num_queries: int
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Photos that were written together.
+
+    Attributes:
+        folder: Its path, relative to the index.
+        num_rows: Photos.
+        kind: Name of the search structure.
+        settings: Those of the search structure.
+        files: By path, relative to the segment.
+    """
+
+    folder: str
+    num_rows: int
+    kind: str
+    settings: dict[str, Any]
+    files: dict[str, StoredFile]
+
+
+@dataclass(frozen=True)
+class IndexManifest:
+    """One state of an index.
+
+    Attributes:
+        kind: Search structure of the first segment; photos added later are searched
+            exactly until `compact`.
+        settings: What was asked of the search structure; None for what suits the size.
+        descriptor_dim: Length of a descriptor.
+        dtype: Of the stored descriptors, float32 or float16.
+        encoder: The encoder of the descriptors.
+        encoder_files: Its files, by path relative to the index.
+        segments: In the order of the rows.
+        removed_file: Array of the rows that were removed; None if there are none.
+        removed: Its checksums.
+        num_photos: Photos that can be found.
+        num_removed: Rows that were removed and still take space.
+        generation: Number of changes since the index was created.
+        recall: Measured after the last change; None if not measured.
+        localization: Settings and calibration of `vpr_tf.localization`.
+        classifier: Heads that are kept to narrow searches; None without.
+        format_version: Of this file; 1 without a classifier.
+        metric: Of the distances.
+    """
+
+    kind: str
+    settings: dict[str, Any] | None
+    descriptor_dim: int
+    dtype: str
+    encoder: EncoderIdentity
+    encoder_files: dict[str, StoredFile]
+    segments: tuple[Segment, ...]
+    removed_file: str | None
+    removed: StoredFile | None
+    num_photos: int
+    num_removed: int
+    generation: int
+    recall: RecallReport | None = None
+    localization: dict[str, Any] | None = None
+    classifier: KeptClassifier | None = None
+    format_version: int = field(default=FORMAT_VERSION)
+    metric: str = field(default=METRIC)
+
+    @property
+    def num_rows(self) -> int:
+        """Rows of all segments, removed ones too."""
+        return sum(segment.num_rows for segment in self.segments)
+
+    @property
+    def unmerged_share(self) -> float:
+        """Share of the rows that `compact` would move or drop."""
+        added = sum(segment.num_rows for segment in self.segments[1:])
+        return (added + self.num_removed) / max(1, self.num_rows)
+
+    def files(self) -> dict[str, StoredFile]:
+        """Returns every file but the manifest, by path relative to the index."""
+        files = {
+            f"{segment.folder}/{name}": file
+            for segment in self.segments
+            for name, file in segment.files.items()
+        }
+        if self.removed_file and self.removed:
+            files[self.removed_file] = self.removed
+        files |= self.encoder_files
+        return files | (self.classifier.files if self.classifier else {})
+
+
+def write_manifest(folder: Path, manifest: IndexManifest) -> None:
+    """Puts a new state in place of the old one, at once.
+
+    Raises:
+        ValueError: The settings or the localization are not JSON.
+    """
+    content = dataclasses.asdict(manifest)
+    if manifest.classifier is None:
+        del content["classifier"]
+    else:
+        content["format_version"] = CLASSIFIER_FORMAT_VERSION
+    content["sha256"] = _fingerprint(content)
+    fsync(folder)  # the names of new files, before anything refers to them
+    with replace_file(folder / MANIFEST_FILE) as temporary:
+        temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+    fsync(folder)
+
+
+def read_manifest(folder: Path) -> IndexManifest:
+    """Reads the state of an index.
+
+    Raises:
+        IndexMismatchError: There is none, or it is damaged or was edited.
+    """
+    path = folder / MANIFEST_FILE
+    try:
+        return parse_manifest(path.read_bytes(), path)
+    except OSError as error:
+        raise no_manifest(folder, error) from error
+
+
+def no_manifest(folder: Path, error: OSError) -> IndexMismatchError:
+    """Returns the error of a folder whose manifest cannot be read."""
+    return IndexMismatchError(
+        f"No index at {folder}: {MANIFEST_FILE} cannot be read ({error.strerror}). "
+        "Build one with `python -m vpr_tf.place_index build`."
+    )
+
+
+def parse_manifest(text: bytes, path: Path) -> IndexManifest:
+    """Reads the text of a manifest; `path` is for messages.
+
+    Raises:
+        IndexMismatchError: It is damaged or was edited.
+    """
+    try:
+        content = json.loads(text)
+        version = content["format_version"]
+        stored = content.pop("sha256")
+        computed = _fingerprint(content)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise IndexMismatchError(
+            f"{path} is damaged, it is not the JSON that was written: {error!r}. "
+            f"{REMEDY}"
+        ) from error
+    if version not in (FORMAT_VERSION, CLASSIFIER_FORMAT_VERSION):
+        raise IndexMismatchError(
+            f"{path} has format_version {version!r}; this program reads "
+            f"{FORMAT_VERSION} and {CLASSIFIER_FORMAT_VERSION}. Build the index again."
+        )
+    if computed != stored:
+        raise IndexMismatchError(
+            f"{path} was edited by hand or is damaged: its sha256 is not that of its "
+            "content. Undo the edit, or restore the file from a copy; change an index "
+            "with `python -m vpr_tf.place_index`."
+        )
+    return _from_content(content)
+
+
+def _fingerprint(content: dict[str, Any]) -> str:
+    canonical = json.dumps(
+        content, sort_keys=True, separators=(",", ":"), allow_nan=False
+    )
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _from_content(content: dict[str, Any]) -> IndexManifest:
+    removed, recall = content["removed"], content["recall"]
+    segments = [
+        {**segment, "files": _files(segment["files"])}
+        for segment in content["segments"]
+    ]
+    nested = {
+        "encoder": EncoderIdentity(**content["encoder"]),
+        "encoder_files": _files(content["encoder_files"]),
+        "segments": tuple(Segment(**segment) for segment in segments),
+        "removed": None if removed is None else StoredFile(**removed),
+        "recall": None if recall is None else RecallReport(**recall),
+        "classifier": _classifier(content.get("classifier")),
+    }
+    return IndexManifest(**{**content, **nested})
+
+
+def _classifier(content: dict[str, Any] | None) -> KeptClassifier | None:
+    if content is None:
+        return None
+    encoder = content["encoder"]
+    nested = {
+        "encoder": None if encoder is None else EncoderIdentity(**encoder),
+        "files": _files(content["files"]),
+    }
+    return KeptClassifier(**{**content, **nested})
+
+
+def _files(content: dict[str, Any]) -> dict[str, StoredFile]:
+    return {name: StoredFile(**file) for name, file in content.items()}

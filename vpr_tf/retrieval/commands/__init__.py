@@ -1,1 +1,0 @@
-"""The commands of `python -m vpr_tf.retrieval`, a module each."""

@@ -1,7 +1,0 @@
-"""The fastest way to search an index that still finds what exact search finds."""
-
-from vpr_tf.retrieval.tuning.campaign import TuningOptions, TuningReport, tune
-from vpr_tf.retrieval.tuning.measurement import Measurement
-from vpr_tf.retrieval.tuning.queries import TuningQueries
-
-__all__ = ["Measurement", "TuningOptions", "TuningQueries", "TuningReport", "tune"]

@@ -1,0 +1,113 @@
+"""A built index in a folder of its own, beside the descriptors that it was built of."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from vpr_tf.search.build import INDEX_KINDS
+from vpr_tf.search.errors import IndexMismatchError
+from vpr_tf.search.search_index import Descriptors, Index
+
+_DESCRIPTION_FILE = "index.json"
+_FORMAT_VERSION = 3
+
+
+def save_index(index: Index, folder: str | Path, descriptors_fingerprint: str) -> Path:
+    """Writes a folder without the descriptors; replaces a former one.
+
+    Args:
+        index: The index.
+        folder: Folder to write; appears under its name when complete.
+        descriptors_fingerprint: Identity of the descriptors: encoder, images and all
+            that determines them.
+    """
+    folder = Path(folder)
+    unfinished = folder.with_name(folder.name + ".unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    index.write(unfinished)
+    description = {
+        "format_version": _FORMAT_VERSION,
+        "kind": index.kind,
+        "settings": index.settings,
+        "num_images": index.num_images,
+        "descriptor_dim": index.descriptor_dim,
+        "descriptors_fingerprint": descriptors_fingerprint,
+        "files": _checksums(unfinished),
+    }
+    text = json.dumps(description, indent=2) + "\n"
+    (unfinished / _DESCRIPTION_FILE).write_text(text)
+    shutil.rmtree(folder, ignore_errors=True)
+    unfinished.rename(folder)
+    return folder
+
+
+def load_saved_index(
+    folder: str | Path, descriptors: Descriptors, descriptors_fingerprint: str
+) -> Index:
+    """Reads an index of any kind that `save_index` wrote.
+
+    Args:
+        folder: The folder.
+        descriptors: The descriptors that it was built of.
+        descriptors_fingerprint: Their identity.
+
+    Raises:
+        IndexMismatchError: The folder is damaged, or is of other descriptors.
+    """
+    folder = Path(folder)
+    description = _read_description(folder)
+    expected = {
+        "num_images": descriptors.shape[0],
+        "descriptor_dim": descriptors.shape[1],
+        "descriptors_fingerprint": descriptors_fingerprint,
+    }
+    for name, value in expected.items():
+        if description.get(name) != value:
+            raise IndexMismatchError(
+                f"The index {folder} is of other descriptors: {name} must be {value}. "
+                f"Received: {description.get(name)}. Build it again."
+            )
+    # A damaged file could crash the library that reads it.
+    if description.get("files") != _checksums(folder):
+        raise IndexMismatchError(
+            f"The files of the index {folder} are not those that were written. Build "
+            "it again."
+        )
+    kind = description.get("kind")
+    if kind not in INDEX_KINDS:
+        raise IndexMismatchError(
+            f"{folder} holds an index of the unknown kind {kind!r}; known are "
+            f"{', '.join(INDEX_KINDS)}. Build it again."
+        )
+    return INDEX_KINDS[kind].read(folder, descriptors, description["settings"])
+
+
+def _checksums(folder: Path) -> dict[str, str]:
+    """Returns the sha256 of each file but the description, by relative path."""
+    checksums = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and name != _DESCRIPTION_FILE:
+            with path.open("rb") as file:
+                checksums[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return checksums
+
+
+def _read_description(folder: Path) -> dict[str, Any]:
+    path = folder / _DESCRIPTION_FILE
+    try:
+        description = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise IndexMismatchError(f"No index at {folder}: {error}") from error
+    version = description.get("format_version")
+    if version != _FORMAT_VERSION:
+        raise IndexMismatchError(
+            f"{path} has format_version {version!r}; this program reads "
+            f"{_FORMAT_VERSION}. Build the index again."
+        )
+    return description

@@ -1,0 +1,217 @@
+"""Approximate nearest neighbours by ScaNN."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+import math
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vpr_tf.search.exact_index import ExactIndex
+from vpr_tf.search.float32_file import (
+    finite_blocks,
+    float32_file,
+    unmapped,
+)
+from vpr_tf.search.refinement import nearest_candidates
+from vpr_tf.search.scann_library import ASSETS_FILE, scann_library
+from vpr_tf.search.scann_settings import ScannSettings
+from vpr_tf.search.search_index import MISSING_ID, Descriptors, Index, check_descriptors
+
+_FLOAT32_FILE = "dataset.npy"
+_QUERIES_PER_BATCH = 256
+# Descriptors in fewer bits tell the last of k and the first after them apart poorly.
+_LEAST_MORE = 5
+# Leaves are centred for large products rather than small distances. With 632 leaves of
+# 100,000 descriptors this finds in 25 leaves what else takes 32, at no cost.
+_LEAF_ANISOTROPY = 2.0
+_UNIT_TOLERANCE = 2e-3  # float16 rounds a descriptor to this at the most
+
+
+class ScannIndex(Index):
+    """ScaNN: quantised, or tree and quantised; by brute force a small database.
+
+    ScaNN finds candidates; their distances are then computed from the descriptors. It
+    pads short results with row 0 and distance NaN; here they are row -1 and inf.
+
+    Args:
+        searcher: A `ScannSearcher`; an `ExactIndex` for brute force.
+        descriptors: The database.
+        settings: What the searcher was built with.
+
+    Reference:
+        Guo et al., "Accelerating Large-Scale Inference with Anisotropic Vector
+        Quantization", arXiv:1908.10396.
+    """
+
+    kind = "scann"
+
+    def __init__(
+        self, searcher: Any, descriptors: Descriptors, settings: ScannSettings
+    ) -> None:
+        self._searcher = searcher
+        self._settings = settings
+        self._rows = unmapped(descriptors)
+        self.descriptors = descriptors
+
+    @classmethod
+    def build(
+        cls, descriptors: Descriptors, settings: dict[str, Any] | None = None
+    ) -> ScannIndex:
+        """See `Index.build`; `settings` are those of `ScannSettings`.
+
+        ScaNN holds the float32 descriptors in memory while it builds, and reads them
+        from their file where they are one; others are first copied to a temporary one.
+        """
+        check_descriptors(descriptors)
+        told = ScannSettings.from_dict(settings or {}, *descriptors.shape)
+        if told.structure == "brute_force":
+            return cls(ExactIndex.build(descriptors), descriptors, told)
+        measure = "dot_product" if _are_unit(unmapped(descriptors)) else "squared_l2"
+        library = scann_library()
+        with (
+            float32_file(descriptors) as path,
+            tempfile.TemporaryDirectory(prefix="vpr_tf_scann_") as folder,
+        ):
+            builder = _builder(library.ops, descriptors.shape[1], measure, told)
+            library.write_config(builder, Path(folder))
+            searcher = library.open_searcher(Path(folder), _dataset_asset(path))
+        return cls(searcher, descriptors, told)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether every query is compared with every descriptor."""
+        return self._settings.structure == "brute_force"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All of `ScannSettings`."""
+        return self._settings.to_dict()
+
+    def with_search_settings(
+        self,
+        leaves_to_search: int | None = None,
+        reordered_neighbors: int | None = None,
+    ) -> ScannIndex:
+        """Returns the same index, searched more or less thoroughly.
+
+        Args:
+            leaves_to_search: See `ScannSettings`; None for as before.
+            reordered_neighbors: Likewise.
+
+        Raises:
+            ValueError: A setting cannot be.
+        """
+        told = self._settings
+        if leaves_to_search is not None:
+            told = dataclasses.replace(told, leaves_to_search=leaves_to_search)
+        if reordered_neighbors is not None:
+            told = dataclasses.replace(told, reordered_neighbors=reordered_neighbors)
+        changed = copy.copy(self)
+        changed._settings = told
+        return changed
+
+    def _search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        if self.is_exact:
+            return self._searcher.search(queries, k)
+        reordered = min(max(self._settings.reordered_neighbors, k), self.num_images)
+        more = _LEAST_MORE + k // 10
+        by_code = self._settings.reorder == "memory_mapped"
+        kept = reordered if by_code else min(k + more, reordered)
+        ids = self._candidates(queries, kept, reordered)
+        return nearest_candidates(self._rows, queries, ids, k)
+
+    def _candidates(
+        self, queries: np.ndarray, count: int, reordered: int
+    ) -> np.ndarray:
+        searcher = self._searcher.searcher
+        cores = len(os.sched_getaffinity(0))
+        batch = min(_QUERIES_PER_BATCH, math.ceil(len(queries) / cores))
+        ids, scores = searcher.search_batched(
+            np.ascontiguousarray(queries),
+            count,
+            reordered,
+            self._settings.leaves_to_search or -1,
+            len(queries) > 1,
+            batch,
+        )
+        return np.where(np.isnan(scores), MISSING_ID, ids.astype(np.int64))
+
+    def write(self, folder: Path) -> None:
+        """See `Index.write`."""
+        if self.is_exact:
+            self._searcher.write(folder)
+            return
+        copied = folder / _FLOAT32_FILE
+        # ScaNN would write the float32 descriptors a second time.
+        copied.symlink_to(os.devnull)
+        # No document ids are given to ScaNN: it would store them as a pickle.
+        self._searcher.serialize(str(folder), relative_path=True)
+        copied.unlink()
+
+    @classmethod
+    def read(
+        cls, folder: Path, descriptors: Descriptors, settings: dict[str, Any]
+    ) -> ScannIndex:
+        """See `Index.read`."""
+        told = ScannSettings.from_dict(settings, *descriptors.shape)
+        if told.structure == "brute_force":
+            return cls(ExactIndex.read(folder, descriptors, {}), descriptors, told)
+        assets = (folder / ASSETS_FILE).read_text()
+        if _FLOAT32_FILE not in assets:
+            searcher = scann_library().open_searcher(folder, assets)
+        else:
+            with float32_file(descriptors) as path:
+                searcher = scann_library().open_searcher(
+                    folder, assets.replace(f'"{_FLOAT32_FILE}"', _quoted(path))
+                )
+        return cls(searcher, descriptors, told)
+
+
+def _dataset_asset(path: Path) -> str:
+    return f"assets {{ asset_type: DATASET_NPY asset_path: {_quoted(path)} }}"
+
+
+def _quoted(path: Path) -> str:
+    return json.dumps(str(path), ensure_ascii=False)
+
+
+def _builder(ops: Any, dim: int, measure: str, told: ScannSettings) -> Any:
+    # Only the number of columns is asked for: the rows come from a file.
+    builder = ops.builder(np.empty((0, dim), np.float32), 10, measure)
+    if told.structure == "tree":
+        builder = builder.tree(
+            num_leaves=told.num_leaves,
+            num_leaves_to_search=told.leaves_to_search,
+            training_sample_size=told.training_sample,
+            training_iterations=told.training_iterations,
+            random_init=False,  # k-means++, whose seed is fixed: the same files again
+            avq=_LEAF_ANISOTROPY if measure == "dot_product" else None,
+        )
+    builder = builder.score_ah(
+        told.dimensions_per_block,
+        anisotropic_quantization_threshold=told.anisotropic_threshold or math.nan,
+        training_sample_size=told.training_sample,
+    )
+    if told.reorder == "memory_mapped":
+        return builder
+    types = ops.scann_builder.ReorderType
+    return builder.reorder(told.reordered_neighbors, types[told.reorder.upper()])
+
+
+def _are_unit(descriptors: Descriptors) -> bool:
+    """Returns whether all have the length 1, after checking that all are finite.
+
+    The nearest of these have the largest product, which ScaNN searches twice as fast.
+    """
+    are_unit = True
+    for _, _, squared_norms in finite_blocks(descriptors):
+        off = np.abs(squared_norms - 1)
+        are_unit = are_unit and bool((off < _UNIT_TOLERANCE).all())
+    return are_unit
