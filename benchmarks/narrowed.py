@@ -30,10 +30,7 @@ from vpr_tf.classification.cells import GridCells
 from vpr_tf.classification.class_table import NO_CLASS, NO_HEADING_DEG, OWN_GROUP
 from vpr_tf.classification.prototype_search import PrototypeSearch
 from vpr_tf.geo import Positions
-from vpr_tf.search import ExactIndex
-from vpr_tf.search.cell_filtered_index import CellFilteredIndex
-from vpr_tf.search.cell_rows import CellRows
-from vpr_tf.search.cell_search import search_cells
+from vpr_tf.search import CellFilteredIndex, CellRows, ExactIndex, search_cells
 
 _K = 20
 _CELL_M = 20

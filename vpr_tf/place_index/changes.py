@@ -22,10 +22,14 @@ from vpr_tf.place_index.photo_columns import check_keys
 from vpr_tf.place_index.recall import recall_of_state
 from vpr_tf.place_index.segment import OpenSegment, write_segment
 from vpr_tf.place_index.transaction import Transaction, transaction
-from vpr_tf.search.build import KEPT_EXACT_MAX_IMAGES, index_kind
-from vpr_tf.search.errors import RetrievalError
-from vpr_tf.search.exact_index import ExactIndex
-from vpr_tf.search.search_index import Descriptors, check_descriptors
+from vpr_tf.search import (
+    KEPT_EXACT_MAX_IMAGES,
+    Descriptors,
+    ExactIndex,
+    RetrievalError,
+    check_descriptors,
+    index_kind,
+)
 from vpr_tf.stored_files import StoredFile
 
 _NAMES_IN_MESSAGES = 5
@@ -91,7 +95,7 @@ def rebuild(
         recall_queries: Photos on which recall is measured; 0 to not measure.
         kind: Of the search structure; None for the former one, whose settings are kept
             as well. Then nothing is done if no photos were added or removed since.
-        settings: See `Index.build`.
+        settings: See `SearchIndex.build`.
     """
     with transaction(folder) as change:
         manifest = change.manifest

@@ -22,8 +22,7 @@ from vpr_tf.place_index.transaction import (
     clear_errors,
     writer_lock,
 )
-from vpr_tf.search.errors import RetrievalError
-from vpr_tf.search.search_index import Descriptors
+from vpr_tf.search import Descriptors, RetrievalError
 from vpr_tf.stored_files import StoredFile, fsync, store_folder
 
 CLASSIFIER_FOLDER = "classifier"

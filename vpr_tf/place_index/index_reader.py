@@ -27,8 +27,7 @@ from vpr_tf.place_index.manifest import (
 from vpr_tf.place_index.photo_arguments import parse_time
 from vpr_tf.place_index.recall import RECALL_QUERIES, recall_of_state
 from vpr_tf.place_index.verification import VerificationReport, verify
-from vpr_tf.search.cell_filtered_index import BestCells
-from vpr_tf.search.errors import IndexMismatchError, RetrievalError
+from vpr_tf.search import CellFilter, IndexMismatchError, RetrievalError
 from vpr_tf.stored_files import Progress
 
 
@@ -67,14 +66,13 @@ class IndexReader:
             3
         """
         index = cls(folder)
-        encoder = index.manifest.encoder
-        fingerprint = encoder.fingerprint if encoder else None
-        if encoder_fingerprint not in (None, fingerprint):
-            description = encoder.description if encoder else "not known"
+        manifest = index.manifest
+        if encoder_fingerprint not in (None, manifest.encoder_fingerprint):
             raise IndexMismatchError(
-                f"{folder} holds descriptors of another encoder: {fingerprint} "
-                f"({description}). Received: {encoder_fingerprint}. Use that encoder, "
-                "or build the index again."
+                f"{folder} holds descriptors of another encoder: "
+                f"{manifest.encoder_fingerprint} ({manifest.encoder_description}). "
+                f"Received: {encoder_fingerprint}. Use that encoder, or build the "
+                "index again."
             )
         return index
 
@@ -135,7 +133,7 @@ class IndexReader:
         k: int,
         *,
         within: GeoCircle | None = None,
-        cells: BestCells | None = None,
+        cells: CellFilter | None = None,
     ) -> Matches:
         """Finds the k nearest photos of each query, nearest first.
 

@@ -15,10 +15,15 @@ from vpr_tf.place_index.manifest import IndexManifest, check_file
 from vpr_tf.place_index.merged_search import nearest, no_neighbours, search_without
 from vpr_tf.place_index.photo_columns import empty_photos, find_rows, is_older
 from vpr_tf.place_index.segment import OpenSegment
-from vpr_tf.search.cell_filtered_index import BestCells, CellRanking, covers_all
-from vpr_tf.search.cell_rows import CellRows
-from vpr_tf.search.errors import RetrievalError
-from vpr_tf.search.search_index import Descriptors, check_finite
+from vpr_tf.search import (
+    CellFilter,
+    CellRanking,
+    CellRows,
+    Descriptors,
+    RetrievalError,
+    check_finite,
+    covers_all,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +106,9 @@ class IndexState:
             IndexMismatchError: A file is damaged or missing, perhaps since the index
                 changed.
         """
-        opened = {part.entry.folder: part for part in (former.segments if former else ())}
+        opened = {
+            part.entry.folder: part for part in (former.segments if former else ())
+        }
         segments = []
         for entry in manifest.segments:
             part = opened.get(entry.folder)
@@ -152,7 +159,7 @@ class IndexState:
         k: int,
         *,
         within: GeoCircle | None = None,
-        cells: BestCells | None = None,
+        cells: CellFilter | None = None,
     ) -> Matches:
         """See `PlaceIndex.search`; `queries` is a matrix."""
         if k < 1:
@@ -189,7 +196,7 @@ class IndexState:
     def search_rows(
         self, queries: np.ndarray, k: int, rows: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Searches some rows, ascending, exactly; None for all. See `Index.search`."""
+        """Searches some rows, ascending, exactly, or all: `SearchIndex.search`."""
         found, first = [], 0
         for part in self.segments:
             distances, ids = self._search_segment(part, first, queries, k, rows)
@@ -202,7 +209,7 @@ class IndexState:
         return nearest(distances, ids, k)
 
     def _search_cells(
-        self, queries: np.ndarray, k: int, rows: np.ndarray | None, cells: BestCells
+        self, queries: np.ndarray, k: int, rows: np.ndarray | None, cells: CellFilter
     ) -> tuple[np.ndarray, np.ndarray] | None:
         """Returns None if the best cells are all, and need no search of their own."""
         check_finite(queries)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vpr_tf.atomic_files import replace_file
-from vpr_tf.search.errors import IndexMismatchError
+from vpr_tf.search import IndexMismatchError
 from vpr_tf.stored_files import StoredFile, fsync
 
 MANIFEST_FILE = "manifest.json"
@@ -146,6 +146,16 @@ class IndexManifest:
     classifier: KeptClassifier | None = None
     format_version: int = field(default=FORMAT_VERSION)
     metric: str = field(default=METRIC)
+
+    @property
+    def encoder_fingerprint(self) -> str:
+        """Of the encoder; empty where it is not known."""
+        return self.encoder.fingerprint if self.encoder else ""
+
+    @property
+    def encoder_description(self) -> str:
+        """Of the encoder, for people."""
+        return self.encoder.description if self.encoder else "not known"
 
     @property
     def num_rows(self) -> int:

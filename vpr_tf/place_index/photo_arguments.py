@@ -12,7 +12,7 @@ import numpy.typing as npt
 from vpr_tf.geo import UNKNOWN_ZONE, Positions, lat_lon_to_utm
 from vpr_tf.photos.metadata import parse_timestamp
 from vpr_tf.photos.photo_table import PhotoTable
-from vpr_tf.search.search_index import Descriptors
+from vpr_tf.search import Descriptors
 
 _DEGREES, _METRES = ("latitude", "longitude"), ("utm_east", "utm_north", "utm_zone")
 _UNKNOWN_HEADING_DEG = -1.0
@@ -156,7 +156,9 @@ def _headings(num_photos: int, heading_deg: npt.ArrayLike | None) -> np.ndarray:
     headings = np.asarray(heading_deg, np.float64)
     _check_length("heading_deg", headings, num_photos)
     headings = np.where(np.isnan(headings), _UNKNOWN_HEADING_DEG, headings)
-    outside = (headings != _UNKNOWN_HEADING_DEG) & ~((headings >= 0) & (headings <= 360))
+    outside = (headings != _UNKNOWN_HEADING_DEG) & ~(
+        (headings >= 0) & (headings <= 360)
+    )
     if outside.any():
         raise ValueError(
             "`heading_deg` must lie between 0 and 360, or be NaN or -1 where unknown. "

@@ -26,8 +26,7 @@ from vpr_tf.place_index.photo_arguments import (
     photo_table,
 )
 from vpr_tf.place_index.recall import RECALL_QUERIES
-from vpr_tf.search.errors import RetrievalError
-from vpr_tf.search.search_index import Descriptors
+from vpr_tf.search import Descriptors, RetrievalError
 
 
 class PlaceIndex(IndexReader):
@@ -86,7 +85,7 @@ class PlaceIndex(IndexReader):
             classifier: Heads whose best cells are searched.
             classifier_source: Folder of all that belongs to the classifier.
             kind: `exact`, `scann`, `milvus`, or `auto` for what suits the size.
-            settings: Of the search structure, see `Index.build`.
+            settings: Of the search structure, see `SearchIndex.build`.
             dtype: Of the stored descriptors: float32, or float16 for half the space.
             recall_queries: Photos on which recall is measured; 0 to not measure.
             photos: What is known of the photos, as one table; or
@@ -240,7 +239,7 @@ class PlaceIndex(IndexReader):
 
         Args:
             kind: `exact`, `scann`, `milvus` or `auto`.
-            settings: See `Index.build`; `tune` finds the best.
+            settings: See `SearchIndex.build`; `tune` finds the best.
             recall_queries: See `add`.
 
         Returns:

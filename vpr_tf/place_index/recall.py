@@ -6,7 +6,7 @@ import numpy as np
 
 from vpr_tf.place_index.index_state import IndexState
 from vpr_tf.place_index.manifest import RecallReport
-from vpr_tf.search.search_index import Descriptors
+from vpr_tf.search import Descriptors
 
 RECALL_QUERIES = 100
 _NEIGHBOURS = 10

@@ -19,9 +19,15 @@ from vpr_tf.place_index.stored_descriptors import (
     StoredDescriptors,
     checksums_of_rows,
 )
-from vpr_tf.search.build import INDEX_KINDS, KEPT_EXACT_MAX_IMAGES, build_index
-from vpr_tf.search.errors import IndexMismatchError, RetrievalError
-from vpr_tf.search.search_index import Descriptors, Index
+from vpr_tf.search import (
+    INDEX_KINDS,
+    KEPT_EXACT_MAX_IMAGES,
+    Descriptors,
+    IndexMismatchError,
+    RetrievalError,
+    SearchIndex,
+    build_index,
+)
 from vpr_tf.stored_files import ChecksumWriter, StoredFile, fsync, store_folder
 
 DESCRIPTORS_FILE = "descriptors.npy"
@@ -45,7 +51,7 @@ class OpenSegment:
     entry: Segment
     photos: PhotoTable
     descriptors: StoredDescriptors
-    index: Index | None
+    index: SearchIndex | None
 
     @classmethod
     def open(
@@ -91,7 +97,9 @@ def open_descriptors(
     )
 
 
-def _open_search(path: Path, entry: Segment, descriptors: StoredDescriptors) -> Index:
+def _open_search(
+    path: Path, entry: Segment, descriptors: StoredDescriptors
+) -> SearchIndex:
     """Opens a search structure: a damaged file could crash the library that reads."""
     folder = path / _SEARCH_FOLDER
     for file in sorted(folder.rglob("*")):
@@ -156,7 +164,7 @@ def write_segment(
     return Segment(name, len(photos), index.kind, index.settings, files)
 
 
-def _write_search(index: Index, folder: Path) -> None:
+def _write_search(index: SearchIndex, folder: Path) -> None:
     folder.mkdir()
     try:
         index.write(folder)

@@ -47,9 +47,7 @@ class VerificationReport:
         return not self.problems
 
 
-def verify(
-    folder: Path, *, progress: Progress | None = None
-) -> VerificationReport:
+def verify(folder: Path, *, progress: Progress | None = None) -> VerificationReport:
     """See `PlaceIndex.verify`."""
     manifest = read_manifest(folder)
     files = manifest.files()

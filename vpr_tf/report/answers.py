@@ -9,7 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from vpr_tf.classification import PlacePredictions
+from vpr_tf.classification import (
+    PlaceAnswers,
+    PlacePredictions,
+    PlaceSettings,
+    answer_places,
+    calibrate_predictor,
+)
 from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.config import LocalizationConfig
 from vpr_tf.data.prepared_dataset import EvaluationSet
@@ -19,11 +25,7 @@ from vpr_tf.localization import (
     Calibration,
     Estimates,
     LocalizationError,
-    PlaceAnswers,
-    PlaceSettings,
-    answer_places,
     calibrate_on_queries,
-    calibrate_predictor,
     estimate_positions,
     predictions_to_calibrate,
 )
