@@ -236,8 +236,8 @@ def _row(
     centre = city.positions.take(found)
     size_cm = 100 * _CELL_M
     grid = _grid(args.cells)[city.cells[:count]]
-    right = centre.east_cm // size_cm == grid[:, 0]
-    right &= centre.north_cm // size_cm == grid[:, 1]
+    right = centre.utm_east_cm // size_cm == grid[:, 0]
+    right &= centre.utm_north_cm // size_cm == grid[:, 1]
     faster = " | "
     if alone is not None:
         by_cpu = alone.cpu_ms / median.cpu_ms

@@ -7,13 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vpr_tf.config import LocalizationConfig
-from vpr_tf.geo import (
-    UNKNOWN_ZONE,
-    Positions,
-    distances_m,
-    lat_lon_to_utm,
-    latitude_longitude_deg,
-)
+from vpr_tf.geo import UNKNOWN_ZONE, Positions, distances_m, ecef, lat_lon_to_utm
 from vpr_tf.localization.calibration import Calibration
 from vpr_tf.localization.candidates import Candidates
 from vpr_tf.localization.clusters import (
@@ -179,7 +173,7 @@ def _places(
     else:
         weights = np.where(clusters.members, clusters.weights, 0.0)[queries]
         points = geometric_medians(candidates.points[queries], weights)
-    latitude_deg[queries], longitude_deg[queries] = latitude_longitude_deg(points)
+    latitude_deg[queries], longitude_deg[queries] = ecef.to_lat_lon(points)
     east_m[queries], north_m[queries], zone[queries] = lat_lon_to_utm(
         latitude_deg[queries], longitude_deg[queries]
     )

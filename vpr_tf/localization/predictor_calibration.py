@@ -134,7 +134,7 @@ def calibrate_trained(
         calibration = calibrate_predictor(
             predictor,
             np.asarray(descriptors),
-            Positions.from_split(dataset.split(queries)),
+            dataset.split(queries).positions(),
             config.localization,
             threshold_m=config.evaluation.positive_dist_threshold_m,
             encoder_fingerprint=fingerprint,

@@ -150,7 +150,7 @@ def calibrate_on_val(
     if opened.predictor is not None:
         return _calibrate_heads(opened, opened.predictor, val, config, seed)
     photos = [
-        PhotoTable.from_split(opened.dataset.split(split))
+        opened.dataset.split(split).photo_table()
         for split in (val.queries, val.database)
     ]
     if not all(map(len, photos)):
@@ -176,7 +176,7 @@ def _calibrate_heads(
     config: LocalizationConfig,
     seed: int,
 ) -> tuple[Calibration | None, str]:
-    queries = PhotoTable.from_split(opened.dataset.split(val.queries))
+    queries = opened.dataset.split(val.queries).photo_table()
     if not len(queries):
         return None, "the val set has no images to calibrate on"
     return _fitted(
