@@ -12,8 +12,7 @@ from benchmarks.methods_measure import Measured, Method, build_of, found_first
 from benchmarks.methods_timing import held_bytes, median_ms, resident_growth
 from vpr_tf.classification import PlaceClassifier
 from vpr_tf.classification.cell_ranking import ClassifierCells
-from vpr_tf.search.cell_filtered_index import CellFilteredIndex
-from vpr_tf.search.cell_rows import CellRows
+from vpr_tf.search import CellFilteredIndex, CellRows
 
 
 def measure_narrowed(

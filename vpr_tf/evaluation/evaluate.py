@@ -23,13 +23,13 @@ from vpr_tf.extraction.encoders import encoder_fingerprint as fingerprint_of
 from vpr_tf.geo import Positions, distances_m
 from vpr_tf.models.precision import in_precision
 from vpr_tf.search import (
-    Index,
     IndexMismatchError,
+    SearchIndex,
     build_index,
+    index_kind,
     load_saved_index,
     save_index,
 )
-from vpr_tf.search.build import index_kind
 
 
 def evaluate_encoder(
@@ -214,7 +214,7 @@ def index_of(
     descriptors: np.ndarray,
     folder: Path,
     source: dict[str, object],
-) -> Index:
+) -> SearchIndex:
     """Builds an index; an approximate one, which takes long, is kept."""
     kind = index_kind(config.index, len(descriptors))
     settings = {"uri": config.milvus_uri} if kind == "milvus" else {}

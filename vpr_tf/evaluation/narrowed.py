@@ -27,8 +27,7 @@ from vpr_tf.extraction.descriptors import (
 from vpr_tf.extraction.encoders import encoder_fingerprint
 from vpr_tf.extraction.model_sources import LoadedEncoder
 from vpr_tf.models.precision import in_precision
-from vpr_tf.search.cell_filtered_index import CellFilteredIndex, CellRanking
-from vpr_tf.search.cell_rows import CellRows
+from vpr_tf.search import CellFilteredIndex, CellRanking, CellRows
 
 
 @dataclass(frozen=True, eq=False)

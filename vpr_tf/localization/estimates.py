@@ -7,7 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from vpr_tf.config import LocalizationConfig
-from vpr_tf.geo import UNKNOWN_ZONE, Positions, distances_m, ecef, lat_lon_to_utm
+from vpr_tf.geo import (
+    UNKNOWN_HEADING_DEG,
+    UNKNOWN_ZONE,
+    Positions,
+    distances_m,
+    ecef,
+    lat_lon_to_utm,
+)
 from vpr_tf.localization.calibration import Calibration
 from vpr_tf.localization.candidates import Candidates
 from vpr_tf.localization.clusters import (
@@ -18,7 +25,6 @@ from vpr_tf.localization.clusters import (
 from vpr_tf.localization.features import match_features
 from vpr_tf.photos.photo_table import PhotoTable
 
-UNKNOWN_HEADING_DEG = -1.0
 # A mean of unit vectors shorter than this has no direction.
 _SHORTEST_MEAN = 1e-6
 

@@ -9,25 +9,27 @@ from typing import Any
 
 import numpy as np
 
-from vpr_tf.classification import PlacePredictions
+from vpr_tf.classification import (
+    PlaceAnswers,
+    PlacePredictions,
+    PlaceSettings,
+    answer_places,
+    calibrate_predictor,
+)
 from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.config import LocalizationConfig
 from vpr_tf.data.prepared_dataset import EvaluationSet
 from vpr_tf.evaluation.encoder_on_dataset import EncoderOnDataset
 from vpr_tf.evaluation.results import EvaluationResult
+from vpr_tf.geo import UNKNOWN_HEADING_DEG
 from vpr_tf.localization import (
     Calibration,
     Estimates,
     LocalizationError,
-    PlaceAnswers,
-    PlaceSettings,
-    answer_places,
     calibrate_on_queries,
-    calibrate_predictor,
     estimate_positions,
     predictions_to_calibrate,
 )
-from vpr_tf.localization.estimates import UNKNOWN_HEADING_DEG
 from vpr_tf.photos.photo_table import PhotoTable
 from vpr_tf.report.confidence import ConfidenceReport, confidence_report
 from vpr_tf.report.errors import ReportError

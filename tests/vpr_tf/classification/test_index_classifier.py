@@ -9,7 +9,6 @@ import pytest
 
 from tests.vpr_tf.evaluation.tiny_dataset import MeanColourEncoder
 from tests.vpr_tf.photos.photo_writer import gps_of, write_photo
-from vpr_tf import localize
 from vpr_tf.classification import (
     ClassTable,
     GridCells,
@@ -19,6 +18,7 @@ from vpr_tf.classification import (
 )
 from vpr_tf.classification.index_classifier import FolderClassifiers
 from vpr_tf.classification.prototype_search import PrototypeSearch
+from vpr_tf.cli import localize
 from vpr_tf.cli.index.classifiers import STORED
 from vpr_tf.config import EvaluationConfig
 from vpr_tf.extraction.photo_descriptors import describe_photos

@@ -6,8 +6,8 @@ import json
 import numpy as np
 import pytest
 
+from tests.vpr_tf.classification.tiny_classifier import street_table
 from tests.vpr_tf.evaluation.tiny_dataset import Shot
-from tests.vpr_tf.localization.tiny_classifier import street_table
 from tests.vpr_tf.report.page_checks import read_page
 from tests.vpr_tf.report.tiny_photos import config_of, open_town
 from vpr_tf.classification import GroupHead, PlaceClassifier

@@ -16,7 +16,7 @@ from vpr_tf.photos.photo_files import PhotoFiles
 from vpr_tf.photos.photo_folder import scan_photos
 from vpr_tf.photos.photo_table import PhotoTable
 from vpr_tf.place_index.joined import JoinedDescriptors, SelectedDescriptors
-from vpr_tf.search.search_index import Descriptors
+from vpr_tf.search import Descriptors
 
 if TYPE_CHECKING:
     from vpr_tf.extraction.model_sources import LoadedEncoder

@@ -10,7 +10,7 @@ from vpr_tf.atomic_files import replace_file
 from vpr_tf.cli.index.inspect import extent_deg
 from vpr_tf.geo import wrap_degrees
 from vpr_tf.photos.photo_table import PhotoTable
-from vpr_tf.search.errors import RetrievalError
+from vpr_tf.search import RetrievalError
 
 _MANY_PHOTOS = 20_000
 _ASPECTS = (0.35, 1.5)  # of a map, height over width

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from vpr_tf.classification import ClassTable, PlaceClassifier, PlacePredictions
-from vpr_tf.classification.class_table import OWN_GROUP
-from vpr_tf.classification.classifier import best_columns
-from vpr_tf.classification.predictions import MISSING_PLACE
+from vpr_tf.classification.class_table import OWN_GROUP, ClassTable
+from vpr_tf.classification.classifier import PlaceClassifier, best_columns
+from vpr_tf.classification.place_features import has_probabilities
+from vpr_tf.classification.predictions import MISSING_PLACE, PlacePredictions
 from vpr_tf.classification.spread import spread_m
 from vpr_tf.geo import Positions, ecef
-from vpr_tf.localization.place_features import has_probabilities
 
 _SCORES_PER_BLOCK = 1 << 22  # float32: 16 MiB
 

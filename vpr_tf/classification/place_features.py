@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from vpr_tf.classification import PlaceClassifier, PlacePredictions
+from vpr_tf.classification.classifier import PlaceClassifier
 from vpr_tf.classification.group_head import MIXTURE
+from vpr_tf.classification.predictions import PlacePredictions
 from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.geo import ecef
 

@@ -1,85 +1,69 @@
-"""Calibration of heads on the queries of an evaluation set."""
+"""What `python -m vpr_tf.cli.calibrate --model` does."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_tf.classification import PlaceClassifier
 from vpr_tf.classification.predictor import PlacePredictor
-from vpr_tf.config import ExperimentConfig, LocalizationConfig
+from vpr_tf.classification.predictor_calibration import calibrate_predictor
+from vpr_tf.classification.stored_calibration import save_calibration
+from vpr_tf.classification.trained import (
+    SAVED_MODEL_FOLDER,
+    heads_folder,
+    load_heads,
+)
+from vpr_tf.config import ExperimentConfig
 from vpr_tf.data.prepared_dataset import PreparedDataset
-from vpr_tf.extraction.encoders import Encoder
-from vpr_tf.geo import Positions
+from vpr_tf.evaluation.calibration_of_indexes import describe_calibration
 from vpr_tf.localization.calibration import Calibration
 from vpr_tf.localization.errors import LocalizationError
-from vpr_tf.localization.feature_sets import PLACES
-from vpr_tf.localization.fitting import fit_calibration
-from vpr_tf.localization.place_answers import answer_places
-from vpr_tf.localization.place_features import PlaceSettings
-from vpr_tf.localization.retrieval_calibration import THRESHOLDS_AROUND
-from vpr_tf.localization.stored_calibration import save_calibration
-from vpr_tf.localization.unseen_places import predict_outside
+
+if TYPE_CHECKING:
+    from vpr_tf.extraction.encoders import Encoder
 
 
-def calibrate_predictor(
-    predictor: PlacePredictor,
-    descriptors: np.ndarray,
-    queries: Positions,
-    config: LocalizationConfig,
-    *,
-    threshold_m: float,
-    encoder_fingerprint: str,
-    fitted_on: str,
-    dataset_fingerprint: str = "",
-    seed: int = 0,
+def calibrate_model(
+    model: str | Path, config: ExperimentConfig, *, set_name: str = "val"
 ) -> Calibration:
-    """Fits the calibration of heads on queries whose positions are known.
-
-    Every query counts twice: as it is, and as if it had been taken where the heads
-    know no place, see `predict_outside`. Regressions have no places to leave out, so
-    that they are believed outside of their map.
+    """Fits the calibration of the heads of a run, and stores it beside them.
 
     Args:
-        predictor: Heads, scored as they will be.
-        descriptors: Of the queries, `(num_queries, descriptor_dim)`.
-        queries: Where they were taken.
-        config: Kind, wanted precision, and how many places are looked at.
-        threshold_m: Largest error of a right answer.
-        encoder_fingerprint: Encoder of the descriptors.
-        fitted_on: The set, for people.
-        dataset_fingerprint: Its dataset.
-        seed: Of the division into folds.
+        model: Run folder.
+        config: Dataset, largest error of a right answer, score, localization.
+        set_name: `val`, or a test set that nothing will be reported on.
 
     Raises:
-        LocalizationError: No query has an answer and a known position.
-        ClassificationError: The descriptors do not fit the heads.
+        ClassificationError: The model keeps no heads.
+        LocalizationError: It is a SavedModel, there is no such set, or nothing in it
+            to calibrate on.
     """
-    descriptors = np.asarray(descriptors, np.float32)
-    settings = PlaceSettings.of(predictor, config.num_predictions)
-    n = settings.num_predictions
-    answers = answer_places(predictor.predict(descriptors, n), settings)
-    outside = None
-    if isinstance(predictor, PlaceClassifier) and config.outside_share:
-        radius_m = THRESHOLDS_AROUND * threshold_m
-        elsewhere = predict_outside(
-            predictor, descriptors, queries, radius_m=radius_m, n=n
+    folder = heads_folder(model)
+    if folder.parts[-2:] == SAVED_MODEL_FOLDER.parts:
+        raise LocalizationError(
+            "`--model` must be a run folder: the graph of a SavedModel holds the "
+            f"calibration that it was exported with. Received: {model}. Calibrate the "
+            "run and export it again."
         )
-        outside = answer_places(elsewhere, settings)
-    return fit_calibration(
-        answers,
-        answers.errors_m(queries),
+    # Here since it loads TensorFlow, which a wrong path need not wait for.
+    from vpr_tf.extraction.model_sources import load_encoder
+
+    predictor = load_heads(model, config.classification)
+    dataset = PreparedDataset(config.dataset.path)
+    loaded = load_encoder(config, model)
+    calibration = calibrate_trained(
+        loaded.encoder,
+        predictor,
+        dataset,
         config,
-        threshold_m=threshold_m,
-        encoder_fingerprint=encoder_fingerprint,
-        fitted_on=fitted_on,
-        dataset_fingerprint=dataset_fingerprint,
-        outside=outside,
-        seed=seed,
-        settings=settings.to_dict(),
-        features_of=PLACES,
+        folder,
+        set_name=set_name,
+        work_dir=loaded.output_dir / "descriptors",
     )
+    print(f"{describe_calibration(calibration)}\n\nStored in {folder}.")
+    return calibration
 
 
 def calibrate_trained(

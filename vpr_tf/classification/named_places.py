@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from vpr_tf.classification import PlacePredictions
+from vpr_tf.classification.place_answers import PlaceAnswers
+from vpr_tf.classification.place_features import SAME_PLACE_M
+from vpr_tf.classification.predictions import PlacePredictions
 from vpr_tf.geo import ecef
 from vpr_tf.localization.answers import LocatedPhoto, number_or_none
 from vpr_tf.localization.calibration import Calibration
-from vpr_tf.localization.place_answers import PlaceAnswers
-from vpr_tf.localization.place_features import SAME_PLACE_M
 
 # Cells of different groups lie beside each other: those that see the same place name
 # different centres.
