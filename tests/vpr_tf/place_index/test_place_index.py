@@ -141,9 +141,7 @@ def test_encoder_in_the_folder_is_compared(tmp_path):
         with pytest.raises(IndexMismatchError, match=r"encoder\.keras is damaged"):
             _ = index.encoder_path
         (folder / "encoder/encoder.keras").unlink()
-        with pytest.raises(
-            IndexMismatchError, match=r"keras .* cannot be read"
-        ):
+        with pytest.raises(IndexMismatchError, match=r"keras .* cannot be read"):
             _ = index.encoder_path
 
 
