@@ -9,13 +9,20 @@ from typing import Any, TypedDict, Unpack
 import numpy as np
 import numpy.typing as npt
 
-from vpr_tf.geo import UNKNOWN_ZONE, Positions, lat_lon_to_utm
+from vpr_tf.geo import UNKNOWN_HEADING_DEG, Positions
 from vpr_tf.photos.metadata import parse_timestamp
 from vpr_tf.photos.photo_table import PhotoTable
 from vpr_tf.search import Descriptors
 
 _DEGREES, _METRES = ("latitude", "longitude"), ("utm_east", "utm_north", "utm_zone")
-_UNKNOWN_HEADING_DEG = -1.0
+# All are 0 where the position is unknown: `geo.UNKNOWN_ZONE` says that it is.
+_POSITION_DTYPES = {
+    "utm_east_cm": np.int64,
+    "utm_north_cm": np.int64,
+    "utm_zone": np.int16,
+    "latitude_deg": np.float64,
+    "longitude_deg": np.float64,
+}
 _TIME_FORMS = {datetime.date: "%Y%m%d", datetime.datetime: "%Y%m%d_%H%M%S"}
 
 
@@ -125,40 +132,25 @@ def _positions(num_photos: int, columns: PhotoColumns) -> Positions:
 
 
 def _filled(known: np.ndarray, columns: list[np.ndarray]) -> Positions:
-    """Returns positions of which only some are known."""
-    unknown = np.zeros(len(known), np.int64)
-    positions = Positions(
-        unknown.copy(),
-        unknown.copy(),
-        np.full(len(known), UNKNOWN_ZONE, np.int16),
-        unknown.astype(np.float64),
-        unknown.astype(np.float64),
-    )
-    if not known.any():
-        return positions
-    if len(columns) == 2:
-        east_m, north_m, zone = lat_lon_to_utm(*columns)
-        found = Positions.from_utm(east_m, north_m, zone)
-        positions.latitude_deg[known], positions.longitude_deg[known] = columns
-    else:
-        found = Positions.from_utm(*columns)
-        positions.latitude_deg[known] = found.latitude_deg
-        positions.longitude_deg[known] = found.longitude_deg
-    positions.east_cm[known] = found.east_cm
-    positions.north_cm[known] = found.north_cm
-    positions.utm_zone[known] = found.utm_zone
-    return positions
+    """Returns positions of which only some are known, in degrees or in UTM."""
+    make = Positions.from_lat_lon if len(columns) == 2 else Positions.from_utm
+    found = make(*columns) if known.any() else None
+    filled = []
+    for name, dtype in _POSITION_DTYPES.items():
+        column = np.zeros(len(known), dtype)
+        if found is not None:
+            column[known] = getattr(found, name)
+        filled.append(column)
+    return Positions(*filled)
 
 
 def _headings(num_photos: int, heading_deg: npt.ArrayLike | None) -> np.ndarray:
     if heading_deg is None:
-        return np.full(num_photos, _UNKNOWN_HEADING_DEG, np.float32)
+        return np.full(num_photos, UNKNOWN_HEADING_DEG, np.float32)
     headings = np.asarray(heading_deg, np.float64)
     _check_length("heading_deg", headings, num_photos)
-    headings = np.where(np.isnan(headings), _UNKNOWN_HEADING_DEG, headings)
-    outside = (headings != _UNKNOWN_HEADING_DEG) & ~(
-        (headings >= 0) & (headings <= 360)
-    )
+    headings = np.where(np.isnan(headings), UNKNOWN_HEADING_DEG, headings)
+    outside = (headings != UNKNOWN_HEADING_DEG) & ~((headings >= 0) & (headings <= 360))
     if outside.any():
         raise ValueError(
             "`heading_deg` must lie between 0 and 360, or be NaN or -1 where unknown. "

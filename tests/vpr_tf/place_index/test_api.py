@@ -68,12 +68,12 @@ def test_positions_in_utm_are_those_in_degrees(index, tmp_path):
     of_utm = PlaceIndex.create(
         tmp_path / "of_utm",
         make_descriptors(5),
-        utm_east=known.east_cm / 100,
-        utm_north=known.north_cm / 100,
+        utm_east=known.utm_east_cm / 100,
+        utm_north=known.utm_north_cm / 100,
         utm_zone=10,
     ).photos.positions
     np.testing.assert_allclose(of_utm.latitude_deg, LATITUDE, atol=1e-7)
-    np.testing.assert_array_equal(of_utm.east_cm, known.east_cm)
+    np.testing.assert_array_equal(of_utm.utm_east_cm, known.utm_east_cm)
 
 
 def test_unknown_positions_among_others(tmp_path):
