@@ -73,7 +73,7 @@ def build_named(name: str | None, config: str | None) -> GeoLocalizationNet:
             + ("neither" if name is None else "both")
         )
     if name is not None:
-        return build_released(released_encoder(name))
+        return build_released(GeoLocalizationNet, released_encoder(name))
     encoder = load_config(str(config)).encoder
     return build_encoder(dataclasses.replace(encoder, weights="none"))
 
