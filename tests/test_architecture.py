@@ -29,7 +29,6 @@ NOT_YET = {
     ("classification", "place_index"),
     ("photos", "data"),
     ("geo", "data"),
-    ("search", "place_index"),
     ("classification", "cli"),
     ("place_index", "cli"),
 }

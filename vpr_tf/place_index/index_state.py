@@ -24,8 +24,6 @@ from vpr_tf.search import (
     CellRows,
     Descriptors,
     RetrievalError,
-    check_finite,
-    covers_all,
 )
 
 
@@ -139,11 +137,10 @@ class IndexState(StoredState):
         self, queries: np.ndarray, k: int, rows: np.ndarray | None, cells: CellFilter
     ) -> tuple[np.ndarray, np.ndarray] | None:
         """Returns None if the best cells are all, and need no search of their own."""
-        check_finite(queries)
         cell_rows = self.cell_rows(cells.ranking)
         if rows is not None:
             cell_rows = cell_rows.part(rows)
-        if covers_all(cell_rows, cells.num_cells):
+        if cells.covers(cell_rows):
             return None
         return cells.search(self.descriptors, queries, k, cell_rows)
 

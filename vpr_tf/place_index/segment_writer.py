@@ -23,13 +23,11 @@ from vpr_tf.place_index.segment import (
     SEARCH_FOLDER,
     open_descriptors,
 )
-from vpr_tf.place_index.stored_descriptors import (
-    StoredDescriptors,
-    checksums_of_rows,
-)
+from vpr_tf.place_index.stored_descriptors import checksums_of_rows
 from vpr_tf.place_index.stored_files import StoredFile, fsync, store_folder
 from vpr_tf.search import (
     KEPT_EXACT_MAX_IMAGES,
+    DescriptorFile,
     Descriptors,
     RetrievalError,
     SearchIndex,
@@ -100,7 +98,7 @@ def _write_descriptors(
 ) -> StoredFile:
     """Writes rows and their checksums; the memory used does not grow with them."""
     if isinstance(descriptors, np.memmap):
-        descriptors = StoredDescriptors.from_memmap(descriptors)
+        descriptors = DescriptorFile.from_memmap(descriptors)
     header = np.empty((0, descriptors.shape[1]), dtype.newbyteorder("<"))
     checksums = np.empty(len(descriptors), "<u4")
     step = max(1, _VALUES_PER_BLOCK // descriptors.shape[1])
