@@ -18,7 +18,6 @@ from vpr_tf.classification.trained import (
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.data.prepared_dataset import PreparedDataset
 from vpr_tf.evaluation.calibration_of_indexes import describe_calibration
-from vpr_tf.geo import Positions
 from vpr_tf.localization.calibration import Calibration
 from vpr_tf.localization.errors import LocalizationError
 
@@ -119,7 +118,7 @@ def calibrate_trained(
         calibration = calibrate_predictor(
             predictor,
             np.asarray(descriptors),
-            Positions.from_split(dataset.split(queries)),
+            dataset.split(queries).positions(),
             config.localization,
             threshold_m=config.evaluation.positive_dist_threshold_m,
             encoder_fingerprint=fingerprint,

@@ -134,7 +134,7 @@ def judge_predictions(
         config,
         predictions,
         descriptor_distances,
-        Positions.from_split(database),
+        database.positions(),
         database.keys[predictions],
         is_exact=is_exact,
     )
@@ -169,7 +169,7 @@ def judge_places(
         spread_m: See `PlacePredictions`.
     """
     split = dataset.split(evaluation_set.queries)
-    queries = Positions.from_split(split)
+    queries = split.positions()
     positives = positives_per_query(queries, places, config.positive_dist_threshold_m)
     known = queries.known
     num_positives = np.array([len(rows) for rows in positives])

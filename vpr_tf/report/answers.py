@@ -21,6 +21,7 @@ from vpr_tf.config import LocalizationConfig
 from vpr_tf.data.prepared_dataset import EvaluationSet
 from vpr_tf.evaluation.encoder_on_dataset import EncoderOnDataset
 from vpr_tf.evaluation.results import EvaluationResult
+from vpr_tf.geo import UNKNOWN_HEADING_DEG
 from vpr_tf.localization import (
     Calibration,
     Estimates,
@@ -29,7 +30,6 @@ from vpr_tf.localization import (
     estimate_positions,
     predictions_to_calibrate,
 )
-from vpr_tf.localization.estimates import UNKNOWN_HEADING_DEG
 from vpr_tf.photos.photo_table import PhotoTable
 from vpr_tf.report.confidence import ConfidenceReport, confidence_report
 from vpr_tf.report.errors import ReportError
@@ -152,7 +152,7 @@ def calibrate_on_val(
     if opened.predictor is not None:
         return _calibrate_heads(opened, opened.predictor, val, config, seed)
     photos = [
-        PhotoTable.from_split(opened.dataset.split(split))
+        opened.dataset.split(split).photo_table()
         for split in (val.queries, val.database)
     ]
     if not all(map(len, photos)):
@@ -178,7 +178,7 @@ def _calibrate_heads(
     config: LocalizationConfig,
     seed: int,
 ) -> tuple[Calibration | None, str]:
-    queries = PhotoTable.from_split(opened.dataset.split(val.queries))
+    queries = opened.dataset.split(val.queries).photo_table()
     if not len(queries):
         return None, "the val set has no images to calibrate on"
     return _fitted(

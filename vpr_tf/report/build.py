@@ -58,7 +58,7 @@ def build_report(
     """
     dataset = opened.dataset
     queries, database = (
-        PhotoTable.from_split(dataset.split(split))
+        dataset.split(split).photo_table()
         for split in (evaluation_set.queries, evaluation_set.database)
     )
     threshold_m = result.positive_dist_threshold_m

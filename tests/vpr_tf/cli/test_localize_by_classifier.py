@@ -40,7 +40,7 @@ def unit(colours):
 def run_folder(tmp_path, monkeypatch):
     """A run whose heads know the colour of each place."""
     table = street_table(NUM_PLACES, 2, apart=3)
-    place_m = table.positions.east_cm - table.positions.east_cm.min()
+    place_m = table.positions.utm_east_cm - table.positions.utm_east_cm.min()
     colours = unit([colour_of(round(m / 100 / APART_M)) for m in place_m])
     heads = tuple(
         GroupHead("cosine", colours[places].T, scale=50.0)

@@ -37,7 +37,7 @@ TOWN = {
 def colour_heads():
     """Two groups, whose four places are each known by their colour."""
     table = street_table(4, 2, apart=5)
-    place = np.argsort(np.argsort(table.positions.east_cm))
+    place = np.argsort(np.argsort(table.positions.utm_east_cm))
     colours = np.array(COLOURS, np.float32)[place]
     colours /= np.linalg.norm(colours, axis=1, keepdims=True)
     heads = [

@@ -150,9 +150,7 @@ def _describe_splits(
         )
         for name in source.split_names
     ]
-    photos = [
-        PhotoTable.from_split(source.dataset.split(n)) for n in source.split_names
-    ]
+    photos = [source.dataset.split(n).photo_table() for n in source.split_names]
     joined = JoinedDescriptors(parts, encoder.descriptor_dim, np.dtype(dtype))
     return Described(joined, PhotoTable.concatenate(photos), None)
 
