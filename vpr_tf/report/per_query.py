@@ -10,9 +10,9 @@ import numpy as np
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.photos.photo_table import PhotoTable
 from vpr_tf.report.hit_ranks import UNKNOWN, HitRanks
-from vpr_tf.report.identity import Identity
 from vpr_tf.report.per_query_file import hit_rank_column
 from vpr_tf.report.query_facts import heading_difference_deg, nearest_database_m
+from vpr_tf.report.report import Identity
 
 NUM_PREDICTIONS = 3  # listed with their distances
 
