@@ -18,7 +18,7 @@ import numpy as np
 from vpr_tf.report.bootstrap import BootstrapSettings, bootstrap_percentages
 from vpr_tf.report.figure_style import COLOURS, Drawing
 from vpr_tf.report.json_ready import json_ready
-from vpr_tf.tables import Column, Interval, Table, Value
+from vpr_tf.tables import Column, Interval, Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -75,9 +75,9 @@ def ablation_table(outcomes: Sequence[Outcome], base: Outcome | None) -> str:
     columns = [Column("run", "text"), Column("M (m)"), Column("stride N")]
     columns += [Column("head", "text"), Column("classes"), Column("LR@1 [95%]")]
     columns += [Column(f"LR@{n}") for n in values]
-    rows: list[list[Value]] = []
+    rows: list[list[Any]] = []
     for outcome in outcomes:
-        row: list[Value] = [outcome.name, outcome.cell_size_m, outcome.stride]
+        row: list[Any] = [outcome.name, outcome.cell_size_m, outcome.stride]
         row += [outcome.head, outcome.num_classes, outcome.lr_1]
         row += [outcome.recalls.get(n) for n in values]
         compared = base is not None and outcome is not base

@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.methods_measure import Measured
 from vpr_tf.report.bootstrap import BootstrapSettings, bootstrap_percentages
 from vpr_tf.report.json_ready import json_ready
-from vpr_tf.tables import Column, Interval, Table, Value
+from vpr_tf.tables import Column, Interval, Table
 
 _MIB = 1 << 20
 
@@ -45,9 +45,9 @@ def methods_table(methods: Sequence[Measured], baseline: Measured | None) -> str
         columns.append(Column(f"{part} ms", digits=2))
     columns += [Column("held MiB", digits=2), Column("resident MiB")]
     columns.append(Column("LR@1 against retrieval"))
-    rows: list[list[Value]] = []
+    rows: list[list[Any]] = []
     for method, difference in zip(methods, differences(methods, baseline), strict=True):
-        row: list[Value] = [method.label, *(method.recalls.get(n) for n in values)]
+        row: list[Any] = [method.label, *(method.recalls.get(n) for n in values)]
         row += [method.extract_ms, method.classify_ms, method.search_ms]
         row += [method.total_ms, method.held_bytes / _MIB]
         row += [method.resident_bytes / _MIB]

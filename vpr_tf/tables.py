@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Literal
+from typing import Any, Literal
 
 UNKNOWN = "\N{EN DASH}"  # stands where a number is not known
 _LATEX = str.maketrans(
@@ -18,6 +18,7 @@ _LATEX = str.maketrans(
         "^": r"\textasciicircum{}",
         UNKNOWN: "--",
         "°": r"\textdegree{}",
+        "\n": " ",
     }
 )
 
@@ -44,9 +45,6 @@ class Quantity:
     value: float | Interval
     digits: int = 1
     unit: str = ""
-
-
-Value = str | bytes | int | float | Interval | Quantity | None
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ class Column:
         """Whether it stands at the left."""
         return self.kind in ("text", "name", "state")
 
-    def cell(self, value: Value) -> Cell:
+    def cell(self, value: Any) -> Cell:
         """Returns a value as text."""
         text, interval = "", ""
         if isinstance(value, Quantity):
@@ -97,9 +95,10 @@ class Column:
             return own.cell(value.value)
         if value is None:
             text = UNKNOWN
-        elif isinstance(value, str | bytes):
-            is_bytes = isinstance(value, bytes)
-            text = value.decode(errors="replace") if is_bytes else value
+        elif isinstance(value, bytes):
+            text = value.decode(errors="replace")
+        elif isinstance(value, str):
+            text = value
         elif isinstance(value, Interval):
             text = number(value.value, self.digits, self.unit)
             interval = ends(value, self.digits)
@@ -119,14 +118,15 @@ class Table:
     Attributes:
         title: What it shows; may be empty.
         columns: From left to right.
-        rows: From top to bottom, a value for each column; None and NaN are unknown.
+        rows: From top to bottom, a value for each column: text, bytes, a number, an
+            `Interval` or a `Quantity`; None and NaN are unknown.
         note: Printed below; the reason where there are no rows.
         main_row: The row that a page stresses; -1 for none.
     """
 
     title: str
     columns: Sequence[Column]
-    rows: Sequence[Sequence[Value]]
+    rows: Sequence[Sequence[Any]]
     note: str = ""
     main_row: int = -1
 
@@ -149,7 +149,7 @@ class Table:
 
     def _grid(self) -> str:
         lines = [[column.name for column in self.columns]]
-        lines += [[str(c).replace("|", r"\|") for c in row] for row in self.cells()]
+        lines += [[_markdown_cell(c) for c in row] for row in self.cells()]
         widths = [max(map(len, texts)) for texts in zip(*lines, strict=True)]
         pairs = list(zip(self.columns, widths, strict=True))
         rule = ["-" * n if c.is_text else "-" * (n - 1) + ":" for c, n in pairs]
@@ -176,6 +176,10 @@ class Table:
         lines += [rf"\begin{{tabular}}{{{sides}}}", r"\toprule", rf"{head} \\"]
         lines += [r"\midrule", *(rf"{line} \\" for line in body), r"\bottomrule"]
         return "\n".join([*lines, r"\end{tabular}", *note, r"\end{table}"])
+
+
+def _markdown_cell(cell: Cell) -> str:
+    return str(cell).replace("|", r"\|").replace("\n", " ")
 
 
 def _latex_cell(cell: Cell) -> str:

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset, SplitIndex
-from vpr_tf.geo import distances_m
+from vpr_tf.geo import distances_m, ecef, heading_differences_deg
 from vpr_tf.photos.photo_table import PhotoTable
 from vpr_tf.report.pictures import Shot, take_shot
-from vpr_tf.report.query_facts import heading_difference_deg
 from vpr_tf.report.report import Report
 from vpr_tf.tables import metres, number
 
@@ -79,7 +78,7 @@ def failures(
         dataset.split(evaluation_set.queries),
         dataset.split(evaluation_set.database),
     )
-    queries, database = map(PhotoTable.from_split, splits)
+    queries, database = (split.photo_table() for split in splits)
     if not database.positions.known.any():
         return None
     result = report.result
@@ -123,12 +122,10 @@ def photos_of_predictions(report: Report, database: PhotoTable) -> np.ndarray:
         return result.predictions
     from scipy.spatial import cKDTree
 
-    from vpr_tf.geo import points_of
-
     known = np.flatnonzero(database.positions.known)
     used, number = np.unique(result.predictions, return_inverse=True)
-    tree = cKDTree(points_of(database.positions.take(known)))
-    _, nearest = tree.query(points_of(result.places.take(used)))
+    tree = cKDTree(ecef.from_positions(database.positions.take(known)))
+    _, nearest = tree.query(ecef.from_positions(result.places.take(used)))
     photos = known[nearest[number.reshape(result.predictions.shape)]]
     return np.where(result.predictions < 0, -1, photos)
 
@@ -169,7 +166,7 @@ def _nearest(
     everything = np.arange(len(database))[None]
     away_m = distances_m(queries.positions.take(one), database.positions, everything)[0]
     same = np.flatnonzero(away_m <= np.nanmin(away_m) + _SAME_PLACE_M)
-    turn = heading_difference_deg(database.heading_deg[same], queries.heading_deg[one])
+    turn = heading_differences_deg(database.heading_deg[same], queries.heading_deg[one])
     turn = np.nan_to_num(turn, nan=360)
     row = int(same[np.lexsort((same, away_m[same], turn))[0]])
     return row, float(away_m[row])

@@ -35,28 +35,29 @@ def write_page(template: str, path: Path, **content: Any) -> Path:
 
 def render(template: str, **content: Any) -> str:
     """Returns what a template makes of its content; see `write_page`."""
-    return _environment().get_template(template).render(**content)
+    return environment().get_template(template).render(**content)
 
 
 @functools.cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Returns the templates with their filters; all content is escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    environment = Environment(
+    templates = Environment(
         loader=PackageLoader("vpr_tf.report"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.filters.update(
+    templates.filters.update(
         breakable=_breakable,
         counted=counted,
         metres=metres,
         number=number,
         sentence=sentence,
     )
-    return environment
+    return templates
 
 
 def _breakable(text: object) -> str:

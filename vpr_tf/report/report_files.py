@@ -8,7 +8,6 @@ import numpy as np
 
 from vpr_tf.atomic_files import replace_file, write_json
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
-from vpr_tf.photos.photo_table import PhotoTable
 from vpr_tf.report.city_map import QueriesOnMap, city_maps
 from vpr_tf.report.failures import failures
 from vpr_tf.report.figure_style import write_figures
@@ -129,7 +128,7 @@ def draw_maps(
     report: Report, dataset: PreparedDataset, evaluation_set: EvaluationSet
 ) -> list[DrawnMap]:
     """Returns a map of queries and errors for each city, the largest first."""
-    photos = PhotoTable.from_split(dataset.split(evaluation_set.database)).positions
+    photos = dataset.split(evaluation_set.database).photo_table().positions
     known = photos.known
     columns = report.per_query
     queries = QueriesOnMap(

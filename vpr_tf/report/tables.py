@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from vpr_tf.report.per_query import hit_rank_column
 from vpr_tf.report.query_states import query_states
 from vpr_tf.report.report import Identity, Report
 from vpr_tf.report.strata import attribute_title
-from vpr_tf.tables import Column, Quantity, Table, Value, counted, number
+from vpr_tf.tables import Column, Quantity, Table, counted, number
 
 MOST_ROWS = 500  # of a table with a row for each query
 NO_POSITIONS = (
@@ -64,7 +65,7 @@ def headline_table(report: Report) -> Table:
         return Table(title, columns, [], NO_POSITIONS)
     threshold_m = report.positive_dist_threshold_m
     n, recall = next(iter(report.recalls.at(threshold_m).items()))
-    rows: list[list[Value]] = [
+    rows: list[list[Any]] = [
         [f"recall@{n} within {threshold_m:g} m", Quantity(recall, 1, "%")]
     ]
     error = report.errors.get(report.answer_method)
@@ -154,12 +155,12 @@ def confidence_table(report: Report) -> Table:
     if found is None or not found.num_queries:
         reason = report.why_no_confidence or "no query was localized"
         return Table("Confidence", columns, [], f"Not measured: {reason}.")
-    chosen: Value = "none reaches the wanted precision: all are withheld"
+    chosen: Any = "none reaches the wanted precision: all are withheld"
     if math.isfinite(found.chosen_threshold):
         chosen = Quantity(found.chosen_threshold, 3)
     calibration = f"{found.calibrated_on} ({found.calibration})"
     bins = f"{found.num_bins} bins of equally many"
-    rows: list[list[Value]] = [
+    rows: list[list[Any]] = [
         ["Right means", f"error of at most {found.threshold_m:g} m"],
         ["Calibrated on", calibration],
         ["Measured on", f"{found.num_queries:,} queries"],
@@ -191,7 +192,7 @@ def reliability_table(found: ConfidenceReport | None) -> Table:
 
 def strata_table(report: Report) -> Table:
     """Returns recall@1 by attributes of the queries."""
-    rows: list[list[Value]] = []
+    rows: list[list[Any]] = []
     for division in report.strata:
         name = attribute_title(division.name)
         for part in division.strata:

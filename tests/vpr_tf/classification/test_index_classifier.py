@@ -9,7 +9,6 @@ import pytest
 
 from tests.vpr_tf.evaluation.tiny_dataset import MeanColourEncoder
 from tests.vpr_tf.photos.photo_writer import gps_of, write_photo
-from vpr_tf import localize
 from vpr_tf.classification import (
     ClassTable,
     GridCells,
@@ -19,6 +18,7 @@ from vpr_tf.classification import (
 )
 from vpr_tf.classification.index_classifier import FolderClassifiers
 from vpr_tf.classification.prototype_search import PrototypeSearch
+from vpr_tf.cli import localize
 from vpr_tf.cli.index.classifiers import STORED
 from vpr_tf.config import EvaluationConfig
 from vpr_tf.extraction.photo_descriptors import describe_photos
@@ -52,8 +52,8 @@ def classifier_of(positions, descriptors) -> PlaceClassifier:
     cells = GridCells(
         _CELL_M,
         positions.utm_zone.astype(np.int64),
-        positions.east_cm // size_cm,
-        positions.north_cm // size_cm,
+        positions.utm_east_cm // size_cm,
+        positions.utm_north_cm // size_cm,
     )
     members, unknown = rows[:, None].astype(np.int32), np.full(len(rows), -1.0)
     places = positions.take(rows)

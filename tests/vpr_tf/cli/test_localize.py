@@ -9,10 +9,10 @@ from tests.vpr_tf.evaluation.tiny_dataset import (
     write_dataset,
 )
 from tests.vpr_tf.photos.photo_writer import gps_of, write_photo
+from vpr_tf.cli import calibrate
+from vpr_tf.cli.localize import main
 from vpr_tf.config import EvaluationConfig
 from vpr_tf.extraction.photo_descriptors import describe_photos
-from vpr_tf.localization import calibrate
-from vpr_tf.localize import main
 from vpr_tf.photos.photo_folder import scan_photos
 from vpr_tf.place_index import (
     EncoderIdentity,
@@ -60,7 +60,7 @@ def stored_encoder(monkeypatch):
         return IndexEncoder(MeanColourEncoder(), EvaluationConfig(), "mean colour")
 
     monkeypatch.setattr("vpr_tf.place_index.photo_source.open_encoder", open_encoder)
-    target = "vpr_tf.localization.index_calibration.open_encoder"
+    target = "vpr_tf.evaluation.calibration_of_indexes.open_encoder"
     monkeypatch.setattr(target, open_encoder)
 
 
