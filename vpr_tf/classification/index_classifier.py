@@ -25,8 +25,9 @@ from vpr_tf.place_index import (
     PlaceIndex,
 )
 from vpr_tf.place_index.creation import CLASSIFIER_FOLDER
-from vpr_tf.place_index.stored_files import StoredFile, unreadable
-from vpr_tf.search.cell_filtered_index import BestCells
+from vpr_tf.place_index.manifest import check_file
+from vpr_tf.search import CellFilter
+from vpr_tf.stored_files import StoredFile
 
 if TYPE_CHECKING:
     from vpr_tf.place_index.photo_source import IndexEncoder
@@ -44,7 +45,7 @@ def keep_classifier(
         config: `classification`: score and number of cells.
         model: See `heads_folder`.
         own: The encoder of the index; the classifier's own is kept if it is another.
-        folder: See `create_place_index`, its `classifier_source`; replaced.
+        folder: See `PlaceIndex.create`, its `classifier_source`; replaced.
 
     Raises:
         ClassificationError: The model keeps no heads of classes.
@@ -109,10 +110,7 @@ class IndexClassifier:
         of_encoder = _encoder_files(kept)
         for name, file in kept.files.items():
             if name not in of_encoder:
-                try:
-                    file.check(folder / name)
-                except OSError as error:
-                    raise unreadable(error, folder) from error
+                check_file(folder / name, file)
         own = folder / CLASSIFIER_FOLDER
         classifier = load_classifier(own).with_score(kept.score)
         search = None
@@ -135,7 +133,7 @@ class IndexClassifier:
 
     def best_cells(
         self, num_cells: int | None, photos: PhotoFiles, *, progress: bool = False
-    ) -> BestCells:
+    ) -> CellFilter:
         """Returns what restricts a search for photos.
 
         Args:
@@ -150,14 +148,14 @@ class IndexClassifier:
         """
         encoder = None if num_cells is None else self.encoder()
         if encoder is None:
-            return BestCells(self.ranking, num_cells)
+            return CellFilter(self.ranking, num_cells)
         described = encoder.describe(photos, progress=progress)
         if len(described.photos) != len(photos):
             raise ClassificationError(
                 f"{described.photos.rejected[0]} changed while it was read. Run the "
                 "command again."
             )
-        return BestCells(
+        return CellFilter(
             self.ranking, num_cells, np.asarray(described.in_memory(), np.float32)
         )
 
@@ -177,7 +175,7 @@ class FolderClassifiers:
 
     def best_cells(
         self, index: PlaceIndex, cells: int | str | None, photos: PhotoFiles
-    ) -> BestCells | None:
+    ) -> CellFilter | None:
         """See `IndexClassifiers`.
 
         Raises:

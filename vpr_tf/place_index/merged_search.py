@@ -4,17 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from vpr_tf.search.search_index import MISSING_ID, Index
+from vpr_tf.search import MISSING_ID, SearchIndex, no_neighbours
 
 _SPARE_NEIGHBOURS = 8
-
-
-def no_neighbours(num_queries: int, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns distances and rows of queries that have found nothing."""
-    return (
-        np.full((num_queries, k), np.inf, np.float32),
-        np.full((num_queries, k), MISSING_ID, np.int64),
-    )
 
 
 def nearest(
@@ -29,7 +21,7 @@ def nearest(
 
 
 def search_without(
-    index: Index, queries: np.ndarray, k: int, removed: np.ndarray
+    index: SearchIndex, queries: np.ndarray, k: int, removed: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Searches an index as if some of its rows were not there.
 
@@ -43,7 +35,7 @@ def search_without(
         removed: Rows, ascending.
 
     Returns:
-        See `Index.search`.
+        See `SearchIndex.search`.
     """
     if not len(removed):
         return index.search(queries, k)

@@ -1,21 +1,70 @@
-"""Search of database descriptors: exact or ScaNN, behind one interface."""
+"""Nearest neighbours of descriptors, arrays in and arrays out: exact, ScaNN, Milvus.
 
-from vpr_tf.search.build import EXACT_SEARCH_MAX_IMAGES, build_index
+`index_choice` says which kind suits which size. The libraries are imported when an
+index of their kind is built or read.
+"""
+
+from vpr_tf.search.build import (
+    EXACT_SEARCH_MAX_IMAGES,
+    INDEX_KINDS,
+    KEPT_EXACT_MAX_IMAGES,
+    build_index,
+    index_kind,
+)
+from vpr_tf.search.cell_filter import CellFilter, CellFilteredIndex, CellRanking
+from vpr_tf.search.cell_rows import CellRows
+from vpr_tf.search.cell_search import search_cells
+from vpr_tf.search.descriptor_file import DamagedRowError, DescriptorFile
+from vpr_tf.search.descriptors import (
+    MISSING_ID,
+    Descriptors,
+    check_descriptors,
+    checked_queries,
+    no_neighbours,
+)
+from vpr_tf.search.distances import squared_distances
 from vpr_tf.search.errors import IndexMismatchError, RetrievalError
 from vpr_tf.search.exact_index import ExactIndex
+from vpr_tf.search.milvus_index import MilvusIndex
+from vpr_tf.search.milvus_settings import MilvusSettings
 from vpr_tf.search.saved_index import load_saved_index, save_index
 from vpr_tf.search.scann_index import ScannIndex
-from vpr_tf.search.search_index import Descriptors, Index
+from vpr_tf.search.scann_settings import (
+    MIN_QUANTIZED_IMAGES,
+    REORDERS,
+    ScannSettings,
+)
+from vpr_tf.search.search_index import SearchIndex
 
 __all__ = [
     "EXACT_SEARCH_MAX_IMAGES",
+    "INDEX_KINDS",
+    "KEPT_EXACT_MAX_IMAGES",
+    "MIN_QUANTIZED_IMAGES",
+    "MISSING_ID",
+    "REORDERS",
+    "CellFilter",
+    "CellFilteredIndex",
+    "CellRanking",
+    "CellRows",
+    "DamagedRowError",
+    "DescriptorFile",
     "Descriptors",
     "ExactIndex",
-    "Index",
     "IndexMismatchError",
+    "MilvusIndex",
+    "MilvusSettings",
     "RetrievalError",
     "ScannIndex",
+    "ScannSettings",
+    "SearchIndex",
     "build_index",
+    "check_descriptors",
+    "checked_queries",
+    "index_kind",
     "load_saved_index",
+    "no_neighbours",
     "save_index",
+    "search_cells",
+    "squared_distances",
 ]

@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from vpr_tf.search.descriptors import Descriptors, check_descriptors, finite_blocks
 from vpr_tf.search.errors import IndexMismatchError
-from vpr_tf.search.float32_file import finite_blocks
 from vpr_tf.search.half_floats import as_float32
 from vpr_tf.search.nearest_rows import NearestRows
-from vpr_tf.search.search_index import Descriptors, Index, check_descriptors
+from vpr_tf.search.search_index import SearchIndex
 
 _NORMS_FILE = "squared_norms.npy"
 
 
-class ExactIndex(Index):
+class ExactIndex(SearchIndex):
     """Compares every query with every database descriptor, block by block.
 
     A matrix product finds the candidates; their distances are then computed from
@@ -39,7 +39,7 @@ class ExactIndex(Index):
     def build(
         cls, descriptors: Descriptors, settings: dict[str, Any] | None = None
     ) -> ExactIndex:
-        """See `Index.build`; reads the database once, keeps a reference to it."""
+        """See `SearchIndex.build`; reads the database once, keeps a reference to it."""
         check_descriptors(descriptors)
         if settings:
             raise ValueError(
@@ -76,7 +76,7 @@ class ExactIndex(Index):
     def read(
         cls, folder: Path, descriptors: Descriptors, settings: dict[str, Any]
     ) -> ExactIndex:
-        """See `Index.read`."""
+        """See `SearchIndex.read`."""
         norms = np.load(folder / _NORMS_FILE, allow_pickle=False)
         if norms.shape != (len(descriptors),) or norms.dtype != np.float32:
             raise IndexMismatchError(
@@ -84,26 +84,3 @@ class ExactIndex(Index):
                 f"Received: {norms.dtype} of shape {norms.shape}. Build it again."
             )
         return cls(descriptors, norms)
-
-
-def search_rows(
-    descriptors: Descriptors, queries: np.ndarray, k: int, rows: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Searches some rows of a database exactly.
-
-    Args:
-        descriptors: The database.
-        queries: Float32 `(num_queries, descriptor_dim)`.
-        k: Neighbours a query, at most `len(rows)`.
-        rows: Rows to search, int64, ascending.
-
-    Returns:
-        Squared distances and database rows, `(num_queries, k)`.
-    """
-    best = NearestRows(queries, k)
-    step = best.rows_per_block
-    for start in range(0, len(rows), step):
-        part = as_float32(descriptors[rows[start : start + step]])
-        best.update(start, part, np.einsum("nd,nd->n", part, part))
-    ids = np.where(best.ids < 0, best.ids, rows[best.ids])
-    return best.distances.astype(np.float32), ids

@@ -12,8 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from vpr_tf.search.descriptors import (
+    MISSING_ID,
+    Descriptors,
+    check_descriptors,
+    finite_blocks,
+)
 from vpr_tf.search.errors import IndexMismatchError, RetrievalError
-from vpr_tf.search.float32_file import finite_blocks
 from vpr_tf.search.milvus_checks import (
     check_contents,
     checked_answer,
@@ -25,7 +30,8 @@ from vpr_tf.search.milvus_collection import (
     MilvusCollection,
 )
 from vpr_tf.search.milvus_settings import MilvusSettings
-from vpr_tf.search.search_index import MISSING_ID, Descriptors, Index, check_descriptors
+from vpr_tf.search.nearest_rows import search_rows
+from vpr_tf.search.search_index import SearchIndex
 
 _DESCRIPTION_FILE = "milvus.json"
 _MAX_PER_REQUEST = 16_384  # queries, and neighbours a query: Milvus' own limits
@@ -39,7 +45,7 @@ _SPARE_NEIGHBORS = 8
 _ROUNDING = 1e-5  # relative, of two ways to compute a distance
 
 
-class MilvusIndex(Index):
+class MilvusIndex(SearchIndex):
     """A Milvus collection that finds candidates; their distances are computed here.
 
     The collection holds the descriptors a second time, in float32: no other kind of
@@ -81,7 +87,7 @@ class MilvusIndex(Index):
     def build(
         cls, descriptors: Descriptors, settings: dict[str, Any] | None = None
     ) -> MilvusIndex:
-        """See `Index.build`; reads the database twice and holds one batch of rows.
+        """See `SearchIndex.build`; reads the database twice, holds one batch.
 
         Raises:
             RetrievalError: Milvus cannot be reached or did not take all rows.
@@ -164,7 +170,7 @@ class MilvusIndex(Index):
     def _fetch(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Asks Milvus, and checks and orders what it says."""
         if k > _MAX_PER_REQUEST:  # more than Milvus gives
-            return self._search_rows(queries, k, np.arange(self.num_images))
+            return search_rows(self.descriptors, queries, k, np.arange(self.num_images))
         distances = np.empty((len(queries), k), np.float32)
         ids = np.empty((len(queries), k), np.int64)
         step = self._queries_per_request(k)
@@ -200,7 +206,7 @@ class MilvusIndex(Index):
         return max(1, step)
 
     def write(self, folder: Path) -> None:
-        """See `Index.write`; embedded, the whole collection is copied."""
+        """See `SearchIndex.write`; embedded, the whole collection is copied."""
         self._database.save(folder)
         text = json.dumps(self._description(), indent=2) + "\n"
         (folder / _DESCRIPTION_FILE).write_text(text)
@@ -221,7 +227,7 @@ class MilvusIndex(Index):
     def read(
         cls, folder: Path, descriptors: Descriptors, settings: dict[str, Any]
     ) -> MilvusIndex:
-        """See `Index.read`.
+        """See `SearchIndex.read`.
 
         Raises:
             IndexMismatchError: The collection is not of these descriptors.

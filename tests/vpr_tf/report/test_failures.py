@@ -8,7 +8,9 @@ from PIL import Image
 
 from tests.vpr_tf.evaluation.tiny_dataset import Shot, write_dataset
 from tests.vpr_tf.report.synthetic_report import synthetic_report
-from vpr_tf.report.failures import failures, picture_uri, worst_queries
+from vpr_tf.data.prepared_dataset import SplitIndex
+from vpr_tf.report.failures import failures, worst_queries
+from vpr_tf.report.pictures import picture_uri
 
 
 def report_with(error_m, confidence, num_positives, first_distance):
@@ -78,7 +80,7 @@ def test_failure_names_predictions_and_the_nearest_positive(dataset):
     assert [shot.row for shot in failure.predictions] == [0, 3]
     assert [shot.is_positive for shot in failure.predictions] == [False, True]
     assert failure.nearest.row == 2
-    assert failure.nearest.distance_m == pytest.approx(3.5)
+    assert failure.nearest.text == "3.5 m"
     assert failure.nearest_rank == 0
     assert failure.num_predictions == 3
 
@@ -86,8 +88,6 @@ def test_failure_names_predictions_and_the_nearest_positive(dataset):
 def test_of_photos_at_one_place_the_one_that_looks_the_same_way_is_nearest(
     dataset, monkeypatch
 ):
-    from vpr_tf.report import failures as module
-
     headings = {"test-x-queries": [350.0], "test-x-database": [0.0, 5.0, 180.0, 350.0]}
 
     def with_headings(split):
@@ -95,8 +95,8 @@ def test_of_photos_at_one_place_the_one_that_looks_the_same_way_is_nearest(
         heading_deg = np.array(headings[split.name], np.float32)
         return dataclasses.replace(table, heading_deg=heading_deg)
 
-    original = module.PhotoTable.from_split
-    monkeypatch.setattr(module.PhotoTable, "of_split", with_headings)
+    original = SplitIndex.photo_table
+    monkeypatch.setattr(SplitIndex, "photo_table", with_headings)
     failure = only_query(dataset)
     assert failure.nearest.row == 1
     assert failure.nearest_rank == 3

@@ -30,7 +30,7 @@ from vpr_tf.photos.photo_files import PhotoFiles
 from vpr_tf.photos.photo_folder import scan_photos
 from vpr_tf.place_index import PlaceIndex
 from vpr_tf.place_index.joined import SelectedDescriptors
-from vpr_tf.search.errors import RetrievalError
+from vpr_tf.search import RetrievalError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -92,7 +92,6 @@ def _choose(
 
 
 def _add(options: argparse.Namespace, photos: PhotoFiles, work: Path) -> None:
-    from vpr_tf.place_index import add_photos
     from vpr_tf.place_index.photo_source import open_encoder
 
     encoder = open_encoder(options.index, options.model)
@@ -101,11 +100,10 @@ def _add(options: argparse.Namespace, photos: PhotoFiles, work: Path) -> None:
     check_usable(files, options.max_rejected_fraction, options.photos)
     report_rejected(files, rejected_table(Path(options.index)))
     descriptors: Any = SelectedDescriptors(described.descriptors, described.rows)
-    report = add_photos(
-        options.index,
+    state = PlaceIndex(options.index).add(
         descriptors,
-        files.photos,
+        photos=files.photos,
         replace_existing=options.existing == "replace",
     )
     print(f"Added: {len(files):,} photos of {options.photos}")
-    print_change(report)
+    print_change(state)

@@ -20,8 +20,9 @@ from vpr_tf.cli.index.output import (
     settings_text,
     size_text,
 )
+from vpr_tf.geo import wrap_degrees
 from vpr_tf.photos.photo_table import PhotoTable
-from vpr_tf.place_index import ChangeReport, IndexManifest, PlaceIndex
+from vpr_tf.place_index import IndexManifest, PlaceIndex
 
 _METRES_PER_DEGREE = 111_195.0
 _SHOWN_YEARS = 12
@@ -42,9 +43,8 @@ def run(options: argparse.Namespace) -> int:
     print(f"Index: {options.index}")
     for name, value in _facts(manifest, photos):
         print(f"{name:<14}{value}")
-    advice = ChangeReport(manifest).advice
-    if advice:
-        print(advice)
+    if manifest.advice:
+        print(manifest.advice)
     if options.map:
         from vpr_tf.cli.index.index_map import draw_map
 
@@ -65,10 +65,13 @@ def _facts(manifest: IndexManifest, photos: PhotoTable) -> Iterator[tuple[str, s
     yield "Search:", settings_text(manifest)
     yield "Recall:", recall_text(manifest.recall)
     yield "Descriptors:", f"{manifest.descriptor_dim} values, {manifest.dtype}"
-    kept = f"kept as {encoder.file}" if encoder.file else "not kept in the index"
-    yield "Encoder:", f"{encoder.description} ({kept})"
-    yield "", f"fingerprint {encoder.fingerprint[:16]}"
-    yield "Images:", preparation_text(manifest)
+    if encoder is None:
+        yield "Encoder:", "not known; made of descriptors"
+    else:
+        kept = f"kept as {encoder.file}" if encoder.file else "not kept in the index"
+        yield "Encoder:", f"{encoder.description} ({kept})"
+        yield "", f"fingerprint {encoder.fingerprint[:16]}"
+        yield "Images:", preparation_text(encoder)
     if manifest.classifier is not None:
         yield "Classifier:", classifier_text(manifest.classifier)
     yield "Localization:", "calibrated" if manifest.localization else "not calibrated"
@@ -93,7 +96,7 @@ def _photo_facts(photos: PhotoTable) -> Iterator[tuple[str, str]]:
         yield (
             "Extent:",
             f"latitude {latitude.min():.5f} to {latitude.max():.5f}, longitude "
-            f"{west:.5f} to {wrapped_deg(east):.5f} "
+            f"{west:.5f} to {wrap_degrees(east):.5f} "
             f"({north_m / 1000:.2f} x {east_m / 1000:.2f} km)",
         )
         zones = np.unique(positions.utm_zone[known])
@@ -140,13 +143,8 @@ def extent_deg(longitude_deg: np.ndarray) -> tuple[float, float]:
     They leave out the widest gap, so that photos on both sides of the antimeridian
     are near to each other.
     """
-    longitude = np.unique(wrapped_deg(longitude_deg))
+    longitude = np.unique(wrap_degrees(longitude_deg))
     gaps = np.diff(np.append(longitude, longitude[0] + 360))
     widest = int(np.argmax(gaps))
     west = float(longitude[(widest + 1) % len(longitude)])
     return west, west + 360 - float(gaps[widest])
-
-
-def wrapped_deg(longitude_deg: np.ndarray | float) -> np.ndarray | float:
-    """Returns longitudes in [-180, 180)."""
-    return (longitude_deg + 180) % 360 - 180

@@ -1,0 +1,222 @@
+"""What `python -m vpr_tf.cli.calibrate` does."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from vpr_tf.classification.index_classifier import IndexClassifier
+from vpr_tf.config import EvaluationConfig, ExperimentConfig, LocalizationConfig
+from vpr_tf.data.prepared_dataset import PreparedDataset
+from vpr_tf.evaluation.evaluate import evaluate_encoder
+from vpr_tf.evaluation.narrowed import DescribedBy, Narrowing, evaluate_narrowed
+from vpr_tf.evaluation.results import EvaluationResult
+from vpr_tf.extraction.model_sources import LoadedEncoder
+from vpr_tf.localization.calibration import Calibration
+from vpr_tf.localization.errors import LocalizationError
+from vpr_tf.localization.estimates import estimate_positions
+from vpr_tf.localization.feature_sets import PLACES, set_of_features
+from vpr_tf.localization.retrieval_calibration import (
+    calibrate_on_queries,
+    predictions_to_calibrate,
+)
+from vpr_tf.localization.stored_settings import to_stored
+from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.place_index import PlaceIndex
+from vpr_tf.place_index.manifest import read_manifest
+from vpr_tf.place_index.photo_source import IndexEncoder, open_encoder
+
+
+def calibrate_index(
+    index_folder: str | Path,
+    config: ExperimentConfig,
+    *,
+    set_name: str = "val",
+    model: str | Path | None = None,
+) -> Calibration:
+    """Fits the calibration of an index and stores it there.
+
+    The queries of the set are located by the set's own database, with the encoder of
+    the index; their descriptors are kept in the folder of the config's runs. If the
+    index searches the best cells of a classifier, they are located so as well.
+
+    Args:
+        index_folder: The index.
+        config: Dataset, largest error of a right answer, localization.
+        set_name: `val`, or a test set that nothing will be reported on.
+        model: Where the encoder is; None for the copy in the index.
+
+    Raises:
+        LocalizationError: There is no such set, or nothing in it to calibrate on.
+        IndexMismatchError: The index is damaged or of another encoder.
+    """
+    dataset = PreparedDataset(config.dataset.path)
+    sets = {**({"val": dataset.val} if dataset.val else {}), **dataset.tests}
+    if set_name not in sets:
+        raise LocalizationError(
+            f"{dataset.path} has no evaluation set {set_name!r}. It has: "
+            f"{', '.join(sets) or 'none'}. Choose by --set."
+        )
+    opened = open_encoder(index_folder, model)
+    evaluation = dataclasses.replace(
+        config.evaluation,
+        resize=opened.evaluation.resize,
+        image_size=opened.evaluation.image_size,
+        precision=opened.evaluation.precision,
+    )
+    evaluation_set = sets[set_name]
+    work_dir = Path(config.runs_dir) / config.name / "calibration"
+    described_by = _loaded(opened, evaluation, work_dir)
+    narrowing = _narrowing(index_folder, evaluation)
+    num_predictions = predictions_to_calibrate(config.localization)
+    if narrowing is not None:
+        result = evaluate_narrowed(
+            described_by,
+            narrowing,
+            dataset,
+            evaluation_set,
+            evaluation,
+            work_dir=work_dir,
+            num_predictions=num_predictions,
+        )
+    else:
+        result = evaluate_encoder(
+            opened.encoder,
+            dataset,
+            evaluation_set,
+            evaluation,
+            work_dir=work_dir,
+            encoder_fingerprint=opened.fingerprint,
+            num_predictions=num_predictions,
+        )
+    queries, database = (
+        dataset.split(split).photo_table()
+        for split in (evaluation_set.queries, evaluation_set.database)
+    )
+    calibration = calibrate_on_queries(
+        result.descriptor_distances,
+        result.predictions,
+        queries,
+        database,
+        config.localization,
+        threshold_m=result.positive_dist_threshold_m,
+        encoder_fingerprint=opened.fingerprint,
+        fitted_on=f"{set_name} of {config.name}",
+        dataset_fingerprint=dataset.fingerprint,
+        seed=config.seed,
+    )
+    stored = to_stored(config.localization, calibration)
+    PlaceIndex(index_folder).set_localization(stored)
+    print(compare_methods(result, queries, database, config.localization))
+    print(f"\n{describe_calibration(calibration)}\n\nStored in {index_folder}.")
+    return calibration
+
+
+def _narrowing(index_folder: str | Path, config: EvaluationConfig) -> Narrowing | None:
+    """Returns what restricts the searches of an index; None if nothing does."""
+    folder = Path(index_folder)
+    manifest = read_manifest(folder)
+    kept = manifest.classifier
+    if kept is None or kept.num_cells is None:
+        return None
+    classifier = IndexClassifier.open(folder, manifest)
+    encoder = classifier.encoder()
+    described_by = None
+    if encoder is not None:
+        evaluation = dataclasses.replace(
+            config,
+            resize=encoder.evaluation.resize,
+            image_size=encoder.evaluation.image_size,
+            precision=encoder.evaluation.precision,
+        )
+        described_by = _loaded(encoder, evaluation, folder)
+    return Narrowing(classifier.ranking, kept.num_cells, described_by)
+
+
+def _loaded(
+    encoder: IndexEncoder, evaluation: EvaluationConfig, folder: Path
+) -> DescribedBy:
+    loaded = LoadedEncoder(encoder.encoder, evaluation, "of the index", folder)
+    return DescribedBy(loaded, encoder.fingerprint)
+
+
+def compare_methods(
+    result: EvaluationResult,
+    queries: PhotoTable,
+    database: PhotoTable,
+    config: LocalizationConfig,
+) -> str:
+    """Returns a markdown table of the errors of both methods."""
+    threshold_m = result.positive_dist_threshold_m
+    lines = [
+        f"| {result.name} | within {threshold_m:g} m | median | p90 |",
+        "| :-- | --: | --: | --: |",
+    ]
+    for method in ("cluster", "best_match"):
+        of_method = dataclasses.replace(config, method=method)
+        estimates = estimate_positions(
+            result.descriptor_distances,
+            result.predictions,
+            database,
+            of_method,
+            query_heading_deg=queries.heading_deg,
+        )
+        errors_m = estimates.errors_m(queries.positions)[queries.positions.known]
+        errors_m = np.where(np.isnan(errors_m), np.inf, errors_m)
+        median, p90 = np.quantile(errors_m, (0.5, 0.9), method="inverted_cdf")
+        lines.append(
+            f"| {method} | {(errors_m <= threshold_m).mean():.1%} | {median:.1f} m | "
+            f"{p90:.1f} m |"
+        )
+    return "\n".join(lines)
+
+
+def describe_calibration(calibration: Calibration) -> str:
+    """Returns what was fitted and how far it can be trusted, for people."""
+    lines = [
+        f"Calibrated ({calibration.kind}) on {calibration.fitted_on}: "
+        f"{calibration.num_right:,} of {calibration.num_queries:,} answers are right, "
+        f"within {calibration.threshold_m:g} m."
+    ]
+    held_out = calibration.reliability
+    if held_out is not None:
+        lines += [
+            "",
+            f"On held-out queries ({held_out.num_folds} folds):",
+            "",
+            held_out.table(),
+            "",
+            "Expected calibration error: "
+            f"{held_out.expected_calibration_error:.3f}. Answers within their "
+            f"expected error: {held_out.share_within_expected_error:.0%}, wanted "
+            f"{calibration.error_quantile:.0%}.",
+        ]
+    lines += ["", _describe_threshold(calibration)]
+    return "\n".join(lines)
+
+
+def _describe_threshold(calibration: Calibration) -> str:
+    text = (
+        f"Answers of confidence {calibration.min_confidence:.3f} and more are given: "
+        f"{calibration.coverage:.1%} of the queries, {calibration.precision:.1%} of "
+        "them right."
+    )
+    if not calibration.reaches_wanted_precision:
+        text += (
+            f" No threshold reaches the wanted {calibration.wanted_precision:.1%} on "
+            "these queries; this one comes nearest."
+        )
+    if calibration.outside_answered is not None:
+        of_places = set_of_features(calibration.feature_weights) is PLACES
+        text += (
+            f" Without the {'places' if of_places else 'photos'} near them "
+            f"{calibration.outside_answered:.1%} are answered, all of them wrong; "
+            "a larger localization.outside_share withholds more."
+        )
+    held_out = calibration.reliability
+    if held_out is not None:
+        right = "-" if held_out.precision is None else f"{held_out.precision:.1%}"
+        text += f" Held out: {held_out.coverage:.1%}, {right} right."
+    return text
