@@ -32,13 +32,10 @@ NOT_YET = {
     ("classification", "place_index"),
     ("localization", "evaluation"),
     ("photos", "data"),
-    ("localization", "cli"),
     ("localization", "data"),
     ("geo", "data"),
     ("localization", "models"),
     ("search", "place_index"),
-    ("classification", "cli"),
-    ("place_index", "cli"),
 }
 
 

@@ -40,7 +40,7 @@ class Found(Protocol):
 
 @dataclass(frozen=True)
 class Answers:
-    """What `vpr_tf.localize` found by an index.
+    """What `vpr localize` found by an index.
 
     Attributes:
         index: Folder of the index.

@@ -201,7 +201,7 @@ def no_manifest(folder: Path, error: OSError) -> IndexMismatchError:
     """Returns the error of a folder whose manifest cannot be read."""
     return IndexMismatchError(
         f"No index at {folder}: {MANIFEST_FILE} cannot be read ({error.strerror}). "
-        "Build one with `python -m vpr_tf.place_index build`."
+        "Build one with `vpr index build`."
     )
 
 
@@ -230,7 +230,7 @@ def parse_manifest(text: bytes, path: Path) -> IndexManifest:
         raise IndexMismatchError(
             f"{path} was edited by hand or is damaged: its sha256 is not that of its "
             "content. Undo the edit, or restore the file from a copy; change an index "
-            "with `python -m vpr_tf.place_index`."
+            "with `vpr index`."
         )
     return _from_content(content)
 

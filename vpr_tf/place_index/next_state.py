@@ -47,7 +47,7 @@ class ChangeReport:
             return None
         return (
             f"{share:.0%} of the rows were added or removed since the search structure "
-            "was built. Run `python -m vpr_tf.place_index compact` for the full speed."
+            "was built. Run `vpr index compact` for the full speed."
         )
 
 

@@ -1,4 +1,4 @@
-"""What `evaluate.py --report` does."""
+"""What `vpr evaluate --report` does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `evaluate.py --compare` does."""
+"""What `vpr compare` does."""
 
 from __future__ import annotations
 

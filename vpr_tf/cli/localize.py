@@ -1,0 +1,91 @@
+"""Finds where photos were taken, by an index or by heads that know places.
+
+Photos are files, folders or patterns such as "trip/*.jpg". The exit status is 1 when
+a photo could not be read; the others are localized.
+
+Examples:
+  vpr localize --index city.index photo.jpg
+  vpr localize --index city.index trip/ --geojson --output trip.geojson
+  vpr localize --classifier savedmodels/city photo.jpg
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from vpr_tf.cli.main import DONE, PARTLY, Outcome
+from vpr_tf.cli.options import (
+    add_cells,
+    add_index,
+    add_json,
+    add_model,
+    add_within,
+    existing_model,
+    positive,
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the command."""
+    parser.add_argument("photos", nargs="+", metavar="PHOTO")
+    what = parser.add_mutually_exclusive_group(required=True)
+    add_index(what, required=False)
+    what.add_argument(
+        "--classifier",
+        type=existing_model,
+        metavar="MODEL",
+        help="run or SavedModel whose heads know places, without photos",
+    )
+    add_model(parser, "the encoder, if it is not kept there")
+    parser.add_argument("--k", type=positive, help="matches that vote; places listed")
+    add_within(parser, "search only inside this circle")
+    add_cells(parser)
+    parser.add_argument(
+        "--heading", type=float, metavar="DEG", help="where the photos look"
+    )
+    parser.add_argument(
+        "--min-confidence", type=float, metavar="P", help="withhold what is below"
+    )
+    add_json(parser)
+    parser.add_argument("--geojson", action="store_true", help="print GeoJSON")
+    parser.add_argument(
+        "--output", metavar="FILE", help="file to write instead of the screen"
+    )
+
+
+def run(options: argparse.Namespace) -> Outcome:
+    """Localizes photos; status 1 when a photo could not be read."""
+    from vpr_tf.localization.answer_formats import Found, as_geojson, as_json, as_table
+    from vpr_tf.localization.command import LocalizeOptions, locate_photos
+
+    how = LocalizeOptions(
+        options.k,
+        options.within,
+        options.heading,
+        options.min_confidence,
+        options.cells,
+    )
+    found: Found
+    if options.classifier:
+        from vpr_tf.localization.heads_command import locate_by_classifier
+
+        found = locate_by_classifier(
+            options.classifier, options.photos, options.model, how
+        )
+    else:
+        found = locate_photos(options.index, options.photos, options.model, how)
+    for photo, reason in found.unreadable:
+        print(f"{photo}: {reason}", file=sys.stderr)
+    status = PARTLY if found.unreadable else DONE
+    show = as_json if options.json else as_geojson if options.geojson else as_table
+    text = show(found)
+    if options.output is None:
+        return Outcome(json.loads(text) if options.json else None, text, status)
+    from vpr_tf.atomic_files import replace_file
+
+    with replace_file(Path(options.output)) as temporary:
+        temporary.write_text(text + "\n")
+    return Outcome({"output": options.output}, status=status)
