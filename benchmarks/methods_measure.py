@@ -29,7 +29,7 @@ from vpr_tf.evaluation.evaluate import judge_predictions
 from vpr_tf.extraction.compiled_encoders import Forward, compiled_encoder
 from vpr_tf.extraction.descriptors import extract_descriptors
 from vpr_tf.models.precision import in_precision
-from vpr_tf.search import Index, build_index
+from vpr_tf.search import SearchIndex, build_index
 
 # Fewer descriptors do not fill the leaves of a tree.
 _LEAST_IMAGES_OF_A_TREE = 2000
@@ -246,7 +246,7 @@ def can_be_approximate(method: Method) -> bool:
     return len(database) >= _LEAST_IMAGES_OF_A_TREE
 
 
-def build_of(method: Method, kind: str = "exact") -> Index:
+def build_of(method: Method, kind: str = "exact") -> SearchIndex:
     """Builds an index of the database of a method."""
     settings = {"structure": "tree"} if kind == "scann" else None
     return build_index(kind, method.database(), settings)

@@ -58,8 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Outcome:
     """Localizes photos; status 1 when a photo could not be read."""
+    from vpr_tf.cli.localize_photos import LocalizeOptions, locate_photos
     from vpr_tf.localization.answer_formats import Found, as_geojson, as_json, as_table
-    from vpr_tf.localization.command import LocalizeOptions, locate_photos
 
     how = LocalizeOptions(
         options.k,
@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> Outcome:
     )
     found: Found
     if options.classifier:
-        from vpr_tf.localization.heads_command import locate_by_classifier
+        from vpr_tf.cli.localize_by_classifier import locate_by_classifier
 
         found = locate_by_classifier(
             options.classifier, options.photos, options.model, how

@@ -23,13 +23,13 @@ from vpr_tf.extraction.encoders import encoder_fingerprint as fingerprint_of
 from vpr_tf.geo import Positions, distances_m
 from vpr_tf.models.precision import in_precision
 from vpr_tf.search import (
-    Index,
     IndexMismatchError,
+    SearchIndex,
     build_index,
+    index_kind,
     load_saved_index,
     save_index,
 )
-from vpr_tf.search.build import index_kind
 
 
 def evaluate_encoder(
@@ -134,7 +134,7 @@ def judge_predictions(
         config,
         predictions,
         descriptor_distances,
-        Positions.from_split(database),
+        database.positions(),
         database.keys[predictions],
         is_exact=is_exact,
     )
@@ -169,7 +169,7 @@ def judge_places(
         spread_m: See `PlacePredictions`.
     """
     split = dataset.split(evaluation_set.queries)
-    queries = Positions.from_split(split)
+    queries = split.positions()
     positives = positives_per_query(queries, places, config.positive_dist_threshold_m)
     known = queries.known
     num_positives = np.array([len(rows) for rows in positives])
@@ -214,7 +214,7 @@ def index_of(
     descriptors: np.ndarray,
     folder: Path,
     source: dict[str, object],
-) -> Index:
+) -> SearchIndex:
     """Builds an index; an approximate one, which takes long, is kept."""
     kind = index_kind(config.index, len(descriptors))
     settings = {"uri": config.milvus_uri} if kind == "milvus" else {}

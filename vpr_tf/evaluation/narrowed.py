@@ -26,10 +26,8 @@ from vpr_tf.extraction.descriptors import (
 )
 from vpr_tf.extraction.encoders import encoder_fingerprint
 from vpr_tf.extraction.model_sources import LoadedEncoder
-from vpr_tf.geo import Positions
 from vpr_tf.models.precision import in_precision
-from vpr_tf.search.cell_filtered_index import CellFilteredIndex, CellRanking
-from vpr_tf.search.cell_rows import CellRows
+from vpr_tf.search import CellFilteredIndex, CellRanking, CellRows
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,5 +172,5 @@ def evaluate_narrowed(
 
 
 def _cell_rows(dataset: PreparedDataset, split: str, ranking: CellRanking) -> CellRows:
-    positions = Positions.from_split(dataset.split(split))
+    positions = dataset.split(split).positions()
     return CellRows.from_cells(ranking.cells_of(positions), ranking.num_cells)

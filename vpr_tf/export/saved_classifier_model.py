@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from vpr_tf.classification import PlaceClassifier, save_classifier
+from vpr_tf.classification import PlaceClassifier, save_calibration, save_classifier
 from vpr_tf.classification.trained import SAVED_MODEL_FOLDER
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.export.saved_model import write_version
 from vpr_tf.export.served_classifier import ServedClassifier
-from vpr_tf.localization import Calibration, save_calibration
+from vpr_tf.localization import Calibration
 from vpr_tf.models.precision import in_precision
 
 NUM_PLACES = 20

@@ -13,7 +13,7 @@ from vpr_tf.extraction.stored_encoder import read_stored_encoder
 from vpr_tf.photos.photo_files import PhotoFiles
 from vpr_tf.place_index import EncoderIdentity, read_manifest
 from vpr_tf.place_index.stored_files import StoredFile, unreadable
-from vpr_tf.search.errors import IndexMismatchError
+from vpr_tf.search import IndexMismatchError
 
 __all__ = [
     "DescribedPhotos",

@@ -52,7 +52,7 @@ class HeadFactory:
         """Reads what the heads need to know of the images."""
         if config.name in (*_MARGIN_HEADS, "cross_entropy"):
             return cls(config, partition, None, None)
-        positions = Positions.from_split(split)
+        positions = split.positions()
         plane = MapFrame.around(positions)
         targets = plane.places(positions, split.column("heading_deg"))
         return cls(config, partition, plane, targets)

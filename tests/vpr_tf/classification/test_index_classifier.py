@@ -50,8 +50,8 @@ def classifier_of(positions, descriptors) -> PlaceClassifier:
     cells = GridCells(
         _CELL_M,
         positions.utm_zone.astype(np.int64),
-        positions.east_cm // size_cm,
-        positions.north_cm // size_cm,
+        positions.utm_east_cm // size_cm,
+        positions.utm_north_cm // size_cm,
     )
     members, unknown = rows[:, None].astype(np.int32), np.full(len(rows), -1.0)
     places = positions.take(rows)

@@ -17,7 +17,7 @@ from vpr_tf.photos.photo_files import PhotoFiles
 from vpr_tf.photos.photo_folder import check_rejected_fraction, scan_photos
 from vpr_tf.photos.photo_table import PhotoTable
 from vpr_tf.place_index.joined import JoinedDescriptors, SelectedDescriptors
-from vpr_tf.search.search_index import Descriptors
+from vpr_tf.search import Descriptors
 
 if TYPE_CHECKING:
     from vpr_tf.extraction.model_sources import LoadedEncoder
@@ -134,9 +134,7 @@ def _describe_splits(
         )
         for name in source.split_names
     ]
-    photos = [
-        PhotoTable.from_split(source.dataset.split(n)) for n in source.split_names
-    ]
+    photos = [source.dataset.split(n).photo_table() for n in source.split_names]
     joined = JoinedDescriptors(parts, encoder.descriptor_dim, np.dtype(dtype))
     return Described(joined, PhotoTable.concatenate(photos), None)
 

@@ -45,14 +45,17 @@ def run(options: argparse.Namespace) -> Outcome:
     """Calibrates."""
     config = config_with_dataset(options)
     if options.classifier:
-        from vpr_tf.localization.model_calibration import calibrate_model
+        from vpr_tf.classification.trained import heads_folder
+
+        heads_folder(options.classifier)  # so is one without heads
+        from vpr_tf.evaluation.calibration_of_heads import calibrate_model
 
         found = calibrate_model(options.classifier, config, set_name=options.set)
     else:
         from vpr_tf.place_index import read_manifest
 
         read_manifest(options.index)  # a wrong folder is refused before TensorFlow
-        from vpr_tf.localization.index_calibration import calibrate_index
+        from vpr_tf.evaluation.calibration_of_indexes import calibrate_index
 
         found = calibrate_index(
             options.index, config, set_name=options.set, model=options.model

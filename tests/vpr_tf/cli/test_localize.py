@@ -59,7 +59,7 @@ def stored_encoder(monkeypatch):
         return IndexEncoder(MeanColourEncoder(), EvaluationConfig(), "mean colour")
 
     monkeypatch.setattr("vpr_tf.place_index.photo_source.open_encoder", open_encoder)
-    target = "vpr_tf.localization.index_calibration.open_encoder"
+    target = "vpr_tf.evaluation.calibration_of_indexes.open_encoder"
     monkeypatch.setattr(target, open_encoder)
 
 

@@ -155,7 +155,9 @@ def _settings(
     manifest: IndexManifest, options: LocalizeOptions
 ) -> tuple[LocalizationConfig, Calibration | None, list[str]]:
     """Returns the settings, their calibration if they have one, and what to know."""
-    config, calibration = read_stored(manifest)
+    config, calibration = read_stored(
+        manifest.localization, manifest.encoder.fingerprint
+    )
     stored = calibrated_settings(config)
     if options.num_predictions is not None:
         config = dataclasses.replace(config, num_predictions=options.num_predictions)

@@ -91,7 +91,7 @@ def calibrate_index(
             num_predictions=num_predictions,
         )
     queries, database = (
-        PhotoTable.from_split(dataset.split(split))
+        dataset.split(split).photo_table()
         for split in (evaluation_set.queries, evaluation_set.database)
     )
     calibration = calibrate_on_queries(
