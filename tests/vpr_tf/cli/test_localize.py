@@ -160,7 +160,7 @@ def test_heading_leaves_out_photos_that_look_another_way(capsys, tiny_index, pho
     [
         (["--heading", "400"], "0 to 360"),
         (["--min-confidence", "2"], "0 to 1"),
-        (["--k", "0"], "num_predictions"),
+        (["--k", "0"], "argument --k"),
         (["--output", "missing/folder/a.json"], "missing/folder"),
     ],
 )
@@ -172,9 +172,9 @@ def test_usage_errors(capsys, tiny_index, photos, arguments, message):
 
 @pytest.mark.parametrize("circle", ["1,2", "-1;2,5", "99,2,5"])
 def test_circles_that_are_none(capsys, tiny_index, photos, circle):
-    with pytest.raises(SystemExit):
-        run(capsys, "--index", tiny_index, photos, "--within", circle)
-    assert "must be latitude, longitude and metres" in capsys.readouterr().err
+    status, _, err = run(capsys, "--index", tiny_index, photos, "--within", circle)
+    assert status == 2
+    assert "must be latitude, longitude and metres" in err
 
 
 def test_no_index_and_no_photos(capsys, tiny_index, tmp_path):

@@ -13,6 +13,7 @@ Examples:
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from vpr_tf.cli.main import Outcome
 from vpr_tf.cli.options import (
@@ -54,7 +55,9 @@ def run(options: argparse.Namespace) -> Outcome:
     else:
         from vpr_tf.place_index import read_manifest
 
-        read_manifest(options.index)  # a wrong folder is refused before TensorFlow
+        read_manifest(
+            Path(options.index)
+        )  # a wrong folder is refused before TensorFlow
         from vpr_tf.evaluation.calibration_of_indexes import calibrate_index
 
         found = calibrate_index(
