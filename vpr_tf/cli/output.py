@@ -11,7 +11,7 @@ from pathlib import Path
 from vpr_tf.cli.main import Outcome
 from vpr_tf.photos.photo_files import PhotoFiles, RejectedPhoto
 from vpr_tf.place_index import (
-    ChangeReport,
+    EncoderIdentity,
     IndexManifest,
     KeptClassifier,
     RecallReport,
@@ -48,27 +48,27 @@ def wants_progress(num_photos: int) -> bool:
     return sys.stderr.isatty() and num_photos > 1
 
 
-def change_outcome(report: ChangeReport, text: str) -> Outcome:
+def change_outcome(manifest: IndexManifest, text: str) -> Outcome:
     """Returns what an index is after a change.
 
     Args:
-        report: Of the change.
+        manifest: Its state.
         text: What was done, for people.
     """
-    manifest, recall = report.manifest, report.recall
+    recall = manifest.recall
     lines = [
         text,
         f"Photos: {manifest.num_photos:,}, generation {manifest.generation}",
         f"Recall against exact search: {recall_text(recall)}",
     ]
-    if report.advice:
-        lines.append(report.advice)
+    if manifest.advice:
+        lines.append(manifest.advice)
     content = {
         "num_photos": manifest.num_photos,
         "generation": manifest.generation,
         "kind": manifest.kind,
         "recall": None if recall is None else dataclasses.asdict(recall),
-        "advice": report.advice or None,
+        "advice": manifest.advice or None,
     }
     return Outcome(content, "\n".join(lines))
 
@@ -116,9 +116,8 @@ def classifier_text(classifier: KeptClassifier) -> str:
     return f"{classifier.description} ({searched}, score {classifier.score}{own})"
 
 
-def preparation_text(manifest: IndexManifest) -> str:
+def preparation_text(encoder: EncoderIdentity) -> str:
     """Returns how photos are prepared for the encoder."""
-    encoder = manifest.encoder
     size = "" if encoder.resize == "native" else f" {encoder.image_size}"
     return f"{encoder.resize}{size}, {encoder.precision}"
 

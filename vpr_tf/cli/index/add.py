@@ -30,7 +30,7 @@ from vpr_tf.cli.options import add_index, add_json, add_max_rejected, add_model
 from vpr_tf.cli.output import change_outcome, report_rejected
 from vpr_tf.photos.photo_files import PhotoFiles
 from vpr_tf.photos.photo_folder import scan_photos
-from vpr_tf.place_index import ChangeReport, PlaceIndex
+from vpr_tf.place_index import PlaceIndex
 from vpr_tf.place_index.joined import SelectedDescriptors
 from vpr_tf.search import RetrievalError
 
@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> Outcome:
         if was_killed:
             delete_work(work)
         text = f"All {len(known):,} photos are in the index already."
-        return change_outcome(ChangeReport(manifest), text)
+        return change_outcome(manifest, text)
     photos = _choose(photos, known, options)
     with locked_work(work, request):
         return _add(options, photos, work)
@@ -93,7 +93,6 @@ def _choose(
 
 
 def _add(options: argparse.Namespace, photos: PhotoFiles, work: Path) -> Outcome:
-    from vpr_tf.place_index import add_photos
     from vpr_tf.place_index.photo_source import open_encoder
 
     encoder = open_encoder(options.index, options.model)
@@ -102,10 +101,9 @@ def _add(options: argparse.Namespace, photos: PhotoFiles, work: Path) -> Outcome
     check_usable(files, options.max_rejected_fraction, options.photos)
     report_rejected(files, rejected_table(Path(options.index)))
     descriptors: Any = SelectedDescriptors(described.descriptors, described.rows)
-    report = add_photos(
-        options.index,
+    state = PlaceIndex(options.index).add(
         descriptors,
-        files.photos,
+        photos=files.photos,
         replace_existing=options.existing == "replace",
     )
-    return change_outcome(report, f"Added: {len(files):,} photos of {options.photos}")
+    return change_outcome(state, f"Added: {len(files):,} photos of {options.photos}")

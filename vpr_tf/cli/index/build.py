@@ -52,7 +52,7 @@ from vpr_tf.cli.output import (
     settings_text,
     size_text,
 )
-from vpr_tf.place_index import ChangeReport, read_manifest
+from vpr_tf.place_index import IndexManifest, PlaceIndex
 from vpr_tf.search import RetrievalError
 
 
@@ -112,12 +112,13 @@ def run(options: argparse.Namespace) -> Outcome:
                 "another name."
             )
         delete_work(work)  # the index was complete when the build was killed
-        report = ChangeReport(read_manifest(output))
+        index = PlaceIndex.open(output)
     else:
         settings = parse_settings(options.setting)
         with locked_work(work, request):
-            report = _build(options, settings, work)
-    return change_outcome(report, _summary(output, report))
+            index = _build(options, settings, work)
+    with index:
+        return change_outcome(index.manifest, _summary(output, index.manifest))
 
 
 def parse_settings(texts: list[str]) -> dict[str, Any] | None:
@@ -146,12 +147,11 @@ def _build(
     options: argparse.Namespace,
     settings: dict[str, Any] | None,
     work: Path,
-) -> ChangeReport:
+) -> PlaceIndex:
     source = scan_source(options)  # an error here is told before TensorFlow is loaded
     config = config_of_model(options)
     from vpr_tf.extraction.model_sources import load_encoder
     from vpr_tf.extraction.stored_encoder import store_encoder
-    from vpr_tf.place_index import create_place_index
     from vpr_tf.place_index.photo_source import identity_of
 
     loaded = load_encoder(config, options.model)
@@ -169,11 +169,11 @@ def _build(
     if described.files is not None:
         report_rejected(described.files, rejected_table(Path(options.index)))
     print("Building the index", flush=True)
-    return create_place_index(
+    return PlaceIndex.create(
         options.index,
         described.descriptors,
-        described.photos,
-        identity,
+        photos=described.photos,
+        encoder=identity,
         encoder_source=store_encoder(loaded.encoder, work / "encoder.keras"),
         kind=options.kind,
         settings=settings,
@@ -189,12 +189,12 @@ def rejected_table(index: Path) -> Path:
     return index.with_name(f"{index.name}.rejected.csv")
 
 
-def _summary(index: Path, report: ChangeReport) -> str:
-    manifest = report.manifest
-    num_bytes = sum(file.num_bytes for file in manifest.files().values())
+def _summary(index: Path, manifest: IndexManifest) -> str:
+    images = (
+        f"; images: {preparation_text(manifest.encoder)}" if manifest.encoder else ""
+    )
     return (
-        f"Index: {index}, {size_text(num_bytes)}\n"
+        f"Index: {index}, {size_text(manifest.num_bytes)}\n"
         f"Search: {settings_text(manifest)}\n"
-        f"Descriptors: {manifest.descriptor_dim} values, {manifest.dtype}; images: "
-        f"{preparation_text(manifest)}"
+        f"Descriptors: {manifest.descriptor_dim} values, {manifest.dtype}{images}"
     )

@@ -13,7 +13,6 @@ Examples:
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from vpr_tf.cli.main import Outcome
 from vpr_tf.cli.options import (
@@ -53,11 +52,10 @@ def run(options: argparse.Namespace) -> Outcome:
 
         found = calibrate_model(options.classifier, config, set_name=options.set)
     else:
-        from vpr_tf.place_index import read_manifest
+        from vpr_tf.place_index import PlaceIndex
 
-        read_manifest(
-            Path(options.index)
-        )  # a wrong folder is refused before TensorFlow
+        with PlaceIndex.open(options.index):  # a wrong folder is refused at once
+            pass
         from vpr_tf.evaluation.calibration_of_indexes import calibrate_index
 
         found = calibrate_index(

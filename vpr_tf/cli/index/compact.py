@@ -10,12 +10,11 @@ Example:
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from vpr_tf.cli.main import Outcome
 from vpr_tf.cli.options import add_index, add_json
 from vpr_tf.cli.output import change_outcome, size_text
-from vpr_tf.place_index import IndexManifest, compact, read_manifest
+from vpr_tf.place_index import PlaceIndex
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,18 +25,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Outcome:
     """Compacts an index."""
-    before = read_manifest(Path(options.index))
-    report = compact(options.index)
-    after = report.manifest
+    with PlaceIndex.open(options.index) as index:
+        before = index.manifest
+        after = index.compact()
     if after.generation == before.generation:
         text = "Nothing was added or removed since the index was built."
     else:
         text = (
             f"Merged: {len(before.segments)} parts and {before.num_removed:,} removed "
-            f"photos; {size_text(_size(before))} became {size_text(_size(after))}"
+            f"photos; {size_text(before.num_bytes)} became {size_text(after.num_bytes)}"
         )
-    return change_outcome(report, text)
-
-
-def _size(manifest: IndexManifest) -> int:
-    return sum(file.num_bytes for file in manifest.files().values())
+    return change_outcome(after, text)

@@ -27,7 +27,7 @@ from vpr_tf.cli.output import (
 )
 from vpr_tf.geo import wrap_degrees
 from vpr_tf.photos.photo_table import PhotoTable
-from vpr_tf.place_index import ChangeReport, IndexManifest, PlaceIndex
+from vpr_tf.place_index import IndexManifest, PlaceIndex
 
 _METRES_PER_DEGREE = 111_195.0
 _SHOWN_YEARS = 12
@@ -52,8 +52,7 @@ def run(options: argparse.Namespace) -> Outcome:
 
         draw_map(photos, Path(options.map), title=Path(options.index).name)
         rows.append(("Map:", options.map))
-    advice = ChangeReport(manifest).advice
-    text = table_text(rows) + (f"\n{advice}" if advice else "")
+    text = table_text(rows) + (f"\n{manifest.advice}" if manifest.advice else "")
     content: dict[str, Any] = dataclasses.asdict(manifest)
     content |= {"num_photos": manifest.num_photos, "num_bytes": _sizes(manifest)}
     content.pop("segments")
@@ -72,10 +71,13 @@ def _facts(manifest: IndexManifest, photos: PhotoTable) -> Iterator[tuple[str, s
     yield "Search:", settings_text(manifest)
     yield "Recall:", recall_text(manifest.recall)
     yield "Descriptors:", f"{manifest.descriptor_dim} values, {manifest.dtype}"
-    kept = f"kept as {encoder.file}" if encoder.file else "not kept in the index"
-    yield "Encoder:", f"{encoder.description} ({kept})"
-    yield "", f"fingerprint {encoder.fingerprint[:16]}"
-    yield "Images:", preparation_text(manifest)
+    if encoder is None:
+        yield "Encoder:", "not known; made of descriptors"
+    else:
+        kept = f"kept as {encoder.file}" if encoder.file else "not kept in the index"
+        yield "Encoder:", f"{encoder.description} ({kept})"
+        yield "", f"fingerprint {encoder.fingerprint[:16]}"
+        yield "Images:", preparation_text(encoder)
     if manifest.classifier is not None:
         yield "Classifier:", classifier_text(manifest.classifier)
     yield "Localization:", "calibrated" if manifest.localization else "not calibrated"

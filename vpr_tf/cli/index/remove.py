@@ -23,7 +23,7 @@ from vpr_tf.cli.output import change_outcome
 from vpr_tf.photos.errors import InvalidEntryError
 from vpr_tf.photos.metadata import parse_timestamp
 from vpr_tf.photos.photo_table import PhotoTable
-from vpr_tf.place_index import PlaceIndex, remove_photos
+from vpr_tf.place_index import PlaceIndex
 from vpr_tf.search import RetrievalError
 
 _PRINTED_KEYS = 10
@@ -59,19 +59,19 @@ def run(options: argparse.Namespace) -> Outcome:
             "--within or both."
         )
     with PlaceIndex.open(options.index) as index:
-        photos, manifest = index.photos, index.manifest
-    if by_condition:
-        keys = _select(photos, options)
-    if not keys:
-        text = f"No photo of {options.index} meets the conditions. Nothing was removed."
-        return Outcome({"keys": []}, text)
-    _check_known(options.index, photos, keys)
-    listing = _listing(keys, manifest.num_photos)
-    if options.dry_run:
-        return Outcome({"keys": keys}, listing)
-    report = remove_photos(options.index, keys)
-    num_removed = manifest.num_photos - report.manifest.num_photos
-    return change_outcome(report, f"{listing}\nRemoved: {num_removed:,} photos")
+        if by_condition:
+            keys = index.select(older_than=options.older_than, within=options.within)
+        if not keys:
+            text = f"No photo of {options.index} meets the conditions."
+            return Outcome({"keys": []}, f"{text} Nothing was removed.")
+        num_photos = index.num_photos
+        _check_known(options.index, index.photos, keys)
+        listing = _listing(keys, num_photos)
+        if options.dry_run:
+            return Outcome({"keys": keys}, listing)
+        after = index.remove(keys)
+    num_removed = num_photos - after.num_photos
+    return change_outcome(after, f"{listing}\nRemoved: {num_removed:,} photos")
 
 
 def _parse_time(text: str) -> bytes:
@@ -89,35 +89,6 @@ def _read_keys(file: str | None) -> list[str]:
         return []
     text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
     return [line for line in text.splitlines() if line]
-
-
-def _select(photos: PhotoTable, options: argparse.Namespace) -> list[str]:
-    chosen = np.ones(len(photos), bool)
-    if options.older_than is not None:
-        chosen &= is_older(photos.timestamps, options.older_than)
-    if options.within is not None:
-        inside = np.zeros(len(photos), bool)
-        inside[options.within.rows(photos.positions)] = True
-        chosen &= inside
-    return [key.decode() for key in photos.keys[chosen]]
-
-
-def is_older(timestamps: np.ndarray, time: bytes) -> np.ndarray:
-    """Whether photos were taken before a time for certain.
-
-    A year alone is before a month of a later year, not of the same.
-
-    Args:
-        timestamps: As `PhotoTable.timestamps`.
-        time: Likewise, not empty.
-    """
-    lengths = np.char.str_len(timestamps)
-    older = np.zeros(len(timestamps), bool)
-    for length in np.unique(lengths[lengths > 0]):
-        common = min(int(length), len(time))
-        rows = np.flatnonzero(lengths == length)
-        older[rows] = timestamps[rows].astype(f"S{common}") < time[:common]
-    return older
 
 
 def _check_known(index: str, photos: PhotoTable, keys: list[str]) -> None:

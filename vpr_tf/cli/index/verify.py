@@ -17,7 +17,8 @@ from tqdm import tqdm
 from vpr_tf.cli.main import PARTLY, Outcome
 from vpr_tf.cli.options import add_index, add_json
 from vpr_tf.cli.output import size_text
-from vpr_tf.place_index import read_manifest, verify
+from vpr_tf.place_index import PlaceIndex
+from vpr_tf.place_index.manifest import read_manifest
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,10 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Outcome:
     """Verifies an index; status 1 when something is damaged."""
-    files = read_manifest(Path(options.index)).files().values()
-    total = sum(file.num_bytes for file in files)
+    total = read_manifest(Path(options.index)).num_bytes
     with tqdm(total=total, unit="B", unit_scale=True, disable=None) as bar:
-        report = verify(options.index, progress=bar.update)
+        report = PlaceIndex(options.index).verify(progress=bar.update)
     content = dataclasses.asdict(report)
     if report.is_intact:
         text = (

@@ -8,6 +8,7 @@ import numpy as np
 
 from tests.command_line import on_index as run
 from tests.vpr_tf.cli.index.conftest import CONFIG, build
+from tests.vpr_tf.place_index.samples import manifest_of
 from vpr_tf.classification import (
     ClassTable,
     GridCells,
@@ -16,7 +17,7 @@ from vpr_tf.classification import (
     save_classifier,
 )
 from vpr_tf.models import GeoLocalizationNet
-from vpr_tf.place_index import PlaceIndex, read_manifest
+from vpr_tf.place_index import PlaceIndex
 
 _ENCODER = """
 encoder: {backbone: EfficientNetLite0, descriptor_dim: 8, last_stage: 0, weights: none}
@@ -67,9 +68,9 @@ def test_another_encoder_of_the_heads_is_kept(model, built, tmp_path, capsys):
     capsys.readouterr()
     assert build(model, built / "photos", index, *told) == 0
     assert "with an encoder of its own" in capsys.readouterr().out
-    kept = read_manifest(index).classifier
+    kept = manifest_of(index).classifier
     assert kept.encoder.file == "classifier/encoder/encoder.keras"
-    assert kept.encoder.fingerprint != read_manifest(index).encoder.fingerprint
+    assert kept.encoder.fingerprint != manifest_of(index).encoder.fingerprint
     photo = built / "photos" / "3.png"
     assert len(found(capsys, index, photo)) == 4
     (index / "classifier" / "encoder" / "encoder.keras").write_bytes(b"")
