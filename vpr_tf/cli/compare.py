@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Outcome:
     """Compares."""
-    from vpr_tf.report.comparison_command import run_comparison
+    from vpr_tf.report.command import run_comparison
 
     comparisons = run_comparison(
         *options.runs, set_names=options.set, output_dir=options.output
