@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from data_prep.errors import DataPrepError
 from vpr_tf.config import ConfigError
 from vpr_tf.data.prepared_dataset import DatasetError
-from vpr_tf.photos.errors import PhotoSourceError
+from vpr_tf.photos import PhotoSourceError
 
 # Each module offers add_arguments(parser) and run(arguments) -> exit status.
 _COMMANDS = {

@@ -17,7 +17,7 @@ from vpr_tf.classification.saved_classifier import load_classifier, save_classif
 from vpr_tf.classification.trained import load_heads
 from vpr_tf.cli.index.classifiers import STORED
 from vpr_tf.config import ExperimentConfig
-from vpr_tf.photos.photo_files import PhotoFiles
+from vpr_tf.photos import PhotoFiles
 from vpr_tf.place_index import (
     EncoderIdentity,
     IndexManifest,

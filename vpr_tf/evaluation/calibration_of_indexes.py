@@ -23,7 +23,7 @@ from vpr_tf.localization.retrieval_calibration import (
     predictions_to_calibrate,
 )
 from vpr_tf.localization.stored_settings import to_stored
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index import read_manifest, set_localization
 from vpr_tf.place_index.photo_source import IndexEncoder, open_encoder
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from vpr_tf.geo import GeoCircle
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index.manifest import IndexManifest
 from vpr_tf.place_index.merged_search import (
     nearest,

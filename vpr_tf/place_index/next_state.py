@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index.index_state import IndexState
 from vpr_tf.place_index.joined import JoinedDescriptors, join_photos
 from vpr_tf.place_index.manifest import IndexManifest, RecallReport

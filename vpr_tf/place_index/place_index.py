@@ -11,7 +11,7 @@ from types import TracebackType
 import numpy as np
 
 from vpr_tf.geo import GeoCircle
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index.index_state import IndexState, Matches
 from vpr_tf.place_index.manifest import (
     MANIFEST_FILE,

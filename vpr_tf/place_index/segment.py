@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index.manifest import IndexManifest, Segment
 from vpr_tf.place_index.photo_columns import read_photos
 from vpr_tf.place_index.stored_descriptors import StoredDescriptors

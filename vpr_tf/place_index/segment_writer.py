@@ -13,7 +13,7 @@ from typing import Any
 import google_crc32c
 import numpy as np
 
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index.manifest import Segment
 from vpr_tf.place_index.photo_columns import write_photos
 from vpr_tf.place_index.segment import (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index.joined import JoinedDescriptors, join_photos
 from vpr_tf.place_index.manifest import IndexManifest
 from vpr_tf.place_index.photo_columns import empty_photos, find_rows

@@ -11,7 +11,7 @@ from PIL import Image
 
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset, SplitIndex
 from vpr_tf.geo import distances_m, ecef, heading_differences_deg
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.report.report import Report
 
 _HEIGHT = 220  # pixels, nearly twice of what the page shows: sharp on any screen

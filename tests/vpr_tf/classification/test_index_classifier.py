@@ -22,7 +22,7 @@ from vpr_tf.cli import localize
 from vpr_tf.cli.index.classifiers import STORED
 from vpr_tf.config import EvaluationConfig
 from vpr_tf.extraction.photo_descriptors import describe_photos
-from vpr_tf.photos.photo_folder import scan_photos
+from vpr_tf.photos import scan_photos
 from vpr_tf.place_index import (
     EncoderIdentity,
     GeoCircle,

@@ -13,7 +13,7 @@ from vpr_tf.cli import calibrate
 from vpr_tf.cli.localize import main
 from vpr_tf.config import EvaluationConfig
 from vpr_tf.extraction.photo_descriptors import describe_photos
-from vpr_tf.photos.photo_folder import scan_photos
+from vpr_tf.photos import scan_photos
 from vpr_tf.place_index import (
     EncoderIdentity,
     create_place_index,

@@ -8,7 +8,7 @@ from tests.vpr_tf.place_index.samples import (
     needs_scann,
     positions_at,
 )
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index import (
     GeoCircle,
     PlaceIndex,

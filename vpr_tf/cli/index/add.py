@@ -26,8 +26,7 @@ from vpr_tf.cli.index.work_folder import (
     locked_work,
     work_folder,
 )
-from vpr_tf.photos.photo_files import PhotoFiles
-from vpr_tf.photos.photo_folder import scan_photos
+from vpr_tf.photos import PhotoFiles, scan_photos
 from vpr_tf.place_index import PlaceIndex
 from vpr_tf.place_index.joined import SelectedDescriptors
 from vpr_tf.search import RetrievalError

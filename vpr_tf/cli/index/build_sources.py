@@ -12,9 +12,7 @@ import numpy as np
 from vpr_tf.cli.index.rejection import check_usable
 from vpr_tf.config import ConfigError, ExperimentConfig, load_config
 from vpr_tf.data.prepared_dataset import DatasetError, PreparedDataset
-from vpr_tf.photos.photo_files import PhotoFiles
-from vpr_tf.photos.photo_folder import scan_photos
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoFiles, PhotoTable, scan_photos
 from vpr_tf.place_index.joined import JoinedDescriptors, SelectedDescriptors
 from vpr_tf.search import Descriptors
 

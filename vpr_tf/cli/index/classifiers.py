@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from vpr_tf.config import ExperimentConfig
-from vpr_tf.photos.photo_files import PhotoFiles
+from vpr_tf.photos import PhotoFiles
 from vpr_tf.place_index import (
     EncoderIdentity,
     KeptClassifier,

@@ -21,7 +21,7 @@ from vpr_tf.cli.index.output import (
     size_text,
 )
 from vpr_tf.geo import wrap_degrees
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index import ChangeReport, IndexManifest, PlaceIndex
 
 _METRES_PER_DEGREE = 111_195.0

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from vpr_tf.photos.photo_files import PhotoFiles, RejectedPhoto
+from vpr_tf.photos import PhotoFiles, RejectedPhoto
 from vpr_tf.place_index import (
     ChangeReport,
     IndexManifest,

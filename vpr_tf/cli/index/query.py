@@ -22,8 +22,7 @@ from typing import Any
 from vpr_tf.cli.index.circle import add_within
 from vpr_tf.cli.index.classifiers import IndexClassifiers, add_cells
 from vpr_tf.cli.index.output import print_rejected, printable
-from vpr_tf.photos.photo_files import RejectedPhoto
-from vpr_tf.photos.photo_folder import scan_named_photos
+from vpr_tf.photos import RejectedPhoto, scan_named_photos
 from vpr_tf.place_index import Matches, PlaceIndex
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from vpr_tf.photos.errors import PhotoSourceError
-from vpr_tf.photos.photo_files import PhotoFiles
-from vpr_tf.photos.photo_folder import check_rejected_fraction
+from vpr_tf.photos import PhotoFiles, PhotoSourceError, check_rejected_fraction
 
 _DEFAULT_FRACTION = 0.1
 

@@ -19,9 +19,7 @@ import numpy as np
 
 from vpr_tf.cli.index.circle import add_within
 from vpr_tf.cli.index.output import print_change
-from vpr_tf.photos.errors import InvalidEntryError
-from vpr_tf.photos.metadata import parse_timestamp
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import InvalidEntryError, PhotoTable, parse_timestamp
 from vpr_tf.place_index import PlaceIndex, remove_photos
 from vpr_tf.search import RetrievalError
 

@@ -23,7 +23,7 @@ import argparse
 import sys
 
 from vpr_tf.cli.index.output import print_rejected
-from vpr_tf.photos.photo_folder import scan_named_photos
+from vpr_tf.photos import scan_named_photos
 from vpr_tf.place_index.tuning.campaign import TuningOptions, TuningReport, tune
 from vpr_tf.place_index.tuning.database import TunedDatabase
 from vpr_tf.place_index.tuning.measurement import RECALL_VALUES, Measurement

@@ -10,7 +10,7 @@ from PIL import Image
 from tests.vpr_tf.cli.index.conftest import NUM_PHOTOS
 from vpr_tf.cli.index.index_map import draw_map
 from vpr_tf.cli.index.inspect import extent_deg
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index import PlaceIndex
 from vpr_tf.place_index.__main__ import main
 

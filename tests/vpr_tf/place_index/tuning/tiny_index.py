@@ -6,7 +6,7 @@ import signal
 import numpy as np
 
 from vpr_tf.geo import Positions
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index import EncoderIdentity, create_place_index
 
 NUM_PHOTOS = 200
