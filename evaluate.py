@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     places = {"set_names": options.set or (), "output_dir": options.output}
     try:
         if options.compare:
-            from vpr_tf.report.comparison_command import run_comparison
+            from vpr_tf.report.command import run_comparison
 
             run_comparison(*options.compare, **places)
             return 0

@@ -14,12 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from vpr_tf.report.bootstrap import bootstrap_percentages, bootstrap_statistics
+from vpr_tf.report.bootstrap import (
+    BootstrapSettings,
+    bootstrap_percentages,
+    bootstrap_statistics,
+)
 from vpr_tf.report.errors import ReportError
-from vpr_tf.report.identity import Identity
-from vpr_tf.report.intervals import BootstrapSettings, Interval
 from vpr_tf.report.json_ready import json_ready
+from vpr_tf.report.report import Identity
 from vpr_tf.report.stored_report import StoredReport
+from vpr_tf.tables import Interval
 
 
 @dataclass(frozen=True)

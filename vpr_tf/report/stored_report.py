@@ -8,11 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from vpr_tf.report.bootstrap import BootstrapSettings
 from vpr_tf.report.errors import ReportError
-from vpr_tf.report.identity import Identity
-from vpr_tf.report.intervals import BootstrapSettings
 from vpr_tf.report.per_query_file import hit_rank_column, read_per_query
-from vpr_tf.report.report import FORMAT_VERSION
+from vpr_tf.report.report import FORMAT_VERSION, Identity
 
 
 @dataclass(frozen=True, eq=False)

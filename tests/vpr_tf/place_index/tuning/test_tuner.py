@@ -184,4 +184,10 @@ def test_command_takes_queries_of_a_file(index, measured, tmp_path, capsys):
     assert written["conditions"]["origin_of_queries"] == "4 of queries.npy"
     np.save(tmp_path / "queries.npy", np.ones((4, 9), np.float32))
     assert main([*arguments, "--dry-run"]) == 2
-    assert "(num_queries, 8)" in capsys.readouterr().err
+    assert "descriptor_dim=8" in capsys.readouterr().err
+    np.save(tmp_path / "queries.npy", np.ones((0, 8), np.float32))
+    assert main([*arguments, "--dry-run"]) == 2
+    assert "must not be empty" in capsys.readouterr().err
+    (tmp_path / "queries.npy").write_text("no array")
+    assert main([*arguments, "--dry-run"]) == 2
+    assert "cannot be read" in capsys.readouterr().err
