@@ -19,8 +19,7 @@ from vpr_tf.localization.calibration import Calibration, calibrated_settings
 from vpr_tf.localization.errors import LocalizationError
 from vpr_tf.localization.estimates import estimate_positions
 from vpr_tf.localization.stored_settings import read_stored
-from vpr_tf.photos.photo_files import PhotoFiles
-from vpr_tf.photos.photo_folder import scan_named_photos
+from vpr_tf.photos import PhotoFiles, scan_named_photos
 from vpr_tf.place_index import GeoCircle, IndexManifest, Matches, PlaceIndex
 from vpr_tf.place_index.index_classifier import STORED, best_cells
 

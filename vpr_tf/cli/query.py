@@ -27,7 +27,7 @@ from vpr_tf.cli.options import (
     positive,
 )
 from vpr_tf.cli.output import print_rejected, wants_progress
-from vpr_tf.photos.photo_folder import scan_named_photos
+from vpr_tf.photos import scan_named_photos
 from vpr_tf.place_index import Matches, PlaceIndex
 
 

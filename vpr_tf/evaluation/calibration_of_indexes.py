@@ -22,7 +22,7 @@ from vpr_tf.localization.retrieval_calibration import (
     predictions_to_calibrate,
 )
 from vpr_tf.localization.stored_settings import to_stored
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index import PlaceIndex
 from vpr_tf.place_index.index_classifier import IndexClassifier
 from vpr_tf.place_index.manifest import read_manifest

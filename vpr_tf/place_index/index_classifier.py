@@ -16,7 +16,7 @@ from vpr_tf.classification.prototype_search import PrototypeSearch, is_worth_sea
 from vpr_tf.classification.saved_classifier import load_classifier, save_classifier
 from vpr_tf.classification.trained import load_heads
 from vpr_tf.config import ExperimentConfig
-from vpr_tf.photos.photo_files import PhotoFiles
+from vpr_tf.photos import PhotoFiles
 from vpr_tf.place_index.creation import CLASSIFIER_FOLDER
 from vpr_tf.place_index.index_reader import IndexReader
 from vpr_tf.place_index.manifest import (

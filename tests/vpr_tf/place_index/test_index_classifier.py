@@ -21,7 +21,7 @@ from vpr_tf.classification import (
 from vpr_tf.classification.prototype_search import PrototypeSearch
 from vpr_tf.config import EvaluationConfig
 from vpr_tf.extraction.photo_descriptors import describe_photos
-from vpr_tf.photos.photo_folder import scan_photos
+from vpr_tf.photos import scan_photos
 from vpr_tf.place_index import (
     EncoderIdentity,
     GeoCircle,
