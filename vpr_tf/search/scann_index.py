@@ -110,13 +110,17 @@ class ScannIndex(SearchIndex):
         Raises:
             ValueError: A setting cannot be.
         """
-        changes = {
-            "leaves_to_search": leaves_to_search,
-            "reordered_neighbors": reordered_neighbors,
-        }
-        given = {name: value for name, value in changes.items() if value is not None}
+        known = self._settings
+        if leaves_to_search is None:
+            leaves_to_search = known.leaves_to_search
+        if reordered_neighbors is None:
+            reordered_neighbors = known.reordered_neighbors
         changed = copy.copy(self)
-        changed._settings = dataclasses.replace(self._settings, **given)
+        changed._settings = dataclasses.replace(
+            known,
+            leaves_to_search=leaves_to_search,
+            reordered_neighbors=reordered_neighbors,
+        )
         return changed
 
     def _search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
