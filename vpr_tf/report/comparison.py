@@ -164,12 +164,12 @@ def _check_comparable(first: StoredReport, second: StoredReport) -> None:
             raise ReportError(
                 f"Two reports must have the same {name} to be compared. Received: "
                 f"{one} in {first.folder} and {other} in {second.folder}. Run "
-                "`evaluate.py --report` for both on the same set."
+                "`vpr evaluate --report` for both on the same set."
             )
     if first.keys != second.keys or not np.array_equal(first.known, second.known):
         raise ReportError(
             f"The queries of {first.folder} and {second.folder} are not the same, "
-            "though their datasets are. Run `evaluate.py --report` again for both."
+            "though their datasets are. Run `vpr evaluate --report` again for both."
         )
 
 

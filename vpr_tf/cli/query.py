@@ -2,70 +2,72 @@
 
 The encoder is the one that the index keeps. Photos that cannot be read are named, the
 others are answered; the exit status is then 1. For positions with their expected error
-and a confidence, see `python -m vpr_tf.cli.localize`.
+and a confidence, see `vpr localize`.
 
 Examples:
-  python -m vpr_tf.place_index query city.index photo.jpg
-  python -m vpr_tf.place_index query city.index photos/ --k 3 --json
-  python -m vpr_tf.place_index query city.index photo.jpg --within 37.77,-122.42,500
-  python -m vpr_tf.place_index query city.index photo.jpg --cells 100
+  vpr query --index city.index photo.jpg
+  vpr query --index city.index photos/ --k 3 --json
+  vpr query --index city.index photo.jpg --within 37.77,-122.42,500
+  vpr query --index city.index photo.jpg --cells 100
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Iterator
 from typing import Any
 
-from vpr_tf.cli.index.circle import add_within
-from vpr_tf.cli.index.classifiers import IndexClassifiers, add_cells
-from vpr_tf.cli.index.output import print_rejected, printable
-from vpr_tf.photos.photo_files import RejectedPhoto
+from vpr_tf.cli.main import DONE, PARTLY, Outcome
+from vpr_tf.cli.options import (
+    add_cells,
+    add_index,
+    add_json,
+    add_model,
+    add_within,
+    positive,
+)
+from vpr_tf.cli.output import print_rejected, wants_progress
 from vpr_tf.photos.photo_folder import scan_named_photos
 from vpr_tf.place_index import Matches, PlaceIndex
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
-    parser.add_argument("index", help="folder of the index")
+    add_index(parser)
     parser.add_argument("photos", nargs="+", metavar="PHOTO", help="file or folder")
-    parser.add_argument("--k", type=int, default=5, help="matches a photo; default: 5")
+    parser.add_argument(
+        "--k", type=positive, default=5, help="matches a photo; default: 5"
+    )
     add_within(parser, "search only inside this circle")
     add_cells(parser)
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--model", help="the encoder, if the index keeps none")
+    add_model(parser, "the encoder, if the index keeps none")
+    add_json(parser)
 
 
-def run(options: argparse.Namespace, classifiers: IndexClassifiers) -> int:
-    """Answers queries; returns the exit status.
-
-    Args:
-        options: Of the command line.
-        classifiers: For indexes that keep one.
-    """
-    if options.k < 1:
-        raise ValueError(f"--k must be 1 or more. Received: {options.k}")
+def run(options: argparse.Namespace) -> Outcome:
+    """Finds the matches; status 1 when a photo could not be read."""
     with PlaceIndex.open(options.index) as index:
         photos = scan_named_photos(options.photos)
         answers: list[dict[str, Any]] = []
         rejected = photos.rejected
         if len(photos):
+            from vpr_tf.classification.index_classifier import best_cells
             from vpr_tf.place_index.photo_source import open_encoder
 
             encoder = open_encoder(options.index, options.model)
-            progress = sys.stderr.isatty() and len(photos) > 1
+            progress = wants_progress(len(photos))
             described = encoder.describe(photos, progress=progress)
             rejected = described.photos.rejected
-            cells = classifiers.best_cells(index, options.cells, described.photos)
+            cells = best_cells(index, options.cells, described.photos)
             matches = index.search(
                 described.in_memory(), options.k, within=options.within, cells=cells
             )
             paths = [path.decode() for path in described.photos.paths]
             answers = list(_answers(paths, matches))
-    _print(answers, rejected, options.json)
-    return 1 if rejected else 0
+    print_rejected(rejected)
+    failed = [{"photo": one.printable_path, "error": one.reason} for one in rejected]
+    text = "\n".join(line for answer in answers for line in _lines(answer))
+    return Outcome([*answers, *failed], text, PARTLY if rejected else DONE)
 
 
 def _answers(paths: list[str], matches: Matches) -> Iterator[dict[str, Any]]:
@@ -95,28 +97,14 @@ def _heading(heading_deg: float) -> float | None:
     return None if heading_deg < 0 else round(heading_deg, 3)
 
 
-def _print(
-    answers: list[dict[str, Any]], rejected: tuple[RejectedPhoto, ...], as_json: bool
-) -> None:
-    if as_json:
-        failed = [
-            {"photo": printable(path), "error": reason} for path, reason in rejected
-        ]
-        print(json.dumps([*answers, *failed], indent=2))
-    else:
-        for answer in answers:
-            _print_table(answer)
-    print_rejected(rejected)
-
-
-def _print_table(answer: dict[str, Any]) -> None:
-    print(answer["photo"])
+def _lines(answer: dict[str, Any]) -> Iterator[str]:
+    yield answer["photo"]
     if not answer["matches"]:
-        print("  no photo of the index lies there")
+        yield "  no photo of the index lies there"
     for rank, match in enumerate(answer["matches"], 1):
         heading = match["heading_deg"]
         looks = "heading ?" if heading is None else f"heading {heading:.0f}"
-        print(
+        yield (
             f"  {rank:2}  similarity {match['similarity']:.3f}  "
             f"{match['latitude']:.5f}, {match['longitude']:.5f}  {looks}  "
             f"{match['timestamp'] or 'time ?'}  {match['key']}"

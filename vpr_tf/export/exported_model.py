@@ -1,4 +1,4 @@
-"""What `python -m vpr_tf.export` does."""
+"""Exports a model that is named: its encoder, and the heads that it has."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vpr_tf.extraction.model_sources import load_encoder
 from vpr_tf.models import GeoLocalizationNet
 
 
-def run_export(
+def export_model(
     config: ExperimentConfig, model: str | Path | None, *, num_places: int = NUM_PLACES
 ) -> Path:
     """Exports a model and prints where.

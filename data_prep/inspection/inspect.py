@@ -1,8 +1,7 @@
-"""`python -m data_prep inspect`: prints and draws what is in a dataset."""
+"""`vpr data inspect`: prints and draws what is in a dataset."""
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import functools
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.errors import DataPrepError, wrap_disk_errors
+from data_prep.errors import wrap_disk_errors
 from data_prep.inspection.report import (
     describe_figures,
     describe_partition,
@@ -21,35 +20,9 @@ from data_prep.inspection.spacing import measure_spacing
 from data_prep.inspection.statistics import SplitStatistics, count_split
 from data_prep.partition.assignment import assign_classes
 from data_prep.partition.files import column_reader
-from vpr_tf.config import PartitionConfig, load_config
+from vpr_tf.config import PartitionConfig
 from vpr_tf.data.prepared_dataset import Partition, PreparedDataset
 from vpr_tf.data.verification import verify_split
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the arguments of this command."""
-    dataset = parser.add_mutually_exclusive_group(required=True)
-    dataset.add_argument("--config", help="YAML file; inspects its dataset.path")
-    dataset.add_argument("--dataset", help="dataset folder")
-    parser.add_argument("--output", help="folder of the pictures [DATASET/inspection]")
-    parser.add_argument(
-        "--verify", action="store_true", help="also read and check every record"
-    )
-    parser.add_argument("overrides", nargs="*", help="dotted.key=value, with --config")
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """Inspects one dataset; status 1 when a record is damaged."""
-    if arguments.dataset:
-        if arguments.overrides:
-            raise DataPrepError("Overrides change a config. Use --config with them.")
-        path = Path(arguments.dataset)
-    else:
-        path = Path(load_config(arguments.config, arguments.overrides).dataset.path)
-    output = Path(arguments.output) if arguments.output else path / "inspection"
-    dataset = PreparedDataset(path)
-    inspect_dataset(dataset, output)
-    return _verify(dataset) if arguments.verify else 0
 
 
 def inspect_dataset(dataset: PreparedDataset, output: Path) -> list[Path]:
@@ -132,15 +105,15 @@ def _dropped_classes(dataset: PreparedDataset, config: PartitionConfig) -> np.nd
     return classes[classes["num_images"] < config.min_images_per_class]
 
 
-def _verify(dataset: PreparedDataset) -> int:
-    """Reads every record; returns 1 when one is damaged."""
+def verify_dataset(dataset: PreparedDataset) -> list[str]:
+    """Reads every record; prints and returns what is damaged."""
     damages: list[str] = []
     for name in dataset.split_names:
         damages += _verified(dataset, name)
     for damage in damages:
         print(damage)
     print(f"verified: {len(damages)} damaged places" if damages else "verified: intact")
-    return 1 if damages else 0
+    return damages
 
 
 def _verified(dataset: PreparedDataset, name: str) -> Iterator[str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
-import os
+import dataclasses
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from vpr_tf.cli.main import Outcome
 from vpr_tf.photos.photo_files import PhotoFiles, RejectedPhoto
 from vpr_tf.place_index import (
     EncoderIdentity,
@@ -19,12 +20,57 @@ from vpr_tf.place_index import (
 _PRINTED_REJECTED = 10
 
 
-def print_change(manifest: IndexManifest) -> None:
-    """Prints what an index is after a change."""
-    print(f"Photos: {manifest.num_photos:,}, generation {manifest.generation}")
-    print(f"Recall against exact search: {recall_text(manifest.recall)}")
+def table_text(rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
+    """Returns a table for people.
+
+    Args:
+        rows: The header and the rows.
+        right: Columns that are aligned to the right.
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
+
+
+def facts_text(facts: Mapping[str, object]) -> str:
+    """Returns names and values, one a line."""
+    rows = [(f"{name}:", str(value)) for name, value in facts.items()]
+    return table_text(rows)
+
+
+def wants_progress(num_photos: int) -> bool:
+    """Whether a progress bar is of use."""
+    return sys.stderr.isatty() and num_photos > 1
+
+
+def change_outcome(manifest: IndexManifest, text: str) -> Outcome:
+    """Returns what an index is after a change.
+
+    Args:
+        manifest: Its state.
+        text: What was done, for people.
+    """
+    recall = manifest.recall
+    lines = [
+        text,
+        f"Photos: {manifest.num_photos:,}, generation {manifest.generation}",
+        f"Recall against exact search: {recall_text(recall)}",
+    ]
     if manifest.advice:
-        print(manifest.advice)
+        lines.append(manifest.advice)
+    content = {
+        "num_photos": manifest.num_photos,
+        "generation": manifest.generation,
+        "kind": manifest.kind,
+        "recall": None if recall is None else dataclasses.asdict(recall),
+        "advice": manifest.advice or None,
+    }
+    return Outcome(content, "\n".join(lines))
 
 
 def recall_text(recall: RecallReport | None) -> str:
@@ -93,16 +139,11 @@ def report_rejected(photos: PhotoFiles, table: Path) -> None:
     with table.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("file", "reason"))
-        writer.writerows((printable(path), reason) for path, reason in rejected)
+        writer.writerows((one.printable_path, one.reason) for one in rejected)
     print(f"{len(rejected):,} photos cannot be used. All reasons: {table}")
 
 
 def print_rejected(rejected: Sequence[RejectedPhoto]) -> None:
     """Prints photos that cannot be used."""
-    for path, reason in rejected:
-        print(f"{printable(path)}: {reason}", file=sys.stderr)
-
-
-def printable(path: str) -> str:
-    """Returns a path that can be written, whatever bytes its name has."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    for photo in rejected:
+        print(f"{photo.printable_path}: {photo.reason}", file=sys.stderr)

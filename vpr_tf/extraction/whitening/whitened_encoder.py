@@ -1,4 +1,4 @@
-"""What `python -m vpr_tf.extraction.whitening` does."""
+"""Fits a whitening and saves the encoder with it."""
 
 from __future__ import annotations
 
