@@ -1,4 +1,4 @@
-"""QueryAttributes of queries that make them easy or hard to find.
+"""Attributes of queries that make them easy or hard to find.
 
 Each is a property of the data alone, so that two encoders are judged on the same
 strata.

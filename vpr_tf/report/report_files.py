@@ -13,7 +13,7 @@ from vpr_tf.report.failures import failures
 from vpr_tf.report.figure_style import write_figures
 from vpr_tf.report.figures import report_figures
 from vpr_tf.report.page import write_page
-from vpr_tf.report.per_query_file import write_per_query
+from vpr_tf.report.per_query import write_per_query
 from vpr_tf.report.query_states import query_states
 from vpr_tf.report.report import Report
 from vpr_tf.report.tables import (
