@@ -33,7 +33,7 @@ import numpy as np
 
 from vpr_tf.atomic_files import replace_file
 from vpr_tf.geo import heading_differences_deg
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.report.query_facts import nearest_database_m
 from vpr_tf.report.recalls import UNKNOWN, HitRanks
 from vpr_tf.report.report import Identity
