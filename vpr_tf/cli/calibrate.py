@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 options.index, config, set_name=options.set, model=options.model
             )
         else:
-            from vpr_tf.classification.trained import heads_folder
+            from vpr_tf.classification import heads_folder
 
             heads_folder(options.model)  # Before TensorFlow is loaded.
             from vpr_tf.evaluation.calibration_of_heads import calibrate_model

@@ -18,7 +18,7 @@ from vpr_tf.classification.place_features import PlaceSettings
 from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.classification.saved_arrays import read_info
 from vpr_tf.classification.stored_calibration import load_calibration
-from vpr_tf.classification.trained import heads_folder, load_heads
+from vpr_tf.classification import heads_folder, load_heads
 from vpr_tf.classification.unseen_places import best_of_groups
 from vpr_tf.cli.index.output import printable
 from vpr_tf.cli.localize_photos import LocalizeOptions, expanded, meaning

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vpr_tf.classification import PlacePredictions
+from vpr_tf.localization import Candidates
 from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.config import EvaluationConfig
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
@@ -80,7 +80,7 @@ def evaluate_predictor(
     )
 
 
-def place_names(predictions: PlacePredictions) -> np.ndarray:
+def place_names(predictions: Candidates) -> np.ndarray:
     """Returns latitude and longitude of each predicted place as bytes."""
     places = predictions.places
     names = np.array(

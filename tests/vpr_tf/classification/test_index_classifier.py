@@ -14,7 +14,7 @@ from vpr_tf.classification import (
     GridCells,
     GroupHead,
     PlaceClassifier,
-    save_classifier,
+    save_heads,
 )
 from vpr_tf.classification.index_classifier import FolderClassifiers
 from vpr_tf.classification.prototype_search import PrototypeSearch
@@ -71,7 +71,7 @@ def city(tmp_path_factory) -> Path:
     described = describe(scan_photos(folder / "photos", progress=False))
     descriptors, photos = described.in_memory(), described.photos.photos
     classifier = classifier_of(photos.positions, descriptors)
-    save_classifier(classifier, folder / "heads")
+    save_heads(classifier, folder / "heads")
     PrototypeSearch.build(classifier, "exact").write(folder / "heads" / "search")
     create_place_index(
         folder / "index",

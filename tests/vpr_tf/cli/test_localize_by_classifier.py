@@ -16,7 +16,7 @@ from vpr_tf.classification import (
     GroupHead,
     PlaceClassifier,
     load_calibration,
-    save_classifier,
+    save_heads,
 )
 from vpr_tf.cli import calibrate
 from vpr_tf.cli.localize import main
@@ -47,7 +47,7 @@ def run_folder(tmp_path, monkeypatch):
         for places in table.places_of_groups
     )
     folder = tmp_path / "runs" / "town"
-    save_classifier(PlaceClassifier(table, heads), folder / "best" / "classifier")
+    save_heads(PlaceClassifier(table, heads), folder / "best" / "classifier")
     write_config(folder / "config.yaml", tmp_path)
 
     def load_encoder(config, model):
@@ -153,7 +153,7 @@ def test_calibration_of_other_heads_is_refused(capsys, run_folder, photos, tmp_p
     folder = run_folder / "best" / "classifier"
     table = street_table(4, 2)
     heads = tuple(GroupHead("cosine", np.ones((3, 2), np.float32)) for _ in range(2))
-    save_classifier(PlaceClassifier(table, heads), folder)
+    save_heads(PlaceClassifier(table, heads), folder)
     status, _, err = run(capsys, "--classifier", run_folder, photos)
     assert status == 2
     assert "must be of the heads beside it" in err

@@ -17,7 +17,7 @@ from vpr_tf.classification import (
     calibrate_predictor,
     load_calibration,
 )
-from vpr_tf.classification.trained import heads_folder, load_heads
+from vpr_tf.classification import heads_folder, load_heads
 from vpr_tf.config import DatasetConfig, EvaluationConfig, ExperimentConfig
 from vpr_tf.data.image_decoding import decode_image, resize_for_evaluation
 from vpr_tf.export import export_classifier, unknown_operations
