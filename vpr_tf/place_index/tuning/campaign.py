@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from vpr_tf.place_index import set_settings
+from vpr_tf.place_index import PlaceIndex
 from vpr_tf.place_index.tuning.candidates import Candidate, candidates_of
 from vpr_tf.place_index.tuning.database import TunedDatabase
 from vpr_tf.place_index.tuning.figure import draw_pareto
@@ -230,7 +230,7 @@ def _set(
         return False
     say(f"Building {chosen.name} in the index")
     # The index may have been changed since; what was chosen still holds for it.
-    set_settings(database.folder, chosen.kind, chosen.settings or None)
+    PlaceIndex(database.folder).set_search(chosen.kind, chosen.settings or None)
     return True
 
 

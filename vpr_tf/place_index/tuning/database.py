@@ -6,9 +6,9 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from vpr_tf.place_index.index_state import IndexState
 from vpr_tf.place_index.joined import SelectedDescriptors
 from vpr_tf.place_index.manifest import IndexManifest, read_manifest
-from vpr_tf.place_index.stored_state import read_state
 from vpr_tf.search import Descriptors, RetrievalError
 
 
@@ -45,9 +45,9 @@ class TunedDatabase:
             )
         if not manifest.num_photos:
             raise RetrievalError(f"The index {folder} holds no photos. Add some first.")
-        state = read_state(folder, manifest)
-        if len(state.stored_segments) == 1 and not len(state.removed):
-            return cls(folder, manifest, state.stored_segments[0].descriptors)
+        state = IndexState.open(folder, manifest, searched=False)
+        if len(state.segments) == 1 and not len(state.removed):
+            return cls(folder, manifest, state.segments[0].descriptors)
         # Rows of several files are read a little slower than those of one.
         alive = SelectedDescriptors(state.descriptors, state.alive_rows)
         return cls(folder, manifest, alive)

@@ -3,9 +3,10 @@ from dataclasses import replace
 
 import pytest
 
+from tests.vpr_tf.place_index.samples import manifest_of, remove
 from tests.vpr_tf.place_index.tuning.measurements import measurement
 from tests.vpr_tf.place_index.tuning.tiny_index import make_index
-from vpr_tf.place_index import PlaceIndex, read_manifest
+from vpr_tf.place_index import PlaceIndex
 from vpr_tf.place_index.__main__ import main
 from vpr_tf.place_index.tuning import TuningOptions, TuningQueries, campaign, tune
 from vpr_tf.place_index.tuning.candidates import Candidate
@@ -70,7 +71,7 @@ def test_fastest_good_setting_is_written_into_the_index(index, measured):
         "results.csv",
         "results.json",
     ]
-    manifest = read_manifest(index)
+    manifest = manifest_of(index)
     assert manifest.kind == "milvus"
     assert manifest.segments[0].settings["index_type"] == "FLAT"
     with PlaceIndex.open(index) as opened:
@@ -87,7 +88,7 @@ def test_exact_search_stays_where_nothing_finds_enough(index, measured):
     report, _ = tuned(index, min_recall=0.995)
     assert report.chosen == EXACT
     assert not report.changed
-    assert read_manifest(index).generation == 1
+    assert manifest_of(index).generation == 1
 
 
 def test_dry_run_leaves_the_index(index, measured):
@@ -131,10 +132,9 @@ def test_time_may_end_after_exact_search(index, measured):
 
 
 def test_added_photos_are_measured_anew(index, measured):
-    from vpr_tf.place_index import remove_photos
 
     tuned(index, change_index=False)
-    remove_photos(index, [b"photo003.jpg"])
+    remove(index, [b"photo003.jpg"])
     tuned(index, change_index=False)
     assert measured.names == ["exact", "milvus all"] * 2
 

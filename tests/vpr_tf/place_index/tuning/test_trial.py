@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from tests.vpr_tf.place_index.samples import remove
 from tests.vpr_tf.place_index.tuning.tiny_index import be_killed, make_index
 from vpr_tf.place_index.tuning import trial as trial_module
 from vpr_tf.place_index.tuning.candidates import Candidate
@@ -70,11 +71,10 @@ def test_process_that_ends_is_told():
 
 
 def test_numbers_are_of_the_photos_that_were_not_removed(tmp_path):
-    from vpr_tf.place_index import remove_photos
 
     index = make_index(tmp_path / "index")
     whole = TunedDatabase.open(index)
-    remove_photos(index, [b"photo003.jpg"])
+    remove(index, [b"photo003.jpg"])
     part = TunedDatabase.open(index)
     assert part.fingerprint != whole.fingerprint
     kept = np.delete(whole.descriptors[:], 3, axis=0)

@@ -5,9 +5,10 @@ import signal
 
 import numpy as np
 
+from tests.vpr_tf.place_index.samples import create
 from vpr_tf.geo import Positions
 from vpr_tf.photos.photo_table import PhotoTable
-from vpr_tf.place_index import EncoderIdentity, create_place_index
+from vpr_tf.place_index import EncoderIdentity
 
 NUM_PHOTOS = 200
 DIM = 8
@@ -29,7 +30,7 @@ def make_index(folder, **options):
         np.full(NUM_PHOTOS, b"", "S15"),
     )
     encoder = EncoderIdentity("abc", "random", DIM, "native", 512, "float32")
-    create_place_index(folder, descriptors, photos, encoder, **options)
+    create(folder, descriptors, photos, encoder, **options)
     return folder
 
 
