@@ -111,7 +111,8 @@ class IndexClassifier:
             if name not in of_encoder:
                 check_file(folder / name, file)
         own = folder / CLASSIFIER_FOLDER
-        classifier = load_heads(own, ClassificationConfig(kept.score))
+        heads = ClassifierCells.from_heads(load_heads(own))
+        classifier = heads.classifier.with_score(kept.score)
         search = None
         if (own / _SEARCH_FOLDER).is_dir():
             search = PrototypeSearch.read(own / _SEARCH_FOLDER, classifier)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.config import LocalizationConfig
 from vpr_tf.localization import (
+    NUM_CANDIDATES,
     Calibration,
     Localization,
     estimate_positions,
@@ -28,52 +30,59 @@ class ClassifierLocalizer:
     """Localizes photos by the heads of a model, without a database.
 
     Attributes:
+        extractor: Of the encoder that the heads were trained with.
         predictor: The heads, with the score that they are calibrated for.
         calibration: Gives confidences and expected errors; None without.
-        extractor: Computes descriptors; None where only descriptors are localized.
-        num_candidates: Cells that are listed for each photo.
     """
 
+    extractor: _Extractor
     predictor: PlacePredictor
     calibration: Calibration | None = None
-    extractor: _Extractor | None = None
-    num_candidates: int = 5
 
     def localize(
         self, photos: Sequence[Any], *, min_confidence: float | None = None
     ) -> list[Localization]:
         """See `Localizer.localize`."""
-        names = [photo if isinstance(photo, str) else "" for photo in photos]
-        descriptors = self.extractor.extract(photos)
-        return self.localize_descriptors(
-            descriptors, names, min_confidence=min_confidence
-        )
-
-    def localize_descriptors(
-        self,
-        descriptors: np.ndarray,
-        names: Sequence[str],
-        *,
-        min_confidence: float | None = None,
-    ) -> list[Localization]:
-        """Localizes photos by their descriptors.
-
-        Args:
-            descriptors: Float32 `(num_photos, descriptor_dim)`.
-            names: Of the photos.
-            min_confidence: See `Localizer.localize`.
-
-        Raises:
-            ClassificationError: The descriptors do not fit the heads.
-            LocalizationError: The calibration is of another score.
-        """
-        count = LocalizationConfig().num_predictions
-        if self.calibration is not None:
-            count = int(self.calibration.settings.get("num_predictions", count))
-        estimates = estimate_positions(
-            self.predictor.predict(descriptors, max(count, self.num_candidates)),
-            self.predictor.settings(count),
+        return localize_by_cells(
+            [str(photo) if isinstance(photo, (str, Path)) else "" for photo in photos],
+            self.extractor.extract(photos),
+            self.predictor,
             calibration=self.calibration,
             min_confidence=min_confidence,
         )
-        return localizations(names, estimates, num_candidates=self.num_candidates)
+
+
+def localize_by_cells(
+    names: Sequence[str],
+    descriptors: np.ndarray,
+    predictor: PlacePredictor,
+    *,
+    calibration: Calibration | None = None,
+    min_confidence: float | None = None,
+    num_candidates: int = NUM_CANDIDATES,
+) -> list[Localization]:
+    """Localizes photos by the cells that heads predict.
+
+    Args:
+        names: Of the photos.
+        descriptors: Float32 `(num_photos, descriptor_dim)`.
+        predictor: The heads, with the score that they are calibrated for.
+        calibration: Gives confidences and expected errors.
+        min_confidence: Positions below are withheld; None for what the calibration
+            says.
+        num_candidates: Cells that are listed for each photo.
+
+    Raises:
+        ClassificationError: The descriptors do not fit the heads.
+        LocalizationError: The calibration is of another score.
+    """
+    count = LocalizationConfig().num_predictions
+    if calibration is not None:
+        count = int(calibration.settings.get("num_predictions", count))
+    estimates = estimate_positions(
+        predictor.predict(descriptors, max(count, num_candidates)),
+        predictor.settings(count),
+        calibration=calibration,
+        min_confidence=min_confidence,
+    )
+    return localizations(names, estimates, num_candidates=num_candidates)

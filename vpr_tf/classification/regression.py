@@ -16,7 +16,7 @@ from vpr_tf.classification.hidden_layers import (
     hidden_of_arrays,
     input_dim,
 )
-from vpr_tf.geo import MapFrame, ecef
+from vpr_tf.geo import MapFrame
 from vpr_tf.localization import Candidates, CellSettings
 from vpr_tf.search import MISSING_ID
 

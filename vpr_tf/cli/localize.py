@@ -1,10 +1,10 @@
-"""Says where photos were taken, by an index or by heads that know places:
+"""Says where photos were taken, by an index or by a classifier:
 
     python -m vpr_tf.cli.localize --index DIR PHOTO...
     python -m vpr_tf.cli.localize --classifier RUN_OR_SAVEDMODEL PHOTO...
 
 Photos are files, folders or patterns such as "trip/*.jpg". Exit status: 0, 1 when a
-photo could not be read (the others are answered), 2 when nothing could be done.
+photo could not be read (the others are localized), 2 when nothing could be done.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_intermixed_args(with_joined_circle(arguments))
     try:
         from vpr_tf.cli.localize_photos import LocalizeOptions, locate_photos
-        from vpr_tf.localization.answer_formats import FORMATS, Found
+        from vpr_tf.localization import FORMATS
 
         how = LocalizeOptions(
             options.k,
@@ -38,7 +38,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.min_confidence,
             options.cells,
         )
-        found: Found
         if options.classifier:
             from vpr_tf.cli.localize_by_classifier import locate_by_classifier
 
@@ -68,20 +67,20 @@ def _parser() -> argparse.ArgumentParser:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--index", help="folder of the index")
     what.add_argument(
-        "--classifier", help="run or SavedModel whose heads answer, without photos"
+        "--classifier", help="run or SavedModel whose heads localize, without photos"
     )
     parser.add_argument("--model", help="the encoder, if it is not kept there")
     formats = ("table", "json", "geojson")
     parser.add_argument("--format", choices=formats, default="table")
     parser.add_argument("--output", help="file to write instead of the screen")
-    parser.add_argument("--k", type=int, help="matches that vote; or places listed")
+    parser.add_argument("--k", type=int, help="matches that vote; or cells listed")
     add_within(parser, "search only inside this circle")
     add_cells(parser)
     parser.add_argument(
         "--heading", type=float, metavar="DEG", help="where the photos look"
     )
     parser.add_argument(
-        "--min-confidence", type=float, metavar="P", help="withhold answers below"
+        "--min-confidence", type=float, metavar="P", help="withhold positions below"
     )
     return parser
 

@@ -16,12 +16,16 @@ from vpr_tf.classification.index_classifier import FolderClassifiers
 from vpr_tf.cli.index.classifiers import STORED
 from vpr_tf.cli.index.output import printable
 from vpr_tf.config import LocalizationConfig
-from vpr_tf.localization.answer_formats import Answers
-from vpr_tf.localization.answers import Answer, answers_of
-from vpr_tf.localization.calibration import Calibration, calibrated_settings
-from vpr_tf.localization.errors import LocalizationError
-from vpr_tf.localization.estimates import estimate_positions
-from vpr_tf.localization.stored_settings import read_stored
+from vpr_tf.localization import (
+    Calibration,
+    Localization,
+    LocalizationError,
+    LocalizationResult,
+    calibrated_settings,
+    explain_confidence,
+    localize_matches,
+    read_stored,
+)
 from vpr_tf.photos.photo_files import PhotoFiles
 from vpr_tf.photos.photo_folder import scan_named_photos
 from vpr_tf.place_index import GeoCircle, IndexManifest, Matches, PlaceIndex
@@ -42,7 +46,7 @@ class LocalizeOptions:
             places that are listed.
         within: Only photos of this circle are searched.
         heading_deg: Where all photos look; None for what their EXIF data says.
-        min_confidence: Answers below are withheld; None for the calibration's.
+        min_confidence: Positions below are withheld; None for the calibration's.
         cells: How many of the best cells are searched, None for all, `stored` for as
             many as the index says.
     """
@@ -71,7 +75,7 @@ def locate_photos(
     photos: Sequence[str],
     model: str | Path | None = None,
     options: LocalizeOptions | None = None,
-) -> Answers:
+) -> LocalizationResult:
     """Locates photos by an index.
 
     Args:
@@ -91,7 +95,7 @@ def locate_photos(
         files = scan_named_photos(list(expanded(photos)))
         if not len(files) and not files.rejected:
             raise LocalizationError(f"No photos in {', '.join(photos)}.")
-        answers: list[Answer] = []
+        found: list[Localization] = []
         if len(files):
             described = _describe(index_folder, model, files)
             files = described.photos
@@ -101,14 +105,16 @@ def locate_photos(
                 within=options.within,
                 cells=FolderClassifiers().best_cells(index, options.cells, files),
             )
-            answers = _answer(files, matches, config, calibration, options)
-    return Answers(
-        index=str(index_folder),
-        encoder=manifest.encoder_description,
-        num_photos=manifest.num_photos,
+            found = _localize(files, matches, config, calibration, options)
+    return LocalizationResult(
+        source={
+            "index": str(index_folder),
+            "encoder": manifest.encoder_description,
+            "num_photos": manifest.num_photos,
+        },
         calibration=calibration,
         notes=notes,
-        answers=answers,
+        localizations=found,
         unreadable=[(printable(path), reason) for path, reason in files.rejected],
     )
 
@@ -123,32 +129,24 @@ def _describe(
     return open_encoder(index_folder, model).describe(files, progress=progress)
 
 
-def _answer(
+def _localize(
     files: PhotoFiles,
     matches: Matches,
     config: LocalizationConfig,
     calibration: Calibration | None,
     options: LocalizeOptions,
-) -> list[Answer]:
+) -> list[Localization]:
     heading_deg = files.photos.heading_deg
     if options.heading_deg is not None:
         heading_deg = np.full(len(files), options.heading_deg)
-    estimates = estimate_positions(
+    return localize_matches(
+        [path.decode() for path in files.paths],
         matches.distances,
         matches.rows,
         matches.photos,
         config,
         calibration=calibration,
         query_heading_deg=heading_deg,
-        min_confidence=options.min_confidence,
-    )
-    return answers_of(
-        [path.decode() for path in files.paths],
-        estimates,
-        matches.distances,
-        matches.rows,
-        matches.photos,
-        calibration=calibration,
         min_confidence=options.min_confidence,
     )
 
@@ -180,7 +178,7 @@ def _settings(
     if changed:
         note = f"Not calibrated for {', '.join(changed)}: no confidence and no error."
         return config, None, [note]
-    return config, calibration, [meaning(calibration)]
+    return config, calibration, [explain_confidence(calibration)]
 
 
 def meaning(calibration: Calibration) -> str:
@@ -194,7 +192,7 @@ def meaning(calibration: Calibration) -> str:
 
 
 _NOT_CALIBRATED = (
-    "Not calibrated: no confidence and no error, every photo is answered. Calibrate by "
+    "Not calibrated: no confidence and no error, nothing is withheld. Calibrate by "
     "`python -m vpr_tf.cli.calibrate --index DIR --config FILE`."
 )
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.classification import (
-    calibrate_predictor,
-    save_calibration,
     SAVED_MODEL_FOLDER,
+    calibrate_predictor,
     heads_folder,
     load_heads,
+    save_calibration,
 )
+from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.data.prepared_dataset import PreparedDataset
 from vpr_tf.localization import describe_calibration

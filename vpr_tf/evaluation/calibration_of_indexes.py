@@ -15,9 +15,9 @@ from vpr_tf.evaluation.narrowed import DescribedBy, Narrowing, evaluate_narrowed
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.extraction.model_sources import LoadedEncoder
 from vpr_tf.localization.calibration import Calibration
-from vpr_tf.localization.errors import LocalizationError
 from vpr_tf.localization.calibration_text import describe_calibration
 from vpr_tf.localization.candidates import Candidates
+from vpr_tf.localization.errors import LocalizationError
 from vpr_tf.localization.estimates import estimate_positions
 from vpr_tf.localization.retrieval_calibration import (
     calibrate_on_queries,

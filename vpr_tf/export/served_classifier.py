@@ -9,24 +9,24 @@ import tensorflow as tf
 
 from vpr_tf.classification import ClassificationError, PlaceClassifier
 from vpr_tf.classification.class_table import OWN_GROUP, PRODUCT
-from vpr_tf.localization import calibrated_settings
-from vpr_tf.localization.features import SAME_PLACE_M, SMALLEST_PROBABILITY
 from vpr_tf.config import EvaluationConfig
 from vpr_tf.export.served_calibration import ServedCalibration
 from vpr_tf.export.served_encoder import ServedEncoder
 from vpr_tf.export.served_heads import ServedHead, fixed
 from vpr_tf.geo import ecef
+from vpr_tf.localization import calibrated_settings
 from vpr_tf.localization.calibration import Calibration
+from vpr_tf.localization.features import SAME_PLACE_M, SMALLEST_PROBABILITY
 
 _WITHOUT_CALIBRATION = 20  # places looked at: nothing depends on them
 
 
 class ServedClassifier(tf.Module):
-    """The places that a classifier answers, with confidence.
+    """The places that a classifier names, with confidence.
 
-    It computes what `PlaceClassifier.predict`, `estimate_positions` and a calibration do,
-    in float32 up to the scores and float64 from there on: a float32 latitude would be
-    some metres off.
+    It computes what `PlaceClassifier.predict`, `estimate_positions` and a calibration
+    do, in float32 up to the scores and float64 from there on: a float32 latitude would
+    be some metres off.
 
     Args:
         encoder: A `GeoLocalizationNet` that computes in float32.

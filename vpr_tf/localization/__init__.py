@@ -12,6 +12,7 @@ from vpr_tf.localization.features import CellSettings, calibrated_settings
 from vpr_tf.localization.fitting import fit_calibration
 from vpr_tf.localization.formats import FORMATS, LocalizationResult
 from vpr_tf.localization.localization import (
+    NUM_CANDIDATES,
     Candidate,
     Localization,
     Localizer,
@@ -28,6 +29,7 @@ from vpr_tf.localization.stored_settings import read_stored, to_stored
 
 __all__ = [
     "FORMATS",
+    "NUM_CANDIDATES",
     "THRESHOLDS_AROUND",
     "Calibration",
     "Candidate",

@@ -206,7 +206,7 @@ def _of_first_cells(candidates: Candidates, settings: CellSettings) -> Estimates
 
 def _of_clusters(candidates: Candidates, config: LocalizationConfig) -> Estimates:
     clusters = find_clusters(candidates, config)
-    located = clusters.members.any(axis=1)
+    located = np.asarray(clusters.members.any(axis=1))
     queries = np.flatnonzero(located)
     latitude_deg, longitude_deg, east_m, north_m = np.full((4, len(located)), np.nan)
     zone = np.full(len(located), UNKNOWN_ZONE, np.int16)

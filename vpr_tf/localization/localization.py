@@ -17,7 +17,7 @@ from vpr_tf.localization.features import SAME_PLACE_M
 from vpr_tf.photos.photo_table import PhotoTable
 
 LOCALIZED, WITHHELD, OUTSIDE = "localized", "withheld", "outside"
-_NUM_CANDIDATES = 5
+NUM_CANDIDATES = 5
 # Cells of different groups lie beside each other: those that see the same place name
 # different centres.
 _AGREE_M = 2 * SAME_PLACE_M
@@ -168,7 +168,7 @@ def localize_matches(
 
 
 def localizations(
-    names: Sequence[str], estimates: Estimates, *, num_candidates: int = _NUM_CANDIDATES
+    names: Sequence[str], estimates: Estimates, *, num_candidates: int = NUM_CANDIDATES
 ) -> list[Localization]:
     """Returns the localization of each photo.
 

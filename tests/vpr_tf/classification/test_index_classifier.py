@@ -159,8 +159,8 @@ def test_commands_search_the_cells(city, capsys):
         assert len(answer["matches"]) == count
         told = ["--index", index, photo, "--format", "json", *cells]
         assert localize.main(told) == 0
-        (answer,) = json.loads(capsys.readouterr().out)["answers"]
-        assert answer["num_matches"] == count
+        (found,) = json.loads(capsys.readouterr().out)["localizations"]
+        assert found["num_candidates"] == count
     with pytest.raises(SystemExit):
         main(["query", index, photo, "--cells", "0"])
     assert "Received: '0'" in capsys.readouterr().err

@@ -90,7 +90,7 @@ def run(capsys, *arguments):
     return status, captured.out, captured.err
 
 
-def test_photos_are_answered_by_heads(capsys, run_folder, photos):
+def test_photos_are_localized_by_heads(capsys, run_folder, photos):
     status, out, err = run(capsys, "--classifier", run_folder, photos)
     assert (status, err) == (0, "")
     header, first, second, _, note = out.splitlines()
@@ -114,8 +114,8 @@ def test_calibrated_heads_say_how_sure_they_are(capsys, run_folder, photos, tmp_
     ]
     assert calibrate.main(arguments) == 0
     printed = capsys.readouterr().out
-    assert "of 24 answers are right, within 25 m" in printed
-    assert "Without the places near them" in printed
+    assert "of 24 positions are right, within 25 m" in printed
+    assert "Without the cells near them" in printed
     calibration = load_calibration(run_folder / "best" / "classifier")
     assert calibration.fitted_on == "val of town"
     assert calibration.settings == {
@@ -128,22 +128,22 @@ def test_calibrated_heads_say_how_sure_they_are(capsys, run_folder, photos, tmp_
     assert status == 0
     content = json.loads(out)
     assert (content["num_places"], content["score"]) == (10, "cosine")
-    answer = content["answers"][1]
-    assert 0.3 < answer["confidence"] < 1
-    assert answer["expected_error_m"] > 0
-    assert answer["num_groups"] == 2
-    assert answer["spread_m"] == pytest.approx(30, abs=1)
-    assert len(answer["places"]) == 3
-    assert answer["places"][0]["latitude_deg"] == answer["latitude_deg"]
-    scores = [place["score"] for place in answer["places"]]
+    found = content["localizations"][1]
+    assert 0.3 < found["confidence"] < 1
+    assert found["expected_error_m"] > 0
+    assert found["num_groups"] == 2
+    assert found["spread_m"] == pytest.approx(30, abs=1)
+    assert len(found["candidates"]) == 3
+    assert found["candidates"][0]["latitude"] == found["latitude"]
+    scores = [place["score"] for place in found["candidates"]]
     assert scores == sorted(scores, reverse=True)
-    assert answer["utm_zone"] == 10
+    assert found["utm_zone"] == 10
     _, out, _ = run(capsys, "--classifier", run_folder, photos, "--min-confidence", "1")
     assert out.count("withheld: confidence 0.") == 2
     _, out, _ = run(capsys, "--classifier", run_folder, photos, "--format", "geojson")
     kinds = [f["properties"]["kind"] for f in json.loads(out)["features"]]
-    assert kinds[0] == "answer"
-    assert kinds.count("place") % 4 == 0
+    assert kinds[0] == "localization"
+    assert kinds.count("candidate") % 4 == 0
 
 
 def test_calibration_of_other_heads_is_refused(capsys, run_folder, photos, tmp_path):
