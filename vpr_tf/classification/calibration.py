@@ -24,9 +24,7 @@ from vpr_tf.localization import (
 )
 
 CALIBRATION_FILE = "calibration.json"
-_AGAIN = (
-    "Calibrate again by `python -m vpr_tf.cli.calibrate --model RUN --config FILE`."
-)
+_AGAIN = "Calibrate again by `vpr index calibrate --classifier RUN --config FILE`."
 
 
 def calibrate_predictor(

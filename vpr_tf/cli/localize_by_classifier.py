@@ -1,4 +1,4 @@
-"""What `python -m vpr_tf.cli.localize --classifier` does."""
+"""What `vpr localize --classifier` does."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from vpr_tf.classification import (
     load_heads,
     localize_by_cells,
 )
-from vpr_tf.cli.index.output import printable
 from vpr_tf.cli.localize_photos import LocalizeOptions, expanded
 from vpr_tf.config import load_config
 from vpr_tf.localization import (
@@ -27,12 +26,11 @@ from vpr_tf.localization import (
     LocalizationResult,
     explain_confidence,
 )
-from vpr_tf.photos.photo_files import PhotoFiles
-from vpr_tf.photos.photo_folder import scan_named_photos
+from vpr_tf.photos import PhotoFiles, scan_named_photos
 
 _NOT_CALIBRATED = (
     "Not calibrated: no confidence and no error, nothing is withheld. Calibrate by "
-    "`python -m vpr_tf.cli.calibrate --model RUN --config FILE`."
+    "`vpr index calibrate --classifier RUN --config FILE`."
 )
 
 
@@ -93,7 +91,7 @@ def locate_by_classifier(
             _NOT_CALIBRATED if calibration is None else explain_confidence(calibration)
         ],
         localizations=found,
-        unreadable=[(printable(path), reason) for path, reason in files.rejected],
+        unreadable=[(one.printable_path, one.reason) for one in files.rejected],
     )
 
 

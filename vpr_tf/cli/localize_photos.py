@@ -1,4 +1,4 @@
-"""What `python -m vpr_tf.cli.localize` does."""
+"""What `vpr localize --index` does."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_tf.classification.index_classifier import FolderClassifiers
-from vpr_tf.cli.index.classifiers import STORED
-from vpr_tf.cli.index.output import printable
+from vpr_tf.classification.index_classifier import STORED, best_cells
 from vpr_tf.config import LocalizationConfig
 from vpr_tf.localization import (
     Calibration,
@@ -26,8 +24,7 @@ from vpr_tf.localization import (
     localize_matches,
     read_stored,
 )
-from vpr_tf.photos.photo_files import PhotoFiles
-from vpr_tf.photos.photo_folder import scan_named_photos
+from vpr_tf.photos import PhotoFiles, scan_named_photos
 from vpr_tf.place_index import GeoCircle, IndexManifest, Matches, PlaceIndex
 
 if TYPE_CHECKING:
@@ -103,7 +100,7 @@ def locate_photos(
                 described.in_memory(),
                 config.num_predictions,
                 within=options.within,
-                cells=FolderClassifiers().best_cells(index, options.cells, files),
+                cells=best_cells(index, options.cells, files),
             )
             found = _localize(files, matches, config, calibration, options)
     return LocalizationResult(
@@ -115,7 +112,7 @@ def locate_photos(
         calibration=calibration,
         notes=notes,
         localizations=found,
-        unreadable=[(printable(path), reason) for path, reason in files.rejected],
+        unreadable=[(one.printable_path, one.reason) for one in files.rejected],
     )
 
 
@@ -193,7 +190,7 @@ def meaning(calibration: Calibration) -> str:
 
 _NOT_CALIBRATED = (
     "Not calibrated: no confidence and no error, nothing is withheld. Calibrate by "
-    "`python -m vpr_tf.cli.calibrate --index DIR --config FILE`."
+    "`vpr index calibrate --index DIR --config FILE`."
 )
 
 

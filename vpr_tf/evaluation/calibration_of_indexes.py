@@ -1,4 +1,4 @@
-"""What `python -m vpr_tf.cli.calibrate` does."""
+"""What `vpr index calibrate` does."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from vpr_tf.localization.retrieval_calibration import (
     predictions_to_calibrate,
 )
 from vpr_tf.localization.stored_settings import to_stored
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index import PlaceIndex
 from vpr_tf.place_index.manifest import read_manifest
 from vpr_tf.place_index.photo_source import IndexEncoder, open_encoder

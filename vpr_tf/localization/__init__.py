@@ -10,7 +10,12 @@ from vpr_tf.localization.errors import LocalizationError
 from vpr_tf.localization.estimates import Estimates, estimate_positions
 from vpr_tf.localization.features import CellSettings, calibrated_settings
 from vpr_tf.localization.fitting import fit_calibration
-from vpr_tf.localization.formats import FORMATS, LocalizationResult
+from vpr_tf.localization.formats import (
+    LocalizationResult,
+    as_geojson,
+    as_json,
+    as_table,
+)
 from vpr_tf.localization.localization import (
     NUM_CANDIDATES,
     Candidate,
@@ -28,7 +33,6 @@ from vpr_tf.localization.retrieval_calibration import (
 from vpr_tf.localization.stored_settings import read_stored, to_stored
 
 __all__ = [
-    "FORMATS",
     "NUM_CANDIDATES",
     "THRESHOLDS_AROUND",
     "Calibration",
@@ -41,6 +45,9 @@ __all__ = [
     "LocalizationResult",
     "Localizer",
     "Match",
+    "as_geojson",
+    "as_json",
+    "as_table",
     "calibrate_on_queries",
     "calibrated_settings",
     "describe_calibration",

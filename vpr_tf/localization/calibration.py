@@ -139,6 +139,21 @@ class Calibration:
                 f"{self.encoder_fingerprint[:12]}. Calibrate again."
             )
 
+    def summary(self) -> dict[str, Any]:
+        """Returns what users of confidences want to know, plain JSON values."""
+        names = (
+            "kind",
+            "fitted_on",
+            "num_queries",
+            "threshold_m",
+            "error_quantile",
+            "wanted_precision",
+            "min_confidence",
+            "precision",
+            "coverage",
+        )
+        return {name: getattr(self, name) for name in names}
+
     def to_dict(self) -> dict[str, Any]:
         """Returns plain JSON values."""
         return {"format_version": _FORMAT_VERSION, **dataclasses.asdict(self)}

@@ -16,7 +16,7 @@ from vpr_tf.geo import (
     heading_differences_deg,
 )
 from vpr_tf.localization.errors import LocalizationError
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.search import MISSING_ID
 
 

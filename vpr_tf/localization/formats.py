@@ -53,9 +53,10 @@ def as_table(result: LocalizationResult) -> str:
 
 def as_json(result: LocalizationResult) -> str:
     """Returns all that is known, unknown values as null."""
+    calibration = result.calibration
     content = {
         **result.source,
-        "calibration": _summary(result.calibration),
+        "calibration": None if calibration is None else calibration.summary(),
         "notes": result.notes,
         "localizations": [dataclasses.asdict(one) for one in result.localizations],
         "unreadable": [
@@ -76,9 +77,6 @@ def as_geojson(result: LocalizationResult) -> str:
     features = [feature for one in result.localizations for feature in _features(one)]
     collection = {"type": "FeatureCollection", "features": features}
     return json.dumps(collection, indent=2, allow_nan=False)
-
-
-FORMATS = {"table": as_table, "json": as_json, "geojson": as_geojson}
 
 
 def _row(one: Localization) -> tuple[str, ...]:
@@ -115,24 +113,6 @@ def _metres(metres: float) -> str:
     if metres < 10:
         return f"{metres:.1f} m"
     return f"{metres:,.0f} m" if metres < 10_000 else f"{metres / 1000:,.0f} km"
-
-
-def _summary(calibration: Calibration | None) -> dict[str, Any] | None:
-    """Returns what a result tells of its calibration."""
-    if calibration is None:
-        return None
-    names = (
-        "kind",
-        "fitted_on",
-        "num_queries",
-        "threshold_m",
-        "error_quantile",
-        "wanted_precision",
-        "min_confidence",
-        "precision",
-        "coverage",
-    )
-    return {name: getattr(calibration, name) for name in names}
 
 
 def _features(one: Localization) -> list[dict[str, Any]]:

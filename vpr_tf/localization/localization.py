@@ -14,7 +14,7 @@ from vpr_tf.localization.calibration import Calibration
 from vpr_tf.localization.candidates import Candidates
 from vpr_tf.localization.estimates import Estimates, estimate_positions
 from vpr_tf.localization.features import SAME_PLACE_M
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 
 LOCALIZED, WITHHELD, OUTSIDE = "localized", "withheld", "outside"
 NUM_CANDIDATES = 5

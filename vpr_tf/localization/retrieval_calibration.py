@@ -10,7 +10,7 @@ from vpr_tf.localization.calibration import Calibration
 from vpr_tf.localization.candidates import Candidates
 from vpr_tf.localization.estimates import Estimates, estimate_positions
 from vpr_tf.localization.fitting import fit_calibration
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.search import MISSING_ID
 
 _DEPTH = 5  # a place has at most so many times the photos that vote

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy.typing as npt
 
 from vpr_tf.geo import GeoCircle
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index import changes
 from vpr_tf.place_index.creation import KeptParts, create_folder
 from vpr_tf.place_index.index_reader import IndexReader
@@ -27,6 +27,9 @@ from vpr_tf.place_index.photo_arguments import (
 )
 from vpr_tf.place_index.recall import RECALL_QUERIES
 from vpr_tf.search import Descriptors, RetrievalError
+
+if TYPE_CHECKING:
+    from vpr_tf.place_index.tuning import TuningReport
 
 
 class PlaceIndex(IndexReader):
@@ -255,6 +258,61 @@ class PlaceIndex(IndexReader):
             'exact'
         """
         return changes.rebuild(self.folder, recall_queries, kind, settings)
+
+    def tune(
+        self,
+        queries: npt.ArrayLike | None = None,
+        *,
+        min_recall: float = 0.99,
+        recall_at: int = 1,
+        kinds: Iterable[str] = ("scann",),
+        sample: int = 1000,
+        seed: int = 0,
+        budget_s: float | None = None,
+        dry_run: bool = False,
+        queries_name: str | None = None,
+        output: str | Path | None = None,
+        progress: Callable[[str], None] | None = None,
+    ) -> TuningReport:
+        """Measures ways to search, and sets the fastest one that finds enough.
+
+        Each structure is built and measured in a process of its own. The index stays
+        as it is until all is measured; interrupted tuning continues when it is run
+        again. Results, their table and a figure are written.
+
+        Args:
+            queries: Descriptors `(num_queries, descriptor_dim)` of photos as they will
+                be searched for; None: stored photos, each searched without itself.
+            min_recall: Share of the true nearest photos that must be found.
+            recall_at: Of how many nearest photos: 1, 10 or 20.
+            kinds: What to try besides `exact`: `scann`, `milvus`.
+            sample: How many stored photos are searched.
+            seed: Of their choice.
+            budget_s: Seconds after which no further structure is begun.
+            dry_run: Whether the index is left as it is.
+            queries_name: What the queries are, for people.
+            output: Folder of the results; None for `tuning` in the index.
+            progress: Called with what is being done; None prints to stderr.
+
+        Raises:
+            ValueError: An option cannot be.
+            IndexMismatchError: There is no index, or it is damaged.
+            RetrievalError: It was changed meanwhile, or cannot be written.
+
+        Example:
+            >>> from vpr_tf.place_index import PlaceIndex
+            >>> report = PlaceIndex.open("city.index").tune(  # doctest: +SKIP
+            ...     min_recall=0.99, kinds=["scann"], dry_run=True
+            ... )
+            >>> report.chosen.name, report.chosen.queries_per_s  # doctest: +SKIP
+            ('scann 200 leaves int8 searched=4 reordered=50', 21400.0)
+        """
+        from vpr_tf.place_index.tuning import TuningOptions, tune
+
+        options = TuningOptions(
+            min_recall, recall_at, tuple(kinds), sample, seed, budget_s, dry_run
+        )
+        return tune(self.folder, queries, queries_name, options, output, progress)
 
     def set_localization(self, localization: dict[str, Any] | None) -> None:
         """Stores settings and calibration of `vpr_tf.localization`.

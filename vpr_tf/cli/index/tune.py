@@ -1,4 +1,4 @@
-"""Measures ways to search an index and tells it to use the fastest good one.
+"""Measures ways to search an index, and lets it use the fastest good one.
 
 Each is compared with exact search: how many of the true nearest photos it finds, how
 long one query takes, how many a second of a batch, how much memory and building it
@@ -11,31 +11,44 @@ taken as queries will be, tell more: give their descriptors with --queries, or t
 photos with --query-photos.
 
 Examples:
-  python -m vpr_tf.place_index tune city.index
-  python -m vpr_tf.place_index tune city.index --min-recall 0.95 --recall-at 20
-  python -m vpr_tf.place_index tune city.index --query-photos holiday_photos --dry-run
-  python -m vpr_tf.place_index tune city.index --kinds scann milvus --budget-s 600
+  vpr index tune --index city.index
+  vpr index tune --index city.index --min-recall 0.95 --recall-at 20
+  vpr index tune --index city.index --query-photos holiday_photos --dry-run
+  vpr index tune --index city.index --kinds scann milvus --budget-s 600
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
+import dataclasses
+from pathlib import Path
 
-from vpr_tf.cli.index.output import print_rejected
-from vpr_tf.photos.photo_folder import scan_named_photos
-from vpr_tf.place_index.tuning.campaign import TuningOptions, TuningReport, tune
-from vpr_tf.place_index.tuning.database import TunedDatabase
-from vpr_tf.place_index.tuning.measurement import RECALL_VALUES, Measurement
-from vpr_tf.place_index.tuning.queries import TuningQueries
+import numpy as np
+
+from vpr_tf.cli.main import Outcome
+from vpr_tf.cli.options import add_index, add_json, add_model
+from vpr_tf.cli.output import print_rejected, table_text, wants_progress
+from vpr_tf.photos import scan_named_photos
+from vpr_tf.place_index import PlaceIndex
+from vpr_tf.place_index.tuning import RECALL_VALUES, Measurement, TuningReport
 from vpr_tf.search import RetrievalError
 
 _SAMPLE = 1000
+_HEADER = (
+    "  setting",
+    *(f"recall@{n}" for n in RECALL_VALUES),
+    "p50 ms",
+    "p95 ms",
+    "queries/s",
+    "memory",
+    "size",
+    "build",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
-    parser.add_argument("index", help="folder of the index")
+    add_index(parser)
     parser.add_argument(
         "--min-recall",
         type=float,
@@ -59,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"how many stored photos to search otherwise; default: {_SAMPLE}",
     )
-    parser.add_argument("--model", help="the encoder, if the index keeps none")
+    add_model(parser, "the encoder, if the index keeps none")
     parser.add_argument("--seed", type=int, default=0, help="of --sample; default: 0")
     parser.add_argument(
         "--kinds",
@@ -77,83 +90,90 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dry-run", action="store_true", help="measure, but leave the index as it is"
     )
+    add_json(parser)
 
 
-def run(options: argparse.Namespace) -> int:
-    """Tunes an index; returns the exit status."""
-    told = TuningOptions(
+def run(options: argparse.Namespace) -> Outcome:
+    """Tunes an index."""
+    queries, name = _queries(options)
+    report = PlaceIndex(options.index).tune(
+        queries,
         min_recall=options.min_recall,
         recall_at=options.recall_at,
-        kinds=tuple(options.kinds),
+        kinds=options.kinds,
+        sample=options.sample,
+        seed=options.seed,
         budget_s=options.budget_s,
-        change_index=not options.dry_run,
-    )
-    report = tune(
-        options.index,
-        lambda database: _queries(options, database),
-        told,
+        dry_run=options.dry_run,
+        queries_name=name,
         output=options.output,
     )
-    print(_table(report))
-    print(_conclusion(report, told))
-    return 0
+    content = {
+        "chosen": dataclasses.asdict(report.chosen),
+        "changed": report.changed,
+        "folder": str(report.folder),
+        "measurements": [dataclasses.asdict(one) for one in report.measurements],
+    }
+    return Outcome(content, f"{_table(report)}\n{_conclusion(report, options)}")
 
 
-def _queries(options: argparse.Namespace, database: TunedDatabase) -> TuningQueries:
-    descriptors = database.descriptors
-    if options.queries:
-        return TuningQueries.from_file(options.queries, descriptors.shape[1])
+def _queries(options: argparse.Namespace) -> tuple[np.ndarray | None, str | None]:
+    """Returns descriptors and what they are."""
     if options.query_photos:
-        return _photos(options)
-    return TuningQueries.from_database(descriptors, options.sample, options.seed)
+        return _described(options)
+    if not options.queries:
+        return None, None
+    try:
+        queries = np.load(options.queries, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise RetrievalError(f"{options.queries} cannot be read: {error}") from error
+    return queries, f"{len(queries)} of {Path(options.queries).name}"
 
 
-def _photos(options: argparse.Namespace) -> TuningQueries:
+def _described(options: argparse.Namespace) -> tuple[np.ndarray, str]:
     from vpr_tf.place_index.photo_source import open_encoder
 
     photos = scan_named_photos([options.query_photos])
     if not len(photos):
         raise RetrievalError(f"{options.query_photos} has no photos. Name another.")
     encoder = open_encoder(options.index, options.model)
-    described = encoder.describe(photos, progress=sys.stderr.isatty())
+    described = encoder.describe(photos, progress=wants_progress(len(photos)))
     print_rejected(described.photos.rejected)
     found = described.in_memory()
-    origin = f"{len(found)} photos of {options.query_photos}"
-    return TuningQueries.from_descriptors(found, origin)
+    return found, f"{len(found)} photos of {options.query_photos}"
 
 
 def _table(report: TuningReport) -> str:
     """Returns the measurements as text, fastest first; the chosen one is marked."""
-    width = max(len(one.name) for one in report.measurements)
-    head = (
-        f"{'':2}{'setting':<{width}}{'recall@1':>10}{'@10':>8}{'@20':>8}{'p50 ms':>9}"
-        f"{'p95 ms':>9}{'queries/s':>11}{'memory':>10}{'size':>10}{'build':>9}"
-    )
     fast = sorted(report.measurements, key=lambda one: -one.queries_per_s)
-    return "\n".join([head, *(_row(one, width, one == report.chosen) for one in fast)])
+    rows = [_row(one, one == report.chosen) for one in fast]
+    return table_text([_HEADER, *rows], right=range(1, len(_HEADER)))
 
 
-def _row(one: Measurement, width: int, chosen: bool) -> str:
-    recalls = [one.recalls[n] for n in RECALL_VALUES]
+def _row(one: Measurement, chosen: bool) -> tuple[str, ...]:
     return (
-        f"{'*' if chosen else '':2}{one.name:<{width}}{recalls[0]:>10.4f}"
-        f"{recalls[1]:>8.4f}{recalls[2]:>8.4f}{one.p50_ms:>9.3f}{one.p95_ms:>9.3f}"
-        f"{one.queries_per_s:>11,.0f}{one.memory_mib:>6,.0f} MiB"
-        f"{one.size_mib:>6,.0f} MiB{one.build_s:>7,.1f} s"
+        f"{'*' if chosen else ' '} {one.name}",
+        *(f"{one.recalls[n]:.4f}" for n in RECALL_VALUES),
+        f"{one.p50_ms:.3f}",
+        f"{one.p95_ms:.3f}",
+        f"{one.queries_per_s:,.0f}",
+        f"{one.memory_mib:,.0f} MiB",
+        f"{one.size_mib:,.0f} MiB",
+        f"{one.build_s:,.1f} s",
     )
 
 
-def _conclusion(report: TuningReport, told: TuningOptions) -> str:
+def _conclusion(report: TuningReport, options: argparse.Namespace) -> str:
     chosen = report.chosen
-    nearest = "nearest" if told.recall_at == 1 else f"{told.recall_at} nearest"
-    wanted = f"{told.min_recall:.1%} of the true {nearest}"
+    nearest = "nearest" if options.recall_at == 1 else f"{options.recall_at} nearest"
+    wanted = f"{options.min_recall:.1%} of the true {nearest}"
     if chosen.kind == "exact":
         text = f"No other setting is faster and finds {wanted}: exact search is kept."
     else:
         text = f"Fastest that finds {wanted}: {chosen.name}."
     if report.changed:
         text += " The index uses it now."
-    elif told.change_index:
+    elif not options.dry_run:
         text += " The index used it already."
     else:
         text += " The index was not changed."
