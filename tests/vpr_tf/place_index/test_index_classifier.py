@@ -18,17 +18,17 @@ from vpr_tf.classification import (
     PlaceClassifier,
     save_classifier,
 )
-from vpr_tf.classification.index_classifier import STORED, best_cells
 from vpr_tf.classification.prototype_search import PrototypeSearch
 from vpr_tf.config import EvaluationConfig
 from vpr_tf.extraction.photo_descriptors import describe_photos
-from vpr_tf.photos.photo_folder import scan_photos
+from vpr_tf.photos import scan_photos
 from vpr_tf.place_index import (
     EncoderIdentity,
     GeoCircle,
     KeptClassifier,
     PlaceIndex,
 )
+from vpr_tf.place_index.index_classifier import STORED, best_cells
 from vpr_tf.place_index.photo_source import IndexEncoder
 
 COLOURS = [(200, 30, 30), (30, 200, 30), (30, 30, 200), (200, 200, 30), (30, 200, 200)]
