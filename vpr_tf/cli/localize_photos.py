@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_tf.classification.index_classifier import STORED, best_cells
 from vpr_tf.config import LocalizationConfig
 from vpr_tf.localization import (
     Calibration,
@@ -26,6 +25,7 @@ from vpr_tf.localization import (
 )
 from vpr_tf.photos import PhotoFiles, scan_named_photos
 from vpr_tf.place_index import GeoCircle, IndexManifest, Matches, PlaceIndex
+from vpr_tf.place_index.index_classifier import STORED, best_cells
 
 if TYPE_CHECKING:
     from vpr_tf.place_index.photo_source import DescribedPhotos

@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> Outcome:
         answers: list[dict[str, Any]] = []
         rejected = photos.rejected
         if len(photos):
-            from vpr_tf.classification.index_classifier import best_cells
+            from vpr_tf.place_index.index_classifier import best_cells
             from vpr_tf.place_index.photo_source import open_encoder
 
             encoder = open_encoder(options.index, options.model)

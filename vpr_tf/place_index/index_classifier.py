@@ -16,14 +16,14 @@ from vpr_tf.classification.prototype_search import PrototypeSearch, is_worth_sea
 from vpr_tf.classification.stored_heads import load_heads, save_heads
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.photos import PhotoFiles
-from vpr_tf.place_index import (
+from vpr_tf.place_index.creation import CLASSIFIER_FOLDER
+from vpr_tf.place_index.index_reader import IndexReader
+from vpr_tf.place_index.manifest import (
     EncoderIdentity,
     IndexManifest,
     KeptClassifier,
-    PlaceIndex,
+    check_file,
 )
-from vpr_tf.place_index.creation import CLASSIFIER_FOLDER
-from vpr_tf.place_index.manifest import check_file
 from vpr_tf.search import CellFilter
 from vpr_tf.stored_files import StoredFile
 
@@ -161,7 +161,7 @@ class IndexClassifier:
 
 
 def best_cells(
-    index: PlaceIndex, cells: int | str | None, photos: PhotoFiles
+    index: IndexReader, cells: int | str | None, photos: PhotoFiles
 ) -> CellFilter | None:
     """Returns what restricts a search of an index for photos; None if nothing.
 

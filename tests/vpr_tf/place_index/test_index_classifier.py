@@ -18,7 +18,6 @@ from vpr_tf.classification import (
     PlaceClassifier,
     save_heads,
 )
-from vpr_tf.classification.index_classifier import STORED, best_cells
 from vpr_tf.classification.prototype_search import PrototypeSearch
 from vpr_tf.config import EvaluationConfig
 from vpr_tf.extraction.photo_descriptors import describe_photos
@@ -29,6 +28,7 @@ from vpr_tf.place_index import (
     KeptClassifier,
     PlaceIndex,
 )
+from vpr_tf.place_index.index_classifier import STORED, best_cells
 from vpr_tf.place_index.photo_source import IndexEncoder
 
 COLOURS = [(200, 30, 30), (30, 200, 30), (30, 30, 200), (200, 200, 30), (30, 200, 200)]
