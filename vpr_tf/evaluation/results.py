@@ -41,7 +41,7 @@ class EvaluationResult:
         method: `evaluation.method`: what the predictions are. Of `classification`
             they are places of a class table, its size is `num_database`.
         scores: Of the predicted places, `(num_queries, k)`; None for retrieval.
-        spread_m: See `PlacePredictions`; None for retrieval.
+        spread_m: See `Candidates`; None for retrieval.
         places: What the predictions count in, where that is no database; None for
             retrieval.
     """
