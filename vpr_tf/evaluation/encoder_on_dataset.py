@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from vpr_tf.classification import load_heads
 from vpr_tf.classification.predictor import PlacePredictor
-from vpr_tf.classification.trained import load_heads
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
 from vpr_tf.evaluation.classification import evaluate_predictor

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from vpr_tf.classification import PlaceSettings
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.data.prepared_dataset import EvaluationSet
 from vpr_tf.evaluation.encoder_on_dataset import EncoderOnDataset
@@ -77,9 +76,7 @@ def build_report(
     )
     smoothness = None
     if opened.predictor is not None:
-        settings = PlaceSettings.of(
-            opened.predictor, config.localization.num_predictions
-        )
+        settings = opened.predictor.settings(config.localization.num_predictions)
         answers = answer_by_heads(
             result, queries, settings, calibration, why_no_confidence
         )
