@@ -1,8 +1,10 @@
-"""Which splits a build makes, and from what."""
+"""Which splits a build makes, from what, and what lies there."""
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,9 @@ from typing import Any
 from data_prep.errors import DataPrepError
 from vpr_tf.config import BuildConfig, DatabaseAndQueries
 from vpr_tf.photos import PhotoSource
+from vpr_tf.photos.image_folder import nul_terminated
 
+CHUNK_ENTRIES = 512
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
@@ -59,17 +63,37 @@ def plan_build(build: BuildConfig) -> BuildPlan:
         train = _plan_split(build, "train", build.train)
         splits[train.name, True] = train
     val = None if build.val is None else _plan_set(build, "val", build.val, splits)
-    shared: dict[tuple[str, bool], SplitPlan] = {}
-    tests = {}
-    for name, entry in build.tests.items():
-        _check_name("build.tests", name)
-        tests[name] = _plan_set(build, f"test-{name}", entry, shared)
-    plans = [*splits.values(), *shared.values()]
+    tests = plan_tests(build, build.tests, {})
+    plans = [*splits.values(), *tests.splits]
     if not plans:
         raise DataPrepError(
             "Nothing to build: set build.train, build.val or build.tests."
         )
-    return BuildPlan(plans, val, tests)
+    return BuildPlan(plans, val, tests.tests)
+
+
+def plan_tests(
+    build: BuildConfig,
+    tests: Mapping[str, DatabaseAndQueries],
+    known: Mapping[tuple[str, bool], SplitPlan],
+) -> BuildPlan:
+    """Names the splits of test sets.
+
+    Args:
+        build: Names the folder of the sources.
+        tests: The sets by name.
+        known: Splits that there are already, by source and whether it needs positions.
+
+    Raises:
+        DataPrepError: See `plan_build`.
+    """
+    shared = dict(known)
+    entries = {}
+    for name, entry in tests.items():
+        _check_name("build.tests", name)
+        entries[name] = _plan_set(build, f"test-{name}", entry, shared)
+    new = [plan for source, plan in shared.items() if source not in known]
+    return BuildPlan(new, None, entries)
 
 
 def _plan_set(
@@ -110,3 +134,50 @@ def _check_name(field_name: str, name: str) -> None:
             f"`{field_name}` names files, so it must be made of letters, digits, "
             f'"_", "." and "-". Received: {name!r}'
         )
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The entries of one split, in order, on disk.
+
+    Attributes:
+        path: File of NUL-terminated entries.
+        num_entries: How many.
+        sha256: Hash over the entries and their file sizes.
+    """
+
+    path: Path
+    num_entries: int
+    sha256: str
+
+
+def write_listing(source: PhotoSource, path: Path) -> Listing:
+    """Walks the source of a split and writes its entries to a file.
+
+    Raises:
+        PhotoSourceError: The source cannot be read.
+    """
+    digest = hashlib.sha256()
+    num_entries = 0
+    with path.open("wb", buffering=1 << 20) as file:
+        for entry, size in source.walk(path.parent):
+            data = entry.encode("utf-8", "surrogateescape") + b"\0"
+            file.write(data)
+            digest.update(b"%d %s" % (size, data))
+            num_entries += 1
+    return Listing(path, num_entries, digest.hexdigest())
+
+
+def read_chunks(listing: Listing, offset: int) -> Iterator[tuple[list[str], int]]:
+    """Yields pieces of the entries from a byte offset on, with the next offset."""
+    chunk: list[str] = []
+    with listing.path.open("rb") as file:
+        file.seek(offset)
+        for item in nul_terminated(file):
+            chunk.append(item.decode("utf-8", "surrogateescape"))
+            offset += len(item) + 1
+            if len(chunk) == CHUNK_ENTRIES:
+                yield chunk, offset
+                chunk = []
+    if chunk:
+        yield chunk, offset

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from vpr_tf.classification import PlaceSettings
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.data.prepared_dataset import EvaluationSet
 from vpr_tf.evaluation.encoder_on_dataset import EncoderOnDataset
@@ -12,16 +11,10 @@ from vpr_tf.evaluation.positives import positives_per_query
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.localization import Calibration
 from vpr_tf.photos import PhotoTable
-from vpr_tf.report.answers import (
-    Answers,
-    answer,
-    answer_by_heads,
-    judge_confidence,
-)
 from vpr_tf.report.bootstrap import BootstrapSettings
 from vpr_tf.report.brightness import mean_luma
 from vpr_tf.report.error_distribution import error_distribution
-from vpr_tf.report.hit_ranks import HitRanks, hit_ranks
+from vpr_tf.report.localized_queries import LocalizedQueries, localize_queries
 from vpr_tf.report.per_query import (
     identity_columns,
     prediction_columns,
@@ -30,10 +23,10 @@ from vpr_tf.report.per_query import (
 )
 from vpr_tf.report.query_attributes import (
     QueryAttributes,
-    measure_circumstances,
+    measure_attributes,
     stratifications,
 )
-from vpr_tf.report.recall_table import recall_table
+from vpr_tf.report.recalls import HitRanks, hit_ranks, recall_table
 from vpr_tf.report.report import Identity, Report
 from vpr_tf.report.smoothness import measure_smoothness
 
@@ -68,7 +61,7 @@ def build_report(
         database.positions if result.places is None else result.places,
         [*config.report.thresholds_m, threshold_m],
     )
-    circumstances = measure_circumstances(
+    attributes = measure_attributes(
         dataset,
         config.dataset.partition,
         queries,
@@ -78,20 +71,11 @@ def build_report(
     )
     smoothness = None
     if opened.predictor is not None:
-        settings = PlaceSettings.of(
-            opened.predictor, config.localization.num_predictions
-        )
-        answers = answer_by_heads(
-            result, queries, settings, calibration, why_no_confidence
-        )
+        settings = opened.predictor.settings(config.localization.num_predictions)
+        localized = localize_queries(result, queries, database, settings, calibration)
     else:
-        answers = answer(
-            result,
-            queries,
-            database,
-            config.localization,
-            calibration,
-            why_no_confidence,
+        localized = localize_queries(
+            result, queries, database, config.localization, calibration
         )
         smoothness = measure_smoothness(
             opened.database_descriptors(evaluation_set),
@@ -102,11 +86,14 @@ def build_report(
         )
     photos = (queries, database)
     identity = _identity(opened, result)
-    parts = _judged(identity, result, photos, hits, circumstances, answers, config)
+    parts = _judged(identity, result, photos, hits, attributes, localized, config)
+    if parts["confidence"] is None and not queries.positions.known.any():
+        why_no_confidence = "no query has a known position"
     return Report(
         identity=identity,
         smoothness=smoothness,
         result=result,
+        why_no_confidence=why_no_confidence,
         **parts,
     )
 
@@ -116,8 +103,8 @@ def _judged(
     result: EvaluationResult,
     photos: tuple[PhotoTable, PhotoTable],
     hits: HitRanks,
-    circumstances: QueryAttributes,
-    answers: Answers,
+    attributes: QueryAttributes,
+    localized: LocalizedQueries,
     config: ExperimentConfig,
 ) -> dict:
     """Returns the fields of a report that need no pixels and no descriptors."""
@@ -125,39 +112,34 @@ def _judged(
     threshold_m = result.positive_dist_threshold_m
     settings = BootstrapSettings(config.report.num_resamples, seed=config.seed)
     known = queries.positions.known
-    confidence = judge_confidence(answers, known, settings)
-    why = answers.why_no_confidence
-    if confidence is None and not known.any():
-        why = "no query has a known position"
     return {
         "bootstrap": settings,
         "positive_dist_threshold_m": threshold_m,
         "recalls": recall_table(hits, list(result.recalls), settings),
         "errors": {
             name: error_distribution(errors, known, threshold_m, settings)
-            for name, errors in answers.error_m.items()
+            for name, errors in localized.error_m.items()
         },
-        "answer_method": answers.method,
-        "confidence": confidence,
-        "why_no_confidence": why,
+        "answer_method": localized.method,
+        "confidence": localized.judge_confidence(known, settings),
         "strata": stratifications(
-            circumstances,
+            attributes,
             queries,
             result.hits[:, 0],
             threshold_m=threshold_m,
             dark_luma_below=config.report.dark_luma_below,
             level=settings.level,
         ),
-        "left_out_strata": circumstances.left_out,
+        "left_out_strata": attributes.left_out,
         "queries_without_positives": _names(queries, result.num_positives == 0),
         "queries_without_position": _names(queries, ~known),
         "per_query": {
             **query_columns(queries),
             "num_positives": np.where(known, result.num_positives, np.nan),
-            **answers.columns(),
+            **localized.columns(),
             **prediction_columns(result, queries, database),
             **rank_columns(hits),
-            **circumstances.columns(),
+            **attributes.columns,
             **identity_columns(identity),
         },
     }

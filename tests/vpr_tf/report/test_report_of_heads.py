@@ -11,9 +11,9 @@ from tests.vpr_tf.evaluation.tiny_dataset import Shot
 from tests.vpr_tf.report.page_checks import read_page
 from tests.vpr_tf.report.tiny_photos import config_of, open_town
 from vpr_tf.classification import GroupHead, PlaceClassifier
-from vpr_tf.report import command
-from vpr_tf.report.command import report_on, run_comparison
-from vpr_tf.report.comparison_files import comparison_markdown
+from vpr_tf.report import run
+from vpr_tf.report.comparison_files import compare_runs, comparison_markdown
+from vpr_tf.report.run import report_on
 
 RED, GREEN, BLUE, YELLOW = (220, 30, 30), (30, 220, 30), (30, 30, 220), (220, 220, 30)
 COLOURS = (RED, GREEN, BLUE, YELLOW)
@@ -60,7 +60,7 @@ def town(tmp_path_factory):
     )
     (report,) = report_on(by_heads, config)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(command, "write_html", lambda *args, **kwargs: None)
+        patch.setattr(run, "write_html", lambda *args, **kwargs: None)
         report_on(by_search, config)
     return by_heads, by_search, report, config
 
@@ -112,9 +112,11 @@ def test_files_of_heads(town):
     assert page.tags.count("img") >= 3
 
 
-def test_heads_are_compared_with_retrieval(town, tmp_path, capsys):
+def test_heads_are_compared_with_retrieval(town, tmp_path):
     by_heads, by_search, *_ = town
-    (found,) = run_comparison(by_search.folder, by_heads.folder, output_dir=tmp_path)
+    (found,) = compare_runs(
+        by_search.folder, by_heads.folder, output_dir=tmp_path
+    ).values()
     text = comparison_markdown(found)
     assert "R/LR@1 at 25 m" in text
     assert "| 4 " in text
@@ -126,7 +128,7 @@ def test_heads_are_compared_with_retrieval(town, tmp_path, capsys):
 
 def test_same_bytes_again_and_no_database_needed(town, monkeypatch):
     by_heads, _, _, config = town
-    monkeypatch.setattr(command, "write_html", lambda *args, **kwargs: None)
+    monkeypatch.setattr(run, "write_html", lambda *args, **kwargs: None)
     folder = by_heads.folder / "report" / "a"
     names = ("metrics.json", "per_query.csv", "table.md")
     before = [(folder / name).read_bytes() for name in names]

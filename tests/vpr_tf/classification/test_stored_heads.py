@@ -1,0 +1,137 @@
+import json
+
+import numpy as np
+import pytest
+
+from tests.vpr_tf.classification.tables import (
+    Columns,
+    grid_table,
+    partition_of,
+    places,
+    random_classifier,
+)
+from vpr_tf.classification import (
+    ClassificationError,
+    ClassTable,
+    load_heads,
+    save_heads,
+)
+from vpr_tf.classification.regression import PlaceRegression
+from vpr_tf.config import ClassificationConfig, PartitionConfig
+from vpr_tf.geo import MapFrame
+
+CONFIG = ClassificationConfig(score="softmax")
+POINTS = places(np.random.default_rng(0).uniform(0, 150, (90, 2)))
+
+
+def regression(encoding="direct_regression"):
+    rng = np.random.default_rng(2)
+    layer = rng.normal(size=(6, 6)).astype(np.float32), np.ones(6, np.float32)
+    kernel, bias = rng.normal(size=(6, 4)), rng.normal(size=4)
+    return PlaceRegression(
+        encoding,
+        kernel.astype(np.float32),
+        bias.astype(np.float32),
+        (layer,),
+        MapFrame.around(POINTS),
+        {"name": "r"},
+    )
+
+
+def check_same_predictions(heads, restored):
+    x = np.random.default_rng(1).normal(size=(7, 6)).astype(np.float32)
+    expected, found = heads.predict(x, 4), restored.predict(x, 4)
+    np.testing.assert_array_equal(found.rows, expected.rows)
+    np.testing.assert_array_equal(found.scores, expected.scores)
+    np.testing.assert_array_equal(found.places.utm_east_cm, expected.places.utm_east_cm)
+    assert restored.info == heads.info
+
+
+@pytest.mark.parametrize("kind", ["cosine", "linear"])
+def test_a_classifier_is_the_same_after_loading(tmp_path, kind):
+    heads = random_classifier(grid_table(POINTS), kind=kind, hidden=1, score="softmax")
+    save_heads(heads, tmp_path / "run" / "best" / "classifier")
+
+    restored = load_heads(tmp_path / "run", CONFIG)
+
+    check_same_predictions(heads, restored)
+    np.testing.assert_array_equal(
+        restored.table.cells.locate(POINTS), heads.table.cells.locate(POINTS)
+    )
+
+
+def test_a_classifier_of_s2_cells_is_the_same_after_loading(tmp_path):
+    columns = Columns(POINTS)
+    config = PartitionConfig(
+        method="combinatorial", min_images_per_class=1, num_classes=9
+    )
+    partition = partition_of(columns, config)
+    heads = random_classifier(ClassTable.from_partition(partition, columns))
+    save_heads(heads, tmp_path)
+
+    restored = load_heads(tmp_path, CONFIG)
+
+    check_same_predictions(heads, restored)
+    located = restored.table.cells.locate(POINTS)
+    np.testing.assert_array_equal(located, heads.table.cells.locate(POINTS))
+
+
+@pytest.mark.parametrize("encoding", ["direct_regression", "hypersphere_regression"])
+def test_a_regression_is_the_same_after_loading(tmp_path, encoding):
+    heads = regression(encoding)
+    save_heads(heads, tmp_path)
+    check_same_predictions(heads, load_heads(tmp_path, CONFIG))
+
+
+def test_a_regression_gives_the_place_that_its_layer_encodes():
+    frame = MapFrame.around(POINTS)
+    place = frame.places(POINTS.take(np.array([4])), np.array([90.0]))[0]
+    half = frame.extent_m / 2
+    bias = np.array([place[0] / half, place[1] / half, 1.0, 0.0], np.float32)
+    heads = PlaceRegression(
+        "direct_regression", np.zeros((6, 4), np.float32), bias, (), frame
+    )
+
+    found = heads.predict(np.zeros((1, 6), np.float32), 3)
+
+    assert found.rows.tolist() == [[0, -1, -1]]
+    assert abs(found.places.utm_east_cm[0] - POINTS.utm_east_cm[4]) <= 1
+    assert abs(found.places.utm_north_cm[0] - POINTS.utm_north_cm[4]) <= 1
+    assert found.heading_deg.tolist() == [90.0]
+
+
+def test_the_frame_brings_places_of_a_neighbouring_zone_into_its_own():
+    border = places([[0, 0], [200, 0], [100, 50]])
+    same = border.projected_to(11)
+    mixed = border.take(np.array([0, 1, 2]))
+    for name in ("utm_east_cm", "utm_north_cm", "utm_zone"):
+        getattr(mixed, name)[2] = getattr(same, name)[2]
+    np.testing.assert_allclose(
+        MapFrame.around(mixed).local_m(mixed),
+        MapFrame.around(border).local_m(border),
+        atol=0.02,
+    )
+
+
+def test_damage_names_the_file(tmp_path):
+    save_heads(random_classifier(grid_table(POINTS)), tmp_path)
+    arrays = tmp_path / "classifier.npz"
+    content = bytearray(arrays.read_bytes())
+    content[len(content) // 2] ^= 1
+    arrays.write_bytes(content)
+    with pytest.raises(ClassificationError, match=r"classifier\.npz: its checksum"):
+        load_heads(tmp_path, CONFIG)
+    arrays.unlink()
+    with pytest.raises(ClassificationError, match=r"classifier\.npz"):
+        load_heads(tmp_path, CONFIG)
+    info = json.loads((tmp_path / "classifier.json").read_text())
+    (tmp_path / "classifier.json").write_text(json.dumps({**info, "format_version": 9}))
+    with pytest.raises(ClassificationError, match=r"format_version 1\. Received: 9"):
+        load_heads(tmp_path, CONFIG)
+
+
+def test_a_model_without_heads_says_how_to_get_them(tmp_path):
+    with pytest.raises(ClassificationError, match=r"evaluation\.method: class"):
+        load_heads(tmp_path, CONFIG)
+    with pytest.raises(ClassificationError, match="--model"):
+        load_heads(None, CONFIG)

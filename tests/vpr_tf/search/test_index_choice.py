@@ -1,0 +1,22 @@
+import numpy as np
+import pytest
+
+from vpr_tf.search import ExactIndex, ScannIndex, build_index, index_choice
+
+ROWS = np.eye(20, dtype=np.float32)
+
+
+def test_auto_is_exact_up_to_a_size(monkeypatch):
+    assert isinstance(build_index("auto", ROWS), ExactIndex)
+    monkeypatch.setattr(index_choice, "EXACT_SEARCH_MAX_IMAGES", 20)
+    assert isinstance(build_index("auto", ROWS), ExactIndex)
+    monkeypatch.setattr(index_choice, "EXACT_SEARCH_MAX_IMAGES", 19)
+    assert isinstance(build_index("auto", ROWS), ScannIndex)
+    assert isinstance(build_index("auto", ROWS, exact_max_images=20), ExactIndex)
+
+
+def test_kind_can_be_chosen():
+    assert isinstance(build_index("exact", ROWS), ExactIndex)
+    assert isinstance(build_index("scann", ROWS), ScannIndex)
+    with pytest.raises(ValueError, match=r"auto, exact, scann, milvus. Received: 'x'"):
+        build_index("x", ROWS)
