@@ -13,7 +13,7 @@ from vpr_tf.evaluation.evaluate import evaluate_encoder
 from vpr_tf.evaluation.narrowed import DescribedBy, Narrowing, evaluate_narrowed
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.extraction.model_sources import LoadedEncoder
-from vpr_tf.localization.calibration import Calibration
+from vpr_tf.localization.calibration import Calibration, to_stored
 from vpr_tf.localization.calibration_text import describe_calibration
 from vpr_tf.localization.candidates import Candidates
 from vpr_tf.localization.errors import LocalizationError
@@ -22,7 +22,6 @@ from vpr_tf.localization.retrieval_calibration import (
     calibrate_on_queries,
     predictions_to_calibrate,
 )
-from vpr_tf.localization.stored_settings import to_stored
 from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index import PlaceIndex
 from vpr_tf.place_index.index_classifier import IndexClassifier
