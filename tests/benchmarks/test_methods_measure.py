@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 import pytest
+from vpr_tf.evaluation.encoder_on_dataset import EncoderOnDataset
+from vpr_tf.extraction.model_sources import LoadedEncoder
 
 from benchmarks.methods_comparison import Comparison, compare_methods
 from benchmarks.methods_measure import (
@@ -23,8 +25,6 @@ from tests.vpr_tf.evaluation.tiny_dataset import (
 )
 from vpr_tf.classification import ClassTable, GridCells, GroupHead, PlaceClassifier
 from vpr_tf.classification.trained import RUN_FOLDER, load_heads, save_heads
-from vpr_tf.evaluation.encoder_on_dataset import EncoderOnDataset
-from vpr_tf.extraction.model_sources import LoadedEncoder
 from vpr_tf.geo import Positions
 
 RED, GREEN, BLUE = (220, 30, 30), (30, 220, 30), (30, 30, 220)

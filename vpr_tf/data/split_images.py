@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from vpr_tf.data.errors import first_damaged_record
+from vpr_tf.data.image_decoding import decode_image
 from vpr_tf.data.image_source import DamagedImage, ImageLoader, ImageSource
 from vpr_tf.data.prepared_dataset import SplitIndex
-from vpr_tf.data.record_reading import RecordReader
+from vpr_tf.data.record_reading import RecordReader, checked_record_ids
 
 
 class SplitImages(ImageSource):
@@ -29,7 +30,7 @@ class SplitImages(ImageSource):
         self, rows: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """See `ImageSource`."""
-        column = self.split.column
+        column, rows = self.split.column, checked_record_ids(self.split, rows)
         heights, widths = column("height")[rows], column("width")[rows]
         return heights, widths, column("exif_orientation")[rows]
 
@@ -37,9 +38,9 @@ class SplitImages(ImageSource):
         """See `ImageSource`."""
         read = RecordReader(self.split, rows)
 
-        def load(place: Any) -> tuple[Any, Any]:
+        def load(place: Any) -> Any:
             record = read(place)
-            return record["image"], record["exif_orientation"]
+            return decode_image(record["image"], record["exif_orientation"])
 
         return load
 

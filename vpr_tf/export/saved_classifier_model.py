@@ -54,7 +54,7 @@ def export_classifier(
     served = ServedClassifier(
         in_precision(encoder, "float32"),
         classifier,
-        config.evaluation,
+        config.evaluation.preprocessing,
         num_places,
         calibration,
     )

@@ -120,7 +120,7 @@ def _describe(
     from vpr_tf.place_index.photo_source import open_encoder
 
     progress = sys.stderr.isatty() and len(files) > 1
-    return open_encoder(index_folder, model).describe(files, progress=progress)
+    return open_encoder(index_folder, model).extract_files(files, progress=progress)
 
 
 def _answer(

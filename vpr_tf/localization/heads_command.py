@@ -16,7 +16,7 @@ from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.classification.saved_arrays import read_info
 from vpr_tf.classification.trained import heads_folder, load_heads
 from vpr_tf.cli.index.output import printable
-from vpr_tf.config import ClassificationConfig, LocalizationConfig, load_config
+from vpr_tf.config import ClassificationConfig, LocalizationConfig
 from vpr_tf.localization.answer_formats import (
     HEADER,
     answer_feature,
@@ -188,25 +188,17 @@ def _encoder_folder(model: Path, folder: Path) -> Path:
 
 def _describe(source: Path, files: PhotoFiles) -> tuple[str, PhotoFiles, np.ndarray]:
     # TensorFlow is loaded when the photos and the heads turned out to be usable.
-    from vpr_tf.extraction.model_sources import load_encoder
-    from vpr_tf.extraction.photo_descriptors import describe_photos
-    from vpr_tf.extraction.saved_encoder import find_saved_model
+    from vpr_tf.extraction import find_model, load_extractor
 
-    config_file = source / "config.yaml"
-    version = find_saved_model(source)
-    if version is not None:
-        config_file = version / "assets.extra" / "config.yaml"
-    if not config_file.is_file():
+    if find_model(source).config_file is None:
         raise LocalizationError(
             "The encoder of the heads must be a run folder or a SavedModel, whose "
             f"config says how photos are prepared. Received: {source}. Pass --model RUN"
         )
-    loaded = load_encoder(load_config(config_file), source)
+    extractor = load_extractor(model=source)
     progress = sys.stderr.isatty() and len(files) > 1
-    described = describe_photos(
-        loaded.encoder, files, loaded.evaluation, progress=progress
-    )
-    return loaded.description, described.photos, described.in_memory()
+    described = extractor.extract_files(files, progress=progress)
+    return extractor.description, described.photos, described.in_memory()
 
 
 def _answers(

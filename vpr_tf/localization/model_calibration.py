@@ -40,19 +40,19 @@ def calibrate_model(
             "run and export it again."
         )
     # Here since it loads TensorFlow, which a wrong path need not wait for.
-    from vpr_tf.extraction.model_sources import load_encoder
+    from vpr_tf.evaluation.evaluation import results_folder
+    from vpr_tf.extraction import load_extractor
 
     predictor = load_heads(model, config.classification)
     dataset = PreparedDataset(config.dataset.path)
-    loaded = load_encoder(config, model)
     calibration = calibrate_trained(
-        loaded.encoder,
+        load_extractor(config, model),
         predictor,
         dataset,
         config,
         folder,
         set_name=set_name,
-        work_dir=loaded.output_dir / "descriptors",
+        work_dir=results_folder(config, model) / "descriptors",
     )
     print(f"{describe_calibration(calibration)}\n\nStored in {folder}.")
     return calibration

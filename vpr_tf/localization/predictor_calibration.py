@@ -10,7 +10,7 @@ from vpr_tf.classification import PlaceClassifier
 from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.config import ExperimentConfig, LocalizationConfig
 from vpr_tf.data.prepared_dataset import PreparedDataset
-from vpr_tf.extraction.encoders import Encoder
+from vpr_tf.extraction import FeatureExtractor
 from vpr_tf.geo import Positions
 from vpr_tf.localization.calibration import Calibration
 from vpr_tf.localization.errors import LocalizationError
@@ -83,7 +83,7 @@ def calibrate_predictor(
 
 
 def calibrate_trained(
-    encoder: Encoder,
+    extractor: FeatureExtractor,
     predictor: PlacePredictor,
     dataset: PreparedDataset,
     config: ExperimentConfig,
@@ -96,7 +96,7 @@ def calibrate_trained(
     """Fits the calibration of heads in a folder, and stores it there.
 
     Args:
-        encoder: What the heads were trained with.
+        extractor: Of the encoder that the heads were trained with.
         predictor: What the folder holds, with the score of `config`.
         dataset: Holds the set.
         config: Evaluation, localization, seed; its name is noted.
@@ -109,9 +109,6 @@ def calibrate_trained(
         LocalizationError: There is no such set, or nothing in it to calibrate on.
     """
     from vpr_tf.evaluation.evaluate import descriptor_folder
-    from vpr_tf.extraction.descriptors import extract_descriptors
-    from vpr_tf.extraction.encoders import encoder_fingerprint
-    from vpr_tf.models.precision import in_precision
 
     sets = {**({"val": dataset.val} if dataset.val else {}), **dataset.tests}
     if set_name not in sets:
@@ -120,16 +117,9 @@ def calibrate_trained(
             f"{', '.join(sets) or 'none'}. Choose by --set."
         )
     queries = sets[set_name].queries
-    fingerprint = encoder_fingerprint(encoder)
     with descriptor_folder(None if work_dir is None else Path(work_dir)) as parent:
-        descriptors = extract_descriptors(
-            in_precision(encoder, config.evaluation.precision),
-            dataset,
-            queries,
-            config.evaluation,
-            parent / queries,
-            encoder_fingerprint=fingerprint,
-            progress=progress,
+        descriptors = extractor.extract_split(
+            dataset, queries, parent / queries, progress=progress
         )
         calibration = calibrate_predictor(
             predictor,
@@ -137,7 +127,7 @@ def calibrate_trained(
             Positions.from_split(dataset.split(queries)),
             config.localization,
             threshold_m=config.evaluation.positive_dist_threshold_m,
-            encoder_fingerprint=fingerprint,
+            encoder_fingerprint=extractor.fingerprint,
             fitted_on=f"{set_name} of {config.name}",
             dataset_fingerprint=dataset.fingerprint,
             seed=config.seed,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vpr_tf.atomic_files import replace_file
+from vpr_tf.config import Preprocessing
 from vpr_tf.place_index.stored_files import REMEDY, StoredFile, fsync
 from vpr_tf.search.errors import IndexMismatchError
 
@@ -28,9 +29,7 @@ class EncoderIdentity:
         fingerprint: Of architecture and weights; the preprocessing stands apart.
         description: For people.
         descriptor_dim: Length of a descriptor.
-        resize: As `EvaluationConfig.resize`.
-        image_size: As `EvaluationConfig.image_size`, pixels.
-        precision: As `EvaluationConfig.precision`.
+        preprocessing: How photos are prepared for it.
         file: Path of the encoder inside the folder of the index; None if the encoder
             is not kept with it.
     """
@@ -38,10 +37,22 @@ class EncoderIdentity:
     fingerprint: str
     description: str
     descriptor_dim: int
-    resize: str
-    image_size: int
-    precision: str
+    preprocessing: Preprocessing
     file: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the identity as a manifest has it."""
+        content = dataclasses.asdict(self)
+        preprocessing, file = content.pop("preprocessing"), content.pop("file")
+        return {**content, **preprocessing, "file": file}
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> EncoderIdentity:
+        """Reads what `to_dict` gave."""
+        content = dict(content)
+        names = [field.name for field in dataclasses.fields(Preprocessing)]
+        preprocessing = Preprocessing(**{name: content.pop(name) for name in names})
+        return cls(**content, preprocessing=preprocessing)
 
 
 @dataclass(frozen=True)
@@ -173,10 +184,13 @@ def write_manifest(folder: Path, manifest: IndexManifest) -> None:
         ValueError: The settings or the localization are not JSON.
     """
     content = dataclasses.asdict(manifest)
+    content["encoder"] = manifest.encoder.to_dict()
     if manifest.classifier is None:
         del content["classifier"]
     else:
         content["format_version"] = CLASSIFIER_FORMAT_VERSION
+        own = manifest.classifier.encoder
+        content["classifier"]["encoder"] = None if own is None else own.to_dict()
     content["sha256"] = _fingerprint(content)
     fsync(folder)  # the names of new files, before anything refers to them
     with replace_file(folder / MANIFEST_FILE) as temporary:
@@ -249,7 +263,7 @@ def _from_content(content: dict[str, Any]) -> IndexManifest:
         for segment in content["segments"]
     ]
     nested = {
-        "encoder": EncoderIdentity(**content["encoder"]),
+        "encoder": EncoderIdentity.from_dict(content["encoder"]),
         "encoder_files": _files(content["encoder_files"]),
         "segments": tuple(Segment(**segment) for segment in segments),
         "removed": None if removed is None else StoredFile(**removed),
@@ -264,7 +278,7 @@ def _classifier(content: dict[str, Any] | None) -> KeptClassifier | None:
         return None
     encoder = content["encoder"]
     nested = {
-        "encoder": None if encoder is None else EncoderIdentity(**encoder),
+        "encoder": None if encoder is None else EncoderIdentity.from_dict(encoder),
         "files": _files(content["files"]),
     }
     return KeptClassifier(**{**content, **nested})

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from vpr_tf.extraction.photo_descriptors import describe_photos
 
 from tests.vpr_tf.evaluation.tiny_dataset import MeanColourEncoder
 from tests.vpr_tf.photos.photo_writer import gps_of, write_photo
@@ -21,7 +22,6 @@ from vpr_tf.classification.index_classifier import FolderClassifiers
 from vpr_tf.classification.prototype_search import PrototypeSearch
 from vpr_tf.cli.index.classifiers import STORED
 from vpr_tf.config import EvaluationConfig
-from vpr_tf.extraction.photo_descriptors import describe_photos
 from vpr_tf.photos.photo_folder import scan_photos
 from vpr_tf.place_index import (
     EncoderIdentity,

@@ -4,11 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from vpr_tf.data.evaluation_batches import evaluation_batches
 
 from tests.vpr_tf.data.prepared_fixture import stored, write_prepared_dataset
 from vpr_tf.config import EvaluationConfig, TrainConfig
 from vpr_tf.data.errors import DamagedRecordError, damaged_records_named
-from vpr_tf.data.evaluation_batches import evaluation_batches
 from vpr_tf.data.training_batches import sampled_record_ids, training_batches
 
 _BAD = 7  # in the second shard, its third record

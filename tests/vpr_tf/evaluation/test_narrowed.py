@@ -5,6 +5,8 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from vpr_tf.evaluation.narrowed import DescribedBy, Narrowing, evaluate_narrowed
+from vpr_tf.extraction.model_sources import LoadedEncoder
 
 from tests.vpr_tf.evaluation.tiny_dataset import (
     EAST_CM,
@@ -25,8 +27,6 @@ from vpr_tf.classification.cell_ranking import ClassifierCells
 from vpr_tf.config import EvaluationConfig, ExperimentConfig, load_config
 from vpr_tf.evaluation import EvaluationError, evaluate_encoder
 from vpr_tf.evaluation.command import run_evaluation
-from vpr_tf.evaluation.narrowed import DescribedBy, Narrowing, evaluate_narrowed
-from vpr_tf.extraction.model_sources import LoadedEncoder
 from vpr_tf.geo import Positions
 from vpr_tf.models import build_encoder
 

@@ -3,11 +3,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from vpr_tf.extraction.descriptors import describe_records, extract_descriptors
 
 from tests.vpr_tf.evaluation.tiny_dataset import MeanColourEncoder, Shot, write_dataset
 from vpr_tf.config import EvaluationConfig
 from vpr_tf.data.errors import DamagedRecordError
-from vpr_tf.extraction.descriptors import describe_records, extract_descriptors
 from vpr_tf.extraction.errors import DescriptorError
 from vpr_tf.models import GeoLocalizationNet
 

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from vpr_tf.extraction.model_sources import load_encoder
 
 from tests.vpr_tf.models.file_server import file_server
 from tests.vpr_tf.models.released_stand_in import (
@@ -22,7 +23,6 @@ from vpr_tf.config import (
     save_config,
 )
 from vpr_tf.extraction import EncoderError, encoder_fingerprint
-from vpr_tf.extraction.model_sources import load_encoder
 from vpr_tf.extraction.saved_encoder import SavedEncoder, find_saved_model
 from vpr_tf.models import GeoLocalizationNet
 

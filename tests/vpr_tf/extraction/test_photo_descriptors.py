@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from vpr_tf.extraction.descriptors import extract_descriptors
+from vpr_tf.extraction.photo_descriptors import describe_photos
 
 from tests.vpr_tf.evaluation.tiny_dataset import MeanColourEncoder, Shot, write_dataset
 from tests.vpr_tf.photos.photo_writer import gps_of, write_photo
 from vpr_tf.config import EvaluationConfig
-from vpr_tf.extraction.descriptors import extract_descriptors
 from vpr_tf.extraction.errors import DescriptorError
-from vpr_tf.extraction.photo_descriptors import describe_photos
 from vpr_tf.photos.photo_folder import scan_named_photos, scan_photos
 
 CONFIG = EvaluationConfig(batch_size=4)

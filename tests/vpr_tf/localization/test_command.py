@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
+from vpr_tf.extraction.photo_descriptors import describe_photos
 
 from tests.vpr_tf.evaluation.tiny_dataset import (
     MeanColourEncoder,
@@ -10,7 +11,6 @@ from tests.vpr_tf.evaluation.tiny_dataset import (
 )
 from tests.vpr_tf.photos.photo_writer import gps_of, write_photo
 from vpr_tf.config import EvaluationConfig
-from vpr_tf.extraction.photo_descriptors import describe_photos
 from vpr_tf.localization import calibrate
 from vpr_tf.localize import main
 from vpr_tf.photos.photo_folder import scan_photos

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from vpr_tf.extraction.model_sources import LoadedEncoder
 
 from tests.vpr_tf.evaluation.tiny_dataset import (
     MeanColourEncoder,
@@ -14,7 +15,6 @@ from tests.vpr_tf.localization.tiny_classifier import street_table
 from tests.vpr_tf.photos.photo_writer import write_photo
 from vpr_tf.classification import GroupHead, PlaceClassifier, save_classifier
 from vpr_tf.config import EvaluationConfig
-from vpr_tf.extraction.model_sources import LoadedEncoder
 from vpr_tf.localization import calibrate, load_calibration
 from vpr_tf.localize import main
 

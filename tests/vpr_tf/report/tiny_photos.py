@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import numpy as np
+from vpr_tf.evaluation.encoder_on_dataset import EncoderOnDataset
+from vpr_tf.extraction.model_sources import LoadedEncoder
 
 from tests.vpr_tf.evaluation.tiny_dataset import (
     EAST_CM,
@@ -17,8 +19,6 @@ from vpr_tf.config import (
     LocalizationConfig,
     ReportConfig,
 )
-from vpr_tf.evaluation.encoder_on_dataset import EncoderOnDataset
-from vpr_tf.extraction.model_sources import LoadedEncoder
 from vpr_tf.geo import Positions, utm_to_lat_lon
 from vpr_tf.photos.photo_table import PhotoTable
 

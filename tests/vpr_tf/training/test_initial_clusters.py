@@ -4,10 +4,10 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+from vpr_tf.extraction.model_sources import load_encoder
 
 from tests.small_training import small_config
 from vpr_tf.extraction import EncoderError
-from vpr_tf.extraction.model_sources import load_encoder
 from vpr_tf.training import train as train_module
 from vpr_tf.training.train import train
 

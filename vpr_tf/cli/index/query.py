@@ -56,7 +56,7 @@ def run(options: argparse.Namespace, classifiers: IndexClassifiers) -> int:
 
             encoder = open_encoder(options.index, options.model)
             progress = sys.stderr.isatty() and len(photos) > 1
-            described = encoder.describe(photos, progress=progress)
+            described = encoder.extract_files(photos, progress=progress)
             rejected = described.photos.rejected
             cells = classifiers.best_cells(index, options.cells, described.photos)
             matches = index.search(

@@ -115,7 +115,7 @@ def _photos(options: argparse.Namespace) -> TuningQueries:
     if not len(photos):
         raise RetrievalError(f"{options.query_photos} has no photos. Name another.")
     encoder = open_encoder(options.index, options.model)
-    described = encoder.describe(photos, progress=sys.stderr.isatty())
+    described = encoder.extract_files(photos, progress=sys.stderr.isatty())
     print_rejected(described.photos.rejected)
     found = described.in_memory()
     origin = f"{len(found)} photos of {options.query_photos}"

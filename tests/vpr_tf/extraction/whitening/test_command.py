@@ -4,13 +4,13 @@ import re
 import keras
 import numpy as np
 import pytest
+from vpr_tf.data.evaluation_batches import evaluation_batches
+from vpr_tf.extraction.model_sources import load_encoder
 
 import evaluate
 from tests.vpr_tf.evaluation.tiny_dataset import Shot, write_dataset
 from vpr_tf.config import load_config
-from vpr_tf.data.evaluation_batches import evaluation_batches
 from vpr_tf.data.prepared_dataset import PreparedDataset
-from vpr_tf.extraction.model_sources import load_encoder
 from vpr_tf.extraction.whitening.__main__ import main
 from vpr_tf.extraction.whitening.pca import fit_whitening
 

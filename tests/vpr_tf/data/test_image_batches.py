@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from vpr_tf.data.evaluation_batches import evaluation_batches, plan_batches
 
 from tests.vpr_tf.data.prepared_fixture import stored, write_prepared_dataset
 from vpr_tf.config import EvaluationConfig
-from vpr_tf.data.evaluation_batches import evaluation_batches, plan_batches
 
 
 @given(
