@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _train(config: ExperimentConfig, resume: bool | str) -> None:
-    from vpr_tf.training.environment import environment_line, quiet_libraries
+    from vpr_tf.training.process import environment_line, quiet_libraries
     from vpr_tf.training.train import train
 
     quiet_libraries()

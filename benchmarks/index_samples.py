@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from vpr_tf.config import Preprocessing
 from vpr_tf.geo import Positions, lat_lon_to_utm
 from vpr_tf.photos.photo_table import PhotoTable
 from vpr_tf.place_index import (
@@ -21,7 +22,7 @@ from vpr_tf.place_index import (
 )
 
 DIM = 16
-ENCODER = EncoderIdentity("fingerprint", "generated", DIM, "square", 64, "float32")
+ENCODER = EncoderIdentity("fingerprint", "generated", DIM, Preprocessing("square", 64))
 _K = 10
 _CIRCLE = GeoCircle(37.7005, -122.5, 30.0)
 
@@ -111,8 +112,8 @@ def answer(folder: Path, seed: int = 0) -> tuple[np.ndarray, ...]:
             photos.keys,
             photos.positions.latitude_deg,
             photos.positions.longitude_deg,
-            photos.positions.east_cm,
-            photos.positions.north_cm,
+            photos.positions.utm_east_cm,
+            photos.positions.utm_north_cm,
             photos.positions.utm_zone,
             photos.heading_deg,
             photos.timestamps,

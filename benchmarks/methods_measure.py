@@ -26,7 +26,7 @@ from vpr_tf.data.split_images import SplitImages
 from vpr_tf.evaluation import Evaluation, EvaluationResult
 from vpr_tf.evaluation.judge import Predictions, judge
 from vpr_tf.extraction.compiled_encoders import Forward
-from vpr_tf.search import Index, build_index
+from vpr_tf.search import SearchIndex, build_index
 
 # Fewer descriptors do not fill the leaves of a tree.
 _LEAST_IMAGES_OF_A_TREE = 2000
@@ -108,6 +108,11 @@ class Method:
         return cls(
             experiment, run, opened, evaluation_set, np.unique(timed.astype(np.int64))
         )
+
+    @property
+    def fingerprint(self) -> str:
+        """Identity of the encoder."""
+        return self.opened.extractor.fingerprint
 
     def queries(self) -> np.ndarray:
         """Returns the descriptors of all queries."""
@@ -227,7 +232,7 @@ def can_be_approximate(method: Method) -> bool:
     return len(database) >= _LEAST_IMAGES_OF_A_TREE
 
 
-def build_of(method: Method, kind: str = "exact") -> Index:
+def build_of(method: Method, kind: str = "exact") -> SearchIndex:
     """Builds an index of the database of a method."""
     settings = {"structure": "tree"} if kind == "scann" else None
     return build_index(kind, method.database(), settings)

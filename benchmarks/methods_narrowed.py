@@ -12,9 +12,7 @@ from benchmarks.methods_measure import Measured, Method, build_of, found_first
 from benchmarks.methods_timing import held_bytes, median_ms, resident_growth
 from vpr_tf.classification import PlaceClassifier
 from vpr_tf.classification.cell_ranking import ClassifierCells
-from vpr_tf.geo import Positions
-from vpr_tf.search.cell_filtered_index import CellFilteredIndex
-from vpr_tf.search.cell_rows import CellRows
+from vpr_tf.search import CellFilteredIndex, CellRows
 
 
 def measure_narrowed(
@@ -34,7 +32,7 @@ def measure_narrowed(
             out.
         extract_ms: Times of the encoders of both.
     """
-    shares = searched.opened.fingerprint == classifier.opened.fingerprint
+    shares = searched.fingerprint == classifier.fingerprint
     both_ms = extract_ms[0] + (0.0 if shares else extract_ms[1])
     queries = _queries(searched, classifier, shares)
     held = _cell_rows(searched, _ranking(classifier)).num_held
@@ -78,7 +76,7 @@ def _ranking(classifier: Method) -> ClassifierCells:
 
 def _cell_rows(searched: Method, ranking: ClassifierCells) -> CellRows:
     split = searched.opened.dataset.split(searched.evaluation_set.database)
-    cells = ranking.cells_of(Positions.from_split(split))
+    cells = ranking.cells_of(split.positions())
     return CellRows.from_cells(cells, ranking.num_cells)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from vpr_tf.search import Index
+from vpr_tf.search import SearchIndex
 
 _WARM_UP = 5
 
@@ -61,7 +61,7 @@ def held_bytes(thing: Any) -> int:
     return sum(found.values())
 
 
-def index_bytes(index: Index) -> int:
+def index_bytes(index: SearchIndex) -> int:
     """Returns the bytes of a database and of what an index makes of it."""
     if index.is_exact:
         return held_bytes(index)

@@ -27,13 +27,11 @@ from benchmarks.timing import describe_machine
 from vpr_tf.classification import ClassTable, GroupHead, PlaceClassifier
 from vpr_tf.classification.cell_ranking import ClassifierCells
 from vpr_tf.classification.cells import GridCells
-from vpr_tf.classification.class_table import NO_CLASS, NO_HEADING_DEG, OWN_GROUP
+from vpr_tf.classification.class_table import OWN_GROUP
 from vpr_tf.classification.prototype_search import PrototypeSearch
-from vpr_tf.geo import Positions
-from vpr_tf.search import ExactIndex
-from vpr_tf.search.cell_filtered_index import CellFilteredIndex
-from vpr_tf.search.cell_rows import CellRows
-from vpr_tf.search.cell_search import search_cells
+from vpr_tf.data.records import NO_CLASS
+from vpr_tf.geo import UNKNOWN_HEADING_DEG, Positions
+from vpr_tf.search import CellFilteredIndex, CellRows, ExactIndex, search_cells
 
 _K = 20
 _CELL_M = 20
@@ -213,7 +211,7 @@ def _classifier(
     unknown = np.zeros(args.cells)
     table = ClassTable(
         Positions(middle[:, 0], middle[:, 1], zone, unknown, unknown),
-        np.full(args.cells, NO_HEADING_DEG),
+        np.full(args.cells, UNKNOWN_HEADING_DEG),
         members,
         np.arange(args.cells),
         cells,
@@ -236,8 +234,8 @@ def _row(
     centre = city.positions.take(found)
     size_cm = 100 * _CELL_M
     grid = _grid(args.cells)[city.cells[:count]]
-    right = centre.east_cm // size_cm == grid[:, 0]
-    right &= centre.north_cm // size_cm == grid[:, 1]
+    right = centre.utm_east_cm // size_cm == grid[:, 0]
+    right &= centre.utm_north_cm // size_cm == grid[:, 1]
     faster = " | "
     if alone is not None:
         by_cpu = alone.cpu_ms / median.cpu_ms

@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vpr_tf.search.build import INDEX_KINDS
-from vpr_tf.search.search_index import Index
+from vpr_tf.search import INDEX_KINDS, SearchIndex
 
 _HNSW_LINKS = 32
 _HNSW_EF = 128
@@ -80,7 +79,7 @@ def _own(
     def open_(database: Path, out: Path) -> Search:
         rows = np.load(_file(database, half), mmap_mode="r")
         told = json.loads((out / _SETTINGS_FILE).read_text())
-        index: Index = INDEX_KINDS[kind].read(out, rows, told)
+        index: SearchIndex = INDEX_KINDS[kind].read(out, rows, told)
         if search:
             index = index.with_search_settings(  # type: ignore[attr-defined]
                 round(told["leaves_to_search"] * search["leaves"]),

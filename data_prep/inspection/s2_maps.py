@@ -13,7 +13,7 @@ from matplotlib.colors import hsv_to_rgb
 
 from data_prep.inspection.figures import draw_panels
 from vpr_tf.data.prepared_dataset import Partition
-from vpr_tf.geo import Positions
+from vpr_tf.geo import Positions, wrap_degrees
 from vpr_tf.geo.s2_cells import cell_corners
 
 _GREY = (0.87, 0.88, 0.9)
@@ -37,7 +37,7 @@ def draw_cells(
         zone: Signed UTM zone.
     """
     images = images.take(np.flatnonzero(images.utm_zone == zone))
-    places = np.unique(np.stack([images.east_cm, images.north_cm], 1), axis=0) / 1e5
+    places = np.unique(images.utm_cm, axis=0) / 1e5
     draw_axes: list[Callable[[Axes], None]] = []
     for group in range(partition.num_groups):
         ids = partition.classes_of_group(group)
@@ -78,13 +78,13 @@ def _corners_km(regions: np.ndarray, zone: int) -> np.ndarray:
     half = (regions["last_leaf"] - regions["first_leaf"]) // np.uint64(2)
     corners = cell_corners(regions["first_leaf"] + half).reshape(-1, 2)
     meridian_deg = 6 * abs(zone) - 183
-    off_meridian = (corners[:, 1] - meridian_deg + 180) % 360 - 180
+    off_meridian = wrap_degrees(corners[:, 1] - meridian_deg)
     longitude = meridian_deg + np.clip(off_meridian, -_FARTHEST_DEG, _FARTHEST_DEG)
     latitude = np.clip(corners[:, 0], -80, 84)
     unknown = np.zeros(len(corners), np.int64)
     positions = Positions(unknown, unknown, unknown, latitude, longitude)
     positions = positions.projected_to(zone)
-    return np.stack([positions.east_cm, positions.north_cm], 1).reshape(-1, 4, 2) / 1e5
+    return positions.utm_cm.reshape(-1, 4, 2) / 1e5
 
 
 def _draw_panel(

@@ -12,7 +12,6 @@ from data_prep.partition.assignment import ClassAssignment, assign_classes
 from data_prep.partition.files import column_reader
 from vpr_tf.config import PartitionConfig
 from vpr_tf.data.prepared_dataset import Partition, PreparedDataset
-from vpr_tf.geo import Positions
 
 
 def inspect_s2_partition(
@@ -37,7 +36,7 @@ def inspect_s2_partition(
             functools.partial(figures.images_per_class, counts=counts, minimum=minimum),
         )
     ]
-    images = Positions.from_split(index)
+    images = index.positions()
     dropped = _dropped_regions(assignment, is_small)
     for zone in np.unique(partition.classes["utm_zone"]).tolist():
         name = f"{partition.name}_map_zone_{abs(zone)}{'N' if zone > 0 else 'S'}.png"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -150,8 +150,11 @@ def _class_table(
     classes["group_id"] = classes["group_east"] = group_id
     classes["num_images"] = counts
     classes["utm_zone"] = zones = _most_frequent(positions.utm_zone[rows], counts)
-    members = _in_zones(positions.take(rows), np.repeat(zones, counts))
-    for name, position_cm in (("east", members.east_cm), ("north", members.north_cm)):
+    members = positions.take(rows).projected_to(np.repeat(zones, counts))
+    for name, position_cm in (
+        ("east", members.utm_east_cm),
+        ("north", members.utm_north_cm),
+    ):
         smallest = np.minimum.reduceat(position_cm, starts)
         classes[f"cell_{name}_m"] = smallest // 100
         # Means of offsets: sums of UTM norths in centimetres would need care.
@@ -170,17 +173,6 @@ def _most_frequent(zones: np.ndarray, counts: np.ndarray) -> np.ndarray:
     order = np.lexsort((pairs[:, 1], -frequency, pairs[:, 0]))
     first = np.searchsorted(pairs[order, 0], np.arange(len(counts)))
     return pairs[order, 1][first]
-
-
-def _in_zones(positions: Positions, zones: np.ndarray) -> Positions:
-    """Returns the positions in the coordinates of given zones."""
-    east_cm, north_cm = positions.east_cm.copy(), positions.north_cm.copy()
-    elsewhere = positions.utm_zone != zones
-    for zone in np.unique(zones[elsewhere]).tolist():
-        rows = np.flatnonzero(elsewhere & (zones == zone))
-        projected = positions.take(rows).projected_to(zone)
-        east_cm[rows], north_cm[rows] = projected.east_cm, projected.north_cm
-    return replace(positions, east_cm=east_cm, north_cm=north_cm, utm_zone=zones)
 
 
 def _region_table(group: CellGroup, first_class_id: int) -> np.ndarray:

@@ -10,8 +10,8 @@ from data_prep.partition.files import add_partition
 from tests.small_training import build_small_encoder, small_config
 from vpr_tf.classification.trained import load_heads
 from vpr_tf.config import ClassificationConfig, PartitionConfig
+from vpr_tf.training import encoders
 from vpr_tf.training import train as train_module
-from vpr_tf.training import validation
 from vpr_tf.training.errors import TrainingInterruptedError
 from vpr_tf.training.train import train
 
@@ -35,7 +35,7 @@ def dataset(small_training_dataset):
 
 @pytest.fixture
 def run_training(dataset, monkeypatch, tmp_path):
-    for module in (train_module, validation):
+    for module in (train_module, encoders):
         monkeypatch.setattr(module, "build_encoder", build_small_encoder)
 
     def run(*overrides, **how):

@@ -20,8 +20,8 @@ from tests.small_training import (
 from vpr_tf.config import ConfigError, load_config
 from vpr_tf.data.prepared_dataset import PreparedDataset
 from vpr_tf.models import build_encoder
+from vpr_tf.training import encoders
 from vpr_tf.training import train as train_module
-from vpr_tf.training import validation
 from vpr_tf.training.checkpoints import CheckpointStore, load_best
 from vpr_tf.training.errors import TrainingDivergedError
 from vpr_tf.training.train import train
@@ -32,7 +32,7 @@ SHORT = ("train.epochs=1", "train.iterations_per_epoch=2", "train.groups_num=1")
 @pytest.fixture
 def small_encoder(monkeypatch):
     monkeypatch.setattr(train_module, "build_encoder", build_small_encoder)
-    monkeypatch.setattr(validation, "build_encoder", build_small_encoder)
+    monkeypatch.setattr(encoders, "build_encoder", build_small_encoder)
 
 
 @pytest.fixture

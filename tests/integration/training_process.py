@@ -28,8 +28,8 @@ def main() -> int:
     )
 
     import train_keras
+    import vpr_tf.training.encoders
     import vpr_tf.training.train
-    import vpr_tf.training.validation
     from tests.small_training import build_small_encoder
     from vpr_tf.training.group_trainer import GroupTrainer
 
@@ -42,7 +42,7 @@ def main() -> int:
 
     vpr_tf.training.train.GroupTrainer = RememberedTrainer
     vpr_tf.training.train.build_encoder = build_small_encoder
-    vpr_tf.training.validation.build_encoder = build_small_encoder
+    vpr_tf.training.encoders.build_encoder = build_small_encoder
 
     arguments = ["--config", options.config, *options.overrides]
     status = train_keras.main(arguments + ["--resume"] * options.resume)

@@ -48,8 +48,8 @@ class GridCells:
         asked = np.stack(
             [
                 positions.utm_zone.astype(np.int64),
-                positions.east_cm // size_cm,
-                positions.north_cm // size_cm,
+                positions.utm_east_cm // size_cm,
+                positions.utm_north_cm // size_cm,
             ],
             axis=1,
         )

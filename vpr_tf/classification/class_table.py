@@ -11,10 +11,9 @@ import numpy as np
 from vpr_tf.classification.cells import Cells, GridCells, RegionCells
 from vpr_tf.classification.errors import ClassificationError
 from vpr_tf.data.prepared_dataset import Partition, SplitIndex
-from vpr_tf.geo import Positions
+from vpr_tf.data.records import NO_CLASS
+from vpr_tf.geo import UNKNOWN_HEADING_DEG, Positions
 
-NO_CLASS = -1
-NO_HEADING_DEG = -1.0
 # The score of a place is that of its own group's class, or the product of the
 # probabilities that all groups give to the classes it lies in.
 OWN_GROUP, PRODUCT = "own_group", "product"
@@ -185,7 +184,7 @@ def _of_intersections(
     members = np.ascontiguousarray(found[:, :-1], np.int32)
     return ClassTable(
         Positions.from_utm(east_m, north_m, found[:, -1]),
-        np.full(len(found), NO_HEADING_DEG),
+        np.full(len(found), UNKNOWN_HEADING_DEG),
         members,
         np.arange(len(found)),
         _region_cells(partition, num_groups, members),
@@ -195,6 +194,6 @@ def _of_intersections(
 
 def _headings(partition: Partition, classes: np.ndarray) -> np.ndarray:
     if not partition.has_headings:
-        return np.full(len(classes), NO_HEADING_DEG)
+        return np.full(len(classes), UNKNOWN_HEADING_DEG)
     middle = classes["heading_bin_deg"] + partition.parameters["heading_bin_deg"] / 2
     return np.asarray(middle % 360, np.float64)

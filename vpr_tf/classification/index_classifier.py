@@ -25,7 +25,7 @@ from vpr_tf.place_index import (
 )
 from vpr_tf.place_index.creation import CLASSIFIER_FOLDER
 from vpr_tf.place_index.stored_files import StoredFile, unreadable
-from vpr_tf.search.cell_filtered_index import BestCells
+from vpr_tf.search import CellFilter
 
 if TYPE_CHECKING:
     from vpr_tf.extraction import FeatureExtractor
@@ -135,7 +135,7 @@ class IndexClassifier:
 
     def best_cells(
         self, num_cells: int | None, photos: PhotoFiles, *, progress: bool = False
-    ) -> BestCells:
+    ) -> CellFilter:
         """Returns what restricts a search for photos.
 
         Args:
@@ -150,14 +150,14 @@ class IndexClassifier:
         """
         encoder = None if num_cells is None else self.encoder()
         if encoder is None:
-            return BestCells(self.ranking, num_cells)
+            return CellFilter(self.ranking, num_cells)
         described = encoder.extract_files(photos, progress=progress)
         if len(described.photos) != len(photos):
             raise ClassificationError(
                 f"{described.photos.rejected[0]} changed while it was read. Run the "
                 "command again."
             )
-        return BestCells(
+        return CellFilter(
             self.ranking, num_cells, np.asarray(described.in_memory(), np.float32)
         )
 
@@ -177,7 +177,7 @@ class FolderClassifiers:
 
     def best_cells(
         self, index: PlaceIndex, cells: int | str | None, photos: PhotoFiles
-    ) -> BestCells | None:
+    ) -> CellFilter | None:
         """See `IndexClassifiers`.
 
         Raises:

@@ -14,10 +14,13 @@ from vpr_tf.classification.errors import ClassificationError
 from vpr_tf.classification.group_head import GroupHead, unit_rows
 from vpr_tf.classification.predictions import MISSING_PLACE, PlacePredictions
 from vpr_tf.classification.spread import spread_m
-from vpr_tf.search.build import build_index
-from vpr_tf.search.saved_index import load_saved_index, save_index
-from vpr_tf.search.scann_index import ScannIndex
-from vpr_tf.search.search_index import Index
+from vpr_tf.search import (
+    ScannIndex,
+    SearchIndex,
+    build_index,
+    load_saved_index,
+    save_index,
+)
 
 # Values of all prototypes from which on a query is answered sooner by ScaNN than by
 # the product. By `python -m benchmarks.narrowed` 0.6 million take 0.4 and 2.0 ms of CPU
@@ -58,7 +61,7 @@ class _HeadSearch:
     """
 
     head: GroupHead
-    index: Index
+    index: SearchIndex
     length: float | None
 
     def best(self, descriptors: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:

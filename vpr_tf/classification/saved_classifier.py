@@ -17,7 +17,14 @@ from vpr_tf.classification.saved_arrays import damaged, part, read_arrays, write
 from vpr_tf.geo import Positions
 
 KIND = "classes"
-_POSITION_FIELDS = ("east_cm", "north_cm", "utm_zone", "latitude_deg", "longitude_deg")
+# As files have named the fields of `Positions` from the first.
+_POSITION_FIELDS = {
+    "east_cm": "utm_east_cm",
+    "north_cm": "utm_north_cm",
+    "utm_zone": "utm_zone",
+    "latitude_deg": "latitude_deg",
+    "longitude_deg": "longitude_deg",
+}
 
 
 def save_classifier(classifier: PlaceClassifier, folder: str | Path) -> None:
@@ -29,7 +36,8 @@ def save_classifier(classifier: PlaceClassifier, folder: str | Path) -> None:
     """
     table = classifier.table
     arrays: dict[str, np.ndarray] = {
-        f"place/{name}": getattr(table.positions, name) for name in _POSITION_FIELDS
+        f"place/{name}": getattr(table.positions, field)
+        for name, field in _POSITION_FIELDS.items()
     }
     arrays |= {
         "place/heading_deg": table.heading_deg,
@@ -103,7 +111,7 @@ def _head(arrays: dict[str, np.ndarray], entry: dict[str, Any]) -> GroupHead:
 def _table(arrays: dict[str, np.ndarray], combine: str) -> ClassTable:
     place = part(arrays, "place/")
     return ClassTable(
-        Positions(**{name: place[name] for name in _POSITION_FIELDS}),
+        Positions(*(place[name] for name in _POSITION_FIELDS)),
         place["heading_deg"],
         place["members"],
         place["cell"],

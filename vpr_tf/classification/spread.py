@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vpr_tf.geo import Positions, points_at
+from vpr_tf.geo import Positions, ecef
 
 
 def spread_m(places: Positions, rows: np.ndarray) -> np.ndarray:
@@ -23,7 +23,7 @@ def spread_m(places: Positions, rows: np.ndarray) -> np.ndarray:
     Reference:
         Trivigno et al., "Divide&Classify", ICCV 2023, arXiv:2307.08417, figure 7.
     """
-    points = points_at(places.latitude_deg[rows], places.longitude_deg[rows])
+    points = ecef.from_lat_lon(places.latitude_deg[rows], places.longitude_deg[rows])
     offsets = points - points[:, :1]
     offsets -= offsets.mean(axis=1, keepdims=True)
     return np.sqrt(np.square(offsets).sum(axis=2).mean(axis=1))

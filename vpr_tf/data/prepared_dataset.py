@@ -14,6 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from vpr_tf.geo import Positions
+from vpr_tf.photos.photo_table import PhotoTable
+
 FORMAT_VERSION = 1
 
 # Columns of `<split>.index/<column>.npy`, one entry a record, in shard order.
@@ -125,6 +128,25 @@ class SplitIndex:
     def keys(self) -> np.ndarray:
         """Record keys as bytes, shape `(num_records,)`."""
         return self.column("key")
+
+    def positions(self) -> Positions:
+        """Reads where the images were taken."""
+        return Positions(
+            np.array(self.column("utm_east_cm")),
+            np.array(self.column("utm_north_cm")),
+            np.array(self.column("utm_zone")),
+            np.array(self.column("latitude_e7")) / 1e7,
+            np.array(self.column("longitude_e7")) / 1e7,
+        )
+
+    def photo_table(self) -> PhotoTable:
+        """Reads what is known of the images besides their pixels."""
+        return PhotoTable(
+            np.array(self.keys),
+            self.positions(),
+            np.array(self.column("heading_deg")),
+            np.array(self.column("timestamp")),
+        )
 
     @property
     def utm_m(self) -> np.ndarray:

@@ -11,7 +11,6 @@ import struct
 from dataclasses import dataclass
 from typing import Any
 
-MISSING_HEADING_DEG = -1.0
 NO_CLASS = -1
 
 

@@ -12,11 +12,12 @@ from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
 from vpr_tf.evaluation.evaluated_model import EvaluatedModel
 from vpr_tf.evaluation.judge import judge
 from vpr_tf.evaluation.results import EvaluationResult
+from vpr_tf.extraction.encoders import Encoder
 from vpr_tf.extraction.feature_extractor import FeatureExtractor
 
 
 def evaluate(
-    model: EvaluatedModel | FeatureExtractor,
+    model: EvaluatedModel | FeatureExtractor | Encoder,
     dataset: PreparedDataset,
     evaluation_set: EvaluationSet,
     config: EvaluationConfig,
@@ -28,7 +29,8 @@ def evaluate(
     """Predicts places for the queries of a set, and measures recall@N; see `judge`.
 
     Args:
-        model: An encoder, or an encoder with heads.
+        model: An encoder, or an encoder with heads. A bare encoder gets images as
+            `config` prepares them.
         dataset: The prepared dataset.
         evaluation_set: Names of its database and query splits.
         config: How the database is searched, threshold and recall values.
@@ -43,6 +45,10 @@ def evaluate(
         ValueError: A record is damaged, the encoder gives no finite descriptors, or
             the heads do not fit the encoder.
     """
+    if not isinstance(model, EvaluatedModel | FeatureExtractor):
+        model = FeatureExtractor(
+            model, config.preprocessing, batch_size=config.batch_size
+        )
     if isinstance(model, FeatureExtractor):
         model = EvaluatedModel(model)
     k = max(*config.recall_values, num_predictions or 1)

@@ -20,18 +20,18 @@ from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
 from vpr_tf.evaluation.errors import EvaluationError
 from vpr_tf.evaluation.judge import Predictions
 from vpr_tf.extraction.feature_extractor import FeatureExtractor
-from vpr_tf.extraction.load_extractor import load_extractor
-from vpr_tf.geo import Positions
+from vpr_tf.extraction.model_loading import load_extractor
 from vpr_tf.search import (
-    Index,
+    CellFilteredIndex,
+    CellRanking,
+    CellRows,
     IndexMismatchError,
+    SearchIndex,
     build_index,
+    index_kind,
     load_saved_index,
     save_index,
 )
-from vpr_tf.search.build import index_kind
-from vpr_tf.search.cell_filtered_index import CellFilteredIndex, CellRanking
-from vpr_tf.search.cell_rows import CellRows
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +138,16 @@ class EvaluatedModel:
         index_folder = folder / evaluation_set.database / "index"
         index: Any = _index_of(config, database, index_folder, source)
         if self.ranking is not None:
-            index = self._filtered(index, dataset, evaluation_set.database)
+            cells = self.ranking.cells_of(
+                dataset.split(evaluation_set.database).positions()
+            )
+            index = CellFilteredIndex(
+                index,
+                CellRows.from_cells(cells, self.ranking.num_cells),
+                self.ranking,
+                self.num_cells,
+                shares_descriptors=self.heads_extractor is None,
+            )
         if self.heads_extractor is not None:
             name = evaluation_set.queries
             others = self.heads_extractor.extract_split(
@@ -148,19 +157,6 @@ class EvaluatedModel:
         distances, rows = index.search(queries, num_predictions)
         return Predictions.from_search(
             dataset, evaluation_set.database, rows, distances, index.is_exact
-        )
-
-    def _filtered(
-        self, index: Index, dataset: PreparedDataset, database: str
-    ) -> CellFilteredIndex:
-        ranking = self.ranking
-        cells = ranking.cells_of(Positions.from_split(dataset.split(database)))
-        return CellFilteredIndex(
-            index,
-            CellRows.from_cells(cells, ranking.num_cells),
-            ranking,
-            self.num_cells,
-            shares_descriptors=self.heads_extractor is None,
         )
 
 
@@ -177,7 +173,7 @@ def _index_of(
     descriptors: np.ndarray,
     folder: Path,
     source: dict[str, Any],
-) -> Index:
+) -> SearchIndex:
     """Builds an index; an approximate one, which takes long, is kept."""
     kind = index_kind(config.index, len(descriptors))
     settings = {"uri": config.milvus_uri} if kind == "milvus" else {}

@@ -48,7 +48,7 @@ class Predictions:
     ) -> Predictions:
         """Returns images of the split `database` that a search found."""
         split = dataset.split(database)
-        places = Positions.from_split(split)
+        places = split.positions()
         return cls(rows, distances, places, split.keys[rows], is_exact)
 
 
@@ -74,7 +74,7 @@ def judge(
         method: See `EvaluationResult`.
     """
     split = dataset.split(evaluation_set.queries)
-    queries, places = Positions.from_split(split), predictions.places
+    queries, places = split.positions(), predictions.places
     positives = positives_per_query(queries, places, config.positive_dist_threshold_m)
     known, rows = queries.known, predictions.rows
     num_positives = np.array([len(found) for found in positives])

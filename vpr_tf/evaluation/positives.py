@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from vpr_tf.geo import Positions
+from vpr_tf.geo import Positions, wrap_degrees
 
 _METRES_PER_DEGREE = 110_000.0  # of latitude, less than the true 110.6 to 111.7 km
 
@@ -59,8 +59,8 @@ def _nearby_in_other_zones(
     margin_deg /= math.cos(math.radians(farthest))
     # Relative to one query, so that 180 east and 180 west are the same.
     origin = queries.longitude_deg[0]
-    of_queries = (queries.longitude_deg - origin + 180) % 360 - 180
-    of_rows = (database.longitude_deg[rows] - origin + 180) % 360 - 180
+    of_queries = wrap_degrees(queries.longitude_deg - origin)
+    of_rows = wrap_degrees(database.longitude_deg[rows] - origin)
     near = of_rows >= of_queries.min() - margin_deg
     near &= of_rows <= of_queries.max() + margin_deg
     return rows[near]
@@ -73,17 +73,17 @@ def _within_radius(
     if not len(images):
         return []
     cell_cm = max(1, math.ceil(radius_cm))
-    first_north = images.north_cm.min() // cell_cm
-    num_north = int(images.north_cm.max() // cell_cm - first_north) + 3
+    first_north = images.utm_north_cm.min() // cell_cm
+    num_north = int(images.utm_north_cm.max() // cell_cm - first_north) + 3
 
     def cell_of(column: np.ndarray, row: np.ndarray) -> np.ndarray:
         return column * num_north + np.clip(row - first_north + 1, 0, num_north - 1)
 
     # Cells of one column are consecutive: three of them are one range of images.
-    cells = cell_of(images.east_cm // cell_cm, images.north_cm // cell_cm)
+    cells = cell_of(images.utm_east_cm // cell_cm, images.utm_north_cm // cell_cm)
     order = np.argsort(cells, kind="stable")
     cells = cells[order]
-    column, row = queries.east_cm // cell_cm, queries.north_cm // cell_cm
+    column, row = queries.utm_east_cm // cell_cm, queries.utm_north_cm // cell_cm
     ranges = []
     for shift in (-1, 0, 1):
         first = np.searchsorted(cells, cell_of(column + shift, row - 1), "left")
@@ -92,8 +92,8 @@ def _within_radius(
     found = []
     for query in range(len(queries)):
         candidates = np.concatenate([order[f[query] : e[query]] for f, e in ranges])
-        east_cm = images.east_cm[candidates] - queries.east_cm[query]
-        north_cm = images.north_cm[candidates] - queries.north_cm[query]
+        east_cm = images.utm_east_cm[candidates] - queries.utm_east_cm[query]
+        north_cm = images.utm_north_cm[candidates] - queries.utm_north_cm[query]
         # Whole centimetres: the rule is exact at the threshold.
         near = east_cm * east_cm + north_cm * north_cm <= radius_cm * radius_cm
         found.append((query, candidates[near]))

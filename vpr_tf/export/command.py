@@ -5,13 +5,12 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from vpr_tf.classification import PlaceClassifier
+from vpr_tf.classification import PlaceClassifier, load_calibration
 from vpr_tf.classification.trained import heads_folder, load_heads
 from vpr_tf.config import ConfigError, ExperimentConfig
 from vpr_tf.export.saved_classifier_model import NUM_PLACES, export_classifier
 from vpr_tf.export.saved_model import export_encoder
 from vpr_tf.extraction import load_extractor
-from vpr_tf.localization import load_calibration
 from vpr_tf.models import GeoLocalizationNet
 
 

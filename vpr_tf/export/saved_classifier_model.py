@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from vpr_tf.classification import PlaceClassifier, save_classifier
+from vpr_tf.classification import PlaceClassifier, save_calibration, save_classifier
 from vpr_tf.classification.trained import SAVED_MODEL_FOLDER
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.export.saved_model import write_version
 from vpr_tf.export.served_classifier import ServedClassifier
-from vpr_tf.localization import Calibration, save_calibration
+from vpr_tf.localization import Calibration
 from vpr_tf.models.precision import in_precision
 
 NUM_PLACES = 20
@@ -33,7 +33,7 @@ def export_classifier(
     `expected_error_m` and `spread_m` of the first, `(batch,)`, NaN where unknown.
     `descriptors` maps `images` as `export_encoder` does. The heads with their class
     table and the calibration lie in `assets.extra/classifier`, so that `evaluate.py`
-    and `vpr_tf.localize` need the SavedModel alone.
+    and `vpr_tf.cli.localize` need the SavedModel alone.
 
     Args:
         encoder: A `GeoLocalizationNet`.

@@ -9,18 +9,18 @@ import tensorflow as tf
 
 from vpr_tf.classification import ClassificationError, PlaceClassifier
 from vpr_tf.classification.class_table import OWN_GROUP, PRODUCT
-from vpr_tf.config import Preprocessing
-from vpr_tf.export.served_calibration import ServedCalibration
-from vpr_tf.export.served_encoder import ServedEncoder
-from vpr_tf.export.served_heads import ServedHead, fixed
-from vpr_tf.geo import points_at
-from vpr_tf.localization.calibration import Calibration
-from vpr_tf.localization.place_answers import check_place_settings
-from vpr_tf.localization.place_features import (
+from vpr_tf.classification.place_answers import check_place_settings
+from vpr_tf.classification.place_features import (
     SAME_PLACE_M,
     SMALLEST_PROBABILITY,
     PlaceSettings,
 )
+from vpr_tf.config import Preprocessing
+from vpr_tf.export.served_calibration import ServedCalibration
+from vpr_tf.export.served_encoder import ServedEncoder
+from vpr_tf.export.served_heads import ServedHead, fixed
+from vpr_tf.geo import ecef
+from vpr_tf.localization.calibration import Calibration
 
 _WITHOUT_CALIBRATION = 20  # places looked at: nothing depends on them
 
@@ -83,7 +83,9 @@ class ServedClassifier(tf.Module):
         self._latitude_deg = fixed(table.positions.latitude_deg)
         self._longitude_deg = fixed(table.positions.longitude_deg)
         self._points = fixed(
-            points_at(table.positions.latitude_deg, table.positions.longitude_deg)
+            ecef.from_lat_lon(
+                table.positions.latitude_deg, table.positions.longitude_deg
+            )
         )
 
     @tf.function(

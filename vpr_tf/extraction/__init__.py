@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from vpr_tf.extraction.encoders import Encoder, encoder_fingerprint
     from vpr_tf.extraction.errors import DescriptorError, EncoderError
     from vpr_tf.extraction.feature_extractor import FeatureExtractor
-    from vpr_tf.extraction.load_extractor import load_extractor
+    from vpr_tf.extraction.model_loading import load_extractor
     from vpr_tf.extraction.model_source import ModelSource, find_model
     from vpr_tf.extraction.stored_encoder import read_stored_encoder, store_encoder
 
@@ -22,7 +22,7 @@ _MODULES = {
     "ModelSource": "model_source",
     "encoder_fingerprint": "encoders",
     "find_model": "model_source",
-    "load_extractor": "load_extractor",
+    "load_extractor": "model_loading",
     "read_stored_encoder": "stored_encoder",
     "store_encoder": "stored_encoder",
 }

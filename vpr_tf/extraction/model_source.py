@@ -28,8 +28,9 @@ class ModelSource:
     @property
     def config_file(self) -> Path | None:
         """The experiment that made it, with the preparation of its images."""
-        names = {RUN: RUN_CONFIG, SAVED_MODEL: EXPORTED_CONFIG}
-        return self.path / names[self.kind] if self.kind in names else None
+        if self.kind == RUN:
+            return self.path / RUN_CONFIG
+        return self.path / EXPORTED_CONFIG if self.kind == SAVED_MODEL else None
 
     @property
     def name(self) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vpr_tf.geo.earth import wrap_degrees
 from vpr_tf.geo.positions import Positions, distances_m
 from vpr_tf.geo.utm import lat_lon_to_utm
 
@@ -36,23 +37,10 @@ class GeoCircle:
     def rows(self, positions: Positions) -> np.ndarray:
         """Returns the rows inside, ascending; none of unknown position."""
         near = self._rows_in_box(positions)
-        near = near[positions.utm_zone[near] != 0]
-        metres = distances_m(
-            self._centre(), positions.take(near), np.arange(len(near))[None]
-        )
+        centre = Positions.from_lat_lon([self.latitude_deg], [self.longitude_deg])
+        near = near[positions.known[near]]
+        metres = distances_m(centre, positions.take(near), np.arange(len(near))[None])
         return near[metres[0] <= self.radius_m]
-
-    def _centre(self) -> Positions:
-        east_m, north_m, zone = lat_lon_to_utm(
-            [self.latitude_deg], [self.longitude_deg]
-        )
-        return Positions(
-            np.rint(east_m * 100).astype(np.int64),
-            np.rint(north_m * 100).astype(np.int64),
-            zone,
-            np.array([self.latitude_deg], np.float64),
-            np.array([self.longitude_deg], np.float64),
-        )
 
     def _rows_in_box(self, positions: Positions) -> np.ndarray:
         high_deg = self.radius_m / _METRES_PER_DEGREE
@@ -62,6 +50,5 @@ class GeoCircle:
         rows = np.flatnonzero(inside)
         nearest_pole_deg = min(90.0, abs(self.latitude_deg) + high_deg)
         wide_deg = high_deg / max(1e-9, np.cos(np.radians(nearest_pole_deg)))
-        off_deg = positions.longitude_deg[rows] - self.longitude_deg
-        off_deg = (off_deg + 180.0) % 360.0 - 180.0
+        off_deg = wrap_degrees(positions.longitude_deg[rows] - self.longitude_deg)
         return rows[np.abs(off_deg) <= wide_deg]

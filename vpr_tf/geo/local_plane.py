@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_EARTH_RADIUS_M = 6_371_008.8
-_EQUATOR_RADIUS_M, _ECCENTRICITY_SQUARED = 6_378_137.0, 0.00669437999  # WGS 84
+from vpr_tf.geo import ecef
+from vpr_tf.geo.earth import ECCENTRICITY_SQUARED, EQUATORIAL_RADIUS_M, wrap_degrees
+
 _CELL_DEG = 0.05  # about 5 km: positions this near to each other are one place
 _GAP_M = 20_000.0  # between two cities
 
@@ -33,18 +34,18 @@ class LocalPlane:
         radians = np.radians(longitude_deg)
         towards = np.arctan2(np.sin(radians).mean(), np.cos(radians).mean())
         reference = float(np.degrees(towards))
-        off = float(np.median(_wrapped(longitude_deg - reference)))
-        return cls(float(np.median(latitude_deg)), float(_wrapped(reference + off)))
+        off = float(np.median(wrap_degrees(longitude_deg - reference)))
+        return cls(float(np.median(latitude_deg)), float(wrap_degrees(reference + off)))
 
     def to_metres(
         self, latitude_deg: np.ndarray, longitude_deg: np.ndarray
     ) -> np.ndarray:
         """Returns x and y `(num_positions, 2)`; NaN where a degree is NaN."""
         latitude = np.radians(self.latitude_deg)
-        flattening = 1 - _ECCENTRICITY_SQUARED * np.sin(latitude) ** 2
-        east_radius_m = _EQUATOR_RADIUS_M / np.sqrt(flattening)
-        north_radius_m = east_radius_m * (1 - _ECCENTRICITY_SQUARED) / flattening
-        east = np.radians(_wrapped(longitude_deg - self.longitude_deg))
+        flattening = 1 - ECCENTRICITY_SQUARED * np.sin(latitude) ** 2
+        east_radius_m = EQUATORIAL_RADIUS_M / np.sqrt(flattening)
+        north_radius_m = east_radius_m * (1 - ECCENTRICITY_SQUARED) / flattening
+        east = np.radians(wrap_degrees(longitude_deg - self.longitude_deg))
         north = np.radians(np.asarray(latitude_deg, np.float64) - self.latitude_deg)
         x = east * east_radius_m * np.cos(latitude)
         return np.stack([x, north * north_radius_m], axis=-1)
@@ -66,11 +67,12 @@ def cities(latitude_deg: np.ndarray, longitude_deg: np.ndarray) -> np.ndarray:
 
     if not len(latitude_deg):
         return np.zeros(0, np.int64)
-    degrees = np.stack([latitude_deg, _wrapped(longitude_deg)], axis=1)
+    degrees = np.stack([latitude_deg, wrap_degrees(longitude_deg)], axis=1)
     cells, cell_of = np.unique(
         np.floor(degrees / _CELL_DEG), axis=0, return_inverse=True
     )
-    pairs = cKDTree(_on_sphere_m((cells + 0.5) * _CELL_DEG)).query_pairs(
+    middles_deg = ((cells + 0.5) * _CELL_DEG).T
+    pairs = cKDTree(ecef.from_lat_lon(*middles_deg)).query_pairs(
         _GAP_M, output_type="ndarray"
     )
     near = coo_array(
@@ -80,20 +82,3 @@ def cities(latitude_deg: np.ndarray, longitude_deg: np.ndarray) -> np.ndarray:
     city = city_of_cell[cell_of.ravel()]
     by_size = np.argsort(-np.bincount(city), kind="stable")
     return np.argsort(by_size, kind="stable")[city].astype(np.int64)
-
-
-def _on_sphere_m(degrees: np.ndarray) -> np.ndarray:
-    latitude, longitude = np.radians(degrees).T
-    unit = np.stack(
-        [
-            np.cos(latitude) * np.cos(longitude),
-            np.cos(latitude) * np.sin(longitude),
-            np.sin(latitude),
-        ],
-        axis=1,
-    )
-    return unit * _EARTH_RADIUS_M
-
-
-def _wrapped(degrees: np.ndarray | float) -> np.ndarray:
-    return (np.asarray(degrees, np.float64) + 180) % 360 - 180

@@ -67,9 +67,4 @@ class MapFrame:
 
 
 def _in_zone(positions: Positions, zone: int) -> np.ndarray:
-    east_cm, north_cm = positions.east_cm.copy(), positions.north_cm.copy()
-    other = np.flatnonzero(positions.utm_zone != zone)
-    if len(other):
-        projected = positions.take(other).projected_to(zone)
-        east_cm[other], north_cm[other] = projected.east_cm, projected.north_cm
-    return np.stack([east_cm, north_cm], axis=1) / 100
+    return positions.projected_to(zone).utm_cm / 100

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import numpy.typing as npt
+import utm
 
-from vpr_tf.geo.utm import utm_to_lat_lon
+from vpr_tf.geo.earth import MEAN_RADIUS_M, UNKNOWN_ZONE, wrap_degrees
+from vpr_tf.geo.utm import lat_lon_to_utm, utm_to_lat_lon
 
-if TYPE_CHECKING:
-    from vpr_tf.data.prepared_dataset import SplitIndex
-
-UNKNOWN_ZONE = 0
-_EARTH_RADIUS_M = 6_371_008.8
 # Beyond, a UTM zone's projection of a neighbour is no measure of distance.
 _MAX_DEGREES_OFF_CENTRE = 9.0
 
@@ -24,40 +20,47 @@ class Positions:
     """Positions of images, each array of shape `(num_images,)`.
 
     Attributes:
-        east_cm: UTM east, int64 centimetres.
-        north_cm: UTM north, int64 centimetres.
+        utm_east_cm: UTM east, int64 centimetres.
+        utm_north_cm: UTM north, int64 centimetres.
         utm_zone: Signed zone (south is negative); 0 when the position is unknown.
         latitude_deg: Float64 degrees.
         longitude_deg: Float64 degrees.
     """
 
-    east_cm: np.ndarray
-    north_cm: np.ndarray
+    utm_east_cm: np.ndarray
+    utm_north_cm: np.ndarray
     utm_zone: np.ndarray
     latitude_deg: np.ndarray
     longitude_deg: np.ndarray
-
-    @classmethod
-    def from_split(cls, split: SplitIndex) -> Positions:
-        """Reads the positions of a split's images."""
-        return cls(
-            np.array(split.column("utm_east_cm")),
-            np.array(split.column("utm_north_cm")),
-            np.array(split.column("utm_zone")),
-            np.array(split.column("latitude_e7")) / 1e7,
-            np.array(split.column("longitude_e7")) / 1e7,
-        )
 
     @classmethod
     def from_utm(
         cls, east_m: npt.ArrayLike, north_m: npt.ArrayLike, utm_zone: npt.ArrayLike
     ) -> Positions:
         """Returns positions given in metres and signed zones."""
-        latitude_deg, longitude_deg = utm_to_lat_lon(east_m, north_m, utm_zone)
         return cls(
-            np.rint(np.asarray(east_m) * 100).astype(np.int64),
-            np.rint(np.asarray(north_m) * 100).astype(np.int64),
+            _centimetres(east_m),
+            _centimetres(north_m),
             np.asarray(utm_zone).astype(np.int16),
+            *utm_to_lat_lon(east_m, north_m, utm_zone),
+        )
+
+    @classmethod
+    def from_lat_lon(
+        cls, latitude_deg: npt.ArrayLike, longitude_deg: npt.ArrayLike
+    ) -> Positions:
+        """Returns positions given in degrees, each in its own UTM zone.
+
+        Raises:
+            ValueError: A latitude is outside UTM, or a value is not finite.
+        """
+        latitude_deg = np.asarray(latitude_deg, np.float64)
+        longitude_deg = np.asarray(longitude_deg, np.float64)
+        east_m, north_m, utm_zone = lat_lon_to_utm(latitude_deg, longitude_deg)
+        return cls(
+            _centimetres(east_m),
+            _centimetres(north_m),
+            utm_zone,
             latitude_deg,
             longitude_deg,
         )
@@ -70,33 +73,41 @@ class Positions:
         """Whether each position is known."""
         return self.utm_zone != UNKNOWN_ZONE
 
+    @property
+    def utm_cm(self) -> np.ndarray:
+        """UTM east and north, int64 centimetres `(num_images, 2)`."""
+        return np.stack([self.utm_east_cm, self.utm_north_cm], axis=1)
+
     def take(self, ids: np.ndarray) -> Positions:
         """Returns the positions of some images, in the order of `ids`."""
-        return Positions(
-            self.east_cm[ids],
-            self.north_cm[ids],
-            self.utm_zone[ids],
-            self.latitude_deg[ids],
-            self.longitude_deg[ids],
+        return Positions(*(getattr(self, field.name)[ids] for field in fields(self)))
+
+    def projected_to(self, utm_zone: npt.ArrayLike) -> Positions:
+        """Returns the same places in the coordinates of given zones.
+
+        Args:
+            utm_zone: Signed zone of all, or of each. What is in its zone already
+                keeps its coordinates; others are computed from the degrees.
+        """
+        zones = np.broadcast_to(np.asarray(utm_zone, self.utm_zone.dtype), len(self))
+        east_cm, north_cm = self.utm_east_cm.copy(), self.utm_north_cm.copy()
+        elsewhere = self.utm_zone != zones
+        for zone in np.unique(zones[elsewhere]).tolist():
+            rows = np.flatnonzero(elsewhere & (zones == zone))
+            east_m, north_m, _, _ = utm.from_latlon(
+                self.latitude_deg[rows],
+                self.longitude_deg[rows],
+                force_zone_number=abs(zone),
+                force_northern=zone > 0,
+            )
+            east_cm[rows], north_cm[rows] = _centimetres(east_m), _centimetres(north_m)
+        return replace(
+            self, utm_east_cm=east_cm, utm_north_cm=north_cm, utm_zone=zones.copy()
         )
 
-    def projected_to(self, utm_zone: int) -> Positions:
-        """Returns the same places in the coordinates of another zone."""
-        import utm
 
-        east_m, north_m, _, _ = utm.from_latlon(
-            self.latitude_deg,
-            self.longitude_deg,
-            force_zone_number=abs(int(utm_zone)),
-            force_northern=bool(utm_zone > 0),
-        )
-        return Positions(
-            np.rint(east_m * 100).astype(np.int64),
-            np.rint(north_m * 100).astype(np.int64),
-            np.full(len(self), utm_zone, self.utm_zone.dtype),
-            self.latitude_deg,
-            self.longitude_deg,
-        )
+def _centimetres(metres: npt.ArrayLike) -> np.ndarray:
+    return np.rint(np.asarray(metres) * 100).astype(np.int64)
 
 
 def distances_m(
@@ -129,18 +140,12 @@ def distances_m(
 
 
 def _pairwise_m(queries: Positions, images: Positions) -> np.ndarray:
-    east_cm, north_cm = images.east_cm.copy(), images.north_cm.copy()
-    other = queries.utm_zone != images.utm_zone
-    for zone in np.unique(queries.utm_zone[other]):
-        rows = np.flatnonzero(other & (queries.utm_zone == zone))
-        projected = images.take(rows).projected_to(zone)
-        east_cm[rows], north_cm[rows] = projected.east_cm, projected.north_cm
-    east_cm -= queries.east_cm
-    north_cm -= queries.north_cm
-    planar_m = np.hypot(east_cm, north_cm) / 100
+    projected = images.projected_to(queries.utm_zone)
+    planar_m = np.hypot(*(projected.utm_cm - queries.utm_cm).T) / 100
     centre_deg = np.abs(queries.utm_zone.astype(np.int64)) * 6 - 183
-    off_deg = (images.longitude_deg - centre_deg + 180) % 360 - 180
-    far = other & (np.abs(off_deg) > _MAX_DEGREES_OFF_CENTRE)
+    off_deg = wrap_degrees(images.longitude_deg - centre_deg)
+    far = queries.utm_zone != images.utm_zone
+    far &= np.abs(off_deg) > _MAX_DEGREES_OFF_CENTRE
     return np.where(far, _great_circle_m(queries, images), planar_m)
 
 
@@ -151,4 +156,4 @@ def _great_circle_m(a: Positions, b: Positions) -> np.ndarray:
         np.sin((latitude_b - latitude_a) / 2) ** 2
         + np.cos(latitude_a) * np.cos(latitude_b) * np.sin(longitude / 2) ** 2
     )
-    return 2 * _EARTH_RADIUS_M * np.arcsin(np.sqrt(np.clip(haversine, 0, 1)))
+    return 2 * MEAN_RADIUS_M * np.arcsin(np.sqrt(np.clip(haversine, 0, 1)))

@@ -8,8 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import utm
 
+from vpr_tf.geo.earth import wrap_degrees
+
 _ZONE_TEXT = re.compile(r"([+-]?\d{1,2})([C-HJ-NP-X]?)")
-_SOUTHERN_LIMIT_DEG, _NORTHERN_LIMIT_DEG = -80.0, 84.0
+SOUTHERN_LIMIT_DEG, NORTHERN_LIMIT_DEG = -80.0, 84.0
 
 
 def parse_zone(text: str) -> int:
@@ -46,7 +48,7 @@ def utm_zones(latitude: npt.ArrayLike, longitude: npt.ArrayLike) -> np.ndarray:
     latitude, longitude = np.broadcast_arrays(
         np.asarray(latitude, np.float64), np.asarray(longitude, np.float64)
     )
-    longitude = (longitude + 180.0) % 360.0 - 180.0
+    longitude = wrap_degrees(longitude)
     zone = (np.floor((longitude + 180.0) / 6.0) + 1).astype(np.int16)
     norway = (latitude >= 56) & (latitude < 64) & (longitude >= 3) & (longitude < 12)
     zone = np.where(norway, 32, zone)
@@ -74,13 +76,13 @@ def lat_lon_to_utm(
     latitude, longitude = np.broadcast_arrays(
         np.asarray(latitude, np.float64), np.asarray(longitude, np.float64)
     )
-    inside = (latitude >= _SOUTHERN_LIMIT_DEG) & (latitude <= _NORTHERN_LIMIT_DEG)
+    inside = (latitude >= SOUTHERN_LIMIT_DEG) & (latitude <= NORTHERN_LIMIT_DEG)
     if not np.all(inside & np.isfinite(longitude)):
         raise ValueError(
             "`latitude` must lie between -80 and 84 degrees, the range of UTM, and "
             f"`longitude` be finite. Received: {latitude[~inside][:3].tolist()}"
         )
-    longitude = (longitude + 180.0) % 360.0 - 180.0
+    longitude = wrap_degrees(longitude)
     zones = utm_zones(latitude, longitude)
     east, north = np.empty(latitude.shape), np.empty(latitude.shape)
     for zone in np.unique(zones):

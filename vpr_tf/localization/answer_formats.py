@@ -7,9 +7,8 @@ import json
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from vpr_tf.localization.answers import Answer
+from vpr_tf.localization.answers import Answer, LocatedPhoto
 from vpr_tf.localization.calibration import Calibration
-from vpr_tf.localization.named_places import PlaceAnswer
 
 HEADER = ("photo", "latitude", "longitude", "within about", "confidence")
 _NUMERIC = range(1, 5)
@@ -40,7 +39,7 @@ class Found(Protocol):
 
 @dataclass(frozen=True)
 class Answers:
-    """What `vpr_tf.localize` found by an index.
+    """What `vpr_tf.cli.localize` found by an index.
 
     Attributes:
         index: Folder of the index.
@@ -129,7 +128,7 @@ def as_geojson(found: Found) -> str:
 FORMATS = {"table": as_table, "json": as_json, "geojson": as_geojson}
 
 
-def cells(answer: Answer | PlaceAnswer) -> tuple[str, ...]:
+def cells(answer: LocatedPhoto) -> tuple[str, ...]:
     """Returns the cells below `HEADER`."""
     confidence = "-" if answer.confidence is None else f"{answer.confidence:.2f}"
     if not answer.answered:
@@ -184,9 +183,7 @@ def summary(calibration: Calibration | None) -> dict[str, Any] | None:
     return {name: getattr(calibration, name) for name in names}
 
 
-def answer_feature(
-    answer: Answer | PlaceAnswer, properties: dict[str, Any]
-) -> dict[str, Any]:
+def answer_feature(answer: LocatedPhoto, properties: dict[str, Any]) -> dict[str, Any]:
     """Returns the feature of an answer; without geometry if it is withheld."""
     degrees = ("latitude_deg", "longitude_deg")
     rest = {name: value for name, value in properties.items() if name not in degrees}

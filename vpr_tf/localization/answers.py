@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from vpr_tf.geo import UNKNOWN_HEADING_DEG
 from vpr_tf.localization.calibration import Calibration
-from vpr_tf.localization.estimates import UNKNOWN_HEADING_DEG, Estimates
+from vpr_tf.localization.estimates import Estimates
 from vpr_tf.photos.photo_table import PhotoTable
 
 

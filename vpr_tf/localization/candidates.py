@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vpr_tf.config import LocalizationConfig
-from vpr_tf.geo import points_of
+from vpr_tf.geo import ecef, heading_differences_deg
 from vpr_tf.localization.errors import LocalizationError
 from vpr_tf.photos.photo_table import PhotoTable
 
@@ -67,7 +67,7 @@ class Candidates:
         used, position = np.unique(rows[rows >= 0], return_inverse=True)
         taken = photos.take(used)
         points = np.zeros((*rows.shape, 3))
-        points[rows >= 0] = points_of(taken.positions)[position]
+        points[rows >= 0] = ecef.from_positions(taken.positions)[position]
         heading_deg = np.full(rows.shape, -1.0)
         heading_deg[rows >= 0] = taken.heading_deg[position]
         votes = (rows >= 0) & np.isfinite(points).all(axis=-1)
@@ -88,9 +88,8 @@ def same_view(
     heading_deg: np.ndarray, other_heading_deg: np.ndarray, tolerance_deg: float
 ) -> np.ndarray:
     """Whether two headings differ by at most a tolerance, or one is unknown."""
-    difference = np.abs((heading_deg - other_heading_deg + 180) % 360 - 180)
-    known = (heading_deg >= 0) & (other_heading_deg >= 0)
-    return ~known | (difference <= tolerance_deg)
+    difference = heading_differences_deg(heading_deg, other_heading_deg)
+    return np.isnan(difference) | (difference <= tolerance_deg)
 
 
 def _check(distances: np.ndarray, rows: np.ndarray, num_photos: int) -> None:

@@ -8,11 +8,12 @@ import numpy as np
 
 from vpr_tf.config import LocalizationConfig
 from vpr_tf.geo import (
+    UNKNOWN_HEADING_DEG,
     UNKNOWN_ZONE,
     Positions,
     distances_m,
+    ecef,
     lat_lon_to_utm,
-    latitude_longitude_deg,
 )
 from vpr_tf.localization.calibration import Calibration
 from vpr_tf.localization.candidates import Candidates
@@ -24,7 +25,6 @@ from vpr_tf.localization.clusters import (
 from vpr_tf.localization.features import match_features
 from vpr_tf.photos.photo_table import PhotoTable
 
-UNKNOWN_HEADING_DEG = -1.0
 # A mean of unit vectors shorter than this has no direction.
 _SHORTEST_MEAN = 1e-6
 
@@ -179,7 +179,7 @@ def _places(
     else:
         weights = np.where(clusters.members, clusters.weights, 0.0)[queries]
         points = geometric_medians(candidates.points[queries], weights)
-    latitude_deg[queries], longitude_deg[queries] = latitude_longitude_deg(points)
+    latitude_deg[queries], longitude_deg[queries] = ecef.to_lat_lon(points)
     east_m[queries], north_m[queries], zone[queries] = lat_lon_to_utm(
         latitude_deg[queries], longitude_deg[queries]
     )

@@ -8,7 +8,6 @@ from typing import Any
 from vpr_tf.config import ConfigError, LocalizationConfig
 from vpr_tf.localization.calibration import Calibration
 from vpr_tf.localization.errors import LocalizationError
-from vpr_tf.place_index import IndexManifest
 
 
 def to_stored(
@@ -22,14 +21,17 @@ def to_stored(
 
 
 def read_stored(
-    manifest: IndexManifest,
+    stored: dict[str, Any] | None, encoder_fingerprint: str
 ) -> tuple[LocalizationConfig, Calibration | None]:
     """Returns the settings and the calibration of an index; defaults if it has none.
+
+    Args:
+        stored: What `to_stored` returned, as a manifest keeps it.
+        encoder_fingerprint: The encoder of the index.
 
     Raises:
         LocalizationError: They are damaged, or of another encoder.
     """
-    stored = manifest.localization
     if stored is None:
         return LocalizationConfig(), None
     try:
@@ -39,10 +41,10 @@ def read_stored(
     except (ConfigError, LocalizationError, TypeError, KeyError) as error:
         raise LocalizationError(
             f"The index's localization settings cannot be used: {error}. Calibrate it "
-            "again by `python -m vpr_tf.localization.calibrate`."
+            "again by `python -m vpr_tf.cli.calibrate`."
         ) from error
     if calibration is None:
         return config, None
-    calibration.check_encoder(manifest.encoder.fingerprint)
+    calibration.check_encoder(encoder_fingerprint)
     calibration.check_settings(config)
     return config, calibration

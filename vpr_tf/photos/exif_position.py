@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from vpr_tf.data.records import MISSING_HEADING_DEG
+from vpr_tf.geo import NORTHERN_LIMIT_DEG, SOUTHERN_LIMIT_DEG, UNKNOWN_HEADING_DEG
 from vpr_tf.photos.errors import InvalidEntryError
 from vpr_tf.photos.metadata import (
     ImageMetadata,
@@ -27,7 +27,6 @@ _DATE_TIME_ORIGINAL, _DATE_TIME = 0x9003, 0x0132
 _GPS_LATITUDE, _GPS_LONGITUDE = 2, 4  # the tag before each is its hemisphere
 _GPS_STATUS, _GPS_IMG_DIRECTION = 9, 17
 _VOID_STATUS = "V"  # the receiver had lost its satellites
-_SMALLEST_LATITUDE_DEG, _LARGEST_LATITUDE_DEG = -80, 84  # of UTM
 _DATE_TIME_TEXT = re.compile(r"(\d{4}):(\d\d):(\d\d) (\d\d):(\d\d):(\d\d)")
 
 
@@ -89,7 +88,7 @@ def _position_deg(gps: Mapping[int, Any]) -> tuple[float, float]:
         raise InvalidEntryError(
             "EXIF GPS position is 0, 0, which cameras write without satellites"
         )
-    if not _SMALLEST_LATITUDE_DEG <= latitude_deg <= _LARGEST_LATITUDE_DEG:
+    if not SOUTHERN_LIMIT_DEG <= latitude_deg <= NORTHERN_LIMIT_DEG:
         raise InvalidEntryError(
             f"EXIF latitude {latitude_deg:.5f} is outside -80 to 84 degrees, the "
             "limits of UTM"
@@ -118,7 +117,7 @@ def _signed_deg(gps: Mapping[int, Any], tag: int, name: str, hemispheres: str) -
 def _heading_deg(direction: Any) -> float:
     numbers = _numbers(direction) if direction is not None else []
     if len(numbers) != 1 or not 0 <= numbers[0] <= 360:  # as by a damaged compass
-        return MISSING_HEADING_DEG
+        return UNKNOWN_HEADING_DEG
     return parse_heading_deg(f"{numbers[0]:.6f}")
 
 

@@ -13,8 +13,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vpr_tf.data.records import MISSING_HEADING_DEG
-from vpr_tf.geo import lat_lon_to_utm, utm_to_lat_lon
+from vpr_tf.geo import (
+    UNKNOWN_HEADING_DEG,
+    UNKNOWN_ZONE,
+    lat_lon_to_utm,
+    utm_to_lat_lon,
+)
 from vpr_tf.photos.errors import InvalidEntryError
 
 ROW_DTYPE = np.dtype(
@@ -33,7 +37,6 @@ ROW_DTYPE = np.dtype(
         ("timestamp", "S15"),
     ]
 )
-UNKNOWN_ZONE = 0  # of a query without position
 _LARGEST_POSITION_CM = 10**10  # 100,000 km: no UTM position is further
 _BELOW_360 = math.nextafter(360.0, 0.0)
 _TIMESTAMP = re.compile(r"(\d{4}(\d{2}(\d{2}(_\d{2}(\d{2}(\d{2})?)?)?)?)?)?")
@@ -55,7 +58,7 @@ class ImageMetadata(NamedTuple):
     timestamp: str
 
 
-WITHOUT_POSITION = ImageMetadata(0, 0, UNKNOWN_ZONE, 0, 0, MISSING_HEADING_DEG, "")
+WITHOUT_POSITION = ImageMetadata(0, 0, UNKNOWN_ZONE, 0, 0, UNKNOWN_HEADING_DEG, "")
 
 
 def complete_positions(table: list[ImageMetadata]) -> list[ImageMetadata]:
@@ -126,7 +129,7 @@ def parse_heading_deg(text: str) -> float:
         InvalidEntryError: Not a finite number.
     """
     if not text:
-        return MISSING_HEADING_DEG
+        return UNKNOWN_HEADING_DEG
     number = float(_parse_decimal(text, "heading"))
     if number == 360:
         return number

@@ -7,7 +7,6 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from vpr_tf.data.prepared_dataset import SplitIndex
 from vpr_tf.geo import Positions
 
 
@@ -26,16 +25,6 @@ class PhotoTable:
     positions: Positions
     heading_deg: np.ndarray
     timestamps: np.ndarray
-
-    @classmethod
-    def from_split(cls, split: SplitIndex) -> PhotoTable:
-        """Reads the metadata of a split of a prepared dataset."""
-        return cls(
-            np.array(split.keys),
-            Positions.from_split(split),
-            np.array(split.column("heading_deg")),
-            np.array(split.column("timestamp")),
-        )
 
     @classmethod
     def concatenate(cls, tables: Sequence[PhotoTable]) -> PhotoTable:

@@ -21,8 +21,7 @@ from vpr_tf.place_index.next_state import (
 from vpr_tf.place_index.recall import RECALL_QUERIES
 from vpr_tf.place_index.stored_state import read_state
 from vpr_tf.place_index.transaction import transaction
-from vpr_tf.search.errors import RetrievalError
-from vpr_tf.search.search_index import Descriptors
+from vpr_tf.search import Descriptors, RetrievalError
 
 _NAMES_IN_MESSAGES = 5
 

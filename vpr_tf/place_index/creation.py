@@ -29,8 +29,7 @@ from vpr_tf.place_index.transaction import (
     clear_errors,
     writer_lock,
 )
-from vpr_tf.search.errors import RetrievalError
-from vpr_tf.search.search_index import Descriptors
+from vpr_tf.search import Descriptors, RetrievalError
 
 CLASSIFIER_FOLDER = "classifier"
 _ENCODER_FOLDER = "encoder"
@@ -63,7 +62,7 @@ def create_place_index(
         encoder: What the descriptors were computed with; its `file` is set here.
         encoder_source: File (`.keras`) or folder (SavedModel) to keep in the index.
         kind: `exact`, `scann`, `milvus`, or `auto` for what suits the size.
-        settings: Of the search structure, see `Index.build`.
+        settings: Of the search structure, see `SearchIndex.build`.
         dtype: Of the stored descriptors: float32, or float16 for half the space.
         localization: See `set_localization`.
         classifier: Heads whose best cells are searched; its `files` are set here, and

@@ -18,10 +18,15 @@ from vpr_tf.place_index.merged_search import (
 )
 from vpr_tf.place_index.segment import SearchedSegment
 from vpr_tf.place_index.stored_state import StoredState, read_removed
-from vpr_tf.search.cell_filtered_index import BestCells, CellRanking, covers_all
-from vpr_tf.search.cell_rows import CellRows
-from vpr_tf.search.errors import RetrievalError
-from vpr_tf.search.search_index import Descriptors, check_finite
+from vpr_tf.search import (
+    CellFilter,
+    CellRanking,
+    CellRows,
+    Descriptors,
+    RetrievalError,
+    check_finite,
+    covers_all,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +101,7 @@ class IndexState(StoredState):
         k: int,
         *,
         within: GeoCircle | None = None,
-        cells: BestCells | None = None,
+        cells: CellFilter | None = None,
     ) -> Matches:
         """See `PlaceIndex.search`."""
         if k < 1:
@@ -131,7 +136,7 @@ class IndexState(StoredState):
         return known[1]
 
     def _search_cells(
-        self, queries: np.ndarray, k: int, rows: np.ndarray | None, cells: BestCells
+        self, queries: np.ndarray, k: int, rows: np.ndarray | None, cells: CellFilter
     ) -> tuple[np.ndarray, np.ndarray] | None:
         """Returns None if the best cells are all, and need no search of their own."""
         check_finite(queries)
@@ -159,7 +164,7 @@ class IndexState(StoredState):
     def search_rows(
         self, queries: np.ndarray, k: int, rows: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Searches some rows, ascending, exactly; see `Index.search`."""
+        """Searches some rows, ascending, exactly; see `SearchIndex.search`."""
         return self._search(queries, k, rows)
 
     def _search_segment(

@@ -10,7 +10,7 @@ import numpy as np
 
 from vpr_tf.geo import Positions
 from vpr_tf.photos.photo_table import PhotoTable
-from vpr_tf.search.search_index import Descriptors
+from vpr_tf.search import Descriptors
 
 
 class JoinedDescriptors:

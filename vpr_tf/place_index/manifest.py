@@ -12,7 +12,7 @@ from typing import Any
 from vpr_tf.atomic_files import replace_file
 from vpr_tf.config import Preprocessing
 from vpr_tf.place_index.stored_files import REMEDY, StoredFile, fsync
-from vpr_tf.search.errors import IndexMismatchError
+from vpr_tf.search import IndexMismatchError
 
 MANIFEST_FILE = "manifest.json"
 FORMAT_VERSION = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vpr_tf.search.search_index import MISSING_ID, Index
+from vpr_tf.search import MISSING_ID, SearchIndex
 
 _SPARE_NEIGHBOURS = 8
 
@@ -29,7 +29,7 @@ def nearest(
 
 
 def search_without(
-    index: Index, queries: np.ndarray, k: int, removed: np.ndarray
+    index: SearchIndex, queries: np.ndarray, k: int, removed: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Searches an index as if some of its rows were not there.
 
@@ -43,7 +43,7 @@ def search_without(
         removed: Rows, ascending.
 
     Returns:
-        See `Index.search`.
+        See `SearchIndex.search`.
     """
     if not len(removed):
         return index.search(queries, k)

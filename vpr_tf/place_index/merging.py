@@ -12,7 +12,7 @@ from vpr_tf.place_index.next_state import ChangeReport, commit, with_segment
 from vpr_tf.place_index.recall import RECALL_QUERIES
 from vpr_tf.place_index.stored_state import read_state
 from vpr_tf.place_index.transaction import Transaction, transaction
-from vpr_tf.search.build import KEPT_EXACT_MAX_IMAGES, index_kind
+from vpr_tf.search import KEPT_EXACT_MAX_IMAGES, index_kind
 
 
 def compact(
@@ -47,7 +47,7 @@ def set_settings(
     Args:
         folder: The index.
         kind: `exact`, `scann`, `milvus` or `auto`.
-        settings: See `Index.build`.
+        settings: See `SearchIndex.build`.
         recall_queries: See `add_photos`.
 
     Raises:

@@ -17,9 +17,7 @@ from vpr_tf.place_index.segment import StoredSegment
 from vpr_tf.place_index.segment_writer import write_segment
 from vpr_tf.place_index.stored_files import StoredFile
 from vpr_tf.place_index.transaction import Transaction
-from vpr_tf.search.errors import RetrievalError
-from vpr_tf.search.exact_index import ExactIndex
-from vpr_tf.search.search_index import Descriptors, check_descriptors
+from vpr_tf.search import Descriptors, ExactIndex, RetrievalError, check_descriptors
 
 _COMPACT_ABOVE_SHARE = 0.1
 

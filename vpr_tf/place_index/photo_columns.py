@@ -62,8 +62,8 @@ def _columns(photos: PhotoTable) -> dict[str, np.ndarray]:
     positions = photos.positions
     values = {
         "key": photos.keys,
-        "utm_east_cm": positions.east_cm,
-        "utm_north_cm": positions.north_cm,
+        "utm_east_cm": positions.utm_east_cm,
+        "utm_north_cm": positions.utm_north_cm,
         "utm_zone": positions.utm_zone,
         "latitude_deg": positions.latitude_deg,
         "longitude_deg": positions.longitude_deg,

@@ -7,7 +7,7 @@ from pathlib import Path
 from vpr_tf.extraction import FeatureExtractor, load_extractor, read_stored_encoder
 from vpr_tf.place_index import EncoderIdentity, read_manifest
 from vpr_tf.place_index.stored_files import StoredFile, unreadable
-from vpr_tf.search.errors import IndexMismatchError
+from vpr_tf.search import IndexMismatchError
 
 __all__ = ["identity_of", "open_encoder", "open_kept_encoder"]
 

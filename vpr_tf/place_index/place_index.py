@@ -20,8 +20,7 @@ from vpr_tf.place_index.manifest import (
     parse_manifest,
 )
 from vpr_tf.place_index.stored_files import unreadable
-from vpr_tf.search.cell_filtered_index import BestCells
-from vpr_tf.search.errors import IndexMismatchError, RetrievalError
+from vpr_tf.search import CellFilter, IndexMismatchError, RetrievalError
 
 
 class PlaceIndex:
@@ -126,7 +125,7 @@ class PlaceIndex:
         k: int,
         *,
         within: GeoCircle | None = None,
-        cells: BestCells | None = None,
+        cells: CellFilter | None = None,
     ) -> Matches:
         """Finds the k nearest photos of each query, nearest first.
 

@@ -12,9 +12,7 @@ from vpr_tf.place_index.manifest import IndexManifest, Segment
 from vpr_tf.place_index.photo_columns import read_photos
 from vpr_tf.place_index.stored_descriptors import StoredDescriptors
 from vpr_tf.place_index.stored_files import StoredFile
-from vpr_tf.search.build import INDEX_KINDS
-from vpr_tf.search.errors import IndexMismatchError
-from vpr_tf.search.search_index import Index
+from vpr_tf.search import INDEX_KINDS, IndexMismatchError, SearchIndex
 
 DESCRIPTORS_FILE = "descriptors.npy"
 CHECKSUMS_FILE = "row_checksums.npy"
@@ -77,7 +75,7 @@ class SearchedSegment:
     """
 
     stored: StoredSegment
-    index: Index
+    index: SearchIndex
 
     @classmethod
     def open(

@@ -28,9 +28,13 @@ from vpr_tf.place_index.stored_descriptors import (
     checksums_of_rows,
 )
 from vpr_tf.place_index.stored_files import StoredFile, fsync, store_folder
-from vpr_tf.search.build import KEPT_EXACT_MAX_IMAGES, build_index
-from vpr_tf.search.errors import RetrievalError
-from vpr_tf.search.search_index import Descriptors, Index
+from vpr_tf.search import (
+    KEPT_EXACT_MAX_IMAGES,
+    Descriptors,
+    RetrievalError,
+    SearchIndex,
+    build_index,
+)
 
 _VALUES_PER_BLOCK = 1 << 22
 
@@ -78,7 +82,7 @@ def write_segment(
     return Segment(name, len(photos), index.kind, index.settings, files)
 
 
-def _write_search(index: Index, folder: Path) -> None:
+def _write_search(index: SearchIndex, folder: Path) -> None:
     folder.mkdir()
     try:
         index.write(folder)

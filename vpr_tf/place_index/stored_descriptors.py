@@ -13,7 +13,7 @@ import google_crc32c
 import numpy as np
 
 from vpr_tf.place_index.stored_files import StoredFile
-from vpr_tf.search.errors import IndexMismatchError
+from vpr_tf.search import IndexMismatchError
 
 
 class DamagedRowError(IndexMismatchError):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import google_crc32c
 
-from vpr_tf.search.errors import IndexMismatchError
+from vpr_tf.search import IndexMismatchError
 
 REMEDY = "Restore it from a copy of the folder, or build the index again."
 _BLOCK_BYTES = 1 << 18  # stays in the cache of a core

@@ -13,7 +13,7 @@ from vpr_tf.place_index.manifest import IndexManifest
 from vpr_tf.place_index.photo_columns import empty_photos, find_rows
 from vpr_tf.place_index.segment import StoredSegment
 from vpr_tf.place_index.stored_files import unreadable
-from vpr_tf.search.search_index import Descriptors
+from vpr_tf.search import Descriptors
 
 
 class StoredState:

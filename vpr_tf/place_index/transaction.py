@@ -16,7 +16,7 @@ from vpr_tf.place_index.manifest import (
     read_manifest,
     write_manifest,
 )
-from vpr_tf.search.errors import RetrievalError
+from vpr_tf.search import RetrievalError
 
 SEGMENTS_FOLDER = "segments"
 LOCK_FILE = ".lock"

@@ -9,25 +9,27 @@ from typing import Any
 
 import numpy as np
 
-from vpr_tf.classification import PlacePredictions
+from vpr_tf.classification import (
+    PlaceAnswers,
+    PlacePredictions,
+    PlaceSettings,
+    answer_places,
+    calibrate_predictor,
+)
 from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.config import LocalizationConfig
 from vpr_tf.data.prepared_dataset import EvaluationSet
 from vpr_tf.evaluation.evaluation import Evaluation
 from vpr_tf.evaluation.results import EvaluationResult
+from vpr_tf.geo import UNKNOWN_HEADING_DEG
 from vpr_tf.localization import (
     Calibration,
     Estimates,
     LocalizationError,
-    PlaceAnswers,
-    PlaceSettings,
-    answer_places,
     calibrate_on_queries,
-    calibrate_predictor,
     estimate_positions,
     predictions_to_calibrate,
 )
-from vpr_tf.localization.estimates import UNKNOWN_HEADING_DEG
 from vpr_tf.photos.photo_table import PhotoTable
 from vpr_tf.report.confidence import ConfidenceReport, confidence_report
 from vpr_tf.report.errors import ReportError
@@ -150,7 +152,7 @@ def calibrate_on_val(
     if opened.model.predictor is not None:
         return _calibrate_heads(opened, opened.model.predictor, val, config, seed)
     photos = [
-        PhotoTable.from_split(opened.dataset.split(split))
+        opened.dataset.split(split).photo_table()
         for split in (val.queries, val.database)
     ]
     if not all(map(len, photos)):
@@ -176,7 +178,7 @@ def _calibrate_heads(
     config: LocalizationConfig,
     seed: int,
 ) -> tuple[Calibration | None, str]:
-    queries = PhotoTable.from_split(opened.dataset.split(val.queries))
+    queries = opened.dataset.split(val.queries).photo_table()
     if not len(queries):
         return None, "the val set has no images to calibrate on"
     return _fitted(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from vpr_tf.classification import PlaceSettings
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.data.prepared_dataset import EvaluationSet
 from vpr_tf.evaluation.evaluation import Evaluation
 from vpr_tf.evaluation.positives import positives_per_query
 from vpr_tf.evaluation.results import EvaluationResult
-from vpr_tf.localization import Calibration, PlaceSettings
+from vpr_tf.localization import Calibration
 from vpr_tf.photos.photo_table import PhotoTable
 from vpr_tf.report.answers import (
     Answers,
@@ -57,7 +58,7 @@ def build_report(
     """
     dataset = opened.dataset
     queries, database = (
-        PhotoTable.from_split(dataset.split(split))
+        dataset.split(split).photo_table()
         for split in (evaluation_set.queries, evaluation_set.database)
     )
     threshold_m = result.positive_dist_threshold_m

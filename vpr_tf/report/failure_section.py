@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from vpr_tf.data.errors import DamagedRecordError
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset, SplitIndex
-from vpr_tf.photos.photo_table import PhotoTable
 from vpr_tf.report.failures import Failure, Shot, failures, picture_uri
 from vpr_tf.report.page_template import Section, missing
 from vpr_tf.report.page_text import breakable, metres, number, safe
@@ -27,7 +26,7 @@ def failure_section(
 ) -> Section:
     """Returns the queries that were answered wrongly and most surely."""
     title, short = "Worst failures", "Failures"
-    photos = PhotoTable.from_split(dataset.split(evaluation_set.database))
+    photos = dataset.split(evaluation_set.database).photo_table()
     if not photos.positions.known.any():
         return Section("failures", title, missing(_NO_PHOTOS), short)
     found = failures(report, dataset, evaluation_set, most=most)

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset, SplitIndex
-from vpr_tf.geo import distances_m
+from vpr_tf.geo import distances_m, ecef, heading_differences_deg
 from vpr_tf.photos.photo_table import PhotoTable
 from vpr_tf.report.report import Report
 
@@ -94,8 +94,8 @@ def failures(
         most: Number of queries.
         num_predictions: Predictions shown for each.
     """
-    queries = PhotoTable.from_split(dataset.split(evaluation_set.queries))
-    database = PhotoTable.from_split(dataset.split(evaluation_set.database))
+    queries = dataset.split(evaluation_set.queries).photo_table()
+    database = dataset.split(evaluation_set.database).photo_table()
     result = report.result
     photos = photos_of_predictions(report, database)
     found = []
@@ -137,12 +137,10 @@ def photos_of_predictions(report: Report, database: PhotoTable) -> np.ndarray:
         return result.predictions
     from scipy.spatial import cKDTree
 
-    from vpr_tf.geo import points_of
-
     known = np.flatnonzero(database.positions.known)
     used, number = np.unique(result.predictions, return_inverse=True)
-    tree = cKDTree(points_of(database.positions.take(known)))
-    _, nearest = tree.query(points_of(result.places.take(used)))
+    tree = cKDTree(ecef.from_positions(database.positions.take(known)))
+    _, nearest = tree.query(ecef.from_positions(result.places.take(used)))
     photos = known[nearest[number.reshape(result.predictions.shape)]]
     return np.where(result.predictions < 0, -1, photos)
 
@@ -170,10 +168,10 @@ def _nearest(queries: PhotoTable, database: PhotoTable, query: int) -> Shot:
     everything = np.arange(len(database))[None]
     metres = distances_m(queries.positions.take(one), database.positions, everything)[0]
     same = np.flatnonzero(metres <= np.nanmin(metres) + _SAME_PLACE_M)
-    headings, heading = database.heading_deg[same], queries.heading_deg[query]
-    turned = np.abs((headings - heading + 180) % 360 - 180)
-    turned[(headings < 0) | (heading < 0)] = 360
-    row = int(same[np.lexsort((same, metres[same], turned))[0]])
+    turned = heading_differences_deg(
+        database.heading_deg[same], queries.heading_deg[query]
+    )
+    row = int(same[np.lexsort((same, metres[same], np.nan_to_num(turned, nan=360)))[0]])
     distance_m = float(metres[row])
     return Shot(row, _text(database.keys[row]), distance_m, float("nan"), True)
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 import numpy as np
 
 from vpr_tf.evaluation.results import EvaluationResult
+from vpr_tf.geo import heading_differences_deg
 from vpr_tf.photos.photo_table import PhotoTable
 from vpr_tf.report.hit_ranks import UNKNOWN, HitRanks
 from vpr_tf.report.identity import Identity
 from vpr_tf.report.per_query_file import hit_rank_column
-from vpr_tf.report.query_facts import heading_difference_deg, nearest_database_m
+from vpr_tf.report.query_facts import nearest_database_m
 
 NUM_PREDICTIONS = 3  # listed with their distances
 
@@ -26,8 +27,8 @@ def query_columns(queries: PhotoTable) -> dict[str, np.ndarray]:
         "key": queries.keys,
         "latitude_deg": np.where(known, positions.latitude_deg, np.nan),
         "longitude_deg": np.where(known, positions.longitude_deg, np.nan),
-        "utm_east_m": np.where(known, positions.east_cm / 100, np.nan),
-        "utm_north_m": np.where(known, positions.north_cm / 100, np.nan),
+        "utm_east_m": np.where(known, positions.utm_east_cm / 100, np.nan),
+        "utm_north_m": np.where(known, positions.utm_north_cm / 100, np.nan),
         "utm_zone": np.where(known, positions.utm_zone, np.nan),
         "heading_deg": np.where(heading < 0, np.nan, heading),
         "timestamp": queries.timestamps,
@@ -53,7 +54,7 @@ def prediction_columns(
         nearest_m = nearest_database_m(queries.positions, result.places)
         return {**columns, "nearest_place_m": nearest_m}
     first = result.predictions[:, 0]
-    turn = heading_difference_deg(queries.heading_deg, database.heading_deg[first])
+    turn = heading_differences_deg(queries.heading_deg, database.heading_deg[first])
     columns["prediction_1_turn_deg"] = np.where(first < 0, np.nan, turn)
     return columns
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from vpr_tf.data.prepared_dataset import Partition
-from vpr_tf.geo import Positions, distances_m
+from vpr_tf.geo import Positions, distances_m, heading_differences_deg
 from vpr_tf.photos.photo_table import PhotoTable
 
 _NEAREST_ON_SPHERE = 8  # candidates; the sphere's order is not quite the ellipsoid's
@@ -54,20 +54,10 @@ def heading_gaps(
         known heading.
     """
     query, row = _pairs(positives)
-    gaps = heading_difference_deg(queries.heading_deg[query], database.heading_deg[row])
+    gaps = heading_differences_deg(
+        queries.heading_deg[query], database.heading_deg[row]
+    )
     return _smallest(query, gaps, len(queries))
-
-
-def heading_difference_deg(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Returns the angle between headings, 0 to 180 degrees; NaN where one is unknown.
-
-    Args:
-        a: Degrees clockwise from north; negative where unknown.
-        b: Same, same shape.
-    """
-    a, b = a.astype(np.float64), b.astype(np.float64)
-    difference = np.abs((a - b + 180) % 360 - 180)
-    return np.where((a < 0) | (b < 0), np.nan, difference)
 
 
 def nearest_database_m(queries: Positions, database: Positions) -> np.ndarray:
@@ -130,7 +120,7 @@ def class_sizes(queries: PhotoTable, partition: Partition) -> np.ndarray:
     size_m = int(parameters["cell_size_m"])
     cells = [
         np.floor_divide(centimetres, 100 * size_m) * size_m
-        for centimetres in (queries.positions.east_cm, queries.positions.north_cm)
+        for centimetres in queries.positions.utm_cm.T
     ]
     columns = ("utm_zone", "cell_east_m", "cell_north_m", "heading_bin_deg")
     names = zip(
@@ -193,4 +183,4 @@ def _on_sphere(positions: Positions) -> np.ndarray:
 
 def _on_plane(positions: Positions) -> np.ndarray:
     """Returns UTM centimetres `(num_images, 2)`."""
-    return np.stack([positions.east_cm, positions.north_cm], axis=1).astype(np.float64)
+    return positions.utm_cm.astype(np.float64)

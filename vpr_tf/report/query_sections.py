@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
-from vpr_tf.photos.photo_table import PhotoTable
 from vpr_tf.report.city_map import city_maps
 from vpr_tf.report.map_svg import draw_map
 from vpr_tf.report.page_tables import table
@@ -23,7 +22,7 @@ def map_section(
     report: Report, dataset: PreparedDataset, evaluation_set: EvaluationSet
 ) -> Section:
     """Queries, answers and errors, in metres."""
-    photos = PhotoTable.from_split(dataset.split(evaluation_set.database)).positions
+    photos = dataset.split(evaluation_set.database).photo_table().positions
     known = photos.known
     queries = answered_queries(report)
     maps = city_maps(

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vpr_tf.geo import heading_differences_deg
 from vpr_tf.photos.photo_table import PhotoTable
 from vpr_tf.report.query_attributes import headings_say_nothing
-from vpr_tf.report.query_facts import heading_difference_deg
 
 MAX_DISTANCE_M = 200.0
 DISTANCE_EDGES_M = (0, 2, 5, 10, 15, 25, 35, 50, 75, 100, 150, 200)
@@ -100,7 +100,9 @@ def measure_smoothness(
     if not len(first):
         return None
     similarity = _cosines(descriptors, first, second)
-    turn = heading_difference_deg(photos.heading_deg[first], photos.heading_deg[second])
+    turn = heading_differences_deg(
+        photos.heading_deg[first], photos.heading_deg[second]
+    )
     if headings_say_nothing(photos.heading_deg):
         turn = np.full(len(first), np.nan)
     near = (metres <= near_m) & ~np.isnan(turn)
@@ -159,7 +161,7 @@ def _pairs_of_zone(
     """Returns pairs `(n, 2)` of each anchor and photos among `rows` near it."""
     from scipy.spatial import cKDTree
 
-    places = np.stack([photos.positions.east_cm, photos.positions.north_cm], axis=1)
+    places = photos.positions.utm_cm
     tree = cKDTree(places[rows].astype(np.float64))
     pairs = []
     for anchor in anchors:
@@ -170,7 +172,7 @@ def _pairs_of_zone(
 
 
 def _metres(photos: PhotoTable, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    east_cm, north_cm = photos.positions.east_cm, photos.positions.north_cm
+    east_cm, north_cm = photos.positions.utm_east_cm, photos.positions.utm_north_cm
     return (
         np.hypot(east_cm[first] - east_cm[second], north_cm[first] - north_cm[second])
         / 100

@@ -7,7 +7,7 @@ from typing import Any
 from vpr_tf.search.exact_index import ExactIndex
 from vpr_tf.search.milvus_index import MilvusIndex
 from vpr_tf.search.scann_index import ScannIndex
-from vpr_tf.search.search_index import Descriptors, Index
+from vpr_tf.search.search_index import Descriptors, SearchIndex
 
 # Above, `auto` takes ScaNN. On 2 cores 1,000 queries of 512 values take 5 s for each
 # 400,000 images exactly; to build ScaNN's tree for these takes 3 minutes. So an index
@@ -16,7 +16,7 @@ EXACT_SEARCH_MAX_IMAGES = 5_000_000
 # An index that is kept is built once and asked for ever.
 KEPT_EXACT_MAX_IMAGES = 20_000
 
-INDEX_KINDS: dict[str, type[Index]] = {
+INDEX_KINDS: dict[str, type[SearchIndex]] = {
     kind.kind: kind for kind in (ExactIndex, ScannIndex, MilvusIndex)
 }
 
@@ -27,13 +27,13 @@ def build_index(
     settings: dict[str, Any] | None = None,
     *,
     exact_max_images: int | None = None,
-) -> Index:
+) -> SearchIndex:
     """Builds the index that the config asks for.
 
     Args:
         index: `exact`, `scann`, `milvus`, or `auto`: exact for small databases.
         descriptors: The database `(num_images, descriptor_dim)`.
-        settings: See `Index.build`.
+        settings: See `SearchIndex.build`.
         exact_max_images: Rows up to which `auto` is exact; None for
             `EXACT_SEARCH_MAX_IMAGES`, which suits an index that is searched once.
 

@@ -43,7 +43,7 @@ class CellRanking(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class BestCells:
+class CellFilter:
     """What restricts a search.
 
     Attributes:
@@ -72,7 +72,7 @@ class BestCells:
             cell_rows: The rows of each cell.
 
         Returns:
-            See `Index.search`.
+            See `SearchIndex.search`.
         """
         n = cell_rows.num_held if self.num_cells is None else self.num_cells
         ranked = queries if self.descriptors is None else self.descriptors
@@ -160,7 +160,7 @@ class CellFilteredIndex(Searchable):
     ) -> tuple[np.ndarray, np.ndarray]:
         own = np.ascontiguousarray(queries[:, : self.descriptor_dim])
         ranked = None if self._shares else queries[:, self.descriptor_dim :]
-        best = BestCells(self._ranking, self._num_cells, ranked)
+        best = CellFilter(self._ranking, self._num_cells, ranked)
         return best.search(self.descriptors, own, k, cell_rows)
 
 

@@ -11,12 +11,12 @@ from vpr_tf.search.errors import IndexMismatchError
 from vpr_tf.search.float32_file import finite_blocks
 from vpr_tf.search.half_floats import as_float32
 from vpr_tf.search.nearest_rows import NearestRows
-from vpr_tf.search.search_index import Descriptors, Index, check_descriptors
+from vpr_tf.search.search_index import Descriptors, SearchIndex, check_descriptors
 
 _NORMS_FILE = "squared_norms.npy"
 
 
-class ExactIndex(Index):
+class ExactIndex(SearchIndex):
     """Compares every query with every database descriptor, block by block.
 
     A matrix product finds the candidates; their distances are then computed from
@@ -39,7 +39,7 @@ class ExactIndex(Index):
     def build(
         cls, descriptors: Descriptors, settings: dict[str, Any] | None = None
     ) -> ExactIndex:
-        """See `Index.build`; reads the database once, keeps a reference to it."""
+        """See `SearchIndex.build`; reads the database once, keeps a reference to it."""
         check_descriptors(descriptors)
         if settings:
             raise ValueError(
@@ -76,7 +76,7 @@ class ExactIndex(Index):
     def read(
         cls, folder: Path, descriptors: Descriptors, settings: dict[str, Any]
     ) -> ExactIndex:
-        """See `Index.read`."""
+        """See `SearchIndex.read`."""
         norms = np.load(folder / _NORMS_FILE, allow_pickle=False)
         if norms.shape != (len(descriptors),) or norms.dtype != np.float32:
             raise IndexMismatchError(

@@ -25,7 +25,12 @@ from vpr_tf.search.milvus_collection import (
     MilvusCollection,
 )
 from vpr_tf.search.milvus_settings import MilvusSettings
-from vpr_tf.search.search_index import MISSING_ID, Descriptors, Index, check_descriptors
+from vpr_tf.search.search_index import (
+    MISSING_ID,
+    Descriptors,
+    SearchIndex,
+    check_descriptors,
+)
 
 _DESCRIPTION_FILE = "milvus.json"
 _MAX_PER_REQUEST = 16_384  # queries, and neighbours a query: Milvus' own limits
@@ -39,7 +44,7 @@ _SPARE_NEIGHBORS = 8
 _ROUNDING = 1e-5  # relative, of two ways to compute a distance
 
 
-class MilvusIndex(Index):
+class MilvusIndex(SearchIndex):
     """A Milvus collection that finds candidates; their distances are computed here.
 
     The collection holds the descriptors a second time, in float32: no other kind of
@@ -81,7 +86,7 @@ class MilvusIndex(Index):
     def build(
         cls, descriptors: Descriptors, settings: dict[str, Any] | None = None
     ) -> MilvusIndex:
-        """See `Index.build`; reads the database twice and holds one batch of rows.
+        """See `SearchIndex.build`; reads the database twice, holds one batch.
 
         Raises:
             RetrievalError: Milvus cannot be reached or did not take all rows.
@@ -200,7 +205,7 @@ class MilvusIndex(Index):
         return max(1, step)
 
     def write(self, folder: Path) -> None:
-        """See `Index.write`; embedded, the whole collection is copied."""
+        """See `SearchIndex.write`; embedded, the whole collection is copied."""
         self._database.save(folder)
         text = json.dumps(self._description(), indent=2) + "\n"
         (folder / _DESCRIPTION_FILE).write_text(text)
@@ -221,7 +226,7 @@ class MilvusIndex(Index):
     def read(
         cls, folder: Path, descriptors: Descriptors, settings: dict[str, Any]
     ) -> MilvusIndex:
-        """See `Index.read`.
+        """See `SearchIndex.read`.
 
         Raises:
             IndexMismatchError: The collection is not of these descriptors.

@@ -10,13 +10,15 @@ from typing import Any
 
 from vpr_tf.search.build import INDEX_KINDS
 from vpr_tf.search.errors import IndexMismatchError
-from vpr_tf.search.search_index import Descriptors, Index
+from vpr_tf.search.search_index import Descriptors, SearchIndex
 
 _DESCRIPTION_FILE = "index.json"
 _FORMAT_VERSION = 3
 
 
-def save_index(index: Index, folder: str | Path, descriptors_fingerprint: str) -> Path:
+def save_index(
+    index: SearchIndex, folder: str | Path, descriptors_fingerprint: str
+) -> Path:
     """Writes a folder without the descriptors; replaces a former one.
 
     Args:
@@ -48,7 +50,7 @@ def save_index(index: Index, folder: str | Path, descriptors_fingerprint: str) -
 
 def load_saved_index(
     folder: str | Path, descriptors: Descriptors, descriptors_fingerprint: str
-) -> Index:
+) -> SearchIndex:
     """Reads an index of any kind that `save_index` wrote.
 
     Args:

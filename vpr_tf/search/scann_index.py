@@ -22,7 +22,12 @@ from vpr_tf.search.float32_file import (
 from vpr_tf.search.refinement import nearest_candidates
 from vpr_tf.search.scann_library import ASSETS_FILE, scann_library
 from vpr_tf.search.scann_settings import ScannSettings
-from vpr_tf.search.search_index import MISSING_ID, Descriptors, Index, check_descriptors
+from vpr_tf.search.search_index import (
+    MISSING_ID,
+    Descriptors,
+    SearchIndex,
+    check_descriptors,
+)
 
 _FLOAT32_FILE = "dataset.npy"
 _QUERIES_PER_BATCH = 256
@@ -34,7 +39,7 @@ _LEAF_ANISOTROPY = 2.0
 _UNIT_TOLERANCE = 2e-3  # float16 rounds a descriptor to this at the most
 
 
-class ScannIndex(Index):
+class ScannIndex(SearchIndex):
     """ScaNN: quantised, or tree and quantised; by brute force a small database.
 
     ScaNN finds candidates; their distances are then computed from the descriptors. It
@@ -64,7 +69,7 @@ class ScannIndex(Index):
     def build(
         cls, descriptors: Descriptors, settings: dict[str, Any] | None = None
     ) -> ScannIndex:
-        """See `Index.build`; `settings` are those of `ScannSettings`.
+        """See `SearchIndex.build`; `settings` are those of `ScannSettings`.
 
         ScaNN holds the float32 descriptors in memory while it builds, and reads them
         from their file where they are one; others are first copied to a temporary one.
@@ -144,7 +149,7 @@ class ScannIndex(Index):
         return np.where(np.isnan(scores), MISSING_ID, ids.astype(np.int64))
 
     def write(self, folder: Path) -> None:
-        """See `Index.write`."""
+        """See `SearchIndex.write`."""
         if self.is_exact:
             self._searcher.write(folder)
             return
@@ -159,7 +164,7 @@ class ScannIndex(Index):
     def read(
         cls, folder: Path, descriptors: Descriptors, settings: dict[str, Any]
     ) -> ScannIndex:
-        """See `Index.read`."""
+        """See `SearchIndex.read`."""
         told = ScannSettings.from_dict(settings, *descriptors.shape)
         if told.structure == "brute_force":
             return cls(ExactIndex.read(folder, descriptors, {}), descriptors, told)

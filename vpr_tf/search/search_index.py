@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import abc
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, Self
 
 import numpy as np
 
 MISSING_ID = -1
-AnyIndex = TypeVar("AnyIndex", bound="Index")
 
 
 class Descriptors(Protocol):
@@ -128,7 +127,7 @@ class Searchable(abc.ABC):
         return search_rows(self.descriptors, queries, k, rows)
 
 
-class Index(Searchable):
+class SearchIndex(Searchable):
     """What is searched, as it is built, written and read.
 
     Attributes:
@@ -141,10 +140,10 @@ class Index(Searchable):
     @classmethod
     @abc.abstractmethod
     def build(
-        cls: type[AnyIndex],
+        cls,
         descriptors: Descriptors,
         settings: dict[str, Any] | None = None,
-    ) -> AnyIndex:
+    ) -> Self:
         """Makes an index of finite descriptors `(num_images, descriptor_dim)`.
 
         Args:
@@ -168,11 +167,11 @@ class Index(Searchable):
     @classmethod
     @abc.abstractmethod
     def read(
-        cls: type[AnyIndex],
+        cls,
         folder: Path,
         descriptors: Descriptors,
         settings: dict[str, Any],
-    ) -> AnyIndex:
+    ) -> Self:
         """Reads what `write` wrote, whose checksums the caller has compared.
 
         Args:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.training.callbacks import CheckpointSaver
 from vpr_tf.training.checkpoints import CheckpointStore
 from vpr_tf.training.errors import (
@@ -19,8 +20,7 @@ from vpr_tf.training.errors import (
     TrainingInterruptedError,
 )
 from vpr_tf.training.group_trainer import GroupTrainer
-from vpr_tf.training.interruption import StopSignal
-from vpr_tf.training.kept_heads import HeadKeeper
+from vpr_tf.training.process import StopSignal
 from vpr_tf.training.run_writers import RunWriters
 from vpr_tf.training.strategy import num_workers, sum_over_workers
 from vpr_tf.training.validation import Validator
@@ -36,7 +36,8 @@ class EpochLoop:
         trainer: Trains.
         plain_encoder: Takes the trained weights to be evaluated and saved.
         validator: Measures recall; None without a val set.
-        keeper: Makes the heads answer; None when they are dropped.
+        classifier: Makes a classifier of the heads as they are; None when they are
+            dropped.
         store: Checkpoints.
         saver: Says which steps' states will be saved; one of `callbacks`.
         callbacks: All Keras callbacks of this process, in order.
@@ -47,7 +48,7 @@ class EpochLoop:
     trainer: GroupTrainer
     plain_encoder: keras.Model
     validator: Validator | None
-    keeper: HeadKeeper | None
+    classifier: Callable[[], PlacePredictor] | None
     store: CheckpointStore
     saver: CheckpointSaver
     callbacks: Sequence[keras.callbacks.Callback]
@@ -146,9 +147,7 @@ class EpochLoop:
             return {}, False
         if config.input == "images":
             self.plain_encoder.set_weights(self.trainer.encoder_weights())
-        predictor = None
-        if self.keeper is not None:
-            predictor = self.keeper.predictor(self.trainer)
+        predictor = self.classifier() if self.classifier is not None else None
         recalls: dict[int, float] = {}
         result = None
         if self.validator is not None:
@@ -187,7 +186,7 @@ class EpochLoop:
             parts.append(f"GeM p {logs['gem_p']:.3f}")
         if speed is not None:
             parts.append(f"{speed:.1f} images/s")
-        symbol = "LR" if self.keeper is not None else "R"
+        symbol = "LR" if self.classifier is not None else "R"
         recalls = [
             f"{symbol}@{name.removeprefix('val_recall@')} {value:.1f}"
             for name, value in logs.items()

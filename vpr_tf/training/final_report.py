@@ -20,11 +20,11 @@ from vpr_tf.evaluation import (
     results_table,
     write_results,
 )
+from vpr_tf.evaluation.calibration_of_heads import calibrate_trained
 from vpr_tf.export import export_classifier, export_encoder
-from vpr_tf.localization import LocalizationError, calibrate_trained
+from vpr_tf.localization import LocalizationError
 from vpr_tf.training.checkpoints import load_best
-from vpr_tf.training.metrics_log import MetricsFile
-from vpr_tf.training.run_folder import RunFolder
+from vpr_tf.training.run_folder import MetricsFile, RunFolder
 from vpr_tf.training.validation import evaluated_model
 
 _LOG = logging.getLogger(__name__)

@@ -11,20 +11,19 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from vpr_tf.config import TrainConfig
+from vpr_tf.config import ConfigError, TrainConfig
 from vpr_tf.data.errors import damaged_records_named
 from vpr_tf.data.prepared_dataset import Partition, SplitIndex
 from vpr_tf.data.training_batches import sampled_record_ids, training_batches
 from vpr_tf.layers import GeneralizedMeanPooling2D
 from vpr_tf.layers.dtype_policy import dtype_policy
 from vpr_tf.layers.training_head import TrainingHead
-from vpr_tf.training.checks import check_batch_size, check_groups
 from vpr_tf.training.errors import TrainingDivergedError
 from vpr_tf.training.heads import HeadFactory
-from vpr_tf.training.moving_statistics import StatisticsAverager
+from vpr_tf.training.learning_rate import LearningRate
 from vpr_tf.training.optimizers import create_optimizer
 from vpr_tf.training.progress import TrainingProgress
-from vpr_tf.training.schedules import schedule_factor
+from vpr_tf.training.strategy import StatisticsAverager
 from vpr_tf.training.train_step import StepFunction, StepOutcome, create_train_step
 
 # Halving the loss scale this often in a row cannot be an overflow of the scale.
@@ -101,7 +100,6 @@ class GroupTrainer:
         self._descriptors = descriptors
         self.head_factory = HeadFactory.of(config.head, partition, split)
         self._steps: dict[int, StepFunction] = {}
-        self._learning_rate: float | None = None
         self.progress = TrainingProgress(group_positions=[0] * config.groups_num)
         with strategy.scope():
             with dtype_policy(config.precision):
@@ -110,6 +108,9 @@ class GroupTrainer:
             self.encoder.compile(self.encoder_optimizer, auto_scale_loss=False)
             self.heads, self.head_optimizers = self._create_heads()
         self.average_statistics = StatisticsAverager(self.encoder, strategy)
+        self._learning_rate = LearningRate(
+            config, self.encoder_optimizer, self.head_optimizers, self.progress
+        )
 
     def _create_encoder_optimizer(self) -> keras.optimizers.Optimizer:
         optimizer = create_optimizer(
@@ -187,7 +188,7 @@ class GroupTrainer:
         running: deque[tf.Tensor] = deque()
         first = self.progress.step
         for step in range(first, first + remaining):
-            self._set_learning_rate(step)
+            self._learning_rate.set_for_step(step)
             with self._damage_named(start + (step - first) * self.config.batch_size):
                 images, targets = next(batches)
             stop = tf.constant(float(stop_requested()))
@@ -261,22 +262,6 @@ class GroupTrainer:
             )
         return self._steps[group_id]
 
-    def _set_learning_rate(self, step: int) -> None:
-        config = self.config
-        total_steps = config.epochs * config.iterations_per_epoch
-        # The schedule is that of what trains: heads alone, on descriptors.
-        optimizers, settings = [self.encoder_optimizer], config.encoder_optimizer
-        if config.input == "descriptors":
-            optimizers, settings = self.head_optimizers, config.head_optimizer
-        rate = settings.learning_rate
-        rate *= schedule_factor(config.schedule, step, total_steps)
-        rate *= self.progress.learning_rate_factor
-        # Reading the variable instead would wait for the device at every step.
-        if rate != self._learning_rate:
-            for optimizer in optimizers:
-                optimizer.learning_rate = rate
-            self._learning_rate = rate
-
     def _finish_step(self, outcome: StepOutcome) -> StepResult:
         step = self.progress.step + 1
         place = f"step {step} (epoch {self.progress.epoch}, group {self.group_id})"
@@ -299,3 +284,38 @@ class GroupTrainer:
 def _to_float(variable: keras.Variable) -> float:
     # float() does not read a variable with a copy on each replica.
     return float(keras.ops.convert_to_numpy(variable))
+
+
+def check_groups(partition: Partition, groups_num: int) -> list[int]:
+    """Returns the number of classes of each group that will be trained.
+
+    Raises:
+        ConfigError: There are fewer groups, or one has fewer than two classes.
+    """
+    if groups_num > partition.num_groups:
+        raise ConfigError(
+            f"`train.groups_num` must be between 1 and {partition.num_groups}, the "
+            f"number of groups of partition {partition.name!r}. Received: {groups_num}"
+        )
+    counts = [len(partition.classes_of_group(group)) for group in range(groups_num)]
+    for group_id, count in enumerate(counts):
+        if count < 2:
+            raise ConfigError(
+                f"Group {group_id} of partition {partition.name!r} has {count} "
+                "class(es); a group needs 2 or more. Lower `train.groups_num`, or "
+                "`build.partition.min_images_per_class` of the partition."
+            )
+    return counts
+
+
+def check_batch_size(batch_size: int, num_replicas: int) -> None:
+    """Checks that every replica gets the same number of images.
+
+    Raises:
+        ConfigError: The batch cannot be split evenly.
+    """
+    if batch_size % num_replicas:
+        raise ConfigError(
+            "`train.batch_size` is global and must be a multiple of the number of "
+            f"replicas, {num_replicas}. Received: {batch_size}"
+        )

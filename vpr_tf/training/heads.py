@@ -1,12 +1,20 @@
-"""From the config and the classes to the heads of a run, and what they learn."""
+"""From the config to the heads of a run, and from trained heads to a classifier."""
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from vpr_tf.config import ConfigError, HeadConfig
+from vpr_tf.classification import ClassTable, GroupHead, PlaceClassifier
+from vpr_tf.classification.group_head import COSINE, LINEAR, MIXTURE
+from vpr_tf.classification.hidden_layers import hidden_of_arrays
+from vpr_tf.classification.predictor import PlacePredictor
+from vpr_tf.classification.regression import PlaceRegression
+from vpr_tf.config import ConfigError, ExperimentConfig, HeadConfig
 from vpr_tf.data.prepared_dataset import Partition, SplitIndex
 from vpr_tf.geo import MapFrame, Positions
 from vpr_tf.layers import (
@@ -18,6 +26,8 @@ from vpr_tf.layers import (
     MixtureOfVonMisesFisherHead,
     SoftLabelHead,
 )
+from vpr_tf.layers.margin_head import MarginHead
+from vpr_tf.layers.place_regression_head import PlaceRegressionHead
 from vpr_tf.layers.training_head import TrainingHead
 
 _MARGIN_HEADS = {"cosine_margin": CosineMarginHead, "angular_margin": AngularMarginHead}
@@ -52,7 +62,7 @@ class HeadFactory:
         """Reads what the heads need to know of the images."""
         if config.name in (*_MARGIN_HEADS, "cross_entropy"):
             return cls(config, partition, None, None)
-        positions = Positions.from_split(split)
+        positions = split.positions()
         plane = MapFrame.around(positions)
         targets = plane.places(positions, split.column("heading_deg"))
         return cls(config, partition, plane, targets)
@@ -128,3 +138,85 @@ class HeadFactory:
         local = self.frame.local_m(centres)
         area = np.prod(np.ptp(local, axis=0)) / max(1, len(local))
         return float(max(2.0, np.sqrt(area)))
+
+
+def classifier_from_heads(
+    heads: Sequence[TrainingHead],
+    factory: HeadFactory,
+    table: ClassTable,
+    config: ExperimentConfig,
+) -> PlacePredictor:
+    """Returns what the heads, as they are now, say of places.
+
+    Args:
+        heads: One for each trained group.
+        factory: What made them.
+        table: Classes of the trained groups.
+        config: The experiment.
+    """
+    info = {
+        "name": config.name,
+        "head": config.train.head.name,
+        "backbone": config.encoder.backbone,
+        "partition": dict(factory.partition.parameters),
+    }
+    first = heads[0]
+    if isinstance(first, PlaceRegressionHead):
+        return _regression(first, config.train.head.name, factory.frame, info)
+    if isinstance(first, MixtureOfVonMisesFisherHead):
+        table = _around_components(table, first, factory.frame)
+    groups = tuple(_group_head(head) for head in heads)
+    return PlaceClassifier(table, groups, config.classification.score, info)
+
+
+def _regression(
+    head: PlaceRegressionHead, name: str, frame: MapFrame, info: dict[str, Any]
+) -> PlaceRegression:
+    arrays = head.arrays()
+    hidden = hidden_of_arrays(arrays)
+    return PlaceRegression(name, arrays["kernel"], arrays["bias"], hidden, frame, info)
+
+
+def _around_components(
+    table: ClassTable, head: MixtureOfVonMisesFisherHead, frame: MapFrame
+) -> ClassTable:
+    """Moves the places to where the components are now."""
+    means_m = head.arrays()["component_means_m"]
+    return dataclasses.replace(table, positions=frame.positions(means_m))
+
+
+def _group_head(head: TrainingHead) -> GroupHead:
+    arrays = head.arrays()
+    kind, density = LINEAR, None
+    if isinstance(head, MarginHead):
+        kind = COSINE
+    elif isinstance(head, MixtureOfVonMisesFisherHead):
+        kind = MIXTURE
+        density = _densities(
+            arrays["component_means_m"], arrays["component_deviations_m"]
+        )
+    return GroupHead(
+        kind,
+        arrays["kernel"],
+        arrays.get("bias"),
+        float(arrays.get("scale", 1.0)),
+        hidden_of_arrays(arrays),
+        density,
+    )
+
+
+def _densities(means_m: np.ndarray, deviations_m: np.ndarray) -> np.ndarray:
+    """Returns the density of each component at the mean of each.
+
+    Args:
+        means_m: `(num_components, 2)`.
+        deviations_m: `(num_components,)`.
+
+    Returns:
+        Float32 `(num_components, num_components)`, in 1 / m^2, a component a row.
+    """
+    difference = means_m[:, None].astype(np.float64) - means_m[None]
+    variance = np.square(deviations_m.astype(np.float64))[:, None]
+    squares = np.square(difference).sum(axis=2)
+    density = np.exp(-squares / (2 * variance)) / (2 * np.pi * variance)
+    return density.astype(np.float32)

@@ -1,9 +1,8 @@
-"""What a run trains on: recorded, compared on resume, printed."""
+"""What a run trains on: recorded, printed."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from typing import Any
 
@@ -11,7 +10,6 @@ import numpy as np
 
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.data.prepared_dataset import Partition, PreparedDataset
-from vpr_tf.training.errors import TrainingError
 from vpr_tf.training.group_trainer import GroupTrainer
 from vpr_tf.training.run_folder import RunFolder
 
@@ -31,24 +29,6 @@ def data_facts(dataset: PreparedDataset, partition: Partition) -> dict[str, Any]
         "partition": partition.name,
         "partition_fingerprint": digest.hexdigest(),
     }
-
-
-def check_same_data(run: RunFolder, facts: dict[str, Any]) -> None:
-    """Refuses to resume on other data.
-
-    Raises:
-        TrainingError: The dataset or the partition is another one.
-    """
-    if not run.metrics_file.is_file():
-        return
-    recorded = json.loads(run.metrics_file.read_text())["run"]
-    for name, value in facts.items():
-        if recorded.get(name, value) != value:
-            raise TrainingError(
-                f"Cannot resume {run.path} on other data: {name} was "
-                f"{recorded[name]!r} and is {value!r} now. Set `dataset.path` to the "
-                "dataset of the run, or start a new run without --resume."
-            )
 
 
 def model_facts(trainer: GroupTrainer, partition: Partition) -> dict[str, Any]:

@@ -1,32 +1,18 @@
-"""The folder of one run: where its files lie, and how a run is found again."""
+"""The folder of one run: where its files lie, and those written as it goes on."""
 
 from __future__ import annotations
 
 import dataclasses
+import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-from vpr_tf.config import ExperimentConfig, as_dict, load_config, save_config
+from vpr_tf.atomic_files import replace_file, write_json
+from vpr_tf.config import ExperimentConfig, save_config
 from vpr_tf.training.errors import TrainingError
 
-# A resumed run may differ in these; in anything else it would be another experiment.
-# The dataset's path may change since its fingerprint is compared.
-_MAY_CHANGE = (
-    "runs_dir",
-    "savedmodels_dir",
-    "dataset.path",
-    "build.",
-    "train.epochs",
-    "train.strategy",
-    "train.jit_compile",
-    "train.checkpoint_every_steps",
-    "train.early_stopping_patience",
-    "evaluation.batch_size",
-    "evaluation.index",
-    "evaluation.queries_to_draw",
-    "evaluation.draw_only_wrong",
-)
+_LOSSES_HEADER = "step,epoch,group,loss\n"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,58 +86,6 @@ def create_run_folder(config: ExperimentConfig) -> RunFolder:
     return run
 
 
-def find_run(config: ExperimentConfig, path: str | Path | None = None) -> RunFolder:
-    """Finds the run to resume.
-
-    Args:
-        config: Its `runs_dir` and `name` say where runs lie.
-        path: A run folder; None takes the newest run of the name.
-
-    Raises:
-        TrainingError: There is no such run.
-    """
-    if path is not None:
-        run = RunFolder(Path(path))
-        if not run.config_file.is_file():
-            raise TrainingError(
-                f"{path} is not a run folder: it has no config.yaml. Pass "
-                f"{config.runs_dir}/{config.name}/<time>, or no value for the newest."
-            )
-        return run
-    parent = Path(config.runs_dir) / config.name
-    runs = sorted(file.parent for file in parent.glob("*/config.yaml"))
-    if not runs:
-        raise TrainingError(
-            f"There is no run to resume in {parent}. Start one without --resume."
-        )
-    return RunFolder(runs[-1])
-
-
-def check_same_experiment(run: RunFolder, config: ExperimentConfig) -> None:
-    """Refuses to resume with settings that change the experiment.
-
-    Raises:
-        TrainingError: Fields differ; the message names them with both values.
-    """
-    saved = _flatten(as_dict(load_config(run.config_file)))
-    current = _flatten(as_dict(config))
-    may_change = list(_MAY_CHANGE)
-    if config.train.schedule.name == "cosine":
-        may_change.remove("train.epochs")  # the rate falls over all of them
-    changed = [
-        f"{name} ({saved.get(name)!r} in the run, {current.get(name)!r} now)"
-        for name in sorted(saved.keys() | current.keys())
-        if saved.get(name) != current.get(name)
-        and not name.startswith(tuple(may_change))
-    ]
-    if changed:
-        raise TrainingError(
-            f"Cannot resume {run.path} with another configuration: "
-            + ", ".join(changed)
-            + ". Undo the change, or start a new run without --resume."
-        )
-
-
 def _create_unique(parent: Path, stamp: str) -> Path:
     for attempt in range(1, 1000):
         path = parent / (stamp if attempt == 1 else f"{stamp}_{attempt:03d}")
@@ -163,11 +97,68 @@ def _create_unique(parent: Path, stamp: str) -> Path:
     raise FileExistsError(f"{parent / stamp} and its numbered successors exist")
 
 
-def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, dict) and value:
-            flat |= _flatten(value, f"{prefix}{name}.")
-        else:
-            flat[prefix + name] = value
-    return flat
+class LossesFile:
+    """Appends one line a step; a resumed run cuts it at its checkpoint.
+
+    Args:
+        path: The file.
+        step: Keep the lines of this many steps, 0 for a new file.
+    """
+
+    def __init__(self, path: Path, step: int = 0) -> None:
+        lines = path.read_text().splitlines(keepends=True) if path.is_file() else []
+        with replace_file(path) as temporary:
+            temporary.write_text("".join([_LOSSES_HEADER, *lines[1 : step + 1]]))
+        self._file: TextIO = path.open("a")
+
+    def append(self, step: int, epoch: int, group_id: int, loss: float) -> None:
+        """Adds a line; nine digits give a float32 back exactly."""
+        self._file.write(f"{step},{epoch},{group_id},{loss:.9g}\n")
+
+    def flush(self) -> None:
+        """Hands the lines to the system, as must happen before a checkpoint."""
+        self._file.flush()
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+
+class MetricsFile:
+    """`metrics.json`: facts of the run, epochs, tests; rewritten in whole each time.
+
+    Args:
+        path: The file; what it holds is read first.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.content: dict[str, Any] = {"run": {}, "epochs": [], "tests": {}}
+        if path.is_file():
+            self.content |= json.loads(path.read_text())
+
+    def set_run(self, facts: dict[str, Any]) -> None:
+        """Records what the run trains on."""
+        self.content["run"] = facts
+        self._write()
+
+    def set_epoch(self, record: dict[str, Any]) -> None:
+        """Records an epoch, in place of it and of later ones."""
+        self.drop_epochs(record["epoch"])
+        self.content["epochs"].append(record)
+        self._write()
+
+    def drop_epochs(self, first_epoch: int) -> None:
+        """Forgets the epochs from one on, which a resumed run repeats."""
+        self.content["epochs"] = [
+            record for record in self.content["epochs"] if record["epoch"] < first_epoch
+        ]
+
+    def set_tests(self, tests: dict[str, Any], savedmodel: str) -> None:
+        """Records the final results."""
+        self.content["tests"] = tests
+        self.content["savedmodel"] = savedmodel
+        self._write()
+
+    def _write(self) -> None:
+        write_json(self._path, self.content)

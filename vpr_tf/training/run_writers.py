@@ -14,14 +14,13 @@ from vpr_tf.training.callbacks import (
     EarlyStopping,
     MetricsWriter,
     ProgressBar,
-    ReduceOnPlateau,
     TensorBoardWriter,
 )
 from vpr_tf.training.checkpoints import save_best
 from vpr_tf.training.group_trainer import GroupTrainer
-from vpr_tf.training.metrics_log import LossesFile, MetricsFile
+from vpr_tf.training.learning_rate import ReduceOnPlateau
 from vpr_tf.training.progress import TrainingProgress
-from vpr_tf.training.run_folder import RunFolder
+from vpr_tf.training.run_folder import LossesFile, MetricsFile, RunFolder
 from vpr_tf.training.validation import Validator
 
 _QUERIES_IN_PICTURE = 6

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,30 +10,30 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from vpr_tf.classification import ClassTable
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.data.prepared_dataset import Partition, PreparedDataset
 from vpr_tf.models import build_encoder
 from vpr_tf.training.callbacks import CheckpointSaver
 from vpr_tf.training.checkpoints import CheckpointStore
-from vpr_tf.training.environment import run_log
+from vpr_tf.training.encoders import (
+    FixedDescriptors,
+    build_plain_encoder,
+    identity_encoder,
+    start_from_clusters,
+)
 from vpr_tf.training.epoch_loop import EpochLoop
 from vpr_tf.training.errors import TrainingInterruptedError
 from vpr_tf.training.final_report import finish_run
-from vpr_tf.training.fixed_descriptors import FixedDescriptors, identity_encoder
 from vpr_tf.training.group_trainer import GroupTrainer
-from vpr_tf.training.initial_clusters import start_from_clusters
-from vpr_tf.training.interruption import StopSignal, stop_on_signals
-from vpr_tf.training.kept_heads import HeadKeeper
-from vpr_tf.training.run_facts import announce, check_same_data, data_facts, model_facts
-from vpr_tf.training.run_folder import (
-    RunFolder,
-    check_same_experiment,
-    create_run_folder,
-    find_run,
-)
+from vpr_tf.training.heads import classifier_from_heads
+from vpr_tf.training.process import StopSignal, run_log, stop_on_signals
+from vpr_tf.training.resume import check_same_data, check_same_experiment, find_run
+from vpr_tf.training.run_facts import announce, data_facts, model_facts
+from vpr_tf.training.run_folder import RunFolder, create_run_folder
 from vpr_tf.training.run_writers import RunWriters, decision_callbacks
 from vpr_tf.training.strategy import create_strategy, is_chief, values_of_chief
-from vpr_tf.training.validation import Validator, build_plain_encoder
+from vpr_tf.training.validation import Validator
 
 _LOG = logging.getLogger(__name__)
 
@@ -141,9 +142,14 @@ def _run(
     else:
         _LOG.warning("This worker trains along; the chief reports.")
     plain_encoder = fixed.encoder if fixed else build_plain_encoder(config.encoder)
-    keeper = None
+    classifier = None
     if config.evaluation.method == "classification":
-        keeper = HeadKeeper(config, partition, dataset.split("train"))
+        split, groups_num = dataset.split("train"), config.train.groups_num
+        table = ClassTable.from_partition(partition, split, groups_num)
+        factory = trainer.head_factory
+        classifier = functools.partial(
+            classifier_from_heads, trainer.heads, factory, table, config
+        )
     if not restored and fixed is None:
         start_from_clusters(trainer, plain_encoder, dataset, config)
     val, strategy = dataset.val, trainer.strategy
@@ -155,7 +161,7 @@ def _run(
             validator=Validator(dataset, val, config.evaluation, strategy)
             if val
             else None,
-            keeper=keeper,
+            classifier=classifier,
             store=store,
             saver=saver,
             callbacks=[

@@ -11,23 +11,13 @@ import keras
 import tensorflow as tf
 
 from vpr_tf.classification.predictor import PlacePredictor
-from vpr_tf.config import EncoderConfig, EvaluationConfig
+from vpr_tf.config import EvaluationConfig
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
 from vpr_tf.evaluation import EvaluatedModel, EvaluationResult, evaluate
 from vpr_tf.extraction import FeatureExtractor
-from vpr_tf.models import build_encoder
 from vpr_tf.training.strategy import is_chief, values_of_chief
 
 _LOG = logging.getLogger(__name__)
-
-
-def build_plain_encoder(config: EncoderConfig) -> keras.Model:
-    """Builds an encoder that evaluates, exports and saves: float32, one device.
-
-    The training encoder cannot under every strategy: one process alone must not read
-    variables that all workers share. Its weights are to be set.
-    """
-    return build_encoder(dataclasses.replace(config, weights="none"))
 
 
 class Validator:

@@ -8,7 +8,7 @@ from tests.data_prep.conftest import encode_image, image_name
 from tests.data_prep.test_build_dataset import files_of
 from vpr_tf.config import save_config
 from vpr_tf.data.prepared_dataset import REGION_DTYPE, PreparedDataset
-from vpr_tf.geo import Positions, lat_lon_to_utm
+from vpr_tf.geo import lat_lon_to_utm
 from vpr_tf.geo.s2_cells import leaf_cells
 
 
@@ -54,7 +54,7 @@ def test_a_dataset_is_built_with_it_and_others_are_added(config_file, tmp_path, 
     assert {name: after[name] for name in before} == before
 
     dataset = PreparedDataset(tmp_path / "dataset")
-    positions = Positions.from_split(dataset.split("train"))
+    positions = dataset.split("train").positions()
     leaves = leaf_cells(positions.latitude_deg, positions.longitude_deg)
     for name, num_groups in (("planet", 1), ("hierarchical", 3), ("combinatorial", 5)):
         partition = dataset.partition(name)

@@ -26,14 +26,14 @@ class Columns:
     def __init__(self, positions: Positions, heading_deg=None) -> None:
         headings = np.zeros(len(positions)) if heading_deg is None else heading_deg
         self._columns = {
-            "utm_east_cm": positions.east_cm,
-            "utm_north_cm": positions.north_cm,
+            "utm_east_cm": positions.utm_east_cm,
+            "utm_north_cm": positions.utm_north_cm,
             "utm_zone": positions.utm_zone,
             "heading_deg": np.asarray(headings, np.float32),
             "latitude_e7": np.rint(positions.latitude_deg * 1e7).astype(np.int64),
             "longitude_e7": np.rint(positions.longitude_deg * 1e7).astype(np.int64),
         }
-        self.utm_m = np.stack([positions.east_cm, positions.north_cm], 1) / 100
+        self.utm_m = np.stack([positions.utm_east_cm, positions.utm_north_cm], 1) / 100
 
     def column(self, name):
         return self._columns[name]

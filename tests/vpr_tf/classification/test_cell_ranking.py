@@ -9,9 +9,7 @@ from tests.vpr_tf.classification.tables import grid_table, places, random_classi
 from vpr_tf.classification import ClassificationError
 from vpr_tf.classification.cell_ranking import ClassifierCells
 from vpr_tf.classification.prototype_search import PrototypeSearch
-from vpr_tf.search import ExactIndex
-from vpr_tf.search.cell_filtered_index import CellFilteredIndex
-from vpr_tf.search.cell_rows import CellRows
+from vpr_tf.search import CellFilteredIndex, CellRows, ExactIndex
 
 POINTS = places(np.random.default_rng(5).uniform(0, 160, (80, 2)))
 CELLS = ClassifierCells(random_classifier(grid_table(POINTS)))

@@ -24,7 +24,7 @@ def test_a_place_is_the_centre_of_its_cell():
     table = grid_table(places([[3, 5], [19.99, 0], [20, 0], [61, 45]]))
 
     assert len(table) == 3
-    assert sorted((table.positions.east_cm // 100 % 1000).tolist()) == [10, 30, 70]
+    assert sorted((table.positions.utm_east_cm // 100 % 1000).tolist()) == [10, 30, 70]
     assert table.num_groups == 2
     assert (np.sort(table.members, axis=1)[:, -1] >= 0).all()
     assert ((table.members >= 0).sum(axis=1) == 1).all()
@@ -121,7 +121,7 @@ def test_an_intersection_is_where_its_images_are():
     located = table.cells.locate(positions)
     for place in range(0, len(table), 7):
         mean = columns.utm_m[located == table.cell[place]].mean(axis=0)
-        east_m = table.positions.east_cm[place] / 100
+        east_m = table.positions.utm_east_cm[place] / 100
         assert abs(east_m - mean[0]) < 0.02
 
 

@@ -6,11 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from vpr_tf.extraction.photo_descriptors import describe_photos
 
 from tests.vpr_tf.evaluation.tiny_dataset import MeanColourEncoder
 from tests.vpr_tf.photos.photo_writer import gps_of, write_photo
-from vpr_tf import localize
 from vpr_tf.classification import (
     ClassTable,
     GridCells,
@@ -20,8 +18,10 @@ from vpr_tf.classification import (
 )
 from vpr_tf.classification.index_classifier import FolderClassifiers
 from vpr_tf.classification.prototype_search import PrototypeSearch
+from vpr_tf.cli import localize
 from vpr_tf.cli.index.classifiers import STORED
-from vpr_tf.config import EvaluationConfig
+from vpr_tf.config import Preprocessing
+from vpr_tf.extraction import FeatureExtractor
 from vpr_tf.photos.photo_folder import scan_photos
 from vpr_tf.place_index import (
     EncoderIdentity,
@@ -33,16 +33,14 @@ from vpr_tf.place_index import (
     remove_photos,
 )
 from vpr_tf.place_index.__main__ import main
-from vpr_tf.place_index.photo_source import IndexEncoder
 
 COLOURS = [(200, 30, 30), (30, 200, 30), (30, 30, 200), (200, 200, 30), (30, 200, 200)]
-ENCODER = EncoderIdentity("mean colour", "mean colour", 3, "native", 512, "float32")
+ENCODER = EncoderIdentity("mean colour", "mean colour", 3, Preprocessing())
 _CELL_M = 20
 
 
 def describe(photos):
-    encoder = MeanColourEncoder()
-    return describe_photos(encoder, photos, EvaluationConfig(), progress=False)
+    return FeatureExtractor(MeanColourEncoder()).extract_files(photos, progress=False)
 
 
 def classifier_of(positions, descriptors) -> PlaceClassifier:
@@ -52,8 +50,8 @@ def classifier_of(positions, descriptors) -> PlaceClassifier:
     cells = GridCells(
         _CELL_M,
         positions.utm_zone.astype(np.int64),
-        positions.east_cm // size_cm,
-        positions.north_cm // size_cm,
+        positions.utm_east_cm // size_cm,
+        positions.utm_north_cm // size_cm,
     )
     members, unknown = rows[:, None].astype(np.int32), np.full(len(rows), -1.0)
     places = positions.take(rows)
@@ -87,7 +85,7 @@ def city(tmp_path_factory) -> Path:
 @pytest.fixture(autouse=True)
 def stored_encoder(monkeypatch):
     def open_encoder(folder, model=None):
-        return IndexEncoder(MeanColourEncoder(), EvaluationConfig(), "mean colour")
+        return FeatureExtractor(MeanColourEncoder())
 
     monkeypatch.setattr("vpr_tf.place_index.photo_source.open_encoder", open_encoder)
 

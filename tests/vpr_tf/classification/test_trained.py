@@ -39,7 +39,7 @@ def check_same_predictions(heads, restored):
     expected, found = heads.predict(x, 4), restored.predict(x, 4)
     np.testing.assert_array_equal(found.rows, expected.rows)
     np.testing.assert_array_equal(found.scores, expected.scores)
-    np.testing.assert_array_equal(found.places.east_cm, expected.places.east_cm)
+    np.testing.assert_array_equal(found.places.utm_east_cm, expected.places.utm_east_cm)
     assert restored.info == heads.info
 
 
@@ -91,8 +91,8 @@ def test_a_regression_gives_the_place_that_its_layer_encodes():
     found = heads.predict(np.zeros((1, 6), np.float32), 3)
 
     assert found.rows.tolist() == [[0, -1, -1]]
-    assert abs(found.places.east_cm[0] - POINTS.east_cm[4]) <= 1
-    assert abs(found.places.north_cm[0] - POINTS.north_cm[4]) <= 1
+    assert abs(found.places.utm_east_cm[0] - POINTS.utm_east_cm[4]) <= 1
+    assert abs(found.places.utm_north_cm[0] - POINTS.utm_north_cm[4]) <= 1
     assert found.heading_deg.tolist() == [90.0]
 
 
@@ -100,7 +100,7 @@ def test_the_frame_brings_places_of_a_neighbouring_zone_into_its_own():
     border = places([[0, 0], [200, 0], [100, 50]])
     same = border.projected_to(11)
     mixed = border.take(np.array([0, 1, 2]))
-    for name in ("east_cm", "north_cm", "utm_zone"):
+    for name in ("utm_east_cm", "utm_north_cm", "utm_zone"):
         getattr(mixed, name)[2] = getattr(same, name)[2]
     np.testing.assert_allclose(
         MapFrame.around(mixed).local_m(mixed),

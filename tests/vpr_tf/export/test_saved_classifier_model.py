@@ -9,20 +9,20 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.vpr_tf.classification.tiny_classifier import random_classifier, street_table
 from tests.vpr_tf.export.test_saved_model import FILES
-from tests.vpr_tf.localization.tiny_classifier import random_classifier, street_table
-from vpr_tf.classification.trained import heads_folder, load_heads
-from vpr_tf.config import DatasetConfig, EvaluationConfig, ExperimentConfig
-from vpr_tf.data.image_decoding import decode_image, resize_for_evaluation
-from vpr_tf.export import export_classifier, unknown_operations
-from vpr_tf.extraction.saved_encoder import SavedEncoder
-from vpr_tf.localization import (
-    LocalizationError,
+from vpr_tf.classification import (
     PlaceSettings,
     answer_places,
     calibrate_predictor,
     load_calibration,
 )
+from vpr_tf.classification.trained import heads_folder, load_heads
+from vpr_tf.config import DatasetConfig, EvaluationConfig, ExperimentConfig
+from vpr_tf.data.image_decoding import decode_image, resize_for_evaluation
+from vpr_tf.export import export_classifier, unknown_operations
+from vpr_tf.extraction.saved_encoder import SavedEncoder
+from vpr_tf.localization import LocalizationError
 
 CONFIG = ExperimentConfig(
     name="town",
@@ -79,7 +79,10 @@ def version(encoder, classifier, calibration, tmp_path_factory):
 @pytest.fixture(scope="module")
 def expected(encoder, classifier, calibration):
     """What NumPy answers to the files."""
-    images = [resize_for_evaluation(decode_image(f), CONFIG.evaluation) for f in FILES]
+    images = [
+        resize_for_evaluation(decode_image(f), CONFIG.evaluation.preprocessing)
+        for f in FILES
+    ]
     descriptors = encoder(np.stack(images)).numpy()
     predictions = classifier.predict(descriptors, 20)
     settings = PlaceSettings.of(classifier, 20)

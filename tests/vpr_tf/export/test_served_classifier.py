@@ -7,24 +7,26 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.vpr_tf.localization.tiny_classifier import (
+from tests.vpr_tf.classification.tiny_classifier import (
     knowing_classifier,
     random_classifier,
     shared_table,
     street_table,
 )
-from vpr_tf.classification import ClassificationError, GroupHead, PlaceClassifier
-from vpr_tf.config import EvaluationConfig, LocalizationConfig
-from vpr_tf.export.served_calibration import interpolated
-from vpr_tf.export.served_classifier import ServedClassifier
-from vpr_tf.localization import (
-    LocalizationError,
+from vpr_tf.classification import (
+    ClassificationError,
+    GroupHead,
+    PlaceClassifier,
     PlaceSettings,
     answer_places,
     calibrate_predictor,
 )
+from vpr_tf.config import LocalizationConfig, Preprocessing
+from vpr_tf.export.served_calibration import interpolated
+from vpr_tf.export.served_classifier import ServedClassifier
+from vpr_tf.localization import LocalizationError
 
-CONFIG = EvaluationConfig(resize="square", image_size=8)
+CONFIG = Preprocessing(resize="square", image_size=8)
 
 
 @functools.cache

@@ -273,7 +273,7 @@ def test_applying_a_calibration_needs_no_scikit_learn():
     import sys
 
     code = (
-        "import sys, vpr_tf.localization.heads_command\n"
+        "import sys, vpr_tf.cli.localize_by_classifier\n"
         "heavy = {'sklearn', 'scipy', 'tensorflow', 'keras', 'matplotlib'}\n"
         "sys.exit(', '.join(heavy & set(sys.modules)) or 0)"
     )

@@ -40,7 +40,7 @@ def test_positions_come_from_names_and_exif(folder):
     assert found.photos.keys.tolist() == [f"a/{SF_XL}".encode(), b"b/exif.jpg"]
     positions = found.photos.positions
     assert positions.utm_zone.tolist() == [10, -56]
-    assert positions.east_cm[0] == 54300050
+    assert positions.utm_east_cm[0] == 54300050
     np.testing.assert_allclose(positions.latitude_deg, [37.75, -33.85], atol=1e-6)
     assert found.photos.heading_deg.tolist() == [90, -1]
     assert found.photos.timestamps.tolist() == [b"201805", b""]

@@ -18,7 +18,7 @@ def parts():
 def assert_same_photos(found, expected):
     for name in ("keys", "heading_deg", "timestamps"):
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
-    for name in ("east_cm", "north_cm", "utm_zone", "latitude_deg", "longitude_deg"):
+    for name in vars(expected.positions):
         positions = getattr(found.positions, name), getattr(expected.positions, name)
         np.testing.assert_array_equal(*positions)
 

@@ -39,7 +39,7 @@ def test_search_finds_photos_with_their_metadata(folder):
     np.testing.assert_array_equal(best.timestamps, [b"", b""])
     expected = photos.positions.take(np.array([7, 3]))
     np.testing.assert_array_equal(best.positions.latitude_deg, expected.latitude_deg)
-    np.testing.assert_array_equal(best.positions.east_cm, expected.east_cm)
+    np.testing.assert_array_equal(best.positions.utm_east_cm, expected.utm_east_cm)
     np.testing.assert_array_equal(
         matches.descriptors[matches.rows[0]][0], descriptors[7]
     )

@@ -9,8 +9,7 @@ from vpr_tf.place_index import (
     measure_recall,
     remove_photos,
 )
-from vpr_tf.search.build import INDEX_KINDS
-from vpr_tf.search.exact_index import ExactIndex
+from vpr_tf.search import INDEX_KINDS, ExactIndex
 
 
 class EveryOtherIndex(ExactIndex):

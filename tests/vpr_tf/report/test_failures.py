@@ -8,6 +8,7 @@ from PIL import Image
 
 from tests.vpr_tf.evaluation.tiny_dataset import Shot, write_dataset
 from tests.vpr_tf.report.synthetic_report import synthetic_report
+from vpr_tf.data.prepared_dataset import SplitIndex
 from vpr_tf.report.failures import failures, picture_uri, worst_queries
 
 
@@ -86,8 +87,6 @@ def test_failure_names_predictions_and_the_nearest_positive(dataset):
 def test_of_photos_at_one_place_the_one_that_looks_the_same_way_is_nearest(
     dataset, monkeypatch
 ):
-    from vpr_tf.report import failures as module
-
     headings = {"test-x-queries": [350.0], "test-x-database": [0.0, 5.0, 180.0, 350.0]}
 
     def with_headings(split):
@@ -95,8 +94,8 @@ def test_of_photos_at_one_place_the_one_that_looks_the_same_way_is_nearest(
         heading_deg = np.array(headings[split.name], np.float32)
         return dataclasses.replace(table, heading_deg=heading_deg)
 
-    original = module.PhotoTable.from_split
-    monkeypatch.setattr(module.PhotoTable, "of_split", with_headings)
+    original = SplitIndex.photo_table
+    monkeypatch.setattr(SplitIndex, "photo_table", with_headings)
     failure = only_query(dataset)
     assert failure.nearest.row == 1
     assert failure.nearest_rank == 3

@@ -9,7 +9,6 @@ from vpr_tf.geo import Positions, distances_m, lat_lon_to_utm
 from vpr_tf.geo.s2_cells import first_leaves, last_leaves, leaf_cells, parent_cells
 from vpr_tf.report.query_facts import (
     class_sizes,
-    heading_difference_deg,
     heading_gaps,
     nearest_database_m,
     year_gaps,
@@ -37,12 +36,6 @@ def test_gaps_are_those_of_the_most_alike_positive():
     np.testing.assert_array_equal(
         heading_gaps(queries, database, positives), [20, 0, np.nan]
     )
-
-
-def test_heading_difference_wraps_and_knows_the_unknown():
-    a = np.array([350.0, 0, 90, -1, 720])
-    b = np.array([10.0, 180, 90, 10, 0])
-    np.testing.assert_array_equal(heading_difference_deg(a, b), [20, 180, 0, np.nan, 0])
 
 
 @settings(max_examples=30, deadline=None)

@@ -6,8 +6,8 @@ import json
 import numpy as np
 import pytest
 
+from tests.vpr_tf.classification.tiny_classifier import street_table
 from tests.vpr_tf.evaluation.tiny_dataset import Shot
-from tests.vpr_tf.localization.tiny_classifier import street_table
 from tests.vpr_tf.report.page_checks import read_page
 from tests.vpr_tf.report.tiny_photos import config_of, open_town
 from vpr_tf.classification import GroupHead, PlaceClassifier
@@ -37,7 +37,7 @@ TOWN = {
 def colour_heads():
     """Two groups, whose four places are each known by their colour."""
     table = street_table(4, 2, apart=5)
-    place = np.argsort(np.argsort(table.positions.east_cm))
+    place = np.argsort(np.argsort(table.positions.utm_east_cm))
     colours = np.array(COLOURS, np.float32)[place]
     colours /= np.linalg.norm(colours, axis=1, keepdims=True)
     heads = [

@@ -47,9 +47,7 @@ def test_pairs_are_near_unique_of_one_zone_and_seeded():
     assert (zones[first] == zones[second]).all()
     assert (zones[first] != 0).all()
     assert metres.max() <= 200
-    east, north = (
-        getattr(photos.positions, name) / 100 for name in ("east_cm", "north_cm")
-    )
+    east, north = photos.positions.utm_cm.T / 100
     np.testing.assert_allclose(
         metres, np.hypot(east[first] - east[second], north[first] - north[second])
     )

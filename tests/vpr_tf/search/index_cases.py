@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from vpr_tf.search.build import INDEX_KINDS
+from vpr_tf.search import INDEX_KINDS
 
 
 @dataclass(frozen=True)

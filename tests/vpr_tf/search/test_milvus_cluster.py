@@ -10,11 +10,11 @@ from tests.vpr_tf.search.fake_milvus import FakeCluster
 from vpr_tf.search import (
     ExactIndex,
     IndexMismatchError,
+    MilvusIndex,
     RetrievalError,
     milvus_collection,
     milvus_index,
 )
-from vpr_tf.search.milvus_index import MilvusIndex
 
 SETTINGS = {"uri": "http://cluster:19530", "index_type": "HNSW", "batch": 30}
 

@@ -14,11 +14,11 @@ import pytest
 from vpr_tf.search import (
     ExactIndex,
     IndexMismatchError,
+    MilvusIndex,
     RetrievalError,
     milvus_collection,
     milvus_index,
 )
-from vpr_tf.search.milvus_index import MilvusIndex
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -141,7 +141,7 @@ def test_two_processes_search_at_once_and_end(saved, flat, database, tmp_path):
         import json, sys
         from pathlib import Path
         import numpy as np
-        from vpr_tf.search.milvus_index import MilvusIndex
+        from vpr_tf.search import MilvusIndex
 
         database = np.load({str(tmp_path / "database.npy")!r})
         settings = json.loads({json.dumps(flat.settings)!r})

@@ -6,9 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.vpr_tf.search.index_cases import nearest_by_sorting, random_unit_vectors
-from vpr_tf.search import ExactIndex, cell_search
-from vpr_tf.search.cell_filtered_index import CellFilteredIndex
-from vpr_tf.search.cell_rows import CellRows
+from vpr_tf.search import CellFilteredIndex, CellRows, ExactIndex, cell_search
 
 NUM_CELLS = 6
 

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from vpr_tf.search.scann_settings import ScannSettings
+from vpr_tf.search import ScannSettings
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ import pytest
 
 from vpr_tf.config import ConfigError
 from vpr_tf.data.prepared_dataset import CLASS_DTYPE, Partition
-from vpr_tf.training.checks import check_batch_size, check_groups
+from vpr_tf.training.group_trainer import check_batch_size, check_groups
 
 
 def make_partition(*classes_per_group):

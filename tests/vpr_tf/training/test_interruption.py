@@ -3,7 +3,7 @@ import signal
 
 import pytest
 
-from vpr_tf.training.interruption import stop_on_signals
+from vpr_tf.training.process import stop_on_signals
 
 
 def test_first_signal_asks_and_second_stops():

@@ -1,4 +1,5 @@
-from vpr_tf.training.callbacks import EarlyStopping, ReduceOnPlateau
+from vpr_tf.training.callbacks import EarlyStopping
+from vpr_tf.training.learning_rate import ReduceOnPlateau
 from vpr_tf.training.progress import TrainingProgress
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from vpr_tf.data.prepared_dataset import REGION_DTYPE
 from vpr_tf.training.errors import TrainingError
-from vpr_tf.training.run_facts import check_same_data, data_facts
+from vpr_tf.training.resume import check_same_data
+from vpr_tf.training.run_facts import data_facts
 from vpr_tf.training.run_folder import RunFolder
 
 

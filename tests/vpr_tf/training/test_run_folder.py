@@ -9,11 +9,8 @@ from vpr_tf.config import (
     TrainConfig,
 )
 from vpr_tf.training.errors import TrainingError
-from vpr_tf.training.run_folder import (
-    check_same_experiment,
-    create_run_folder,
-    find_run,
-)
+from vpr_tf.training.resume import check_same_experiment, find_run
+from vpr_tf.training.run_folder import create_run_folder
 
 
 def make_config(tmp_path, **train):

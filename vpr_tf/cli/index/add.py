@@ -30,7 +30,7 @@ from vpr_tf.photos.photo_files import PhotoFiles
 from vpr_tf.photos.photo_folder import scan_photos
 from vpr_tf.place_index import PlaceIndex
 from vpr_tf.place_index.joined import SelectedDescriptors
-from vpr_tf.search.errors import RetrievalError
+from vpr_tf.search import RetrievalError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -44,7 +44,7 @@ from vpr_tf.cli.index.work_folder import (
     work_folder,
 )
 from vpr_tf.place_index import ChangeReport, read_manifest
-from vpr_tf.search.errors import RetrievalError
+from vpr_tf.search import RetrievalError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -16,7 +16,7 @@ from vpr_tf.photos.photo_files import PhotoFiles
 from vpr_tf.photos.photo_folder import scan_photos
 from vpr_tf.photos.photo_table import PhotoTable
 from vpr_tf.place_index.joined import JoinedDescriptors, SelectedDescriptors
-from vpr_tf.search.search_index import Descriptors
+from vpr_tf.search import Descriptors
 
 if TYPE_CHECKING:
     from vpr_tf.extraction import FeatureExtractor
@@ -123,9 +123,7 @@ def _describe_splits(
         extractor.extract_split(source.dataset, name, folder / name, dtype=dtype)
         for name in source.split_names
     ]
-    photos = [
-        PhotoTable.from_split(source.dataset.split(n)) for n in source.split_names
-    ]
+    photos = [source.dataset.split(n).photo_table() for n in source.split_names]
     joined = JoinedDescriptors(parts, extractor.descriptor_dim, np.dtype(dtype))
     return Described(joined, PhotoTable.concatenate(photos), None)
 

@@ -13,7 +13,7 @@ from vpr_tf.place_index import (
     KeptClassifier,
     PlaceIndex,
 )
-from vpr_tf.search.cell_filtered_index import BestCells
+from vpr_tf.search import CellFilter
 
 STORED = "stored"
 
@@ -32,7 +32,7 @@ class IndexClassifiers(Protocol):
 
     def best_cells(
         self, index: PlaceIndex, cells: int | str | None, photos: PhotoFiles
-    ) -> BestCells | None:
+    ) -> CellFilter | None:
         """Returns what restricts a search of an index for photos; None if nothing.
 
         Args:

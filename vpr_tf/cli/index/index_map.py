@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from vpr_tf.atomic_files import replace_file
-from vpr_tf.cli.index.inspect import extent_deg, wrapped_deg
+from vpr_tf.cli.index.inspect import extent_deg
+from vpr_tf.geo import wrap_degrees
 from vpr_tf.photos.photo_table import PhotoTable
-from vpr_tf.search.errors import RetrievalError
+from vpr_tf.search import RetrievalError
 
 _MANY_PHOTOS = 20_000
 _ASPECTS = (0.35, 1.5)  # of a map, height over width
@@ -57,7 +58,7 @@ def draw_map(photos: PhotoTable, file: Path, *, title: str) -> None:
     if years.any() and len(np.unique(years)) > 1:
         figure.colorbar(points, ax=axes, label="year", shrink=0.6, format="%d")
     axes.margins(_MARGIN)
-    axes.xaxis.set_major_formatter(lambda value, _: f"{wrapped_deg(value):.4f}")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{wrap_degrees(value):.4f}")
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.4f}")
     axes.tick_params("x", labelrotation=30)
     axes.set(

@@ -20,6 +20,7 @@ from vpr_tf.cli.index.output import (
     settings_text,
     size_text,
 )
+from vpr_tf.geo import wrap_degrees
 from vpr_tf.photos.photo_table import PhotoTable
 from vpr_tf.place_index import ChangeReport, IndexManifest, PlaceIndex
 
@@ -93,7 +94,7 @@ def _photo_facts(photos: PhotoTable) -> Iterator[tuple[str, str]]:
         yield (
             "Extent:",
             f"latitude {latitude.min():.5f} to {latitude.max():.5f}, longitude "
-            f"{west:.5f} to {wrapped_deg(east):.5f} "
+            f"{west:.5f} to {wrap_degrees(east):.5f} "
             f"({north_m / 1000:.2f} x {east_m / 1000:.2f} km)",
         )
         zones = np.unique(positions.utm_zone[known])
@@ -140,13 +141,8 @@ def extent_deg(longitude_deg: np.ndarray) -> tuple[float, float]:
     They leave out the widest gap, so that photos on both sides of the antimeridian
     are near to each other.
     """
-    longitude = np.unique(wrapped_deg(longitude_deg))
+    longitude = np.unique(wrap_degrees(longitude_deg))
     gaps = np.diff(np.append(longitude, longitude[0] + 360))
     widest = int(np.argmax(gaps))
     west = float(longitude[(widest + 1) % len(longitude)])
     return west, west + 360 - float(gaps[widest])
-
-
-def wrapped_deg(longitude_deg: np.ndarray | float) -> np.ndarray | float:
-    """Returns longitudes in [-180, 180)."""
-    return (longitude_deg + 180) % 360 - 180

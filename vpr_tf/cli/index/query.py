@@ -2,7 +2,7 @@
 
 The encoder is the one that the index keeps. Photos that cannot be read are named, the
 others are answered; the exit status is then 1. For positions with their expected error
-and a confidence, see `python -m vpr_tf.localize`.
+and a confidence, see `python -m vpr_tf.cli.localize`.
 
 Examples:
   python -m vpr_tf.place_index query city.index photo.jpg

@@ -23,7 +23,7 @@ from vpr_tf.photos.errors import InvalidEntryError
 from vpr_tf.photos.metadata import parse_timestamp
 from vpr_tf.photos.photo_table import PhotoTable
 from vpr_tf.place_index import PlaceIndex, remove_photos
-from vpr_tf.search.errors import RetrievalError
+from vpr_tf.search import RetrievalError
 
 _PRINTED_KEYS = 10
 

@@ -28,7 +28,7 @@ from vpr_tf.place_index.tuning.campaign import TuningOptions, TuningReport, tune
 from vpr_tf.place_index.tuning.database import TunedDatabase
 from vpr_tf.place_index.tuning.measurement import RECALL_VALUES, Measurement
 from vpr_tf.place_index.tuning.queries import TuningQueries
-from vpr_tf.search.errors import RetrievalError
+from vpr_tf.search import RetrievalError
 
 _SAMPLE = 1000
 

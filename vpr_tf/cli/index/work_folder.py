@@ -11,7 +11,7 @@ from typing import Any
 
 from vpr_tf.atomic_files import write_json
 from vpr_tf.place_index.transaction import writer_lock
-from vpr_tf.search.errors import RetrievalError
+from vpr_tf.search import RetrievalError
 
 _REQUEST_FILE = "request.json"
 

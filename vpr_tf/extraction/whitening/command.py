@@ -8,7 +8,7 @@ import numpy as np
 
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.data.prepared_dataset import PreparedDataset
-from vpr_tf.extraction.load_extractor import load_extractor
+from vpr_tf.extraction.model_loading import load_extractor
 from vpr_tf.extraction.whitening.folding import add_whitening, check_not_whitened
 from vpr_tf.extraction.whitening.pca import fit_whitening
 from vpr_tf.models import GeoLocalizationNet

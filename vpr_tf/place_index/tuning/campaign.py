@@ -22,7 +22,7 @@ from vpr_tf.place_index.tuning.measurement import (
 from vpr_tf.place_index.tuning.queries import Truth, TuningQueries
 from vpr_tf.place_index.tuning.results import TuningResults
 from vpr_tf.place_index.tuning.trial import Trial, run_trial
-from vpr_tf.search.errors import RetrievalError
+from vpr_tf.search import RetrievalError
 
 FIGURE_FILE = "pareto.png"
 _UNFINISHED = "unfinished"

@@ -6,11 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from vpr_tf.search.scann_settings import (
-    MIN_QUANTIZED_IMAGES,
-    REORDERS,
-    ScannSettings,
-)
+from vpr_tf.search import MIN_QUANTIZED_IMAGES, REORDERS, ScannSettings
 
 # Below, a tree has leaves of a few photos; above, trees of other sizes and codes of
 # other lengths are worth the time of building them.
@@ -27,7 +23,7 @@ class Candidate:
 
     Attributes:
         kind: Of the index.
-        settings: Of building, as `Index.build` takes them.
+        settings: Of building, as `SearchIndex.build` takes them.
         searches: Keyword arguments of the index's `with_search_settings`; an empty one
             searches as built.
         label: What is special about the structure, for people.

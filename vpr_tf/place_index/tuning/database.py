@@ -9,8 +9,7 @@ from pathlib import Path
 from vpr_tf.place_index.joined import SelectedDescriptors
 from vpr_tf.place_index.manifest import IndexManifest, read_manifest
 from vpr_tf.place_index.stored_state import read_state
-from vpr_tf.search.errors import RetrievalError
-from vpr_tf.search.search_index import Descriptors
+from vpr_tf.search import Descriptors, RetrievalError
 
 
 @dataclass(frozen=True, eq=False)

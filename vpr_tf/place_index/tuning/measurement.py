@@ -16,7 +16,7 @@ class Measurement:
 
     Attributes:
         kind: Of the index.
-        settings: All settings, as `Index.build` takes them.
+        settings: All settings, as `SearchIndex.build` takes them.
         label: What differs from other settings, for people.
         is_exact: Whether every true neighbour is found by definition.
         recalls: By N of `RECALL_VALUES`, the share of the true N nearest that are

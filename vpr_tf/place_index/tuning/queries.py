@@ -8,9 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vpr_tf.search.errors import RetrievalError
-from vpr_tf.search.exact_index import ExactIndex
-from vpr_tf.search.search_index import Descriptors
+from vpr_tf.search import Descriptors, ExactIndex, RetrievalError
 
 _NOT_STORED = -1
 # Distances of different kinds of index differ in the last digits.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from vpr_tf.search.search_index import Index
+from vpr_tf.search import SearchIndex
 
 _ROUNDS = 3
 SECONDS_PER_ROUND = 1.0
@@ -42,7 +42,7 @@ class SearchTimes:
 
 
 def time_searches(
-    indexes: list[Index],
+    indexes: list[SearchIndex],
     queries: np.ndarray,
     k: int,
     progress: Callable[[str], None] = lambda text: None,
@@ -77,7 +77,9 @@ def time_searches(
     return times
 
 
-def _batch_speed(index: Index, queries: np.ndarray, k: int, seconds: float) -> float:
+def _batch_speed(
+    index: SearchIndex, queries: np.ndarray, k: int, seconds: float
+) -> float:
     """Queries/s of the fastest batch."""
     starts = range(0, max(1, len(queries) - BATCH_QUERIES + 1), BATCH_QUERIES)
     spent, best = 0.0, 0.0
@@ -93,7 +95,7 @@ def _batch_speed(index: Index, queries: np.ndarray, k: int, seconds: float) -> f
 
 
 def _single_times(
-    index: Index, queries: np.ndarray, k: int, seconds: float
+    index: SearchIndex, queries: np.ndarray, k: int, seconds: float
 ) -> list[float]:
     for row in range(min(_WARM_UP_QUERIES, len(queries))):
         index.search(queries[row : row + 1], k)
@@ -105,7 +107,7 @@ def _single_times(
     return times
 
 
-def _seconds(index: Index, queries: np.ndarray, k: int) -> float:
+def _seconds(index: SearchIndex, queries: np.ndarray, k: int) -> float:
     started = time.perf_counter()
     index.search(queries, k)
     return time.perf_counter() - started

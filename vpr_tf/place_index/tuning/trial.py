@@ -24,9 +24,7 @@ from vpr_tf.place_index.tuning.database import TunedDatabase
 from vpr_tf.place_index.tuning.measurement import RECALL_VALUES, Measurement
 from vpr_tf.place_index.tuning.queries import Truth
 from vpr_tf.place_index.tuning.timing import SECONDS_PER_ROUND, time_searches
-from vpr_tf.search.build import INDEX_KINDS, build_index
-from vpr_tf.search.errors import RetrievalError
-from vpr_tf.search.search_index import Index
+from vpr_tf.search import INDEX_KINDS, RetrievalError, SearchIndex, build_index
 
 _MIB = 1 << 20
 _END_S = 10.0
@@ -134,7 +132,7 @@ def _measure(trial: Trial, built: _Built, progress: Progress) -> list[Measuremen
     ]
 
 
-def _with_search(index: Index, search: dict[str, Any]) -> Index:
+def _with_search(index: SearchIndex, search: dict[str, Any]) -> SearchIndex:
     return index.with_search_settings(**search) if search else index  # type: ignore[attr-defined]
 
 

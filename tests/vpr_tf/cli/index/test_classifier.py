@@ -40,8 +40,8 @@ def write_run(folder: Path, encoder, index: Path) -> Path:
     cells = GridCells(
         _CELL_M,
         positions.utm_zone.astype(np.int64),
-        positions.east_cm // (100 * _CELL_M),
-        positions.north_cm // (100 * _CELL_M),
+        positions.utm_east_cm // (100 * _CELL_M),
+        positions.utm_north_cm // (100 * _CELL_M),
     )
     table = ClassTable(
         positions.take(rows),

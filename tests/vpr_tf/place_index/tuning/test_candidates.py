@@ -3,8 +3,7 @@ import json
 import pytest
 
 from vpr_tf.place_index.tuning.candidates import candidates_of
-from vpr_tf.search.milvus_settings import MilvusSettings
-from vpr_tf.search.scann_settings import ScannSettings
+from vpr_tf.search import MilvusSettings, ScannSettings
 
 SIZES = [1, 2, 15, 16, 100, 4_999, 5_000, 49_999, 50_000, 499_999, 500_000, 2_800_000]
 

@@ -5,6 +5,7 @@ import signal
 
 import numpy as np
 
+from vpr_tf.config import Preprocessing
 from vpr_tf.geo import Positions
 from vpr_tf.photos.photo_table import PhotoTable
 from vpr_tf.place_index import EncoderIdentity, create_place_index
@@ -28,7 +29,7 @@ def make_index(folder, **options):
         np.full(NUM_PHOTOS, -1, np.float32),
         np.full(NUM_PHOTOS, b"", "S15"),
     )
-    encoder = EncoderIdentity("abc", "random", DIM, "native", 512, "float32")
+    encoder = EncoderIdentity("abc", "random", DIM, Preprocessing())
     create_place_index(folder, descriptors, photos, encoder, **options)
     return folder
 

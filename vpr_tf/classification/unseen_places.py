@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from vpr_tf.classification import ClassTable, PlaceClassifier, PlacePredictions
-from vpr_tf.classification.class_table import OWN_GROUP
-from vpr_tf.classification.classifier import best_columns
-from vpr_tf.classification.predictions import MISSING_PLACE
+from vpr_tf.classification.class_table import OWN_GROUP, ClassTable
+from vpr_tf.classification.classifier import PlaceClassifier, best_columns
+from vpr_tf.classification.place_features import has_probabilities
+from vpr_tf.classification.predictions import MISSING_PLACE, PlacePredictions
 from vpr_tf.classification.spread import spread_m
-from vpr_tf.geo import Positions, points_of
-from vpr_tf.localization.place_features import has_probabilities
+from vpr_tf.geo import Positions, ecef
 
 _SCORES_PER_BLOCK = 1 << 22  # float32: 16 MiB
 
@@ -42,7 +41,7 @@ def predict_outside(
     scores = np.full((num_queries, n), -np.inf, np.float32)
     spreads = np.full(num_queries, np.nan)
     own_cell = table.cells.locate(queries)
-    points, asked = points_of(table.positions), points_of(queries)
+    points, asked = ecef.from_positions(table.positions), ecef.from_positions(queries)
     step = max(1, _SCORES_PER_BLOCK // max(1, len(table)))
     for start in range(0, num_queries, step):
         block = slice(start, start + step)

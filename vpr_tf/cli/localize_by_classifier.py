@@ -1,4 +1,4 @@
-"""What `python -m vpr_tf.localize --classifier` does."""
+"""What `python -m vpr_tf.cli.localize --classifier` does."""
 
 from __future__ import annotations
 
@@ -12,10 +12,16 @@ from typing import Any
 import numpy as np
 
 from vpr_tf.classification import PlaceClassifier
+from vpr_tf.classification.named_places import PlaceAnswer, place_answers_of
+from vpr_tf.classification.place_answers import answer_places
+from vpr_tf.classification.place_features import PlaceSettings
 from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.classification.saved_arrays import read_info
+from vpr_tf.classification.stored_calibration import load_calibration
 from vpr_tf.classification.trained import heads_folder, load_heads
+from vpr_tf.classification.unseen_places import best_of_groups
 from vpr_tf.cli.index.output import printable
+from vpr_tf.cli.localize_photos import LocalizeOptions, expanded, meaning
 from vpr_tf.config import ClassificationConfig, LocalizationConfig
 from vpr_tf.localization.answer_formats import (
     HEADER,
@@ -26,26 +32,20 @@ from vpr_tf.localization.answer_formats import (
     summary,
 )
 from vpr_tf.localization.calibration import Calibration
-from vpr_tf.localization.command import LocalizeOptions, expanded, meaning
 from vpr_tf.localization.errors import LocalizationError
-from vpr_tf.localization.named_places import PlaceAnswer, place_answers_of
-from vpr_tf.localization.place_answers import answer_places
-from vpr_tf.localization.place_features import PlaceSettings
-from vpr_tf.localization.stored_calibration import load_calibration
-from vpr_tf.localization.unseen_places import best_of_groups
 from vpr_tf.photos.photo_files import PhotoFiles
 from vpr_tf.photos.photo_folder import scan_named_photos
 
 _NUM_PLACES = 5
 _NOT_CALIBRATED = (
     "Not calibrated: no confidence and no error, every photo is answered. Calibrate by "
-    "`python -m vpr_tf.localization.calibrate --model RUN --config FILE`."
+    "`python -m vpr_tf.cli.calibrate --model RUN --config FILE`."
 )
 
 
 @dataclass(frozen=True)
 class HeadsAnswers:
-    """What `vpr_tf.localize` found by heads.
+    """What `vpr_tf.cli.localize` found by heads.
 
     Attributes:
         classifier: Folder of the model.

@@ -1,7 +1,7 @@
 """Says where photos were taken, by an index or by heads that know places:
 
-    python -m vpr_tf.localize --index DIR PHOTO...
-    python -m vpr_tf.localize --classifier RUN_OR_SAVEDMODEL PHOTO...
+    python -m vpr_tf.cli.localize --index DIR PHOTO...
+    python -m vpr_tf.cli.localize --classifier RUN_OR_SAVEDMODEL PHOTO...
 
 Photos are files, folders or patterns such as "trip/*.jpg". Exit status: 0, 1 when a
 photo could not be read (the others are answered), 2 when nothing could be done.
@@ -28,8 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     options = parser.parse_intermixed_args(with_joined_circle(arguments))
     try:
+        from vpr_tf.cli.localize_photos import LocalizeOptions, locate_photos
         from vpr_tf.localization.answer_formats import FORMATS, Found
-        from vpr_tf.localization.command import LocalizeOptions, locate_photos
 
         how = LocalizeOptions(
             options.k,
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         found: Found
         if options.classifier:
-            from vpr_tf.localization.heads_command import locate_by_classifier
+            from vpr_tf.cli.localize_by_classifier import locate_by_classifier
 
             found = locate_by_classifier(
                 options.classifier, options.photos, options.model, how
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m vpr_tf.localize",
+        prog="python -m vpr_tf.cli.localize",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

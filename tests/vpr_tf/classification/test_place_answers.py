@@ -7,25 +7,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.vpr_tf.localization.tiny_classifier import (
+from tests.vpr_tf.classification.tiny_classifier import (
     knowing_classifier,
     positions_at,
     random_classifier,
     shared_table,
     street_table,
 )
-from vpr_tf.classification import PlacePredictions
-from vpr_tf.classification.spread import spread_m
-from vpr_tf.config import LocalizationConfig
-from vpr_tf.localization import (
-    Calibration,
-    LocalizationError,
+from vpr_tf.classification import (
+    PlacePredictions,
     PlaceSettings,
     answer_places,
     calibrate_predictor,
 )
-from vpr_tf.localization.place_features import place_features
-from vpr_tf.localization.unseen_places import best_of_groups, predict_outside
+from vpr_tf.classification.place_features import place_features
+from vpr_tf.classification.spread import spread_m
+from vpr_tf.classification.unseen_places import best_of_groups, predict_outside
+from vpr_tf.config import LocalizationConfig
+from vpr_tf.localization import Calibration, LocalizationError
 
 SETTINGS = PlaceSettings("cosine", 20, log_scores=False)
 CONFIG = LocalizationConfig()

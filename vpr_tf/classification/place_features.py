@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from vpr_tf.classification import PlaceClassifier, PlacePredictions
+from vpr_tf.classification.classifier import PlaceClassifier
 from vpr_tf.classification.group_head import MIXTURE
+from vpr_tf.classification.predictions import PlacePredictions
 from vpr_tf.classification.predictor import PlacePredictor
-from vpr_tf.geo import points_at
+from vpr_tf.geo import ecef
 
 METHOD = "classification"
 # Places nearer to each other than this are one and the same to an answer.
@@ -80,7 +81,7 @@ def place_features(
         scores = np.log(np.maximum(scores, SMALLEST_PROBABILITY))
     used, position = np.unique(rows[valid], return_inverse=True)
     points = np.full((*rows.shape, 3), np.nan)
-    points[valid] = points_at(
+    points[valid] = ecef.from_lat_lon(
         predictions.places.latitude_deg[used], predictions.places.longitude_deg[used]
     )[position]
     offset_m = np.linalg.norm(points - points[:, :1], axis=2)

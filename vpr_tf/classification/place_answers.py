@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vpr_tf.classification import PlacePredictions
+from vpr_tf.classification.place_features import PlaceSettings, place_features
+from vpr_tf.classification.predictions import PlacePredictions
 from vpr_tf.geo import UNKNOWN_ZONE, Positions, distances_m
 from vpr_tf.localization.calibration import Calibration
 from vpr_tf.localization.errors import LocalizationError
-from vpr_tf.localization.place_features import PlaceSettings, place_features
 
 
 @dataclass(frozen=True, eq=False)

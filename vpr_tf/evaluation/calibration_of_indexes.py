@@ -1,4 +1,4 @@
-"""What `python -m vpr_tf.localization.calibrate` does."""
+"""What `python -m vpr_tf.cli.calibrate` does."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def calibrate_index(
         num_predictions=predictions_to_calibrate(config.localization),
     )
     queries, database = (
-        PhotoTable.from_split(dataset.split(split))
+        dataset.split(split).photo_table()
         for split in (evaluation_set.queries, evaluation_set.database)
     )
     calibration = calibrate_on_queries(

@@ -1,22 +1,26 @@
-"""`vpr_tf.localize --classifier` and the calibration of a run, as a user has them."""
+"""`--classifier` and the calibration of a run, as a user has them."""
 
 import json
 
 import numpy as np
 import pytest
-from vpr_tf.extraction.model_sources import LoadedEncoder
 
+from tests.vpr_tf.classification.tiny_classifier import street_table
 from tests.vpr_tf.evaluation.tiny_dataset import (
     MeanColourEncoder,
     Shot,
     write_dataset,
 )
-from tests.vpr_tf.localization.tiny_classifier import street_table
 from tests.vpr_tf.photos.photo_writer import write_photo
-from vpr_tf.classification import GroupHead, PlaceClassifier, save_classifier
-from vpr_tf.config import EvaluationConfig
-from vpr_tf.localization import calibrate, load_calibration
-from vpr_tf.localize import main
+from vpr_tf.classification import (
+    GroupHead,
+    PlaceClassifier,
+    load_calibration,
+    save_classifier,
+)
+from vpr_tf.cli import calibrate
+from vpr_tf.cli.localize import main
+from vpr_tf.extraction import FeatureExtractor
 
 # Ten places 60 m apart in turn of two groups; their colours go from red to green.
 NUM_PLACES, APART_M = 10, 60
@@ -35,7 +39,7 @@ def unit(colours):
 def run_folder(tmp_path, monkeypatch):
     """A run whose heads know the colour of each place."""
     table = street_table(NUM_PLACES, 2, apart=3)
-    place_m = table.positions.east_cm - table.positions.east_cm.min()
+    place_m = table.positions.utm_east_cm - table.positions.utm_east_cm.min()
     colours = unit([colour_of(round(m / 100 / APART_M)) for m in place_m])
     heads = tuple(
         GroupHead("cosine", colours[places].T, scale=50.0)
@@ -45,12 +49,12 @@ def run_folder(tmp_path, monkeypatch):
     save_classifier(PlaceClassifier(table, heads), folder / "best" / "classifier")
     write_config(folder / "config.yaml", tmp_path)
 
-    def load_encoder(config, model):
+    def load_extractor(config=None, model=None):
         assert str(model).endswith("town")
-        encoder = MeanColourEncoder()
-        return LoadedEncoder(encoder, EvaluationConfig(), "colour", tmp_path / "out")
+        return FeatureExtractor(MeanColourEncoder(), description="colour")
 
-    monkeypatch.setattr("vpr_tf.extraction.model_sources.load_encoder", load_encoder)
+    for module in ("extraction.model_loading", "evaluation.calibration_of_heads"):
+        monkeypatch.setattr(f"vpr_tf.{module}.load_extractor", load_extractor)
     return folder
 
 

@@ -13,8 +13,7 @@ from vpr_tf.localization.errors import LocalizationError
 
 CALIBRATION_FILE = "calibration.json"
 _AGAIN = (
-    "Calibrate again by `python -m vpr_tf.localization.calibrate --model RUN --config "
-    "FILE`."
+    "Calibrate again by `python -m vpr_tf.cli.calibrate --model RUN --config FILE`."
 )
 
 

@@ -89,7 +89,7 @@ def knowing_classifier(table, dim=32, score="cosine", seed=0, alike=True):
     steps = rng.normal(size=(len(table), dim))
     if alike:  # near places, so that all groups have something to go by
         steps = np.cumsum(steps, axis=0)
-    order = np.argsort(table.positions.east_cm)
+    order = np.argsort(table.positions.utm_east_cm)
     looks = np.empty((len(table), dim))
     looks[order] = steps / np.linalg.norm(steps, axis=1, keepdims=True)
     heads = []

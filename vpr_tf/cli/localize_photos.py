@@ -1,4 +1,4 @@
-"""What `python -m vpr_tf.localize` does."""
+"""What `python -m vpr_tf.cli.localize` does."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from vpr_tf.photos.photo_folder import scan_named_photos
 from vpr_tf.place_index import GeoCircle, IndexManifest, Matches, PlaceIndex
 
 if TYPE_CHECKING:
-    from vpr_tf.place_index.photo_source import DescribedPhotos
+    from vpr_tf.extraction import DescribedPhotos
 
 # About the field of view of a photo: beyond, two photos of a place share nothing.
 _HEADING_TOLERANCE_DEG = 60.0
@@ -157,7 +157,9 @@ def _settings(
     manifest: IndexManifest, options: LocalizeOptions
 ) -> tuple[LocalizationConfig, Calibration | None, list[str]]:
     """Returns the settings, their calibration if they have one, and what to know."""
-    config, calibration = read_stored(manifest)
+    config, calibration = read_stored(
+        manifest.localization, manifest.encoder.fingerprint
+    )
     stored = calibrated_settings(config)
     if options.num_predictions is not None:
         config = dataclasses.replace(config, num_predictions=options.num_predictions)
@@ -193,7 +195,7 @@ def meaning(calibration: Calibration) -> str:
 
 _NOT_CALIBRATED = (
     "Not calibrated: no confidence and no error, every photo is answered. Calibrate by "
-    "`python -m vpr_tf.localization.calibrate --index DIR --config FILE`."
+    "`python -m vpr_tf.cli.calibrate --index DIR --config FILE`."
 )
 
 

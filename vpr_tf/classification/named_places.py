@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from vpr_tf.classification import PlacePredictions
-from vpr_tf.geo import points_at
+from vpr_tf.classification.place_answers import PlaceAnswers
+from vpr_tf.classification.place_features import SAME_PLACE_M
+from vpr_tf.classification.predictions import PlacePredictions
+from vpr_tf.geo import ecef
 from vpr_tf.localization.answers import LocatedPhoto, number_or_none
 from vpr_tf.localization.calibration import Calibration
-from vpr_tf.localization.place_answers import PlaceAnswers
-from vpr_tf.localization.place_features import SAME_PLACE_M
 
 # Cells of different groups lie beside each other: those that see the same place name
 # different centres.
@@ -81,8 +81,8 @@ def place_answers_of(
         min_confidence = calibration.min_confidence
     agreeing = _agreeing(predictions, group_rows)
     found = []
+    positions, utm_m = answers.positions, answers.positions.utm_cm / 100
     for query, name in enumerate(names):
-        positions = answers.positions
         known = bool(positions.known[query])
         rows = predictions.rows[query, :num_places]
         found.append(
@@ -92,8 +92,8 @@ def place_answers_of(
                 reason=_reason(answers, query, min_confidence),
                 latitude_deg=number_or_none(answers.latitude_deg[query]),
                 longitude_deg=number_or_none(answers.longitude_deg[query]),
-                utm_east_m=float(positions.east_cm[query]) / 100 if known else None,
-                utm_north_m=float(positions.north_cm[query]) / 100 if known else None,
+                utm_east_m=utm_m[query, 0].item() if known else None,
+                utm_north_m=utm_m[query, 1].item() if known else None,
                 utm_zone=int(positions.utm_zone[query]) if known else None,
                 heading_deg=_heading(answers.heading_deg[query]),
                 expected_error_m=number_or_none(answers.expected_error_m[query]),
@@ -125,7 +125,7 @@ def _agreeing(
     places = predictions.places
 
     def points(rows: np.ndarray) -> np.ndarray:
-        return points_at(places.latitude_deg[rows], places.longitude_deg[rows])
+        return ecef.from_lat_lon(places.latitude_deg[rows], places.longitude_deg[rows])
 
     offset_m = points(group_rows) - points(predictions.rows[:, :1])
     return np.asarray((np.linalg.norm(offset_m, axis=2) <= _AGREE_M).sum(axis=1))

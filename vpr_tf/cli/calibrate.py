@@ -1,7 +1,7 @@
 """Calibrates an index, or the heads of a run that answer by themselves:
 
-    python -m vpr_tf.localization.calibrate --index DIR --config FILE
-    python -m vpr_tf.localization.calibrate --model RUN --config FILE
+    python -m vpr_tf.cli.calibrate --index DIR --config FILE
+    python -m vpr_tf.cli.calibrate --model RUN --config FILE
 
 Fits confidence, expected error and the confidence from which on answers are given on
 queries of known position, and stores them in the index, or beside the heads.
@@ -23,7 +23,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parses the command line, calibrates, and returns the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m vpr_tf.localization.calibrate",
+        prog="python -m vpr_tf.cli.calibrate",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -42,13 +42,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         config = load_config(options.config, options.overrides)
         if options.index:
-            from vpr_tf.localization.index_calibration import calibrate_index
+            from vpr_tf.evaluation.calibration_of_indexes import calibrate_index
 
             calibrate_index(
                 options.index, config, set_name=options.set, model=options.model
             )
         else:
-            from vpr_tf.localization.model_calibration import calibrate_model
+            from vpr_tf.classification.trained import heads_folder
+
+            heads_folder(options.model)  # Before TensorFlow is loaded.
+            from vpr_tf.evaluation.calibration_of_heads import calibrate_model
 
             calibrate_model(options.model, config, set_name=options.set)
     except (ValueError, OSError, ImportError) as error:

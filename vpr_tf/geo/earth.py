@@ -1,0 +1,32 @@
+"""The size of the earth, the marks of unknown values, and angles that wrap."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+UNKNOWN_ZONE = 0  # UTM zone of a photo without position
+UNKNOWN_HEADING_DEG = -1.0
+
+MEAN_RADIUS_M = 6_371_008.8
+# The ellipsoid WGS84.
+EQUATORIAL_RADIUS_M = 6_378_137.0
+FLATTENING = 1 / 298.257_223_563
+POLAR_RADIUS_M = EQUATORIAL_RADIUS_M * (1 - FLATTENING)
+ECCENTRICITY_SQUARED = FLATTENING * (2 - FLATTENING)
+
+
+def wrap_degrees(degrees: npt.ArrayLike) -> np.ndarray:
+    """Returns angles as float64 in [-180, 180)."""
+    return (np.asarray(degrees, np.float64) + 180.0) % 360.0 - 180.0
+
+
+def heading_differences_deg(a: npt.ArrayLike, b: npt.ArrayLike) -> np.ndarray:
+    """Returns the angle between headings, 0 to 180 degrees; NaN where one is unknown.
+
+    Args:
+        a: Degrees clockwise from north; negative where unknown.
+        b: Likewise; the shapes broadcast.
+    """
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    return np.where((a < 0) | (b < 0), np.nan, np.abs(wrap_degrees(a - b)))

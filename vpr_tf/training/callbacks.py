@@ -1,0 +1,257 @@
+"""Keras callbacks of a training run.
+
+They see the encoder as `self.model` and these logs: after each step `loss`, after each
+epoch `epoch`, `group`, `loss`, `learning_rate`, `head_learning_rate`, `gem_p`,
+`images_per_s` and, when the epoch was validated, `val_recall@N`.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from vpr_tf.config import TrainConfig
+from vpr_tf.training.checkpoints import CheckpointStore
+from vpr_tf.training.learning_rate import MONITOR
+from vpr_tf.training.progress import TrainingProgress
+from vpr_tf.training.run_folder import LossesFile, MetricsFile
+
+_LOG = logging.getLogger(__name__)
+_LINES_PER_EPOCH = 5
+_SECONDS_BETWEEN_LINES = 10.0
+_LOSS_EVERY_STEPS = 10
+# Logs of an epoch by the names that they have in TensorBoard.
+_EPOCH_TAGS = {
+    "loss": "epoch/loss",
+    "learning_rate": "learning_rate/encoder",
+    "head_learning_rate": "learning_rate/head",
+    "gem_p": "encoder/gem_p",
+    "images_per_s": "speed/images_per_s",
+}
+
+
+class CheckpointSaver(keras.callbacks.Callback):
+    """Saves within an epoch, and when its last step is done.
+
+    It must come after callbacks that write what belongs to the steps so far.
+
+    Args:
+        store: Where to save.
+        progress: Counters of the run.
+        config: The interval, and the steps of an epoch: its last step is saved
+            before validation, which may take longer than the epoch.
+    """
+
+    def __init__(
+        self, store: CheckpointStore, progress: TrainingProgress, config: TrainConfig
+    ) -> None:
+        super().__init__()
+        self._store, self._progress = store, progress
+        self._intervals = (config.checkpoint_every_steps, config.iterations_per_epoch)
+
+    def is_due(self, step: int) -> bool:
+        """Whether the state after this many steps of the run is saved."""
+        return any(step % interval == 0 for interval in self._intervals)
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.is_due(self._progress.step):
+            self._store.save()
+
+
+class MetricsWriter(keras.callbacks.Callback):
+    """Keeps the files of a run complete up to every checkpoint.
+
+    Args:
+        losses: One line a step.
+        metrics: One record an epoch.
+        progress: Counters of the run.
+        groups_num: Groups that the run trains in turn.
+    """
+
+    def __init__(
+        self,
+        losses: LossesFile,
+        metrics: MetricsFile,
+        progress: TrainingProgress,
+        groups_num: int,
+    ) -> None:
+        super().__init__()
+        self._losses, self._metrics = losses, metrics
+        self._progress, self._groups_num = progress, groups_num
+
+    def on_train_batch_end(self, batch, logs=None):
+        progress = self._progress
+        group_id = progress.epoch % self._groups_num
+        self._losses.append(progress.step, progress.epoch, group_id, logs["loss"])
+        self._losses.flush()
+
+    def on_epoch_end(self, epoch, logs=None):
+        recalls = {
+            name.removeprefix("val_recall@"): value
+            for name, value in logs.items()
+            if name.startswith("val_recall@")
+        }
+        self._metrics.set_epoch(
+            {
+                "epoch": epoch,
+                "group": int(logs["group"]),
+                "step": self._progress.step,
+                "mean_loss": logs["loss"],
+                "learning_rate": logs["learning_rate"],
+                "head_learning_rate": logs["head_learning_rate"],
+                "gem_p": logs["gem_p"],
+                "images_per_s": logs["images_per_s"],
+                "val_recalls": dict(sorted(recalls.items(), key=_as_number)),
+                "best_epoch": self._progress.best_epoch,
+            }
+        )
+
+    def on_train_end(self, logs=None):
+        self._losses.close()
+
+
+def _as_number(item: tuple[str, float]) -> int:
+    return int(item[0])
+
+
+class EarlyStopping(keras.callbacks.Callback):
+    """Ends the run when R@1 on val stops rising.
+
+    Unlike Keras's callback of this name, it remembers all in `TrainingProgress`, so
+    that a resumed run decides the same, and epochs without validation are no plateau.
+
+    Args:
+        progress: Holds the best epoch.
+        patience_epochs: Epochs without a better R@1.
+    """
+
+    def __init__(self, progress: TrainingProgress, patience_epochs: int) -> None:
+        super().__init__()
+        self._progress, self._patience = progress, patience_epochs
+
+    def on_epoch_end(self, epoch, logs=None):
+        if MONITOR not in (logs or {}):
+            return
+        if epoch - (self._progress.best_epoch or 0) >= self._patience:
+            self._progress.stopped_early = True
+
+
+class ProgressBar(keras.callbacks.Callback):
+    """A bar on a terminal, a few lines an epoch elsewhere.
+
+    Args:
+        config: Says how many epochs, steps and images there are.
+    """
+
+    def __init__(self, config: TrainConfig) -> None:
+        super().__init__()
+        self._epochs, self._steps = config.epochs, config.iterations_per_epoch
+        self._batch_size = config.batch_size
+        self._bar: tqdm | None = None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._label = f"epoch {epoch + 1}/{self._epochs}"
+        self._loss: float | None = None
+        self._seen_steps, self._next_line_s = 0, _SECONDS_BETWEEN_LINES
+        self._start_s = time.perf_counter()
+        self._first_end_s: float | None = None
+        if sys.stderr.isatty():
+            self._bar = tqdm(
+                total=self._steps * self._batch_size,
+                desc=self._label,
+                unit="image",
+                dynamic_ncols=True,
+                leave=False,
+            )
+
+    def on_train_batch_end(self, batch, logs=None):
+        loss = logs["loss"]
+        self._loss = loss if self._loss is None else 0.9 * self._loss + 0.1 * loss
+        self._seen_steps += 1
+        if self._first_end_s is None:
+            self._first_end_s = time.perf_counter()
+            if self._bar is not None:  # resumed within the epoch
+                self._bar.n = self._bar.initial = batch * self._batch_size
+        if self._bar is not None:
+            self._bar.set_postfix_str(f"loss {self._loss:.3f}", refresh=False)
+            self._bar.update(self._batch_size)
+        elif self._line_is_due(batch):
+            _LOG.info(
+                "%s: step %d/%d, loss %.3f%s",
+                *(self._label, batch + 1, self._steps, self._loss, self._speed()),
+            )
+
+    def close(self) -> None:
+        """Removes the bar, so that something else may be printed."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def _speed(self) -> str:
+        """The first step, which compiles, does not count."""
+        if self._first_end_s is None or self._seen_steps < 2:
+            return ""
+        images = (self._seen_steps - 1) * self._batch_size
+        seconds = time.perf_counter() - self._first_end_s
+        return f", {images / seconds:.1f} images/s"
+
+    def _line_is_due(self, batch: int) -> bool:
+        if (batch + 1) % max(1, self._steps // _LINES_PER_EPOCH):
+            return False
+        if time.perf_counter() - self._start_s < self._next_line_s:
+            return False
+        self._next_line_s += _SECONDS_BETWEEN_LINES
+        return True
+
+
+class TensorBoardWriter(keras.callbacks.Callback):
+    """Writes event files; the step is the number of steps done.
+
+    Args:
+        folder: The run's `tensorboard/`.
+        progress: Counters of the run.
+    """
+
+    def __init__(self, folder: Path, progress: TrainingProgress) -> None:
+        super().__init__()
+        self._progress = progress
+        self._writer = tf.summary.create_file_writer(str(folder))
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self._progress.step % _LOSS_EVERY_STEPS == 0:
+            self._write_scalars({"step/loss": logs["loss"]})
+
+    def on_epoch_end(self, epoch, logs=None):
+        scalars = {
+            tag: logs[name]
+            for name, tag in _EPOCH_TAGS.items()
+            if logs[name] is not None
+        }
+        scalars |= {
+            name.replace("val_", "val/"): value
+            for name, value in logs.items()
+            if name.startswith("val_")
+        }
+        self._write_scalars(scalars)
+        self._writer.flush()
+
+    def on_train_end(self, logs=None):
+        self._writer.close()
+
+    def write_picture(self, name: str, picture: np.ndarray) -> None:
+        """Writes one RGB picture, uint8 `(height, width, 3)`."""
+        with self._writer.as_default(step=self._progress.step):
+            tf.summary.image(name, picture[None])
+        self._writer.flush()
+
+    def _write_scalars(self, scalars: dict[str, float]) -> None:
+        with self._writer.as_default(step=self._progress.step):
+            for name, value in scalars.items():
+                tf.summary.scalar(name, value)
