@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from vpr_tf.extraction import FeatureExtractor, load_extractor, read_stored_encoder
-from vpr_tf.place_index import EncoderIdentity, read_manifest
-from vpr_tf.place_index.stored_files import StoredFile, unreadable
+from vpr_tf.place_index.manifest import EncoderIdentity, check_file, read_manifest
 from vpr_tf.search import IndexMismatchError
+from vpr_tf.stored_files import StoredFile
 
 __all__ = ["identity_of", "open_encoder", "open_kept_encoder"]
 
@@ -30,6 +30,11 @@ def open_encoder(
     folder = Path(index_folder)
     manifest = read_manifest(folder)
     identity = manifest.encoder
+    if identity is None:
+        raise IndexMismatchError(
+            f"The index {folder} was made of descriptors alone, so the encoder of its "
+            "photos is not known. Search it with descriptors."
+        )
     if model is None:
         if identity.file is None:
             raise IndexMismatchError(
@@ -72,10 +77,7 @@ def open_kept_encoder(
         IndexMismatchError: A file is missing or damaged.
     """
     for name, file in files.items():
-        try:
-            file.check(folder / name)
-        except OSError as error:
-            raise unreadable(error, folder) from error
+        check_file(folder / name, file)
     return FeatureExtractor(
         read_stored_encoder(folder / str(identity.file)),
         identity.preprocessing,

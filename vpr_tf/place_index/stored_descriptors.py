@@ -12,8 +12,9 @@ from typing import Any
 import google_crc32c
 import numpy as np
 
-from vpr_tf.place_index.stored_files import StoredFile
+from vpr_tf.place_index.manifest import check_file
 from vpr_tf.search import IndexMismatchError
+from vpr_tf.stored_files import StoredFile
 
 
 class DamagedRowError(IndexMismatchError):
@@ -86,7 +87,7 @@ class StoredDescriptors:
             IndexMismatchError: The file is not what was written.
         """
         if self._whole:
-            self._whole.check(self._path)
+            check_file(self._path, self._whole)
             self._whole = None
         return self._path
 
