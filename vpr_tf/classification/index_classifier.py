@@ -14,7 +14,6 @@ from vpr_tf.classification.errors import ClassificationError
 from vpr_tf.classification.prototype_search import PrototypeSearch, is_worth_searching
 from vpr_tf.classification.saved_classifier import load_classifier, save_classifier
 from vpr_tf.classification.trained import load_heads
-from vpr_tf.cli.index.classifiers import STORED
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.photos.photo_files import PhotoFiles
 from vpr_tf.place_index import (
@@ -31,6 +30,7 @@ from vpr_tf.stored_files import StoredFile
 if TYPE_CHECKING:
     from vpr_tf.extraction import FeatureExtractor
 
+STORED = "stored"
 _ENCODER_FOLDER, _SEARCH_FOLDER = "encoder", "search"
 _KERAS_FILE, _SAVED_MODEL_FOLDER = "encoder.keras", "saved_model"
 
@@ -160,35 +160,28 @@ class IndexClassifier:
         )
 
 
-class FolderClassifiers:
-    """The classifiers of index folders, as commands ask for them."""
+def best_cells(
+    index: PlaceIndex, cells: int | str | None, photos: PhotoFiles
+) -> CellFilter | None:
+    """Returns what restricts a search of an index for photos; None if nothing.
 
-    def keep(
-        self,
-        config: ExperimentConfig,
-        model: str | Path,
-        own: EncoderIdentity,
-        folder: Path,
-    ) -> KeptClassifier:
-        """See `keep_classifier`."""
-        return keep_classifier(config, model, own, folder)
+    Args:
+        index: The index.
+        cells: How many cells are searched, None for all, or `STORED`: as many as the
+            index says.
+        photos: The queries.
 
-    def best_cells(
-        self, index: PlaceIndex, cells: int | str | None, photos: PhotoFiles
-    ) -> CellFilter | None:
-        """See `IndexClassifiers`.
-
-        Raises:
-            ClassificationError: Cells are asked for that the index cannot rank.
-            IndexMismatchError: The classifier is damaged.
-        """
-        manifest = index.manifest
-        if cells == STORED:
-            cells = manifest.classifier.num_cells if manifest.classifier else None
-        if cells is None:
-            return None
-        opened = IndexClassifier.open(index.folder, manifest)
-        return opened.best_cells(int(cells), photos)
+    Raises:
+        ClassificationError: Cells are asked for that the index cannot rank.
+        IndexMismatchError: The classifier is damaged.
+    """
+    manifest = index.manifest
+    if cells == STORED:
+        cells = manifest.classifier.num_cells if manifest.classifier else None
+    if cells is None:
+        return None
+    opened = IndexClassifier.open(index.folder, manifest)
+    return opened.best_cells(int(cells), photos)
 
 
 def _encoder_files(kept: KeptClassifier) -> dict[str, StoredFile]:

@@ -12,7 +12,7 @@ from vpr_tf.config.rules import check, check_choice, check_range
 class DatasetConfig:
     """The prepared dataset that a run reads."""
 
-    path: str = "???"  # folder written by `python -m data_prep build`
+    path: str = "???"  # folder written by `vpr data build`
     partition: str = "cosplace"  # name of the partition that training uses
 
 
@@ -129,7 +129,7 @@ class DatabaseAndQueries:
 
 @dataclass(frozen=True)
 class BuildConfig:
-    """What `python -m data_prep build` reads and how it writes."""
+    """What `vpr data build` reads and how it writes."""
 
     source: str = "."  # folder that the entries below are relative to
     train: str | None = None  # image folder or CSV file

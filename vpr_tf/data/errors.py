@@ -79,7 +79,7 @@ def _damaged(split: SplitIndex, record_id: int, reason: str) -> DamagedImage:
     error = DamagedRecordError(
         f"A record of split {split.name!r} is damaged: {shard}, byte offset {offset}, "
         f"key {split.keys[record_id].decode()!r}: {reason}. Remove the shard and run "
-        "`python -m data_prep build` again."
+        "`vpr data build` again."
     )
     return DamagedImage(int(record_id), error)
 

@@ -1,4 +1,4 @@
-"""Opens a dataset folder written by `python -m data_prep build`.
+"""Opens a dataset folder written by `vpr data build`.
 
 Everything but the pixels is read from memory-mapped columns beside the shards, so
 opening a dataset of millions of images costs no time and no memory.
@@ -111,7 +111,7 @@ class SplitIndex:
                 return np.load(path, allow_pickle=False)
             raise DatasetError(
                 f"Cannot read the record index {path}: {error}. Run "
-                "`python -m data_prep build` again to complete the dataset."
+                "`vpr data build` again to complete the dataset."
             ) from error
 
     @staticmethod
@@ -215,7 +215,7 @@ class PreparedDataset:
         if not manifest.is_file():
             raise DatasetError(
                 f"No prepared dataset at {self.path} (manifest.json is missing). "
-                "Build it with `python -m data_prep build --config FILE`; an "
+                "Build it with `vpr data build --config FILE`; an "
                 "interrupted build continues."
             )
         try:
@@ -283,7 +283,7 @@ class PreparedDataset:
             raise DatasetError(
                 f"{self.path} has no partition {name!r}. It has: "
                 f"{', '.join(self.partition_names) or 'none'}. Add one with "
-                "`python -m data_prep partition --config FILE`."
+                "`vpr data partition --config FILE`."
             )
         folder = self.path / "partitions" / name
         arrays = {

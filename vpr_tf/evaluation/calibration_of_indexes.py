@@ -1,4 +1,4 @@
-"""What `python -m vpr_tf.cli.calibrate` does."""
+"""What `vpr index calibrate` does."""
 
 from __future__ import annotations
 

@@ -147,7 +147,7 @@ def _downloaded(released: ReleasedEncoder, folder: Path) -> Path:
     if released.url is None and not source.is_file():
         raise ConnectionError(
             f"{released.name} cannot be downloaded by itself. Fetch its file from the "
-            "page of its authors and convert it: python -m vpr_tf.models.convert "
+            "page of its authors and convert it: vpr convert "
             f"--checkpoint FILE --name {released.name} --output "
             f"{released.name}.keras; then use that file."
         )

@@ -22,6 +22,11 @@ class RejectedPhoto(NamedTuple):
     path: str
     reason: str
 
+    @property
+    def printable_path(self) -> str:
+        """The path as text that can be written, whatever bytes its name has."""
+        return os.fsencode(self.path).decode("utf-8", "backslashreplace")
+
 
 @dataclass(frozen=True, eq=False)
 class PhotoFiles:

@@ -6,7 +6,7 @@ import numpy as np
 
 from vpr_tf.place_index.index_state import IndexState
 from vpr_tf.place_index.manifest import RecallReport
-from vpr_tf.search import Descriptors
+from vpr_tf.search import Descriptors, squared_distances
 
 RECALL_QUERIES = 100
 _NEIGHBOURS = 10
@@ -73,8 +73,8 @@ def shares_found(
         By N, the share of the N true nearest rows that are among the first N found; N
         is at most the number of rows there are.
     """
-    true_distances = _distances(database, queries, exact)
-    distances = _distances(database, queries, found)
+    true_distances = squared_distances(database, queries, exact)
+    distances = squared_distances(database, queries, found)
     shares = {}
     for wanted in recall_values:
         n = min(wanted, exact.shape[1])
@@ -82,14 +82,3 @@ def shares_found(
         bound = last * (1 + _RELATIVE_ROUNDING) + _RELATIVE_ROUNDING**2
         shares[wanted] = float((distances[:, :n] <= bound).mean())
     return shares
-
-
-def _distances(
-    database: Descriptors, queries: np.ndarray, rows: np.ndarray
-) -> np.ndarray:
-    """Squared distances of rows `(num_queries, k)`, float64; inf where missing."""
-    distances = np.full(rows.shape, np.inf)
-    for query, (row, found) in enumerate(zip(rows, rows >= 0, strict=True)):
-        near = np.asarray(database[row[found]], np.float64) - queries[query]
-        distances[query, found] = np.einsum("kd,kd->k", near, near)
-    return distances

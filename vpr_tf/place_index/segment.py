@@ -22,6 +22,7 @@ from vpr_tf.place_index.stored_descriptors import (
 from vpr_tf.search import (
     INDEX_KINDS,
     KEPT_EXACT_MAX_IMAGES,
+    DescriptorFile,
     Descriptors,
     IndexMismatchError,
     RetrievalError,
@@ -182,7 +183,7 @@ def _write_descriptors(
 ) -> StoredFile:
     """Writes rows and their checksums; the memory used does not grow with them."""
     if isinstance(descriptors, np.memmap):
-        descriptors = StoredDescriptors.from_memmap(descriptors)
+        descriptors = DescriptorFile.from_memmap(descriptors)
     dtype = np.dtype(dtype_name).newbyteorder("<")
     shape = (len(descriptors), descriptors.shape[1])
     checksums = np.empty(len(descriptors), "<u4")

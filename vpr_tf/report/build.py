@@ -18,10 +18,10 @@ from vpr_tf.report.answers import (
     answer_by_heads,
     judge_confidence,
 )
+from vpr_tf.report.bootstrap import BootstrapSettings
 from vpr_tf.report.brightness import mean_luma
 from vpr_tf.report.error_distribution import error_distribution
 from vpr_tf.report.hit_ranks import HitRanks, hit_ranks
-from vpr_tf.report.intervals import BootstrapSettings
 from vpr_tf.report.per_query import (
     identity_columns,
     prediction_columns,

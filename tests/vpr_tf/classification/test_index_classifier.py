@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.command_line import on_index, vpr
 from tests.vpr_tf.evaluation.tiny_dataset import MeanColourEncoder
 from tests.vpr_tf.photos.photo_writer import gps_of, write_photo
 from tests.vpr_tf.place_index.samples import add, create, remove
@@ -17,10 +18,8 @@ from vpr_tf.classification import (
     PlaceClassifier,
     save_classifier,
 )
-from vpr_tf.classification.index_classifier import FolderClassifiers
+from vpr_tf.classification.index_classifier import STORED, best_cells
 from vpr_tf.classification.prototype_search import PrototypeSearch
-from vpr_tf.cli import localize
-from vpr_tf.cli.index.classifiers import STORED
 from vpr_tf.config import Preprocessing
 from vpr_tf.extraction import FeatureExtractor
 from vpr_tf.photos.photo_folder import scan_photos
@@ -30,7 +29,6 @@ from vpr_tf.place_index import (
     KeptClassifier,
     PlaceIndex,
 )
-from vpr_tf.place_index.__main__ import main
 
 COLOURS = [(200, 30, 30), (30, 200, 30), (30, 30, 200), (200, 200, 30), (30, 200, 200)]
 ENCODER = EncoderIdentity("mean colour", "mean colour", 3, Preprocessing())
@@ -89,7 +87,7 @@ def stored_encoder(monkeypatch):
 
 
 def cells_of(index, cells):
-    return FolderClassifiers().best_cells(index, cells, None)
+    return best_cells(index, cells, None)
 
 
 def found(index, query, cells, **options):
@@ -152,35 +150,34 @@ def test_changes_are_searched_in_their_cells(city, tmp_path):
 def test_commands_search_the_cells(city, capsys):
     index, photo = str(city / "index"), str(city / "photos" / "2.png")
     for cells, count in ((["--cells", "1"], 1), ([], 2), (["--cells", "all"], 5)):
-        assert main(["query", index, photo, "--json", *cells]) == 0
+        assert on_index("query", index, photo, "--json", *cells) == 0
         (answer,) = json.loads(capsys.readouterr().out)
         assert len(answer["matches"]) == count
-        told = ["--index", index, photo, "--format", "json", *cells]
-        assert localize.main(told) == 0
+        words = ["--index", index, photo, "--json", *cells]
+        assert vpr("localize", *words) == 0
         (answer,) = json.loads(capsys.readouterr().out)["answers"]
         assert answer["num_matches"] == count
-    with pytest.raises(SystemExit):
-        main(["query", index, photo, "--cells", "0"])
+    assert on_index("query", index, photo, "--cells", "0") == 2
     assert "Received: '0'" in capsys.readouterr().err
 
 
 def test_the_classifier_is_named_and_verified(city, tmp_path, capsys):
     folder = shutil.copytree(city / "index", tmp_path / "index")
-    assert main(["inspect", str(folder)]) == 0
-    line = "Classifier:   heads of a test (the best 2 cells, score cosine)"
+    assert on_index("inspect", folder) == 0
+    line = "Classifier:    heads of a test (the best 2 cells, score cosine)"
     assert line in capsys.readouterr().out
-    assert main(["verify", str(folder)]) == 0
+    assert on_index("verify", folder) == 0
     for name in ("classifier.npz", "search/group0/squared_norms.npy"):
         content = (folder / "classifier" / name).read_bytes()
         (folder / "classifier" / name).write_bytes(content[:-1] + b"!")
         capsys.readouterr()
-        assert main(["verify", str(folder)]) == 1
+        assert on_index("verify", folder) == 1
         assert f"classifier/{name}" in capsys.readouterr().out
-        assert main(["query", str(folder), str(city / "photos" / "2.png")]) == 2
+        assert on_index("query", folder, city / "photos" / "2.png") == 2
         assert f"{Path(name).name} is damaged" in capsys.readouterr().err
         (folder / "classifier" / name).write_bytes(content)
     (folder / "classifier" / "classifier.json").unlink()
-    assert main(["query", str(folder), str(city / "photos" / "2.png")]) == 2
+    assert on_index("query", folder, city / "photos" / "2.png") == 2
     assert "cannot be read: No such file" in capsys.readouterr().err
 
 

@@ -4,11 +4,10 @@ import pytest
 from tests.vpr_tf.place_index.samples import make_descriptors
 from vpr_tf.place_index.joined import JoinedDescriptors, SelectedDescriptors
 from vpr_tf.place_index.stored_descriptors import (
-    DamagedRowError,
     StoredDescriptors,
     checksums_of_rows,
 )
-from vpr_tf.search import IndexMismatchError
+from vpr_tf.search import DamagedRowError, DescriptorFile, IndexMismatchError
 from vpr_tf.stored_files import StoredFile
 
 ROWS = make_descriptors(50)
@@ -119,7 +118,7 @@ def test_memory_mapped_rows_are_read_from_their_file(tmp_path):
     path = tmp_path / "descriptors.npy"
     np.save(path, ROWS)
     mapped = np.load(path, mmap_mode="r")
-    np.testing.assert_array_equal(StoredDescriptors.from_memmap(mapped)[3:9], ROWS[3:9])
+    np.testing.assert_array_equal(DescriptorFile.from_memmap(mapped)[3:9], ROWS[3:9])
 
 
 @pytest.mark.parametrize("rows", CHOICES)
