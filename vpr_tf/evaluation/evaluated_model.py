@@ -136,27 +136,26 @@ class EvaluatedModel:
         queries = describe(evaluation_set.queries)
         source = self.extractor.split_source(dataset, evaluation_set.database)
         index_folder = folder / evaluation_set.database / "index"
-        index: Any = _index_of(config, database, index_folder, source)
-        if self.ranking is not None:
+        index = _index_of(config, database, index_folder, source)
+        if self.ranking is None:
+            distances, rows = index.search(queries, num_predictions)
+            is_exact = index.is_exact
+        else:
             cells = self.ranking.cells_of(
                 dataset.split(evaluation_set.database).positions()
             )
-            index = CellFilteredIndex(
-                index,
-                CellRows.from_cells(cells, self.ranking.num_cells),
-                self.ranking,
-                self.num_cells,
-                shares_descriptors=self.heads_extractor is None,
-            )
-        if self.heads_extractor is not None:
-            name = evaluation_set.queries
-            others = self.heads_extractor.extract_split(
-                dataset, name, folder / "classifier" / name, progress=progress
-            )
-            queries = np.concatenate([queries, others], axis=1)
-        distances, rows = index.search(queries, num_predictions)
+            cell_rows = CellRows.from_cells(cells, self.ranking.num_cells)
+            filtered = CellFilteredIndex(index, cell_rows, self.ranking, self.num_cells)
+            ranked = None
+            if self.heads_extractor is not None:
+                name = evaluation_set.queries
+                ranked = self.heads_extractor.extract_split(
+                    dataset, name, folder / "classifier" / name, progress=progress
+                )
+            distances, rows = filtered.search(queries, num_predictions, ranked)
+            is_exact = filtered.is_exact
         return Predictions.from_search(
-            dataset, evaluation_set.database, rows, distances, index.is_exact
+            dataset, evaluation_set.database, rows, distances, is_exact
         )
 
 
