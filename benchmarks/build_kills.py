@@ -74,7 +74,7 @@ def _write_encoder(path: Path) -> None:
 def _write_photos(folder: Path, count: int) -> None:
     from PIL import Image
 
-    from vpr_tf.photos.sf_xl_names import format_image_name
+    from vpr_tf.photos import format_image_name
 
     folder.mkdir()
     rng = np.random.default_rng(count)

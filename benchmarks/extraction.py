@@ -26,9 +26,8 @@ import tensorflow as tf
 
 from benchmarks.timing import describe_machine, measure_rate
 from vpr_tf.config import Preprocessing
-from vpr_tf.data.image_batches import ImageBatches
+from vpr_tf.data.image_batches import ImageBatches, SplitImages
 from vpr_tf.data.prepared_dataset import PreparedDataset
-from vpr_tf.data.split_images import SplitImages
 from vpr_tf.extraction.compiled_encoders import compile_encoder
 from vpr_tf.models import GeoLocalizationNet
 from vpr_tf.models.precision import in_precision

@@ -10,7 +10,7 @@ import numpy as np
 
 from vpr_tf.config import Preprocessing
 from vpr_tf.geo import Positions, lat_lon_to_utm
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index import (
     EncoderIdentity,
     GeoCircle,

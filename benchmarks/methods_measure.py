@@ -20,9 +20,8 @@ from benchmarks.methods_timing import (
 )
 from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.classification.trained import load_heads
-from vpr_tf.data.image_batches import ImageBatches
+from vpr_tf.data.image_batches import ImageBatches, SplitImages
 from vpr_tf.data.prepared_dataset import EvaluationSet
-from vpr_tf.data.split_images import SplitImages
 from vpr_tf.evaluation import Evaluation, EvaluationResult
 from vpr_tf.evaluation.judge import Predictions, judge
 from vpr_tf.extraction.compiled_encoders import Forward

@@ -103,9 +103,12 @@ def _list_sources(plan: BuildPlan, folder: BuildFolder) -> dict[str, Listing]:
     """Lists the entries of every split."""
     listings = {}
     for split in plan.splits:
-        listing = write_listing(split, folder.split_folder(split.name) / LISTING_NAME)
+        path = folder.split_folder(split.name) / LISTING_NAME
+        listing = write_listing(split.source, path)
         if not listing.num_entries:
-            raise DataPrepError(f"{split.path} holds no files (split {split.name}).")
+            raise DataPrepError(
+                f"{split.source.path} holds no files (split {split.name})."
+            )
         listings[split.name] = listing
     return listings
 
@@ -122,8 +125,10 @@ def _refuse_nesting(path: Path, plan: BuildPlan) -> None:
     """The dataset must not lie in a folder that it is built from."""
     dataset = path.resolve()
     for split in plan.splits:
-        if not split.is_csv and dataset.is_relative_to(split.path.resolve()):
+        if not split.source.is_csv and dataset.is_relative_to(
+            split.source.path.resolve()
+        ):
             raise DataPrepError(
-                f"`dataset.path` {path} lies in the image folder {split.path}. Choose "
-                "a folder outside."
+                f"`dataset.path` {path} lies in the image folder {split.source.path}. "
+                "Choose a folder outside."
             )

@@ -32,8 +32,7 @@ from vpr_tf.localization.answer_formats import (
 )
 from vpr_tf.localization.calibration import Calibration
 from vpr_tf.localization.errors import LocalizationError
-from vpr_tf.photos.photo_files import PhotoFiles
-from vpr_tf.photos.photo_folder import scan_named_photos
+from vpr_tf.photos import PhotoFiles, scan_named_photos
 
 _NUM_PLACES = 5
 _NOT_CALIBRATED = (

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_tf.classification.index_classifier import STORED, best_cells
 from vpr_tf.config import LocalizationConfig
 from vpr_tf.localization.answer_formats import Answers
 from vpr_tf.localization.answers import Answer, answers_of
@@ -20,9 +19,9 @@ from vpr_tf.localization.calibration import Calibration, calibrated_settings
 from vpr_tf.localization.errors import LocalizationError
 from vpr_tf.localization.estimates import estimate_positions
 from vpr_tf.localization.stored_settings import read_stored
-from vpr_tf.photos.photo_files import PhotoFiles
-from vpr_tf.photos.photo_folder import scan_named_photos
+from vpr_tf.photos import PhotoFiles, scan_named_photos
 from vpr_tf.place_index import GeoCircle, IndexManifest, Matches, PlaceIndex
+from vpr_tf.place_index.index_classifier import STORED, best_cells
 
 if TYPE_CHECKING:
     from vpr_tf.extraction import DescribedPhotos

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vpr_tf.cli.main import Outcome
-from vpr_tf.photos.photo_files import PhotoFiles, RejectedPhoto
+from vpr_tf.photos import PhotoFiles, RejectedPhoto
 from vpr_tf.place_index import (
     EncoderIdentity,
     IndexManifest,

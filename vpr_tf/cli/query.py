@@ -27,7 +27,7 @@ from vpr_tf.cli.options import (
     positive,
 )
 from vpr_tf.cli.output import print_rejected, wants_progress
-from vpr_tf.photos.photo_folder import scan_named_photos
+from vpr_tf.photos import scan_named_photos
 from vpr_tf.place_index import Matches, PlaceIndex
 
 
@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> Outcome:
         answers: list[dict[str, Any]] = []
         rejected = photos.rejected
         if len(photos):
-            from vpr_tf.classification.index_classifier import best_cells
+            from vpr_tf.place_index.index_classifier import best_cells
             from vpr_tf.place_index.photo_source import open_encoder
 
             encoder = open_encoder(options.index, options.model)

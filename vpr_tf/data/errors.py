@@ -62,7 +62,7 @@ def first_damaged_record(
             record = RecordReader(split, np.array([record_id]))(
                 tf.constant(0, tf.int64)
             )
-            found = decode_image(record["image"]).shape[:2].as_list()
+            found = decode_image(record.image).shape[:2].as_list()
         except tf.errors.OpError as error:
             return _damaged(split, record_id, graph_error_reason(error))
         expected = [int(split.column(name)[record_id]) for name in ("height", "width")]

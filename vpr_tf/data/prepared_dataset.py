@@ -15,7 +15,13 @@ from typing import Any
 import numpy as np
 
 from vpr_tf.geo import Positions
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
+from vpr_tf.photos.schema import (
+    METADATA_COLUMNS,
+    PHOTO_COLUMNS,
+    POSITION_COLUMNS,
+    table_columns,
+)
 
 FORMAT_VERSION = 1
 
@@ -24,16 +30,8 @@ INDEX_COLUMNS: dict[str, str] = {
     "shard": "<i4",  # position in the manifest's list of the split's shards
     "byte_offset": "<i8",  # of the record's frame in the shard file
     "length": "<i8",  # bytes of the serialized record, without the frame
-    "height": "<i4",
-    "width": "<i4",
-    "exif_orientation": "|u1",
-    "utm_east_cm": "<i8",
-    "utm_north_cm": "<i8",
-    "utm_zone": "<i2",
-    "latitude_e7": "<i8",
-    "longitude_e7": "<i8",
-    "heading_deg": "<f4",
-    "timestamp": "|S",  # fixed width, as long as the longest
+    **PHOTO_COLUMNS,
+    "timestamp": "|S",  # as wide as the longest, like the key
     "key": "|S",
 }
 
@@ -131,22 +129,14 @@ class SplitIndex:
 
     def positions(self) -> Positions:
         """Reads where the images were taken."""
-        return Positions(
-            np.array(self.column("utm_east_cm")),
-            np.array(self.column("utm_north_cm")),
-            np.array(self.column("utm_zone")),
-            np.array(self.column("latitude_e7")) / 1e7,
-            np.array(self.column("longitude_e7")) / 1e7,
-        )
+        columns = {name: np.array(self.column(name)) for name in POSITION_COLUMNS}
+        return Positions(**table_columns(columns))
 
     def photo_table(self) -> PhotoTable:
         """Reads what is known of the images besides their pixels."""
-        return PhotoTable(
-            np.array(self.keys),
-            self.positions(),
-            np.array(self.column("heading_deg")),
-            np.array(self.column("timestamp")),
-        )
+        columns = {name: np.array(self.column(name)) for name in METADATA_COLUMNS}
+        key = {"key": np.array(self.keys)}
+        return PhotoTable.from_columns(table_columns(columns) | key)
 
     @property
     def utm_m(self) -> np.ndarray:

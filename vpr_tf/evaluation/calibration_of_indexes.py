@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from vpr_tf.classification.index_classifier import IndexClassifier
 from vpr_tf.config import ExperimentConfig, LocalizationConfig
 from vpr_tf.data.prepared_dataset import PreparedDataset
 from vpr_tf.evaluation import EvaluatedModel, EvaluationResult, evaluate
@@ -20,8 +19,9 @@ from vpr_tf.localization.retrieval_calibration import (
     predictions_to_calibrate,
 )
 from vpr_tf.localization.stored_settings import to_stored
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index import PlaceIndex
+from vpr_tf.place_index.index_classifier import IndexClassifier
 from vpr_tf.place_index.manifest import read_manifest
 from vpr_tf.place_index.photo_source import open_encoder
 

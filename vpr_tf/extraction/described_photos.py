@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vpr_tf.photos.photo_files import PhotoFiles
+from vpr_tf.photos import PhotoFiles
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 
 from vpr_tf.config import Preprocessing
-from vpr_tf.data.image_batches import ImageBatches
+from vpr_tf.data.image_batches import ImageBatches, SplitImages
 from vpr_tf.data.image_source import ImageSource
 from vpr_tf.data.prepared_dataset import PreparedDataset, SplitIndex
-from vpr_tf.data.split_images import SplitImages
 from vpr_tf.extraction.compiled_encoders import Forward, compile_encoder
 from vpr_tf.extraction.describe_images import DescriptorArray, describe_images
 from vpr_tf.extraction.described_photos import DescribedPhotos
@@ -28,7 +27,7 @@ from vpr_tf.extraction.encoders import (
 from vpr_tf.extraction.errors import EncoderError
 from vpr_tf.extraction.photo_sources import GivenPhotos, PhotoImages
 from vpr_tf.models.precision import in_precision
-from vpr_tf.photos.photo_files import PhotoFiles, RejectedPhoto
+from vpr_tf.photos import PhotoFiles, RejectedPhoto
 
 ENGINES = ("tensorflow",)
 # To compile takes longer than to describe so few photos without.

@@ -13,9 +13,8 @@ from PIL import Image, ImageOps
 from vpr_tf.data.errors import graph_error_reason
 from vpr_tf.data.image_decoding import decode_image
 from vpr_tf.data.image_source import DamagedImage, ImageLoader, ImageSource
-from vpr_tf.photos.errors import InvalidEntryError
+from vpr_tf.photos import InvalidEntryError, PhotoFiles
 from vpr_tf.photos.image_headers import image_header_of, read_image_header
-from vpr_tf.photos.photo_files import PhotoFiles
 
 _CHANGED = "file has changed since it was listed"
 

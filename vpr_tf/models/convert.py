@@ -44,7 +44,7 @@ def build_named(
         ValueError: It is unknown or malformed.
     """
     if encoder is None:
-        return build_released(released_encoder(str(name)))
+        return build_released(GeoLocalizationNet, released_encoder(str(name)))
     return build_encoder(dataclasses.replace(encoder, weights="none"))
 
 

@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy.typing as npt
 
 from vpr_tf.geo import GeoCircle
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index.index_state import IndexState, Matches
 from vpr_tf.place_index.manifest import (
     MANIFEST_FILE,

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vpr_tf.geo import GeoCircle
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index.joined import JoinedDescriptors, join_photos
 from vpr_tf.place_index.manifest import IndexManifest, check_file
 from vpr_tf.place_index.merged_search import nearest, search_without

@@ -30,7 +30,7 @@ from vpr_tf.localization import (
     estimate_positions,
     predictions_to_calibrate,
 )
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.report.bootstrap import BootstrapSettings
 from vpr_tf.report.confidence import ConfidenceReport, confidence_report
 from vpr_tf.report.errors import ReportError

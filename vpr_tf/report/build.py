@@ -11,7 +11,7 @@ from vpr_tf.evaluation.evaluation import Evaluation
 from vpr_tf.evaluation.positives import positives_per_query
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.localization import Calibration
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.report.answers import (
     Answers,
     answer,

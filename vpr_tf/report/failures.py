@@ -9,7 +9,7 @@ import numpy as np
 
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset, SplitIndex
 from vpr_tf.geo import distances_m, ecef, heading_differences_deg
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.report.pictures import Shot, take_shot
 from vpr_tf.report.report import Report
 from vpr_tf.tables import metres, number

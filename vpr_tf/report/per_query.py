@@ -9,7 +9,7 @@ import numpy as np
 
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.geo import heading_differences_deg
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.report.hit_ranks import UNKNOWN, HitRanks
 from vpr_tf.report.per_query_file import hit_rank_column
 from vpr_tf.report.query_facts import nearest_database_m

@@ -13,7 +13,7 @@ from tests.vpr_tf.photos.photo_writer import gps_of, write_photo
 from tests.vpr_tf.place_index.samples import create, manifest_of
 from vpr_tf.config import Preprocessing
 from vpr_tf.extraction import FeatureExtractor
-from vpr_tf.photos.photo_folder import scan_photos
+from vpr_tf.photos import scan_photos
 from vpr_tf.place_index import (
     EncoderIdentity,
 )

@@ -8,8 +8,7 @@ from PIL import Image
 
 from tests.vpr_tf.data.prepared_fixture import stored, write_prepared_dataset
 from vpr_tf.config import Preprocessing
-from vpr_tf.data.image_batches import ImageBatches, plan_batches
-from vpr_tf.data.split_images import SplitImages
+from vpr_tf.data.image_batches import ImageBatches, SplitImages, plan_batches
 
 
 @given(

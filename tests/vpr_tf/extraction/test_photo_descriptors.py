@@ -6,7 +6,7 @@ from tests.vpr_tf.evaluation.tiny_dataset import MeanColourEncoder, Shot, write_
 from tests.vpr_tf.photos.photo_writer import gps_of, write_photo
 from vpr_tf.config import Preprocessing
 from vpr_tf.extraction import DescriptorError, FeatureExtractor
-from vpr_tf.photos.photo_folder import scan_named_photos, scan_photos
+from vpr_tf.photos import scan_named_photos, scan_photos
 
 COLOURS = [(25 * i, 250 - 20 * i, 128) for i in range(10)]
 

@@ -28,8 +28,7 @@ from vpr_tf.cli.index.work_folder import (
 from vpr_tf.cli.main import Outcome
 from vpr_tf.cli.options import add_index, add_json, add_max_rejected, add_model
 from vpr_tf.cli.output import change_outcome, report_rejected
-from vpr_tf.photos.photo_files import PhotoFiles
-from vpr_tf.photos.photo_folder import scan_photos
+from vpr_tf.photos import PhotoFiles, scan_photos
 from vpr_tf.place_index import PlaceIndex
 from vpr_tf.place_index.joined import SelectedDescriptors
 from vpr_tf.search import RetrievalError

@@ -158,7 +158,7 @@ def _build(
     print(f"Encoder: {extractor.description}", flush=True)
     classifier, heads = None, work / "classifier"
     if options.classifier is not None:
-        from vpr_tf.classification.index_classifier import keep_classifier
+        from vpr_tf.place_index.index_classifier import keep_classifier
 
         classifier = keep_classifier(config, options.classifier, identity, heads)
         print(f"Classifier: {classifier_text(classifier)}", flush=True)

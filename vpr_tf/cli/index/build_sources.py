@@ -12,10 +12,13 @@ import numpy as np
 from vpr_tf.cli.options import config_of
 from vpr_tf.config import ConfigError
 from vpr_tf.data.prepared_dataset import DatasetError, PreparedDataset
-from vpr_tf.photos.errors import PhotoSourceError
-from vpr_tf.photos.photo_files import PhotoFiles
-from vpr_tf.photos.photo_folder import check_rejected_fraction, scan_photos
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import (
+    PhotoFiles,
+    PhotoSourceError,
+    PhotoTable,
+    check_rejected_fraction,
+    scan_photos,
+)
 from vpr_tf.place_index.joined import JoinedDescriptors, SelectedDescriptors
 from vpr_tf.search import Descriptors
 

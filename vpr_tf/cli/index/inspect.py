@@ -26,7 +26,7 @@ from vpr_tf.cli.output import (
     table_text,
 )
 from vpr_tf.geo import wrap_degrees
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index import IndexManifest, PlaceIndex
 
 _METRES_PER_DEGREE = 111_195.0

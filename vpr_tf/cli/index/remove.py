@@ -20,9 +20,7 @@ import numpy as np
 from vpr_tf.cli.main import Outcome
 from vpr_tf.cli.options import add_index, add_json, add_within
 from vpr_tf.cli.output import change_outcome
-from vpr_tf.photos.errors import InvalidEntryError
-from vpr_tf.photos.metadata import parse_timestamp
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import InvalidEntryError, PhotoTable, parse_timestamp
 from vpr_tf.place_index import PlaceIndex
 from vpr_tf.search import RetrievalError
 

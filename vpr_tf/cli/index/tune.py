@@ -28,7 +28,7 @@ import numpy as np
 from vpr_tf.cli.main import Outcome
 from vpr_tf.cli.options import add_index, add_json, add_model
 from vpr_tf.cli.output import print_rejected, table_text, wants_progress
-from vpr_tf.photos.photo_folder import scan_named_photos
+from vpr_tf.photos import scan_named_photos
 from vpr_tf.place_index import PlaceIndex
 from vpr_tf.place_index.tuning import RECALL_VALUES, Measurement, TuningReport
 from vpr_tf.search import RetrievalError

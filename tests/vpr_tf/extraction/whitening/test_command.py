@@ -9,9 +9,8 @@ import evaluate
 from tests.command_line import command
 from tests.vpr_tf.evaluation.tiny_dataset import Shot, write_dataset
 from vpr_tf.config import load_config
-from vpr_tf.data.image_batches import ImageBatches
+from vpr_tf.data.image_batches import ImageBatches, SplitImages
 from vpr_tf.data.prepared_dataset import PreparedDataset
-from vpr_tf.data.split_images import SplitImages
 from vpr_tf.extraction import load_extractor
 from vpr_tf.extraction.whitening.pca import fit_whitening
 

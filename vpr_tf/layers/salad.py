@@ -15,8 +15,9 @@ from vpr_tf.layers.torch_linear import torch_linear
 TOKENS = ("class_token", "mean", "none")
 
 
-@keras.saving.register_keras_serializable(package="vpr_tf")
-class OptimalTransportAggregation(keras.layers.Layer):
+# Files that hold it have it under this name.
+@keras.saving.register_keras_serializable("vpr_tf", "OptimalTransportAggregation")
+class SALAD(keras.layers.Layer):
     """Sums the patches of each cluster, to which optimal transport assigns them.
 
     Two perceptrons turn each patch into scores for the clusters and into a local

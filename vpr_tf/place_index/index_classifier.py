@@ -15,15 +15,15 @@ from vpr_tf.classification.prototype_search import PrototypeSearch, is_worth_sea
 from vpr_tf.classification.saved_classifier import load_classifier, save_classifier
 from vpr_tf.classification.trained import load_heads
 from vpr_tf.config import ExperimentConfig
-from vpr_tf.photos.photo_files import PhotoFiles
-from vpr_tf.place_index import (
+from vpr_tf.photos import PhotoFiles
+from vpr_tf.place_index.creation import CLASSIFIER_FOLDER
+from vpr_tf.place_index.index_reader import IndexReader
+from vpr_tf.place_index.manifest import (
     EncoderIdentity,
     IndexManifest,
     KeptClassifier,
-    PlaceIndex,
+    check_file,
 )
-from vpr_tf.place_index.creation import CLASSIFIER_FOLDER
-from vpr_tf.place_index.manifest import check_file
 from vpr_tf.search import CellFilter
 from vpr_tf.stored_files import StoredFile
 
@@ -161,7 +161,7 @@ class IndexClassifier:
 
 
 def best_cells(
-    index: PlaceIndex, cells: int | str | None, photos: PhotoFiles
+    index: IndexReader, cells: int | str | None, photos: PhotoFiles
 ) -> CellFilter | None:
     """Returns what restricts a search of an index for photos; None if nothing.
 

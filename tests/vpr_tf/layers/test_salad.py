@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from tests.keras_testing import run_layer_test
 from tests.vpr_tf.layers.test_sinkhorn import sinkhorn
-from vpr_tf.layers import OptimalTransportAggregation
+from vpr_tf.layers import SALAD
 
 SMALL = {
     "num_clusters": 5,
@@ -25,7 +25,7 @@ def random_inputs(height=3, width=4, channels=6, seed=0):
 
 def make_layer(**kwargs):
     keras.utils.set_random_seed(0)
-    return OptimalTransportAggregation(**SMALL | kwargs)
+    return SALAD(**SMALL | kwargs)
 
 
 def unit(x, axis=-1):
@@ -55,7 +55,7 @@ def aggregated(layer, features, class_token):
 
 def test_layer_basics():
     run_layer_test(
-        OptimalTransportAggregation,
+        SALAD,
         {**SMALL, "dropout": 0.25, "token": "class_token"},
         input_data=random_inputs(),
         expected_output_shape=(2, 19),
@@ -93,7 +93,7 @@ def test_dropout_in_training_only():
 
 
 def test_initial_weights_are_those_of_torch():
-    layer = OptimalTransportAggregation()
+    layer = SALAD()
     layer.build([(None, None, None, 384), (None, 384)])
     assert float(layer.dust_bin) == 1.0
     for dense, inputs in zip(layer.score, (384, 512), strict=True):
@@ -174,7 +174,7 @@ def test_too_few_patches_known_at_run_time_only():
 )
 def test_invalid_arguments(options, message):
     with pytest.raises(ValueError, match=message):
-        OptimalTransportAggregation(**options)
+        SALAD(**options)
 
 
 def test_features_must_be_maps():

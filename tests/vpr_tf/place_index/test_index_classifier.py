@@ -18,17 +18,17 @@ from vpr_tf.classification import (
     PlaceClassifier,
     save_classifier,
 )
-from vpr_tf.classification.index_classifier import STORED, best_cells
 from vpr_tf.classification.prototype_search import PrototypeSearch
 from vpr_tf.config import Preprocessing
 from vpr_tf.extraction import FeatureExtractor
-from vpr_tf.photos.photo_folder import scan_photos
+from vpr_tf.photos import scan_photos
 from vpr_tf.place_index import (
     EncoderIdentity,
     GeoCircle,
     KeptClassifier,
     PlaceIndex,
 )
+from vpr_tf.place_index.index_classifier import STORED, best_cells
 
 COLOURS = [(200, 30, 30), (30, 200, 30), (30, 30, 200), (200, 200, 30), (30, 200, 200)]
 ENCODER = EncoderIdentity("mean colour", "mean colour", 3, Preprocessing())
