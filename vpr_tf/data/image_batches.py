@@ -16,6 +16,7 @@ from vpr_tf.data.image_decoding import (
     decode_image,
     evaluation_size,
     resize_for_evaluation,
+    upright_size,
 )
 from vpr_tf.data.image_source import DamagedImage, ImageLoader, ImageSource
 from vpr_tf.data.prepared_dataset import SplitIndex
@@ -52,7 +53,7 @@ class SplitImages(ImageSource):
 
         def load(place: Any) -> Any:
             record = read(place)
-            return decode_image(record["image"], record["exif_orientation"])
+            return decode_image(record.image, record.exif_orientation)
 
         return load
 
@@ -118,13 +119,10 @@ class ImageBatches:
     def plan(self, rows: np.ndarray) -> BatchPlan:
         """Plans the batches of `read`; their order is the order of reading."""
         heights, widths, orientations = self.source.stored_sizes(rows)
-        height, width = heights.astype(np.int64), widths.astype(np.int64)
-        turned = orientations >= 5
-        sizes = evaluation_size(
-            np.where(turned, width, height),
-            np.where(turned, height, width),
-            self.preprocessing,
+        height, width = upright_size(
+            heights.astype(np.int64), widths.astype(np.int64), orientations
         )
+        sizes = evaluation_size(height.numpy(), width.numpy(), self.preprocessing)
         return plan_batches(rows, *sizes, self.batch_size)
 
     def read(self, rows: np.ndarray | None = None) -> tf.data.Dataset:
