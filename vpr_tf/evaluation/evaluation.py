@@ -117,6 +117,7 @@ def choose_sets(dataset: PreparedDataset, names: Sequence[str]) -> list[Evaluati
         raise EvaluationError(
             f"{dataset.path} has no evaluation set "
             f"{', '.join(map(repr, unknown)) or 'for testing'}. It has: "
-            f"{', '.join(available) or 'none'}. Choose by --set, or add it to `build`."
+            f"{', '.join(available) or 'none'}. Choose by --set, or "
+            "add one with `vpr data add-test --config FILE NAME=DATABASE,QUERIES`."
         )
     return [available[name] for name in chosen]

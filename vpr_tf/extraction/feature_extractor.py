@@ -214,7 +214,7 @@ class FeatureExtractor:
         """Returns all that determines the descriptors of a split; JSON-ready."""
         return {
             "format_version": 1,
-            "dataset_fingerprint": dataset.fingerprint,
+            "dataset_fingerprint": dataset.split_fingerprint(split),
             "split": split,
             **self.identity(),
         }

@@ -13,7 +13,12 @@ from PIL import Image, ImageOps
 from vpr_tf.data.errors import graph_error_reason
 from vpr_tf.data.image_decoding import decode_image
 from vpr_tf.data.image_source import DamagedImage, ImageLoader, ImageSource
-from vpr_tf.photos import InvalidEntryError, PhotoFiles
+from vpr_tf.photos import (
+    InvalidEntryError,
+    PhotoFiles,
+    image_header_of,
+    read_image_header,
+)
 
 _CHANGED = "file has changed since it was listed"
 

@@ -8,9 +8,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from vpr_tf.search.build import INDEX_KINDS
 from vpr_tf.search.descriptors import Descriptors
 from vpr_tf.search.errors import IndexMismatchError
+from vpr_tf.search.index_kinds import INDEX_KINDS
 from vpr_tf.search.search_index import SearchIndex
 
 _DESCRIPTION_FILE = "index.json"

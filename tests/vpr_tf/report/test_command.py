@@ -14,7 +14,8 @@ from vpr_tf.evaluation import EvaluatedModel
 from vpr_tf.evaluation.results import write_results
 from vpr_tf.extraction import FeatureExtractor
 from vpr_tf.report import command
-from vpr_tf.report.command import report_on, run_comparison
+from vpr_tf.report.command import report_on
+from vpr_tf.report.comparison_files import compare_runs
 from vpr_tf.report.errors import ReportError
 from vpr_tf.report.stored_report import find_reports, read_report
 from vpr_tf.report.tables import headline_table
@@ -221,7 +222,7 @@ def test_two_runs_are_compared_from_their_files(town, tmp_path, monkeypatch, cap
 def test_runs_without_a_common_set_are_refused(town, tmp_path):
     opened, _, _ = town
     with pytest.raises(ReportError, match=r"reports on the same sets.*wanted: b"):
-        run_comparison(opened.folder, opened.folder, set_names=["b"])
+        compare_runs(opened.folder, opened.folder, set_names=["b"])
     write_results([opened.evaluate(opened.sets[0])], tmp_path)
     with pytest.raises(ReportError, match="No report in"):
         find_reports(tmp_path)

@@ -24,10 +24,10 @@ def test_structure_follows_the_size(num_images, structure):
         assert 1 <= settings.leaves_to_search < settings.num_leaves < num_images
 
 
-def test_all_settings_can_be_told_again():
+def test_all_settings_are_read_again():
     settings = ScannSettings.from_dict({"reorder": "bfloat16"}, 200_000, 512)
-    told = json.loads(json.dumps(settings.to_dict()))
-    assert ScannSettings.from_dict(told, 200_000, 512) == settings
+    written = json.loads(json.dumps(settings.to_dict()))
+    assert ScannSettings.from_dict(written, 200_000, 512) == settings
 
 
 def test_codes_of_long_descriptors_are_no_longer():
@@ -38,10 +38,10 @@ def test_codes_of_long_descriptors_are_no_longer():
     assert blocks == [32, 128, 128, 128]
 
 
-def test_too_few_images_for_what_is_asked():
-    asked = {"num_leaves": 100, "leaves_to_search": 30}
-    assert ScannSettings.from_dict(asked, 15, 512).structure == "brute_force"
-    few = ScannSettings.from_dict(asked, 20, 512)
+def test_too_few_images_for_what_is_set():
+    wanted = {"num_leaves": 100, "leaves_to_search": 30}
+    assert ScannSettings.from_dict(wanted, 15, 512).structure == "brute_force"
+    few = ScannSettings.from_dict(wanted, 20, 512)
     assert (few.structure, few.num_leaves, few.leaves_to_search) == ("tree", 20, 20)
 
 
