@@ -11,16 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from vpr_tf.classification import PlacePredictions
-from vpr_tf.classification.cell_ranking import ClassifierCells
-from vpr_tf.classification.predictor import PlacePredictor
-from vpr_tf.classification.trained import load_heads
+from vpr_tf.classification import ClassifierCells, PlacePredictor, load_heads
 from vpr_tf.config import EvaluationConfig, ExperimentConfig
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
 from vpr_tf.evaluation.errors import EvaluationError
 from vpr_tf.evaluation.judge import Predictions
 from vpr_tf.extraction.feature_extractor import FeatureExtractor
 from vpr_tf.extraction.model_loading import load_extractor
+from vpr_tf.localization import Candidates
 from vpr_tf.search import (
     CellFilteredIndex,
     CellRanking,
@@ -187,7 +185,7 @@ def _index_of(
     return built
 
 
-def _from_places(found: PlacePredictions) -> Predictions:
+def _from_places(found: Candidates) -> Predictions:
     """Names each place by its latitude and longitude."""
     places = found.places
     names = [

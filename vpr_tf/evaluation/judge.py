@@ -26,7 +26,7 @@ class Predictions:
         keys: Name of each prediction, bytes, same shape as `rows`.
         is_exact: Whether the best of all places are predicted.
         scores: Of each prediction, same shape; None for retrieval.
-        spread_m: See `PlacePredictions`; None for retrieval.
+        spread_m: See `Candidates`; None for retrieval.
     """
 
     rows: np.ndarray

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from vpr_tf.classification import PlaceSettings
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.data.prepared_dataset import EvaluationSet
 from vpr_tf.evaluation.evaluation import Evaluation
@@ -77,9 +76,8 @@ def build_report(
     )
     smoothness = None
     if opened.model.predictor is not None:
-        settings = PlaceSettings.of(
-            opened.model.predictor, config.localization.num_predictions
-        )
+        num_candidates = config.localization.num_predictions
+        settings = opened.model.predictor.settings(num_candidates)
         answers = answer_by_heads(
             result, queries, settings, calibration, why_no_confidence
         )

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import keras
 
-from vpr_tf.classification import PlaceClassifier
-from vpr_tf.classification.trained import RUN_FOLDER, load_heads
+from vpr_tf.classification import RUN_FOLDER, PlaceClassifier, load_heads
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.data.prepared_dataset import PreparedDataset
 from vpr_tf.evaluation import (

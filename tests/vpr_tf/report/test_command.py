@@ -109,11 +109,21 @@ def test_files_of_a_town(town):
         assert text in table
 
 
+def test_tables_for_papers_are_those_of_the_page(town):
+    text = (town[0].folder / "report" / "a" / "tables.tex").read_text()
+    assert text.startswith("% In brackets: 95% intervals, percentile bootstrap")
+    assert text.count(r"\begin{table}") == text.count(r"\end{table}") == 8
+    assert text.count("{") == text.count("}")
+    assert r"\caption{Error of the position}" in text
+    assert r"33.3 {\scriptsize [0.0, 100.0]}" in text
+    assert r"R@1 (\%)" in text
+
+
 def test_same_seed_same_bytes_and_no_image_described_again(town, monkeypatch):
     opened, _, config = town
     without_page(monkeypatch)
     folder = opened.folder / "report" / "a"
-    names = ("metrics.json", "per_query.csv", "table.md")
+    names = ("metrics.json", "per_query.csv", "table.md", "tables.tex")
     before = [(folder / name).read_bytes() for name in names]
     report_on(opened, config)
     assert [(folder / name).read_bytes() for name in names] == before
