@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import tempfile
-import threading
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,7 +34,7 @@ class MilvusCluster:
     def __init__(self, uri: str) -> None:
         self.client = connect(uri)
 
-    def suspend(self) -> None:
+    def restart(self) -> None:
         """Does nothing: the cluster writes on its own."""
 
     def save(self, folder: Path) -> None:
@@ -59,7 +58,6 @@ class EmbeddedMilvus:
     """
 
     def __init__(self, saved: Path | None = None) -> None:
-        self._lock = threading.Lock()
         self._private = Path(tempfile.mkdtemp(prefix="vpr_tf_milvus_"))
         self._path = self._private / _DATABASE_FOLDER
         self._opened: list[Any] = []
@@ -69,10 +67,11 @@ class EmbeddedMilvus:
         )
         if saved is not None:
             _link_database(saved / _DATABASE_FOLDER, self._path)
+        self._open()
 
     @property
     def client(self) -> Any:
-        """A `pymilvus.MilvusClient`; opens the database at the first use.
+        """A `pymilvus.MilvusClient`.
 
         Raises:
             RetrievalError: The process was forked from the one that opened it.
@@ -82,24 +81,28 @@ class EmbeddedMilvus:
                 "Embedded Milvus does not work in a forked process. Open the index "
                 "there, or start the process with `spawn`."
             )
-        with self._lock:
-            if not self._opened:
-                client = connect(str(self._path))
-                self._opened.append(client)
-                if client.has_collection(EMBEDDED_COLLECTION):
-                    client.load_collection(EMBEDDED_COLLECTION)
-            return self._opened[0]
+        return self._opened[0]
 
-    def suspend(self) -> None:
-        """Ends background work and writes all to disk; the next use opens again."""
-        with self._lock:
-            _close(self._path, self._opened)
+    def restart(self) -> None:
+        """Ends background work and writes all to disk."""
+        _close(self._path, self._opened)
+        self._open()
 
     def save(self, folder: Path) -> None:
         """Copies the database into a folder."""
-        self.suspend()
+        _close(self._path, self._opened)
         ignored = shutil.ignore_patterns("LOCK", "*.prev")
-        shutil.copytree(self._path, folder / _DATABASE_FOLDER, ignore=ignored)
+        try:
+            shutil.copytree(self._path, folder / _DATABASE_FOLDER, ignore=ignored)
+        finally:
+            self._open()
+
+    def _open(self) -> None:
+        client = connect(str(self._path))
+        self._opened.append(client)
+        with milvus_errors():
+            if client.has_collection(EMBEDDED_COLLECTION):
+                client.load_collection(EMBEDDED_COLLECTION)
 
     def close(self) -> None:
         """Stops Milvus and removes the private folder."""

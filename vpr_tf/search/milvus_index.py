@@ -115,7 +115,7 @@ class MilvusIndex(SearchIndex):
             # left.
             client.drop_collection(self._name)
         self._insert()
-        self._database.suspend()
+        self._database.restart()
         client = self._database.client
         params = self._settings.params
         if self._settings.uri is None:

@@ -28,7 +28,8 @@ from vpr_tf.place_index import (
     KeptClassifier,
     PlaceIndex,
 )
-from vpr_tf.place_index.index_classifier import STORED, best_cells
+from vpr_tf.place_index.index_classifier import best_cells
+from vpr_tf.place_index.localizing import STORED
 
 COLOURS = [(200, 30, 30), (30, 200, 30), (30, 30, 200), (200, 200, 30), (30, 200, 200)]
 ENCODER = EncoderIdentity("mean colour", "mean colour", 3, Preprocessing())

@@ -81,14 +81,6 @@ def test_flat_search_equals_exact_search(flat, database, monkeypatch):
         flat.search(np.full((1, 8), np.nan, np.float32), 1)
 
 
-@pytest.mark.parametrize("count", [1, 2])
-def test_tiny_databases_of_short_float16_descriptors(count):
-    rows = random_rows(count, dim=2).astype(np.float16)
-    index = MilvusIndex.build(rows)
-    assert_same_as_exact(index, rows, random_rows(3, dim=2), 5)
-    index.close()
-
-
 def test_parameters_reach_milvus(database):
     index = MilvusIndex.build(
         database, {"index_type": "IVF_FLAT", "params": {"nlist": 6}, "batch": 7}
@@ -104,19 +96,6 @@ def test_parameters_reach_milvus(database):
     np.testing.assert_array_equal(
         index.with_search_settings(nprobe=6).search(queries, 10)[1], exact
     )
-
-
-def test_hnsw_finds_the_nearest(database, tmp_path):
-    index = MilvusIndex.build(database, {"index_type": "HNSW"})
-    queries = random_rows(20, seed=2)
-    assert_same_as_exact(index, database, queries, 1)
-    index.write(tmp_path)
-    # It is searched after having been written, too.
-    assert_same_as_exact(index, database, queries, 1)
-    again = MilvusIndex.read(tmp_path, database, index.settings)
-    assert_same_as_exact(again, database, queries, 1)
-    for other in (index, again):
-        other.close()
 
 
 def test_saved_index_is_read_only_and_can_be_moved(saved, flat, database, tmp_path):
@@ -204,24 +183,6 @@ def test_incomplete_folder_is_refused(saved, flat, database, tmp_path, name):
     path.unlink() if path.is_file() else shutil.rmtree(path)
     with pytest.raises(IndexMismatchError, match=r"cannot be read|has no collection"):
         MilvusIndex.read(tmp_path / "index", database, flat.settings)
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"leaves": 3}, "has the settings .*Received: leaves"),
-        ({"index_type": "ANNOY"}, "`index_type` must be one of FLAT, HNSW"),
-        ({"metric": "IP"}, "`metric` must be one of L2"),
-        ({"batch": 0}, "`batch` must be a whole number of 1 or more"),
-        ({"collection": "a-b"}, "`collection` must be ASCII letters"),
-        ({"uri": "milvus.db"}, "`uri` must be the address of a Milvus cluster"),
-        ({"uri": "http://me:secret@host:1"}, "must not hold a user or password"),
-    ],
-)
-def test_settings_that_cannot_be_are_named(database, settings, message):
-    with pytest.raises(ValueError, match=message) as error:
-        MilvusIndex.build(database, settings)
-    assert "secret" not in str(error.value)
 
 
 def test_cluster_that_does_not_answer_is_an_error(database, monkeypatch):

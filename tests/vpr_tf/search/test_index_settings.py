@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from vpr_tf.search import ScannSettings
+from vpr_tf.search import MilvusSettings, ScannSettings
 
 
 @pytest.mark.parametrize(
@@ -62,6 +62,24 @@ def test_too_few_images_for_what_is_set():
         ({"anisotropic_threshold": 1}, r"must lie in \[0, 1\). Received: 1"),
     ],
 )
-def test_what_cannot_be_is_named(settings, message):
+def test_scann_settings_that_cannot_be_are_named(settings, message):
     with pytest.raises(ValueError, match=message):
         ScannSettings.from_dict(settings, 1000, 512)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"leaves": 3}, "has the settings .*Received: leaves"),
+        ({"index_type": "ANNOY"}, "`index_type` must be one of FLAT, HNSW"),
+        ({"metric": "IP"}, "`metric` must be one of L2"),
+        ({"batch": 0}, "`batch` must be a whole number of 1 or more"),
+        ({"collection": "a-b"}, "`collection` must be ASCII letters"),
+        ({"uri": "milvus.db"}, "`uri` must be the address of a Milvus cluster"),
+        ({"uri": "http://me:secret@host:1"}, "must not hold a user or password"),
+    ],
+)
+def test_milvus_settings_that_cannot_be_are_named(settings, message):
+    with pytest.raises(ValueError, match=message) as error:
+        MilvusSettings.from_dict(settings, 1000)
+    assert "secret" not in str(error.value)
