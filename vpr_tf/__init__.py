@@ -1,10 +1,47 @@
-"""City-scale visual place recognition with TensorFlow and Keras."""
+"""City-scale visual place recognition with TensorFlow and Keras.
+
+`import vpr_tf as vpr` gives, each loaded when it is first used:
+
+    vpr.GeoLocalizationNet, vpr.PlaceIndex
+    vpr.train, vpr.load_config
+    vpr.layers, vpr.models
+
+Keras loads files with layers and encoders of the project from then on.
+"""
 
 import os
+from typing import TYPE_CHECKING
 
 from vpr_tf._keras_registration import register_when_keras_is_imported
+from vpr_tf._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from vpr_tf import layers, models
+    from vpr_tf.config import load_config
+    from vpr_tf.models import GeoLocalizationNet
+    from vpr_tf.place_index import PlaceIndex
+    from vpr_tf.training.train import train
 
 __version__ = "0.2.0"
+__all__ = [
+    "GeoLocalizationNet",
+    "PlaceIndex",
+    "layers",
+    "load_config",
+    "models",
+    "train",
+]
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "GeoLocalizationNet": "vpr_tf.models",
+        "PlaceIndex": "vpr_tf.place_index",
+        "layers": "vpr_tf.layers",
+        "load_config": "vpr_tf.config",
+        "models": "vpr_tf.models",
+        "train": "vpr_tf.training.train",
+    },
+)
 
 # Both are read when the libraries are imported. TensorFlow's start-up lines would bury
 # what `vpr` prints; what goes wrong is raised all the same.

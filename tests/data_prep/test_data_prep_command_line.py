@@ -56,3 +56,19 @@ def test_interrupt_says_that_a_rerun_continues(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("data_prep.build.build_dataset", interrupt)
     assert main(["build", "--config", str(write_yaml(tmp_path))]) == 130
     assert "The same command continues" in capsys.readouterr().err
+
+
+def test_test_sets_are_added(tmp_path, capsys):
+    for folder in ("train", "tokyo/database", "tokyo/queries"):
+        write_images(tmp_path / folder, 4)
+    config = str(write_yaml(tmp_path))
+    assert main(["build", "--config", config, "build.workers=1"]) == 0
+    tokyo = "tokyo=tokyo/database,tokyo/queries"
+    assert main(["add-test", "--config", config, tokyo, "build.workers=1"]) == 0
+    assert set(PreparedDataset(tmp_path / "dataset").tests) == {"tokyo"}
+    for words, message in (
+        ([], "at least one test set"),
+        (["tokyo=a"], "NAME=DATABASE,QUERIES. Received: 'tokyo=a'"),
+    ):
+        assert main(["add-test", "--config", config, *words]) == 2
+        assert message in capsys.readouterr().err
