@@ -33,6 +33,18 @@ def test_build_partition_inspect(tmp_path, capsys):
     }
 
 
+def test_add_test(tmp_path, capsys):
+    for folder in ("train", "tokyo/database", "tokyo/queries"):
+        write_images(tmp_path / folder, 8)
+    config = str(write_yaml(tmp_path))
+    assert main(["build", "--config", config]) == 0
+    sets = ["tokyo=tokyo/database,tokyo/queries", "build.workers=1"]
+    assert main(["add-test", "--config", config, *sets]) == 0
+    assert list(PreparedDataset(tmp_path / "dataset").tests) == ["tokyo"]
+    assert main(["add-test", "--config", config, "tokyo=tokyo/database"]) == 2
+    assert "must be given as NAME=DATABASE,QUERIES" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -56,19 +68,3 @@ def test_interrupt_says_that_a_rerun_continues(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("data_prep.build.build_dataset", interrupt)
     assert main(["build", "--config", str(write_yaml(tmp_path))]) == 130
     assert "The same command continues" in capsys.readouterr().err
-
-
-def test_test_sets_are_added(tmp_path, capsys):
-    for folder in ("train", "tokyo/database", "tokyo/queries"):
-        write_images(tmp_path / folder, 4)
-    config = str(write_yaml(tmp_path))
-    assert main(["build", "--config", config, "build.workers=1"]) == 0
-    tokyo = "tokyo=tokyo/database,tokyo/queries"
-    assert main(["add-test", "--config", config, tokyo, "build.workers=1"]) == 0
-    assert set(PreparedDataset(tmp_path / "dataset").tests) == {"tokyo"}
-    for words, message in (
-        ([], "at least one test set"),
-        (["tokyo=a"], "NAME=DATABASE,QUERIES. Received: 'tokyo=a'"),
-    ):
-        assert main(["add-test", "--config", config, *words]) == 2
-        assert message in capsys.readouterr().err
