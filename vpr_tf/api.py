@@ -11,12 +11,13 @@ import numpy.typing as npt
 
 from vpr_tf.config import EvaluationConfig
 from vpr_tf.data.prepared_dataset import PreparedDataset
-from vpr_tf.evaluation import EvaluationError, choose_sets
+from vpr_tf.evaluation import EvaluationError
 from vpr_tf.evaluation import evaluate as evaluate_on_dataset
 from vpr_tf.evaluation.descriptor_recall import (
     DescriptorEvaluation,
     evaluate_descriptors,
 )
+from vpr_tf.evaluation.evaluation import choose_sets
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.extraction import FeatureExtractor, load_extractor
 from vpr_tf.geo import Positions
