@@ -15,7 +15,7 @@ from vpr_tf.classification import (
 )
 from vpr_tf.config import LocalizationConfig
 from vpr_tf.data.prepared_dataset import EvaluationSet
-from vpr_tf.evaluation.encoder_on_dataset import EncoderOnDataset
+from vpr_tf.evaluation.evaluation import Evaluation
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.localization import (
     Calibration,
@@ -135,7 +135,7 @@ def _locate(
 
 
 def calibrate_on_val(
-    opened: EncoderOnDataset, config: LocalizationConfig, seed: int
+    opened: Evaluation, config: LocalizationConfig, seed: int
 ) -> tuple[Calibration | None, str]:
     """Fits the calibration on the val set of the same dataset, with the same encoder.
 
@@ -145,8 +145,8 @@ def calibrate_on_val(
     val = opened.dataset.val
     if val is None:
         return None, "the dataset has no val set to calibrate on"
-    if opened.predictor is not None:
-        return _calibrate_heads(opened, opened.predictor, val, config, seed)
+    if opened.model.predictor is not None:
+        return _calibrate_heads(opened, opened.model.predictor, val, config, seed)
     photos = [
         opened.dataset.split(split).photo_table()
         for split in (val.queries, val.database)
@@ -168,7 +168,7 @@ def calibrate_on_val(
 
 
 def _calibrate_heads(
-    opened: EncoderOnDataset,
+    opened: Evaluation,
     predictor: PlacePredictor,
     val: EvaluationSet,
     config: LocalizationConfig,
@@ -189,7 +189,7 @@ def _calibrate_heads(
 
 
 def _fitted(
-    opened: EncoderOnDataset,
+    opened: Evaluation,
     seed: int,
     calibrate: Callable[..., Calibration],
     *queries: Any,
@@ -198,8 +198,8 @@ def _fitted(
     try:
         calibration = calibrate(
             *queries,
-            threshold_m=opened.loaded.evaluation.positive_dist_threshold_m,
-            encoder_fingerprint=opened.fingerprint,
+            threshold_m=opened.config.positive_dist_threshold_m,
+            encoder_fingerprint=opened.extractor.fingerprint,
             fitted_on="val",
             dataset_fingerprint=opened.dataset.fingerprint,
             seed=seed,
