@@ -18,6 +18,7 @@ from vpr_tf.config.evaluation import (
     ReportConfig,
 )
 from vpr_tf.config.experiment import ExperimentConfig, as_dict, load_config, save_config
+from vpr_tf.config.preprocessing import Preprocessing
 from vpr_tf.config.rules import ConfigError
 from vpr_tf.config.training import (
     AugmentationConfig,
@@ -42,6 +43,7 @@ __all__ = [
     "LocalizationConfig",
     "OptimizerConfig",
     "PartitionConfig",
+    "Preprocessing",
     "ReportConfig",
     "ScheduleConfig",
     "TrainConfig",

@@ -23,13 +23,14 @@ def check_choice(field_name: str, value: str, choices: Sequence[str]) -> None:
 def check_range(
     config: object, section: str, low: float, high: float | None, *names: str
 ) -> None:
-    """Checks that fields of a section lie in [low, high]."""
+    """Checks that fields of a section, empty for none, lie in [low, high]."""
+    prefix = f"{section}." if section else ""
     expected = f"{low:g} or more" if high is None else f"between {low:g} and {high:g}"
     for name in names:
         value = getattr(config, name)
         check(
             value >= low and (high is None or value <= high),
-            f"{section}.{name}",
+            f"{prefix}{name}",
             expected,
             value,
         )

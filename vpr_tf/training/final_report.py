@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
+import sys
 from pathlib import Path
 
 import keras
 
 from vpr_tf.classification import RUN_FOLDER, PlaceClassifier, load_heads
-from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.data.prepared_dataset import PreparedDataset
 from vpr_tf.evaluation import (
+    EvaluatedModel,
     EvaluationResult,
     draw_predictions,
+    evaluate,
     results_table,
     write_results,
 )
@@ -22,7 +24,7 @@ from vpr_tf.export import export_classifier, export_encoder
 from vpr_tf.localization import LocalizationError
 from vpr_tf.training.checkpoints import load_best
 from vpr_tf.training.run_folder import MetricsFile, RunFolder
-from vpr_tf.training.validation import evaluate
+from vpr_tf.training.validation import evaluated_model
 
 _LOG = logging.getLogger(__name__)
 
@@ -50,14 +52,14 @@ def finish_run(
         predictor = load_heads(run.path, config.classification)
     _LOG.info("Best model: epoch %d.", best["epoch"] + 1)
     metrics = MetricsFile(run.metrics_file)
+    model = evaluated_model(encoder, predictor, config.evaluation)
     results = [
-        _test(config, dataset, run, encoder, predictor, name)
-        for name in sorted(dataset.tests)
+        _test(config, dataset, run, model, name) for name in sorted(dataset.tests)
     ]
     if "savedmodel" in metrics.content and Path(metrics.content["savedmodel"]).is_dir():
         savedmodel = Path(metrics.content["savedmodel"])
     else:
-        savedmodel = _export(config, dataset, run, encoder, predictor)
+        savedmodel = _export(config, dataset, run, model)
     metrics.set_tests({r.name: r.summary() for r in results}, str(savedmodel))
     if results:
         write_results(results, run.report)
@@ -73,17 +75,19 @@ def _export(
     config: ExperimentConfig,
     dataset: PreparedDataset,
     run: RunFolder,
-    encoder: keras.Model,
-    predictor: PlacePredictor | None,
+    model: EvaluatedModel,
 ) -> Path:
     """Exports the encoder, with the heads where they choose among places."""
     folder = Path(config.savedmodels_dir)
+    encoder, predictor = model.extractor.encoder, model.predictor
     if not isinstance(predictor, PlaceClassifier):
         return export_encoder(encoder, config, folder)
     calibration = None
     try:
         heads = run.path / RUN_FOLDER
-        calibration = calibrate_trained(encoder, predictor, dataset, config, heads)
+        calibration = calibrate_trained(
+            model.extractor, predictor, dataset, config, heads
+        )
     except LocalizationError as error:
         _LOG.warning("The places have no confidence: %s", error)
     return export_classifier(
@@ -95,13 +99,18 @@ def _test(
     config: ExperimentConfig,
     dataset: PreparedDataset,
     run: RunFolder,
-    encoder: keras.Model,
-    predictor: PlacePredictor | None,
+    model: EvaluatedModel,
     name: str,
 ) -> EvaluationResult:
     evaluation_set = dataset.tests[name]
-    result = evaluate(encoder, predictor, dataset, evaluation_set, config.evaluation)
-    if config.evaluation.queries_to_draw and predictor is None:
+    result = evaluate(
+        model,
+        dataset,
+        evaluation_set,
+        config.evaluation,
+        progress=sys.stderr.isatty(),
+    )
+    if config.evaluation.queries_to_draw and model.predictor is None:
         draw_predictions(
             dataset,
             evaluation_set,

@@ -14,13 +14,13 @@ from tests.vpr_tf.evaluation.tiny_dataset import (
 )
 from tests.vpr_tf.photos.photo_writer import write_photo
 from vpr_tf.classification import (
+    ClassifierLocalizer,
     GroupHead,
     PlaceClassifier,
     load_calibration,
     save_heads,
 )
-from vpr_tf.config import EvaluationConfig
-from vpr_tf.extraction.model_sources import LoadedEncoder
+from vpr_tf.extraction import FeatureExtractor
 
 # Ten places 60 m apart in turn of two groups; their colours go from red to green.
 NUM_PLACES, APART_M = 10, 60
@@ -49,12 +49,12 @@ def run_folder(tmp_path, monkeypatch):
     save_heads(PlaceClassifier(table, heads), folder / "best" / "classifier")
     write_config(folder / "config.yaml", tmp_path)
 
-    def load_encoder(config, model):
+    def load_extractor(config=None, model=None):
         assert str(model).endswith("town")
-        encoder = MeanColourEncoder()
-        return LoadedEncoder(encoder, EvaluationConfig(), "colour", tmp_path / "out")
+        return FeatureExtractor(MeanColourEncoder(), description="colour")
 
-    monkeypatch.setattr("vpr_tf.extraction.model_sources.load_encoder", load_encoder)
+    for module in ("extraction.model_loading", "evaluation.calibration_of_heads"):
+        monkeypatch.setattr(f"vpr_tf.{module}.load_extractor", load_extractor)
     return folder
 
 
@@ -183,3 +183,17 @@ def test_models_without_heads_and_missing_arguments(capsys, tmp_path, photos):
     assert run(capsys, photos)[0] == 2
     assert vpr("index", "calibrate", "--config", "x.yaml") == 2
     assert "one of the arguments --index --classifier" in capsys.readouterr().err
+
+
+def test_a_localizer_takes_photos_of_any_kind(capsys, run_folder, photos):
+    path = photos / "7.jpg"
+    image = np.full((8, 8, 3), colour_of(7), np.uint8)
+    localizer = ClassifierLocalizer(run_folder)
+    given = [path, path.read_bytes(), image]
+    found = localizer.localize(given)
+    assert [one.photo for one in found] == [str(path), "", ""]
+    assert len({(one.latitude, one.longitude) for one in found}) == 1
+    assert all(one.is_localized and one.confidence is None for one in found)
+    _, out, _ = run(capsys, "--classifier", run_folder, path, "--json")
+    (same,) = json.loads(out)["localizations"]
+    assert same["latitude"] == found[0].latitude

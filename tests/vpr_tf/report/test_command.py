@@ -7,9 +7,12 @@ import json
 import pytest
 
 import evaluate
-from tests.vpr_tf.evaluation.tiny_dataset import Shot
+from tests.vpr_tf.evaluation.tiny_dataset import MeanColourEncoder, Shot
 from tests.vpr_tf.report.tiny_photos import config_of, open_town
+from vpr_tf.config import Preprocessing
+from vpr_tf.evaluation import EvaluatedModel
 from vpr_tf.evaluation.results import write_results
+from vpr_tf.extraction import FeatureExtractor
 from vpr_tf.report import run
 from vpr_tf.report.comparison_files import compare_runs
 from vpr_tf.report.errors import ReportError
@@ -46,11 +49,11 @@ def town(tmp_path_factory):
     config = config_of(thresholds_m=[5, 110])
     opened = open_town(tmp_path_factory.mktemp("town"), TOWN, list(SETS), config)
     first = dataclasses.replace(opened, sets=opened.sets[:1])
-    reports = report_on(first, config)  # with its page
+    reports = [*report_on(first, config).values()]  # with its page
     others = dataclasses.replace(opened, sets=opened.sets[1:])
     with pytest.MonkeyPatch.context() as patch:
         without_page(patch)
-        reports += report_on(others, config)
+        reports += report_on(others, config).values()
     return first, dict(zip(SETS, reports, strict=True)), config
 
 
@@ -124,21 +127,21 @@ def test_same_seed_same_bytes_and_no_image_described_again(town, monkeypatch):
     before = [(folder / name).read_bytes() for name in names]
     report_on(opened, config)
     assert [(folder / name).read_bytes() for name in names] == before
-    assert opened.loaded.encoder.num_images.numpy() == NUM_IMAGES
+    assert opened.extractor.encoder.num_images.numpy() == NUM_IMAGES
     report_on(opened, dataclasses.replace(config, seed=1))
     assert (folder / "metrics.json").read_bytes() != before[0]
     report_on(opened, config)
 
 
-def test_val_is_never_calibrated_on_itself(town, monkeypatch, capsys):
+def test_val_is_never_calibrated_on_itself(town, monkeypatch):
     opened, _, config = town
     without_page(monkeypatch)
     both = dataclasses.replace(opened, sets=[opened.dataset.val, *opened.sets])
-    val, test = report_on(both, config)
+    val, test = report_on(both, config).values()
     assert val.confidence is None
     assert val.why_no_confidence == "it is calibrated on these queries"
     assert test.confidence is not None
-    assert "Confidence not measured: it is calibrated" in capsys.readouterr().out
+    assert "Confidence not measured: it is calibrated" in headline_table(val).note
 
 
 @pytest.mark.parametrize(
@@ -162,7 +165,7 @@ def test_without_a_usable_val_there_is_no_confidence(
     splits = {name: TOWN[name] for name in ("test-a-database", "test-a-queries")}
     config = config_of()
     opened = open_town(tmp_path, splits | val, ["a"], config)
-    (report,) = report_on(opened, config)
+    (report,) = report_on(opened, config).values()
     assert report.confidence is None
     assert reason in report.why_no_confidence
     table = (tmp_path / "out" / "report" / "a" / "table.md").read_text()
@@ -208,10 +211,11 @@ def test_one_database_image(town):
 def test_two_runs_are_compared_from_their_files(town, tmp_path, monkeypatch, capsys):
     opened, _, config = town
     without_page(monkeypatch)
-    evaluation = dataclasses.replace(config.evaluation, resize="square", image_size=16)
     other = dataclasses.replace(
         opened,
-        loaded=dataclasses.replace(opened.loaded, evaluation=evaluation),
+        model=EvaluatedModel(
+            FeatureExtractor(MeanColourEncoder(), Preprocessing("square", 16))
+        ),
         folder=tmp_path / "other",
     )
     report_on(other, config)

@@ -131,13 +131,12 @@ def _queries(options: argparse.Namespace) -> tuple[np.ndarray | None, str | None
 
 
 def _described(options: argparse.Namespace) -> tuple[np.ndarray, str]:
-    from vpr_tf.place_index.photo_source import open_encoder
-
     photos = scan_named_photos([options.query_photos])
     if not len(photos):
         raise RetrievalError(f"{options.query_photos} has no photos. Name another.")
-    encoder = open_encoder(options.index, options.model)
-    described = encoder.describe(photos, progress=wants_progress(len(photos)))
+    encoder = PlaceIndex.open(options.index).extractor(options.model)
+    progress = wants_progress(len(photos))
+    described = encoder.extract_files(photos, progress=progress)
     print_rejected(described.photos.rejected)
     found = described.in_memory()
     return found, f"{len(found)} photos of {options.query_photos}"

@@ -1,0 +1,113 @@
+"""The encoder of an index: what is noted of it, kept, and loaded again."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from vpr_tf.extraction import (
+    FeatureExtractor,
+    load_extractor,
+    read_stored_encoder,
+    store_encoder,
+)
+from vpr_tf.extraction.saved_encoder import SavedEncoder
+from vpr_tf.models import GeoLocalizationNet
+from vpr_tf.place_index.manifest import EncoderIdentity, check_file, read_manifest
+from vpr_tf.search import IndexMismatchError
+from vpr_tf.stored_files import StoredFile
+
+_KERAS_FILE, _SAVED_MODEL_FOLDER = "encoder.keras", "saved_model"
+
+
+def open_encoder(
+    index_folder: str | Path, model: str | Path | None = None
+) -> FeatureExtractor:
+    """Loads the encoder that an index was built with.
+
+    Args:
+        index_folder: The index.
+        model: Where the encoder is, see `load_extractor`; None for the copy that the
+            index keeps.
+
+    Raises:
+        IndexMismatchError: No index, no encoder or a damaged one in it, or `model` is
+            another encoder.
+        EncoderError: The model cannot be loaded.
+    """
+    folder = Path(index_folder)
+    manifest = read_manifest(folder)
+    identity = manifest.encoder
+    if identity is None:
+        raise IndexMismatchError(
+            f"The index {folder} was made of descriptors alone, so the encoder of its "
+            "photos is not known. Search it with descriptors."
+        )
+    if model is None:
+        if identity.file is None:
+            raise IndexMismatchError(
+                f"The index {folder} keeps no encoder. Pass --model MODEL: "
+                f"{identity.description}."
+            )
+        return open_kept_encoder(folder, identity, manifest.encoder_files)
+    loaded = load_extractor(model=model, preprocessing=identity.preprocessing)
+    if loaded.fingerprint != identity.fingerprint:
+        raise IndexMismatchError(
+            f"The index {folder} was built with another encoder: "
+            f"{identity.description}, fingerprint {identity.fingerprint[:16]}. "
+            f"Received: {loaded.description}, fingerprint {loaded.fingerprint[:16]}. "
+            "Leave out --model to use the encoder of the index, or build it again."
+        )
+    return loaded
+
+
+def identity_of(extractor: FeatureExtractor) -> EncoderIdentity:
+    """Returns what an index notes about its encoder."""
+    return EncoderIdentity(
+        fingerprint=extractor.fingerprint,
+        description=extractor.description,
+        descriptor_dim=extractor.descriptor_dim,
+        preprocessing=extractor.preprocessing,
+    )
+
+
+def is_kept(encoder: Any) -> bool:
+    """Whether an index can keep such an encoder."""
+    return isinstance(encoder, GeoLocalizationNet | SavedEncoder)
+
+
+def keep_encoder(encoder: Any, folder: Path) -> Path:
+    """Writes an encoder into a new folder; returns its file, or that of a SavedModel.
+
+    Raises:
+        EncoderError: It cannot be written.
+    """
+    folder.mkdir()
+    stored = store_encoder(encoder, folder / _KERAS_FILE)
+    if stored.is_dir():
+        return Path(shutil.copytree(stored, folder / _SAVED_MODEL_FOLDER))
+    return stored
+
+
+def open_kept_encoder(
+    folder: Path, identity: EncoderIdentity, files: dict[str, StoredFile]
+) -> FeatureExtractor:
+    """Loads an encoder that an index keeps, after comparing its checksums.
+
+    Args:
+        folder: The index.
+        identity: The encoder, whose file is relative to the index.
+        files: Its files.
+
+    Raises:
+        IndexMismatchError: A file is missing or damaged.
+    """
+    for name, file in files.items():
+        check_file(folder / name, file)
+    return FeatureExtractor(
+        read_stored_encoder(folder / str(identity.file)),
+        identity.preprocessing,
+        description=identity.description,
+        fingerprint=identity.fingerprint,
+    )
