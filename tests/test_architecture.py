@@ -105,7 +105,6 @@ def test_vpr_tf_does_not_import_what_stands_on_it():
             assert not packages & (above | {"data_prep"} - allowed), module
 
 
-@pytest.mark.xfail(strict=True, reason="circles of the former layout are still there")
 def test_no_two_files_import_each_other():
     graph = {
         module: {

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from vpr_tf.cli.index.index_map import extent_deg
 from vpr_tf.cli.main import Outcome
 from vpr_tf.cli.options import add_index, add_json
 from vpr_tf.cli.output import (
@@ -141,16 +142,3 @@ def _sizes(manifest: IndexManifest) -> dict[str, int]:
             kind = "search"
         sizes[kind] = sizes.get(kind, 0) + file.num_bytes
     return dict(sorted(sizes.items(), key=lambda item: -item[1]))
-
-
-def extent_deg(longitude_deg: np.ndarray) -> tuple[float, float]:
-    """Returns west and east ends, which may lie beyond 180 degrees.
-
-    They leave out the widest gap, so that photos on both sides of the antimeridian
-    are near to each other.
-    """
-    longitude = np.unique(wrap_degrees(longitude_deg))
-    gaps = np.diff(np.append(longitude, longitude[0] + 360))
-    widest = int(np.argmax(gaps))
-    west = float(longitude[(widest + 1) % len(longitude)])
-    return west, west + 360 - float(gaps[widest])

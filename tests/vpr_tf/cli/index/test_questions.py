@@ -9,8 +9,7 @@ from PIL import Image
 
 from tests.command_line import on_index as run
 from tests.vpr_tf.cli.index.conftest import NUM_PHOTOS
-from vpr_tf.cli.index.index_map import draw_map
-from vpr_tf.cli.index.inspect import extent_deg
+from vpr_tf.cli.index.index_map import draw_map, extent_deg
 from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index import PlaceIndex
 
