@@ -166,7 +166,7 @@ def _settings(config: ExperimentConfig) -> dict[str, Any]:
     values = as_dict(config)
     settings = {name: values[name] for name in _OF_TRAINING}
     return settings | {
-        "dataset.partition": config.dataset.partition,
+        "dataset.partition": config.partition_name,
         "build.partition": config.build.partition.parameters(),
     }
 
@@ -183,11 +183,11 @@ def _first_difference(there: Any, here: Any, name: str = "") -> str:
 
 
 def _add_partition(experiment: Experiment) -> None:
-    dataset, partition = experiment.config.dataset, experiment.config.build.partition
-    if dataset.partition != partition.name:
+    config, partition = experiment.config, experiment.config.build.partition
+    if config.partition_name != partition.name:
         return
     try:
-        added = add_partition(Path(dataset.path), partition)
+        added = add_partition(Path(config.dataset.path), partition)
     except (DatasetError, DataPrepError) as error:
         raise MissingRunError(str(error)) from error
     if added is not None:

@@ -21,7 +21,7 @@ from data_prep.inspection.spacing import measure_spacing
 from data_prep.inspection.statistics import SplitStatistics, count_split
 from data_prep.partition.assignment import assign_classes
 from data_prep.partition.files import column_reader
-from vpr_tf.config import PartitionConfig, load_config
+from vpr_tf.config import GridConfig, grid_config, load_config
 from vpr_tf.data.prepared_dataset import Partition, PreparedDataset
 from vpr_tf.data.verification import verify_split
 
@@ -93,7 +93,7 @@ def _inspect_partition(
 
     if partition.regions is not None:
         return inspect_s2_partition(dataset, partition, output)
-    config = PartitionConfig(**partition.parameters)
+    config = grid_config(partition.parameters)
     classes = partition.classes
     dropped = _dropped_classes(dataset, config)
     spacing = measure_spacing(
@@ -124,7 +124,7 @@ def _inspect_partition(
     return paths
 
 
-def _dropped_classes(dataset: PreparedDataset, config: PartitionConfig) -> np.ndarray:
+def _dropped_classes(dataset: PreparedDataset, config: GridConfig) -> np.ndarray:
     """Returns the classes that have fewer images than the minimum."""
     every = dataclasses.replace(config, min_images_per_class=1)
     reader = column_reader(dataset.split("train"), every)

@@ -8,7 +8,7 @@ import numpy as np
 
 from data_prep.inspection.spacing import Spacing
 from data_prep.inspection.statistics import SplitStatistics
-from vpr_tf.config import PartitionConfig
+from vpr_tf.config import GridConfig
 from vpr_tf.data.prepared_dataset import Partition, PreparedDataset
 
 
@@ -49,7 +49,7 @@ def describe_splits(
 
 def describe_partition(
     partition: Partition,
-    config: PartitionConfig,
+    config: GridConfig,
     dropped: tuple[int, int],
     spacing: Spacing,
 ) -> str:
@@ -81,7 +81,7 @@ def describe_partition(
     )
 
 
-def _describe_spacing(spacing: Spacing, config: PartitionConfig) -> list[str]:
+def _describe_spacing(spacing: Spacing, config: GridConfig) -> list[str]:
     bound_m = config.cell_size_m * (config.cell_stride - 1)
     bound_deg = config.heading_bin_deg * (config.heading_stride - 1)
     lines = []

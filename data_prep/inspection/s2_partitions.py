@@ -21,7 +21,7 @@ def inspect_s2_partition(
     from data_prep.inspection import figures
     from data_prep.inspection.s2_maps import draw_cells
 
-    config = PartitionConfig(**partition.parameters)
+    config = PartitionConfig.from_parameters(partition.parameters)
     minimum = config.min_images_per_class
     every = dataclasses.replace(config, min_images_per_class=1)
     index = dataset.split("train")

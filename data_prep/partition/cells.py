@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from data_prep.errors import DataPrepError
-from vpr_tf.config import PartitionConfig
+from vpr_tf.config import GridConfig
 
 DEGREES_OF_A_TURN = 360
 _LARGEST_KEY = 1 << 62
@@ -95,7 +95,7 @@ class ClassKeys:
         return east + corners[:, 0], north + corners[:, 1], corners[:, 3], bins
 
 
-def num_heading_bins(config: PartitionConfig) -> int:
+def num_heading_bins(config: GridConfig) -> int:
     """Number of heading bins; one when headings are ignored."""
     if config.missing_heading == "ignore":
         return 1
@@ -109,7 +109,7 @@ def cells_of(position_cm: np.ndarray, cell_size_m: int) -> np.ndarray:
     return np.floor_divide(position_cm, 100 * cell_size_m, dtype=np.int64)
 
 
-def heading_bins_of(heading_deg: np.ndarray, config: PartitionConfig) -> np.ndarray:
+def heading_bins_of(heading_deg: np.ndarray, config: GridConfig) -> np.ndarray:
     """Returns floor(heading / alpha), int64; -1 for a missing heading.
 
     float32 headings divided in float64 give the exact floor.

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from data_prep.partition.cells import ClassKeys
-from vpr_tf.config import PartitionConfig
+from vpr_tf.config import GridConfig
 from vpr_tf.data.prepared_dataset import CLASS_DTYPE
 
 _ROWS_AT_ONCE = 1 << 19
 
 
 def class_table(
-    keys: np.ndarray, counts: np.ndarray, class_keys: ClassKeys, config: PartitionConfig
+    keys: np.ndarray, counts: np.ndarray, class_keys: ClassKeys, config: GridConfig
 ) -> tuple[np.ndarray, np.ndarray]:
     """Describes classes and sorts them by group.
 

@@ -23,14 +23,14 @@ from data_prep.partition.s2_classes import (
     read_positions,
 )
 from data_prep.partition.s2_neighbours import neighbour_pairs
-from vpr_tf.config import PartitionConfig
+from vpr_tf.config import CombinatorialConfig
 from vpr_tf.geo.s2_cells import parent_cells
 
 NUM_PARTITIONS = 5
 
 
 def assign_combinatorial_classes(
-    read_columns: ColumnReader, config: PartitionConfig
+    read_columns: ColumnReader, config: CombinatorialConfig
 ) -> ClassAssignment:
     """Assigns every row to a class in each of five groups.
 

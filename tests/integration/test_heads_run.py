@@ -9,7 +9,7 @@ import tensorflow as tf
 from data_prep.partition.files import add_partition
 from tests.small_training import build_small_encoder, small_config
 from vpr_tf.classification.trained import load_heads
-from vpr_tf.config import ClassificationConfig, PartitionConfig
+from vpr_tf.config import ClassificationConfig, CosPlaceConfig, DivideAndClassifyConfig
 from vpr_tf.training import encoders
 from vpr_tf.training import train as train_module
 from vpr_tf.training.errors import TrainingInterruptedError
@@ -20,10 +20,8 @@ CALM = tuple(
     f"train.augmentation.{name}=0.1"
     for name in ("brightness", "contrast", "saturation", "hue", "random_resized_crop")
 )
-CELLS = PartitionConfig(
-    name="dc", method="divide_and_classify", cell_stride=2, min_images_per_class=2
-)
-ONE_GROUP = PartitionConfig(name="rigid", cell_stride=1, min_images_per_class=2)
+CELLS = DivideAndClassifyConfig(name="dc", cell_stride=2, min_images_per_class=2)
+ONE_GROUP = CosPlaceConfig(name="rigid", cell_stride=1, min_images_per_class=2)
 
 
 @pytest.fixture

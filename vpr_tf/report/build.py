@@ -70,7 +70,7 @@ def build_report(
     )
     circumstances = measure_circumstances(
         dataset,
-        config.dataset.partition,
+        config.partition_name,
         queries,
         database,
         positives_per_query(queries.positions, database.positions, threshold_m),

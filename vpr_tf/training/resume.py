@@ -22,6 +22,7 @@ _MAY_CHANGE = (
     "train.jit_compile",
     "train.checkpoint_every_steps",
     "train.early_stopping_patience",
+    "train.export",
     "evaluation.batch_size",
     "evaluation.index",
     "evaluation.queries_to_draw",
@@ -62,8 +63,7 @@ def check_same_experiment(run: RunFolder, config: ExperimentConfig) -> None:
     Raises:
         TrainingError: Fields differ; the message names them with both values.
     """
-    saved = _flatten(as_dict(load_config(run.config_file)))
-    current = _flatten(as_dict(config))
+    saved, current = (_settings(c) for c in (load_config(run.config_file), config))
     may_change = list(_MAY_CHANGE)
     if config.train.schedule.name == "cosine":
         may_change.remove("train.epochs")  # the rate falls over all of them
@@ -97,6 +97,11 @@ def check_same_data(run: RunFolder, facts: dict[str, Any]) -> None:
                 f"{recorded[name]!r} and is {value!r} now. Set `dataset.path` to the "
                 "dataset of the run, or start a new run without --resume."
             )
+
+
+def _settings(config: ExperimentConfig) -> dict[str, Any]:
+    settings = _flatten(as_dict(config))
+    return settings | {"dataset.partition": config.partition_name}
 
 
 def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

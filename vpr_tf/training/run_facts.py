@@ -71,7 +71,7 @@ def announce(config: ExperimentConfig, facts: dict[str, Any], run: RunFolder) ->
     )
     _LOG.info(
         "Data: %s, partition %s: %d group(s) of %s classes, %s images",
-        *(config.dataset.path, config.dataset.partition, len(counts)),
+        *(config.dataset.path, config.partition_name, len(counts)),
         classes + (" + ..." if len(counts) > 8 else ""),
         f"{facts['num_train_images']:,}",
     )

@@ -66,7 +66,7 @@ def train(
     if config.train.deterministic_ops:
         tf.config.experimental.enable_op_determinism()
     dataset = PreparedDataset(config.dataset.path)
-    partition = dataset.partition(config.dataset.partition)
+    partition = dataset.partition(config.partition_name)
     fixed = None
     if config.train.input == "descriptors":
         fixed = FixedDescriptors.of(build_encoder(config.encoder), dataset, config)

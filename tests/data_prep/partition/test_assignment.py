@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from data_prep.errors import DataPrepError
 from data_prep.partition import grid
 from data_prep.partition.assignment import assign_classes
-from vpr_tf.config import PartitionConfig
+from vpr_tf.config import PARTITIONS
 from vpr_tf.photos.sf_xl_names import parse_image_name
 
 GOLDEN = {
@@ -30,7 +30,7 @@ def columns_of(names: list[str]):
 
 
 def assign(columns, piece: int = 1000, **parameters):
-    config = PartitionConfig(**{"min_images_per_class": 1, **parameters})
+    config = PARTITIONS.create(**{"min_images_per_class": 1, **parameters})
     num_rows = len(columns[0])
 
     def read_columns():

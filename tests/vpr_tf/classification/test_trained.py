@@ -13,7 +13,7 @@ from tests.vpr_tf.classification.tables import (
 from vpr_tf.classification import ClassificationError, ClassTable
 from vpr_tf.classification.regression import PlaceRegression
 from vpr_tf.classification.trained import load_heads, save_heads
-from vpr_tf.config import ClassificationConfig, PartitionConfig
+from vpr_tf.config import ClassificationConfig, CombinatorialConfig
 from vpr_tf.geo import MapFrame
 
 CONFIG = ClassificationConfig(score="softmax")
@@ -58,9 +58,7 @@ def test_a_classifier_is_the_same_after_loading(tmp_path, kind):
 
 def test_a_classifier_of_s2_cells_is_the_same_after_loading(tmp_path):
     columns = Columns(POINTS)
-    config = PartitionConfig(
-        method="combinatorial", min_images_per_class=1, num_classes=9
-    )
+    config = CombinatorialConfig(min_images_per_class=1, num_classes=9)
     partition = partition_of(columns, config)
     heads = random_classifier(ClassTable.from_partition(partition, columns))
     save_heads(heads, tmp_path)
