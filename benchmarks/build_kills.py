@@ -112,7 +112,7 @@ def _kill_builds(
 def _kill_additions(
     folder: Path, build: list[str], rng: np.random.Generator, trials: int
 ) -> None:
-    from vpr_tf.place_index import PlaceIndex, verify
+    from vpr_tf.place_index import PlaceIndex
 
     base = folder / "reference" / "index"
     reference = shutil.copytree(base, folder / "added" / "index")
@@ -122,7 +122,9 @@ def _kill_additions(
     kills = 0
 
     def check_whole() -> None:
-        _check(verify(index).is_intact, f"trial {trial}: damaged after a kill")
+        _check(
+            PlaceIndex(index).verify().is_intact, f"trial {trial}: damaged after a kill"
+        )
         with PlaceIndex.open(index) as opened:
             allowed = (_NUM_PHOTOS, _NUM_PHOTOS + _NUM_PHOTOS // 2)
             _check(opened.num_photos in allowed, f"trial {trial}: a mix")

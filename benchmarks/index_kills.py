@@ -15,15 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.index_samples import CHANGES, answer, make_batch, same
-from vpr_tf.place_index import (
-    PlaceIndex,
-    add_photos,
-    compact,
-    read_manifest,
-    remove_photos,
-    verify,
-)
+from benchmarks.index_samples import CHANGES, add, answer, make_batch, same
+from vpr_tf.place_index import PlaceIndex
+from vpr_tf.place_index.manifest import read_manifest
 
 # What changes do to the disk; each of them is announced before it happens.
 _STEPS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "fcntl.flock"}
@@ -116,7 +110,7 @@ class KillCampaign:
     def _is_new(self, name: str) -> bool:
         if not self._work.exists() and name == "create":
             return False
-        report = verify(self._work)
+        report = PlaceIndex(self._work).verify()
         if not report.is_intact:
             raise WrongStateError(f"{name}: {report.problems}")
         found = answer(self._work)
@@ -188,12 +182,12 @@ class Readers:
 def _make_change(folder: Path, number: int) -> None:
     """Adds 5 photos, or removes the oldest 2, or merges all, in turn."""
     if number % 7 == 6:
-        compact(folder)
+        PlaceIndex(folder).compact()
     elif number % 3 == 2:
         first = 2 * (number // 3)
-        remove_photos(folder, make_batch(2, first).photos.keys.tolist())
+        PlaceIndex(folder).remove(make_batch(2, first).photos.keys.tolist())
     else:
-        add_photos(folder, *make_batch(_BATCH, first=1000 + _BATCH * number))
+        add(folder, *make_batch(_BATCH, first=1000 + _BATCH * number))
 
 
 def _states(num_changes: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -25,7 +25,7 @@ from pathlib import Path
 from benchmarks.index_kills import KillCampaign, Readers
 from benchmarks.index_mutations import mutate
 from benchmarks.index_samples import CHANGES, Sample, answer, make_sample, same
-from vpr_tf.place_index import verify
+from vpr_tf.place_index import PlaceIndex
 from vpr_tf.search import RetrievalError
 
 _TREE = {"structure": "tree", "num_leaves": 12, "leaves_to_search": 4}
@@ -155,7 +155,7 @@ def _is_copy(folder: Path, other: Path) -> bool:
     """Whether all that the manifest names is that of the other index."""
     manifests = [path / "manifest.json" for path in (folder, other)]
     contents = [json.loads(path.read_text()) for path in manifests]
-    return contents[0] == contents[1] and verify(folder).is_intact
+    return contents[0] == contents[1] and PlaceIndex(folder).verify().is_intact
 
 
 if __name__ == "__main__":

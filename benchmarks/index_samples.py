@@ -13,11 +13,8 @@ from vpr_tf.photos.photo_table import PhotoTable
 from vpr_tf.place_index import (
     EncoderIdentity,
     GeoCircle,
+    IndexManifest,
     PlaceIndex,
-    add_photos,
-    compact,
-    create_place_index,
-    remove_photos,
 )
 
 DIM = 16
@@ -27,7 +24,7 @@ _CIRCLE = GeoCircle(37.7005, -122.5, 30.0)
 
 
 class Batch(NamedTuple):
-    """Descriptors and photos, in the order of `add_photos`."""
+    """Descriptors and photos, in the order of `add`."""
 
     descriptors: np.ndarray
     photos: PhotoTable
@@ -77,20 +74,33 @@ def make_sample(folder: Path, sample: Sample, seed: int = 0) -> None:
     """Makes an index; the seed changes all values and no size."""
     encoder = folder.parent / f"{folder.name}.keras"
     encoder.write_bytes(np.random.default_rng(seed).bytes(3000))
-    create_place_index(
+    index = create(
         folder,
         *make_batch(sample.num_photos, seed=seed),
-        ENCODER,
         encoder_source=encoder,
         kind=sample.kind,
         settings=sample.settings,
         dtype=sample.dtype,
-        localization={"method": "cluster", "curve": [0.25, 0.5]},
     )
+    index.set_localization({"method": "cluster", "curve": [0.25, 0.5]})
     encoder.unlink()
     if sample.with_changes:
-        add_photos(folder, *make_batch(9, first=sample.num_photos, seed=seed))
-        remove_photos(folder, [f"{seed}/{number:05d}.jpg" for number in (3, 5)])
+        add(folder, *make_batch(9, first=sample.num_photos, seed=seed))
+        index.remove([f"{seed}/{number:05d}.jpg" for number in (3, 5)])
+
+
+def create(
+    folder: Path, descriptors: np.ndarray, photos: PhotoTable, **options: Any
+) -> PlaceIndex:
+    """Makes an index of a batch."""
+    return PlaceIndex.create(
+        folder, descriptors, photos=photos, encoder=ENCODER, **options
+    )
+
+
+def add(folder: Path, descriptors: np.ndarray, photos: PhotoTable) -> IndexManifest:
+    """Adds a batch to an index."""
+    return PlaceIndex(folder).add(descriptors, photos=photos)
 
 
 def answer(folder: Path, seed: int = 0) -> tuple[np.ndarray, ...]:
@@ -128,9 +138,9 @@ def same(first: tuple[np.ndarray, ...], second: tuple[np.ndarray, ...]) -> bool:
 
 
 CHANGES: dict[str, Callable[[Path], object]] = {
-    "create": lambda folder: create_place_index(folder, *make_batch(40), ENCODER),
-    "add": lambda folder: add_photos(folder, *make_batch(7, first=40)),
-    "merge": lambda folder: add_photos(folder, *make_batch(8, first=47)),
-    "remove": lambda folder: remove_photos(folder, ["0/00001.jpg", "0/00041.jpg"]),
-    "compact": compact,
+    "create": lambda folder: create(folder, *make_batch(40)),
+    "add": lambda folder: add(folder, *make_batch(7, first=40)),
+    "merge": lambda folder: add(folder, *make_batch(8, first=47)),
+    "remove": lambda folder: PlaceIndex(folder).remove(["0/00001.jpg", "0/00041.jpg"]),
+    "compact": lambda folder: PlaceIndex(folder).compact(),
 }

@@ -34,18 +34,17 @@ def measure_narrowed(
     """
     shares = searched.opened.fingerprint == classifier.opened.fingerprint
     both_ms = extract_ms[0] + (0.0 if shares else extract_ms[1])
-    queries = _queries(searched, classifier, shares)
+    queries = np.asarray(searched.queries())
+    ranked = None if shares else np.asarray(classifier.queries())
     held = _cell_rows(searched, _ranking(classifier)).num_held
     for cells in [*(k for k in num_cells if k < held), None]:
         with resident_growth() as grown:
             ranking = _ranking(classifier)
             cell_rows = _cell_rows(searched, ranking)
-            index = CellFilteredIndex(
-                build_of(searched), cell_rows, ranking, cells, shares_descriptors=shares
-            )
-            search_ms = _search_ms(searched, index, queries)
+            index = CellFilteredIndex(build_of(searched), cell_rows, ranking, cells)
+            search_ms = _search_ms(searched, index, queries, ranked)
             classify_ms = _classify_ms(classifier, ranking, cells, cell_rows.is_held)
-        distances, predictions = index.search(queries, searched.num_predictions)
+        distances, predictions = index.search(queries, searched.num_predictions, ranked)
         result = searched.judged(predictions, distances, index.is_exact)
         yield Measured(
             f"{label}, K = {'all' if cells is None else cells}",
@@ -63,13 +62,6 @@ def measure_narrowed(
         )
 
 
-def _queries(searched: Method, classifier: Method, shares: bool) -> np.ndarray:
-    queries = np.asarray(searched.queries())
-    if shares:
-        return queries
-    return np.concatenate([queries, classifier.queries()], axis=1)
-
-
 def _ranking(classifier: Method) -> ClassifierCells:
     return ClassifierCells(cast(PlaceClassifier, classifier.heads()))
 
@@ -81,11 +73,17 @@ def _cell_rows(searched: Method, ranking: ClassifierCells) -> CellRows:
 
 
 def _search_ms(
-    searched: Method, index: CellFilteredIndex, queries: np.ndarray
+    searched: Method,
+    index: CellFilteredIndex,
+    queries: np.ndarray,
+    ranked: np.ndarray | None,
 ) -> float:
     n = searched.num_predictions
-    singles = [np.array(queries[row : row + 1]) for row in searched.timed]
-    return median_ms(lambda query: index.search(query, n), singles)
+
+    def search(row: np.ndarray) -> object:
+        return index.search(queries[row], n, None if ranked is None else ranked[row])
+
+    return median_ms(search, [np.array([row]) for row in searched.timed])
 
 
 def _classify_ms(

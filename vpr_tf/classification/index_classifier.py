@@ -25,8 +25,9 @@ from vpr_tf.place_index import (
     PlaceIndex,
 )
 from vpr_tf.place_index.creation import CLASSIFIER_FOLDER
-from vpr_tf.place_index.stored_files import StoredFile, unreadable
+from vpr_tf.place_index.manifest import check_file
 from vpr_tf.search import CellFilter
+from vpr_tf.stored_files import StoredFile
 
 if TYPE_CHECKING:
     from vpr_tf.place_index.photo_source import IndexEncoder
@@ -44,7 +45,7 @@ def keep_classifier(
         config: `classification`: score and number of cells.
         model: See `heads_folder`.
         own: The encoder of the index; the classifier's own is kept if it is another.
-        folder: See `create_place_index`, its `classifier_source`; replaced.
+        folder: See `PlaceIndex.create`, its `classifier_source`; replaced.
 
     Raises:
         ClassificationError: The model keeps no heads of classes.
@@ -109,10 +110,7 @@ class IndexClassifier:
         of_encoder = _encoder_files(kept)
         for name, file in kept.files.items():
             if name not in of_encoder:
-                try:
-                    file.check(folder / name)
-                except OSError as error:
-                    raise unreadable(error, folder) from error
+                check_file(folder / name, file)
         own = folder / CLASSIFIER_FOLDER
         classifier = load_classifier(own).with_score(kept.score)
         search = None

@@ -104,7 +104,7 @@ def locate_photos(
             answers = _answer(files, matches, config, calibration, options)
     return Answers(
         index=str(index_folder),
-        encoder=manifest.encoder.description,
+        encoder=manifest.encoder_description,
         num_photos=manifest.num_photos,
         calibration=calibration,
         notes=notes,
@@ -158,7 +158,7 @@ def _settings(
 ) -> tuple[LocalizationConfig, Calibration | None, list[str]]:
     """Returns the settings, their calibration if they have one, and what to know."""
     config, calibration = read_stored(
-        manifest.localization, manifest.encoder.fingerprint
+        manifest.localization, manifest.encoder_fingerprint
     )
     stored = calibrated_settings(config)
     if options.num_predictions is not None:

@@ -24,7 +24,8 @@ from vpr_tf.localization.retrieval_calibration import (
 )
 from vpr_tf.localization.stored_settings import to_stored
 from vpr_tf.photos.photo_table import PhotoTable
-from vpr_tf.place_index import read_manifest, set_localization
+from vpr_tf.place_index import PlaceIndex
+from vpr_tf.place_index.manifest import read_manifest
 from vpr_tf.place_index.photo_source import IndexEncoder, open_encoder
 
 
@@ -106,7 +107,8 @@ def calibrate_index(
         dataset_fingerprint=dataset.fingerprint,
         seed=config.seed,
     )
-    set_localization(index_folder, to_stored(config.localization, calibration))
+    stored = to_stored(config.localization, calibration)
+    PlaceIndex(index_folder).set_localization(stored)
     print(compare_methods(result, queries, database, config.localization))
     print(f"\n{describe_calibration(calibration)}\n\nStored in {index_folder}.")
     return calibration

@@ -149,23 +149,21 @@ def evaluate_narrowed(
             described_by.describe(dataset, name, folder / name, progress=progress)
             for name in names
         )
-        other = narrowing.described_by
+        other, ranked = narrowing.described_by, None
         if other is not None:
             name = evaluation_set.queries
-            of_heads = other.describe(
+            ranked = other.describe(
                 dataset, name, folder / "classifier" / name, progress=progress
             )
-            queries = np.concatenate([queries, of_heads], axis=1)
         source = descriptor_source(dataset, names[0], config, described_by.fingerprint)
         index = CellFilteredIndex(
             index_of(config, database, folder / names[0] / "index", source),
             _cell_rows(dataset, names[0], narrowing.ranking),
             narrowing.ranking,
             narrowing.num_cells,
-            shares_descriptors=other is None,
         )
         k = max(*config.recall_values, num_predictions or 1)
-        distances, predictions = index.search(queries, k)
+        distances, predictions = index.search(queries, k, ranked)
     return judge_predictions(
         dataset, evaluation_set, config, predictions, distances, index.is_exact
     )

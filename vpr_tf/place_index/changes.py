@@ -1,55 +1,50 @@
-"""Adding and removing photos of an index folder."""
+"""Changes of an index folder: each makes the old state the new one, or nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from vpr_tf.geo import GeoCircle
 from vpr_tf.photos.photo_table import PhotoTable
-from vpr_tf.place_index.manifest import IndexManifest
-from vpr_tf.place_index.next_state import (
-    ChangeReport,
-    check_photos,
-    commit,
-    with_removed,
-    with_segment,
+from vpr_tf.place_index.index_state import IndexState
+from vpr_tf.place_index.joined import (
+    JoinedDescriptors,
+    SelectedDescriptors,
+    join_photos,
 )
-from vpr_tf.place_index.recall import RECALL_QUERIES
-from vpr_tf.place_index.stored_state import read_state
-from vpr_tf.place_index.transaction import transaction
-from vpr_tf.search import Descriptors, RetrievalError
+from vpr_tf.place_index.manifest import IndexManifest
+from vpr_tf.place_index.photo_columns import check_keys
+from vpr_tf.place_index.recall import recall_of_state
+from vpr_tf.place_index.segment import OpenSegment, write_segment
+from vpr_tf.place_index.transaction import Transaction, transaction
+from vpr_tf.search import (
+    KEPT_EXACT_MAX_IMAGES,
+    Descriptors,
+    ExactIndex,
+    RetrievalError,
+    check_descriptors,
+    index_kind,
+)
+from vpr_tf.stored_files import StoredFile
 
 _NAMES_IN_MESSAGES = 5
 
 
 def add_photos(
-    folder: str | Path,
+    folder: Path,
     descriptors: Descriptors,
     photos: PhotoTable,
-    *,
-    replace_existing: bool = False,
-    recall_queries: int = RECALL_QUERIES,
-) -> ChangeReport:
-    """Adds photos, which the next search finds, exactly until `compact`.
-
-    Args:
-        folder: The index.
-        descriptors: `(num_photos, descriptor_dim)`, finite, of the index's encoder.
-        photos: Metadata; keys that the index does not have.
-        replace_existing: Whether photos whose keys the index has take their place.
-        recall_queries: Photos on which recall is measured; 0 to not measure.
-
-    Raises:
-        ValueError: Descriptors or photos cannot be, or a key is there already. The
-            index is as it was.
-        RetrievalError: The folder is damaged or cannot be written.
-    """
-    with transaction(Path(folder)) as change:
-        former = read_state(change.folder, change.manifest)
+    replace_existing: bool,
+    recall_queries: int,
+) -> IndexManifest:
+    """See `PlaceIndex.add`."""
+    with transaction(folder) as change:
+        former = IndexState.open(change.folder, change.manifest, searched=False)
         check_photos(descriptors, photos, change.manifest.descriptor_dim)
         removed = former.removed
         present = former.find_alive(np.sort(np.asarray(photos.keys, "S")))[0]
@@ -61,63 +56,195 @@ def add_photos(
                     f"{names}. Leave them out, or ask to replace them."
                 )
             removed = np.union1d(removed, present)
-        manifest = with_segment(change, former.stored_segments, descriptors, photos)
-        manifest = with_removed(change, manifest, removed)
+        manifest = with_segment(change, former.segments, descriptors, photos)
+        manifest = _with_removed(change, manifest, removed)
         return commit(change, manifest, recall_queries)
 
 
 def remove_photos(
-    folder: str | Path,
-    keys: Sequence[str | bytes],
-    *,
-    recall_queries: int = RECALL_QUERIES,
-) -> ChangeReport:
-    """Removes photos; the next search does not find them. `compact` frees their space.
-
-    Args:
-        folder: The index.
-        keys: Of the photos; all must be there, or nothing is removed.
-        recall_queries: See `add_photos`.
-
-    Raises:
-        RetrievalError: A key is unknown, or the folder is damaged or cannot be
-            written.
-    """
-    names = {key.encode() if isinstance(key, str) else bytes(key) for key in keys}
-    wanted = np.sort(np.array(list(names), "S"))
-    with transaction(Path(folder)) as change:
-        former = read_state(change.folder, change.manifest)
-        rows, found = former.find_alive(wanted)
-        unknown = np.delete(wanted, found)
-        if len(unknown):
-            raise RetrievalError(
-                f"The index {folder} has no photos of {len(unknown)} of these keys: "
-                f"{_names(unknown)}. Nothing was removed."
-            )
+    folder: Path,
+    keys: Iterable[str | bytes] | None,
+    older_than: bytes | None,
+    within: GeoCircle | None,
+    recall_queries: int,
+) -> IndexManifest:
+    """See `PlaceIndex.remove`."""
+    with transaction(folder) as change:
+        former = IndexState.open(change.folder, change.manifest, searched=False)
+        if keys is None:
+            rows = former.select(older_than, within)
+        else:
+            rows = _rows_of(former, keys, folder)
+        if not len(rows):
+            return change.manifest
         removed = np.union1d(former.removed, rows)
-        manifest = with_removed(change, change.manifest, removed)
+        manifest = _with_removed(change, change.manifest, removed)
         return commit(change, manifest, recall_queries)
 
 
-def set_localization(
-    folder: str | Path, localization: dict[str, Any] | None
+def rebuild(
+    folder: Path,
+    recall_queries: int,
+    kind: str | None = None,
+    settings: dict[str, Any] | None = None,
 ) -> IndexManifest:
-    """Stores settings and calibration of `vpr_tf.localization`.
+    """Makes one segment of all photos, and builds its search structure.
 
     Args:
         folder: The index.
-        localization: JSON-ready.
+        recall_queries: Photos on which recall is measured; 0 to not measure.
+        kind: Of the search structure; None for the former one, whose settings are kept
+            as well. Then nothing is done if no photos were added or removed since.
+        settings: See `SearchIndex.build`.
+    """
+    with transaction(folder) as change:
+        manifest = change.manifest
+        if kind is not None:
+            num_photos = max(1, manifest.num_photos)
+            kind = index_kind(kind, num_photos, KEPT_EXACT_MAX_IMAGES)
+            manifest = replace(manifest, kind=kind, settings=settings)
+        elif not manifest.unmerged_share:
+            return manifest
+        former = IndexState.open(change.folder, change.manifest, searched=False)
+        manifest = replace(
+            manifest, segments=(), removed_file=None, removed=None, num_removed=0
+        )
+        if len(former.alive_rows):
+            manifest = with_segment(
+                Transaction(change.folder, manifest),
+                (),
+                SelectedDescriptors(former.descriptors, former.alive_rows),
+                former.photos.take(former.alive_rows),
+            )
+        return commit(change, manifest, recall_queries)
+
+
+def set_localization(folder: Path, localization: dict[str, Any] | None) -> None:
+    """Stores settings and calibration of `vpr_tf.localization`, JSON-ready.
 
     Raises:
         ValueError: Not JSON.
-        RetrievalError: The folder is damaged or cannot be written.
     """
-    with transaction(Path(folder)) as change:
-        manifest = replace(
-            change.manifest, localization=localization, generation=change.generation
+    with transaction(folder) as change:
+        change.commit(
+            replace(
+                change.manifest, localization=localization, generation=change.generation
+            )
         )
-        change.commit(manifest)
+
+
+def check_photos(
+    descriptors: Descriptors, photos: PhotoTable, descriptor_dim: int
+) -> None:
+    """Checks that photos and their descriptors fit.
+
+    Raises:
+        ValueError: They do not.
+    """
+    check_descriptors(descriptors)
+    expected = (len(photos), descriptor_dim)
+    if descriptors.shape != expected:
+        raise RetrievalError(
+            f"`descriptors` must have the shape {expected}: one a photo, as long as "
+            f"the encoder's. Received: {descriptors.shape}"
+        )
+    check_keys(photos)
+
+
+def with_segment(
+    change: Transaction,
+    segments: Sequence[OpenSegment],
+    descriptors: Descriptors,
+    photos: PhotoTable,
+) -> IndexManifest:
+    """Writes photos after those of `segments`; the small ones before are merged.
+
+    So the number of segments grows with the logarithm of what was added.
+    """
+    manifest = change.manifest
+    kept = list(segments)
+    while len(kept) > 1 and _is_mergeable(kept[-1], len(photos)):
+        last = kept.pop()
+        parts = [last.descriptors, descriptors]
+        dtype = np.dtype(manifest.dtype)
+        descriptors = JoinedDescriptors(parts, manifest.descriptor_dim, dtype)
+        photos = join_photos([last.photos, photos])
+    segment = write_segment(
+        change.folder,
+        change.new_segment,
+        descriptors,
+        photos,
+        kind=ExactIndex.kind if kept else manifest.kind,
+        settings=None if kept else manifest.settings,
+        dtype=manifest.dtype,
+    )
+    return replace(
+        manifest,
+        kind=manifest.kind if kept else segment.kind,
+        segments=(*(former.entry for former in kept), segment),
+    )
+
+
+def commit(
+    change: Transaction, manifest: IndexManifest, recall_queries: int
+) -> IndexManifest:
+    """Measures the new state and puts it in place of the old one.
+
+    Args:
+        change: The transaction.
+        manifest: The new state, whose files were written.
+        recall_queries: Photos to measure recall on; 0 for none.
+    """
+    manifest = replace(
+        manifest,
+        generation=change.generation,
+        num_photos=manifest.num_rows - manifest.num_removed,
+        recall=None,
+    )
+    # New files are read back even if nothing is measured: ScaNN does not always notice
+    # that the disk is full.
+    if recall_queries or manifest.segments != change.manifest.segments:
+        state = IndexState.open(change.folder, manifest)
+        recall = recall_of_state(state, recall_queries) if recall_queries else None
+        manifest = replace(manifest, recall=recall)
+    change.commit(manifest)
+    return manifest
+
+
+def _is_mergeable(segment: OpenSegment, num_new: int) -> bool:
+    # A damaged segment stays as it is, and does not keep photos from being added.
+    return len(segment.photos) <= num_new and not segment.descriptors.damaged_rows()
+
+
+def _with_removed(
+    change: Transaction, manifest: IndexManifest, removed: np.ndarray
+) -> IndexManifest:
+    """Writes the list of removed rows, ascending, if it is longer than before."""
+    if len(removed) == manifest.num_removed:
         return manifest
+    path = change.folder / change.new_removed_file
+    np.save(path, removed.astype("<i8"), allow_pickle=False)
+    return replace(
+        manifest,
+        removed_file=path.name,
+        removed=StoredFile.from_path(path),
+        num_removed=len(removed),
+    )
+
+
+def _rows_of(
+    state: IndexState, keys: Iterable[str | bytes], folder: Path
+) -> np.ndarray:
+    names = {key.encode() if isinstance(key, str) else bytes(key) for key in keys}
+    wanted = np.sort(np.array(list(names), "S"))
+    rows, found = state.find_alive(wanted)
+    unknown = np.delete(wanted, found)
+    if len(unknown):
+        raise RetrievalError(
+            f"The index {folder} has no photos of {len(unknown)} of these keys: "
+            f"{_names(unknown)}. Nothing was removed."
+        )
+    return rows
 
 
 def _names(keys: np.ndarray) -> str:

@@ -1,4 +1,4 @@
-"""One state of an index, opened: it answers as long as it is referred to."""
+"""One state of an index: it can be read and searched as long as it is referred to."""
 
 from __future__ import annotations
 
@@ -10,22 +10,17 @@ import numpy as np
 
 from vpr_tf.geo import GeoCircle
 from vpr_tf.photos.photo_table import PhotoTable
-from vpr_tf.place_index.manifest import IndexManifest
-from vpr_tf.place_index.merged_search import (
-    nearest,
-    no_neighbours,
-    search_without,
-)
-from vpr_tf.place_index.segment import SearchedSegment
-from vpr_tf.place_index.stored_state import StoredState, read_removed
+from vpr_tf.place_index.joined import JoinedDescriptors, join_photos
+from vpr_tf.place_index.manifest import IndexManifest, check_file
+from vpr_tf.place_index.merged_search import nearest, no_neighbours, search_without
+from vpr_tf.place_index.photo_columns import empty_photos, find_rows, is_older
+from vpr_tf.place_index.segment import OpenSegment
 from vpr_tf.search import (
     CellFilter,
     CellRanking,
     CellRows,
     Descriptors,
     RetrievalError,
-    check_finite,
-    covers_all,
 )
 
 
@@ -45,29 +40,57 @@ class Matches:
     photos: PhotoTable
     descriptors: Descriptors
 
+    @property
+    def keys(self) -> list[list[str]]:
+        """Of the photos found, a list a query, nearest first; missing ones left out."""
+        return [
+            [key.decode() for key in self.photos.take(rows[rows >= 0]).keys]
+            for rows in self.rows
+        ]
 
-class IndexState(StoredState):
-    """Segments that are searched as one.
+
+class IndexState:
+    """Segments one after the other, read and searched as one.
 
     Args:
         manifest: The state.
         segments: Those that it names.
-        removed: Rows that are no longer found, ascending.
+        removed: Rows that are no longer found, int64, ascending.
+
+    Attributes:
+        photos: Of all rows, removed ones too.
+        descriptors: Of all rows.
     """
 
     def __init__(
         self,
         manifest: IndexManifest,
-        segments: Sequence[SearchedSegment],
+        segments: Sequence[OpenSegment],
         removed: np.ndarray,
     ) -> None:
-        super().__init__(manifest, [part.stored for part in segments], removed)
+        self.manifest = manifest
         self.segments = segments
+        self.removed = removed
+        self.photos: PhotoTable = (
+            join_photos([segment.photos for segment in segments])
+            if segments
+            else empty_photos()
+        )
+        self.descriptors: Descriptors = JoinedDescriptors(
+            [segment.descriptors for segment in segments],
+            manifest.descriptor_dim,
+            np.dtype(manifest.dtype),
+        )
         self._cell_rows: tuple[CellRanking, CellRows] | None = None
 
     @classmethod
     def open(
-        cls, folder: Path, manifest: IndexManifest, former: IndexState | None = None
+        cls,
+        folder: Path,
+        manifest: IndexManifest,
+        former: IndexState | None = None,
+        *,
+        searched: bool = True,
     ) -> IndexState:
         """Opens what a manifest names.
 
@@ -75,25 +98,58 @@ class IndexState(StoredState):
             folder: The index.
             manifest: The state.
             former: A state whose segments are used again where they are the same.
+            searched: Whether to open the search structures; else it can only be read.
 
         Raises:
-            FileNotFoundError: A file is missing, perhaps since the index changed.
-            IndexMismatchError: A file is damaged.
+            IndexMismatchError: A file is damaged or missing, perhaps since the index
+                changed.
         """
-        known = former.segments if former else ()
-        opened = {part.stored.entry.folder: part for part in known}
+        opened = {
+            part.entry.folder: part for part in (former.segments if former else ())
+        }
         segments = []
         for entry in manifest.segments:
             part = opened.get(entry.folder)
-            if part is None or part.stored.entry != entry:
-                part = SearchedSegment.open(folder, manifest, entry)
+            if part is None or part.entry != entry:
+                part = OpenSegment.open(folder, manifest, entry, searched=searched)
             segments.append(part)
-        return cls(manifest, segments, read_removed(folder, manifest))
+        return cls(manifest, segments, _read_removed(folder, manifest))
 
     @property
     def is_exact(self) -> bool:
         """Whether every true neighbour is found."""
-        return all(part.index.is_exact for part in self.segments)
+        return all(part.index and part.index.is_exact for part in self.segments)
+
+    @property
+    def alive_rows(self) -> np.ndarray:
+        """Rows that were not removed, ascending."""
+        return np.delete(np.arange(len(self.photos)), self.removed)
+
+    @property
+    def alive_photos(self) -> PhotoTable:
+        """The photos that were not removed."""
+        return self.photos.take(self.alive_rows) if len(self.removed) else self.photos
+
+    def find_alive(self, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Finds photos that were not removed; see `find_rows`."""
+        rows, found, first = [np.empty(0, np.int64)], [np.empty(0, np.int64)], 0
+        for segment in self.segments:
+            part = find_rows(segment.photos.keys, wanted)
+            rows.append(part[0] + first)
+            found.append(part[1])
+            first += segment.entry.num_rows
+        all_rows = np.concatenate(rows)
+        alive = ~np.isin(all_rows, self.removed)
+        return all_rows[alive], np.concatenate(found)[alive]
+
+    def select(self, older_than: bytes | None, within: GeoCircle | None) -> np.ndarray:
+        """Returns the rows that were not removed and meet all conditions, ascending."""
+        rows = self.alive_rows
+        if older_than is not None:
+            rows = rows[is_older(self.photos.timestamps[rows], older_than)]
+        if within is not None:
+            rows = np.intersect1d(rows, within.rows(self.photos.positions))
+        return rows
 
     def search(
         self,
@@ -103,7 +159,7 @@ class IndexState(StoredState):
         within: GeoCircle | None = None,
         cells: CellFilter | None = None,
     ) -> Matches:
-        """See `PlaceIndex.search`."""
+        """See `PlaceIndex.search`; `queries` is a matrix."""
         if k < 1:
             raise ValueError(f"`k` must be 1 or more. Received: k={k}")
         queries = np.asarray(queries, np.float32)
@@ -118,13 +174,13 @@ class IndexState(StoredState):
             rows = within.rows(self.photos.positions)
             rows = np.setdiff1d(rows, self.removed, assume_unique=True)
         found = self._search_cells(queries, k, rows, cells) if cells else None
-        found = found or self._search(queries, k, rows)
+        found = found or self.search_rows(queries, k, rows)
         return Matches(*found, self.photos, self.descriptors)
 
     def cell_rows(self, ranking: CellRanking) -> CellRows:
         """Returns the rows of each cell, without removed ones.
 
-        Found by their positions when asked for the first time.
+        Found by their positions when they are needed for the first time.
         """
         known = self._cell_rows
         if known is None or known[0] is not ranking:
@@ -135,50 +191,53 @@ class IndexState(StoredState):
             known = self._cell_rows = (ranking, cell_rows)
         return known[1]
 
-    def _search_cells(
-        self, queries: np.ndarray, k: int, rows: np.ndarray | None, cells: CellFilter
-    ) -> tuple[np.ndarray, np.ndarray] | None:
-        """Returns None if the best cells are all, and need no search of their own."""
-        check_finite(queries)
-        cell_rows = self.cell_rows(cells.ranking)
-        if rows is not None:
-            cell_rows = cell_rows.part(rows)
-        if covers_all(cell_rows, cells.num_cells):
-            return None
-        return cells.search(self.descriptors, queries, k, cell_rows)
-
-    def _search(
+    def search_rows(
         self, queries: np.ndarray, k: int, rows: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:
+        """Searches some rows, ascending, exactly, or all: `SearchIndex.search`."""
         found, first = [], 0
         for part in self.segments:
             distances, ids = self._search_segment(part, first, queries, k, rows)
             found.append((distances, np.where(ids < 0, ids, ids + first)))
-            first += part.stored.entry.num_rows
+            first += part.entry.num_rows
         if len(found) == 1:
             return found[0]
         found.append(no_neighbours(len(queries), k))
         distances, ids = map(np.hstack, zip(*found, strict=True))
         return nearest(distances, ids, k)
 
-    def search_rows(
-        self, queries: np.ndarray, k: int, rows: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Searches some rows, ascending, exactly; see `SearchIndex.search`."""
-        return self._search(queries, k, rows)
+    def _search_cells(
+        self, queries: np.ndarray, k: int, rows: np.ndarray | None, cells: CellFilter
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        """Returns None if the best cells are all, and need no search of their own."""
+        cell_rows = self.cell_rows(cells.ranking)
+        if rows is not None:
+            cell_rows = cell_rows.part(rows)
+        if cells.covers(cell_rows):
+            return None
+        return cells.search(self.descriptors, queries, k, cell_rows)
 
     def _search_segment(
         self,
-        segment: SearchedSegment,
+        segment: OpenSegment,
         first: int,
         queries: np.ndarray,
         k: int,
         rows: np.ndarray | None,
     ) -> tuple[np.ndarray, np.ndarray]:
-        bounds = [first, first + segment.stored.entry.num_rows]
+        if segment.index is None:
+            raise RuntimeError("This state was opened without its search structures.")
+        bounds = [first, first + segment.entry.num_rows]
         if rows is None:
             start, stop = np.searchsorted(self.removed, bounds)
             removed = self.removed[start:stop] - first
             return search_without(segment.index, queries, k, removed)
         start, stop = np.searchsorted(rows, bounds)
         return segment.index.search(queries, k, rows=rows[start:stop] - first)
+
+
+def _read_removed(folder: Path, manifest: IndexManifest) -> np.ndarray:
+    if not (manifest.removed_file and manifest.removed):
+        return np.empty(0, np.int64)
+    check_file(folder / manifest.removed_file, manifest.removed)
+    return np.load(folder / manifest.removed_file, allow_pickle=False)

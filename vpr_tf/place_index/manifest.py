@@ -10,14 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from vpr_tf.atomic_files import replace_file
-from vpr_tf.place_index.stored_files import REMEDY, StoredFile, fsync
 from vpr_tf.search import IndexMismatchError
+from vpr_tf.stored_files import StoredFile, fsync
 
 MANIFEST_FILE = "manifest.json"
 FORMAT_VERSION = 1
 # Of an index that keeps a classifier, which programs of version 1 do not know.
 CLASSIFIER_FORMAT_VERSION = 2
+# Of an index of descriptors alone, which older programs cannot open.
+NO_ENCODER_FORMAT_VERSION = 3
+_VERSIONS = (FORMAT_VERSION, CLASSIFIER_FORMAT_VERSION, NO_ENCODER_FORMAT_VERSION)
 METRIC = "squared_l2"
+_REMEDY = "Restore it from a copy of the folder, or build the index again."
+_COMPACT_ABOVE_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -109,7 +114,7 @@ class IndexManifest:
         settings: What was asked of the search structure; None for what suits the size.
         descriptor_dim: Length of a descriptor.
         dtype: Of the stored descriptors, float32 or float16.
-        encoder: The encoder of the descriptors.
+        encoder: The encoder of the descriptors; None where it is not known.
         encoder_files: Its files, by path relative to the index.
         segments: In the order of the rows.
         removed_file: Array of the rows that were removed; None if there are none.
@@ -120,7 +125,7 @@ class IndexManifest:
         recall: Measured after the last change; None if not measured.
         localization: Settings and calibration of `vpr_tf.localization`.
         classifier: Heads that are kept to narrow searches; None without.
-        format_version: Of this file; 1 without a classifier.
+        format_version: Of this file; 1 with an encoder and without a classifier.
         metric: Of the distances.
     """
 
@@ -128,7 +133,7 @@ class IndexManifest:
     settings: dict[str, Any] | None
     descriptor_dim: int
     dtype: str
-    encoder: EncoderIdentity
+    encoder: EncoderIdentity | None
     encoder_files: dict[str, StoredFile]
     segments: tuple[Segment, ...]
     removed_file: str | None
@@ -143,6 +148,16 @@ class IndexManifest:
     metric: str = field(default=METRIC)
 
     @property
+    def encoder_fingerprint(self) -> str:
+        """Of the encoder; empty where it is not known."""
+        return self.encoder.fingerprint if self.encoder else ""
+
+    @property
+    def encoder_description(self) -> str:
+        """Of the encoder, for people."""
+        return self.encoder.description if self.encoder else "not known"
+
+    @property
     def num_rows(self) -> int:
         """Rows of all segments, removed ones too."""
         return sum(segment.num_rows for segment in self.segments)
@@ -152,6 +167,21 @@ class IndexManifest:
         """Share of the rows that `compact` would move or drop."""
         added = sum(segment.num_rows for segment in self.segments[1:])
         return (added + self.num_removed) / max(1, self.num_rows)
+
+    @property
+    def advice(self) -> str | None:
+        """What should be done next; None if nothing."""
+        if self.unmerged_share <= _COMPACT_ABOVE_SHARE:
+            return None
+        return (
+            f"{self.unmerged_share:.0%} of the rows were added or removed since the "
+            "search structure was built. Compact the index for the full speed."
+        )
+
+    @property
+    def num_bytes(self) -> int:
+        """Size of all files."""
+        return sum(file.num_bytes for file in self.files().values())
 
     def files(self) -> dict[str, StoredFile]:
         """Returns every file but the manifest, by path relative to the index."""
@@ -177,6 +207,8 @@ def write_manifest(folder: Path, manifest: IndexManifest) -> None:
         del content["classifier"]
     else:
         content["format_version"] = CLASSIFIER_FORMAT_VERSION
+    if manifest.encoder is None:
+        content["format_version"] = NO_ENCODER_FORMAT_VERSION
     content["sha256"] = _fingerprint(content)
     fsync(folder)  # the names of new files, before anything refers to them
     with replace_file(folder / MANIFEST_FILE) as temporary:
@@ -201,7 +233,14 @@ def no_manifest(folder: Path, error: OSError) -> IndexMismatchError:
     """Returns the error of a folder whose manifest cannot be read."""
     return IndexMismatchError(
         f"No index at {folder}: {MANIFEST_FILE} cannot be read ({error.strerror}). "
-        "Build one with `python -m vpr_tf.place_index build`."
+        "Build one with `vpr index build`."
+    )
+
+
+def unreadable(error: OSError, folder: Path) -> IndexMismatchError:
+    """Returns the error of a file that is missing or cannot be read."""
+    return IndexMismatchError(
+        f"{error.filename or folder} cannot be read: {error.strerror}. {_REMEDY}"
     )
 
 
@@ -219,20 +258,31 @@ def parse_manifest(text: bytes, path: Path) -> IndexManifest:
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise IndexMismatchError(
             f"{path} is damaged, it is not the JSON that was written: {error!r}. "
-            f"{REMEDY}"
+            f"{_REMEDY}"
         ) from error
-    if version not in (FORMAT_VERSION, CLASSIFIER_FORMAT_VERSION):
+    if version not in _VERSIONS:
         raise IndexMismatchError(
             f"{path} has format_version {version!r}; this program reads "
-            f"{FORMAT_VERSION} and {CLASSIFIER_FORMAT_VERSION}. Build the index again."
+            f"{', '.join(map(str, _VERSIONS))}. Build the index again."
         )
     if computed != stored:
         raise IndexMismatchError(
             f"{path} was edited by hand or is damaged: its sha256 is not that of its "
             "content. Undo the edit, or restore the file from a copy; change an index "
-            "with `python -m vpr_tf.place_index`."
+            "with `vpr index` or `PlaceIndex`."
         )
     return _from_content(content)
+
+
+def check_file(path: Path, file: StoredFile, *, size_only: bool = False) -> None:
+    """Compares a file of an index with what was written.
+
+    Raises:
+        IndexMismatchError: It is missing or damaged.
+    """
+    problem = file.problem(path, "size" if size_only else "crc32c")
+    if problem:
+        raise IndexMismatchError(f"{path} is damaged: it {problem}. {_REMEDY}")
 
 
 def _fingerprint(content: dict[str, Any]) -> str:
@@ -249,7 +299,7 @@ def _from_content(content: dict[str, Any]) -> IndexManifest:
         for segment in content["segments"]
     ]
     nested = {
-        "encoder": EncoderIdentity(**content["encoder"]),
+        "encoder": _encoder(content["encoder"]),
         "encoder_files": _files(content["encoder_files"]),
         "segments": tuple(Segment(**segment) for segment in segments),
         "removed": None if removed is None else StoredFile(**removed),
@@ -262,12 +312,15 @@ def _from_content(content: dict[str, Any]) -> IndexManifest:
 def _classifier(content: dict[str, Any] | None) -> KeptClassifier | None:
     if content is None:
         return None
-    encoder = content["encoder"]
     nested = {
-        "encoder": None if encoder is None else EncoderIdentity(**encoder),
+        "encoder": _encoder(content["encoder"]),
         "files": _files(content["files"]),
     }
     return KeptClassifier(**{**content, **nested})
+
+
+def _encoder(content: dict[str, Any] | None) -> EncoderIdentity | None:
+    return None if content is None else EncoderIdentity(**content)
 
 
 def _files(content: dict[str, Any]) -> dict[str, StoredFile]:

@@ -126,3 +126,21 @@ def find_rows(keys: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndar
         rows.append(equal + start)
         found.append(place[equal])
     return np.concatenate(rows), np.concatenate(found)
+
+
+def is_older(timestamps: np.ndarray, time: bytes) -> np.ndarray:
+    """Whether photos were taken before a time for certain.
+
+    A year alone is before a month of a later year, not of the same.
+
+    Args:
+        timestamps: As `PhotoTable.timestamps`.
+        time: Likewise, not empty.
+    """
+    lengths = np.char.str_len(timestamps)
+    older = np.zeros(len(timestamps), bool)
+    for length in np.unique(lengths[lengths > 0]):
+        common = min(int(length), len(time))
+        rows = np.flatnonzero(lengths == length)
+        older[rows] = timestamps[rows].astype(f"S{common}") < time[:common]
+    return older

@@ -11,9 +11,9 @@ from vpr_tf.extraction.model_sources import load_encoder
 from vpr_tf.extraction.photo_descriptors import DescribedPhotos, describe_photos
 from vpr_tf.extraction.stored_encoder import read_stored_encoder
 from vpr_tf.photos.photo_files import PhotoFiles
-from vpr_tf.place_index import EncoderIdentity, read_manifest
-from vpr_tf.place_index.stored_files import StoredFile, unreadable
+from vpr_tf.place_index.manifest import EncoderIdentity, check_file, read_manifest
 from vpr_tf.search import IndexMismatchError
+from vpr_tf.stored_files import StoredFile
 
 __all__ = [
     "DescribedPhotos",
@@ -70,6 +70,11 @@ def open_encoder(
     folder = Path(index_folder)
     manifest = read_manifest(folder)
     identity = manifest.encoder
+    if identity is None:
+        raise IndexMismatchError(
+            f"The index {folder} was made of descriptors alone, so the encoder of its "
+            "photos is not known. Search it with descriptors."
+        )
     if model is None:
         if identity.file is None:
             raise IndexMismatchError(
@@ -118,10 +123,7 @@ def open_kept_encoder(
         IndexMismatchError: A file is missing or damaged.
     """
     for name, file in files.items():
-        try:
-            file.check(folder / name)
-        except OSError as error:
-            raise unreadable(error, folder) from error
+        check_file(folder / name, file)
     encoder = read_stored_encoder(folder / str(identity.file))
     return IndexEncoder(encoder, _preparation(identity), identity.fingerprint)
 

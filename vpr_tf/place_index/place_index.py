@@ -1,200 +1,327 @@
-"""A movable folder that answers which photos look like a query."""
+"""A movable folder that finds the photos that look like a query."""
 
 from __future__ import annotations
 
-import os
-import threading
-import weakref
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from types import TracebackType
+from typing import TYPE_CHECKING, Any, Unpack
 
-import numpy as np
+import numpy.typing as npt
 
 from vpr_tf.geo import GeoCircle
 from vpr_tf.photos.photo_table import PhotoTable
-from vpr_tf.place_index.index_state import IndexState, Matches
+from vpr_tf.place_index import changes
+from vpr_tf.place_index.creation import KeptParts, create_folder
+from vpr_tf.place_index.index_reader import IndexReader
 from vpr_tf.place_index.manifest import (
-    MANIFEST_FILE,
+    EncoderIdentity,
     IndexManifest,
-    no_manifest,
-    parse_manifest,
+    KeptClassifier,
 )
-from vpr_tf.place_index.stored_files import unreadable
-from vpr_tf.search import CellFilter, IndexMismatchError, RetrievalError
+from vpr_tf.place_index.photo_arguments import (
+    PhotoColumns,
+    as_descriptors,
+    next_number,
+    parse_time,
+    photo_table,
+)
+from vpr_tf.place_index.recall import RECALL_QUERIES
+from vpr_tf.search import Descriptors, RetrievalError
+
+if TYPE_CHECKING:
+    from vpr_tf.place_index.tuning import TuningReport
 
 
-class PlaceIndex:
-    """An open index folder; needs no lock and no permission to write.
+class PlaceIndex(IndexReader):
+    """An index folder: photos with positions, their descriptors, a search structure.
 
-    Each search answers for one state of the index, the newest: what another process
-    adds or removes is seen by the next search. Safe for several threads.
-    Use `PlaceIndex.open`.
+    Made by `PlaceIndex.create`, opened by `PlaceIndex.open`. Searching is safe for
+    several threads and processes: each search is of one state of the index, the newest,
+    so that what another process adds or removes is found, or not, by the next search.
+    Each change is made in whole or not at all, whatever is killed.
+
+    Args:
+        folder: The index; `PlaceIndex.open` looks whether it is one.
+
+    Example:
+        >>> import numpy as np
+        >>> from vpr_tf.place_index import PlaceIndex
+        >>> with PlaceIndex.create(
+        ...     "city.index",
+        ...     descriptors=np.eye(3),
+        ...     latitude=[37.7, 37.8, 37.9],
+        ...     longitude=[-122.5, -122.5, -122.5],
+        ...     keys=["a.jpg", "b.jpg", "c.jpg"],
+        ... ) as index:
+        ...     index.search([0.1, 0.9, 0.2], k=2).keys
+        [['b.jpg', 'c.jpg']]
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._lock = threading.Lock()
-        self._state: IndexState | None = None
-        self._file: _OpenFile | None = None
-        self._is_closed = False
-
     @classmethod
-    def open(
-        cls, folder: str | Path, *, encoder_fingerprint: str | None = None
+    def create(
+        cls,
+        folder: str | Path,
+        descriptors: Descriptors | npt.ArrayLike,
+        *,
+        encoder: EncoderIdentity | None = None,
+        encoder_source: str | Path | None = None,
+        classifier: KeptClassifier | None = None,
+        classifier_source: str | Path | None = None,
+        kind: str = "auto",
+        settings: dict[str, Any] | None = None,
+        dtype: str = "float32",
+        recall_queries: int = RECALL_QUERIES,
+        photos: PhotoTable | None = None,
+        **columns: Unpack[PhotoColumns],
     ) -> PlaceIndex:
-        """Opens a folder after comparing its checksums.
+        """Makes an index folder, which appears under its name when it is complete.
+
+        The memory used does not grow with the descriptors, besides what the search
+        structure needs; they are copied block by block. Zero vectors are allowed.
 
         Args:
-            folder: Written by `create_place_index`.
-            encoder_fingerprint: Of the encoder of the queries; None to not compare.
+            folder: Must not exist.
+            descriptors: `(num_photos, descriptor_dim)`, finite; e.g. memory-mapped.
+            encoder: What the descriptors were computed with; None where it is not
+                known.
+            encoder_source: File (`.keras`) or folder (SavedModel) to keep in the index.
+            classifier: Heads whose best cells are searched.
+            classifier_source: Folder of all that belongs to the classifier.
+            kind: `exact`, `scann`, `milvus`, or `auto` for what suits the size.
+            settings: Of the search structure, see `SearchIndex.build`.
+            dtype: Of the stored descriptors: float32, or float16 for half the space.
+            recall_queries: Photos on which recall is measured; 0 to not measure.
+            photos: What is known of the photos, as one table; or
+            **columns: One value a photo of each: `latitude` and `longitude`, or
+                `utm_east`, `utm_north` and `utm_zone`; `keys`, `heading_deg` and
+                `timestamps`. See `PhotoColumns`; any may be left out.
 
         Raises:
-            IndexMismatchError: The folder is no index, is damaged, or its descriptors
-                are of another encoder.
+            ValueError: Something of this cannot be.
+            RetrievalError: The folder exists, is being made, or cannot be written.
+
+        Example:
+            >>> from vpr_tf.place_index import PlaceIndex
+            >>> index = PlaceIndex.create(
+            ...     "two_photos.index",
+            ...     descriptors=[[1.0, 0.0], [0.0, 1.0]],
+            ...     utm_east=[547000.0, 547100.0],
+            ...     utm_north=[4173000.0, 4173000.0],
+            ...     utm_zone=10,
+            ... )
+            >>> index.search([0.6, 0.8], k=1).keys
+            [['00000001']]
         """
-        index = cls(Path(folder))
-        encoder = index.manifest.encoder
-        if encoder_fingerprint not in (None, encoder.fingerprint):
-            raise IndexMismatchError(
-                f"{folder} holds descriptors of another encoder: "
-                f"{encoder.fingerprint} ({encoder.description}). Received: "
-                f"{encoder_fingerprint}. Use that encoder, or build the index again."
-            )
-        return index
+        matrix = as_descriptors(descriptors)
+        create_folder(
+            Path(folder),
+            matrix,
+            photo_table(len(matrix), **columns) if photos is None else photos,
+            KeptParts(encoder, encoder_source, classifier, classifier_source),
+            kind=kind,
+            settings=settings,
+            dtype=dtype,
+            recall_queries=recall_queries,
+        )
+        return cls.open(folder)
 
-    def __enter__(self) -> PlaceIndex:
-        return self
-
-    def __exit__(
+    def add(
         self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+        descriptors: Descriptors | npt.ArrayLike,
+        *,
+        replace_existing: bool = False,
+        recall_queries: int = RECALL_QUERIES,
+        photos: PhotoTable | None = None,
+        **columns: Unpack[PhotoColumns],
+    ) -> IndexManifest:
+        """Adds photos, which the next search finds, exactly until `compact`.
 
-    def close(self) -> None:
-        """Lets go of the files; what was found can still be used."""
-        with self._lock:
-            self._is_closed = True
-            self._state = self._file = None
+        Args:
+            descriptors: `(num_photos, descriptor_dim)`, finite, of the index's encoder.
+            replace_existing: Whether photos whose keys the index has take their place.
+            recall_queries: Photos on which recall is measured; 0 to not measure.
+            photos: See `create`.
+            **columns: See `create`.
 
-    @property
-    def manifest(self) -> IndexManifest:
-        """Of the newest state."""
-        return self.state().manifest
+        Returns:
+            The new state.
 
-    @property
-    def num_photos(self) -> int:
-        """Photos that can be found."""
-        return self.manifest.num_photos
+        Raises:
+            ValueError: Descriptors or photos cannot be, or a key is there already. The
+                index is as it was.
+            RetrievalError: The folder is damaged or cannot be written.
 
-    @property
-    def is_exact(self) -> bool:
-        """Whether every true neighbour is found."""
-        return self.state().is_exact
-
-    @property
-    def photos(self) -> PhotoTable:
-        """The photos that can be found; a copy if some were removed."""
-        state = self.state()
-        return (
-            state.photos.take(state.alive_rows) if len(state.removed) else state.photos
+        Example:
+            >>> from vpr_tf.place_index import PlaceIndex
+            >>> state = PlaceIndex.open("city.index").add(
+            ...     descriptors=[[0.0, 0.6, 0.8]],
+            ...     latitude=[37.85],
+            ...     longitude=[-122.5],
+            ...     keys=["d.jpg"],
+            ...     timestamps=["2019-06-30"],
+            ... )
+            >>> state.num_photos
+            4
+        """
+        matrix = as_descriptors(descriptors)
+        if photos is None:
+            numbered = columns.get("keys") is None
+            first = next_number(self.photos.keys) if numbered else 0
+            photos = photo_table(len(matrix), first_number=first, **columns)
+        return changes.add_photos(
+            self.folder, matrix, photos, replace_existing, recall_queries
         )
 
-    @property
-    def encoder_path(self) -> Path | None:
-        """The encoder kept in the folder, its files compared; None if there is none.
-
-        Raises:
-            IndexMismatchError: A file is missing or damaged.
-        """
-        manifest = self.manifest
-        if manifest.encoder.file is None:
-            return None
-        for name, file in manifest.encoder_files.items():
-            try:
-                file.check(self.folder / name)
-            except OSError as error:
-                raise unreadable(error, self.folder) from error
-        return self.folder / manifest.encoder.file
-
-    def search(
+    def remove(
         self,
-        queries: np.ndarray,
-        k: int,
+        keys: Iterable[str | bytes] | None = None,
         *,
+        older_than: Any = None,
         within: GeoCircle | None = None,
-        cells: CellFilter | None = None,
-    ) -> Matches:
-        """Finds the k nearest photos of each query, nearest first.
+        recall_queries: int = RECALL_QUERIES,
+    ) -> IndexManifest:
+        """Removes photos, which the next search does not find.
+
+        `compact` frees their space.
 
         Args:
-            queries: Descriptors `(num_queries, descriptor_dim)`.
-            k: Photos a query; may exceed the number of photos.
-            within: Search only inside this circle, exactly.
-            cells: Search only the best cells, exactly; of those that have photos, in
-                the circle if there is one. All cells are searched as without.
+            keys: Of the photos; all must be there, or nothing is removed.
+            older_than: Instead of keys, see `select`.
+            within: Likewise.
+            recall_queries: See `add`.
+
+        Returns:
+            The new state.
 
         Raises:
-            ValueError: `k` is below 1, or the queries are not finite or have another
-                length.
-            IndexMismatchError: The folder was damaged since it was opened.
+            RetrievalError: Neither keys nor conditions, or both; a key is unknown; the
+                folder is damaged or cannot be written.
+
+        Example:
+            >>> from vpr_tf.place_index import PlaceIndex
+            >>> PlaceIndex.open("city.index").remove(older_than="2020").num_photos
+            3
         """
-        return self.state().search(queries, k, within=within, cells=cells)
+        if (keys is None) == (older_than is None and within is None):
+            raise RetrievalError(
+                "Pass what to remove: either `keys`, or `older_than` or `within` or "
+                f"both. Received: keys={keys}, older_than={older_than}, within={within}"
+            )
+        time = None if older_than is None else parse_time(older_than)
+        return changes.remove_photos(self.folder, keys, time, within, recall_queries)
 
-    def state(self) -> IndexState:
-        """Returns the newest state, for several questions about the same one."""
-        with self._lock:
-            if self._is_closed:
-                raise RetrievalError(
-                    f"The index {self.folder} was closed. Open it again."
-                )
-            if not (self._state and self._file and self._file.is_current()):
-                self._state = self._newest_state()
-            return self._state
+    def compact(self, *, recall_queries: int = RECALL_QUERIES) -> IndexManifest:
+        """Makes one segment of all photos, and builds its search structure.
 
-    def _newest_state(self) -> IndexState:
-        while True:
-            file = _OpenFile.of(self.folder / MANIFEST_FILE)
-            try:
-                manifest = parse_manifest(file.text, file.path)
-                state = IndexState.open(self.folder, manifest, self._state)
-            except (OSError, IndexMismatchError) as error:
-                if not file.is_current():
-                    continue  # a change deleted what this state was made of
-                if isinstance(error, OSError):
-                    raise unreadable(error, self.folder) from error
-                raise
-            self._file = file
-            return state
+        Does nothing if no photos were added or removed since.
 
+        Args:
+            recall_queries: See `add`.
 
-class _OpenFile:
-    """A file that was read and stays open, so that no other gets its inode number."""
+        Returns:
+            The new state.
 
-    def __init__(self, path: Path, number: int) -> None:
-        self.path = path
-        weakref.finalize(self, os.close, number)
-        self._stamp = _stamp(os.fstat(number))
-        with open(number, "rb", closefd=False) as file:
-            self.text = file.read()
+        Raises:
+            RetrievalError: The folder is damaged or cannot be written.
 
-    @classmethod
-    def of(cls, path: Path) -> _OpenFile:
-        """Opens a manifest."""
-        try:
-            return cls(path, os.open(path, os.O_RDONLY | os.O_CLOEXEC))
-        except OSError as error:
-            raise no_manifest(path.parent, error) from error
+        Example:
+            >>> from vpr_tf.place_index import PlaceIndex
+            >>> PlaceIndex.open("city.index").compact().num_removed
+            0
+        """
+        return changes.rebuild(self.folder, recall_queries)
 
-    def is_current(self) -> bool:
-        """Whether the path still names this very file, unchanged."""
-        try:
-            return _stamp(self.path.stat()) == self._stamp
-        except OSError:
-            return False
+    def set_search(
+        self,
+        kind: str,
+        settings: dict[str, Any] | None = None,
+        *,
+        recall_queries: int = RECALL_QUERIES,
+    ) -> IndexManifest:
+        """Builds another search structure for all photos.
 
+        Args:
+            kind: `exact`, `scann`, `milvus` or `auto`.
+            settings: See `SearchIndex.build`; `tune` finds the best.
+            recall_queries: See `add`.
 
-def _stamp(status: os.stat_result) -> tuple[int, int, int, int]:
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+        Returns:
+            The new state.
+
+        Raises:
+            ValueError: No such kind or settings. The index is as it was.
+            RetrievalError: The folder is damaged or cannot be written.
+
+        Example:
+            >>> from vpr_tf.place_index import PlaceIndex
+            >>> PlaceIndex.open("city.index").set_search("exact").kind
+            'exact'
+        """
+        return changes.rebuild(self.folder, recall_queries, kind, settings)
+
+    def tune(
+        self,
+        queries: npt.ArrayLike | None = None,
+        *,
+        min_recall: float = 0.99,
+        recall_at: int = 1,
+        kinds: Iterable[str] = ("scann",),
+        sample: int = 1000,
+        seed: int = 0,
+        budget_s: float | None = None,
+        dry_run: bool = False,
+        queries_name: str | None = None,
+        output: str | Path | None = None,
+        progress: Callable[[str], None] | None = None,
+    ) -> TuningReport:
+        """Measures ways to search, and sets the fastest one that finds enough.
+
+        Each structure is built and measured in a process of its own. The index stays
+        as it is until all is measured; interrupted tuning continues when it is run
+        again. Results, their table and a figure are written.
+
+        Args:
+            queries: Descriptors `(num_queries, descriptor_dim)` of photos as they will
+                be searched for; None: stored photos, each searched without itself.
+            min_recall: Share of the true nearest photos that must be found.
+            recall_at: Of how many nearest photos: 1, 10 or 20.
+            kinds: What to try besides `exact`: `scann`, `milvus`.
+            sample: How many stored photos are searched.
+            seed: Of their choice.
+            budget_s: Seconds after which no further structure is begun.
+            dry_run: Whether the index is left as it is.
+            queries_name: What the queries are, for people.
+            output: Folder of the results; None for `tuning` in the index.
+            progress: Called with what is being done; None prints to stderr.
+
+        Raises:
+            ValueError: An option cannot be.
+            IndexMismatchError: There is no index, or it is damaged.
+            RetrievalError: It was changed meanwhile, or cannot be written.
+
+        Example:
+            >>> from vpr_tf.place_index import PlaceIndex
+            >>> report = PlaceIndex.open("city.index").tune(  # doctest: +SKIP
+            ...     min_recall=0.99, kinds=["scann"], dry_run=True
+            ... )
+            >>> report.chosen.name, report.chosen.queries_per_s  # doctest: +SKIP
+            ('scann 200 leaves int8 searched=4 reordered=50', 21400.0)
+        """
+        from vpr_tf.place_index.tuning import TuningOptions, tune
+
+        options = TuningOptions(
+            min_recall, recall_at, tuple(kinds), sample, seed, budget_s, dry_run
+        )
+        return tune(self.folder, queries, queries_name, options, output, progress)
+
+    def set_localization(self, localization: dict[str, Any] | None) -> None:
+        """Stores settings and calibration of `vpr_tf.localization`.
+
+        Args:
+            localization: JSON-ready.
+
+        Raises:
+            ValueError: Not JSON.
+            RetrievalError: The folder is damaged or cannot be written.
+        """
+        changes.set_localization(self.folder, localization)

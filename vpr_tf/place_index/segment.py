@@ -2,42 +2,62 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from vpr_tf.photos.photo_table import PhotoTable
-from vpr_tf.place_index.manifest import IndexManifest, Segment
-from vpr_tf.place_index.photo_columns import read_photos
-from vpr_tf.place_index.stored_descriptors import StoredDescriptors
-from vpr_tf.place_index.stored_files import StoredFile
-from vpr_tf.search import INDEX_KINDS, IndexMismatchError, SearchIndex
+from vpr_tf.place_index.manifest import IndexManifest, Segment, check_file
+from vpr_tf.place_index.photo_columns import read_photos, write_photos
+from vpr_tf.place_index.stored_descriptors import (
+    StoredDescriptors,
+    checksums_of_rows,
+)
+from vpr_tf.search import (
+    INDEX_KINDS,
+    KEPT_EXACT_MAX_IMAGES,
+    DescriptorFile,
+    Descriptors,
+    IndexMismatchError,
+    RetrievalError,
+    SearchIndex,
+    build_index,
+)
+from vpr_tf.stored_files import ChecksumWriter, StoredFile, fsync, store_folder
 
 DESCRIPTORS_FILE = "descriptors.npy"
-CHECKSUMS_FILE = "row_checksums.npy"
 PHOTOS_FOLDER = "photos"
-SEARCH_FOLDER = "search"
+_CHECKSUMS_FILE = "row_checksums.npy"
+_SEARCH_FOLDER = "search"
+_VALUES_PER_BLOCK = 1 << 22
 
 
 @dataclass(frozen=True, eq=False)
-class StoredSegment:
-    """A segment that can be read.
+class OpenSegment:
+    """A segment that can be read, and searched if it was opened for that.
 
     Attributes:
         entry: What the manifest says of it.
         photos: Memory-mapped.
-        descriptors: Read from the file when asked for.
+        descriptors: Read from the file when needed.
+        index: The search structure; None if it was not opened.
     """
 
     entry: Segment
     photos: PhotoTable
     descriptors: StoredDescriptors
+    index: SearchIndex | None
 
     @classmethod
     def open(
-        cls, folder: Path, manifest: IndexManifest, entry: Segment
-    ) -> StoredSegment:
+        cls, folder: Path, manifest: IndexManifest, entry: Segment, *, searched: bool
+    ) -> OpenSegment:
         """Opens a segment after its files were compared with their checksums.
 
         Of the descriptors only the size is compared here: each row is when it is read,
@@ -47,72 +67,21 @@ class StoredSegment:
             folder: The index.
             manifest: Of the index.
             entry: The segment.
+            searched: Whether to open the search structure.
 
         Raises:
-            FileNotFoundError: A file is missing.
-            IndexMismatchError: A file is damaged.
+            IndexMismatchError: A file is missing or damaged.
         """
         path = folder / entry.folder
         for name, file in entry.files.items():
-            if name == DESCRIPTORS_FILE:
-                file.check_size(path / name)
-            elif not name.startswith(SEARCH_FOLDER):
-                file.check(path / name)
+            if searched or not name.startswith(_SEARCH_FOLDER):
+                check_file(path / name, file, size_only=name == DESCRIPTORS_FILE)
         photos = read_photos(path / PHOTOS_FOLDER)
         shape = (entry.num_rows, manifest.descriptor_dim)
         file = entry.files[DESCRIPTORS_FILE]
         descriptors = open_descriptors(path, shape, manifest.dtype, photos, file)
-        return cls(entry, photos, descriptors)
-
-
-@dataclass(frozen=True, eq=False)
-class SearchedSegment:
-    """A segment that can be searched.
-
-    Attributes:
-        stored: Its photos and descriptors.
-        index: Its search structure.
-    """
-
-    stored: StoredSegment
-    index: SearchIndex
-
-    @classmethod
-    def open(
-        cls, folder: Path, manifest: IndexManifest, entry: Segment
-    ) -> SearchedSegment:
-        """Opens a segment with its search structure; see `StoredSegment.open`."""
-        stored = StoredSegment.open(folder, manifest, entry)
-        path = folder / entry.folder
-        # A damaged file could crash the library that reads it, so this comes first.
-        for name, file in entry.files.items():
-            if name.startswith(SEARCH_FOLDER):
-                file.check(path / name)
-        _refuse_strangers(path, entry)
-        kind = INDEX_KINDS.get(entry.kind)
-        if kind is None:
-            raise IndexMismatchError(
-                f"{folder} holds an index of the unknown kind {entry.kind!r}; known "
-                f"are {', '.join(INDEX_KINDS)}. Use a newer version of the program."
-            )
-        search = path / SEARCH_FOLDER
-        try:
-            return cls(stored, kind.read(search, stored.descriptors, entry.settings))
-        except RuntimeError as error:  # so ScaNN reports all that it cannot read
-            raise IndexMismatchError(
-                f"{search} cannot be read, though its checksums fit: {error}. Was the "
-                "disk full, or is the library another version? Build the index again."
-            ) from error
-
-
-def _refuse_strangers(path: Path, entry: Segment) -> None:
-    """A search structure might read a file that is there by mistake."""
-    for file in sorted((path / SEARCH_FOLDER).rglob("*")):
-        name = file.relative_to(path).as_posix()
-        if name not in entry.files and not file.is_dir():
-            raise IndexMismatchError(
-                f"{file} does not belong to the index. Move it elsewhere."
-            )
+        index = _open_search(path, entry, descriptors) if searched else None
+        return cls(entry, photos, descriptors, index)
 
 
 def open_descriptors(
@@ -123,7 +92,134 @@ def open_descriptors(
     file: StoredFile | None = None,
 ) -> StoredDescriptors:
     """Opens the descriptors of a segment folder, whose checksums were compared."""
-    checksums = np.load(path / CHECKSUMS_FILE, allow_pickle=False)
+    checksums = np.load(path / _CHECKSUMS_FILE, allow_pickle=False)
     return StoredDescriptors(
         path / DESCRIPTORS_FILE, shape, np.dtype(dtype), checksums, photos.keys, file
     )
+
+
+def _open_search(
+    path: Path, entry: Segment, descriptors: StoredDescriptors
+) -> SearchIndex:
+    """Opens a search structure: a damaged file could crash the library that reads."""
+    folder = path / _SEARCH_FOLDER
+    for file in sorted(folder.rglob("*")):
+        if file.relative_to(path).as_posix() not in entry.files and not file.is_dir():
+            raise IndexMismatchError(
+                f"{file} does not belong to the index. Move it elsewhere."
+            )
+    kind = INDEX_KINDS.get(entry.kind)
+    if kind is None:
+        raise IndexMismatchError(
+            f"{path} holds an index of the unknown kind {entry.kind!r}; known are "
+            f"{', '.join(INDEX_KINDS)}. Use a newer version of the program."
+        )
+    try:
+        return kind.read(folder, descriptors, entry.settings)
+    except RuntimeError as error:  # so ScaNN reports all that it cannot read
+        raise IndexMismatchError(
+            f"{folder} cannot be read, though its checksums fit: {error}. Was the "
+            "disk full, or is the library another version? Build the index again."
+        ) from error
+
+
+def write_segment(
+    folder: Path,
+    name: str,
+    descriptors: Descriptors,
+    photos: PhotoTable,
+    *,
+    kind: str,
+    settings: dict[str, Any] | None,
+    dtype: str,
+) -> Segment:
+    """Writes a segment, block by block, and makes it survive a power cut.
+
+    Args:
+        folder: The index.
+        name: Path of the segment, relative to the index; must not exist.
+        descriptors: Finite, one row a photo.
+        photos: Metadata.
+        kind: Of the search structure, see `build_index`; `auto` is exact
+            up to `KEPT_EXACT_MAX_IMAGES` photos.
+        settings: Of the search structure.
+        dtype: In which the descriptors are stored.
+
+    Raises:
+        ValueError: A descriptor or a setting cannot be.
+    """
+    path = folder / name
+    path.mkdir(parents=True)
+    files = {DESCRIPTORS_FILE: _write_descriptors(path, descriptors, photos, dtype)}
+    files[_CHECKSUMS_FILE] = StoredFile.from_path(path / _CHECKSUMS_FILE)
+    write_photos(path / PHOTOS_FOLDER, photos)
+    shape = (len(descriptors), descriptors.shape[1])
+    written = open_descriptors(path, shape, dtype, photos)
+    index = build_index(kind, written, settings, exact_max_images=KEPT_EXACT_MAX_IMAGES)
+    _write_search(index, path / _SEARCH_FOLDER)
+    for part in (PHOTOS_FOLDER, _SEARCH_FOLDER):
+        for file, stored in store_folder(path / part).items():
+            files[f"{part}/{file}"] = stored
+    fsync(path)
+    fsync(path.parent)
+    return Segment(name, len(photos), index.kind, index.settings, files)
+
+
+def _write_search(index: SearchIndex, folder: Path) -> None:
+    folder.mkdir()
+    try:
+        index.write(folder)
+    except RuntimeError as error:  # so ScaNN says that the disk is full
+        raise RetrievalError(
+            f"The search structure was not written to {folder}: {error}. Make space on "
+            "that disk or give permission to write, then run the command again."
+        ) from error
+    if not shutil.disk_usage(folder).free:  # which ScaNN does not always notice
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+
+
+def _write_descriptors(
+    path: Path, descriptors: Descriptors, photos: PhotoTable, dtype_name: str
+) -> StoredFile:
+    """Writes rows and their checksums; the memory used does not grow with them."""
+    if isinstance(descriptors, np.memmap):
+        descriptors = DescriptorFile.from_memmap(descriptors)
+    dtype = np.dtype(dtype_name).newbyteorder("<")
+    shape = (len(descriptors), descriptors.shape[1])
+    checksums = np.empty(len(descriptors), "<u4")
+    step = max(1, _VALUES_PER_BLOCK // shape[1])
+    with (path / DESCRIPTORS_FILE).open("wb") as file:
+        writer = ChecksumWriter(file)
+        writer.write(_header(shape, dtype))
+        for start in range(0, len(descriptors), step):
+            given = descriptors[start : start + step]
+            rows = _finite_rows(given, dtype, photos.keys[start : start + step])
+            checksums[start : start + len(rows)] = checksums_of_rows(rows)
+            writer.write(rows.tobytes())
+    fsync(path / DESCRIPTORS_FILE)
+    np.save(path / _CHECKSUMS_FILE, checksums, allow_pickle=False)
+    return writer.stored()
+
+
+def _header(shape: tuple[int, int], dtype: np.dtype) -> bytes:
+    file = io.BytesIO()
+    content = {"descr": dtype.str, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, content)
+    return file.getvalue()
+
+
+def _finite_rows(given: np.ndarray, dtype: np.dtype, keys: np.ndarray) -> np.ndarray:
+    """Converts rows; zero vectors are allowed, their distances are well defined."""
+    with np.errstate(over="ignore"):
+        rows = np.ascontiguousarray(given, dtype)
+        wide = rows.astype(np.float32, copy=False)
+        norms = np.einsum("nd,nd->n", wide, wide)
+    bad = np.flatnonzero(~np.isfinite(norms))
+    if len(bad):
+        names = ", ".join(key.decode(errors="replace") for key in keys[bad[:5]])
+        raise RetrievalError(
+            f"Descriptors must be finite, also as {dtype} and squared. Received: NaN, "
+            f"infinity or too large values for {len(bad)} photos: {names}. Check these "
+            "photos and the encoder."
+        )
+    return rows

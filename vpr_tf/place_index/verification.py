@@ -10,6 +10,7 @@ import numpy as np
 from vpr_tf.place_index.manifest import (
     IndexManifest,
     Segment,
+    check_file,
     read_manifest,
 )
 from vpr_tf.place_index.photo_columns import read_photos
@@ -18,7 +19,7 @@ from vpr_tf.place_index.segment import (
     PHOTOS_FOLDER,
     open_descriptors,
 )
-from vpr_tf.place_index.stored_files import Progress
+from vpr_tf.stored_files import Progress
 
 _NAMED_PHOTOS = 10
 
@@ -46,24 +47,13 @@ class VerificationReport:
         return not self.problems
 
 
-def verify(
-    folder: str | Path, *, progress: Progress | None = None
-) -> VerificationReport:
-    """Compares the sha256 of every file; works on read-only folders.
-
-    Args:
-        folder: The index; should not be changed meanwhile.
-        progress: Told the bytes of each part that was read.
-
-    Raises:
-        IndexMismatchError: There is no index, or its manifest is damaged or edited.
-    """
-    folder = Path(folder)
+def verify(folder: Path, *, progress: Progress | None = None) -> VerificationReport:
+    """See `PlaceIndex.verify`."""
     manifest = read_manifest(folder)
     files = manifest.files()
     problems = {}
     for name, file in files.items():
-        problem = file.problem(folder / name, progress)
+        problem = file.problem(folder / name, "sha256", progress)
         if problem:
             problems[name] = problem
     damaged = [
@@ -87,7 +77,9 @@ def _damaged_photos(
     path = folder / segment.folder
     shape = (segment.num_rows, manifest.descriptor_dim)
     try:
-        segment.files[DESCRIPTORS_FILE].check_size(path / DESCRIPTORS_FILE)
+        check_file(
+            path / DESCRIPTORS_FILE, segment.files[DESCRIPTORS_FILE], size_only=True
+        )
         photos = read_photos(path / PHOTOS_FOLDER)
         descriptors = open_descriptors(path, shape, manifest.dtype, photos)
         rows = descriptors.damaged_rows()

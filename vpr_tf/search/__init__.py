@@ -11,14 +11,17 @@ from vpr_tf.search.build import (
     build_index,
     index_kind,
 )
-from vpr_tf.search.cell_filtered_index import (
-    CellFilter,
-    CellFilteredIndex,
-    CellRanking,
-    covers_all,
-)
+from vpr_tf.search.cell_filter import CellFilter, CellFilteredIndex, CellRanking
 from vpr_tf.search.cell_rows import CellRows
 from vpr_tf.search.cell_search import search_cells
+from vpr_tf.search.descriptor_file import DamagedRowError, DescriptorFile
+from vpr_tf.search.descriptors import (
+    MISSING_ID,
+    Descriptors,
+    check_descriptors,
+    no_neighbours,
+)
+from vpr_tf.search.distances import squared_distances
 from vpr_tf.search.errors import IndexMismatchError, RetrievalError
 from vpr_tf.search.exact_index import ExactIndex
 from vpr_tf.search.milvus_index import MilvusIndex
@@ -30,13 +33,7 @@ from vpr_tf.search.scann_settings import (
     REORDERS,
     ScannSettings,
 )
-from vpr_tf.search.search_index import (
-    MISSING_ID,
-    Descriptors,
-    SearchIndex,
-    check_descriptors,
-    check_finite,
-)
+from vpr_tf.search.search_index import SearchIndex
 
 __all__ = [
     "EXACT_SEARCH_MAX_IMAGES",
@@ -49,6 +46,8 @@ __all__ = [
     "CellFilteredIndex",
     "CellRanking",
     "CellRows",
+    "DamagedRowError",
+    "DescriptorFile",
     "Descriptors",
     "ExactIndex",
     "IndexMismatchError",
@@ -60,10 +59,10 @@ __all__ = [
     "SearchIndex",
     "build_index",
     "check_descriptors",
-    "check_finite",
-    "covers_all",
     "index_kind",
     "load_saved_index",
+    "no_neighbours",
     "save_index",
     "search_cells",
+    "squared_distances",
 ]

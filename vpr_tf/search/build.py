@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from vpr_tf.search.descriptors import Descriptors
 from vpr_tf.search.exact_index import ExactIndex
 from vpr_tf.search.milvus_index import MilvusIndex
 from vpr_tf.search.scann_index import ScannIndex
-from vpr_tf.search.search_index import Descriptors, SearchIndex
+from vpr_tf.search.search_index import SearchIndex
 
 # Above, `auto` takes ScaNN. On 2 cores 1,000 queries of 512 values take 5 s for each
 # 400,000 images exactly; to build ScaNN's tree for these takes 3 minutes. So an index

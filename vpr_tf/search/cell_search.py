@@ -7,12 +7,16 @@ from collections.abc import Iterator
 import numpy as np
 
 from vpr_tf.search.cell_rows import CellRows
+from vpr_tf.search.descriptors import Descriptors, no_neighbours
+from vpr_tf.search.distances import (
+    k_nearest_pairs,
+    pair_distances,
+    rounding_of_scores,
+)
 from vpr_tf.search.half_floats import as_float32
-from vpr_tf.search.search_index import MISSING_ID, Descriptors
 
 _SCORES_PER_CHUNK = 1 << 22  # float32: 16 MiB
 _VALUES_PER_BLOCK = 1 << 22  # of the database: 16 MiB
-_DIFFERENCES_PER_STEP = 1 << 17  # float64: 1 MiB
 # To read a cell once for all queries that ask for it costs some microseconds a cell,
 # which so many queries a cell repay.
 _QUERIES_PER_SHARED_CELL = 2.0
@@ -42,18 +46,13 @@ def search_cells(
         Squared distances, float32, and rows, int64, `(num_queries, k)`; equal
         distances by the lowest row; inf and -1 where the cells have too few rows.
     """
-    distances = np.full((len(queries), k), np.inf, np.float32)
-    ids = np.full((len(queries), k), MISSING_ID, np.int64)
+    distances, ids = no_neighbours(len(queries), k)
     for block in _chunks(cell_rows, chosen):
         chunk = _Chunk(descriptors, queries[block], cell_rows, chosen[block])
-        query, rows, of_pairs = chunk.nearest(k)
-        order = np.lexsort((rows, of_pairs, query))
-        query = query[order]
-        rank = np.arange(len(query)) - np.searchsorted(query, query)
-        kept = rank < k
-        place = (query[kept] + block.start, rank[kept])
-        distances[place] = of_pairs[order[kept]]
-        ids[place] = rows[order[kept]]
+        query, rows, pair_distance = chunk.nearest(k)
+        kept, rank = k_nearest_pairs(query, rows, pair_distance, k)
+        place = (query[kept] + block.start, rank)
+        distances[place], ids[place] = pair_distance[kept], rows[kept]
     return distances, ids
 
 
@@ -110,7 +109,7 @@ class _Chunk:
         )
         query = np.searchsorted(self._bounds, pairs, side="right") - 1
         rows = self._rows[pairs]
-        return query, rows, self._distances(query, rows)
+        return query, rows, pair_distances(self.queries, query, self.descriptors, rows)
 
     def _score_by_query(self) -> None:
         for query, vector in enumerate(self.queries):
@@ -160,19 +159,9 @@ class _Chunk:
             return np.arange(start, stop)
         kth = len(scores) - k
         lowest = float(np.partition(scores, kth)[kth])
-        norm = float(np.linalg.norm(self.queries[query].astype(np.float64)))
-        unit = np.finfo(np.float32).eps * (self.queries.shape[1] + 8)
-        lowest -= 2 * unit * self._longest * (norm + self._longest)
+        norm = np.linalg.norm(self.queries[query].astype(np.float64))
+        lowest -= float(rounding_of_scores(norm, self._longest, self.queries.shape[1]))
         return start + np.flatnonzero(scores >= np.float32(lowest))
-
-    def _distances(self, query: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        distances = np.empty(len(query))
-        step = max(1, _DIFFERENCES_PER_STEP // self.queries.shape[1])
-        for block in _blocks(0, len(rows), step):
-            part = as_float32(self.descriptors[rows[block]])
-            difference = np.subtract(self.queries[query[block]], part, dtype=np.float64)
-            distances[block] = np.einsum("nd,nd->n", difference, difference)
-        return distances
 
 
 def _chunks(cell_rows: CellRows, chosen: np.ndarray) -> Iterator[slice]:

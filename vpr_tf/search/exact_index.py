@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from vpr_tf.search.descriptors import Descriptors, check_descriptors, finite_blocks
 from vpr_tf.search.errors import IndexMismatchError
-from vpr_tf.search.float32_file import finite_blocks
 from vpr_tf.search.half_floats import as_float32
 from vpr_tf.search.nearest_rows import NearestRows
-from vpr_tf.search.search_index import Descriptors, SearchIndex, check_descriptors
+from vpr_tf.search.search_index import SearchIndex
 
 _NORMS_FILE = "squared_norms.npy"
 
@@ -84,26 +84,3 @@ class ExactIndex(SearchIndex):
                 f"Received: {norms.dtype} of shape {norms.shape}. Build it again."
             )
         return cls(descriptors, norms)
-
-
-def search_rows(
-    descriptors: Descriptors, queries: np.ndarray, k: int, rows: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Searches some rows of a database exactly.
-
-    Args:
-        descriptors: The database.
-        queries: Float32 `(num_queries, descriptor_dim)`.
-        k: Neighbours a query, at most `len(rows)`.
-        rows: Rows to search, int64, ascending.
-
-    Returns:
-        Squared distances and database rows, `(num_queries, k)`.
-    """
-    best = NearestRows(queries, k)
-    step = best.rows_per_block
-    for start in range(0, len(rows), step):
-        part = as_float32(descriptors[rows[start : start + step]])
-        best.update(start, part, np.einsum("nd,nd->n", part, part))
-    ids = np.where(best.ids < 0, best.ids, rows[best.ids])
-    return best.distances.astype(np.float32), ids

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from vpr_tf.search.descriptors import MISSING_ID, Descriptors
 from vpr_tf.search.errors import IndexMismatchError
 from vpr_tf.search.milvus_collection import MilvusCollection
-from vpr_tf.search.search_index import MISSING_ID, Descriptors
 
 _SAMPLED_ROWS = 32
 _TOLERANCE = 1e-3

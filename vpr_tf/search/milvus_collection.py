@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from vpr_tf.search.descriptors import MISSING_ID, Descriptors
 from vpr_tf.search.errors import RetrievalError
-from vpr_tf.search.search_index import MISSING_ID, Descriptors
 
 ROW_FIELD = "row"
 DESCRIPTOR_FIELD = "descriptor"

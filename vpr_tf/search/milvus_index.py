@@ -12,8 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from vpr_tf.search.descriptors import (
+    MISSING_ID,
+    Descriptors,
+    check_descriptors,
+    finite_blocks,
+)
 from vpr_tf.search.errors import IndexMismatchError, RetrievalError
-from vpr_tf.search.float32_file import finite_blocks
 from vpr_tf.search.milvus_checks import (
     check_contents,
     checked_answer,
@@ -25,12 +30,8 @@ from vpr_tf.search.milvus_collection import (
     MilvusCollection,
 )
 from vpr_tf.search.milvus_settings import MilvusSettings
-from vpr_tf.search.search_index import (
-    MISSING_ID,
-    Descriptors,
-    SearchIndex,
-    check_descriptors,
-)
+from vpr_tf.search.nearest_rows import search_rows
+from vpr_tf.search.search_index import SearchIndex
 
 _DESCRIPTION_FILE = "milvus.json"
 _MAX_PER_REQUEST = 16_384  # queries, and neighbours a query: Milvus' own limits
@@ -169,7 +170,7 @@ class MilvusIndex(SearchIndex):
     def _fetch(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Asks Milvus, and checks and orders what it says."""
         if k > _MAX_PER_REQUEST:  # more than Milvus gives
-            return self._search_rows(queries, k, np.arange(self.num_images))
+            return search_rows(self.descriptors, queries, k, np.arange(self.num_images))
         distances = np.empty((len(queries), k), np.float32)
         ids = np.empty((len(queries), k), np.int64)
         step = self._queries_per_request(k)

@@ -5,11 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from vpr_tf.search.accelerator import accelerator, best_scores
+from vpr_tf.search.descriptors import MISSING_ID, Descriptors
+from vpr_tf.search.distances import (
+    k_nearest_pairs,
+    pair_distances,
+    rounding_of_scores,
+)
+from vpr_tf.search.half_floats import as_float32
 
 _QUERIES_PER_BLOCK = 1024
 _SCORES_PER_BLOCK = 1 << 23  # float32: 32 MiB
 _VALUES_PER_BLOCK = 1 << 25  # of the database, held at once: 128 MiB
-_DIFFERENCES_PER_STEP = 1 << 17  # float64: 1 MiB
 _ROWS_FOR_FIRST_BOUND = 8192
 _MORE_ON_DEVICE = 64
 
@@ -27,7 +33,7 @@ class NearestRows:
 
     Attributes:
         distances: Squared, float64 `(num_queries, k)`, inf where there are too few.
-        ids: Rows, int64 `(num_queries, k)`, -1 where there are too few.
+        ids: Rows, int64 `(num_queries, k)`, `MISSING_ID` where too few.
     """
 
     def __init__(self, queries: np.ndarray, k: int) -> None:
@@ -36,11 +42,11 @@ class NearestRows:
         self.k = k
         self.norms = np.einsum("qd,qd->q", queries, queries, dtype=np.float64)
         self.distances = np.full((len(queries), k), np.inf)
-        self.ids = np.full((len(queries), k), -1, np.int64)
+        self.ids = np.full((len(queries), k), MISSING_ID, np.int64)
 
     @property
     def rows_per_block(self) -> int:
-        """Rows that `update` is best told at once."""
+        """Rows that `update` is best given at once."""
         num_queries, dim = self.queries.shape
         by_values = _VALUES_PER_BLOCK // dim
         by_scores = _SCORES_PER_BLOCK // min(num_queries, _QUERIES_PER_BLOCK)
@@ -54,7 +60,7 @@ class NearestRows:
             found = self._candidates_on_device(block, rows, halves)
             queries, candidates = found or self._candidates(block, rows, halves)
             queries += start
-            distances = self._distances(queries, rows, candidates)
+            distances = pair_distances(self.queries, queries, rows, candidates)
             self._merge(queries, candidates + first, distances)
 
     def _candidates(
@@ -62,7 +68,7 @@ class NearestRows:
     ) -> tuple[np.ndarray, np.ndarray]:
         products = self.queries[block] @ rows.T
         lowest = self._lowest_score(block, products, halves)
-        lowest -= self._rounding(block, rows.shape[1], halves)
+        lowest -= self._rounding(block, halves)
         return _at_least(products, halves, lowest)
 
     def _candidates_on_device(
@@ -78,7 +84,7 @@ class NearestRows:
         lowest = (self.norms[block] - self.distances[block, -1]) / 2
         if count >= self.k:
             lowest = np.maximum(lowest, scores[:, self.k - 1])
-        lowest -= self._rounding(block, rows.shape[1], halves)
+        lowest -= self._rounding(block, halves)
         if count < len(rows) and (scores[:, -1] >= lowest).any():
             return None
         query, rank = np.nonzero(scores >= lowest[:, None])
@@ -102,24 +108,10 @@ class NearestRows:
             lowest[wanting] = np.partition(scores, kth, axis=1)[:, kth]
         return lowest
 
-    def _rounding(self, block: slice, dim: int, halves: np.ndarray) -> np.ndarray:
-        """Bound of the float32 error of two scores, so that no neighbour is lost."""
+    def _rounding(self, block: slice, halves: np.ndarray) -> np.ndarray:
         longest = float(np.sqrt(2 * halves.max()))
-        unit = np.finfo(np.float32).eps * (dim + 8)
-        return unit * longest * (np.sqrt(self.norms[block]) + longest)
-
-    def _distances(
-        self, query: np.ndarray, rows: np.ndarray, row: np.ndarray
-    ) -> np.ndarray:
-        distances = np.empty(len(query))
-        step = max(1, _DIFFERENCES_PER_STEP // rows.shape[1])
-        for start in range(0, len(query), step):
-            part = slice(start, start + step)
-            difference = np.subtract(
-                self.queries[query[part]], rows[row[part]], dtype=np.float64
-            )
-            distances[part] = np.einsum("nd,nd->n", difference, difference)
-        return distances
+        lengths = np.sqrt(self.norms[block])
+        return rounding_of_scores(lengths, longest, self.queries.shape[1])
 
     def _merge(self, query: np.ndarray, ids: np.ndarray, distances: np.ndarray) -> None:
         if not len(query):
@@ -129,12 +121,31 @@ class NearestRows:
         query = np.concatenate([old, compact])
         distances = np.concatenate([self.distances[touched].ravel(), distances])
         ids = np.concatenate([self.ids[touched].ravel(), ids])
-        order = np.lexsort((ids, distances, query))
-        query = query[order]
-        rank = np.arange(len(query)) - np.searchsorted(query, query)
-        kept = order[rank < self.k]
+        kept, _ = k_nearest_pairs(query, ids, distances, self.k)
         self.distances[touched] = distances[kept].reshape(-1, self.k)
         self.ids[touched] = ids[kept].reshape(-1, self.k)
+
+
+def search_rows(
+    descriptors: Descriptors, queries: np.ndarray, k: int, rows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Searches some rows of a database exactly.
+
+    Args:
+        descriptors: The database.
+        queries: Float32 `(num_queries, descriptor_dim)`.
+        k: Neighbours a query, at most `len(rows)`.
+        rows: Rows to search, int64, ascending.
+
+    Returns:
+        Squared distances and database rows, `(num_queries, k)`.
+    """
+    best = NearestRows(queries, k)
+    step = best.rows_per_block
+    for start in range(0, len(rows), step):
+        part = as_float32(descriptors[rows[start : start + step]])
+        best.update(start, part, np.einsum("nd,nd->n", part, part))
+    return best.distances.astype(np.float32), rows[best.ids]
 
 
 def _at_least(

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from vpr_tf.search.build import INDEX_KINDS
+from vpr_tf.search.descriptors import Descriptors
 from vpr_tf.search.errors import IndexMismatchError
-from vpr_tf.search.search_index import Descriptors, SearchIndex
+from vpr_tf.search.search_index import SearchIndex
 
 _DESCRIPTION_FILE = "index.json"
 _FORMAT_VERSION = 3

@@ -13,21 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from vpr_tf.search.exact_index import ExactIndex
-from vpr_tf.search.float32_file import (
-    finite_blocks,
-    float32_file,
-    unmapped,
-)
-from vpr_tf.search.refinement import nearest_candidates
-from vpr_tf.search.scann_library import ASSETS_FILE, scann_library
-from vpr_tf.search.scann_settings import ScannSettings
-from vpr_tf.search.search_index import (
+from vpr_tf.search.descriptor_file import float32_file, unmapped
+from vpr_tf.search.descriptors import (
     MISSING_ID,
     Descriptors,
-    SearchIndex,
     check_descriptors,
+    finite_blocks,
 )
+from vpr_tf.search.distances import nearest_candidates
+from vpr_tf.search.exact_index import ExactIndex
+from vpr_tf.search.scann_library import ASSETS_FILE, scann_library
+from vpr_tf.search.scann_settings import ScannSettings
+from vpr_tf.search.search_index import SearchIndex
 
 _FLOAT32_FILE = "dataset.npy"
 _QUERIES_PER_BATCH = 256

@@ -9,6 +9,7 @@ import pytest
 
 from tests.vpr_tf.evaluation.tiny_dataset import MeanColourEncoder
 from tests.vpr_tf.photos.photo_writer import gps_of, write_photo
+from tests.vpr_tf.place_index.samples import add, create, remove
 from vpr_tf.classification import (
     ClassTable,
     GridCells,
@@ -28,9 +29,6 @@ from vpr_tf.place_index import (
     GeoCircle,
     KeptClassifier,
     PlaceIndex,
-    add_photos,
-    create_place_index,
-    remove_photos,
 )
 from vpr_tf.place_index.__main__ import main
 from vpr_tf.place_index.photo_source import IndexEncoder
@@ -73,7 +71,7 @@ def city(tmp_path_factory) -> Path:
     classifier = classifier_of(photos.positions, descriptors)
     save_classifier(classifier, folder / "heads")
     PrototypeSearch.build(classifier, "exact").write(folder / "heads" / "search")
-    create_place_index(
+    create(
         folder / "index",
         descriptors,
         photos,
@@ -143,12 +141,12 @@ def test_changes_are_searched_in_their_cells(city, tmp_path):
             write_photo(tmp_path / "new" / f"{name}.png", COLOURS[2], gps=gps)
         write_photo(tmp_path / "new" / "nowhere.png", COLOURS[2], gps=gps_of(-60, 3))
         described = describe(scan_photos(tmp_path / "new", progress=False))
-        add_photos(folder, described.in_memory(), described.photos.photos)
+        add(folder, described.in_memory(), described.photos.photos)
         assert found(index, query, 1) == ["2.png", "near.png"]
         assert {"outside.png", "nowhere.png"} < set(found(index, query, None))
-        remove_photos(folder, ["2.png"])
+        remove(folder, ["2.png"])
         assert found(index, query, 1) == ["near.png"]
-        remove_photos(folder, ["near.png"])
+        remove(folder, ["near.png"])
         # The best cell has no photos any more, and leaves its place to the next.
         assert len(found(index, query, 1)) >= 1
 
@@ -191,7 +189,7 @@ def test_the_classifier_is_named_and_verified(city, tmp_path, capsys):
 def test_an_index_without_classifier_has_no_cells(city, tmp_path):
     with PlaceIndex.open(city / "index") as index:
         state = index.state()
-        create_place_index(tmp_path / "plain", state.descriptors, state.photos, ENCODER)
+        create(tmp_path / "plain", state.descriptors, state.photos, ENCODER)
     assert '"format_version": 1' in (tmp_path / "plain/manifest.json").read_text()
     assert '"classifier"' not in (tmp_path / "plain/manifest.json").read_text()
     with PlaceIndex.open(tmp_path / "plain") as index:

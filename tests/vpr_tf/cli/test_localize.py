@@ -9,6 +9,7 @@ from tests.vpr_tf.evaluation.tiny_dataset import (
     write_dataset,
 )
 from tests.vpr_tf.photos.photo_writer import gps_of, write_photo
+from tests.vpr_tf.place_index.samples import create, manifest_of
 from vpr_tf.cli import calibrate
 from vpr_tf.cli.localize import main
 from vpr_tf.config import EvaluationConfig
@@ -16,8 +17,6 @@ from vpr_tf.extraction.photo_descriptors import describe_photos
 from vpr_tf.photos.photo_folder import scan_photos
 from vpr_tf.place_index import (
     EncoderIdentity,
-    create_place_index,
-    read_manifest,
 )
 from vpr_tf.place_index.photo_source import IndexEncoder
 
@@ -47,9 +46,7 @@ def tiny_index(tmp_path_factory) -> Path:
     encoder = EncoderIdentity(
         "mean colour", "mean colour", 3, config.resize, config.image_size, "float32"
     )
-    create_place_index(
-        folder / "index", described.in_memory(), described.photos.photos, encoder
-    )
+    create(folder / "index", described.in_memory(), described.photos.photos, encoder)
     return folder / "index"
 
 
@@ -216,7 +213,7 @@ def test_calibrated_index_says_how_sure_it_is(capsys, tiny_index, photos, tmp_pa
     assert "16 of 18 answers are right, within 25 m" in printed
     assert "| cluster | 88.9% | 2.0 m |" in printed
     assert "On held-out queries (5 folds)" in printed
-    stored = read_manifest(tiny_index).localization
+    stored = manifest_of(tiny_index).localization
     assert stored["settings"]["num_predictions"] == 6
     status, out, _ = run(
         capsys, "--index", tiny_index, photos / "0.jpg", "--format", "json"

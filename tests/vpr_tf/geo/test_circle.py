@@ -3,17 +3,17 @@ import pytest
 
 from tests.vpr_tf.place_index.samples import (
     ENCODER,
+    create,
     make_descriptors,
     make_photos,
     needs_scann,
     positions_at,
+    remove,
 )
 from vpr_tf.photos.photo_table import PhotoTable
 from vpr_tf.place_index import (
     GeoCircle,
     PlaceIndex,
-    create_place_index,
-    remove_photos,
 )
 
 EARTH_RADIUS_M = 6_371_008.8
@@ -91,10 +91,10 @@ def test_circle_that_cannot_be(arguments, message):
 def test_search_inside_a_circle_is_exact(tmp_path, kind):
     descriptors, photos = make_descriptors(60), make_photos(60)
     settings = {"structure": "quantized"} if kind == "scann" else None
-    create_place_index(
+    create(
         tmp_path / "index", descriptors, photos, ENCODER, kind=kind, settings=settings
     )
-    remove_photos(tmp_path / "index", ["30.jpg"])
+    remove(tmp_path / "index", ["30.jpg"])
     # A metre apart from south to north: photos 27 to 33, without 30.
     centre = GeoCircle(37.7 + 30e-5, -122.5, 3.5)
     queries = make_descriptors(4, first=30)

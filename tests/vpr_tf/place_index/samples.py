@@ -7,7 +7,8 @@ import pytest
 
 from vpr_tf.geo import Positions, lat_lon_to_utm
 from vpr_tf.photos.photo_table import PhotoTable
-from vpr_tf.place_index import EncoderIdentity
+from vpr_tf.place_index import EncoderIdentity, PlaceIndex
+from vpr_tf.place_index.manifest import read_manifest
 
 # To import ScaNN here would import TensorFlow as well.
 needs_scann = pytest.mark.skipif(
@@ -50,8 +51,30 @@ def make_descriptors(num_photos, first=0, dim=DIM):
 
 
 def make_batch(num_photos, first=0):
-    """Descriptors and photos, in the order of `add_photos`."""
+    """Descriptors and photos, in the order of `add`."""
     return make_descriptors(num_photos, first), make_photos(num_photos, first)
+
+
+def create(folder, descriptors, photos, encoder=ENCODER, **options):
+    return PlaceIndex.create(
+        folder, descriptors, photos=photos, encoder=encoder, **options
+    )
+
+
+def add(folder, descriptors, photos, **options):
+    return PlaceIndex(folder).add(descriptors, photos=photos, **options)
+
+
+def remove(folder, keys, **options):
+    return PlaceIndex(folder).remove(keys, **options)
+
+
+def verify(folder, **options):
+    return PlaceIndex(folder).verify(**options)
+
+
+def manifest_of(folder):
+    return read_manifest(folder)
 
 
 def found_keys(matches):

@@ -12,25 +12,21 @@ from hypothesis import strategies as st
 
 from tests.vpr_tf.place_index.samples import (
     DIM,
-    ENCODER,
     ModelIndex,
+    add,
+    create,
     found_keys,
     make_batch,
     make_descriptors,
     make_photos,
+    manifest_of,
     needs_scann,
+    remove,
+    verify,
 )
 from vpr_tf.place_index import (
     PlaceIndex,
-    add_photos,
-    compact,
-    create_place_index,
-    read_manifest,
-    remove_photos,
-    set_localization,
-    set_settings,
     transaction,
-    verify,
 )
 from vpr_tf.search import RetrievalError
 
@@ -82,74 +78,74 @@ def test_any_changes_equal_those_of_a_list(
 ):
     folder = tmp_path_factory.mktemp("changes") / "index"
     batch = make_batch(24)
-    create_place_index(folder, *batch, ENCODER, kind=kind, settings=index_settings)
+    create(folder, *batch, kind=kind, settings=index_settings)
     model = ModelIndex(*batch)
     for step, first, count in steps:
         if step == "add":
-            add_photos(folder, *make_batch(count, first=first), replace_existing=True)
+            add(folder, *make_batch(count, first=first), replace_existing=True)
             model.add(*make_batch(count, first=first))
         elif step == "remove":
             keys = make_photos(count, first).keys.tolist()
             present = [key for key in keys if key in model.keys]
-            remove_photos(folder, present)
+            remove(folder, present)
             model.remove(present)
         else:
-            compact(folder)
+            PlaceIndex(folder).compact()
         assert_equals_model(folder, model)
     assert verify(folder).is_intact
 
 
 def test_all_photos_removed_then_added_again(folder):
-    remove_photos(folder, make_photos(40).keys.tolist())
+    remove(folder, make_photos(40).keys.tolist())
     model = ModelIndex(*make_batch(0))
     assert_equals_model(folder, model)
-    compact(folder)
+    PlaceIndex(folder).compact()
     assert_equals_model(folder, model)
-    assert read_manifest(folder).segments == ()
-    add_photos(folder, *make_batch(3))
+    assert manifest_of(folder).segments == ()
+    add(folder, *make_batch(3))
     assert_equals_model(folder, ModelIndex(*make_batch(3)))
-    assert len(read_manifest(folder).segments) == 1
+    assert len(manifest_of(folder).segments) == 1
 
 
 def test_number_of_segments_grows_slowly(folder):
     for first in range(40, 56):
-        add_photos(folder, *make_batch(1, first=first))
-    assert [part.num_rows for part in read_manifest(folder).segments] == [40, 16]
+        add(folder, *make_batch(1, first=first))
+    assert [part.num_rows for part in manifest_of(folder).segments] == [40, 16]
     assert_equals_model(folder, ModelIndex(*make_batch(56)))
 
 
 def test_no_files_remain_of_former_states(folder):
-    add_photos(folder, *make_batch(2, first=40))
-    remove_photos(folder, ["0.jpg"])
-    remove_photos(folder, ["1.jpg"])
-    compact(folder)
-    named = {*read_manifest(folder).files(), "manifest.json", ".lock"}
+    add(folder, *make_batch(2, first=40))
+    remove(folder, ["0.jpg"])
+    remove(folder, ["1.jpg"])
+    PlaceIndex(folder).compact()
+    named = {*manifest_of(folder).files(), "manifest.json", ".lock"}
     assert set(files_of(folder)) == named
-    assert read_manifest(folder).generation == 5
+    assert manifest_of(folder).generation == 5
 
 
 def test_compact_without_changes_does_nothing(folder):
     before = files_of(folder)
-    compact(folder)
+    PlaceIndex(folder).compact()
     assert {**files_of(folder)} == {**before, ".lock": b""}
 
 
 def test_added_key_that_is_there_is_named(folder):
     with pytest.raises(RetrievalError, match=r"already has 2 .*: 38\.jpg, 39\.jpg\."):
-        add_photos(folder, *make_batch(5, first=38))
+        add(folder, *make_batch(5, first=38))
     assert_equals_model(folder, ModelIndex(*make_batch(40)))
 
 
 def test_unknown_key_removes_nothing(folder):
     with pytest.raises(RetrievalError, match=r"1 of these keys: 40\.jpg\. Nothing"):
-        remove_photos(folder, ["3.jpg", "40.jpg"])
+        remove(folder, ["3.jpg", "40.jpg"])
     assert_equals_model(folder, ModelIndex(*make_batch(40)))
 
 
 def test_removed_photo_cannot_be_removed_again(folder):
-    remove_photos(folder, [b"3.jpg"])
+    remove(folder, [b"3.jpg"])
     with pytest.raises(RetrievalError, match=r"3\.jpg"):
-        remove_photos(folder, [b"3.jpg"])
+        remove(folder, [b"3.jpg"])
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30])
@@ -157,16 +153,16 @@ def test_descriptors_that_cannot_be_are_named(folder, value):
     descriptors, photos = make_batch(4, first=40)
     descriptors[2, 5] = value
     with pytest.raises(RetrievalError, match=r"1 photos: 42\.jpg"):
-        add_photos(folder, descriptors, photos)
+        add(folder, descriptors, photos)
     assert_equals_model(folder, ModelIndex(*make_batch(40)))
-    assert read_manifest(folder).generation == 1
+    assert manifest_of(folder).generation == 1
 
 
 def test_zero_vectors_and_duplicates_are_found(folder):
     descriptors, photos = make_batch(3, first=40)
     descriptors[0] = 0
     descriptors[2] = descriptors[1]
-    add_photos(folder, descriptors, photos)
+    add(folder, descriptors, photos)
     with PlaceIndex.open(folder) as index:
         matches = index.search(descriptors, 2)
     assert matches.distances[0, 0] == 0
@@ -189,22 +185,22 @@ def test_photos_that_cannot_be(folder, descriptors, keys, message):
     photos = make_photos(len(keys), first=40)
     photos.keys[:] = keys
     with pytest.raises(ValueError, match=message):
-        add_photos(folder, descriptors, photos)
+        add(folder, descriptors, photos)
 
 
 def test_advice_to_compact(folder):
-    assert add_photos(folder, *make_batch(4, first=40)).advice is None
-    report = remove_photos(folder, ["1.jpg"])
+    assert add(folder, *make_batch(4, first=40)).advice is None
+    report = remove(folder, ["1.jpg"])
     assert "11% of the rows" in report.advice
-    assert compact(folder).advice is None
+    assert PlaceIndex(folder).compact().advice is None
 
 
 @needs_scann
 def test_recall_is_stored_with_every_change(folder):
-    report = set_settings(folder, "scann", None, recall_queries=5)
-    assert report.manifest.kind == "scann"
-    assert report.recall == read_manifest(folder).recall
-    report = remove_photos(folder, ["1.jpg"], recall_queries=0)
+    report = PlaceIndex(folder).set_search("scann", None, recall_queries=5)
+    assert report.kind == "scann"
+    assert report.recall == manifest_of(folder).recall
+    report = remove(folder, ["1.jpg"], recall_queries=0)
     assert report.recall is None
     model = ModelIndex(*make_batch(40))
     model.remove([b"1.jpg"])
@@ -214,29 +210,29 @@ def test_recall_is_stored_with_every_change(folder):
 def test_settings_that_cannot_be_change_nothing(folder):
     for kind, choice in (("exact", {"leaves": 3}), ("no such", None)):
         with pytest.raises(ValueError, match=r"settings|`index` must be"):
-            set_settings(folder, kind, choice)
+            PlaceIndex(folder).set_search(kind, choice)
     assert_equals_model(folder, ModelIndex(*make_batch(40)))
     assert set(files_of(folder)) == {
-        *read_manifest(folder).files(),
+        *manifest_of(folder).files(),
         "manifest.json",
         ".lock",
     }
 
 
 def test_localization_is_stored(folder):
-    set_localization(folder, {"method": "cluster", "curve": [0.5, 1.0]})
-    add_photos(folder, *make_batch(1, first=40))
-    assert read_manifest(folder).localization["curve"] == [0.5, 1.0]
+    PlaceIndex(folder).set_localization({"method": "cluster", "curve": [0.5, 1.0]})
+    add(folder, *make_batch(1, first=40))
+    assert manifest_of(folder).localization["curve"] == [0.5, 1.0]
     with pytest.raises(ValueError):
-        set_localization(folder, {"curve": [np.nan]})
-    set_localization(folder, None)
-    assert read_manifest(folder).localization is None
+        PlaceIndex(folder).set_localization({"curve": [np.nan]})
+    PlaceIndex(folder).set_localization(None)
+    assert manifest_of(folder).localization is None
 
 
 def test_files_of_others_stay(folder):
     (folder / "notes.txt").write_text("mine")
     (folder / "segments/99999999").mkdir()
-    add_photos(folder, *make_batch(1, first=40))
+    add(folder, *make_batch(1, first=40))
     assert (folder / "notes.txt").read_text() == "mine"
     assert not (folder / "segments/99999999").exists()
 
@@ -248,7 +244,7 @@ def test_full_disk_leaves_the_old_state(folder):
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limit[1]))
         with pytest.raises(RetrievalError, match=r"as it was: .*index.*Make space"):
-            add_photos(folder, *make_batch(60, first=40))
+            add(folder, *make_batch(60, first=40))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
         signal.signal(signal.SIGXFSZ, handler)
@@ -271,8 +267,8 @@ def test_every_file_that_cannot_be_written(folder, number, monkeypatch):
     for failing in range(1, 60):  # noqa: B007, it is read by failing_fsync
         calls.clear()
         with contextlib.suppress(RetrievalError):
-            add_photos(folder, *make_batch(3, first=40))
-        if read_manifest(folder).generation > 1:
+            add(folder, *make_batch(3, first=40))
+        if manifest_of(folder).generation > 1:
             break
         assert {**files_of(folder)} == {**before, ".lock": b""}
     assert failing > 10
@@ -289,7 +285,7 @@ def test_folder_that_cannot_be_written(folder, monkeypatch):
 
     monkeypatch.setattr(os, "open", read_only_open)
     with pytest.raises(RetrievalError, match=r"\.lock: Read-only .* copy the index"):
-        remove_photos(folder, ["1.jpg"])
+        remove(folder, ["1.jpg"])
 
 
 def test_two_changes_at_a_time_wait_for_each_other(folder, monkeypatch):
@@ -297,5 +293,5 @@ def test_two_changes_at_a_time_wait_for_each_other(folder, monkeypatch):
     with (folder / ".lock").open("w") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         with pytest.raises(RetrievalError, match="Another process is changing"):
-            add_photos(folder, *make_batch(1, first=40))
-    add_photos(folder, *make_batch(1, first=40))
+            add(folder, *make_batch(1, first=40))
+    add(folder, *make_batch(1, first=40))

@@ -2,13 +2,16 @@ import json
 
 import pytest
 
-from tests.vpr_tf.place_index.samples import ENCODER, make_batch
+from tests.vpr_tf.place_index.samples import (
+    ENCODER,
+    add,
+    create,
+    make_batch,
+    manifest_of,
+    remove,
+)
 from vpr_tf.place_index import (
     PlaceIndex,
-    add_photos,
-    create_place_index,
-    read_manifest,
-    remove_photos,
 )
 from vpr_tf.place_index.manifest import write_manifest
 from vpr_tf.search import IndexMismatchError
@@ -22,21 +25,21 @@ def edit(folder, change, **json_options):
 
 
 def test_manifest_survives_writing_and_reading(folder):
-    add_photos(folder, *make_batch(3, first=40))
-    remove_photos(folder, ["1.jpg"])
-    manifest = read_manifest(folder)
+    add(folder, *make_batch(3, first=40))
+    remove(folder, ["1.jpg"])
+    manifest = manifest_of(folder)
     assert (manifest.num_photos, manifest.num_removed) == (42, 1)
     assert (manifest.kind, manifest.metric) == ("exact", "squared_l2")
     assert (manifest.descriptor_dim, manifest.dtype) == (16, "float32")
     assert manifest.encoder == ENCODER
     write_manifest(folder, manifest)
-    assert read_manifest(folder) == manifest
+    assert manifest_of(folder) == manifest
 
 
 def test_layout_of_the_text_does_not_matter(folder):
-    manifest = read_manifest(folder)
+    manifest = manifest_of(folder)
     edit(folder, lambda content: None, sort_keys=True)
-    assert read_manifest(folder) == manifest
+    assert manifest_of(folder) == manifest
 
 
 @pytest.mark.parametrize(
@@ -58,7 +61,7 @@ def test_edit_by_hand_is_refused(folder, change):
     with pytest.raises(IndexMismatchError, match=message):
         PlaceIndex.open(folder)
     with pytest.raises(IndexMismatchError, match=message):
-        add_photos(folder, *make_batch(3, first=40))
+        add(folder, *make_batch(3, first=40))
 
 
 @pytest.mark.parametrize(
@@ -67,27 +70,27 @@ def test_edit_by_hand_is_refused(folder, change):
 def test_other_text_is_refused(folder, text):
     (folder / "manifest.json").write_bytes(text)
     with pytest.raises(IndexMismatchError, match="not the JSON that was written"):
-        read_manifest(folder)
+        manifest_of(folder)
 
 
 def test_checksum_cannot_be_left_out(folder):
     edit(folder, lambda content: content.pop("sha256"))
     with pytest.raises(IndexMismatchError, match=r"KeyError\('sha256'\)"):
-        read_manifest(folder)
+        manifest_of(folder)
 
 
 def test_newer_format_is_refused(folder):
-    edit(folder, lambda content: content.update(format_version=3))
+    edit(folder, lambda content: content.update(format_version=4))
     with pytest.raises(
-        IndexMismatchError, match="format_version 3; this program reads 1 and 2"
+        IndexMismatchError, match="format_version 4; this program reads 1, 2, 3"
     ):
-        read_manifest(folder)
+        manifest_of(folder)
 
 
 def test_same_photos_give_the_same_bytes(tmp_path):
     for name in ("first", "second"):
-        create_place_index(tmp_path / name, *make_batch(9), ENCODER)
-        add_photos(tmp_path / name, *make_batch(3, first=9))
+        create(tmp_path / name, *make_batch(9))
+        add(tmp_path / name, *make_batch(3, first=9))
     files = [
         path.relative_to(tmp_path / "first") for path in (tmp_path / "first").rglob("*")
     ]

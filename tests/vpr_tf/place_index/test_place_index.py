@@ -11,17 +11,16 @@ from tests.vpr_tf.place_index.samples import (
     DIM,
     ENCODER,
     ModelIndex,
+    add,
+    create,
     found_keys,
     make_batch,
     make_descriptors,
+    remove,
 )
 from vpr_tf.place_index import (
     PlaceIndex,
-    add_photos,
-    compact,
-    create_place_index,
-    place_index,
-    remove_photos,
+    index_reader,
 )
 from vpr_tf.search import IndexMismatchError, RetrievalError
 
@@ -70,13 +69,13 @@ def test_changes_are_seen_by_the_next_search(folder):
     query = make_descriptors(1, first=50)
     with PlaceIndex.open(folder) as index:
         before = index.search(query, 1)
-        add_photos(folder, *make_batch(20, first=40))
+        add(folder, *make_batch(20, first=40))
         assert found_keys(index.search(query, 1)) == [[b"50.jpg"]]
         assert index.num_photos == 60
-        remove_photos(folder, ["50.jpg"])
+        remove(folder, ["50.jpg"])
         assert found_keys(index.search(query, 1)) != [[b"50.jpg"]]
         assert b"50.jpg" not in index.photos.keys
-        compact(folder)
+        PlaceIndex(folder).compact()
         assert len(index.photos) == index.num_photos == 59
         # What was found before still refers to the state it was found in.
         assert len(before.photos) == 40
@@ -90,7 +89,7 @@ def test_changes_are_seen_by_the_next_search(folder):
 def test_segments_that_did_not_change_are_not_read_again(folder):
     with PlaceIndex.open(folder) as index:
         first = index.state().segments[0]
-        add_photos(folder, *make_batch(5, first=40))
+        add(folder, *make_batch(5, first=40))
         assert index.state().segments[0] is first
         assert len(index.state().segments) == 2
 
@@ -100,7 +99,7 @@ def test_moved_and_copied_folder(folder, tmp_path):
     shutil.copytree(folder, copy)
     folder = folder.rename(tmp_path / "moved")
     for path in (folder, copy):
-        add_photos(path, *make_batch(3, first=40))
+        add(path, *make_batch(3, first=40))
         with PlaceIndex.open(path) as index:
             found = index.search(make_descriptors(1, first=41), 1)
         assert found_keys(found) == [[b"41.jpg"]]
@@ -134,7 +133,7 @@ def test_encoder_in_the_folder_is_compared(tmp_path):
     source = tmp_path / "trained.keras"
     source.write_bytes(b"weights")
     folder = tmp_path / "index"
-    create_place_index(folder, *make_batch(3), ENCODER, encoder_source=source)
+    create(folder, *make_batch(3), encoder_source=source)
     with PlaceIndex.open(folder) as index:
         assert index.manifest.encoder.file == "encoder/encoder.keras"
         assert index.encoder_path.read_bytes() == b"weights"
@@ -142,7 +141,7 @@ def test_encoder_in_the_folder_is_compared(tmp_path):
         with pytest.raises(IndexMismatchError, match=r"encoder\.keras is damaged"):
             _ = index.encoder_path
         (folder / "encoder/encoder.keras").unlink()
-        with pytest.raises(IndexMismatchError, match=r"encoder\.keras cannot be read"):
+        with pytest.raises(IndexMismatchError, match=r"keras .* cannot be read"):
             _ = index.encoder_path
 
 
@@ -170,7 +169,7 @@ def test_closed_index(folder):
 
 def test_damage_after_opening_is_not_hidden_by_the_former_state(folder):
     with PlaceIndex.open(folder) as index:
-        add_photos(folder, *make_batch(5, first=40))
+        add(folder, *make_batch(5, first=40))
         (folder / "segments/00000002/row_checksums.npy").unlink()
         for _ in range(2):
             with pytest.raises(IndexMismatchError, match=r"row_checksums\.npy"):
@@ -178,17 +177,17 @@ def test_damage_after_opening_is_not_hidden_by_the_former_state(folder):
 
 
 def test_reader_that_meets_a_change_opens_the_newer_state(folder, monkeypatch):
-    read = place_index.parse_manifest
-    changes = [lambda: add_photos(folder, *make_batch(5, first=40)), lambda: None]
+    read = index_reader.parse_manifest
+    changes = [lambda: add(folder, *make_batch(5, first=40)), lambda: None]
 
     def change_after_reading(text, path):
         manifest = read(text, path)
         changes.pop(0)()
         if changes:
-            compact(folder)
+            PlaceIndex(folder).compact()
         return manifest
 
-    monkeypatch.setattr(place_index, "parse_manifest", change_after_reading)
+    monkeypatch.setattr(index_reader, "parse_manifest", change_after_reading)
     with PlaceIndex.open(folder) as index:
         assert index.num_photos == 45
     assert not changes
@@ -212,7 +211,7 @@ def test_threads_search_while_photos_are_added(folder):
         for thread in threads:
             thread.start()
         for first in range(40, 60, 4):
-            add_photos(folder, *make_batch(4, first=first))
+            add(folder, *make_batch(4, first=first))
         stop.set()
         for thread in threads:
             thread.join()

@@ -1,13 +1,9 @@
 import numpy as np
 import pytest
 
-from tests.vpr_tf.place_index.samples import ENCODER, make_batch
+from tests.vpr_tf.place_index.samples import add, create, make_batch, remove
 from vpr_tf.place_index import (
     PlaceIndex,
-    add_photos,
-    create_place_index,
-    measure_recall,
-    remove_photos,
 )
 from vpr_tf.search import INDEX_KINDS, ExactIndex
 
@@ -30,13 +26,13 @@ class EveryOtherIndex(ExactIndex):
 def half(tmp_path, monkeypatch):
     monkeypatch.setitem(INDEX_KINDS, EveryOtherIndex.kind, EveryOtherIndex)
     folder = tmp_path / "index"
-    create_place_index(folder, *make_batch(60), ENCODER, kind="every other")
+    create(folder, *make_batch(60), kind="every other")
     return folder
 
 
 def test_exact_index_has_recall_one(folder):
     with PlaceIndex.open(folder) as index:
-        report = measure_recall(index)
+        report = index.measure_recall()
         assert (report.recall_at_1, report.recall_at_10) == (1.0, 1.0)
         assert report.num_queries == 0
         assert index.manifest.recall == report
@@ -46,7 +42,7 @@ def test_missed_neighbours_are_counted(half):
     # Of a photo itself and its ten nearest the first, third, ... are found: itself and
     # five of its neighbours, but not the nearest.
     with PlaceIndex.open(half) as index:
-        report = measure_recall(index, num_queries=20)
+        report = index.measure_recall(num_queries=20)
         assert index.manifest.recall.recall_at_10 == pytest.approx(0.5)
     assert report.recall_at_1 == 0.0
     assert report.recall_at_10 == pytest.approx(0.5)
@@ -54,20 +50,19 @@ def test_missed_neighbours_are_counted(half):
 
 
 def test_recall_is_measured_on_what_is_there_after_a_change(half):
-    added = add_photos(half, *make_batch(30, first=60)).recall
+    added = add(half, *make_batch(30, first=60)).recall
     assert 0.5 < added.recall_at_10 < 1
     names = [f"{number}.jpg" for number in range(60)]
-    assert remove_photos(half, names).recall.recall_at_10 == 1.0
+    assert remove(half, names).recall.recall_at_10 == 1.0
 
 
 def test_equally_near_photos_are_equally_right(tmp_path, monkeypatch):
     monkeypatch.setitem(INDEX_KINDS, EveryOtherIndex.kind, EveryOtherIndex)
     descriptors, photos = make_batch(60)
     descriptors[:] = descriptors[0]
-    report = create_place_index(
-        tmp_path / "index", descriptors, photos, ENCODER, kind="every other"
-    )
-    assert report.recall.recall_at_1 == report.recall.recall_at_10 == 1.0
+    index = create(tmp_path / "index", descriptors, photos, kind="every other")
+    recall = index.manifest.recall
+    assert recall.recall_at_1 == recall.recall_at_10 == 1.0
 
 
 @pytest.mark.parametrize("num_photos", [1, 2])
@@ -75,5 +70,5 @@ def test_few_photos(tmp_path, monkeypatch, num_photos):
     monkeypatch.setitem(INDEX_KINDS, EveryOtherIndex.kind, EveryOtherIndex)
     folder = tmp_path / "index"
     batch = make_batch(num_photos)
-    report = create_place_index(folder, *batch, ENCODER, kind="every other").recall
+    report = create(folder, *batch, kind="every other").manifest.recall
     assert report.num_queries == (0 if num_photos == 1 else 2)

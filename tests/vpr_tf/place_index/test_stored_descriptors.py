@@ -4,12 +4,11 @@ import pytest
 from tests.vpr_tf.place_index.samples import make_descriptors
 from vpr_tf.place_index.joined import JoinedDescriptors, SelectedDescriptors
 from vpr_tf.place_index.stored_descriptors import (
-    DamagedRowError,
     StoredDescriptors,
     checksums_of_rows,
 )
-from vpr_tf.place_index.stored_files import StoredFile
-from vpr_tf.search import IndexMismatchError
+from vpr_tf.search import DamagedRowError, DescriptorFile, IndexMismatchError
+from vpr_tf.stored_files import StoredFile
 
 ROWS = make_descriptors(50)
 CHOICES = [
@@ -90,7 +89,7 @@ def test_file_that_is_cut_while_it_is_open(tmp_path):
 def test_path_is_given_after_the_file_was_compared(tmp_path):
     path = tmp_path / "descriptors.npy"
     np.save(path, ROWS)
-    file = StoredFile.of(path)
+    file = StoredFile.from_path(path)
 
     def opened():
         return StoredDescriptors(path, ROWS.shape, ROWS.dtype, None, file=file)
@@ -98,7 +97,7 @@ def test_path_is_given_after_the_file_was_compared(tmp_path):
     assert opened().path == path
     for row, width in ((31, ROWS.shape[1] * 4), (0, ROWS.shape[1] * 4 + 1)):
         damage(path, row, width)
-        with pytest.raises(IndexMismatchError, match="its checksum is not the one"):
+        with pytest.raises(IndexMismatchError, match="has another crc32c"):
             _ = opened().path
         damage(path, row, width)
 
@@ -119,7 +118,7 @@ def test_memory_mapped_rows_are_read_from_their_file(tmp_path):
     path = tmp_path / "descriptors.npy"
     np.save(path, ROWS)
     mapped = np.load(path, mmap_mode="r")
-    np.testing.assert_array_equal(StoredDescriptors.from_memmap(mapped)[3:9], ROWS[3:9])
+    np.testing.assert_array_equal(DescriptorFile.from_memmap(mapped)[3:9], ROWS[3:9])
 
 
 @pytest.mark.parametrize("rows", CHOICES)

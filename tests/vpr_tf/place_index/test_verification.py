@@ -1,11 +1,12 @@
-from tests.vpr_tf.place_index.samples import make_batch
+from tests.vpr_tf.place_index.samples import (
+    add,
+    make_batch,
+    manifest_of,
+    remove,
+    verify,
+)
 from vpr_tf.place_index import (
     PlaceIndex,
-    add_photos,
-    compact,
-    read_manifest,
-    remove_photos,
-    verify,
 )
 
 SEGMENT = "segments/00000001"
@@ -21,14 +22,14 @@ def test_intact_folder(folder):
     read = []
     report = verify(folder, progress=read.append)
     assert report.is_intact
-    assert report.num_files == len(read_manifest(folder).files())
+    assert report.num_files == len(manifest_of(folder).files())
     assert sum(read) == report.num_bytes
 
 
 def test_every_file_is_compared(folder):
-    add_photos(folder, *make_batch(3, first=40))
-    remove_photos(folder, ["1.jpg"])
-    for name in read_manifest(folder).files():
+    add(folder, *make_batch(3, first=40))
+    remove(folder, ["1.jpg"])
+    for name in manifest_of(folder).files():
         damage(folder / name, -1)
         assert verify(folder).problems == {name: "has another sha256"}
         damage(folder / name, -1)
@@ -51,17 +52,17 @@ def test_damaged_photos_are_named_and_can_be_replaced(folder):
     report = verify(folder)
     assert list(report.problems) == [f"{SEGMENT}/descriptors.npy"]
     assert report.damaged_photos == ["39.jpg"]
-    remove_photos(folder, report.damaged_photos)
-    compact(folder)
-    add_photos(folder, *make_batch(1, first=39))
+    remove(folder, report.damaged_photos)
+    PlaceIndex(folder).compact()
+    add(folder, *make_batch(1, first=39))
     assert verify(folder).is_intact
     with PlaceIndex.open(folder) as index:
         assert index.num_photos == 40
 
 
 def test_photos_can_be_added_beside_a_damaged_one(folder):
-    add_photos(folder, *make_batch(1, first=40))
+    add(folder, *make_batch(1, first=40))
     damage(folder / "segments/00000002/descriptors.npy", -1)
-    add_photos(folder, *make_batch(3, first=41))
+    add(folder, *make_batch(3, first=41))
     assert verify(folder).damaged_photos == ["40.jpg"]
-    assert [part.num_rows for part in read_manifest(folder).segments] == [40, 1, 3]
+    assert [part.num_rows for part in manifest_of(folder).segments] == [40, 1, 3]

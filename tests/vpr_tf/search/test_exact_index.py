@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.vpr_tf.search.index_cases import nearest_by_sorting, random_unit_vectors
-from vpr_tf.search import ExactIndex, IndexMismatchError, float32_file, nearest_rows
+from vpr_tf.search import ExactIndex, IndexMismatchError, descriptors, nearest_rows
 
 
 @pytest.fixture
@@ -13,7 +13,7 @@ def small_blocks(monkeypatch):
     monkeypatch.setattr(nearest_rows, "_QUERIES_PER_BLOCK", 3)
     monkeypatch.setattr(nearest_rows, "_SCORES_PER_BLOCK", 20)
     monkeypatch.setattr(nearest_rows, "_VALUES_PER_BLOCK", 48)
-    monkeypatch.setattr(float32_file, "_VALUES_PER_BLOCK", 48)
+    monkeypatch.setattr(descriptors, "_VALUES_PER_BLOCK", 48)
 
 
 @pytest.mark.parametrize("num_images", [1, 5, 64, 501])

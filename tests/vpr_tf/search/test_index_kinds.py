@@ -71,10 +71,11 @@ def test_k_above_the_size_leaves_places_empty(case, index):
 
 
 def test_one_query_gets_the_answer_of_many(index):
-    for got, expected in zip(
-        index.search(DATABASE[3:4], 5), index.search(DATABASE[:9], 5), strict=True
-    ):
-        np.testing.assert_array_equal(got, expected[3:4])
+    for query in (DATABASE[3:4], DATABASE[3], DATABASE[3].astype(np.float64)):
+        for got, expected in zip(
+            index.search(query, 5), index.search(DATABASE[:9], 5), strict=True
+        ):
+            np.testing.assert_array_equal(got, expected[3:4])
 
 
 @pytest.mark.parametrize("rows", [[], [4], [1, 2, 900], range(0, 1000, 3)])

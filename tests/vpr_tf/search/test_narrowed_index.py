@@ -6,7 +6,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.vpr_tf.search.index_cases import nearest_by_sorting, random_unit_vectors
-from vpr_tf.search import CellFilteredIndex, CellRows, ExactIndex, cell_search
+from vpr_tf.search import (
+    CellFilter,
+    CellFilteredIndex,
+    CellRows,
+    ExactIndex,
+    cell_search,
+)
 
 NUM_CELLS = 6
 
@@ -24,14 +30,15 @@ class LowestFirst:
         held = np.flatnonzero(competing)
         by = np.rint(descriptors[:, 0]).astype(int) if self._rotates else [0]
         by = np.broadcast_to(by, len(descriptors))
-        return np.array([np.roll(held, -int(shift))[:n] for shift in by]).reshape(-1, n)
+        best = [np.roll(held, -int(shift))[:n] for shift in by]
+        return np.array(best, np.int64).reshape(-1, n)
 
 
-def index_of(descriptors, cells, num_cells, ranking=None, **options):
+def index_of(descriptors, cells, num_cells, ranking=None):
     cell_rows = CellRows.from_cells(np.array(cells, np.int64), NUM_CELLS)
     ranking = ranking or LowestFirst()
     exact = ExactIndex.build(descriptors)
-    return CellFilteredIndex(exact, cell_rows, ranking, num_cells, **options), exact
+    return CellFilteredIndex(exact, cell_rows, ranking, num_cells), exact
 
 
 @st.composite
@@ -96,12 +103,9 @@ def test_queries_with_cells_of_their_own_match_sorting(monkeypatch, dtype, shari
     queries = random_unit_vectors(rng, 20, 3)
     ranked = np.zeros((20, 3), np.float32)
     ranked[:, 0] = shifts
-    narrowed, _ = index_of(
-        descriptors, cells, 2, LowestFirst(rotates=True), shares_descriptors=False
-    )
+    narrowed, _ = index_of(descriptors, cells, 2, LowestFirst(rotates=True))
     assert not narrowed.is_exact
-    assert narrowed.query_dim == 6
-    distances, ids = narrowed.search(np.hstack([queries, ranked]), 4)
+    distances, ids = narrowed.search(queries, 4, ranked)
     for query, shift in enumerate(shifts):
         rows = np.flatnonzero(np.isin(cells, (shift + np.arange(2)) % NUM_CELLS))
         expected, found = nearest_by_sorting(
@@ -122,14 +126,12 @@ def test_one_cell_is_all_that_is_found():
 def test_rows_that_are_chosen_compete_by_their_own_cells():
     """What lies in a circle is found, though its cells are not the best of the map."""
     descriptors = np.eye(3, dtype=np.float32)[[0, 1, 2, 0, 1]]
-    narrowed, exact = index_of(descriptors, [0, 1, 2, 3, -1], 1)
-    rows = np.array([2, 3, 4])
-    assert narrowed.search(descriptors[:1], 2, rows=rows)[1].tolist() == [[2, -1]]
-    narrowed, _ = index_of(descriptors, [0, 1, 2, 3, -1], 2)
-    np.testing.assert_array_equal(
-        narrowed.search(descriptors, 3, rows=rows)[1],
-        exact.search(descriptors, 3, rows=rows)[1],
-    )
+    cells = np.array([0, 1, 2, 3, -1])
+    part = CellRows.from_cells(cells, NUM_CELLS).part(np.array([2, 3, 4]))
+    best = CellFilter(LowestFirst(), 1)
+    assert best.search(descriptors, descriptors[:1], 2, part)[1].tolist() == [[2, -1]]
+    assert not best.covers(part)
+    assert CellFilter(LowestFirst(), 2).covers(part)
 
 
 def test_database_outside_of_all_cells_is_searched_as_a_whole():
@@ -145,8 +147,9 @@ def test_no_queries_and_no_rows():
     descriptors = random_unit_vectors(np.random.default_rng(0), 5, 3)
     narrowed, _ = index_of(descriptors, [0, 1, 2, 3, 4], 2)
     assert narrowed.search(np.empty((0, 3)), 2)[1].shape == (0, 2)
-    none = narrowed.search(descriptors, 2, rows=np.empty(0, np.int64))[1]
-    assert (none == -1).all()
+    none = CellRows.from_cells(np.full(5, -1), NUM_CELLS)
+    found = CellFilter(LowestFirst(), 2).search(descriptors, descriptors, 2, none)[1]
+    assert (found == -1).all()
 
 
 @example(0)
@@ -156,14 +159,8 @@ def test_no_cells_is_refused(num_cells):
         index_of(np.eye(3, dtype=np.float32), [0, 1, 2], num_cells)
 
 
-def test_descriptors_of_another_classifier_are_refused():
-    with pytest.raises(ValueError, match=r"of 4 values\. Received: a classifier for 3"):
-        index_of(np.eye(4, dtype=np.float32), [0, 1, 2, 3], 1)
-
-
-def test_queries_without_the_descriptor_of_the_classifier_are_refused():
-    narrowed, _ = index_of(
-        np.eye(3, dtype=np.float32), [0, 1, 2], 1, shares_descriptors=False
-    )
-    with pytest.raises(ValueError, match=r"descriptor_dim=6.*\(1, 3\)"):
-        narrowed.search(np.ones((1, 3)), 1)
+@pytest.mark.parametrize("ranked", [None, np.ones((2, 3), np.float32)])
+def test_descriptors_of_another_classifier_are_refused(ranked):
+    narrowed, _ = index_of(np.eye(4, dtype=np.float32), [0, 1, 2, 3], 1)
+    with pytest.raises(ValueError, match=r"must be ranked by .*\(1, 3\)\. Received: "):
+        narrowed.search(np.ones((1, 4)), 1, ranked)

@@ -92,7 +92,6 @@ def _choose(
 
 
 def _add(options: argparse.Namespace, photos: PhotoFiles, work: Path) -> None:
-    from vpr_tf.place_index import add_photos
     from vpr_tf.place_index.photo_source import open_encoder
 
     encoder = open_encoder(options.index, options.model)
@@ -101,11 +100,10 @@ def _add(options: argparse.Namespace, photos: PhotoFiles, work: Path) -> None:
     check_usable(files, options.max_rejected_fraction, options.photos)
     report_rejected(files, rejected_table(Path(options.index)))
     descriptors: Any = SelectedDescriptors(described.descriptors, described.rows)
-    report = add_photos(
-        options.index,
+    state = PlaceIndex(options.index).add(
         descriptors,
-        files.photos,
+        photos=files.photos,
         replace_existing=options.existing == "replace",
     )
     print(f"Added: {len(files):,} photos of {options.photos}")
-    print_change(report)
+    print_change(state)

@@ -43,7 +43,7 @@ from vpr_tf.cli.index.work_folder import (
     locked_work,
     work_folder,
 )
-from vpr_tf.place_index import ChangeReport, read_manifest
+from vpr_tf.place_index import IndexManifest, PlaceIndex
 from vpr_tf.search import RetrievalError
 
 
@@ -120,12 +120,13 @@ def run(options: argparse.Namespace, classifiers: IndexClassifiers) -> int:
                 "another name."
             )
         delete_work(work)  # the index was complete when the build was killed
-        report = ChangeReport(read_manifest(output))
+        index = PlaceIndex.open(output)
     else:
         settings = parse_settings(options.setting)
         with locked_work(work, request):
-            report = _build(options, settings, work, classifiers)
-    _print_summary(output, report)
+            index = _build(options, settings, work, classifiers)
+    with index:
+        _print_summary(output, index.manifest)
     return 0
 
 
@@ -157,7 +158,7 @@ def _build(
     settings: dict[str, Any] | None,
     work: Path,
     classifiers: IndexClassifiers,
-) -> ChangeReport:
+) -> PlaceIndex:
     from vpr_tf.cli.index.build_sources import (
         build_config,
         describe_source,
@@ -168,7 +169,6 @@ def _build(
     config = build_config(options)
     from vpr_tf.extraction.model_sources import load_encoder
     from vpr_tf.extraction.stored_encoder import store_encoder
-    from vpr_tf.place_index import create_place_index
     from vpr_tf.place_index.photo_source import identity_of
 
     loaded = load_encoder(config, options.model)
@@ -184,11 +184,11 @@ def _build(
     if described.files is not None:
         report_rejected(described.files, rejected_table(Path(options.output)))
     print("Building the index", flush=True)
-    return create_place_index(
+    return PlaceIndex.create(
         options.output,
         described.descriptors,
-        described.photos,
-        identity,
+        photos=described.photos,
+        encoder=identity,
         encoder_source=store_encoder(loaded.encoder, work / "encoder.keras"),
         kind=options.kind,
         settings=settings,
@@ -204,13 +204,11 @@ def rejected_table(index: Path) -> Path:
     return index.with_name(f"{index.name}.rejected.csv")
 
 
-def _print_summary(output: Path, report: ChangeReport) -> None:
-    manifest = report.manifest
-    num_bytes = sum(file.num_bytes for file in manifest.files().values())
-    print(f"Index: {output}, {size_text(num_bytes)}")
+def _print_summary(output: Path, manifest: IndexManifest) -> None:
+    print(f"Index: {output}, {size_text(manifest.num_bytes)}")
     print(f"Search: {settings_text(manifest)}")
-    print(
-        f"Descriptors: {manifest.descriptor_dim} values, {manifest.dtype}; images: "
-        f"{preparation_text(manifest)}"
+    images = (
+        f"; images: {preparation_text(manifest.encoder)}" if manifest.encoder else ""
     )
-    print_change(report)
+    print(f"Descriptors: {manifest.descriptor_dim} values, {manifest.dtype}{images}")
+    print_change(manifest)

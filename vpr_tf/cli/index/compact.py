@@ -10,10 +10,9 @@ Example:
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from vpr_tf.cli.index.output import print_change, size_text
-from vpr_tf.place_index import IndexManifest, compact, read_manifest
+from vpr_tf.place_index import PlaceIndex
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,19 +22,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Compacts an index; returns the exit status."""
-    before = read_manifest(Path(options.index))
-    report = compact(options.index)
-    after = report.manifest
+    with PlaceIndex.open(options.index) as index:
+        before = index.manifest
+        after = index.compact()
     if after.generation == before.generation:
         print("Nothing was added or removed since the index was built.")
     else:
         print(
             f"Merged: {len(before.segments)} parts and {before.num_removed:,} removed "
-            f"photos; {size_text(_size(before))} became {size_text(_size(after))}"
+            f"photos; {size_text(before.num_bytes)} became {size_text(after.num_bytes)}"
         )
-    print_change(report)
+    print_change(after)
     return 0
-
-
-def _size(manifest: IndexManifest) -> int:
-    return sum(file.num_bytes for file in manifest.files().values())

@@ -22,7 +22,7 @@ from vpr_tf.cli.index.output import (
 )
 from vpr_tf.geo import wrap_degrees
 from vpr_tf.photos.photo_table import PhotoTable
-from vpr_tf.place_index import ChangeReport, IndexManifest, PlaceIndex
+from vpr_tf.place_index import IndexManifest, PlaceIndex
 
 _METRES_PER_DEGREE = 111_195.0
 _SHOWN_YEARS = 12
@@ -43,9 +43,8 @@ def run(options: argparse.Namespace) -> int:
     print(f"Index: {options.index}")
     for name, value in _facts(manifest, photos):
         print(f"{name:<14}{value}")
-    advice = ChangeReport(manifest).advice
-    if advice:
-        print(advice)
+    if manifest.advice:
+        print(manifest.advice)
     if options.map:
         from vpr_tf.cli.index.index_map import draw_map
 
@@ -66,10 +65,13 @@ def _facts(manifest: IndexManifest, photos: PhotoTable) -> Iterator[tuple[str, s
     yield "Search:", settings_text(manifest)
     yield "Recall:", recall_text(manifest.recall)
     yield "Descriptors:", f"{manifest.descriptor_dim} values, {manifest.dtype}"
-    kept = f"kept as {encoder.file}" if encoder.file else "not kept in the index"
-    yield "Encoder:", f"{encoder.description} ({kept})"
-    yield "", f"fingerprint {encoder.fingerprint[:16]}"
-    yield "Images:", preparation_text(manifest)
+    if encoder is None:
+        yield "Encoder:", "not known; made of descriptors"
+    else:
+        kept = f"kept as {encoder.file}" if encoder.file else "not kept in the index"
+        yield "Encoder:", f"{encoder.description} ({kept})"
+        yield "", f"fingerprint {encoder.fingerprint[:16]}"
+        yield "Images:", preparation_text(encoder)
     if manifest.classifier is not None:
         yield "Classifier:", classifier_text(manifest.classifier)
     yield "Localization:", "calibrated" if manifest.localization else "not calibrated"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vpr_tf.photos.photo_files import PhotoFiles, RejectedPhoto
 from vpr_tf.place_index import (
-    ChangeReport,
+    EncoderIdentity,
     IndexManifest,
     KeptClassifier,
     RecallReport,
@@ -19,13 +19,12 @@ from vpr_tf.place_index import (
 _PRINTED_REJECTED = 10
 
 
-def print_change(report: ChangeReport) -> None:
+def print_change(manifest: IndexManifest) -> None:
     """Prints what an index is after a change."""
-    manifest = report.manifest
     print(f"Photos: {manifest.num_photos:,}, generation {manifest.generation}")
-    print(f"Recall against exact search: {recall_text(report.recall)}")
-    if report.advice:
-        print(report.advice)
+    print(f"Recall against exact search: {recall_text(manifest.recall)}")
+    if manifest.advice:
+        print(manifest.advice)
 
 
 def recall_text(recall: RecallReport | None) -> str:
@@ -71,9 +70,8 @@ def classifier_text(classifier: KeptClassifier) -> str:
     return f"{classifier.description} ({searched}, score {classifier.score}{own})"
 
 
-def preparation_text(manifest: IndexManifest) -> str:
+def preparation_text(encoder: EncoderIdentity) -> str:
     """Returns how photos are prepared for the encoder."""
-    encoder = manifest.encoder
     size = "" if encoder.resize == "native" else f" {encoder.image_size}"
     return f"{encoder.resize}{size}, {encoder.precision}"
 

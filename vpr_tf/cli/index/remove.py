@@ -22,7 +22,7 @@ from vpr_tf.cli.index.output import print_change
 from vpr_tf.photos.errors import InvalidEntryError
 from vpr_tf.photos.metadata import parse_timestamp
 from vpr_tf.photos.photo_table import PhotoTable
-from vpr_tf.place_index import PlaceIndex, remove_photos
+from vpr_tf.place_index import PlaceIndex
 from vpr_tf.search import RetrievalError
 
 _PRINTED_KEYS = 10
@@ -57,19 +57,22 @@ def run(options: argparse.Namespace) -> int:
             "--within or both."
         )
     with PlaceIndex.open(options.index) as index:
-        photos, manifest = index.photos, index.manifest
-    if by_condition:
-        keys = _select(photos, options)
-    if not keys:
-        print(f"No photo of {options.index} meets the conditions. Nothing was removed.")
-        return 0
-    _check_known(options.index, photos, keys)
-    _print_keys(keys, manifest.num_photos)
-    if options.dry_run:
-        return 0
-    report = remove_photos(options.index, keys)
-    print(f"Removed: {manifest.num_photos - report.manifest.num_photos:,} photos")
-    print_change(report)
+        if by_condition:
+            keys = index.select(older_than=options.older_than, within=options.within)
+        if not keys:
+            print(
+                f"No photo of {options.index} meets the conditions. Nothing was "
+                "removed."
+            )
+            return 0
+        num_photos = index.num_photos
+        _check_known(options.index, index.photos, keys)
+        _print_keys(keys, num_photos)
+        if options.dry_run:
+            return 0
+        after = index.remove(keys)
+    print(f"Removed: {num_photos - after.num_photos:,} photos")
+    print_change(after)
     return 0
 
 
@@ -88,35 +91,6 @@ def _read_keys(file: str | None) -> list[str]:
         return []
     text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
     return [line for line in text.splitlines() if line]
-
-
-def _select(photos: PhotoTable, options: argparse.Namespace) -> list[str]:
-    chosen = np.ones(len(photos), bool)
-    if options.older_than is not None:
-        chosen &= is_older(photos.timestamps, options.older_than)
-    if options.within is not None:
-        inside = np.zeros(len(photos), bool)
-        inside[options.within.rows(photos.positions)] = True
-        chosen &= inside
-    return [key.decode() for key in photos.keys[chosen]]
-
-
-def is_older(timestamps: np.ndarray, time: bytes) -> np.ndarray:
-    """Whether photos were taken before a time for certain.
-
-    A year alone is before a month of a later year, not of the same.
-
-    Args:
-        timestamps: As `PhotoTable.timestamps`.
-        time: Likewise, not empty.
-    """
-    lengths = np.char.str_len(timestamps)
-    older = np.zeros(len(timestamps), bool)
-    for length in np.unique(lengths[lengths > 0]):
-        common = min(int(length), len(time))
-        rows = np.flatnonzero(lengths == length)
-        older[rows] = timestamps[rows].astype(f"S{common}") < time[:common]
-    return older
 
 
 def _check_known(index: str, photos: PhotoTable, keys: list[str]) -> None:

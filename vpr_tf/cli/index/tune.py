@@ -21,13 +21,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
+
+import numpy as np
 
 from vpr_tf.cli.index.output import print_rejected
 from vpr_tf.photos.photo_folder import scan_named_photos
-from vpr_tf.place_index.tuning.campaign import TuningOptions, TuningReport, tune
-from vpr_tf.place_index.tuning.database import TunedDatabase
-from vpr_tf.place_index.tuning.measurement import RECALL_VALUES, Measurement
-from vpr_tf.place_index.tuning.queries import TuningQueries
+from vpr_tf.place_index import PlaceIndex
+from vpr_tf.place_index.tuning import RECALL_VALUES, Measurement, TuningReport
 from vpr_tf.search import RetrievalError
 
 _SAMPLE = 1000
@@ -81,34 +82,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Tunes an index; returns the exit status."""
-    told = TuningOptions(
+    queries, name = _queries(options)
+    report = PlaceIndex(options.index).tune(
+        queries,
         min_recall=options.min_recall,
         recall_at=options.recall_at,
-        kinds=tuple(options.kinds),
+        kinds=options.kinds,
+        sample=options.sample,
+        seed=options.seed,
         budget_s=options.budget_s,
-        change_index=not options.dry_run,
-    )
-    report = tune(
-        options.index,
-        lambda database: _queries(options, database),
-        told,
+        dry_run=options.dry_run,
+        queries_name=name,
         output=options.output,
     )
     print(_table(report))
-    print(_conclusion(report, told))
+    print(_conclusion(report, options))
     return 0
 
 
-def _queries(options: argparse.Namespace, database: TunedDatabase) -> TuningQueries:
-    descriptors = database.descriptors
-    if options.queries:
-        return TuningQueries.from_file(options.queries, descriptors.shape[1])
+def _queries(options: argparse.Namespace) -> tuple[np.ndarray | None, str | None]:
+    """Returns descriptors and what they are."""
     if options.query_photos:
-        return _photos(options)
-    return TuningQueries.from_database(descriptors, options.sample, options.seed)
+        return _described(options)
+    if not options.queries:
+        return None, None
+    try:
+        queries = np.load(options.queries, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise RetrievalError(f"{options.queries} cannot be read: {error}") from error
+    return queries, f"{len(queries)} of {Path(options.queries).name}"
 
 
-def _photos(options: argparse.Namespace) -> TuningQueries:
+def _described(options: argparse.Namespace) -> tuple[np.ndarray, str]:
     from vpr_tf.place_index.photo_source import open_encoder
 
     photos = scan_named_photos([options.query_photos])
@@ -118,8 +123,7 @@ def _photos(options: argparse.Namespace) -> TuningQueries:
     described = encoder.describe(photos, progress=sys.stderr.isatty())
     print_rejected(described.photos.rejected)
     found = described.in_memory()
-    origin = f"{len(found)} photos of {options.query_photos}"
-    return TuningQueries.from_descriptors(found, origin)
+    return found, f"{len(found)} photos of {options.query_photos}"
 
 
 def _table(report: TuningReport) -> str:
@@ -143,17 +147,17 @@ def _row(one: Measurement, width: int, chosen: bool) -> str:
     )
 
 
-def _conclusion(report: TuningReport, told: TuningOptions) -> str:
+def _conclusion(report: TuningReport, options: argparse.Namespace) -> str:
     chosen = report.chosen
-    nearest = "nearest" if told.recall_at == 1 else f"{told.recall_at} nearest"
-    wanted = f"{told.min_recall:.1%} of the true {nearest}"
+    nearest = "nearest" if options.recall_at == 1 else f"{options.recall_at} nearest"
+    wanted = f"{options.min_recall:.1%} of the true {nearest}"
     if chosen.kind == "exact":
         text = f"No other setting is faster and finds {wanted}: exact search is kept."
     else:
         text = f"Fastest that finds {wanted}: {chosen.name}."
     if report.changed:
         text += " The index uses it now."
-    elif told.change_index:
+    elif not options.dry_run:
         text += " The index used it already."
     else:
         text += " The index was not changed."

@@ -14,7 +14,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from vpr_tf.cli.index.output import size_text
-from vpr_tf.place_index import read_manifest, verify
+from vpr_tf.place_index import PlaceIndex
+from vpr_tf.place_index.manifest import read_manifest
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,10 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Verifies an index; returns the exit status."""
-    files = read_manifest(Path(options.index)).files().values()
-    total = sum(file.num_bytes for file in files)
+    total = read_manifest(Path(options.index)).num_bytes
     with tqdm(total=total, unit="B", unit_scale=True, disable=None) as bar:
-        report = verify(options.index, progress=bar.update)
+        report = PlaceIndex(options.index).verify(progress=bar.update)
     if report.is_intact:
         print(
             f"{options.index} is intact: {report.num_files:,} files, "

@@ -1,7 +1,18 @@
 """The fastest way to search an index that still finds what exact search finds."""
 
-from vpr_tf.place_index.tuning.campaign import TuningOptions, TuningReport, tune
-from vpr_tf.place_index.tuning.measurement import Measurement
-from vpr_tf.place_index.tuning.queries import TuningQueries
+from vpr_tf.place_index.tuning.measurement import RECALL_VALUES, Measurement
+from vpr_tf.place_index.tuning.tuner import (
+    TuningOptions,
+    TuningReport,
+    checked_queries,
+    tune,
+)
 
-__all__ = ["Measurement", "TuningOptions", "TuningQueries", "TuningReport", "tune"]
+__all__ = [
+    "RECALL_VALUES",
+    "Measurement",
+    "TuningOptions",
+    "TuningReport",
+    "checked_queries",
+    "tune",
+]

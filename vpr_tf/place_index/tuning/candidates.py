@@ -91,8 +91,8 @@ class _ScannCandidates:
         return trees
 
     def _tree(self, num_leaves: int, **settings: Any) -> Candidate:
-        told = {"structure": "tree", "num_leaves": num_leaves, **settings}
-        whole = ScannSettings.from_dict(told, self.num_images, self.descriptor_dim)
+        chosen = {"structure": "tree", "num_leaves": num_leaves, **settings}
+        whole = ScannSettings.from_dict(chosen, self.num_images, self.descriptor_dim)
         # Codes alone order the candidates of `memory_mapped`, so more of them count.
         by_code = whole.reorder == "memory_mapped"
         shares = {math.ceil(num_leaves * share) for share in _SEARCHED_SHARES}
@@ -104,7 +104,7 @@ class _ScannCandidates:
         label = f"{num_leaves} leaves {whole.reorder}"
         if "dimensions_per_block" in settings:
             label += f" blocks of {whole.dimensions_per_block}"
-        return self._candidate(told, searches, label)
+        return self._candidate(chosen, searches, label)
 
     def _candidate(
         self, settings: dict[str, Any], searches: list[dict[str, Any]], label: str

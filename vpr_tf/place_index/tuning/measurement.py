@@ -50,9 +50,8 @@ class Measurement:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns all values, JSON-ready."""
-        values = dataclasses.asdict(self)
-        values["recalls"] = {str(n): share for n, share in self.recalls.items()}
-        return values
+        recalls = {str(n): share for n, share in self.recalls.items()}
+        return {**dataclasses.asdict(self), "recalls": recalls}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Measurement:
@@ -64,17 +63,6 @@ class Measurement:
 def settings_key(kind: str, settings: dict[str, Any]) -> str:
     """Returns a text that is equal when kind and settings are."""
     return json.dumps([kind, settings], sort_keys=True)
-
-
-def frontier(measurements: list[Measurement], recall_at: int) -> list[Measurement]:
-    """Returns those that no other one beats in recall and queries/s, slowest first."""
-    best: list[Measurement] = []
-    for one in sorted(
-        measurements, key=lambda one: (-one.queries_per_s, -one.recalls[recall_at])
-    ):
-        if not best or one.recalls[recall_at] > best[-1].recalls[recall_at]:
-            best.append(one)
-    return best[::-1]
 
 
 def fastest(

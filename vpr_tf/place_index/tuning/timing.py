@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,9 +13,8 @@ from vpr_tf.search import SearchIndex
 _ROUNDS = 3
 SECONDS_PER_ROUND = 1.0
 BATCH_QUERIES = 256
-_MIN_BATCHES = 2
-_MAX_BATCHES = 100
-_MIN_SINGLE_PER_ROUND = 10
+_MIN_BATCHES, _MAX_BATCHES = 2, 100
+_MIN_SINGLE = 10
 _WARM_UP_QUERIES = 5
 
 
@@ -58,56 +57,40 @@ def time_searches(
         indexes: What to time.
         queries: Descriptors `(num_queries, descriptor_dim)`.
         k: Neighbours a query.
-        progress: Told of each round.
+        progress: Called with each round.
         seconds_per_round: How long to go on with batches of one index in a round, and
             with single queries.
     """
     from threadpoolctl import threadpool_limits
 
+    starts = range(0, max(1, len(queries) - BATCH_QUERIES + 1), BATCH_QUERIES)
+    batches = [queries[start : start + BATCH_QUERIES] for start in starts]
+    batches = [batches[number % len(batches)] for number in range(_MAX_BATCHES)]
     times = [SearchTimes() for _ in indexes]
     for number in range(_ROUNDS):
         progress(f"timing, round {number + 1} of {_ROUNDS}")
+        singles = [row[None] for row in queries[number::_ROUNDS]]
         for index, found in zip(indexes, times, strict=True):
-            found.queries_per_s.append(
-                _batch_speed(index, queries, k, seconds_per_round)
-            )
+            taken = _timed(index, batches, k, seconds_per_round, _MIN_BATCHES)
+            found.queries_per_s.append(max(len(b) / s for b, s in taken))
             with threadpool_limits(1):
-                part = queries[number::_ROUNDS]
-                found.single_s += _single_times(index, part, k, seconds_per_round)
+                for one in singles[:_WARM_UP_QUERIES]:
+                    index.search(one, k)
+                taken = _timed(index, singles, k, seconds_per_round, _MIN_SINGLE)
+                found.single_s += [seconds for _, seconds in taken]
     return times
 
 
-def _batch_speed(
-    index: SearchIndex, queries: np.ndarray, k: int, seconds: float
-) -> float:
-    """Queries/s of the fastest batch."""
-    starts = range(0, max(1, len(queries) - BATCH_QUERIES + 1), BATCH_QUERIES)
-    spent, best = 0.0, 0.0
-    for number in range(_MAX_BATCHES):
-        start = starts[number % len(starts)]
-        batch = queries[start : start + BATCH_QUERIES]
-        taken = _seconds(index, batch, k)
-        best = max(best, len(batch) / taken)
+def _timed(
+    index: SearchIndex, parts: list[np.ndarray], k: int, seconds: float, at_least: int
+) -> Iterator[tuple[np.ndarray, float]]:
+    """Yields parts and the time of their search until the time is over."""
+    spent = 0.0
+    for number, part in enumerate(parts):
+        started = time.perf_counter()
+        index.search(part, k)
+        taken = time.perf_counter() - started
+        yield part, taken
         spent += taken
-        if spent > seconds and number + 1 >= _MIN_BATCHES:
-            break
-    return best
-
-
-def _single_times(
-    index: SearchIndex, queries: np.ndarray, k: int, seconds: float
-) -> list[float]:
-    for row in range(min(_WARM_UP_QUERIES, len(queries))):
-        index.search(queries[row : row + 1], k)
-    times: list[float] = []
-    for row in range(len(queries)):
-        times.append(_seconds(index, queries[row : row + 1], k))
-        if sum(times) > seconds and len(times) >= _MIN_SINGLE_PER_ROUND:
-            break
-    return times
-
-
-def _seconds(index: SearchIndex, queries: np.ndarray, k: int) -> float:
-    started = time.perf_counter()
-    index.search(queries, k)
-    return time.perf_counter() - started
+        if spent > seconds and number + 1 >= at_least:
+            return

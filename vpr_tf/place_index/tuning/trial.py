@@ -15,16 +15,25 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from vpr_tf.place_index.index_state import IndexState
+from vpr_tf.place_index.joined import SelectedDescriptors
+from vpr_tf.place_index.manifest import IndexManifest, read_manifest
+from vpr_tf.place_index.recall import shares_found, without_own
 from vpr_tf.place_index.tuning.candidates import Candidate
-from vpr_tf.place_index.tuning.database import TunedDatabase
 from vpr_tf.place_index.tuning.measurement import RECALL_VALUES, Measurement
-from vpr_tf.place_index.tuning.queries import Truth
 from vpr_tf.place_index.tuning.timing import SECONDS_PER_ROUND, time_searches
-from vpr_tf.search import INDEX_KINDS, RetrievalError, SearchIndex, build_index
+from vpr_tf.search import (
+    INDEX_KINDS,
+    Descriptors,
+    RetrievalError,
+    SearchIndex,
+    build_index,
+)
 
 _MIB = 1 << 20
 _END_S = 10.0
@@ -40,7 +49,9 @@ class Trial:
         index_folder: Folder of the descriptors.
         generation: That it must have.
         candidate: What to build, and how to search it.
-        truth: What should be found.
+        queries: Float32 `(num_queries, descriptor_dim)`.
+        own_rows: Row of the database that each query is, int64; -1 where it is none.
+        exact_rows: What exact search finds, without the own rows.
         folder: Where the structure is written; empty.
         seconds_per_round: See `time_searches`.
     """
@@ -48,16 +59,38 @@ class Trial:
     index_folder: Path
     generation: int
     candidate: Candidate
-    truth: Truth
+    queries: np.ndarray
+    own_rows: np.ndarray
+    exact_rows: np.ndarray
     folder: Path
     seconds_per_round: float = SECONDS_PER_ROUND
 
 
-@dataclass(frozen=True)
-class _Built:
-    settings: dict[str, Any]
-    build_s: float
-    build_peak_mib: float
+def open_database(
+    folder: Path, generation: int | None = None
+) -> tuple[IndexManifest, Descriptors]:
+    """Opens the descriptors of the photos of an index that were not removed.
+
+    Args:
+        folder: The index.
+        generation: That it must have; None for any.
+
+    Raises:
+        IndexMismatchError: There is no index, or it is damaged.
+        RetrievalError: The index was changed, or holds nothing.
+    """
+    manifest = read_manifest(folder)
+    if generation not in (None, manifest.generation):
+        raise RetrievalError(
+            f"The index {folder} was changed while it was tuned. Tune it again."
+        )
+    if not manifest.num_photos:
+        raise RetrievalError(f"The index {folder} holds no photos. Add some first.")
+    state = IndexState.open(folder, manifest, searched=False)
+    if len(state.segments) == 1 and not len(state.removed):
+        return manifest, state.segments[0].descriptors
+    # Rows of several files are read a little slower than those of one.
+    return manifest, SelectedDescriptors(state.descriptors, state.alive_rows)
 
 
 def run_trial(trial: Trial, progress: Progress) -> list[Measurement]:
@@ -65,52 +98,58 @@ def run_trial(trial: Trial, progress: Progress) -> list[Measurement]:
 
     Args:
         trial: What to do.
-        progress: Told what is being done.
+        progress: Called with what is being done.
 
     Returns:
         One measurement for each of the candidate's searches.
 
     Raises:
-        RetrievalError: A process ended without an answer, e.g. for want of memory.
-        ValueError: The candidate's settings cannot be.
+        RetrievalError: A process ended without a result, e.g. for want of memory, or
+            the candidate's settings cannot be.
     """
     progress("building")
-    built = _in_process(_build, (trial,), progress)
-    return _in_process(_measure, (trial, built), progress)
+    built = in_process(_build, (trial,), progress)
+    return in_process(_measure, (trial, *built), progress)
 
 
-def _build(trial: Trial, progress: Progress) -> _Built:
-    database = TunedDatabase.open(trial.index_folder, trial.generation)
+def _build(trial: Trial, progress: Progress) -> tuple[dict[str, Any], float, float]:
+    """Returns settings, time and peak of memory in MiB of building."""
+    _, database = open_database(trial.index_folder, trial.generation)
     before = _peak_mib()
     started = time.perf_counter()
-    candidate = trial.candidate
-    index = build_index(candidate.kind, database.descriptors, candidate.settings)
+    index = build_index(trial.candidate.kind, database, trial.candidate.settings)
     build_s = time.perf_counter() - started
     index.write(trial.folder)
-    return _Built(index.settings, build_s, _peak_mib() - before)
+    return index.settings, build_s, _peak_mib() - before
 
 
-def _measure(trial: Trial, built: _Built, progress: Progress) -> list[Measurement]:
-    database = TunedDatabase.open(trial.index_folder, trial.generation)
-    queries = trial.truth.queries.descriptors
+def _measure(
+    trial: Trial,
+    settings: dict[str, Any],
+    build_s: float,
+    build_peak_mib: float,
+    progress: Progress,
+) -> list[Measurement]:
+    _, database = open_database(trial.index_folder, trial.generation)
     k = max(RECALL_VALUES) + 1  # a stored photo finds itself as well
     candidate = trial.candidate
     before = _resident_mib()
-    opened = INDEX_KINDS[candidate.kind].read(
-        trial.folder, database.descriptors, built.settings
-    )
-    opened.search(queries[:1], k)
-    memory_mib = _resident_mib() - before
+    opened = INDEX_KINDS[candidate.kind].read(trial.folder, database, settings)
+    opened.search(trial.queries[:1], k)
+    memory_mib = max(0.0, _resident_mib() - before)
     indexes = [_with_search(opened, search) for search in candidate.searches]
     recalls = []
     for index, search in zip(indexes, candidate.searches, strict=True):
         progress(f"recall {_label(search)}".strip())
-        rows = trial.truth.queries.without_own(index.search(queries, k)[1])
-        recalls.append(trial.truth.recalls(database.descriptors, rows, RECALL_VALUES))
+        rows = without_own(index.search(trial.queries, k)[1], trial.own_rows)
+        recalls.append(
+            shares_found(database, trial.queries, trial.exact_rows, rows, RECALL_VALUES)
+        )
     times = time_searches(
-        indexes, queries, k, progress, seconds_per_round=trial.seconds_per_round
+        indexes, trial.queries, k, progress, seconds_per_round=trial.seconds_per_round
     )
-    size = sum(path.stat().st_size for path in _files(trial.folder))
+    files = [path for path in trial.folder.rglob("*") if path.is_file()]
+    size_mib = sum(path.stat().st_size for path in files) / _MIB
     return [
         Measurement(
             kind=candidate.kind,
@@ -121,10 +160,10 @@ def _measure(trial: Trial, built: _Built, progress: Progress) -> list[Measuremen
             p50_ms=spent.percentile_ms(50),
             p95_ms=spent.percentile_ms(95),
             queries_per_s=spent.best_queries_per_s,
-            memory_mib=max(0.0, memory_mib),
-            size_mib=size / _MIB,
-            build_s=built.build_s,
-            build_peak_mib=built.build_peak_mib,
+            memory_mib=memory_mib,
+            size_mib=size_mib,
+            build_s=build_s,
+            build_peak_mib=build_peak_mib,
         )
         for index, search, recall, spent in zip(
             indexes, candidate.searches, recalls, times, strict=True
@@ -142,10 +181,6 @@ def _label(search: dict[str, Any]) -> str:
     )
 
 
-def _files(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file()]
-
-
 def _peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
@@ -160,55 +195,50 @@ def _resident_mib() -> float:
     return int(line.split()[1]) / 1024
 
 
-def _in_process(function: Any, arguments: tuple[Any, ...], progress: Progress) -> Any:
+def in_process(function: Any, arguments: tuple[Any, ...], progress: Progress) -> Any:
+    """Calls `function(*arguments, progress)` in a new process; returns its result."""
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(
-        target=_answer, args=(function, arguments, sender), daemon=True
+        target=_work, args=(function, arguments, sender), daemon=True
     )
     process.start()
     sender.close()
+    kind: str = "progress"
+    value: Any = None
     try:
-        return _received(receiver, process, progress)
-    finally:
-        process.join(timeout=_END_S)
-        if process.is_alive():
-            process.terminate()
-            process.join()
-        receiver.close()
-
-
-def _received(receiver: Connection, process: BaseProcess, progress: Progress) -> Any:
-    while True:
-        try:
+        while kind == "progress":
             kind, value = receiver.recv()
-        except EOFError:
-            process.join()
-            raise RetrievalError(
-                f"Its process ended with exit code {process.exitcode}"
-                f"{', most likely for want of memory' * (process.exitcode == -9)}."
-            ) from None
-        if kind == "progress":
-            progress(value)
-        elif kind == "error":
-            raise value
-        else:
-            return value
+            if kind == "progress":
+                progress(value)
+    except EOFError:
+        process.join()
+        raise RetrievalError(
+            f"Its process ended with exit code {process.exitcode}"
+            f"{', most likely for want of memory' * (process.exitcode == -9)}."
+        ) from None
+    finally:
+        process.join(timeout=_END_S if kind != "progress" else 0)
+        process.terminate()
+        process.join()
+        receiver.close()
+    if kind == "error":
+        raise value
+    return value
 
 
-def _answer(function: Any, arguments: tuple[Any, ...], sender: Connection) -> None:
-    def progress(text: str) -> None:
-        sender.send(("progress", text))
-
+def _work(function: Any, arguments: tuple[Any, ...], sender: Connection) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     # Without the parent, or interrupted with it, there is no one to tell.
     with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):
         try:
-            sender.send(("answer", function(*arguments, progress)))
-        except BrokenPipeError:
-            raise
+            result = function(*arguments, lambda text: sender.send(("progress", text)))
         except (ValueError, OSError, ImportError) as error:
-            sender.send(("error", _plain(error)))
+            # Errors of libraries cannot be read by every process.
+            kind = OSError if isinstance(error, OSError) else RetrievalError
+            sender.send(("error", kind(str(error))))
+        else:
+            sender.send(("result", result))
 
 
 def _end_with_parent() -> None:
@@ -216,9 +246,3 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
-
-
-def _plain(error: Exception) -> Exception:
-    """Returns an error that every process can read."""
-    kind = RetrievalError if isinstance(error, ValueError) else type(error)
-    return kind(str(error))

@@ -5,9 +5,9 @@ import pytest
 
 from tests.vpr_tf.cli.index.conftest import NUM_PHOTOS
 from tests.vpr_tf.photos.photo_writer import gps_of, write_photo
-from vpr_tf.cli.index.remove import is_older
 from vpr_tf.place_index import PlaceIndex
 from vpr_tf.place_index.__main__ import main
+from vpr_tf.place_index.photo_columns import is_older
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from tests.vpr_tf.cli.index.conftest import CONFIG, build
+from tests.vpr_tf.place_index.samples import manifest_of
 from vpr_tf.classification import (
     ClassTable,
     GridCells,
@@ -15,7 +16,7 @@ from vpr_tf.classification import (
     save_classifier,
 )
 from vpr_tf.models import GeoLocalizationNet
-from vpr_tf.place_index import PlaceIndex, read_manifest
+from vpr_tf.place_index import PlaceIndex
 from vpr_tf.place_index.__main__ import main
 
 _ENCODER = """
@@ -71,9 +72,9 @@ def test_another_encoder_of_the_heads_is_kept(model, built, tmp_path, capsys):
     capsys.readouterr()
     assert build(model, built / "photos", index, *told) == 0
     assert "with an encoder of its own" in capsys.readouterr().out
-    kept = read_manifest(index).classifier
+    kept = manifest_of(index).classifier
     assert kept.encoder.file == "classifier/encoder/encoder.keras"
-    assert kept.encoder.fingerprint != read_manifest(index).encoder.fingerprint
+    assert kept.encoder.fingerprint != manifest_of(index).encoder.fingerprint
     photo = built / "photos" / "3.png"
     assert len(found(capsys, index, photo)) == 4
     (index / "classifier" / "encoder" / "encoder.keras").write_bytes(b"")

@@ -4,7 +4,7 @@ from PIL import Image
 
 from tests.vpr_tf.place_index.tuning.measurements import measurement
 from vpr_tf.place_index.tuning import figure
-from vpr_tf.place_index.tuning.figure import draw_pareto
+from vpr_tf.place_index.tuning.figure import draw_tuning
 
 EXACT = measurement(10, 1.0, kind="exact", label="")
 MANY = [measurement(30 * n, 1 - n / 30) for n in range(1, 30)]
@@ -12,7 +12,7 @@ MANY = [measurement(30 * n, 1 - n / 30) for n in range(1, 30)]
 
 def drawn(measurements, chosen, path, **options):
     values = {"recall_at": 1, "min_recall": 0.99, "title": "title", **options}
-    draw_pareto(measurements, chosen, path, **values)
+    draw_tuning(measurements, chosen, path, **values)
     return np.asarray(Image.open(path).convert("RGB"))
 
 
@@ -26,7 +26,7 @@ def test_any_measurements_can_be_drawn(measurements, tmp_path):
 
 
 def test_the_choice_is_marked(tmp_path):
-    green = np.array([int(figure._CHOSEN_COLOUR[i : i + 2], 16) for i in (1, 3, 5)])
+    green = np.array([int(figure.CHOSEN_COLOUR[i : i + 2], 16) for i in (1, 3, 5)])
     places = []
     for chosen in (EXACT, MANY[-1]):
         picture = drawn([EXACT, *MANY], chosen, tmp_path / "a.png")
@@ -35,10 +35,3 @@ def test_the_choice_is_marked(tmp_path):
         places.append((rows[inside].mean(), columns[inside].mean()))
     assert places[0][0] < places[1][0]  # found more: higher
     assert places[0][1] < places[1][1]  # slower: to the left
-
-
-def test_axis_of_recall_is_reversible():
-    recalls = np.linspace(0, 1, 11)
-    heights = figure._height(recalls)
-    assert (np.diff(heights) > 0).all()
-    np.testing.assert_allclose(figure._recall_at_height(heights), recalls, atol=1e-9)

@@ -4,16 +4,8 @@ from tests.vpr_tf.place_index.tuning.measurements import measurement
 from vpr_tf.place_index.tuning.measurement import (
     Measurement,
     fastest,
-    frontier,
     settings_key,
 )
-
-
-def test_frontier_holds_what_nothing_beats():
-    exact = measurement(10, 1.0, kind="exact")
-    good, fast = measurement(100, 0.9), measurement(200, 0.5)
-    beaten = [measurement(90, 0.89), measurement(50, 0.9), measurement(200, 0.4)]
-    assert frontier([fast, *beaten, exact, good], 1) == [exact, good, fast]
 
 
 def test_fastest_has_enough_recall():

@@ -1,27 +1,28 @@
 import numpy as np
 import pytest
 
+from tests.vpr_tf.place_index.samples import remove
 from tests.vpr_tf.place_index.tuning.tiny_index import be_killed, make_index
 from vpr_tf.place_index.tuning import trial as trial_module
 from vpr_tf.place_index.tuning.candidates import Candidate
-from vpr_tf.place_index.tuning.database import TunedDatabase
-from vpr_tf.place_index.tuning.queries import Truth, TuningQueries
-from vpr_tf.place_index.tuning.trial import Trial, run_trial
+from vpr_tf.place_index.tuning.trial import Trial, open_database, run_trial
+from vpr_tf.place_index.tuning.tuner import exact_neighbours
 from vpr_tf.search import RetrievalError
 
 
 def trial_of(tmp_path, candidate, generation=None):
     index = make_index(tmp_path / "index")
-    database = TunedDatabase.open(index)
-    queries = TuningQueries.from_database(database.descriptors, 20, 0)
-    truth = Truth.of(database.descriptors, queries, 20)
+    manifest, database = open_database(index)
     folder = tmp_path / "work"
     folder.mkdir()
+    rows = np.arange(0, 200, 10)
     return Trial(
         index,
-        database.manifest.generation if generation is None else generation,
+        manifest.generation if generation is None else generation,
         candidate,
-        truth,
+        database[rows],
+        rows,
+        exact_neighbours(database, database[rows], rows, 20),
         folder,
         seconds_per_round=0.02,
     )
@@ -66,16 +67,13 @@ def test_index_that_changed_meanwhile_is_told(tmp_path):
 
 def test_process_that_ends_is_told():
     with pytest.raises(RetrievalError, match="ended with exit code -9, most likely"):
-        trial_module._in_process(be_killed, (), lambda text: None)
+        trial_module.in_process(be_killed, (), lambda text: None)
 
 
 def test_numbers_are_of_the_photos_that_were_not_removed(tmp_path):
-    from vpr_tf.place_index import remove_photos
-
     index = make_index(tmp_path / "index")
-    whole = TunedDatabase.open(index)
-    remove_photos(index, [b"photo003.jpg"])
-    part = TunedDatabase.open(index)
-    assert part.fingerprint != whole.fingerprint
-    kept = np.delete(whole.descriptors[:], 3, axis=0)
-    np.testing.assert_array_equal(part.descriptors[0 : len(kept)], kept)
+    _, whole = open_database(index)
+    remove(index, [b"photo003.jpg"])
+    _, part = open_database(index)
+    kept = np.delete(whole[:], 3, axis=0)
+    np.testing.assert_array_equal(part[0 : len(kept)], kept)

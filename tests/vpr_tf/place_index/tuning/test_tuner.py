@@ -3,11 +3,12 @@ from dataclasses import replace
 
 import pytest
 
+from tests.vpr_tf.place_index.samples import manifest_of, remove
 from tests.vpr_tf.place_index.tuning.measurements import measurement
 from tests.vpr_tf.place_index.tuning.tiny_index import make_index
-from vpr_tf.place_index import PlaceIndex, read_manifest
+from vpr_tf.place_index import PlaceIndex
 from vpr_tf.place_index.__main__ import main
-from vpr_tf.place_index.tuning import TuningOptions, TuningQueries, campaign, tune
+from vpr_tf.place_index.tuning import TuningOptions, tuner
 from vpr_tf.place_index.tuning.candidates import Candidate
 from vpr_tf.search import RetrievalError
 
@@ -38,10 +39,10 @@ class Measured:
 @pytest.fixture
 def measured(monkeypatch):
     measured = Measured()
-    monkeypatch.setattr(campaign, "run_trial", measured)
-    monkeypatch.setattr(campaign, "candidates_of", lambda *_: CANDIDATES)
+    monkeypatch.setattr(tuner, "run_trial", measured)
+    monkeypatch.setattr(tuner, "candidates_of", lambda *_: CANDIDATES)
     monkeypatch.setattr(
-        campaign, "draw_pareto", lambda *arguments, **_: arguments[2].touch()
+        tuner, "draw_tuning", lambda *arguments, **_: arguments[2].touch()
     )
     return measured
 
@@ -51,14 +52,9 @@ def index(tmp_path):
     return make_index(tmp_path / "index")
 
 
-def queries(database):
-    return TuningQueries.from_database(database.descriptors, 30, 0)
-
-
 def tuned(index, **options):
     told = []
-    report = tune(index, queries, TuningOptions(**options), progress=told.append)
-    return report, told
+    return PlaceIndex(index).tune(sample=30, progress=told.append, **options), told
 
 
 def test_fastest_good_setting_is_written_into_the_index(index, measured):
@@ -70,7 +66,7 @@ def test_fastest_good_setting_is_written_into_the_index(index, measured):
         "results.csv",
         "results.json",
     ]
-    manifest = read_manifest(index)
+    manifest = manifest_of(index)
     assert manifest.kind == "milvus"
     assert manifest.segments[0].settings["index_type"] == "FLAT"
     with PlaceIndex.open(index) as opened:
@@ -87,12 +83,12 @@ def test_exact_search_stays_where_nothing_finds_enough(index, measured):
     report, _ = tuned(index, min_recall=0.995)
     assert report.chosen == EXACT
     assert not report.changed
-    assert read_manifest(index).generation == 1
+    assert manifest_of(index).generation == 1
 
 
 def test_dry_run_leaves_the_index(index, measured):
     before = (index / "manifest.json").read_bytes()
-    report, _ = tuned(index, change_index=False)
+    report, _ = tuned(index, dry_run=True)
     assert report.chosen == GOOD
     assert not report.changed
     assert (index / "manifest.json").read_bytes() == before
@@ -131,18 +127,17 @@ def test_time_may_end_after_exact_search(index, measured):
 
 
 def test_added_photos_are_measured_anew(index, measured):
-    from vpr_tf.place_index import remove_photos
 
-    tuned(index, change_index=False)
-    remove_photos(index, [b"photo003.jpg"])
-    tuned(index, change_index=False)
+    tuned(index, dry_run=True)
+    remove(index, [b"photo003.jpg"])
+    tuned(index, dry_run=True)
     assert measured.names == ["exact", "milvus all"] * 2
 
 
 def test_best_among_equals_is_by_the_asked_recall(index, measured):
     top_20 = replace(FAST, recalls={1: 0.5, 10: 0.5, 20: 1.0})
     measured.found["milvus all"] = [GOOD, top_20]
-    report, _ = tuned(index, recall_at=20, change_index=False)
+    report, _ = tuned(index, recall_at=20, dry_run=True)
     assert report.chosen == top_20
 
 

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from vpr_tf.place_index.stored_descriptors import StoredDescriptors
-from vpr_tf.search import float32_file as module
-from vpr_tf.search.float32_file import float32_file, npy_file_of, unmapped
+from vpr_tf.search import DescriptorFile, descriptors
+from vpr_tf.search.descriptor_file import float32_file, npy_file_of, unmapped
 
 ROWS = np.arange(60, dtype=np.float32).reshape(12, 5)
 
@@ -17,7 +16,7 @@ def mapped(tmp_path):
 def test_own_file_is_used(mapped, tmp_path):
     with float32_file(mapped) as path:
         assert path == tmp_path / "rows.npy"
-    stored = StoredDescriptors.from_memmap(mapped)
+    stored = DescriptorFile.from_memmap(mapped)
     with float32_file(stored) as path:
         assert path == tmp_path / "rows.npy"
     assert path.exists()
@@ -35,7 +34,7 @@ def test_own_file_is_used(mapped, tmp_path):
     ids=["part", "reversed", "mirrored", "in memory", "float16"],
 )
 def test_other_rows_are_copied(mapped, part, monkeypatch):
-    monkeypatch.setattr(module, "_VALUES_PER_BLOCK", 15)
+    monkeypatch.setattr(descriptors, "_VALUES_PER_BLOCK", 15)
     rows = part(mapped)
     assert npy_file_of(rows) is None
     with float32_file(rows) as path:
@@ -46,7 +45,7 @@ def test_other_rows_are_copied(mapped, part, monkeypatch):
 
 
 def test_file_that_is_gone_or_another_is_not_used(mapped, tmp_path):
-    stored = StoredDescriptors.from_memmap(mapped)
+    stored = DescriptorFile.from_memmap(mapped)
     (tmp_path / "rows.npy").unlink()
     with float32_file(stored) as path:
         np.testing.assert_array_equal(np.load(path), ROWS)
@@ -58,7 +57,7 @@ def test_file_that_is_gone_or_another_is_not_used(mapped, tmp_path):
 
 def test_mapped_rows_are_read_without_mapping_them(mapped):
     read = unmapped(mapped)
-    assert isinstance(read, StoredDescriptors)
+    assert isinstance(read, DescriptorFile)
     np.testing.assert_array_equal(read[np.array([7, 2])], ROWS[[7, 2]])
     part = mapped[2:]
     assert unmapped(part) is part

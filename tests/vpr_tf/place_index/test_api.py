@@ -1,0 +1,115 @@
+"""What one can type with a descriptor matrix and positions alone."""
+
+import datetime
+import doctest
+
+import numpy as np
+import pytest
+
+from tests.vpr_tf.place_index.samples import make_descriptors
+from vpr_tf.place_index import GeoCircle, PlaceIndex, index_reader, place_index
+from vpr_tf.search import RetrievalError
+
+LATITUDE = 37.7 + np.arange(5) * 1e-3
+LONGITUDE = [-122.5] * 5
+KEYS = ["a", "b", "c", "d", "ü"]
+
+
+@pytest.fixture
+def index(tmp_path):
+    return PlaceIndex.create(
+        tmp_path / "index",
+        make_descriptors(5).astype(np.float64),
+        latitude=LATITUDE,
+        longitude=LONGITUDE,
+        keys=KEYS,
+        heading_deg=[0, 90, None, -1, 360],
+        timestamps=["2019", None, "2020-06-30", datetime.date(2021, 1, 2), b"202203"],
+    )
+
+
+def test_examples_in_the_docstrings(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for owner in (place_index.PlaceIndex, index_reader.IndexReader):
+        parser, runner = doctest.DocTestFinder(), doctest.DocTestRunner()
+        tests = [test for test in parser.find(owner) if test.examples]
+        for test in sorted(tests, key=lambda test: test.lineno):
+            runner.run(test)
+        assert runner.summarize().failed == 0
+
+
+def test_index_of_descriptors_and_positions(index):
+    assert index.num_photos == 5
+    assert index.manifest.encoder is None
+    photos = index.photos
+    np.testing.assert_array_equal(photos.positions.latitude_deg, LATITUDE)
+    assert photos.positions.utm_zone.tolist() == [10] * 5
+    assert photos.heading_deg.tolist() == [0, 90, -1, -1, 360]
+    times = [b"2019", b"", b"20200630", b"20210102", b"202203"]
+    assert photos.timestamps.tolist() == times
+    found = index.search(make_descriptors(5)[4], 1)
+    assert found.rows.shape == (1, 1)
+    assert found.keys == [["ü"]]
+    assert PlaceIndex.open(index.folder).verify().is_intact
+
+
+def test_photos_without_names_are_numbered(tmp_path):
+    with PlaceIndex.create(tmp_path / "index", make_descriptors(3).tolist()) as index:
+        assert not index.photos.positions.known.any()
+        index.remove(["00000001"])
+        index.add(make_descriptors(2, first=3))
+        assert [key.decode() for key in index.photos.keys] == [
+            f"{number:08d}" for number in (0, 2, 3, 4)
+        ]
+
+
+def test_positions_in_utm_are_those_in_degrees(index, tmp_path):
+    known = index.photos.positions
+    of_utm = PlaceIndex.create(
+        tmp_path / "of_utm",
+        make_descriptors(5),
+        utm_east=known.utm_east_cm / 100,
+        utm_north=known.utm_north_cm / 100,
+        utm_zone=10,
+    ).photos.positions
+    np.testing.assert_allclose(of_utm.latitude_deg, LATITUDE, atol=1e-7)
+    np.testing.assert_array_equal(of_utm.utm_east_cm, known.utm_east_cm)
+
+
+def test_unknown_positions_among_others(tmp_path):
+    latitude = [37.7, np.nan, 37.8]
+    with PlaceIndex.create(
+        tmp_path / "index",
+        make_descriptors(3),
+        latitude=latitude,
+        longitude=[-122.5] * 3,
+    ) as index:
+        assert index.photos.positions.known.tolist() == [True, False, True]
+
+
+def test_photos_are_removed_by_time_and_place(index):
+    assert index.select(older_than="2021") == ["a", "c"]
+    circle = GeoCircle(37.7, -122.5, 10)
+    assert index.remove(within=circle, older_than="2021").num_photos == 4
+    assert index.remove(older_than=datetime.date(2022, 1, 1)).num_photos == 2
+    assert index.remove(older_than="2019").num_photos == 2
+    with pytest.raises(RetrievalError, match="either `keys`"):
+        index.remove()
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"latitude": [1.0, 2.0]}, "Received: latitude"),
+        ({"latitude": [1.0], "longitude": [1.0, 2.0]}, "`latitude` must have one"),
+        ({"keys": ["a"]}, "`keys` must have one value a photo, 2"),
+        ({"keys": ["a", "a"]}, "more than once"),
+        ({"heading_deg": [400, 3]}, "between 0 and 360"),
+        ({"timestamps": ["2019", "June"]}, "timestamp must have the form"),
+        ({"latitude": [89, 1.0], "longitude": [1.0, 2.0]}, "between -80 and 84"),
+    ],
+)
+def test_columns_that_cannot_be(tmp_path, columns, message):
+    with pytest.raises(ValueError, match=message):
+        PlaceIndex.create(tmp_path / "index", make_descriptors(2), **columns)
+    assert not list(tmp_path.iterdir())

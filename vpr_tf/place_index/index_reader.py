@@ -1,0 +1,270 @@
+"""What can be asked of an open index folder without changing it."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from vpr_tf.geo import GeoCircle
+from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.place_index.index_state import IndexState, Matches
+from vpr_tf.place_index.manifest import (
+    MANIFEST_FILE,
+    IndexManifest,
+    RecallReport,
+    check_file,
+    no_manifest,
+    parse_manifest,
+    unreadable,
+)
+from vpr_tf.place_index.photo_arguments import parse_time
+from vpr_tf.place_index.recall import RECALL_QUERIES, recall_of_state
+from vpr_tf.place_index.verification import VerificationReport, verify
+from vpr_tf.search import CellFilter, IndexMismatchError, RetrievalError
+from vpr_tf.stored_files import Progress
+
+
+class IndexReader:
+    """The half of `PlaceIndex` that needs no lock and no permission to write.
+
+    Args:
+        folder: The index.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self._lock = threading.Lock()
+        self._state: IndexState | None = None
+        self._file: _OpenFile | None = None
+        self._is_closed = False
+
+    @classmethod
+    def open(
+        cls, folder: str | Path, *, encoder_fingerprint: str | None = None
+    ) -> Self:
+        """Opens a folder after comparing its checksums.
+
+        Args:
+            folder: Made by `PlaceIndex.create`.
+            encoder_fingerprint: Of the encoder of the queries; None to not compare.
+
+        Raises:
+            IndexMismatchError: The folder is no index, is damaged, or its descriptors
+                are of another encoder.
+
+        Example:
+            >>> from vpr_tf.place_index import PlaceIndex
+            >>> with PlaceIndex.open("city.index") as index:
+            ...     index.num_photos
+            3
+        """
+        index = cls(folder)
+        manifest = index.manifest
+        if encoder_fingerprint not in (None, manifest.encoder_fingerprint):
+            raise IndexMismatchError(
+                f"{folder} holds descriptors of another encoder: "
+                f"{manifest.encoder_fingerprint} ({manifest.encoder_description}). "
+                f"Received: {encoder_fingerprint}. Use that encoder, or build the "
+                "index again."
+            )
+        return index
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of the files; what was found can still be used."""
+        with self._lock:
+            self._is_closed = True
+            self._state = self._file = None
+
+    @property
+    def manifest(self) -> IndexManifest:
+        """Of the newest state."""
+        return self.state().manifest
+
+    @property
+    def num_photos(self) -> int:
+        """Photos that can be found."""
+        return self.manifest.num_photos
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether every true neighbour is found."""
+        return self.state().is_exact
+
+    @property
+    def photos(self) -> PhotoTable:
+        """The photos that can be found; a copy if some were removed."""
+        return self.state().alive_photos
+
+    @property
+    def encoder_path(self) -> Path | None:
+        """The encoder kept in the folder, its files compared; None if there is none.
+
+        Raises:
+            IndexMismatchError: A file is missing or damaged.
+        """
+        manifest = self.manifest
+        if manifest.encoder is None or manifest.encoder.file is None:
+            return None
+        for name, file in manifest.encoder_files.items():
+            check_file(self.folder / name, file)
+        return self.folder / manifest.encoder.file
+
+    def search(
+        self,
+        descriptors: npt.ArrayLike,
+        k: int,
+        *,
+        within: GeoCircle | None = None,
+        cells: CellFilter | None = None,
+    ) -> Matches:
+        """Finds the k nearest photos of each query, nearest first.
+
+        Args:
+            descriptors: Of the queries, `(num_queries, descriptor_dim)`; of one query,
+                `(descriptor_dim,)`.
+            k: Photos a query; may exceed the number of photos.
+            within: Search only inside this circle, exactly.
+            cells: Search only the best cells, exactly; of those that have photos, in
+                the circle if there is one. All cells are searched as without.
+
+        Raises:
+            ValueError: `k` is below 1, or the queries are not finite or have another
+                length.
+            IndexMismatchError: The folder was damaged since it was opened.
+
+        Example:
+            >>> from vpr_tf.place_index import GeoCircle, PlaceIndex
+            >>> index = PlaceIndex.open("city.index")
+            >>> index.search([0.1, 0.9, 0.2], k=2).keys
+            [['b.jpg', 'c.jpg']]
+            >>> circle = GeoCircle(37.7, -122.5, radius_m=100)
+            >>> index.search([0.1, 0.9, 0.2], k=2, within=circle).keys
+            [['a.jpg']]
+        """
+        queries = np.asarray(descriptors, np.float32)
+        if queries.ndim == 1:
+            queries = queries[None]
+        return self.state().search(queries, k, within=within, cells=cells)
+
+    def select(
+        self, *, older_than: Any = None, within: GeoCircle | None = None
+    ) -> list[str]:
+        """Returns the keys of the photos that meet all conditions.
+
+        Args:
+            older_than: A time, as `2019`, `2019-06-30` or a date. Photos of unknown
+                time are not older than anything.
+            within: A circle.
+
+        Example:
+            >>> from vpr_tf.place_index import PlaceIndex
+            >>> PlaceIndex.open("city.index").select(older_than="2020")
+            []
+        """
+        state = self.state()
+        time = None if older_than is None else parse_time(older_than)
+        rows = state.select(time, within)
+        return [key.decode() for key in state.photos.take(rows).keys]
+
+    def verify(self, *, progress: Progress | None = None) -> VerificationReport:
+        """Compares the sha256 of every file; works on read-only folders.
+
+        Nothing may change the index meanwhile.
+
+        Args:
+            progress: Called with the bytes of each part that was read.
+
+        Raises:
+            IndexMismatchError: There is no index, or its manifest is damaged or edited.
+
+        Example:
+            >>> from vpr_tf.place_index import PlaceIndex
+            >>> PlaceIndex("city.index").verify().is_intact
+            True
+        """
+        return verify(self.folder, progress=progress)
+
+    def measure_recall(
+        self, *, num_queries: int = RECALL_QUERIES, seed: int = 0
+    ) -> RecallReport:
+        """Searches stored photos, each without itself, and compares with exact search.
+
+        Args:
+            num_queries: Photos to search.
+            seed: Of their choice.
+        """
+        return recall_of_state(self.state(), num_queries, seed)
+
+    def state(self) -> IndexState:
+        """Returns the newest state, for several questions about the same one."""
+        with self._lock:
+            if self._is_closed:
+                raise RetrievalError(
+                    f"The index {self.folder} was closed. Open it again."
+                )
+            if not (self._state and self._file and self._file.is_current()):
+                self._state = self._newest_state()
+            return self._state
+
+    def _newest_state(self) -> IndexState:
+        while True:
+            file = _OpenFile.open(self.folder / MANIFEST_FILE)
+            try:
+                manifest = parse_manifest(file.text, file.path)
+                state = IndexState.open(self.folder, manifest, self._state)
+            except (OSError, IndexMismatchError) as error:
+                if not file.is_current():
+                    continue  # a change deleted what this state was made of
+                if isinstance(error, OSError):
+                    raise unreadable(error, self.folder) from error
+                raise
+            self._file = file
+            return state
+
+
+class _OpenFile:
+    """A file that was read and stays open, so that no other gets its inode number."""
+
+    def __init__(self, path: Path, number: int) -> None:
+        self.path = path
+        weakref.finalize(self, os.close, number)
+        self._stamp = _stamp(os.fstat(number))
+        with open(number, "rb", closefd=False) as file:
+            self.text = file.read()
+
+    @classmethod
+    def open(cls, path: Path) -> _OpenFile:
+        """Opens a manifest."""
+        try:
+            return cls(path, os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+        except OSError as error:
+            raise no_manifest(path.parent, error) from error
+
+    def is_current(self) -> bool:
+        """Whether the path still names this very file, unchanged."""
+        try:
+            return _stamp(self.path.stat()) == self._stamp
+        except OSError:
+            return False
+
+
+def _stamp(status: os.stat_result) -> tuple[int, int, int, int]:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns

@@ -1,0 +1,167 @@
+"""What callers know of photos, in the forms that they have it in, as one table."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Sequence
+from typing import Any, TypedDict, Unpack
+
+import numpy as np
+import numpy.typing as npt
+
+from vpr_tf.geo import UNKNOWN_HEADING_DEG, Positions
+from vpr_tf.photos.metadata import parse_timestamp
+from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.search import Descriptors
+
+_DEGREES, _METRES = ("latitude", "longitude"), ("utm_east", "utm_north", "utm_zone")
+# All are 0 where the position is unknown: `geo.UNKNOWN_ZONE` says that it is.
+_POSITION_DTYPES = {
+    "utm_east_cm": np.int64,
+    "utm_north_cm": np.int64,
+    "utm_zone": np.int16,
+    "latitude_deg": np.float64,
+    "longitude_deg": np.float64,
+}
+_TIME_FORMS = {datetime.date: "%Y%m%d", datetime.datetime: "%Y%m%d_%H%M%S"}
+
+
+def as_descriptors(values: Descriptors | npt.ArrayLike) -> Descriptors:
+    """Returns a matrix that can be stored: of float32 or float16, or read in parts."""
+    if isinstance(getattr(values, "dtype", None), np.dtype):
+        matrix: Any = values
+    else:
+        matrix = np.asarray(values)
+    if isinstance(matrix, np.ndarray) and matrix.dtype not in (np.float32, np.float16):
+        matrix = matrix.astype(np.float32)
+    return matrix
+
+
+class PhotoColumns(TypedDict, total=False):
+    """What is known of photos, one value a photo; what is left out is not known.
+
+    Attributes:
+        latitude: Degrees; NaN where unknown.
+        longitude: Degrees.
+        utm_east: Metres; with the next two instead of degrees. NaN where unknown.
+        utm_north: Metres.
+        utm_zone: 1 to 60, negative south of the equator; one value may be for all.
+        keys: Names, unique; numbers if left out.
+        heading_deg: Degrees clockwise from north; NaN or -1 where unknown.
+        timestamps: As `2019`, `2019-06-30`, `20190630_1200` or dates; None where
+            unknown.
+    """
+
+    latitude: npt.ArrayLike | None
+    longitude: npt.ArrayLike | None
+    utm_east: npt.ArrayLike | None
+    utm_north: npt.ArrayLike | None
+    utm_zone: npt.ArrayLike | None
+    keys: Sequence[str] | Sequence[bytes] | np.ndarray | None
+    heading_deg: npt.ArrayLike | None
+    timestamps: Sequence[str | bytes | datetime.date | None] | np.ndarray | None
+
+
+def photo_table(
+    num_photos: int, *, first_number: int = 0, **columns: Unpack[PhotoColumns]
+) -> PhotoTable:
+    """Returns a table of photos.
+
+    Args:
+        num_photos: Photos.
+        first_number: Names the first photo, if they have no keys.
+        **columns: See `PhotoColumns`.
+
+    Raises:
+        ValueError: A column has another length or cannot be.
+    """
+    keys, times = columns.get("keys"), columns.get("timestamps")
+    if keys is None:
+        keys = [f"{first_number + row:08d}" for row in range(num_photos)]
+    if times is None:
+        times = [None] * num_photos
+    photos = PhotoTable(
+        np.array([k if isinstance(k, bytes) else str(k).encode() for k in keys], "S"),
+        _positions(num_photos, columns),
+        _headings(num_photos, columns.get("heading_deg")),
+        np.array([parse_time(time) for time in times], "S"),
+    )
+    for name in ("keys", "timestamps"):
+        _check_length(name, getattr(photos, name), num_photos)
+    return photos
+
+
+def parse_time(time: str | bytes | datetime.date | None) -> bytes:
+    """Reads a time: `2019`, `2019-06-30`, `20190630_1200` or a date; None is unknown.
+
+    Raises:
+        ValueError: Another form.
+    """
+    if time is None:
+        return b""
+    if isinstance(time, datetime.date):
+        return time.strftime(_TIME_FORMS[type(time)]).encode()
+    text = time.decode() if isinstance(time, bytes) else time
+    return parse_timestamp(text.replace("-", "")).encode()
+
+
+def next_number(keys: Iterable[bytes]) -> int:
+    """Returns the first number above those that name photos already."""
+    return max((int(key) + 1 for key in keys if key.isdigit()), default=0)
+
+
+def _positions(num_photos: int, columns: PhotoColumns) -> Positions:
+    given = {
+        name: value
+        for name in (*_DEGREES, *_METRES)
+        if (value := columns.get(name)) is not None
+    }
+    if given and tuple(given) not in (_DEGREES, _METRES):
+        raise ValueError(
+            "Positions must be `latitude` and `longitude`, or `utm_east`, `utm_north` "
+            f"and `utm_zone`. Received: {', '.join(given)}"
+        )
+    values: list[np.ndarray] = [np.asarray(v, np.float64) for v in given.values()]
+    if "utm_zone" in given:
+        values[2] = np.broadcast_to(values[2], values[0].shape)
+    known = np.full(num_photos, bool(given))
+    for name, column in zip(given, values, strict=True):
+        _check_length(name, column, num_photos)
+        known &= ~np.isnan(column)
+    return _filled(known, [column[known] for column in values])
+
+
+def _filled(known: np.ndarray, columns: list[np.ndarray]) -> Positions:
+    """Returns positions of which only some are known, in degrees or in UTM."""
+    make = Positions.from_lat_lon if len(columns) == 2 else Positions.from_utm
+    found = make(*columns) if known.any() else None
+    filled = []
+    for name, dtype in _POSITION_DTYPES.items():
+        column = np.zeros(len(known), dtype)
+        if found is not None:
+            column[known] = getattr(found, name)
+        filled.append(column)
+    return Positions(*filled)
+
+
+def _headings(num_photos: int, heading_deg: npt.ArrayLike | None) -> np.ndarray:
+    if heading_deg is None:
+        return np.full(num_photos, UNKNOWN_HEADING_DEG, np.float32)
+    headings = np.asarray(heading_deg, np.float64)
+    _check_length("heading_deg", headings, num_photos)
+    headings = np.where(np.isnan(headings), UNKNOWN_HEADING_DEG, headings)
+    outside = (headings != UNKNOWN_HEADING_DEG) & ~((headings >= 0) & (headings <= 360))
+    if outside.any():
+        raise ValueError(
+            "`heading_deg` must lie between 0 and 360, or be NaN or -1 where unknown. "
+            f"Received: {headings[outside][:3].tolist()}"
+        )
+    return headings.astype(np.float32)
+
+
+def _check_length(name: str, values: np.ndarray, num_photos: int) -> None:
+    if values.shape != (num_photos,):
+        raise ValueError(
+            f"`{name}` must have one value a photo, {num_photos}. Received: shape "
+            f"{values.shape}"
+        )

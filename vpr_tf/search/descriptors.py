@@ -1,0 +1,112 @@
+"""The matrix that is searched, read in parts, and the mark of a missing row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import numpy as np
+
+MISSING_ID = -1
+_VALUES_PER_BLOCK = 1 << 22
+
+
+class Descriptors(Protocol):
+    """A matrix `(num_images, descriptor_dim)` that is read in parts.
+
+    An array, a memory-mapped one, or a file that checks what it reads. Float32 or
+    float16; whoever computes with a part makes it float32.
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """`(num_images, descriptor_dim)`."""
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Float32 or float16."""
+
+    def __len__(self) -> int:
+        """Number of images."""
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        """Returns the rows of a slice, or of an int64 array of row numbers."""
+
+
+def check_descriptors(descriptors: Descriptors) -> None:
+    """Checks that there is something to search.
+
+    Raises:
+        ValueError: Not a non-empty float32 or float16 matrix.
+    """
+    shape = descriptors.shape
+    fits = descriptors.dtype in (np.float32, np.float16)
+    if len(shape) != 2 or not fits or not shape[0] * shape[1]:
+        raise ValueError(
+            "`descriptors` must be a float32 or float16 array of shape (num_images, "
+            "descriptor_dim) with at least one row. "
+            f"Received: {descriptors.dtype} of shape {shape}"
+        )
+
+
+def checked_queries(queries: np.ndarray, descriptor_dim: int) -> np.ndarray:
+    """Returns queries as float32 `(num_queries, descriptor_dim)`.
+
+    Args:
+        queries: Of any type of number; `(descriptor_dim,)` is one query.
+        descriptor_dim: Length that they must have.
+
+    Raises:
+        ValueError: Another length, or a value that is not finite.
+    """
+    queries = np.asarray(queries, np.float32)
+    if queries.ndim == 1 and len(queries) == descriptor_dim:
+        queries = queries[None]
+    if queries.ndim != 2 or queries.shape[1] != descriptor_dim:
+        raise ValueError(
+            "`queries` must have the shape (num_queries, descriptor_dim="
+            f"{descriptor_dim}). Received: shape {queries.shape}. Compute queries and "
+            "database with the same encoder."
+        )
+    bad = np.flatnonzero(~np.isfinite(queries).all(axis=1))
+    if len(bad):
+        raise ValueError(
+            f"`queries` must be finite. Received: NaN or infinity in {len(bad)} "
+            f"queries, the first is query {bad[0]}. Check the encoder's weights."
+        )
+    return queries
+
+
+def no_neighbours(num_queries: int, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns distances and rows `(num_queries, k)` of queries without neighbours."""
+    return (
+        np.full((num_queries, k), np.inf, np.float32),
+        np.full((num_queries, k), MISSING_ID, np.int64),
+    )
+
+
+def float32_blocks(descriptors: Descriptors) -> Iterator[tuple[int, np.ndarray]]:
+    """Yields contiguous float32 blocks, with the row that each starts at."""
+    step = max(1, _VALUES_PER_BLOCK // descriptors.shape[1])
+    for start in range(0, len(descriptors), step):
+        yield start, np.ascontiguousarray(descriptors[start : start + step], "<f4")
+
+
+def finite_blocks(
+    descriptors: Descriptors,
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Yields float32 blocks with their first row and the squared norms of their rows.
+
+    Raises:
+        ValueError: Some are not finite, or have no finite norm; after the last block.
+    """
+    bad: list[int] = []
+    for start, rows in float32_blocks(descriptors):
+        squared_norms = np.einsum("nd,nd->n", rows, rows)
+        bad += (start + np.flatnonzero(~np.isfinite(squared_norms))).tolist()
+        yield start, rows, squared_norms
+    if bad:
+        raise ValueError(
+            "`descriptors` must be finite. Received: NaN or infinity in "
+            f"{len(bad)} rows, the first is {bad[0]}. Check the encoder's weights."
+        )
