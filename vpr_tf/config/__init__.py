@@ -12,6 +12,7 @@ from vpr_tf.config.encoder import (
     BACKBONE_STAGES,
     AggregationConfig,
     EncoderConfig,
+    GemConfig,
 )
 from vpr_tf.config.evaluation import (
     ClassificationConfig,
@@ -69,6 +70,7 @@ __all__ = [
     "EncoderConfig",
     "EvaluationConfig",
     "ExperimentConfig",
+    "GemConfig",
     "GridConfig",
     "HeadConfig",
     "HierarchicalConfig",
