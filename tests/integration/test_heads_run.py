@@ -13,6 +13,7 @@ from vpr_tf.config import ClassificationConfig, CosPlaceConfig, DivideAndClassif
 from vpr_tf.training import encoders
 from vpr_tf.training import train as train_module
 from vpr_tf.training.errors import TrainingInterruptedError
+from vpr_tf.training.run_folder import RunFolder
 from vpr_tf.training.train import train
 
 CLASSIFY = ("evaluation.method=classification", "evaluation.recall_values=[1,5]")
@@ -38,7 +39,7 @@ def run_training(dataset, monkeypatch, tmp_path):
 
     def run(*overrides, **how):
         config = small_config(tmp_path, dataset.path, *CLASSIFY, *overrides)
-        return config, train(config, **how)
+        return config, RunFolder(train(config, **how).run)
 
     return run
 

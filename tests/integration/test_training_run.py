@@ -23,7 +23,8 @@ from vpr_tf.models import build_encoder
 from vpr_tf.training import encoders
 from vpr_tf.training import train as train_module
 from vpr_tf.training.checkpoints import CheckpointStore, load_best
-from vpr_tf.training.errors import TrainingDivergedError
+from vpr_tf.training.errors import TrainingDivergedError, TrainingError
+from vpr_tf.training.run_folder import RunFolder, TrainingResult
 from vpr_tf.training.train import train
 
 SHORT = ("train.epochs=1", "train.iterations_per_epoch=2", "train.groups_num=1")
@@ -37,9 +38,9 @@ def small_encoder(monkeypatch):
 
 @pytest.fixture
 def run_training(small_encoder, small_training_dataset, tmp_path):
-    def run(*overrides, resume=False, callbacks=()):
+    def run(*overrides, **how):
         config = small_config(tmp_path, small_training_dataset.path, *overrides)
-        return train(config, resume=resume, callbacks=callbacks)
+        return RunFolder(train(config, **how).run)
 
     return run
 
@@ -167,13 +168,74 @@ def test_without_val_and_tests_the_last_model_is_exported(
     manifest |= {"val": None, "tests": {}}
     (folder / "manifest.json").write_text(json.dumps(manifest))
     assert PreparedDataset(folder).val is None
-    run = train(small_config(tmp_path, folder, *SHORT))
+    run = RunFolder(train(small_config(tmp_path, folder, *SHORT)).run)
     metrics = json.loads(run.metrics_file.read_text())
     assert [record["val_recalls"] for record in metrics["epochs"]] == [{}]
     assert metrics["epochs"][-1]["best_epoch"] == 0
     assert metrics["tests"] == {}
     assert "no test set" in run.log_file.read_text()
     assert (tmp_path / "savedmodels" / "small" / "1").is_dir()
+
+
+@pytest.mark.slow
+def test_exports_follow_train_export(run_training, tmp_path):
+    def exported(name):
+        run = run_training(*SHORT, f"train.export={name}")
+        result = TrainingResult.from_run(run)
+        assert set(result.recalls) == {"val", "test"}
+        assert (
+            result.metrics["tests"]["test"]["recalls"]["1"]
+            == (result.recalls["test"][1])
+        )
+        return result.savedmodel
+
+    versions = tmp_path / "savedmodels" / "small"
+    assert exported("never") is None
+    assert exported("best") == versions / "1"  # nothing is there
+    assert exported("best") is None  # the same run: no better
+    assert exported("always") == versions / "2"
+    score = json.loads((versions / "2" / "assets.extra" / "training.json").read_text())
+    score["val_recall@1"] -= 1
+    (versions / "2" / "assets.extra" / "training.json").write_text(json.dumps(score))
+    assert exported("best") == versions / "3"
+
+
+def darken(images):
+    return images * 0.5
+
+
+@pytest.mark.slow
+def test_own_augmentation_is_applied_and_recorded(run_training):
+    plain = run_training(*SHORT, "name=plain")
+    run = run_training(*SHORT, augment=darken)
+    assert losses_of(run) != losses_of(plain)
+    facts = json.loads(run.metrics_file.read_text())["run"]
+    assert facts["augment"].endswith("test_training_run.darken")
+    with pytest.raises(TrainingError, match=r"augment was '.*darken' and is None"):
+        run_training("train.epochs=2", *SHORT[1:], resume=True)
+    layer = keras.layers.RandomFlip("horizontal", seed=1)
+    flipped = run_training(*SHORT, augment=layer)
+    facts = json.loads(flipped.metrics_file.read_text())["run"]
+    assert facts["augment"] == "RandomFlip(seed=1, mode='horizontal')"
+    with pytest.raises(ConfigError, match=r"`augment` must keep the shape"):
+        run_training(*SHORT, augment=lambda images: images[:, :8])
+    with pytest.raises(ConfigError, match=r"reads none"):
+        run_training(*SHORT, "train.input=descriptors", augment=darken)
+
+
+@pytest.mark.slow
+def test_a_run_starts_from_the_weights_of_another(run_training):
+    first = run_training(*SHORT, "name=first")
+    overrides = ("name=second", "encoder.weights=run:first")
+    run = run_training(*SHORT, *overrides)
+    facts = json.loads(run.metrics_file.read_text())["run"]
+    weights = str(first.best / "encoder.weights.h5")
+    assert facts["initial_weights"] == weights
+    assert load_config(run.config_file).encoder.weights == "run:first"
+    run_training(*SHORT, "name=first")  # newer; the resumed run keeps its own
+    run_training("train.epochs=2", *SHORT[1:], *overrides, resume=True)
+    facts = json.loads(run.metrics_file.read_text())["run"]
+    assert facts["initial_weights"] == weights
 
 
 def test_nothing_is_left_when_the_run_cannot_start(run_training, tmp_path):

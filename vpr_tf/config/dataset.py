@@ -33,8 +33,8 @@ class BuildConfig:
 
     source: str = "."  # folder that the entries below are relative to
     train: str | None = None  # image folder or CSV file
-    val: DatabaseAndQueries | None = None
-    tests: dict[str, DatabaseAndQueries] = field(default_factory=dict)  # by name
+    val: DatabaseAndQueries | None = None  # `database`, `queries`, as below
+    tests: dict[str, DatabaseAndQueries] = field(default_factory=dict)  # as val
     partition: PartitionConfig = field(default_factory=CosPlaceConfig)
     images_per_shard: int = 4096
     workers: int = 2

@@ -146,8 +146,8 @@ class EncoderConfig:
     image_size: int | None = None  # pixels; for encoders that need squares of one size
     train_from_stage: int = 3  # stages below are frozen
     bn_mode: str = "torch"  # or keras: frozen stages use their moving statistics
-    # or none, preset:<keras-hub preset>, a released encoder's name, a file, or run:NAME
-    # (the best weights of the newest finished run of that name)
+    # or none, preset:NAME (of keras-hub), a released encoder's name, a file, or
+    # run:NAME (the best weights of the newest finished run of that name)
     weights: str = "imagenet"
 
     def __post_init__(self) -> None:

@@ -27,8 +27,8 @@ class ExperimentConfig:
 
     name: str = "???"  # of the runs and of the exports
     seed: int = 0  # of weights, samples and augmentation
-    runs_dir: str = "runs"  # <runs_dir>/<name>/<time>/
-    savedmodels_dir: str = "savedmodels"  # <savedmodels_dir>/<name>/<version>/
+    runs_dir: str = "runs"  # runs, `<name>/<time>/` in it
+    savedmodels_dir: str = "savedmodels"  # exports, `<name>/<version>/` in it
     dataset: DatasetConfig = field(default_factory=DatasetConfig)
     build: BuildConfig = field(default_factory=BuildConfig)
     encoder: EncoderConfig = field(default_factory=EncoderConfig)

@@ -30,17 +30,23 @@ _MAY_CHANGE = (
 )
 
 
-def find_run(config: ExperimentConfig, path: str | Path | None = None) -> RunFolder:
-    """Finds the run to resume.
+def find_run(config: ExperimentConfig, path: bool | str | Path = True) -> RunFolder:
+    """Finds the run to resume and checks that it is the same experiment.
 
     Args:
         config: Its `runs_dir` and `name` say where runs lie.
-        path: A run folder; None takes the newest run of the name.
+        path: A run folder; True takes the newest run of the name.
 
     Raises:
-        TrainingError: There is no such run.
+        TrainingError: There is no such run, or it was trained otherwise.
     """
-    if path is not None:
+    run = _find(config, path)
+    check_same_experiment(run, config)
+    return run
+
+
+def _find(config: ExperimentConfig, path: bool | str | Path) -> RunFolder:
+    if not isinstance(path, bool):
         run = RunFolder(Path(path))
         if not run.config_file.is_file():
             raise TrainingError(
@@ -79,6 +85,14 @@ def check_same_experiment(run: RunFolder, config: ExperimentConfig) -> None:
             + ", ".join(changed)
             + ". Undo the change, or start a new run without --resume."
         )
+
+
+def initial_weights(run: RunFolder) -> str | None:
+    """Returns the file that a run with `encoder.weights: run:NAME` started from."""
+    if not run.metrics_file.is_file():
+        return None
+    facts = json.loads(run.metrics_file.read_text())["run"]
+    return facts.get("initial_weights")
 
 
 def check_same_data(run: RunFolder, facts: dict[str, Any]) -> None:
