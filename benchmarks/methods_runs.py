@@ -173,7 +173,9 @@ def _settings(config: ExperimentConfig) -> dict[str, Any]:
 
 def _first_difference(there: Any, here: Any, name: str = "") -> str:
     if isinstance(there, dict) and isinstance(here, dict):
-        for key in sorted(there.keys() | here.keys()):
+        names = sorted(there.keys() | here.keys())
+        # The method of a section before the fields that it has.
+        for key in sorted(names, key=lambda key: key not in ("name", "method")):
             inner = f"{name}.{key}" if name else key
             found = _first_difference(there.get(key), here.get(key), inner)
             if found:
