@@ -1,21 +1,22 @@
 # Two commands: `make quickstart` (install, miniature city, train, table, SavedModel)
-# and `make test` (install, lint, all tests).
+# and `make test` (install, lint, types, docs, all tests).
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 # Each process holds TensorFlow and up to 4 GB.
 TEST_PROCESSES ?= 2
+# Editable: what is run is the source as it is now, never an older copy of it.
+INSTALL := $(BIN)/python -m pip install --quiet -c constraints.txt
 
-.PHONY: install install-dev quickstart lint test
+.PHONY: install install-dev quickstart lint docs test
 
-$(VENV)/.installed: requirements.txt
+$(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -r requirements.txt
+	$(INSTALL) --editable ".[scann,milvus]"
 	touch $@
 
-$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet -r requirements-dev.txt
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(INSTALL) --editable ".[dev]"
 	touch $@
 
 install: $(VENV)/.installed
@@ -23,15 +24,18 @@ install: $(VENV)/.installed
 install-dev: $(VENV)/.installed-dev
 
 quickstart: install
-	$(BIN)/python -m data_prep synthesize --preset quickstart --output datasets/quickstart_images
-	$(BIN)/python -m data_prep build --config configs/quickstart.yaml
-	$(BIN)/python -m data_prep inspect --config configs/quickstart.yaml
-	$(BIN)/python train_keras.py --config configs/quickstart.yaml
+	$(BIN)/vpr data synthesize --preset quickstart --output datasets/quickstart_images
+	$(BIN)/vpr data build --config configs/quickstart.yaml
+	$(BIN)/vpr data inspect --config configs/quickstart.yaml
+	$(BIN)/vpr train --config configs/quickstart.yaml
 
 lint: install-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: lint
+# Nothing is built of docs/ yet.
+docs: install-dev
+
+test: lint docs
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile

@@ -8,7 +8,6 @@ Reference:
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vpr_tf.report.bootstrap import bootstrap_percentages
+from vpr_tf.report.bootstrap import BootstrapSettings, bootstrap_percentages
 from vpr_tf.report.figure_style import COLOURS, Drawing
-from vpr_tf.report.intervals import BootstrapSettings, Interval
 from vpr_tf.report.json_ready import json_ready
-from vpr_tf.report.markdown_table import interval, markdown_table, number
+from vpr_tf.tables import Column, Interval, Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,17 +72,19 @@ def ablation_table(outcomes: Sequence[Outcome], base: Outcome | None) -> str:
         base: The one that the others are compared with; None if it is missing.
     """
     values = sorted({n for outcome in outcomes for n in outcome.recalls if n > 1})
-    header = ["run", "M (m)", "stride N", "head", "classes", "LR@1 [95%]"]
-    header += [*(f"LR@{n}" for n in values), "LR@1 against the first"]
-    rows = []
+    columns = [Column("run", "text"), Column("M (m)"), Column("stride N")]
+    columns += [Column("head", "text"), Column("classes"), Column("LR@1 [95%]")]
+    columns += [Column(f"LR@{n}") for n in values]
+    rows: list[list[Any]] = []
     for outcome in outcomes:
-        row = [outcome.name, f"{outcome.cell_size_m}", f"{outcome.stride}"]
-        row += [outcome.head, f"{outcome.num_classes:,}", interval(outcome.lr_1)]
-        row += [number(outcome.recalls.get(n, math.nan)) for n in values]
+        row: list[Any] = [outcome.name, outcome.cell_size_m, outcome.stride]
+        row += [outcome.head, outcome.num_classes, outcome.lr_1]
+        row += [outcome.recalls.get(n) for n in values]
         compared = base is not None and outcome is not base
-        row += [interval(outcome.above(base)) if compared and base else ""]
+        row += [outcome.above(base) if compared and base else ""]
         rows.append(row)
-    return markdown_table(header, rows)
+    columns.append(Column("LR@1 against the first"))
+    return Table("", columns, rows).to_markdown()
 
 
 def ablation_figure(outcomes: Sequence[Outcome], base: Outcome) -> Drawing:

@@ -1,4 +1,4 @@
-"""Kills `python -m vpr_tf.place_index build` and `add` at random moments, many times.
+"""Kills `vpr index build` and `add` at random moments, many times.
 
 Each trial starts a build of small photos, kills it (SIGKILL) after a random time, runs
 the same command again until it is not killed, and compares the bytes of the index with
@@ -60,7 +60,7 @@ def _prepare(folder: Path) -> list[str]:
     )
     process.start()
     process.join()
-    command = ["build", "--photos", folder / "photos"]
+    command = ["index", "build", "--photos", folder / "photos"]
     command += ["--model", folder / "encoder.keras", "--config", folder / "config.yaml"]
     return [str(part) for part in command]
 
@@ -74,7 +74,7 @@ def _write_encoder(path: Path) -> None:
 def _write_photos(folder: Path, count: int) -> None:
     from PIL import Image
 
-    from vpr_tf.photos.sf_xl_names import format_image_name
+    from vpr_tf.photos import format_image_name
 
     folder.mkdir()
     rng = np.random.default_rng(count)
@@ -96,12 +96,12 @@ def _kill_builds(
     folder: Path, build: list[str], rng: np.random.Generator, trials: int
 ) -> None:
     reference = folder / "reference" / "index"
-    seconds = _run([*build, "--output", str(reference)])
+    seconds = _run([*build, "--index", str(reference)])
     expected = _bytes_of(reference)
     kills = 0
     for trial in range(trials):
         output = folder / f"trial{trial}" / "index"
-        kills += _until_done([*build, "--output", str(output)], seconds, rng)
+        kills += _until_done([*build, "--index", str(output)], seconds, rng)
         _check(_bytes_of(output) == expected, f"trial {trial}: other bytes")
         left = sorted(path.name for path in output.parent.iterdir())
         _check(left == ["index"], f"trial {trial}: left {left}")
@@ -117,7 +117,7 @@ def _kill_additions(
     base = folder / "reference" / "index"
     reference = shutil.copytree(base, folder / "added" / "index")
     photos = ["--photos", str(folder / "more")]
-    seconds = _run(["add", str(reference), *photos])
+    seconds = _run(["index", "add", "--index", str(reference), *photos])
     expected = _bytes_of(reference)
     kills = 0
 
@@ -131,7 +131,7 @@ def _kill_additions(
 
     for trial in range(trials):
         index = shutil.copytree(base, folder / f"add{trial}" / "index")
-        command = ["add", str(index), *photos]
+        command = ["index", "add", "--index", str(index), *photos]
         kills += _until_done(command, seconds, rng, check_whole)
         _check(_bytes_of(index) == expected, f"trial {trial}: other bytes")
         shutil.rmtree(index.parent)
@@ -155,7 +155,7 @@ def _until_done(
             kills += 1
             after_kill()
             continue
-        _check(process.exitcode == 0, f"{command[0]}: status {process.exitcode}")
+        _check(process.exitcode == 0, f"{command[1]}: status {process.exitcode}")
         return kills
 
 
@@ -163,7 +163,7 @@ def _run(command: list[str]) -> float:
     start = time.perf_counter()
     process = _start(command)
     process.join()
-    _check(process.exitcode == 0, f"{command[0]}: status {process.exitcode}")
+    _check(process.exitcode == 0, f"{command[1]}: status {process.exitcode}")
     return time.perf_counter() - start
 
 
@@ -176,7 +176,7 @@ def _start(command: list[str]) -> multiprocessing.Process:
 
 
 def _child(command: list[str]) -> None:
-    from vpr_tf.place_index.__main__ import main as run_command
+    from vpr_tf.cli import main as run_command
 
     with Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), 1)

@@ -22,7 +22,7 @@ from PIL import Image
 from data_prep.build import build_dataset
 from data_prep.workers import WorkerPool
 from vpr_tf.config import BuildConfig, CosPlaceConfig, DatasetConfig, ExperimentConfig
-from vpr_tf.photos.sf_xl_names import format_image_name
+from vpr_tf.photos import format_image_name
 
 _FILES_A_TASK = 64
 _DIFFERENT_IMAGES = 16

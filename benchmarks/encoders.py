@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _row(released: ReleasedEncoder, options: argparse.Namespace) -> list[str]:
-    encoder = build_released(released)
+    encoder = build_released(GeoLocalizationNet, released)
     size = released.image_size or _size(released)
     gflop = gflop_per_image(encoder, size)
     row = [

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vpr_tf.geo import Positions, lat_lon_to_utm
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index import (
     EncoderIdentity,
     GeoCircle,

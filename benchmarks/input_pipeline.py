@@ -24,12 +24,11 @@ from vpr_tf.config import (
     TrainConfig,
     load_config,
 )
-from vpr_tf.data.augmentation import Augmentation
+from vpr_tf.data.augmentation import CROP_DRAWS, Augmentation
 from vpr_tf.data.class_sampler import ClassSampler
 from vpr_tf.data.color_jitter import JITTER_DRAWS
 from vpr_tf.data.evaluation_batches import evaluation_batches
 from vpr_tf.data.prepared_dataset import Partition, PreparedDataset, SplitIndex
-from vpr_tf.data.random_resized_crop import CROP_DRAWS
 from vpr_tf.data.record_reading import RecordReader, pipeline_options
 from vpr_tf.data.training_batches import training_batches
 
@@ -109,7 +108,7 @@ def _parts(
         )
 
     def load_record(position: tf.Tensor) -> tf.Tensor:
-        return read(sampler(position).row)["image"]
+        return read(sampler(position).row).image
 
     def load_crop(position: tf.Tensor) -> tf.Tensor:
         sample = sampler(position)

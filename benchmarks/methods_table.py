@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.methods_measure import Measured
-from vpr_tf.report.bootstrap import bootstrap_percentages
-from vpr_tf.report.intervals import BootstrapSettings, Interval
+from vpr_tf.report.bootstrap import BootstrapSettings, bootstrap_percentages
 from vpr_tf.report.json_ready import json_ready
-from vpr_tf.report.markdown_table import interval, markdown_table, number
+from vpr_tf.tables import Column, Interval, Table
 
 _MIB = 1 << 20
 
@@ -41,27 +40,20 @@ def differences(
 def methods_table(methods: Sequence[Measured], baseline: Measured | None) -> str:
     """Returns a markdown table, one line a method."""
     values = sorted({n for method in methods for n in method.recalls})
-    header = ["method", *(f"LR@{n}" for n in values)]
-    header += [f"{part} ms" for part in ("extract", "classify", "search", "total")]
-    header += ["held MiB", "resident MiB", "LR@1 against retrieval"]
-    rows = []
+    columns = [Column("method", "text"), *(Column(f"LR@{n}") for n in values)]
+    for part in ("extract", "classify", "search", "total"):
+        columns.append(Column(f"{part} ms", digits=2))
+    columns += [Column("held MiB", digits=2), Column("resident MiB")]
+    columns.append(Column("LR@1 against retrieval"))
+    rows: list[list[Any]] = []
     for method, difference in zip(methods, differences(methods, baseline), strict=True):
-        row = [method.label]
-        row += [number(method.recalls.get(n, math.nan)) for n in values]
-        row += [
-            number(milliseconds, 2)
-            for milliseconds in (
-                method.extract_ms,
-                method.classify_ms,
-                method.search_ms,
-                method.total_ms,
-            )
-        ]
-        row += [number(method.held_bytes / _MIB, 2)]
-        row += [number(method.resident_bytes / _MIB)]
-        row += ["" if method is baseline else interval(difference)]
+        row: list[Any] = [method.label, *(method.recalls.get(n) for n in values)]
+        row += [method.extract_ms, method.classify_ms, method.search_ms]
+        row += [method.total_ms, method.held_bytes / _MIB]
+        row += [method.resident_bytes / _MIB]
+        row += ["" if method is baseline else difference]
         rows.append(row)
-    return markdown_table(header, rows)
+    return Table("", columns, rows).to_markdown()
 
 
 def write_table(

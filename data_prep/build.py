@@ -1,4 +1,4 @@
-"""`python -m data_prep build`: from images to a prepared dataset.
+"""`vpr data build`: from images to a prepared dataset.
 
 Two passes over the images: the first reads what the partition needs, the second
 writes the shards with the ids that follow. The state between them and inside them lies
@@ -8,7 +8,6 @@ bytes as an undisturbed one. The manifest is written last.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import shutil
 import time
@@ -26,20 +25,8 @@ from data_prep.stages import (
     write_shards,
 )
 from data_prep.workers import WorkerPool
-from vpr_tf.config import ExperimentConfig, load_config
+from vpr_tf.config import ExperimentConfig
 from vpr_tf.data.prepared_dataset import PreparedDataset
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the arguments of this command."""
-    parser.add_argument("--config", required=True, help="YAML file of the experiment")
-    parser.add_argument("overrides", nargs="*", help="dotted.key=value")
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """Builds `dataset.path` from `build`."""
-    build_dataset(load_config(arguments.config, arguments.overrides))
-    return 0
 
 
 def build_dataset(config: ExperimentConfig) -> PreparedDataset:
@@ -116,9 +103,12 @@ def _list_sources(plan: BuildPlan, folder: BuildFolder) -> dict[str, Listing]:
     """Lists the entries of every split."""
     listings = {}
     for split in plan.splits:
-        listing = write_listing(split, folder.split_folder(split.name) / LISTING_NAME)
+        path = folder.split_folder(split.name) / LISTING_NAME
+        listing = write_listing(split.source, path)
         if not listing.num_entries:
-            raise DataPrepError(f"{split.path} holds no files (split {split.name}).")
+            raise DataPrepError(
+                f"{split.source.path} holds no files (split {split.name})."
+            )
         listings[split.name] = listing
     return listings
 
@@ -135,8 +125,10 @@ def _refuse_nesting(path: Path, plan: BuildPlan) -> None:
     """The dataset must not lie in a folder that it is built from."""
     dataset = path.resolve()
     for split in plan.splits:
-        if not split.is_csv and dataset.is_relative_to(split.path.resolve()):
+        if not split.source.is_csv and dataset.is_relative_to(
+            split.source.path.resolve()
+        ):
             raise DataPrepError(
-                f"`dataset.path` {path} lies in the image folder {split.path}. Choose "
-                "a folder outside."
+                f"`dataset.path` {path} lies in the image folder {split.source.path}. "
+                "Choose a folder outside."
             )

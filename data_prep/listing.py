@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from data_prep.plan import SplitPlan
-from vpr_tf.photos.csv_table import walk_csv_table
-from vpr_tf.photos.image_folder import nul_terminated, walk_image_folder
+from vpr_tf.photos import PhotoSource
+from vpr_tf.photos.image_folder import nul_terminated
 
 CHUNK_ENTRIES = 512
 
@@ -29,21 +28,16 @@ class Listing:
     sha256: str
 
 
-def write_listing(plan: SplitPlan, path: Path) -> Listing:
+def write_listing(source: PhotoSource, path: Path) -> Listing:
     """Walks the source of a split and writes its entries to a file.
 
     Raises:
         PhotoSourceError: The source cannot be read.
     """
-    walk = (
-        walk_csv_table(plan.path, plan.needs_position)
-        if plan.is_csv
-        else walk_image_folder(plan.path, path.parent)
-    )
     digest = hashlib.sha256()
     num_entries = 0
     with path.open("wb", buffering=1 << 20) as file:
-        for entry, size in walk:
+        for entry, size in source.walk(path.parent):
             data = entry.encode("utf-8", "surrogateescape") + b"\0"
             file.write(data)
             digest.update(b"%d %s" % (size, data))

@@ -9,7 +9,7 @@ from typing import Any
 
 from data_prep.errors import DataPrepError
 from vpr_tf.config import BuildConfig, DatabaseAndQueries
-from vpr_tf.photos.scan import ScanSettings
+from vpr_tf.photos import PhotoSource
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -21,34 +21,18 @@ class SplitPlan:
     Attributes:
         name: Such as `train` or `test-night-queries`.
         entry: Folder or CSV file as the config names it.
-        path: The same, found.
-        needs_position: False when any file name will do.
+        source: The same, found.
     """
 
     name: str
     entry: str
-    path: Path
-    needs_position: bool = True
-
-    @property
-    def is_csv(self) -> bool:
-        """Whether the images are listed in a table."""
-        return self.path.suffix.lower() == ".csv"
-
-    @property
-    def images(self) -> Path:
-        """Folder that the keys are relative to."""
-        return self.path.parent if self.is_csv else self.path
+    source: PhotoSource
 
     @property
     def rejected_prefix(self) -> str:
         """What rejected.csv puts before a path: the folder below `build.source`."""
-        folder = str(Path(self.entry).parent if self.is_csv else Path(self.entry))
-        return "" if folder == "." else f"{folder}/"
-
-    def scan_settings(self, decode: bool) -> ScanSettings:
-        """Returns how the workers read the entries."""
-        return ScanSettings(str(self.images), self.is_csv, self.needs_position, decode)
+        folder = str(Path(self.entry).parent if self.source.is_csv else self.entry)
+        return "" if folder in (".", "") else f"{folder}/"
 
 
 @dataclass(frozen=True)
@@ -102,7 +86,7 @@ def _plan_set(
         ("queries", entry.queries, has_positions),
     ):
         plan = _plan_split(build, f"{prefix}-{role}", source, positions)
-        plan = known.setdefault((str(plan.path.resolve()), positions), plan)
+        plan = known.setdefault((str(plan.source.path.resolve()), positions), plan)
         manifest[role] = plan.name
     return manifest | {"queries_have_positions": has_positions}
 
@@ -110,14 +94,14 @@ def _plan_set(
 def _plan_split(
     build: BuildConfig, name: str, entry: str, needs_position: bool = True
 ) -> SplitPlan:
-    plan = SplitPlan(name, entry, Path(build.source) / entry, needs_position)
-    if not (plan.path.is_file() if plan.is_csv else plan.path.is_dir()):
-        kind = "CSV file" if plan.is_csv else "image folder"
+    source = PhotoSource(Path(build.source) / entry, needs_position)
+    if not source.exists():
+        kind = "CSV file" if source.is_csv else "image folder"
         raise DataPrepError(
-            f"No {kind} at {plan.path} for the split {name}. Set build.source to the "
+            f"No {kind} at {source.path} for the split {name}. Set build.source to the "
             "folder that holds it."
         )
-    return plan
+    return SplitPlan(name, entry, source)
 
 
 def _check_name(field_name: str, name: str) -> None:

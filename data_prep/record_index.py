@@ -9,8 +9,9 @@ import numpy as np
 
 from data_prep.errors import wrap_disk_errors
 from data_prep.table import MetadataTable, Progress
-from data_prep.writer import FRAME_BYTES, ShardTask
+from data_prep.writer import ShardTask
 from vpr_tf.data.prepared_dataset import INDEX_COLUMNS
+from vpr_tf.data.records import FRAME_BYTES
 
 
 def write_record_index(

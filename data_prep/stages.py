@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -57,19 +58,19 @@ def scan_split(pool: WorkerPool, split: ScannedSplit, build: BuildConfig) -> Non
     Raises:
         DataPrepError: More than `max_rejected_fraction` cannot be used.
     """
-    settings = split.plan.scan_settings(decode=build.verify == "full")
+    source, decode = split.plan.source, build.verify == "full"
     progress, listing = split.progress, split.listing
     offsets: list[int] = []
 
     def tasks() -> Iterable[tuple[Any, ...]]:
         for entries, offset in read_chunks(listing, progress.listing_offset):
             offsets.append(offset)
-            yield settings, entries
+            yield source, entries
 
     decode_seconds, decoded = 0.0, 0
     description = f"scan {split.plan.name}"
     with _bar(description, listing.num_entries, progress.num_entries) as bar:
-        for chunk in pool.map_in_order(scan_chunk, tasks()):
+        for chunk in pool.map_in_order(partial(scan_chunk, decode=decode), tasks()):
             split.table.append(progress, chunk, split.plan.rejected_prefix)
             progress.listing_offset = offsets.pop(0)
             num_entries = len(chunk.rows) + len(chunk.rejected)
@@ -112,7 +113,7 @@ def write_shards(
     num_shards = -(-num_rows // images_per_shard)
     split.tasks = [
         ShardTask(
-            images=str(split.plan.images),
+            images=str(split.plan.source.folder),
             work=split.work,
             shard=dataset_path
             / f"{split.plan.name}-{i:05d}-of-{num_shards:05d}.tfrecord",
@@ -153,7 +154,7 @@ def _refuse_too_many_rejected(split: ScannedSplit, largest_fraction: float) -> N
         examples = [line.strip() for line in islice(file, _REJECTED_EXAMPLES)]
     raise DataPrepError(
         f"{progress.num_rejected:,} of the first {progress.num_entries:,} files of "
-        f"{split.plan.path} cannot be used (of {num_entries:,} in all; "
+        f"{split.plan.source.path} cannot be used (of {num_entries:,} in all; "
         f"`build.max_rejected_fraction` is {largest_fraction:g}). The first:"
         + "".join(f"{os.linesep}  {example}" for example in examples)
         + f"{os.linesep}All are in rejected.csv. Mend or remove them, or allow more."

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from vpr_tf.photos.metadata import ROW_DTYPE
 from vpr_tf.photos.scan import ScannedChunk
+from vpr_tf.photos.schema import ROW_DTYPE
 
 _ROWS_AT_ONCE = 1 << 16
 

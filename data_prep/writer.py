@@ -5,20 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import google_crc32c
 import numpy as np
 
 from data_prep.errors import DataPrepError, wrap_disk_errors
 from data_prep.table import MetadataTable, write_atomically
-from vpr_tf.data.records import NO_CLASS, ImageRecord, encode_record_parts
-from vpr_tf.data.verification import mask_crc32c, masked_crc32c
+from vpr_tf.data.records import (
+    FRAME_BYTES,
+    NO_CLASS,
+    RECORD_FIELDS,
+    encode_record_parts,
+    write_frame,
+)
+from vpr_tf.photos.schema import PHOTO_COLUMNS
 
-FRAME_BYTES = 16  # of a TFRecord: length, its checksum, checksum of the data
 _BUFFER_BYTES = 1 << 18
 
 
@@ -100,35 +103,16 @@ def _write_records(task: ShardTask, path: Path) -> tuple[np.ndarray, str]:
     lengths = np.empty(len(rows), np.int64)
     digest = hashlib.sha256()
     with path.open("wb", buffering=_BUFFER_BYTES) as file:
-        for i, (row, key) in enumerate(zip(rows.tolist(), keys, strict=True)):
-            class_id, group_id = ids[i] if ids is not None else (NO_CLASS, NO_CLASS)
-            image = _read_image(task.images, key, file_size=row[1])
-            fields = (image, key, *row[2:11], row[11].decode(), class_id, group_id)
-            parts = encode_record_parts(ImageRecord(*fields))
+        photos = rows[list(PHOTO_COLUMNS)].tolist()
+        for i, (row, key) in enumerate(zip(photos, keys, strict=True)):
+            image = _read_image(task.images, key, int(rows["file_size"][i]))
+            class_and_group = ids[i] if ids is not None else (NO_CLASS, NO_CLASS)
+            fields = (image, key, *row, *class_and_group)
+            parts = encode_record_parts(dict(zip(RECORD_FIELDS, fields, strict=True)))
             lengths[i] = sum(map(len, parts))
             checksums = write_frame(file, parts)
             digest.update(checksums)
     return lengths, digest.hexdigest()
-
-
-def write_frame(file: Any, parts: tuple[bytes, ...]) -> bytes:
-    """Writes one TFRecord frame and returns its length and checksums.
-
-    Args:
-        file: Binary file.
-        parts: The record, in pieces.
-    """
-    checksum = 0
-    for part in parts:
-        checksum = google_crc32c.extend(checksum, part)
-    length = struct.pack("<Q", sum(map(len, parts)))
-    header = length + struct.pack("<I", masked_crc32c(length))
-    footer = struct.pack("<I", mask_crc32c(checksum))
-    file.write(header)
-    for part in parts:
-        file.write(part)
-    file.write(footer)
-    return header + footer
 
 
 def _read_image(folder: str, key: str, file_size: int) -> bytes:

@@ -2,6 +2,9 @@
 
 import os
 
-# TensorFlow reads this when it is imported; its start-up lines would bury the output
-# of `python -m vpr_tf.<command>`. What goes wrong is raised all the same.
+__version__ = "0.2.0"
+
+# Both are read when the libraries are imported. TensorFlow's start-up lines would bury
+# what `vpr` prints; what goes wrong is raised all the same.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vpr_tf.config import PartitionConfig
+from vpr_tf.photos.schema import POSITION_COLUMNS
 
 # Columns of some rows of the record index, those that `needed_columns` names.
 Columns = tuple[np.ndarray, ...]
@@ -16,13 +17,7 @@ Columns = tuple[np.ndarray, ...]
 ColumnReader = Callable[[], Iterable[Columns]]
 
 _GRID_COLUMNS = ("utm_east_cm", "utm_north_cm", "utm_zone", "heading_deg")
-S2_COLUMNS = (
-    "utm_east_cm",
-    "utm_north_cm",
-    "utm_zone",
-    "latitude_e7",
-    "longitude_e7",
-)
+S2_COLUMNS = POSITION_COLUMNS
 # Module and function of each method, taking (read_columns, config).
 _GRID = ("data_prep.partition.grid", "assign_grid_classes")
 _METHODS = {

@@ -15,7 +15,7 @@ from vpr_tf.config import (
     DatasetConfig,
     ExperimentConfig,
 )
-from vpr_tf.photos.sf_xl_names import format_image_name
+from vpr_tf.photos import format_image_name
 
 
 def encode_image(

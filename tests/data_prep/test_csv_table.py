@@ -2,7 +2,7 @@ import pytest
 
 from data_prep.build import build_dataset
 from tests.data_prep.conftest import encode_image
-from vpr_tf.photos.errors import PhotoSourceError
+from vpr_tf.photos import PhotoSourceError
 
 EAST_NORTH = (544388.51, 4172758.25)
 

@@ -55,4 +55,4 @@ def test_interrupt_says_that_a_rerun_continues(tmp_path, monkeypatch, capsys):
     write_images(tmp_path / "train", 2)
     monkeypatch.setattr("data_prep.build.build_dataset", interrupt)
     assert main(["build", "--config", str(write_yaml(tmp_path))]) == 130
-    assert "run again, continues" in capsys.readouterr().err
+    assert "The same command continues" in capsys.readouterr().err

@@ -2,8 +2,7 @@ import os
 
 import pytest
 
-from vpr_tf.photos import image_folder
-from vpr_tf.photos.errors import PhotoSourceError
+from vpr_tf.photos import PhotoSourceError, image_folder
 from vpr_tf.photos.image_folder import walk_image_folder
 
 

@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.data_prep.conftest import encode_image
-from vpr_tf.photos.errors import InvalidEntryError
-from vpr_tf.photos.exif import exif_orientation
-from vpr_tf.photos.image_headers import read_image_header
+from vpr_tf.photos import InvalidEntryError
+from vpr_tf.photos.image_headers import exif_orientation, read_image_header
 
 
 @pytest.fixture

@@ -109,7 +109,7 @@ def test_wrong_arguments_are_one_line_and_status_2(
     monkeypatch.chdir(town)
     assert evaluate.main(["--config", "town.yaml", *arguments]) == 2
     last = capsys.readouterr().err.splitlines()[-1]
-    assert last.startswith("evaluate.py: ")
+    assert last.startswith("Error: ")
     assert message in last
 
 

@@ -107,9 +107,7 @@ def test_killed_and_signalled_runs_end_like_an_undisturbed_one(
     stopped.send_signal(signal.SIGINT)
     output, _ = stopped.communicate(timeout=TIMEOUT_S)
     assert stopped.returncode == 130, output
-    assert re.search(
-        r"Interrupted.*Go on with: python train_keras.py .*--resume", output
-    )
+    assert re.search(r"Interrupted.*Go on with: vpr train .*--resume", output)
     resumed = finish(processes.start(*arguments, "--resume"))
 
     assert hash_in(resumed) == hash_in(undisturbed)

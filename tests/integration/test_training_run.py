@@ -266,7 +266,7 @@ def test_the_script_trains_a_real_encoder(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["train.batch_siez=3"], "train_keras.py: .*batch_siez"),
+        (["train.batch_siez=3"], "Error: .*batch_siez"),
         (["--resume"], "no run to resume"),
         (["--resume", "train.epochs=2"], "no run to resume"),
         (["dataset.path=nowhere"], "No prepared dataset at nowhere"),

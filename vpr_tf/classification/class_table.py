@@ -146,7 +146,7 @@ def _region_cells(
     if regions is None:
         raise ClassificationError(
             f"The partition {partition.name!r} needs regions.npy. Add it again by "
-            "`python -m data_prep partition`."
+            "`vpr data partition`."
         )
     class_id = regions["class_id"]
     groups = partition.classes["group_id"]

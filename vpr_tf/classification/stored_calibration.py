@@ -12,9 +12,7 @@ from vpr_tf.localization.calibration import Calibration
 from vpr_tf.localization.errors import LocalizationError
 
 CALIBRATION_FILE = "calibration.json"
-_AGAIN = (
-    "Calibrate again by `python -m vpr_tf.cli.calibrate --model RUN --config FILE`."
-)
+_AGAIN = "Calibrate again by `vpr index calibrate --classifier RUN --config FILE`."
 
 
 def save_calibration(calibration: Calibration, folder: str | Path) -> None:

@@ -1,1 +1,5 @@
-"""Subcommands of `vpr`; nothing imports them but the entry points."""
+"""The command `vpr`; nothing imports it but the entry points."""
+
+from vpr_tf.cli.main import main
+
+__all__ = ["main"]

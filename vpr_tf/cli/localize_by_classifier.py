@@ -1,4 +1,4 @@
-"""What `python -m vpr_tf.cli.localize --classifier` does."""
+"""What `vpr localize --classifier` does."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from vpr_tf.classification.saved_arrays import read_info
 from vpr_tf.classification.stored_calibration import load_calibration
 from vpr_tf.classification.trained import heads_folder, load_heads
 from vpr_tf.classification.unseen_places import best_of_groups
-from vpr_tf.cli.index.output import printable
 from vpr_tf.cli.localize_photos import LocalizeOptions, expanded, meaning
 from vpr_tf.config import ClassificationConfig, LocalizationConfig, load_config
 from vpr_tf.localization.answer_formats import (
@@ -33,19 +32,18 @@ from vpr_tf.localization.answer_formats import (
 )
 from vpr_tf.localization.calibration import Calibration
 from vpr_tf.localization.errors import LocalizationError
-from vpr_tf.photos.photo_files import PhotoFiles
-from vpr_tf.photos.photo_folder import scan_named_photos
+from vpr_tf.photos import PhotoFiles, scan_named_photos
 
 _NUM_PLACES = 5
 _NOT_CALIBRATED = (
     "Not calibrated: no confidence and no error, every photo is answered. Calibrate by "
-    "`python -m vpr_tf.cli.calibrate --model RUN --config FILE`."
+    "`vpr index calibrate --classifier RUN --config FILE`."
 )
 
 
 @dataclass(frozen=True)
 class HeadsAnswers:
-    """What `vpr_tf.cli.localize` found by heads.
+    """What `vpr localize` found by heads.
 
     Attributes:
         classifier: Folder of the model.
@@ -155,7 +153,7 @@ def locate_by_classifier(
         calibration=calibration,
         notes=[_NOT_CALIBRATED if calibration is None else meaning(calibration)],
         answers=answers,
-        unreadable=[(printable(path), reason) for path, reason in files.rejected],
+        unreadable=[(one.printable_path, one.reason) for one in files.rejected],
     )
 
 

@@ -1,4 +1,4 @@
-"""What `python -m vpr_tf.cli.localize` does."""
+"""What `vpr localize --index` does."""
 
 from __future__ import annotations
 
@@ -12,9 +12,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_tf.classification.index_classifier import FolderClassifiers
-from vpr_tf.cli.index.classifiers import STORED
-from vpr_tf.cli.index.output import printable
 from vpr_tf.config import LocalizationConfig
 from vpr_tf.localization.answer_formats import Answers
 from vpr_tf.localization.answers import Answer, answers_of
@@ -22,9 +19,9 @@ from vpr_tf.localization.calibration import Calibration, calibrated_settings
 from vpr_tf.localization.errors import LocalizationError
 from vpr_tf.localization.estimates import estimate_positions
 from vpr_tf.localization.stored_settings import read_stored
-from vpr_tf.photos.photo_files import PhotoFiles
-from vpr_tf.photos.photo_folder import scan_named_photos
+from vpr_tf.photos import PhotoFiles, scan_named_photos
 from vpr_tf.place_index import GeoCircle, IndexManifest, Matches, PlaceIndex
+from vpr_tf.place_index.index_classifier import STORED, best_cells
 
 if TYPE_CHECKING:
     from vpr_tf.place_index.photo_source import DescribedPhotos
@@ -99,7 +96,7 @@ def locate_photos(
                 described.in_memory(),
                 config.num_predictions,
                 within=options.within,
-                cells=FolderClassifiers().best_cells(index, options.cells, files),
+                cells=best_cells(index, options.cells, files),
             )
             answers = _answer(files, matches, config, calibration, options)
     return Answers(
@@ -109,7 +106,7 @@ def locate_photos(
         calibration=calibration,
         notes=notes,
         answers=answers,
-        unreadable=[(printable(path), reason) for path, reason in files.rejected],
+        unreadable=[(one.printable_path, one.reason) for one in files.rejected],
     )
 
 
@@ -195,7 +192,7 @@ def meaning(calibration: Calibration) -> str:
 
 _NOT_CALIBRATED = (
     "Not calibrated: no confidence and no error, every photo is answered. Calibrate by "
-    "`python -m vpr_tf.cli.calibrate --index DIR --config FILE`."
+    "`vpr index calibrate --index DIR --config FILE`."
 )
 
 

@@ -12,7 +12,7 @@ from vpr_tf.config.rules import check_choice, check_range
 class DatasetConfig:
     """The prepared dataset that a run reads."""
 
-    path: str = "???"  # folder written by `python -m data_prep build`
+    path: str = "???"  # folder written by `vpr data build`
     # Name of the partition that training uses; null: `build.partition.name`.
     partition: str | None = None
 
@@ -29,7 +29,7 @@ class DatabaseAndQueries:
 
 @dataclass(frozen=True)
 class BuildConfig:
-    """What `python -m data_prep build` reads and how it writes."""
+    """What `vpr data build` reads and how it writes."""
 
     source: str = "."  # folder that the entries below are relative to
     train: str | None = None  # image folder or CSV file

@@ -111,7 +111,7 @@ class LocalizationConfig:
 
 @dataclass(frozen=True)
 class ReportConfig:
-    """What `evaluate.py --report` measures besides recall at one distance."""
+    """What `vpr evaluate --report` measures besides recall at one distance."""
 
     # Of positives; evaluation.positive_dist_threshold_m is always among them.
     thresholds_m: list[float] = field(

@@ -62,7 +62,7 @@ def first_damaged_record(
             record = RecordReader(split, np.array([record_id]))(
                 tf.constant(0, tf.int64)
             )
-            found = decode_image(record["image"]).shape[:2].as_list()
+            found = decode_image(record.image).shape[:2].as_list()
         except tf.errors.OpError as error:
             return _damaged(split, record_id, graph_error_reason(error))
         expected = [int(split.column(name)[record_id]) for name in ("height", "width")]
@@ -79,7 +79,7 @@ def _damaged(split: SplitIndex, record_id: int, reason: str) -> DamagedImage:
     error = DamagedRecordError(
         f"A record of split {split.name!r} is damaged: {shard}, byte offset {offset}, "
         f"key {split.keys[record_id].decode()!r}: {reason}. Remove the shard and run "
-        "`python -m data_prep build` again."
+        "`vpr data build` again."
     )
     return DamagedImage(int(record_id), error)
 

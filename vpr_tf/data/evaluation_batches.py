@@ -3,21 +3,62 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from vpr_tf.config import EvaluationConfig
+from vpr_tf.data.errors import first_damaged_record
 from vpr_tf.data.image_decoding import (
     decode_image,
     evaluation_size,
     resize_for_evaluation,
+    upright_size,
 )
-from vpr_tf.data.image_source import ImageSource
+from vpr_tf.data.image_source import DamagedImage, ImageLoader, ImageSource
 from vpr_tf.data.prepared_dataset import SplitIndex
-from vpr_tf.data.record_reading import checked_record_ids, pipeline_options
-from vpr_tf.data.split_images import SplitImages
+from vpr_tf.data.record_reading import (
+    RecordReader,
+    checked_record_ids,
+    pipeline_options,
+)
+
+
+class SplitImages(ImageSource):
+    """Images of the records of a split; a row is a record id.
+
+    Args:
+        split: The record index.
+    """
+
+    def __init__(self, split: SplitIndex) -> None:
+        self.split = split
+        self.name = split.name
+        self.keys = split.keys
+
+    def stored_sizes(
+        self, rows: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """See `ImageSource`."""
+        column = self.split.column
+        heights, widths = column("height")[rows], column("width")[rows]
+        return heights, widths, column("exif_orientation")[rows]
+
+    def loader(self, rows: np.ndarray) -> ImageLoader:
+        """See `ImageSource`."""
+        read = RecordReader(self.split, rows)
+
+        def load(place: Any) -> tuple[Any, Any]:
+            record = read(place)
+            return record.image, record.exif_orientation
+
+        return load
+
+    def first_damaged(self, rows: Iterable[int]) -> DamagedImage | None:
+        """See `ImageSource`; the error is a `DamagedRecordError`."""
+        return first_damaged_record(self.split, rows)
 
 
 class BatchPlan(NamedTuple):
@@ -135,8 +176,7 @@ def _final_sizes(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns heights and widths of the images as they are evaluated."""
     heights, widths, orientations = source.stored_sizes(rows)
-    height, width = heights.astype(np.int64), widths.astype(np.int64)
-    turned = orientations >= 5
-    upright_height = np.where(turned, width, height)
-    upright_width = np.where(turned, height, width)
-    return evaluation_size(upright_height, upright_width, config)
+    height, width = upright_size(
+        heights.astype(np.int64), widths.astype(np.int64), orientations
+    )
+    return evaluation_size(height.numpy(), width.numpy(), config)

@@ -82,7 +82,7 @@ def make_upright(image: tf.Tensor, exif_orientation: tf.Tensor) -> tf.Tensor:
 
 
 def upright_size(height: Any, width: Any, exif_orientation: Any) -> tuple[Any, Any]:
-    """Returns height and width after the EXIF orientation; scalar tensors."""
+    """Returns height and width after the EXIF orientation, as tensors."""
     swap = exif_orientation >= 5
     return tf.where(swap, width, height), tf.where(swap, height, width)
 

@@ -1,4 +1,4 @@
-"""Opens a dataset folder written by `python -m data_prep build`.
+"""Opens a dataset folder written by `vpr data build`.
 
 Everything but the pixels is read from memory-mapped columns beside the shards, so
 opening a dataset of millions of images costs no time and no memory.
@@ -15,7 +15,13 @@ from typing import Any
 import numpy as np
 
 from vpr_tf.geo import Positions
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
+from vpr_tf.photos.schema import (
+    METADATA_COLUMNS,
+    PHOTO_COLUMNS,
+    POSITION_COLUMNS,
+    table_columns,
+)
 
 FORMAT_VERSION = 1
 
@@ -24,16 +30,8 @@ INDEX_COLUMNS: dict[str, str] = {
     "shard": "<i4",  # position in the manifest's list of the split's shards
     "byte_offset": "<i8",  # of the record's frame in the shard file
     "length": "<i8",  # bytes of the serialized record, without the frame
-    "height": "<i4",
-    "width": "<i4",
-    "exif_orientation": "|u1",
-    "utm_east_cm": "<i8",
-    "utm_north_cm": "<i8",
-    "utm_zone": "<i2",
-    "latitude_e7": "<i8",
-    "longitude_e7": "<i8",
-    "heading_deg": "<f4",
-    "timestamp": "|S",  # fixed width, as long as the longest
+    **PHOTO_COLUMNS,
+    "timestamp": "|S",  # as wide as the longest, like the key
     "key": "|S",
 }
 
@@ -111,7 +109,7 @@ class SplitIndex:
                 return np.load(path, allow_pickle=False)
             raise DatasetError(
                 f"Cannot read the record index {path}: {error}. Run "
-                "`python -m data_prep build` again to complete the dataset."
+                "`vpr data build` again to complete the dataset."
             ) from error
 
     @staticmethod
@@ -131,22 +129,14 @@ class SplitIndex:
 
     def positions(self) -> Positions:
         """Reads where the images were taken."""
-        return Positions(
-            np.array(self.column("utm_east_cm")),
-            np.array(self.column("utm_north_cm")),
-            np.array(self.column("utm_zone")),
-            np.array(self.column("latitude_e7")) / 1e7,
-            np.array(self.column("longitude_e7")) / 1e7,
-        )
+        columns = {name: np.array(self.column(name)) for name in POSITION_COLUMNS}
+        return Positions(**table_columns(columns))
 
     def photo_table(self) -> PhotoTable:
         """Reads what is known of the images besides their pixels."""
-        return PhotoTable(
-            np.array(self.keys),
-            self.positions(),
-            np.array(self.column("heading_deg")),
-            np.array(self.column("timestamp")),
-        )
+        columns = {name: np.array(self.column(name)) for name in METADATA_COLUMNS}
+        key = {"key": np.array(self.keys)}
+        return PhotoTable.from_columns(table_columns(columns) | key)
 
     @property
     def utm_m(self) -> np.ndarray:
@@ -215,7 +205,7 @@ class PreparedDataset:
         if not manifest.is_file():
             raise DatasetError(
                 f"No prepared dataset at {self.path} (manifest.json is missing). "
-                "Build it with `python -m data_prep build --config FILE`; an "
+                "Build it with `vpr data build --config FILE`; an "
                 "interrupted build continues."
             )
         try:
@@ -283,7 +273,7 @@ class PreparedDataset:
             raise DatasetError(
                 f"{self.path} has no partition {name!r}. It has: "
                 f"{', '.join(self.partition_names) or 'none'}. Add one with "
-                "`python -m data_prep partition --config FILE`."
+                "`vpr data partition --config FILE`."
             )
         folder = self.path / "partitions" / name
         arrays = {

@@ -8,9 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from vpr_tf.data.prepared_dataset import SplitIndex
-from vpr_tf.data.records import parse_record
-
-_FRAME_BYTES = 16  # length, its checksum and the data's checksum around a record
+from vpr_tf.data.records import FRAME_BYTES, EncodedImage, parse_image
 
 
 class RecordReader:
@@ -33,8 +31,8 @@ class RecordReader:
         self._offsets = tf.constant(split.column("byte_offset")[record_ids])
         self._lengths = tf.constant(split.column("length")[record_ids])
 
-    def __call__(self, row: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns the parsed fields of the record at `row`, a scalar int64.
+    def __call__(self, row: tf.Tensor) -> EncodedImage:
+        """Returns the image of the record at `row`, a scalar int64.
 
         Runs inside the function of a `tf.data.Dataset.map`.
         """
@@ -42,13 +40,13 @@ class RecordReader:
             filenames=[self._paths[self._shards[row]]],
             compression_type="",
             # The whole record in one read, also from remote file systems.
-            buffer_size=self._lengths[row] + _FRAME_BYTES,
+            buffer_size=self._lengths[row] + FRAME_BYTES,
             byte_offsets=[self._offsets[row]],
         )
         records = tf.data.experimental.from_variant(
             variant, tf.TensorSpec([], tf.string)
         )
-        return parse_record(records.take(1).get_single_element())
+        return parse_image(records.take(1).get_single_element())
 
 
 def checked_record_ids(split: SplitIndex, record_ids: np.ndarray) -> np.ndarray:

@@ -6,24 +6,13 @@ import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import google_crc32c
 import numpy as np
 
 from vpr_tf.data.prepared_dataset import PreparedDataset
+from vpr_tf.data.records import masked_crc32c
 
 _HEADER_BYTES, _FOOTER_BYTES = 12, 4
-_MASK_DELTA = 0xA282EAD8
 _RECORDS_A_REPORT = 256
-
-
-def masked_crc32c(data: bytes) -> int:
-    """Returns the CRC-32C of some bytes as TFRecord files store it."""
-    return mask_crc32c(google_crc32c.value(data))
-
-
-def mask_crc32c(checksum: int) -> int:
-    """Masks a CRC-32C as TFRecord files do."""
-    return ((checksum >> 15 | checksum << 17) + _MASK_DELTA) & 0xFFFFFFFF
 
 
 def verify_split(

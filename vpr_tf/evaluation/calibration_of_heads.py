@@ -1,4 +1,4 @@
-"""What `python -m vpr_tf.cli.calibrate --model` does."""
+"""What `vpr index calibrate --classifier` does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `python -m vpr_tf.cli.calibrate` does."""
+"""What `vpr index calibrate` does."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from vpr_tf.classification.index_classifier import IndexClassifier
 from vpr_tf.config import EvaluationConfig, ExperimentConfig, LocalizationConfig
 from vpr_tf.data.prepared_dataset import PreparedDataset
 from vpr_tf.evaluation.evaluate import evaluate_encoder
@@ -23,8 +22,9 @@ from vpr_tf.localization.retrieval_calibration import (
     predictions_to_calibrate,
 )
 from vpr_tf.localization.stored_settings import to_stored
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index import PlaceIndex
+from vpr_tf.place_index.index_classifier import IndexClassifier
 from vpr_tf.place_index.manifest import read_manifest
 from vpr_tf.place_index.photo_source import IndexEncoder, open_encoder
 

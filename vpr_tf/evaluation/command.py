@@ -1,4 +1,4 @@
-"""What `evaluate.py` does."""
+"""What `vpr evaluate` does."""
 
 from __future__ import annotations
 

@@ -27,4 +27,4 @@ def read_image(split: SplitIndex, record_id: int) -> np.ndarray:
     with damaged_records_named(split, lambda: [record_id]):
         load = RecordReader(split, np.array([record_id]))
         record = load(tf.constant(0, tf.int64))
-        return decode_image(record["image"], record["exif_orientation"]).numpy()
+        return decode_image(record.image, record.exif_orientation).numpy()

@@ -32,8 +32,8 @@ def export_classifier(
     `score` of the best places, `(batch, num_places)`, best first, and `confidence`,
     `expected_error_m` and `spread_m` of the first, `(batch,)`, NaN where unknown.
     `descriptors` maps `images` as `export_encoder` does. The heads with their class
-    table and the calibration lie in `assets.extra/classifier`, so that `evaluate.py`
-    and `vpr_tf.cli.localize` need the SavedModel alone.
+    table and the calibration lie in `assets.extra/classifier`, so that `vpr evaluate`
+    and `vpr localize` need the SavedModel alone.
 
     Args:
         encoder: A `GeoLocalizationNet`.

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from vpr_tf.config import EvaluationConfig
+from vpr_tf.data.evaluation_batches import SplitImages
 from vpr_tf.data.prepared_dataset import PreparedDataset, SplitIndex
-from vpr_tf.data.split_images import SplitImages
 from vpr_tf.extraction.compiled_encoders import compiled_encoder
 from vpr_tf.extraction.descriptor_file import DescriptorFile
 from vpr_tf.extraction.encoders import Encoder

@@ -1,4 +1,4 @@
-"""Finds the encoder that `evaluate.py --model` names."""
+"""Finds the encoder that `vpr evaluate --model` names."""
 
 from __future__ import annotations
 

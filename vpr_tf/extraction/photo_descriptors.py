@@ -16,7 +16,7 @@ from vpr_tf.extraction.encoders import encoder_fingerprint as fingerprint_of
 from vpr_tf.extraction.image_descriptors import DescriptorArray, describe_images
 from vpr_tf.extraction.photo_images import PhotoImages
 from vpr_tf.models.precision import in_precision
-from vpr_tf.photos.photo_files import PhotoFiles, RejectedPhoto
+from vpr_tf.photos import PhotoFiles, RejectedPhoto
 
 _FEW_PHOTOS = 32
 

@@ -12,8 +12,7 @@ import tensorflow as tf
 from vpr_tf.data.errors import graph_error_reason
 from vpr_tf.data.image_decoding import decode_image
 from vpr_tf.data.image_source import DamagedImage, ImageLoader, ImageSource
-from vpr_tf.photos.errors import InvalidEntryError
-from vpr_tf.photos.photo_files import PhotoFiles
+from vpr_tf.photos import InvalidEntryError, PhotoFiles
 
 _CHANGED = "file has changed since it was listed"
 

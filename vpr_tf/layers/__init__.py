@@ -17,14 +17,15 @@ from vpr_tf.layers.learned_tokens import LearnedTokens
 from vpr_tf.layers.maximum_activation_pooling import MaximumActivationPooling2D
 from vpr_tf.layers.mixvpr import MixVPR
 from vpr_tf.layers.netvlad import NetVLAD
-from vpr_tf.layers.optimal_transport_aggregation import OptimalTransportAggregation
 from vpr_tf.layers.regional_maximum_pooling import RegionalMaximumPooling2D
 from vpr_tf.layers.resize_to_patch_multiples import ResizeToPatchMultiples
+from vpr_tf.layers.salad import SALAD
 from vpr_tf.layers.soft_label_head import SoftLabelHead
 from vpr_tf.layers.token_sequence import SequenceToTokens, TokensToSequence
 from vpr_tf.layers.von_mises_fisher_head import MixtureOfVonMisesFisherHead
 
 __all__ = [
+    "SALAD",
     "AngularMarginHead",
     "ArithmeticMeanPooling2D",
     "AttentionPooling2D",
@@ -43,7 +44,6 @@ __all__ = [
     "MixVPR",
     "MixtureOfVonMisesFisherHead",
     "NetVLAD",
-    "OptimalTransportAggregation",
     "RegionalMaximumPooling2D",
     "ResizeToPatchMultiples",
     "SequenceToTokens",

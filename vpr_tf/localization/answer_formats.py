@@ -39,7 +39,7 @@ class Found(Protocol):
 
 @dataclass(frozen=True)
 class Answers:
-    """What `vpr_tf.cli.localize` found by an index.
+    """What `vpr localize` found by an index.
 
     Attributes:
         index: Folder of the index.

@@ -11,7 +11,7 @@ import numpy as np
 from vpr_tf.geo import UNKNOWN_HEADING_DEG
 from vpr_tf.localization.calibration import Calibration
 from vpr_tf.localization.estimates import Estimates
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 
 
 @dataclass(frozen=True)

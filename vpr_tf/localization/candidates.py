@@ -9,7 +9,7 @@ import numpy as np
 from vpr_tf.config import LocalizationConfig
 from vpr_tf.geo import ecef, heading_differences_deg
 from vpr_tf.localization.errors import LocalizationError
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 
 
 @dataclass(frozen=True, eq=False)

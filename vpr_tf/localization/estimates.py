@@ -23,7 +23,7 @@ from vpr_tf.localization.clusters import (
     geometric_medians,
 )
 from vpr_tf.localization.features import match_features
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 
 # A mean of unit vectors shorter than this has no direction.
 _SHORTEST_MEAN = 1e-6

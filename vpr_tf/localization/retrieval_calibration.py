@@ -9,7 +9,7 @@ from vpr_tf.geo import distances_m
 from vpr_tf.localization.calibration import Calibration
 from vpr_tf.localization.estimates import Estimates, estimate_positions
 from vpr_tf.localization.fitting import fit_calibration
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 
 _DEPTH = 5  # a place has at most so many times the photos that vote
 # Photos or places so near to a query, in thresholds, are left out as if it had been

@@ -41,7 +41,7 @@ def read_stored(
     except (ConfigError, LocalizationError, TypeError, KeyError) as error:
         raise LocalizationError(
             f"The index's localization settings cannot be used: {error}. Calibrate it "
-            "again by `python -m vpr_tf.cli.calibrate`."
+            "again by `vpr index calibrate`."
         ) from error
     if calibration is None:
         return config, None

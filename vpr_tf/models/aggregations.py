@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from vpr_tf.layers import (
+    SALAD,
     ArithmeticMeanPooling2D,
     AttentionPooling2D,
     ClassToken,
@@ -16,7 +17,6 @@ from vpr_tf.layers import (
     MaximumActivationPooling2D,
     MixVPR,
     NetVLAD,
-    OptimalTransportAggregation,
     RegionalMaximumPooling2D,
 )
 from vpr_tf.models.aggregation_options import check_options
@@ -68,9 +68,7 @@ _SPECS = {
     "mixvpr": AggregationSpec(MixVPR, fixed_size=True),
     "attention": AggregationSpec(AttentionPooling2D),
     "class_token": AggregationSpec(ClassToken, inputs=CLASS_TOKEN),
-    "optimal_transport": AggregationSpec(
-        OptimalTransportAggregation, BOTH, _inputs_of_optimal_transport
-    ),
+    "optimal_transport": AggregationSpec(SALAD, BOTH, _inputs_of_optimal_transport),
 }
 
 AGGREGATION_NAMES = tuple(_SPECS)

@@ -10,7 +10,6 @@ import numpy as np
 from vpr_tf.atomic_files import replace_file
 from vpr_tf.models.aggregations import parse_aggregation
 from vpr_tf.models.download import file_sha256
-from vpr_tf.models.geolocalization_net import GeoLocalizationNet
 from vpr_tf.models.torch_weights.checkpoint import Checkpoint
 from vpr_tf.models.torch_weights.layouts import (
     BARE_BACKBONE,
@@ -38,7 +37,7 @@ _OFFICIAL = {
 }
 
 
-def set_encoder(model: GeoLocalizationNet, checkpoint: Checkpoint) -> Layout:
+def set_encoder(model: keras.Model, checkpoint: Checkpoint) -> Layout:
     """Sets every weight of an encoder from a checkpoint, strictly.
 
     Returns:
@@ -69,7 +68,7 @@ def set_encoder(model: GeoLocalizationNet, checkpoint: Checkpoint) -> Layout:
     return layout
 
 
-def check_official(model: GeoLocalizationNet, layout: Layout) -> None:
+def check_official(model: keras.Model, layout: Layout) -> None:
     """Checks that an encoder computes what the official code of a layout does.
 
     Raises:
@@ -87,7 +86,7 @@ def check_official(model: GeoLocalizationNet, layout: Layout) -> None:
         )
 
 
-def natural_layout(model: GeoLocalizationNet) -> Layout:
+def natural_layout(model: keras.Model) -> Layout:
     """Returns the layout of the official code that computes what an encoder does.
 
     Raises:
@@ -107,7 +106,7 @@ def natural_layout(model: GeoLocalizationNet) -> Layout:
     )
 
 
-def verify_encoder(model: GeoLocalizationNet) -> np.ndarray:
+def verify_encoder(model: keras.Model) -> np.ndarray:
     """Checks that weights and descriptors of a fixed image are sound.
 
     Returns:
@@ -129,7 +128,7 @@ def verify_encoder(model: GeoLocalizationNet) -> np.ndarray:
     return descriptors
 
 
-def save_verified(model: GeoLocalizationNet, path: Path) -> str:
+def save_verified(model: keras.Model, path: Path) -> str:
     """Saves an encoder whose reloaded file gives the same descriptors.
 
     Args:
@@ -154,7 +153,7 @@ def save_verified(model: GeoLocalizationNet, path: Path) -> str:
             reloaded = keras.saving.load_model(temporary, compile=False)
         else:
             model.save_weights(temporary)
-            reloaded = GeoLocalizationNet.from_config(model.get_config())
+            reloaded = type(model).from_config(model.get_config())
             reloaded.load_weights(temporary)
         difference = np.abs(verify_encoder(reloaded) - expected).max()
         if difference > _TOLERANCE:
@@ -164,7 +163,7 @@ def save_verified(model: GeoLocalizationNet, path: Path) -> str:
         return file_sha256(temporary)
 
 
-def _fixed_image(model: GeoLocalizationNet) -> np.ndarray:
+def _fixed_image(model: keras.Model) -> np.ndarray:
     """Returns a smooth picture with some noise, of the size that the encoder takes."""
     height, width = (side or _CHECK_SIZE for side in model.image_shape[:2])
     rows, columns = np.mgrid[0:height, 0:width] / max(height, width)

@@ -1,21 +1,8 @@
-"""Converts checkpoints of other projects: `python -m vpr_tf.models.convert --help`.
-
-    --checkpoint ResNet50_2048_cosplace.pth --name cosplace_resnet50_2048
-    --output cosplace_resnet50_2048.keras
-    --checkpoint last_checkpoint.pth --config configs/my.yaml
-    --output encoder.keras --heads heads.npz
-    --to-torch --checkpoint encoder.keras --output encoder.safetensors
-
-The second form is for training checkpoints and encoders of one's own: the encoder is
-that of the config. The third writes a state dict that the official code loads by
-`model.load_state_dict(safetensors.torch.load_file("encoder.safetensors"))`.
-"""
+"""Converts checkpoints of other projects to Keras, and back."""
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,7 +10,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from vpr_tf.atomic_files import replace_file
-from vpr_tf.config import load_config
+from vpr_tf.config import EncoderConfig
 from vpr_tf.models.conversion import (
     check_official,
     natural_layout,
@@ -38,43 +25,26 @@ from vpr_tf.models.pretrained import build_released
 from vpr_tf.models.released import released_encoder
 from vpr_tf.models.saved_weights import read_keras_file
 from vpr_tf.models.torch_weights.checkpoint import read_checkpoint
-from vpr_tf.models.torch_weights.layouts import LAYOUTS
+from vpr_tf.models.torch_weights.layouts import LAYOUTS, Layout
 from vpr_tf.models.torch_weights.state_dict import to_torch_state_dict
 
 _LAYOUTS = {layout.name: layout for layout in LAYOUTS}
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Parses the command line, converts, and returns the exit status."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    try:
-        if options.to_torch:
-            convert_to_torch(options.checkpoint, options.output, options.layout)
-        else:
-            model = build_named(options.name, options.config)
-            convert_to_keras(model, options.checkpoint, options.output, options.heads)
-    except (ValueError, OSError) as error:
-        print(f"Error: {error}", file=sys.stderr)
-        return 2
-    return 0
+def build_named(
+    name: str | None, encoder: EncoderConfig | None = None
+) -> GeoLocalizationNet:
+    """Builds a released encoder or that of a config, with random weights.
 
-
-def build_named(name: str | None, config: str | None) -> GeoLocalizationNet:
-    """Builds the network of a released encoder or of a config, with random weights.
+    Args:
+        name: Of the released encoder; None takes `encoder`.
+        encoder: The encoder's config; None takes `name`.
 
     Raises:
-        ValueError: Not exactly one of the two is given, or it is unknown or malformed.
+        ValueError: It is unknown or malformed.
     """
-    if (name is None) == (config is None):
-        raise ValueError(
-            "Pass either --name (a released encoder) or --config (an experiment's YAML "
-            "file with the encoder). Received: "
-            + ("neither" if name is None else "both")
-        )
-    if name is not None:
-        return build_released(released_encoder(name))
-    encoder = load_config(str(config)).encoder
+    if encoder is None:
+        return build_released(GeoLocalizationNet, released_encoder(str(name)))
     return build_encoder(dataclasses.replace(encoder, weights="none"))
 
 
@@ -131,7 +101,7 @@ def convert_to_torch(checkpoint: Path, output: Path, layout_name: str | None) ->
         raise FileNotFoundError(f"No .keras file at {checkpoint}. Correct the path.")
     model = read_keras_file(checkpoint)
     verify_encoder(model)
-    layout = natural_layout(model) if layout_name is None else _LAYOUTS[layout_name]
+    layout = natural_layout(model) if layout_name is None else _layout(layout_name)
     check_official(model, layout)
     state_dict = to_torch_state_dict(model, layout)
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -145,6 +115,14 @@ def convert_to_torch(checkpoint: Path, output: Path, layout_name: str | None) ->
         f"Wrote {output}: {len(state_dict)} arrays ({layout.name}), sha256 "
         f"{file_sha256(output)}."
     )
+
+
+def _layout(name: str) -> Layout:
+    if name not in _LAYOUTS:
+        raise ValueError(
+            f"`layout` must be one of {', '.join(_LAYOUTS)}. Received: {name!r}"
+        )
+    return _LAYOUTS[name]
 
 
 def _check_heads(heads: Sequence[np.ndarray], descriptor_dim: int, path: Path) -> None:
@@ -168,25 +146,3 @@ def _write_heads(path: Path, heads: Sequence[np.ndarray]) -> None:
         np.savez(temporary, allow_pickle=False, **arrays)
     classes = ", ".join(str(len(head)) for head in heads)
     print(f"Wrote {path}: class centres of {len(heads)} groups ({classes} classes).")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m vpr_tf.models.convert",
-        description="Converts checkpoints of other projects to Keras, and back.",
-    )
-    add = parser.add_argument
-    add("--checkpoint", required=True, type=Path, help=".pth, .ckpt, .safetensors, ...")
-    add("--output", required=True, type=Path, help=".keras or .weights.h5 file")
-    add("--name", help="released encoder, e.g. cosplace_resnet50_2048")
-    add("--config", help="YAML file whose `encoder` the checkpoint is of")
-    add(
-        "--heads", type=Path, help=".npz file for a training checkpoint's class centres"
-    )
-    add("--to-torch", action="store_true", help="from .keras to .safetensors")
-    add("--layout", choices=list(_LAYOUTS), help="names of the written state dict")
-    return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())

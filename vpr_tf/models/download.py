@@ -157,8 +157,8 @@ def _fetch(url: str, partial: Path, timeout_s: float, progress: bool) -> None:
                 raise ConnectionError(
                     f"{url} could not be downloaded: {_reason(error)}. What has "
                     "arrived is kept, and the same call continues. Without network, "
-                    "fetch the file on another machine and convert it: python -m "
-                    "vpr_tf.models.convert --checkpoint FILE --name NAME --output "
+                    "fetch the file on another machine and convert it: vpr "
+                    "convert --checkpoint FILE --name NAME --output "
                     "NAME.keras"
                 ) from error
 

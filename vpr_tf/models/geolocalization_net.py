@@ -44,7 +44,7 @@ class GeoLocalizationNet(keras.Model):
         aggregation: Name in `vpr_tf.models.aggregations.AGGREGATION_NAMES`, or a
             mapping with `name` and options, e.g. `{"name": "gem", "p": 3.0}`.
         whitening_dim: Length after a further linear layer and L2, which
-            `vpr_tf.extraction.whitening` fits; None leaves them out.
+            `vpr whiten` fits; None leaves them out.
         last_stage: Last stage of the backbone; None takes all. MixVPR cuts a ResNet
             after stage 3.
         image_shape: `(height, width, 3)`; None for a side of any length.
@@ -176,6 +176,7 @@ class GeoLocalizationNet(keras.Model):
         from vpr_tf.models.pretrained import load_pretrained
 
         return load_pretrained(
+            cls,
             name,
             cache_dir=cache_dir,
             train_from_stage=train_from_stage,

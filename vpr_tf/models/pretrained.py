@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import keras
+
 from vpr_tf.atomic_files import write_json
 from vpr_tf.models.aggregations import aggregation_spec, parse_aggregation
 from vpr_tf.models.backbones import ImageShape
@@ -17,7 +19,6 @@ from vpr_tf.models.download import (
     download,
     file_sha256,
 )
-from vpr_tf.models.geolocalization_net import GeoLocalizationNet
 from vpr_tf.models.released import ReleasedEncoder, released_encoder
 from vpr_tf.models.saved_weights import load_keras_file
 from vpr_tf.models.torch_weights.checkpoint import read_checkpoint
@@ -27,6 +28,7 @@ _CONVERTER_VERSION = 1  # another number converts cached files anew
 
 
 def load_pretrained(
+    network: type[keras.Model],
     name: str,
     *,
     cache_dir: str | Path | None = None,
@@ -34,11 +36,12 @@ def load_pretrained(
     bn_mode: str = "torch",
     dtype: Any = None,
     image_shape: ImageShape | None = None,
-) -> GeoLocalizationNet:
+) -> keras.Model:
     """Builds a released encoder; see `GeoLocalizationNet.from_pretrained`."""
     released = released_encoder(name)
-    path = converted_file(released, cache_dir)
+    path = converted_file(network, released, cache_dir)
     model = build_released(
+        network,
         released,
         image_shape=image_shape,
         train_from_stage=train_from_stage,
@@ -49,7 +52,7 @@ def load_pretrained(
     return model
 
 
-def load_released(model: GeoLocalizationNet, name: str) -> None:
+def load_released(model: keras.Model, name: str) -> None:
     """Sets the weights of an encoder to released ones.
 
     Args:
@@ -82,20 +85,25 @@ def load_released(model: GeoLocalizationNet, name: str) -> None:
     ]
     if differences:
         raise_differences(f"The weights {name} are of another encoder.", differences)
-    load_keras_file(model, converted_file(released))
+    load_keras_file(model, converted_file(type(model), released))
 
 
 def build_released(
-    released: ReleasedEncoder, *, image_shape: ImageShape | None = None, **options: Any
-) -> GeoLocalizationNet:
+    network: type[keras.Model],
+    released: ReleasedEncoder,
+    *,
+    image_shape: ImageShape | None = None,
+    **options: Any,
+) -> keras.Model:
     """Builds the network of a released encoder with random weights.
 
     Args:
+        network: `GeoLocalizationNet`.
         released: Its description.
         image_shape: None for what the encoder needs.
         **options: Further arguments of `GeoLocalizationNet`.
     """
-    return GeoLocalizationNet(
+    return network(
         released.backbone,
         released.projection_dim,
         aggregation=released.aggregation,
@@ -106,11 +114,14 @@ def build_released(
 
 
 def converted_file(
-    released: ReleasedEncoder, cache_dir: str | Path | None = None
+    network: type[keras.Model],
+    released: ReleasedEncoder,
+    cache_dir: str | Path | None = None,
 ) -> Path:
     """Returns the `.keras` file of a released encoder, made if it is not there.
 
     Args:
+        network: `GeoLocalizationNet`.
         released: Its description.
         cache_dir: Folder that keeps downloads and converted files; None for
             `$VPR_TF_CACHE` or `~/.cache/vpr_tf`.
@@ -125,7 +136,7 @@ def converted_file(
     if _is_valid(path, record_path, released):
         return path
     source = _downloaded(released, folder)
-    model = build_released(released, dtype="float32")
+    model = build_released(network, released, dtype="float32")
     try:
         set_encoder(model, read_checkpoint(source))
     except ValueError:
@@ -147,7 +158,7 @@ def _downloaded(released: ReleasedEncoder, folder: Path) -> Path:
     if released.url is None and not source.is_file():
         raise ConnectionError(
             f"{released.name} cannot be downloaded by itself. Fetch its file from the "
-            "page of its authors and convert it: python -m vpr_tf.models.convert "
+            "page of its authors and convert it: vpr convert "
             f"--checkpoint FILE --name {released.name} --output "
             f"{released.name}.keras; then use that file."
         )

@@ -9,11 +9,12 @@ from pathlib import Path
 import h5py
 import keras
 
-from vpr_tf.models.geolocalization_net import GeoLocalizationNet
 from vpr_tf.models.torch_weights.state_dict import raise_differences
 
+_ENCODER_NAME = "vpr_tf>GeoLocalizationNet"  # as Keras registers it
 
-def load_keras_file(model: GeoLocalizationNet, path: Path) -> None:
+
+def load_keras_file(model: keras.Model, path: Path) -> None:
     """Sets the weights of an encoder to those of a `.keras` file.
 
     Raises:
@@ -35,7 +36,7 @@ def load_keras_file(model: GeoLocalizationNet, path: Path) -> None:
     model.set_weights(saved.get_weights())
 
 
-def read_keras_file(path: Path) -> GeoLocalizationNet:
+def read_keras_file(path: Path) -> keras.Model:
     """Loads the encoder of a `.keras` file.
 
     Raises:
@@ -45,14 +46,14 @@ def read_keras_file(path: Path) -> GeoLocalizationNet:
         saved = keras.saving.load_model(path, compile=False)
     except (OSError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} is not a readable .keras file: {error}") from error
-    if not isinstance(saved, GeoLocalizationNet):
+    if keras.saving.get_registered_name(type(saved)) != _ENCODER_NAME:
         raise ValueError(
             f"{path} must hold a GeoLocalizationNet. Received: {type(saved).__name__}"
         )
     return saved
 
 
-def load_weights_h5(model: GeoLocalizationNet, path: Path) -> None:
+def load_weights_h5(model: keras.Model, path: Path) -> None:
     """Sets the weights of an encoder to those of a `.weights.h5` file.
 
     The datasets are compared first, since Keras ignores those it does not know.

@@ -1,1 +1,27 @@
-"""Photos on disk: where they are, what is known of them, whether they can be read."""
+"""Photos: what is known of them, where they are found, what is wrong with them."""
+
+from vpr_tf.photos.errors import InvalidEntryError, PhotoSourceError
+from vpr_tf.photos.metadata import parse_timestamp
+from vpr_tf.photos.photo_folder import (
+    check_rejected_fraction,
+    scan_named_photos,
+    scan_photos,
+)
+from vpr_tf.photos.photo_table import PhotoFiles, PhotoTable, RejectedPhoto
+from vpr_tf.photos.scan import PhotoSource
+from vpr_tf.photos.sf_xl_names import format_image_name, parse_image_name
+
+__all__ = [
+    "InvalidEntryError",
+    "PhotoFiles",
+    "PhotoSource",
+    "PhotoSourceError",
+    "PhotoTable",
+    "RejectedPhoto",
+    "check_rejected_fraction",
+    "format_image_name",
+    "parse_image_name",
+    "parse_timestamp",
+    "scan_named_photos",
+    "scan_photos",
+]

@@ -16,12 +16,12 @@ from typing import Any
 from vpr_tf.geo import parse_zone
 from vpr_tf.photos.errors import InvalidEntryError, PhotoSourceError
 from vpr_tf.photos.metadata import (
-    ImageMetadata,
     parse_centimetres,
     parse_degrees_e7,
     parse_heading_deg,
     parse_timestamp,
 )
+from vpr_tf.photos.schema import ImageMetadata
 
 _LAT_LON = ("latitude", "longitude")
 _UTM = ("utm_east", "utm_north", "zone")

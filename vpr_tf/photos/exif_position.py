@@ -16,11 +16,11 @@ from typing import Any
 from vpr_tf.geo import NORTHERN_LIMIT_DEG, SOUTHERN_LIMIT_DEG, UNKNOWN_HEADING_DEG
 from vpr_tf.photos.errors import InvalidEntryError
 from vpr_tf.photos.metadata import (
-    ImageMetadata,
     parse_degrees_e7,
     parse_heading_deg,
     parse_timestamp,
 )
+from vpr_tf.photos.schema import ImageMetadata
 
 _EXIF_DIRECTORY, _GPS_DIRECTORY = 0x8769, 0x8825
 _DATE_TIME_ORIGINAL, _DATE_TIME = 0x9003, 0x0132

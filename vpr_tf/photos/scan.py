@@ -7,41 +7,80 @@ import os
 import stat
 import struct
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from vpr_tf.photos.csv_table import parse_csv_entry, parse_csv_metadata
+from vpr_tf.photos.csv_table import (
+    parse_csv_entry,
+    parse_csv_metadata,
+    walk_csv_table,
+)
 from vpr_tf.photos.errors import InvalidEntryError
 from vpr_tf.photos.exif_position import read_exif_metadata
-from vpr_tf.photos.image_headers import ImageHeader, read_image_header
-from vpr_tf.photos.metadata import (
+from vpr_tf.photos.image_folder import walk_image_folder
+from vpr_tf.photos.image_headers import read_image_header
+from vpr_tf.photos.metadata import complete_positions
+from vpr_tf.photos.schema import (
     ROW_DTYPE,
     WITHOUT_POSITION,
+    ImageHeader,
     ImageMetadata,
-    complete_positions,
 )
 from vpr_tf.photos.sf_xl_names import has_name_fields, parse_image_name
 
 
 @dataclass(frozen=True)
-class ScanSettings:
-    """How the entries of one split are read.
+class PhotoSource:
+    """A folder of photos, with its subfolders, or a CSV table of them.
+
+    A position comes from the table; in a folder from the name of a file when that
+    follows the SF-XL standard, else from its EXIF data.
 
     Attributes:
-        folder: Folder that the paths of the entries are relative to.
-        is_csv: Entries are rows of a CSV table, else paths with SF-XL names.
-        needs_position: False takes any file name and leaves the position unknown.
-        decode: Decode every image as well.
-        use_exif: Files without an SF-XL name have their position in EXIF data.
+        path: The folder or table.
+        needs_position: False takes any photo and leaves what is unknown unknown.
     """
 
-    folder: str
-    is_csv: bool
-    needs_position: bool
-    decode: bool
-    use_exif: bool = False
+    path: Path
+    needs_position: bool = True
+
+    @property
+    def is_csv(self) -> bool:
+        """Whether the photos are listed in a table."""
+        return self.path.suffix.lower() == ".csv"
+
+    @property
+    def folder(self) -> Path:
+        """Folder that the paths of the photos are relative to."""
+        return self.path.parent if self.is_csv else self.path
+
+    def exists(self) -> bool:
+        """Whether the folder or table is there."""
+        return self.path.is_file() if self.is_csv else self.path.is_dir()
+
+    def walk(self, scratch: Path) -> Iterator[tuple[str, int]]:
+        """Yields all entries in order, and the size in bytes of their files.
+
+        Args:
+            scratch: Folder for temporary files when one folder is too large to sort.
+
+        Raises:
+            PhotoSourceError: The source cannot be read.
+        """
+        if self.is_csv:
+            return walk_csv_table(self.path, self.needs_position)
+        return walk_image_folder(self.path, scratch)
+
+    def read_entry(self, entry: str) -> tuple[str, str, dict[str, Any] | None]:
+        """Returns path, place for messages and, of a table, the row of an entry."""
+        if not self.is_csv:
+            return entry, "", None
+        row = parse_csv_entry(entry)
+        return row["path"], f"line {row['line']}: ", row
 
 
 @dataclass(frozen=True)
@@ -55,29 +94,34 @@ class ScannedChunk:
     decode_seconds: float
 
 
-def scan_chunk(settings: ScanSettings, entries: list[str]) -> ScannedChunk:
-    """Reads the metadata and the header of some images, in order."""
+def scan_chunk(
+    source: PhotoSource, entries: list[str], *, decode: bool = False
+) -> ScannedChunk:
+    """Reads the metadata and the header of some photos, in order.
+
+    Args:
+        source: Where the entries come from.
+        entries: Of `PhotoSource.walk`.
+        decode: Decode every image as well.
+    """
     rejected: list[tuple[str, str]] = []
     keys: list[bytes] = []
     table: list[ImageMetadata] = []
     files: list[tuple[int, ImageHeader]] = []
     decode_seconds = 0.0
     for entry in entries:
-        row = parse_csv_entry(entry) if settings.is_csv else None
-        path = row["path"] if row else entry
-        file_path = os.path.join(settings.folder, path)  # noqa: PTH118
+        path, place, csv_row = source.read_entry(entry)
+        file_path = os.path.join(source.folder, path)  # noqa: PTH118
         try:
             key = _encode_key(path)
-            in_file = settings.use_exif and not (row or has_name_fields(path))
-            metadata = None if in_file else _parse_metadata(settings, path, row)
+            metadata = _text_metadata(source, path, csv_row)
             file = _read_file_header(file_path)
             if metadata is None:
-                metadata = _read_exif(settings, file_path)
-            if settings.decode:
+                metadata = _exif_metadata(source, file_path)
+            if decode:
                 decode_seconds += _decode(Path(file_path))
         except InvalidEntryError as error:
-            line = f"line {row['line']}: " if row else ""
-            rejected.append((path, f"{line}{error}"))
+            rejected.append((path, f"{place}{error}"))
             continue
         keys.append(key)
         table.append(metadata)
@@ -99,22 +143,25 @@ def _encode_key(path: str) -> bytes:
         raise InvalidEntryError("name is not UTF-8") from None
 
 
-def _parse_metadata(
-    settings: ScanSettings, path: str, row: dict[str, str] | None
-) -> ImageMetadata:
+def _text_metadata(
+    source: PhotoSource, path: str, csv_row: dict[str, Any] | None
+) -> ImageMetadata | None:
+    """Returns what table or name say; None when only EXIF data can."""
     try:
-        return parse_csv_metadata(row) if row else parse_image_name(path)
+        if csv_row:
+            return parse_csv_metadata(csv_row)
+        return parse_image_name(path) if has_name_fields(path) else None
     except InvalidEntryError:
-        if settings.needs_position:
+        if source.needs_position:
             raise
         return WITHOUT_POSITION
 
 
-def _read_exif(settings: ScanSettings, file_path: str) -> ImageMetadata:
+def _exif_metadata(source: PhotoSource, file_path: str) -> ImageMetadata:
     try:
         return read_exif_metadata(file_path)
     except InvalidEntryError:
-        if settings.needs_position:
+        if source.needs_position:
             raise
         return WITHOUT_POSITION
 

@@ -11,12 +11,12 @@ from pathlib import PurePosixPath
 
 from vpr_tf.photos.errors import InvalidEntryError
 from vpr_tf.photos.metadata import (
-    ImageMetadata,
     parse_centimetres,
     parse_degrees_e7,
     parse_heading_deg,
     parse_timestamp,
 )
+from vpr_tf.photos.schema import ImageMetadata
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 _NUM_FIELDS = 16

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from vpr_tf.geo import GeoCircle
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index.index_state import IndexState
 from vpr_tf.place_index.joined import (
     JoinedDescriptors,

@@ -9,11 +9,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import numpy as np
 import numpy.typing as npt
 
 from vpr_tf.geo import GeoCircle
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index.index_state import IndexState, Matches
 from vpr_tf.place_index.manifest import (
     MANIFEST_FILE,
@@ -159,10 +158,7 @@ class IndexReader:
             >>> index.search([0.1, 0.9, 0.2], k=2, within=circle).keys
             [['a.jpg']]
         """
-        queries = np.asarray(descriptors, np.float32)
-        if queries.ndim == 1:
-            queries = queries[None]
-        return self.state().search(queries, k, within=within, cells=cells)
+        return self.state().search(descriptors, k, within=within, cells=cells)
 
     def select(
         self, *, older_than: Any = None, within: GeoCircle | None = None

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from vpr_tf.geo import GeoCircle
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index.joined import JoinedDescriptors, join_photos
 from vpr_tf.place_index.manifest import IndexManifest, check_file
-from vpr_tf.place_index.merged_search import nearest, no_neighbours, search_without
+from vpr_tf.place_index.merged_search import nearest, search_without
 from vpr_tf.place_index.photo_columns import empty_photos, find_rows, is_older
 from vpr_tf.place_index.segment import OpenSegment
 from vpr_tf.search import (
@@ -20,7 +21,8 @@ from vpr_tf.search import (
     CellRanking,
     CellRows,
     Descriptors,
-    RetrievalError,
+    checked_queries,
+    no_neighbours,
 )
 
 
@@ -153,22 +155,16 @@ class IndexState:
 
     def search(
         self,
-        queries: np.ndarray,
+        queries: npt.ArrayLike,
         k: int,
         *,
         within: GeoCircle | None = None,
         cells: CellFilter | None = None,
     ) -> Matches:
-        """See `PlaceIndex.search`; `queries` is a matrix."""
+        """See `PlaceIndex.search`."""
         if k < 1:
             raise ValueError(f"`k` must be 1 or more. Received: k={k}")
-        queries = np.asarray(queries, np.float32)
-        dim = self.manifest.descriptor_dim
-        if queries.ndim != 2 or queries.shape[1] != dim:
-            raise RetrievalError(
-                f"`queries` must have the shape (num_queries, {dim}), as this index "
-                f"has. Received: {queries.shape}. Use its encoder."
-            )
+        queries = checked_queries(queries, self.manifest.descriptor_dim)
         rows = None
         if within is not None:
             rows = within.rows(self.photos.positions)

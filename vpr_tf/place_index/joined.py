@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from vpr_tf.geo import Positions
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.search import Descriptors
 
 

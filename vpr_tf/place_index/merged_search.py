@@ -4,17 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from vpr_tf.search import MISSING_ID, SearchIndex
+from vpr_tf.search import MISSING_ID, SearchIndex, no_neighbours
 
 _SPARE_NEIGHBOURS = 8
-
-
-def no_neighbours(num_queries: int, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns distances and rows of queries that have found nothing."""
-    return (
-        np.full((num_queries, k), np.inf, np.float32),
-        np.full((num_queries, k), MISSING_ID, np.int64),
-    )
 
 
 def nearest(

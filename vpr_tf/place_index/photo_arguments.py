@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vpr_tf.geo import UNKNOWN_HEADING_DEG, Positions
-from vpr_tf.photos.metadata import parse_timestamp
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable, parse_timestamp
 from vpr_tf.search import Descriptors
 
 _DEGREES, _METRES = ("latitude", "longitude"), ("utm_east", "utm_north", "utm_zone")

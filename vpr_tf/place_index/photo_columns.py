@@ -6,21 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from vpr_tf.geo import Positions
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
+from vpr_tf.photos.schema import TABLE_COLUMNS
 
 _KEYS_PER_BLOCK = 1 << 17
-# Degrees are float64, as `Positions` has them: what comes back is what was given.
-COLUMNS = {
-    "key": "S",
-    "utm_east_cm": "<i8",
-    "utm_north_cm": "<i8",
-    "utm_zone": "<i2",
-    "latitude_deg": "<f8",
-    "longitude_deg": "<f8",
-    "heading_deg": "<f4",
-    "timestamp": "S",
-}
 
 
 def write_photos(folder: Path, photos: PhotoTable) -> None:
@@ -32,46 +21,25 @@ def write_photos(folder: Path, photos: PhotoTable) -> None:
 
 def read_photos(folder: Path) -> PhotoTable:
     """Memory-maps what `write_photos` wrote."""
-    return _table(
+    return PhotoTable.from_columns(
         {
             name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-            for name in COLUMNS
+            for name in TABLE_COLUMNS
         }
     )
 
 
 def empty_photos() -> PhotoTable:
     """Returns a table without photos."""
-    return _table({name: np.empty(0, dtype) for name, dtype in COLUMNS.items()})
-
-
-def _table(column: dict[str, np.ndarray]) -> PhotoTable:
-    positions = Positions(
-        column["utm_east_cm"],
-        column["utm_north_cm"],
-        column["utm_zone"],
-        column["latitude_deg"],
-        column["longitude_deg"],
-    )
-    return PhotoTable(
-        column["key"], positions, column["heading_deg"], column["timestamp"]
+    return PhotoTable.from_columns(
+        {name: np.empty(0, dtype) for name, dtype in TABLE_COLUMNS.items()}
     )
 
 
 def _columns(photos: PhotoTable) -> dict[str, np.ndarray]:
-    positions = photos.positions
-    values = {
-        "key": photos.keys,
-        "utm_east_cm": positions.utm_east_cm,
-        "utm_north_cm": positions.utm_north_cm,
-        "utm_zone": positions.utm_zone,
-        "latitude_deg": positions.latitude_deg,
-        "longitude_deg": positions.longitude_deg,
-        "heading_deg": photos.heading_deg,
-        "timestamp": photos.timestamps,
-    }
+    values = photos.columns()
     columns = {}
-    for name, dtype in COLUMNS.items():
+    for name, dtype in TABLE_COLUMNS.items():
         columns[name] = np.asarray(values[name], dtype)
         if columns[name].shape != (len(photos),):
             raise ValueError(

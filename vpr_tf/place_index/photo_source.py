@@ -10,7 +10,7 @@ from vpr_tf.extraction.encoders import Encoder, encoder_fingerprint
 from vpr_tf.extraction.model_sources import load_encoder
 from vpr_tf.extraction.photo_descriptors import DescribedPhotos, describe_photos
 from vpr_tf.extraction.stored_encoder import read_stored_encoder
-from vpr_tf.photos.photo_files import PhotoFiles
+from vpr_tf.photos import PhotoFiles
 from vpr_tf.place_index.manifest import EncoderIdentity, check_file, read_manifest
 from vpr_tf.search import IndexMismatchError
 from vpr_tf.stored_files import StoredFile

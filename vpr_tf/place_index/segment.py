@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index.manifest import IndexManifest, Segment, check_file
 from vpr_tf.place_index.photo_columns import read_photos, write_photos
 from vpr_tf.place_index.stored_descriptors import (

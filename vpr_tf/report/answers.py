@@ -30,10 +30,10 @@ from vpr_tf.localization import (
     estimate_positions,
     predictions_to_calibrate,
 )
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
+from vpr_tf.report.bootstrap import BootstrapSettings
 from vpr_tf.report.confidence import ConfidenceReport, confidence_report
 from vpr_tf.report.errors import ReportError
-from vpr_tf.report.intervals import BootstrapSettings
 
 METHODS = ("cluster", "best_match")
 FIRST_PLACE = "first_place"

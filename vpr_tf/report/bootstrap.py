@@ -8,12 +8,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from vpr_tf.report.intervals import BootstrapSettings, Interval
+from vpr_tf.tables import Interval
 
 _ROWS_AT_ONCE = 4_000_000  # resampled queries held in memory
+
+
+@dataclass(frozen=True)
+class BootstrapSettings:
+    """How the intervals were made.
+
+    Attributes:
+        num_resamples: Resamples of the queries, with replacement.
+        level: Share of the resamples inside an interval; its ends are percentiles.
+        seed: Seed of the resamples.
+    """
+
+    num_resamples: int = 2000
+    level: float = 0.95
+    seed: int = 0
 
 
 def bootstrap_means(values: np.ndarray, settings: BootstrapSettings) -> list[Interval]:

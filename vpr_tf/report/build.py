@@ -11,17 +11,17 @@ from vpr_tf.evaluation.encoder_on_dataset import EncoderOnDataset
 from vpr_tf.evaluation.positives import positives_per_query
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.localization import Calibration
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.report.answers import (
     Answers,
     answer,
     answer_by_heads,
     judge_confidence,
 )
+from vpr_tf.report.bootstrap import BootstrapSettings
 from vpr_tf.report.brightness import mean_luma
 from vpr_tf.report.error_distribution import error_distribution
 from vpr_tf.report.hit_ranks import HitRanks, hit_ranks
-from vpr_tf.report.intervals import BootstrapSettings
 from vpr_tf.report.per_query import (
     identity_columns,
     prediction_columns,

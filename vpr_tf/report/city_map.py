@@ -8,35 +8,34 @@ from dataclasses import dataclass
 import numpy as np
 
 from vpr_tf.geo import LocalPlane, cities
+from vpr_tf.report.query_states import UNJUDGED
 
 WIDTH = 1000.0
 _LEAST_HEIGHT, _MOST_HEIGHT = 420.0, 720.0
 _MARGIN = 0.06  # of the longer side
 _LEAST_SIDE_M = 100.0
 _MOST_PHOTOS = 9_000  # dots of database photos; more are thinned out by a grid
-RIGHT, WRONG, WITHHELD, UNJUDGED = "right", "wrong", "withheld", "unjudged"
 
 
 @dataclass(frozen=True, eq=False)
-class AnsweredQueries:
-    """Queries with their true and answered positions, each `(num_queries,)`.
+class QueriesOnMap:
+    """Queries with their true and estimated positions, each `(num_queries,)`.
 
     Attributes:
         names: What a reader sees when pointing at a query.
-        states: `right`, `wrong`, `withheld` (no answer: not sure enough) or
-            `unjudged` (answered, but the true position is unknown).
+        states: See `query_states`.
         latitude_deg: True latitude; NaN where unknown.
         longitude_deg: True longitude.
-        answered_latitude_deg: Latitude of the answer; NaN where there is none.
-        answered_longitude_deg: Longitude of the answer.
+        localized_latitude_deg: Estimated latitude; NaN where there is none.
+        localized_longitude_deg: Estimated longitude.
     """
 
     names: list[str]
     states: np.ndarray
     latitude_deg: np.ndarray
     longitude_deg: np.ndarray
-    answered_latitude_deg: np.ndarray
-    answered_longitude_deg: np.ndarray
+    localized_latitude_deg: np.ndarray
+    localized_longitude_deg: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,9 +48,9 @@ class CityMap:
         photos: Database photos `(num_dots, 2)` in whole units, at most some thousand.
         num_photos: Database photos inside the frame.
         rows: Rows of the queries that are shown.
-        places: True places of those queries in units (the answered ones where
+        places: True places of those queries in units (the estimated ones where
             unjudged), `(num_rows, 2)`.
-        answers: Answered places, same shape; NaN where there is none.
+        localizations: Estimated places, same shape; NaN where there is none.
     """
 
     height: float
@@ -60,11 +59,11 @@ class CityMap:
     num_photos: int
     rows: np.ndarray
     places: np.ndarray
-    answers: np.ndarray
+    localizations: np.ndarray
 
 
 def city_maps(
-    queries: AnsweredQueries,
+    queries: QueriesOnMap,
     photo_latitude_deg: np.ndarray,
     photo_longitude_deg: np.ndarray,
     *,
@@ -83,10 +82,10 @@ def city_maps(
     """
     unjudged = queries.states == UNJUDGED
     latitude, longitude = (
-        np.where(unjudged, answered, true)
-        for answered, true in (
-            (queries.answered_latitude_deg, queries.latitude_deg),
-            (queries.answered_longitude_deg, queries.longitude_deg),
+        np.where(unjudged, localized, true)
+        for localized, true in (
+            (queries.localized_latitude_deg, queries.latitude_deg),
+            (queries.localized_longitude_deg, queries.longitude_deg),
         )
     )
     placed = np.flatnonzero(np.isfinite(latitude))
@@ -96,18 +95,18 @@ def city_maps(
         rows = placed[city == number]
         plane = LocalPlane.around(latitude[rows], longitude[rows])
         places = plane.to_metres(latitude[rows], longitude[rows])
-        answers = plane.to_metres(
-            queries.answered_latitude_deg[rows], queries.answered_longitude_deg[rows]
+        localized = plane.to_metres(
+            queries.localized_latitude_deg[rows], queries.localized_longitude_deg[rows]
         )
         photos = plane.to_metres(photo_latitude_deg, photo_longitude_deg)
-        maps.append(_framed(rows, places, answers, photos))
+        maps.append(_framed(rows, places, localized, photos))
     return maps
 
 
 def _framed(
-    rows: np.ndarray, places: np.ndarray, answers: np.ndarray, photos: np.ndarray
+    rows: np.ndarray, places: np.ndarray, localized: np.ndarray, photos: np.ndarray
 ) -> CityMap:
-    low, high = _extent(places, answers)
+    low, high = _extent(places, localized)
     width_m, height_m = high - low
     # A frame that is too flat or too tall gets more of its surroundings.
     width_m = max(width_m, height_m * WIDTH / _MOST_HEIGHT)
@@ -128,16 +127,16 @@ def _framed(
         int(inside.sum()),
         rows,
         to_units(places),
-        to_units(answers),
+        to_units(localized),
     )
 
 
-def _extent(places: np.ndarray, answers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the corners around the queries and the answers not far from them."""
+def _extent(places: np.ndarray, localized: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the corners around queries and localizations not far from them."""
     low, high = places.min(axis=0), places.max(axis=0)
     reach = max(float((high - low).max()) / 2, _LEAST_SIDE_M)
-    near = ((answers >= low - reach) & (answers <= high + reach)).all(axis=1)
-    points = np.concatenate([places, answers[near]])
+    near = ((localized >= low - reach) & (localized <= high + reach)).all(axis=1)
+    points = np.concatenate([places, localized[near]])
     low, high = points.min(axis=0), points.max(axis=0)
     margin = max(float((high - low).max()) * _MARGIN, _LEAST_SIDE_M / 4)
     return low - margin, high + margin

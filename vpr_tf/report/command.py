@@ -1,20 +1,20 @@
-"""What `evaluate.py --report` does."""
+"""What the command line does with reports: writes them and says where they are."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from vpr_tf.atomic_files import replace_file, write_json
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.evaluation.command import evaluate_sets
 from vpr_tf.evaluation.encoder_on_dataset import EncoderOnDataset
 from vpr_tf.report.answers import calibrate_on_val, may_judge
 from vpr_tf.report.build import build_report
-from vpr_tf.report.html import write_html
-from vpr_tf.report.markdown import report_markdown, report_summary
-from vpr_tf.report.per_query_file import write_per_query
+from vpr_tf.report.comparison import Comparison
+from vpr_tf.report.comparison_files import compare_runs, comparison_markdown
 from vpr_tf.report.report import Report
+from vpr_tf.report.report_files import write_html, write_report
+from vpr_tf.report.tables import headline_table
 
 
 def run_report(
@@ -64,19 +64,23 @@ def report_on(opened: EncoderOnDataset, config: ExperimentConfig) -> list[Report
             report, folder, dataset=opened.dataset, evaluation_set=evaluation_set
         )
         reports.append(report)
-        print(f"\n{report_summary(report)}\nReport: {folder / 'report.html'}")
+        print(f"\n{headline_table(report).to_markdown()}\n")
+        print(f"Report: {folder / 'report.html'}")
     return reports
 
 
-def write_report(report: Report, folder: Path) -> None:
-    """Writes metrics.json, per_query.csv and table.md.
-
-    Args:
-        report: The numbers.
-        folder: Existing or new folder.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "metrics.json", report.to_dict())
-    write_per_query(report.per_query, folder / "per_query.csv")
-    with replace_file(folder / "table.md") as temporary:
-        temporary.write_text(report_markdown(report), encoding="utf-8")
+def run_comparison(
+    first: str | Path,
+    second: str | Path,
+    *,
+    set_names: Sequence[str] = (),
+    output_dir: str | Path | None = None,
+) -> list[Comparison]:
+    """Compares the reports of two runs and prints what changed; see `compare_runs`."""
+    comparisons = compare_runs(
+        first, second, set_names=set_names, output_dir=output_dir
+    )
+    for folder, comparison in comparisons.items():
+        print(comparison_markdown(comparison, max_changed=10))
+        print(f"Comparison: {folder / 'comparison.html'}")
+    return list(comparisons.values())

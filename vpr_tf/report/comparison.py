@@ -14,12 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from vpr_tf.report.bootstrap import bootstrap_percentages, bootstrap_statistics
+from vpr_tf.report.bootstrap import (
+    BootstrapSettings,
+    bootstrap_percentages,
+    bootstrap_statistics,
+)
 from vpr_tf.report.errors import ReportError
-from vpr_tf.report.identity import Identity
-from vpr_tf.report.intervals import BootstrapSettings, Interval
 from vpr_tf.report.json_ready import json_ready
+from vpr_tf.report.report import Identity
 from vpr_tf.report.stored_report import StoredReport
+from vpr_tf.tables import Interval
 
 
 @dataclass(frozen=True)
@@ -160,12 +164,12 @@ def _check_comparable(first: StoredReport, second: StoredReport) -> None:
             raise ReportError(
                 f"Two reports must have the same {name} to be compared. Received: "
                 f"{one} in {first.folder} and {other} in {second.folder}. Run "
-                "`evaluate.py --report` for both on the same set."
+                "`vpr evaluate --report` for both on the same set."
             )
     if first.keys != second.keys or not np.array_equal(first.known, second.known):
         raise ReportError(
             f"The queries of {first.folder} and {second.folder} are not the same, "
-            "though their datasets are. Run `evaluate.py --report` again for both."
+            "though their datasets are. Run `vpr evaluate --report` again for both."
         )
 
 

@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from vpr_tf.config import ConfigError, load_config
-from vpr_tf.data.prepared_dataset import (
-    DatasetError,
-    EvaluationSet,
-    PreparedDataset,
-    SplitIndex,
-)
-from vpr_tf.report.comparison import ChangedQuery
-from vpr_tf.report.failure_section import shot_figure
-from vpr_tf.report.page_text import breakable, metres
+from vpr_tf.data.prepared_dataset import DatasetError, PreparedDataset, SplitIndex
+from vpr_tf.report.comparison import ChangedQuery, Comparison
+from vpr_tf.report.pictures import Shot, take_shot
 from vpr_tf.report.stored_report import StoredReport
+from vpr_tf.tables import metres
+
+
+@dataclass(frozen=True)
+class ChangedPictures:
+    """A changed query with the first prediction of both runs.
+
+    Attributes:
+        changed: What changed.
+        query: Its photo.
+        predictions: Of the first and the second run.
+    """
+
+    changed: ChangedQuery
+    query: Shot
+    predictions: list[Shot]
 
 
 def dataset_at_hand(reports: Sequence[StoredReport]) -> PreparedDataset | None:
@@ -48,62 +59,59 @@ def _opened(config: Path, fingerprint: str) -> PreparedDataset | None:
         return None
 
 
-def evaluation_set_of(dataset: PreparedDataset, name: str) -> EvaluationSet | None:
-    """Returns a set by its name; None when the dataset has none."""
-    return dataset.val if name == "val" else dataset.tests.get(name)
-
-
-def changed_cases(
-    changed: Sequence[ChangedQuery],
+def changed_pictures(
+    comparison: Comparison,
     reports: Sequence[StoredReport],
     dataset: PreparedDataset,
-    evaluation_set: EvaluationSet,
-) -> str:
-    """Returns each query with the first prediction of both runs, HTML.
+    most: int,
+) -> list[ChangedPictures] | None:
+    """Returns each changed query with the first prediction of both runs.
 
     Args:
-        changed: The queries.
+        comparison: What changed.
         reports: Of the first and the second run.
         dataset: Holds the pictures.
-        evaluation_set: Names of its splits.
+        most: Gained queries, and lost ones.
+
+    Returns:
+        None when the dataset has no such set.
     """
-    queries = dataset.split(evaluation_set.queries)
-    database = dataset.split(evaluation_set.database)
+    name = comparison.first.set_name
+    chosen = dataset.val if name == "val" else dataset.tests.get(name)
+    if chosen is None:
+        return None
+    splits = [dataset.split(name) for name in (chosen.queries, chosen.database)]
     rows_of = {key: row for row, key in enumerate(reports[0].keys)}
-    keys = [
-        reports[i].columns["prediction_1"][rows_of[c.key]]
-        for c in changed
-        for i in (0, 1)
+    shown = [
+        query
+        for change in ("lost", "gained")
+        for query in [each for each in comparison.changed if each.change == change][
+            :most
+        ]
     ]
-    records = _records(database, keys)
-    cases = []
-    for number, query in enumerate(changed):
-        row = rows_of[query.key]
-        shots = [shot_figure(queries, row, "query", query.key, "query")]
-        for i, name in enumerate(("first run", "second run")):
-            key = keys[2 * number + i]
-            found = (query.change == "gained") == bool(i)
-            shots.append(
-                shot_figure(
-                    database,
+    keys = [
+        [report.columns["prediction_1"][rows_of[query.key]] for report in reports]
+        for query in shown
+    ]
+    records = _records(splits[1], [key for pair in keys for key in pair])
+    return [
+        ChangedPictures(
+            query,
+            take_shot(splits[0], rows_of[query.key]),
+            [
+                take_shot(
+                    splits[1],
                     records.get(key, -1),
-                    f"{name}: {_distance(reports[i], row)}",
-                    key,
-                    "hit" if found else "miss",
+                    _distance(report, rows_of[query.key]),
+                    is_positive=(query.change == "gained") == is_second,
                 )
-            )
-        cases.append(_case(query, shots))
-    return "\n".join(cases)
-
-
-def _case(query: ChangedQuery, shots: Sequence[str]) -> str:
-    state = "right" if query.change == "gained" else "wrong"
-    errors = f"error {metres(query.first_error_m)}, then {metres(query.second_error_m)}"
-    return (
-        f'<div class="pair"><h3><span class="tag {state}">{query.change}</span>'
-        f'<span class="name">{breakable(query.key)}</span><span>{errors}</span></h3>'
-        f'<div class="strip">{"".join(shots)}</div></div>'
-    )
+                for key, report, is_second in zip(
+                    pair, reports, (False, True), strict=True
+                )
+            ],
+        )
+        for query, pair in zip(shown, keys, strict=True)
+    ]
 
 
 def _distance(report: StoredReport, row: int) -> str:

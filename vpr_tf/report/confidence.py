@@ -17,11 +17,12 @@ from vpr_tf.localization.reliability import (
     reliability_bins,
 )
 from vpr_tf.report.bootstrap import (
+    BootstrapSettings,
     bootstrap_means,
     bootstrap_percentages,
     bootstrap_statistics,
 )
-from vpr_tf.report.intervals import BootstrapSettings, Interval
+from vpr_tf.tables import Interval
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from vpr_tf.report.figure_style import COLOURS, Drawing
-from vpr_tf.report.intervals import Interval
+from vpr_tf.report.figure_style import COLOURS, DASHES, Drawing
+from vpr_tf.tables import Interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 _ROW_IN = 0.27  # height of a row
 _EDGES_IN = 0.72  # height of what is above and below the rows
-_DASHES = (0, (3, 3))
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ def dot_plot(
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
         if reference is not None:
-            axes.axvline(reference, color=COLOURS["muted"], lw=1, ls=_DASHES)
+            axes.axvline(reference, color=COLOURS["muted"], lw=1, ls=DASHES)
         for row, y in zip(rows, heights, strict=True):
             _dot(axes, row.interval, y)
             _beside(axes, row.note, 1, y, color=COLOURS["muted"])

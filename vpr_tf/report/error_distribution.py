@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from vpr_tf.report.bootstrap import (
+    BootstrapSettings,
     bootstrap_means,
     bootstrap_percentages,
     bootstrap_quantiles,
 )
-from vpr_tf.report.intervals import BootstrapSettings, Interval
+from vpr_tf.tables import Interval
 
 _QUANTILES = (0.5, 0.75, 0.9)
 _CDF_RESOLUTION = 200  # points of the distribution function at most

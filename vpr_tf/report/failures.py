@@ -1,60 +1,37 @@
-"""The worst failures with their pictures: sure of it, and wrong."""
+"""The worst failures with their pictures: of high confidence, and wrong."""
 
 from __future__ import annotations
 
-import base64
-import io
+import math
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset, SplitIndex
 from vpr_tf.geo import distances_m, ecef, heading_differences_deg
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
+from vpr_tf.report.pictures import Shot, take_shot
 from vpr_tf.report.report import Report
+from vpr_tf.tables import metres, number
 
-_HEIGHT = 220  # pixels, nearly twice of what the page shows: sharp on any screen
-_QUALITIES = (80, 65, 50, 35, 20)
-_MOST_BYTES = 24_000  # of a picture
 _SAME_PLACE_M = 1.0  # of such photos, the one that looks the query's way is shown
 
 
 @dataclass(frozen=True)
-class Shot:
-    """A database photo beside a failed query.
-
-    Attributes:
-        row: Of the database; -1 where there is none.
-        key: Its name.
-        distance_m: From the query's true place; NaN where unknown.
-        similarity: Cosine similarity to the query, or the score of the place that the
-            photo is nearest to; NaN where not among the predictions.
-        is_positive: Whether it lies near enough to the query.
-    """
-
-    row: int
-    key: str
-    distance_m: float
-    similarity: float
-    is_positive: bool
-
-
-@dataclass(frozen=True)
 class Failure:
-    """A query that was answered wrongly.
+    """A query that was localized wrongly.
 
     Attributes:
-        row: Of the query.
-        key: Its name.
+        query: The query.
+        text: Its error and confidence.
         predictions: The first ones.
         nearest: The positive nearest to the query.
         nearest_rank: Where that stands among the predictions, from 1; 0 if nowhere.
         num_predictions: How many were looked through for it.
     """
 
-    row: int
-    key: str
+    query: Shot
+    text: str
     predictions: list[Shot]
     nearest: Shot
     nearest_rank: int
@@ -62,7 +39,7 @@ class Failure:
 
 
 def worst_queries(report: Report, most: int) -> np.ndarray:
-    """Returns rows of queries that have positives and were answered wrongly.
+    """Returns rows of queries that have positives and were localized wrongly.
 
     Those of the highest confidence come first; of equal confidence, or without any,
     those most similar to their first prediction.
@@ -70,11 +47,11 @@ def worst_queries(report: Report, most: int) -> np.ndarray:
     result = report.result
     wrong = report.per_query["error_m"] > report.positive_dist_threshold_m
     rows = np.flatnonzero(wrong & (result.num_positives > 0))
-    sure = np.nan_to_num(report.per_query["confidence"][rows], nan=-1.0)
+    confidence = np.nan_to_num(report.per_query["confidence"][rows], nan=-1.0)
     alike = -result.descriptor_distances[rows, 0]
     if result.scores is not None:
         alike = result.scores[rows, 0]
-    return rows[np.lexsort((rows, -alike, -sure))][:most]
+    return rows[np.lexsort((rows, -alike, -confidence))][:most]
 
 
 def failures(
@@ -84,7 +61,7 @@ def failures(
     *,
     most: int = 20,
     num_predictions: int = 4,
-) -> list[Failure]:
+) -> list[Failure] | None:
     """Returns the worst queries with what was predicted and what was to be found.
 
     Args:
@@ -93,27 +70,35 @@ def failures(
         evaluation_set: Names of its splits.
         most: Number of queries.
         num_predictions: Predictions shown for each.
+
+    Returns:
+        None where there is no database photo of known position.
     """
-    queries = dataset.split(evaluation_set.queries).photo_table()
-    database = dataset.split(evaluation_set.database).photo_table()
+    splits = (
+        dataset.split(evaluation_set.queries),
+        dataset.split(evaluation_set.database),
+    )
+    queries, database = (split.photo_table() for split in splits)
+    if not database.positions.known.any():
+        return None
     result = report.result
     photos = photos_of_predictions(report, database)
     found = []
-    for row in worst_queries(report, most):
+    for row in worst_queries(report, most).tolist():
         ranks = range(min(num_predictions, result.predictions.shape[1]))
-        nearest = _nearest(queries, database, int(row))
-        ranked = np.flatnonzero(result.predictions[row] == nearest.row)
+        nearest, nearest_m = _nearest(queries, database, row)
+        ranked = np.flatnonzero(result.predictions[row] == nearest)
         if result.places is not None:
             ranked = np.flatnonzero(result.hits[row])
         found.append(
             Failure(
-                int(row),
-                _text(result.query_keys[row]),
+                take_shot(splits[0], row),
+                _text(report, row),
                 [
-                    _prediction(report, photos, database, int(row), rank)
+                    _prediction(report, splits[1], int(photos[row, rank]), row, rank)
                     for rank in ranks
                 ],
-                nearest,
+                take_shot(splits[1], nearest, metres(nearest_m), is_positive=True),
                 int(ranked[0]) + 1 if len(ranked) else 0,
                 result.predictions.shape[1],
             )
@@ -145,58 +130,43 @@ def photos_of_predictions(report: Report, database: PhotoTable) -> np.ndarray:
     return np.where(result.predictions < 0, -1, photos)
 
 
+def _text(report: Report, query: int) -> str:
+    columns = report.per_query
+    parts = [f"error {metres(float(columns['error_m'][query]))}"]
+    confidence = float(columns["confidence"][query])
+    if math.isfinite(confidence):
+        parts.append(f"confidence {number(confidence, 2)}")
+    if not columns["answered"][query]:
+        parts.append("withheld")
+    return ", ".join(parts)
+
+
 def _prediction(
-    report: Report, photos: np.ndarray, database: PhotoTable, query: int, rank: int
+    report: Report, database: SplitIndex, row: int, query: int, rank: int
 ) -> Shot:
+    """Returns a prediction with its distance to the query and its similarity."""
+    if row < 0:
+        return take_shot(database, row, "none")
     result = report.result
-    row = int(photos[query, rank])
     similarity = 1 - float(result.descriptor_distances[query, rank]) / 2
     if result.scores is not None:
         similarity = float(result.scores[query, rank])
-    return Shot(
-        row,
-        _text(database.keys[row]),
-        float(result.distances_m[query, rank]),
-        similarity,
-        bool(result.hits[query, rank]),
-    )
+    text = metres(float(result.distances_m[query, rank]))
+    if math.isfinite(similarity):
+        text += f", {similarity:.3f}"
+    is_positive = bool(result.hits[query, rank])
+    return take_shot(database, row, text, is_positive=is_positive)
 
 
-def _nearest(queries: PhotoTable, database: PhotoTable, query: int) -> Shot:
+def _nearest(
+    queries: PhotoTable, database: PhotoTable, query: int
+) -> tuple[int, float]:
     """Returns the nearest database photo; of a panorama, the crop of its direction."""
     one = np.array([query])
     everything = np.arange(len(database))[None]
-    metres = distances_m(queries.positions.take(one), database.positions, everything)[0]
-    same = np.flatnonzero(metres <= np.nanmin(metres) + _SAME_PLACE_M)
-    turned = heading_differences_deg(
-        database.heading_deg[same], queries.heading_deg[query]
-    )
-    row = int(same[np.lexsort((same, metres[same], np.nan_to_num(turned, nan=360)))[0]])
-    distance_m = float(metres[row])
-    return Shot(row, _text(database.keys[row]), distance_m, float("nan"), True)
-
-
-def picture_uri(split: SplitIndex, row: int) -> str:
-    """Returns a small JPEG of a record as a data URI.
-
-    Args:
-        split: Index of the split.
-        row: Record.
-
-    Raises:
-        DamagedRecordError: The record or its image is damaged.
-    """
-    from vpr_tf.evaluation.pictures import fit_to_height
-    from vpr_tf.evaluation.record_images import read_image
-
-    image = fit_to_height(Image.fromarray(read_image(split, row)), _HEIGHT)
-    for quality in _QUALITIES:
-        file = io.BytesIO()
-        image.save(file, "JPEG", quality=quality, optimize=True)
-        if file.tell() <= _MOST_BYTES:
-            break
-    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
-
-
-def _text(key: bytes) -> str:
-    return bytes(key).decode(errors="replace")
+    away_m = distances_m(queries.positions.take(one), database.positions, everything)[0]
+    same = np.flatnonzero(away_m <= np.nanmin(away_m) + _SAME_PLACE_M)
+    turn = heading_differences_deg(database.heading_deg[same], queries.heading_deg[one])
+    turn = np.nan_to_num(turn, nan=360)
+    row = int(same[np.lexsort((same, away_m[same], turn))[0]])
+    return row, float(away_m[row])

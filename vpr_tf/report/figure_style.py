@@ -24,6 +24,7 @@ COLOURS = {
     "other": "#8a6fae",
     "tint": "#c6ddec",
 }
+DASHES = (0, (3, 3))
 SEQUENCE = ("#08436b", "#2376b5", "#5fa2cf", "#93b9d2", "#a9bdcc")
 _STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",

@@ -9,11 +9,11 @@ import numpy as np
 
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.geo import heading_differences_deg
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.report.hit_ranks import UNKNOWN, HitRanks
-from vpr_tf.report.identity import Identity
 from vpr_tf.report.per_query_file import hit_rank_column
 from vpr_tf.report.query_facts import nearest_database_m
+from vpr_tf.report.report import Identity
 
 NUM_PREDICTIONS = 3  # listed with their distances
 

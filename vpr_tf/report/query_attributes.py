@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from vpr_tf.data.prepared_dataset import DatasetError, PreparedDataset
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.report.query_facts import (
     class_sizes,
     heading_gaps,

@@ -12,7 +12,7 @@ import numpy as np
 
 from vpr_tf.data.prepared_dataset import Partition
 from vpr_tf.geo import Positions, distances_m, heading_differences_deg
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 
 _NEAREST_ON_SPHERE = 8  # candidates; the sphere's order is not quite the ellipsoid's
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vpr_tf.report.bootstrap import bootstrap_percentages
+from vpr_tf.report.bootstrap import BootstrapSettings, bootstrap_percentages
 from vpr_tf.report.hit_ranks import NOT_FOUND, UNKNOWN, HitRanks
-from vpr_tf.report.intervals import BootstrapSettings, Interval
+from vpr_tf.tables import Interval
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vpr_tf.geo import heading_differences_deg
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.report.query_attributes import headings_say_nothing
 
 MAX_DISTANCE_M = 200.0

@@ -1,4 +1,4 @@
-"""Reads what `evaluate.py --report` wrote, without encoder or dataset."""
+"""Reads what `vpr evaluate --report` wrote, without encoder or dataset."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from vpr_tf.report.bootstrap import BootstrapSettings
 from vpr_tf.report.errors import ReportError
-from vpr_tf.report.identity import Identity
-from vpr_tf.report.intervals import BootstrapSettings
 from vpr_tf.report.per_query_file import hit_rank_column, read_per_query
-from vpr_tf.report.report import FORMAT_VERSION
+from vpr_tf.report.report import FORMAT_VERSION, Identity
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +72,7 @@ def read_report(folder: Path) -> StoredReport:
         if version != FORMAT_VERSION:
             raise ReportError(
                 f"{folder} has format_version {version!r}; this program reads "
-                f"{FORMAT_VERSION}. Run `evaluate.py --report` again."
+                f"{FORMAT_VERSION}. Run `vpr evaluate --report` again."
             )
         report = StoredReport(
             folder=folder,
@@ -91,12 +90,12 @@ def read_report(folder: Path) -> StoredReport:
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise ReportError(
             f"Cannot read the report in {folder}: {type(error).__name__}: {error}. Run "
-            "`evaluate.py --report` again."
+            "`vpr evaluate --report` again."
         ) from error
     if len(counts) != 1:
         raise ReportError(
             f"{folder} is damaged: metrics.json and per_query.csv differ in the number "
-            f"of queries ({sorted(counts)}). Run `evaluate.py --report` again."
+            f"of queries ({sorted(counts)}). Run `vpr evaluate --report` again."
         )
     return report
 
@@ -105,7 +104,7 @@ def find_reports(folder: Path) -> dict[str, Path]:
     """Finds the reports of a run, by the name of their set.
 
     Args:
-        folder: A report, an output folder of `evaluate.py`, or a run folder.
+        folder: A report, an output folder of `vpr evaluate`, or a run folder.
 
     Raises:
         ReportError: There is no report.
@@ -117,6 +116,6 @@ def find_reports(folder: Path) -> dict[str, Path]:
         if paths:
             return {path.name: path for path in paths}
     raise ReportError(
-        f"No report in {folder}. Pass a folder that `evaluate.py --report` wrote, e.g. "
-        "runs/<name>/<time>/evaluation."
+        f"No report in {folder}. Pass a folder that `vpr evaluate --report` wrote, "
+        "e.g. runs/<name>/<time>/evaluation."
     )

@@ -1,4 +1,4 @@
-"""Recall by circumstances of the queries."""
+"""Recall by attributes of the queries."""
 
 from __future__ import annotations
 
@@ -7,7 +7,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vpr_tf.report.intervals import Interval
+from vpr_tf.tables import Interval
+
+_TITLES = {
+    "mean_luma": "brightness",
+    "year_gap": "years apart",
+    "heading_gap_deg": "heading difference",
+    "nearest_database_m": "nearest photo",
+    "class_num_images": "photos of the class",
+}
+
+
+def attribute_title(name: str) -> str:
+    """Returns the name of an attribute, a column of per_query.csv, for people."""
+    return _TITLES.get(name, name.replace("_", " "))
 
 
 @dataclass(frozen=True)
@@ -28,7 +41,7 @@ class Stratum:
 
 @dataclass(frozen=True)
 class Stratification:
-    """The queries divided by one circumstance.
+    """The queries divided by one attribute.
 
     Attributes:
         name: Short name, also the column of per_query.csv, e.g. `year_gap`.

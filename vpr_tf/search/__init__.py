@@ -19,6 +19,7 @@ from vpr_tf.search.descriptors import (
     MISSING_ID,
     Descriptors,
     check_descriptors,
+    checked_queries,
     no_neighbours,
 )
 from vpr_tf.search.distances import squared_distances
@@ -59,6 +60,7 @@ __all__ = [
     "SearchIndex",
     "build_index",
     "check_descriptors",
+    "checked_queries",
     "index_kind",
     "load_saved_index",
     "no_neighbours",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 MISSING_ID = -1
 _VALUES_PER_BLOCK = 1 << 22
@@ -49,7 +50,7 @@ def check_descriptors(descriptors: Descriptors) -> None:
         )
 
 
-def checked_queries(queries: np.ndarray, descriptor_dim: int) -> np.ndarray:
+def checked_queries(queries: npt.ArrayLike, descriptor_dim: int) -> np.ndarray:
     """Returns queries as float32 `(num_queries, descriptor_dim)`.
 
     Args:
@@ -59,22 +60,22 @@ def checked_queries(queries: np.ndarray, descriptor_dim: int) -> np.ndarray:
     Raises:
         ValueError: Another length, or a value that is not finite.
     """
-    queries = np.asarray(queries, np.float32)
-    if queries.ndim == 1 and len(queries) == descriptor_dim:
-        queries = queries[None]
-    if queries.ndim != 2 or queries.shape[1] != descriptor_dim:
+    matrix = np.asarray(queries, np.float32)
+    if matrix.ndim == 1 and len(matrix) == descriptor_dim:
+        matrix = matrix[None]
+    if matrix.ndim != 2 or matrix.shape[1] != descriptor_dim:
         raise ValueError(
             "`queries` must have the shape (num_queries, descriptor_dim="
-            f"{descriptor_dim}). Received: shape {queries.shape}. Compute queries and "
+            f"{descriptor_dim}). Received: shape {matrix.shape}. Compute queries and "
             "database with the same encoder."
         )
-    bad = np.flatnonzero(~np.isfinite(queries).all(axis=1))
+    bad = np.flatnonzero(~np.isfinite(matrix).all(axis=1))
     if len(bad):
         raise ValueError(
             f"`queries` must be finite. Received: NaN or infinity in {len(bad)} "
             f"queries, the first is query {bad[0]}. Check the encoder's weights."
         )
-    return queries
+    return matrix
 
 
 def no_neighbours(num_queries: int, k: int) -> tuple[np.ndarray, np.ndarray]:

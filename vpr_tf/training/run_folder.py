@@ -25,7 +25,7 @@ class RunFolder:
     @property
     def resume_command(self) -> str:
         """How the user goes on with the run."""
-        return f"python train_keras.py --config {self.config_file} --resume {self.path}"
+        return f"vpr train --config {self.config_file} --resume {self.path}"
 
     @property
     def config_file(self) -> Path:

@@ -11,7 +11,7 @@ from data_prep.errors import DataPrepError
 from data_prep.partition import grid
 from data_prep.partition.assignment import assign_classes
 from vpr_tf.config import PARTITIONS
-from vpr_tf.photos.sf_xl_names import parse_image_name
+from vpr_tf.photos import parse_image_name
 
 GOLDEN = {
     "sf_xs_dark_train": [(10, 30, 1, 1, 1), (10, 30, 5, 2, 10)],

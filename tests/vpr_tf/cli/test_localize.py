@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.command_line import vpr
 from tests.vpr_tf.evaluation.tiny_dataset import (
     MeanColourEncoder,
     Shot,
@@ -10,11 +11,9 @@ from tests.vpr_tf.evaluation.tiny_dataset import (
 )
 from tests.vpr_tf.photos.photo_writer import gps_of, write_photo
 from tests.vpr_tf.place_index.samples import create, manifest_of
-from vpr_tf.cli import calibrate
-from vpr_tf.cli.localize import main
 from vpr_tf.config import EvaluationConfig
 from vpr_tf.extraction.photo_descriptors import describe_photos
-from vpr_tf.photos.photo_folder import scan_photos
+from vpr_tf.photos import scan_photos
 from vpr_tf.place_index import (
     EncoderIdentity,
 )
@@ -69,7 +68,7 @@ def photos(tmp_path) -> Path:
 
 
 def run(capsys, *arguments):
-    status = main([str(argument) for argument in arguments])
+    status = vpr("localize", *arguments)
     captured = capsys.readouterr()
     return status, captured.out, captured.err
 
@@ -94,7 +93,7 @@ def test_unreadable_photos_are_named_and_the_others_answered(
     (photos / "broken.jpg").write_bytes((photos / "0.jpg").read_bytes()[:700])
     (photos / "notes.jpg").write_text("none")
     status, out, err = run(
-        capsys, "--index", tiny_index, photos, photos / "gone.jpg", "--format", "json"
+        capsys, "--index", tiny_index, photos, photos / "gone.jpg", "--json"
     )
     assert status == 1
     content = json.loads(out)
@@ -111,7 +110,7 @@ def test_geojson_goes_to_a_file(capsys, tiny_index, photos):
     status, out, _ = run(
         capsys,
         *("--index", tiny_index, photos / "1.jpg"),
-        *("--format", "geojson", "--output", path),
+        *("--geojson", "--output", path),
     )
     assert (status, out) == (0, "")
     answer = json.loads(path.read_text())["features"][0]
@@ -123,7 +122,7 @@ def test_geojson_goes_to_a_file(capsys, tiny_index, photos):
 def test_only_photos_inside_the_circle_are_searched(capsys, tiny_index, photos):
     status, out, _ = run(
         capsys,
-        *("--index", tiny_index, photos / "1.jpg", "--format", "json"),
+        *("--index", tiny_index, photos / "1.jpg", "--json"),
         *("--within", f"{LATITUDE},{LONGITUDE},50"),
     )
     assert status == 0
@@ -143,7 +142,7 @@ def test_only_photos_inside_the_circle_are_searched(capsys, tiny_index, photos):
 
 
 def test_heading_leaves_out_photos_that_look_another_way(capsys, tiny_index, photos):
-    arguments = ("--index", tiny_index, photos / "0.jpg", "--format", "json")
+    arguments = ("--index", tiny_index, photos / "0.jpg", "--json")
     status, out, _ = run(capsys, *arguments, "--heading", "100")
     assert status == 0
     (answer,) = json.loads(out)["answers"]
@@ -158,7 +157,7 @@ def test_heading_leaves_out_photos_that_look_another_way(capsys, tiny_index, pho
     [
         (["--heading", "400"], "0 to 360"),
         (["--min-confidence", "2"], "0 to 1"),
-        (["--k", "0"], "num_predictions"),
+        (["--k", "0"], "argument --k"),
         (["--output", "missing/folder/a.json"], "missing/folder"),
     ],
 )
@@ -170,9 +169,9 @@ def test_usage_errors(capsys, tiny_index, photos, arguments, message):
 
 @pytest.mark.parametrize("circle", ["1,2", "-1;2,5", "99,2,5"])
 def test_circles_that_are_none(capsys, tiny_index, photos, circle):
-    with pytest.raises(SystemExit):
-        run(capsys, "--index", tiny_index, photos, "--within", circle)
-    assert "must be latitude, longitude and metres" in capsys.readouterr().err
+    status, _, err = run(capsys, "--index", tiny_index, photos, "--within", circle)
+    assert status == 2
+    assert "must be latitude, longitude and metres" in err
 
 
 def test_no_index_and_no_photos(capsys, tiny_index, tmp_path):
@@ -208,16 +207,14 @@ def write_city(folder: Path, num_queries: int) -> Path:
 def test_calibrated_index_says_how_sure_it_is(capsys, tiny_index, photos, tmp_path):
     config = write_city(tmp_path, num_queries=18)
     arguments = ["--index", str(tiny_index), "--config", str(config)]
-    assert calibrate.main(arguments) == 0
+    assert vpr("index", "calibrate", *arguments) == 0
     printed = capsys.readouterr().out
     assert "16 of 18 answers are right, within 25 m" in printed
     assert "| cluster | 88.9% | 2.0 m |" in printed
     assert "On held-out queries (5 folds)" in printed
     stored = manifest_of(tiny_index).localization
     assert stored["settings"]["num_predictions"] == 6
-    status, out, _ = run(
-        capsys, "--index", tiny_index, photos / "0.jpg", "--format", "json"
-    )
+    status, out, _ = run(capsys, "--index", tiny_index, photos / "0.jpg", "--json")
     content = json.loads(out)
     assert content["calibration"]["fitted_on"] == "val of city"
     (answer,) = content["answers"]
@@ -236,5 +233,5 @@ def test_calibrated_index_says_how_sure_it_is(capsys, tiny_index, photos, tmp_pa
 def test_calibration_needs_an_evaluation_set(capsys, tiny_index, tmp_path):
     config = write_city(tmp_path, num_queries=1)
     arguments = ["--index", str(tiny_index), "--config", str(config)]
-    assert calibrate.main([*arguments, "--set", "test"]) == 2
+    assert vpr("index", "calibrate", *arguments, "--set", "test") == 2
     assert "has no evaluation set 'test'. It has: val" in capsys.readouterr().err

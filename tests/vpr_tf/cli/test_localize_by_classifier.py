@@ -1,10 +1,11 @@
-"""`--classifier` and the calibration of a run, as a user has them."""
+"""`vpr localize --classifier` and the calibration of a run, as a user has them."""
 
 import json
 
 import numpy as np
 import pytest
 
+from tests.command_line import vpr
 from tests.vpr_tf.classification.tiny_classifier import street_table
 from tests.vpr_tf.evaluation.tiny_dataset import (
     MeanColourEncoder,
@@ -18,8 +19,6 @@ from vpr_tf.classification import (
     load_calibration,
     save_classifier,
 )
-from vpr_tf.cli import calibrate
-from vpr_tf.cli.localize import main
 from vpr_tf.config import EvaluationConfig
 from vpr_tf.extraction.model_sources import LoadedEncoder
 
@@ -85,7 +84,7 @@ def photos(tmp_path):
 
 
 def run(capsys, *arguments):
-    status = main([str(argument) for argument in arguments])
+    status = vpr("localize", *arguments)
     captured = capsys.readouterr()
     return status, captured.out, captured.err
 
@@ -107,12 +106,12 @@ def test_photos_are_answered_by_heads(capsys, run_folder, photos):
 def test_calibrated_heads_say_how_sure_they_are(capsys, run_folder, photos, tmp_path):
     write_val(tmp_path)
     arguments = [
-        "--model",
+        "--classifier",
         str(run_folder),
         "--config",
         str(run_folder / "config.yaml"),
     ]
-    assert calibrate.main(arguments) == 0
+    assert vpr("index", "calibrate", *arguments) == 0
     printed = capsys.readouterr().out
     assert "of 24 answers are right, within 25 m" in printed
     assert "Without the places near them" in printed
@@ -123,7 +122,7 @@ def test_calibrated_heads_say_how_sure_they_are(capsys, run_folder, photos, tmp_
         **{"num_predictions": 20, "log_scores": False},
     }
     status, out, _ = run(
-        capsys, "--classifier", run_folder, photos, "--format", "json", "--k", "3"
+        capsys, "--classifier", run_folder, photos, "--json", "--k", "3"
     )
     assert status == 0
     content = json.loads(out)
@@ -140,7 +139,7 @@ def test_calibrated_heads_say_how_sure_they_are(capsys, run_folder, photos, tmp_
     assert answer["utm_zone"] == 10
     _, out, _ = run(capsys, "--classifier", run_folder, photos, "--min-confidence", "1")
     assert out.count("withheld: confidence 0.") == 2
-    _, out, _ = run(capsys, "--classifier", run_folder, photos, "--format", "geojson")
+    _, out, _ = run(capsys, "--classifier", run_folder, photos, "--geojson")
     kinds = [f["properties"]["kind"] for f in json.loads(out)["features"]]
     assert kinds[0] == "answer"
     assert kinds.count("place") % 4 == 0
@@ -149,7 +148,9 @@ def test_calibrated_heads_say_how_sure_they_are(capsys, run_folder, photos, tmp_
 def test_calibration_of_other_heads_is_refused(capsys, run_folder, photos, tmp_path):
     write_val(tmp_path)
     config = str(run_folder / "config.yaml")
-    assert calibrate.main(["--model", str(run_folder), "--config", config]) == 0
+    assert (
+        vpr("index", "calibrate", "--classifier", run_folder, "--config", config) == 0
+    )
     folder = run_folder / "best" / "classifier"
     table = street_table(4, 2)
     heads = tuple(GroupHead("cosine", np.ones((3, 2), np.float32)) for _ in range(2))
@@ -166,7 +167,7 @@ def test_calibration_of_other_heads_is_refused(capsys, run_folder, photos, tmp_p
     [
         (["--heading", "90"], "`--heading` chooses among the photos of an index"),
         (["--within", "37.7,-122.4,50"], "`--within` chooses among the photos"),
-        (["--k", "0"], "`--k` must be 1 or more"),
+        (["--k", "0"], "argument --k: must be a whole number"),
     ],
 )
 def test_usage_errors(capsys, run_folder, photos, arguments, message):
@@ -178,9 +179,7 @@ def test_usage_errors(capsys, run_folder, photos, arguments, message):
 def test_models_without_heads_and_missing_arguments(capsys, tmp_path, photos):
     status, _, err = run(capsys, "--classifier", tmp_path / "runs", photos)
     assert status == 2
-    assert "keeps no heads" in err
-    with pytest.raises(SystemExit):
-        run(capsys, photos)
-    with pytest.raises(SystemExit):
-        calibrate.main(["--config", "x.yaml"])
-    assert "--index and --model" in capsys.readouterr().err
+    assert "runs is no model" in err
+    assert run(capsys, photos)[0] == 2
+    assert vpr("index", "calibrate", "--config", "x.yaml") == 2
+    assert "one of the arguments --index --classifier" in capsys.readouterr().err

@@ -18,7 +18,7 @@ from vpr_tf.data.prepared_dataset import (
     INDEX_COLUMNS,
     PreparedDataset,
 )
-from vpr_tf.data.records import ImageRecord, encode_record
+from vpr_tf.data.records import encode_record
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +72,7 @@ def write_split(
                     "byte_offset": offset,
                     "length": len(serialized),
                 }
-                rows.append(dataclasses.asdict(record) | place)
+                rows.append(record | place)
                 offset += len(serialized) + 16
     index = folder / f"{name}.index"
     index.mkdir()
@@ -104,23 +104,23 @@ def write_prepared_dataset(
     return PreparedDataset(folder)
 
 
-def _record(image: StoredImage, key: str) -> ImageRecord:
-    return ImageRecord(
-        image=image.data,
-        key=key,
-        height=image.height,
-        width=image.width,
-        exif_orientation=image.exif_orientation,
-        utm_east_cm=0,
-        utm_north_cm=0,
-        utm_zone=10,
-        latitude_e7=0,
-        longitude_e7=0,
-        heading_deg=0.0,
-        timestamp="",
-        class_id=image.class_id,
-        group_id=image.group_id,
-    )
+def _record(image: StoredImage, key: str) -> dict:
+    return {
+        "image": image.data,
+        "key": key,
+        "height": image.height,
+        "width": image.width,
+        "exif_orientation": image.exif_orientation,
+        "utm_east_cm": 0,
+        "utm_north_cm": 0,
+        "utm_zone": 10,
+        "latitude_e7": 0,
+        "longitude_e7": 0,
+        "heading_deg": 0.0,
+        "timestamp": "",
+        "class_id": image.class_id,
+        "group_id": image.group_id,
+    }
 
 
 def _write_partition(folder: Path, train: Sequence[StoredImage]) -> None:

@@ -6,7 +6,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vpr_tf.data.random_resized_crop import CROP_DRAWS, crop_window
+from vpr_tf.data.augmentation import CROP_DRAWS, crop_window
 
 
 def reference_window(height: int, width: int, min_area: float, uniform: np.ndarray):

@@ -1,10 +1,13 @@
+import re
+from pathlib import Path
+
 import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vpr_tf.data.records import (
-    ImageRecord,
+    RECORD_FIELDS,
     encode_record,
     encode_record_parts,
     parse_record,
@@ -12,7 +15,7 @@ from vpr_tf.data.records import (
 
 int64 = st.integers(-(2**63), 2**63 - 1)
 records = st.builds(
-    ImageRecord,
+    dict,
     image=st.binary(max_size=300),
     key=st.text(max_size=200).filter(lambda text: text.isprintable()),
     height=int64,
@@ -30,9 +33,9 @@ records = st.builds(
 )
 
 
-def encode_by_tensorflow(record: ImageRecord) -> bytes:
+def encode_by_tensorflow(record: dict) -> bytes:
     features = {}
-    for name, value in vars(record).items():
+    for name, value in record.items():
         if isinstance(value, int):
             values = tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
         elif isinstance(value, float):
@@ -53,7 +56,8 @@ def test_bytes_equal_the_deterministic_serialization(record):
 
 def test_large_image_is_not_copied_into_the_head():
     image = bytes(200_000)
-    record = ImageRecord(image, "k", 1, 2, 1, 3, 4, 10, 5, 6, 7.5, "2016", 8, 9)
+    values = (image, "k", 1, 2, 1, 3, 4, 10, 5, 6, 7.5, "2016", 8, 9)
+    record = dict(zip(RECORD_FIELDS, values, strict=True))
     head, middle, tail = encode_record_parts(record)
     assert middle is image
     assert head + middle + tail == encode_by_tensorflow(record)
@@ -64,8 +68,8 @@ def test_large_image_is_not_copied_into_the_head():
 def test_parse_returns_every_field(record):
     parsed = tf.data.Dataset.from_tensors(encode_record(record)).map(parse_record)
     fields = next(parsed.as_numpy_iterator())
-    assert fields.keys() == vars(record).keys()
-    for name, value in vars(record).items():
+    assert fields.keys() == record.keys()
+    for name, value in record.items():
         expected = value.encode() if isinstance(value, str) else value
         assert fields[name] == expected, name
 
@@ -73,3 +77,11 @@ def test_parse_returns_every_field(record):
 def test_missing_field_is_an_error():
     with pytest.raises(tf.errors.InvalidArgumentError, match="is required"):
         parse_record(tf.train.Example().SerializeToString())
+
+
+def test_only_records_knows_how_a_record_is_laid_out():
+    root = Path(__file__).parents[3]
+    words = re.compile(r'\["image"\]|FixedLenFeature|parse_single_example|FeaturesDict')
+    paths = [*(root / "vpr_tf").rglob("*.py"), *(root / "data_prep").glob("*.py")]
+    found = [path.name for path in paths if words.search(path.read_text())]
+    assert found == ["records.py"]

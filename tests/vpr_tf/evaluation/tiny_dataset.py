@@ -10,7 +10,7 @@ import tensorflow as tf
 from PIL import Image
 
 from vpr_tf.data.prepared_dataset import INDEX_COLUMNS, PreparedDataset
-from vpr_tf.data.records import ImageRecord, encode_record
+from vpr_tf.data.records import NO_CLASS, encode_record
 
 EAST_CM, NORTH_CM = 548_000_00, 4_173_000_00
 
@@ -60,25 +60,27 @@ def _write_split(folder: Path, name: str, shots: list[Shot]) -> dict:
     offset = 0
     with tf.io.TFRecordWriter(str(folder / file)) as writer:
         for number, shot in enumerate(shots):
-            record = ImageRecord(
-                image=shot.encode(number),
-                key=f"{name}_{number}.jpg",
-                height=shot.size[0],
-                width=shot.size[1],
-                exif_orientation=shot.exif_orientation,
-                utm_east_cm=EAST_CM + round(shot.east_m * 100),
-                utm_north_cm=NORTH_CM,
-                utm_zone=shot.zone,
-                latitude_e7=37_7000000,
-                longitude_e7=-122_4500000,
-                heading_deg=0.0,
-                timestamp="",
-            )
+            record = {
+                "image": shot.encode(number),
+                "key": f"{name}_{number}.jpg",
+                "height": shot.size[0],
+                "width": shot.size[1],
+                "exif_orientation": shot.exif_orientation,
+                "utm_east_cm": EAST_CM + round(shot.east_m * 100),
+                "utm_north_cm": NORTH_CM,
+                "utm_zone": shot.zone,
+                "latitude_e7": 37_7000000,
+                "longitude_e7": -122_4500000,
+                "heading_deg": 0.0,
+                "timestamp": "",
+                "class_id": NO_CLASS,
+                "group_id": NO_CLASS,
+            }
             serialized = encode_record(record)
             writer.write(serialized)
             place = {"shard": 0, "byte_offset": offset, "length": len(serialized)}
             for column in columns:
-                value = place.get(column, getattr(record, column, None))
+                value = place.get(column, record.get(column))
                 columns[column].append(value.encode() if type(value) is str else value)
             offset += len(serialized) + 16
     (folder / f"{name}.index").mkdir()

@@ -3,8 +3,10 @@ import pytest
 import tensorflow as tf
 import yaml
 
+from tests.command_line import command
 from vpr_tf.config import load_config
-from vpr_tf.export.__main__ import main
+
+main = command("export")
 
 
 @pytest.fixture

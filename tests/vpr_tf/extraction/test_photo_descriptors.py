@@ -8,7 +8,7 @@ from vpr_tf.config import EvaluationConfig
 from vpr_tf.extraction.descriptors import extract_descriptors
 from vpr_tf.extraction.errors import DescriptorError
 from vpr_tf.extraction.photo_descriptors import describe_photos
-from vpr_tf.photos.photo_folder import scan_named_photos, scan_photos
+from vpr_tf.photos import scan_named_photos, scan_photos
 
 CONFIG = EvaluationConfig(batch_size=4)
 COLOURS = [(25 * i, 250 - 20 * i, 128) for i in range(10)]

@@ -10,7 +10,7 @@ from tests.vpr_tf.place_index.samples import (
     positions_at,
     remove,
 )
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index import (
     GeoCircle,
     PlaceIndex,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from vpr_tf.geo import Positions, lat_lon_to_utm
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 
 METRES_PER_DEGREE = 111_319.49  # of longitude at the equator, WGS84
 

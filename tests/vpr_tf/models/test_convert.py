@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from tests.command_line import command
 from tests.vpr_tf.models.released_stand_in import (
     NAME,
     cosplace_bytes,
@@ -16,13 +17,14 @@ from tests.vpr_tf.models.torch_weights.legacy_pth_files import contiguous, fake_
 from tests.vpr_tf.models.torch_weights.zip_pth_files import zip_bytes
 from vpr_tf.models import GeoLocalizationNet
 from vpr_tf.models.conversion import check_official, natural_layout
-from vpr_tf.models.convert import main
 from vpr_tf.models.torch_weights.layouts import (
     COSPLACE,
     DIVIDE_AND_CLASSIFY,
     MODEL_AND_AGGREGATOR,
 )
 from vpr_tf.models.torch_weights.state_dict import to_torch_state_dict
+
+main = command("convert")
 
 
 @pytest.fixture(scope="module")
@@ -138,9 +140,12 @@ def test_heads_of_a_released_checkpoint_are_an_error(pth, tmp_path, capsys):
         ("--checkpoint {pth} --output a.keras", "either --name .* neither"),
         ("--checkpoint {pth} --output a.keras --name x", "No released encoder"),
         ("--checkpoint {pth} --output a.keras --config no.yaml", "No config file"),
-        ("--checkpoint no.pth --output a.keras --name {name}", "No checkpoint at"),
+        ("--checkpoint no.pth --output a.keras --name {name}", "no file at no.pth"),
         ("--checkpoint {pth} --output a.h5 --name {name}", "must be a .keras or"),
-        ("--to-torch --checkpoint no.keras --output a.safetensors", "No .keras file"),
+        (
+            "--to-torch --checkpoint no.keras --output a.safetensors",
+            "no file at",
+        ),
         ("--to-torch --checkpoint {pth} --output a.pth", "must be a .safetensors"),
         ("--to-torch --checkpoint {pth} --output a.safetensors", "keras"),
         (

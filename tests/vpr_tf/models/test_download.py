@@ -146,7 +146,7 @@ def test_file_put_there_by_hand_is_used(server, fetch, tmp_path):
 
 def test_missing_file_names_the_way_without_network(server, fetch):
     server.files.clear()
-    with pytest.raises(ConnectionError, match=r"404 Not Found.*models\.convert"):
+    with pytest.raises(ConnectionError, match=r"404 Not Found.*vpr convert"):
         fetch()
     assert len(server.requests) == 1
 
@@ -161,7 +161,7 @@ def test_no_server_is_one_clear_error(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}/a.pth"
-    with pytest.raises(ConnectionError, match=r"refused.*models\.convert"):
+    with pytest.raises(ConnectionError, match=r"refused.*vpr convert"):
         download(url, tmp_path / "a.pth", progress=False)
 
 

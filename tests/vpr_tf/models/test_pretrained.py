@@ -98,7 +98,7 @@ def test_other_architecture_names_the_fields(server):
 
 def test_without_network_the_error_names_the_way(server):
     server.files.clear()
-    with pytest.raises(ConnectionError, match=r"404.*vpr_tf\.models\.convert"):
+    with pytest.raises(ConnectionError, match=r"404.*vpr convert"):
         GeoLocalizationNet.from_pretrained(NAME)
 
 

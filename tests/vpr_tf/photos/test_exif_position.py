@@ -9,7 +9,7 @@ from tests.vpr_tf.photos.photo_writer import (
     gps_of,
     write_photo,
 )
-from vpr_tf.photos.errors import InvalidEntryError
+from vpr_tf.photos import InvalidEntryError
 from vpr_tf.photos.exif_position import read_exif_metadata
 
 

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from tests.vpr_tf.photos.photo_writer import gps_of, write_photo
-from vpr_tf.photos.errors import PhotoSourceError
-from vpr_tf.photos.photo_folder import (
+from vpr_tf.photos import (
+    PhotoSourceError,
     check_rejected_fraction,
+    format_image_name,
     scan_named_photos,
     scan_photos,
 )
-from vpr_tf.photos.sf_xl_names import format_image_name
 
 SF_XL = format_image_name(
     utm_east_m=543000.5,

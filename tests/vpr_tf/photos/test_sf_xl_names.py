@@ -2,8 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vpr_tf.photos.errors import InvalidEntryError
-from vpr_tf.photos.sf_xl_names import format_image_name, parse_image_name
+from vpr_tf.photos import InvalidEntryError, format_image_name, parse_image_name
 
 REAL = (
     "@0544388.51@4172758.25@10@S@037.70098@-122.49646"

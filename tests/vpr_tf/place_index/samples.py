@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vpr_tf.geo import Positions, lat_lon_to_utm
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index import EncoderIdentity, PlaceIndex
 from vpr_tf.place_index.manifest import read_manifest
 

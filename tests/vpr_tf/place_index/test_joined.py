@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests.vpr_tf.place_index.samples import make_photos
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index.joined import join_photos
 
 

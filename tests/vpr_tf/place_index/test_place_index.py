@@ -55,7 +55,7 @@ def test_more_neighbours_than_photos(folder):
 @pytest.mark.parametrize(
     ("queries", "k", "message"),
     [
-        (np.zeros((1, DIM + 1)), 1, r"shape \(num_queries, 16\)"),
+        (np.zeros((1, DIM + 1)), 1, r"descriptor_dim=16"),
         (np.zeros((1, DIM)), 0, "`k` must be 1 or more"),
         (np.full((1, DIM), np.nan), 1, "must be finite"),
     ],

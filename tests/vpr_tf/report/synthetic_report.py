@@ -6,14 +6,14 @@ import numpy as np
 
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.localization.reliability import ReliabilityBin
+from vpr_tf.report.bootstrap import BootstrapSettings
 from vpr_tf.report.confidence import ConfidenceReport
 from vpr_tf.report.error_distribution import ErrorDistribution
-from vpr_tf.report.identity import Identity
-from vpr_tf.report.intervals import BootstrapSettings, Interval
 from vpr_tf.report.recall_table import RecallTable
-from vpr_tf.report.report import Report
+from vpr_tf.report.report import Identity, Report
 from vpr_tf.report.smoothness import SimilarityBin, Smoothness
 from vpr_tf.report.strata import Stratification, Stratum
+from vpr_tf.tables import Interval
 
 THRESHOLDS_M = [1.0, 5.0, 10.0, 25.0, 50.0, 100.0]
 RECALL_VALUES = [1, 5, 10, 20]

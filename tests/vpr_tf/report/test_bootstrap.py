@@ -7,8 +7,11 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from vpr_tf.report import bootstrap
-from vpr_tf.report.bootstrap import bootstrap_means, bootstrap_quantiles
-from vpr_tf.report.intervals import BootstrapSettings
+from vpr_tf.report.bootstrap import (
+    BootstrapSettings,
+    bootstrap_means,
+    bootstrap_quantiles,
+)
 
 SETTINGS = BootstrapSettings(num_resamples=500)
 

@@ -1,26 +1,18 @@
 import numpy as np
 import pytest
 
-from vpr_tf.report.city_map import (
-    RIGHT,
-    UNJUDGED,
-    WIDTH,
-    WITHHELD,
-    WRONG,
-    AnsweredQueries,
-    city_maps,
-    thin_out,
-)
+from vpr_tf.report.city_map import WIDTH, QueriesOnMap, city_maps, thin_out
+from vpr_tf.report.query_states import RIGHT, UNJUDGED, WITHHELD, WRONG
 
 STATES = np.array([RIGHT, WRONG, WITHHELD])
 
 
-def queries_at(latitude, longitude, answered=None, states=STATES):
+def queries_at(latitude, longitude, localized=None, states=STATES):
     latitude, longitude = np.asarray(latitude, float), np.asarray(longitude, float)
-    answered = (latitude, longitude) if answered is None else answered
+    localized = (latitude, longitude) if localized is None else localized
     names = [f"query {i}" for i in range(len(latitude))]
-    return AnsweredQueries(
-        names, np.asarray(states), latitude, longitude, *map(np.asarray, answered)
+    return QueriesOnMap(
+        names, np.asarray(states), latitude, longitude, *map(np.asarray, localized)
     )
 
 
@@ -47,17 +39,17 @@ def test_each_city_has_its_map():
     assert len(city_maps(queries, np.zeros(0), np.zeros(0), most=1)) == 1
 
 
-def test_near_answers_widen_the_map_and_far_ones_do_not():
+def test_near_localizations_widen_the_map_and_far_ones_do_not():
     near = queries_at([0, 0.01, 0.0], [0.0, 0.01, 0.0], ([0, 0.012, 0], [0, 0.012, 0]))
     far = queries_at([0, 0.01, 0.0], [0.0, 0.01, 0.0], ([0, 45.0, 0], [0, 90.0, 0]))
     (with_near,), (with_far,) = (
         city_maps(queries, np.zeros(0), np.zeros(0)) for queries in (near, far)
     )
     assert with_near.metres_per_unit > with_far.metres_per_unit
-    assert (with_near.answers <= [WIDTH, with_near.height]).all()
+    assert (with_near.localizations <= [WIDTH, with_near.height]).all()
 
 
-def test_queries_of_unknown_position_are_drawn_at_their_answer():
+def test_queries_of_unknown_position_are_drawn_at_their_localization():
     nan = np.full(2, np.nan)
     queries = queries_at(nan, nan, ([5.0, np.nan], [5.0, np.nan]), [UNJUDGED] * 2)
     (city,) = city_maps(queries, np.zeros(0), np.zeros(0))

@@ -5,16 +5,17 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from vpr_tf.report.bootstrap import BootstrapSettings
 from vpr_tf.report.comparison import compare, mcnemar_p, wilcoxon_p
-from vpr_tf.report.comparison_command import (
+from vpr_tf.report.comparison_files import (
     comparison_markdown,
     p_value,
     write_comparison,
 )
 from vpr_tf.report.errors import ReportError
-from vpr_tf.report.identity import Identity
-from vpr_tf.report.intervals import BootstrapSettings
+from vpr_tf.report.report import Identity
 from vpr_tf.report.stored_report import StoredReport
+from vpr_tf.tables import UNKNOWN
 
 IDENTITY = Identity("test", "d" * 64, "e" * 64, "net", "native, float32", "exact", 6, 9)
 
@@ -143,5 +144,5 @@ def test_small_p_values_keep_their_digits():
         "0.500",
         "0.042",
         "2.4e-05",
-        "-",
+        UNKNOWN,
     ]

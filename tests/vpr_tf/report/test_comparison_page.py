@@ -5,11 +5,11 @@ import pytest
 
 from tests.vpr_tf.evaluation.tiny_dataset import Shot, write_dataset
 from tests.vpr_tf.report.page_checks import read_page
+from vpr_tf.report.bootstrap import BootstrapSettings
 from vpr_tf.report.comparison import compare
-from vpr_tf.report.comparison_page import write_comparison_html
+from vpr_tf.report.comparison_files import write_comparison_html
 from vpr_tf.report.comparison_pictures import dataset_at_hand
-from vpr_tf.report.identity import Identity
-from vpr_tf.report.intervals import BootstrapSettings
+from vpr_tf.report.report import Identity
 from vpr_tf.report.stored_report import StoredReport
 
 

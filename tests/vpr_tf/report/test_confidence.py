@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vpr_tf.report.bootstrap import BootstrapSettings
 from vpr_tf.report.confidence import (
     area_under_precision,
     confidence_report,
     precision_over_coverage,
 )
-from vpr_tf.report.intervals import BootstrapSettings
 
 
 def report_of(confidence, error_m, threshold=0.5):

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from vpr_tf.report.bootstrap import BootstrapSettings
 from vpr_tf.report.error_distribution import error_distribution
-from vpr_tf.report.intervals import BootstrapSettings
 
 SETTINGS = BootstrapSettings(num_resamples=200)
 

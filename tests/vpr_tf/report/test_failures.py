@@ -9,7 +9,8 @@ from PIL import Image
 from tests.vpr_tf.evaluation.tiny_dataset import Shot, write_dataset
 from tests.vpr_tf.report.synthetic_report import synthetic_report
 from vpr_tf.data.prepared_dataset import SplitIndex
-from vpr_tf.report.failures import failures, picture_uri, worst_queries
+from vpr_tf.report.failures import failures, worst_queries
+from vpr_tf.report.pictures import picture_uri
 
 
 def report_with(error_m, confidence, num_positives, first_distance):
@@ -79,7 +80,7 @@ def test_failure_names_predictions_and_the_nearest_positive(dataset):
     assert [shot.row for shot in failure.predictions] == [0, 3]
     assert [shot.is_positive for shot in failure.predictions] == [False, True]
     assert failure.nearest.row == 2
-    assert failure.nearest.distance_m == pytest.approx(3.5)
+    assert failure.nearest.text == "3.5 m"
     assert failure.nearest_rank == 0
     assert failure.num_predictions == 3
 

@@ -66,6 +66,6 @@ def test_page_defines_every_colour():
 
     import vpr_tf.report.figure_style as module
 
-    css = Path(module.__file__).with_name("page.css").read_text()
+    css = (Path(module.__file__).parent / "templates" / "page.css").read_text()
     for name in page_colours():
         assert css.count(f"--{name}:") == 3, name  # light, dark, chosen dark

@@ -8,9 +8,10 @@ from tests.vpr_tf.evaluation.tiny_dataset import Shot, write_dataset
 from tests.vpr_tf.report.page_checks import read_page
 from tests.vpr_tf.report.synthetic_report import synthetic_report
 from vpr_tf.evaluation.results import EvaluationResult
+from vpr_tf.report.bootstrap import BootstrapSettings
 from vpr_tf.report.error_distribution import error_distribution
-from vpr_tf.report.html import write_html
-from vpr_tf.report.intervals import BootstrapSettings, Interval
+from vpr_tf.report.report_files import write_html
+from vpr_tf.tables import Interval
 
 HOSTILE = b"<script>alert(1)</script>\"'&.jpg"
 
@@ -40,7 +41,7 @@ def test_page_is_whole_and_refers_to_nothing_outside(page):
 
 def test_page_tells_the_numbers_and_what_was_measured(page, report):
     text = read_page(page).text
-    for number in ("58.0", "55.0 to 61.0", "0.041", "95%", "60.0%", "val, 86 queries"):
+    for number in ("58.0", "[55.0, 61.0]", "0.041", "95%", "60.0%", "val, 86 queries"):
         assert number in text
     assert report.identity.encoder in text
     assert report.identity.preprocessing in text
@@ -183,12 +184,12 @@ def test_failures_show_query_predictions_and_nearest_positive(dataset, tmp_path)
 
 def test_unreadable_pictures_are_named_not_fatal(dataset, tmp_path, monkeypatch):
     from vpr_tf.data.errors import DamagedRecordError
-    from vpr_tf.report import failure_section
+    from vpr_tf.report import pictures
 
     def damaged(split, row):
         raise DamagedRecordError("record 0 is damaged")
 
-    monkeypatch.setattr(failure_section, "picture_uri", damaged)
+    monkeypatch.setattr(pictures, "picture_uri", damaged)
     path = write_html(
         tiny_report(dataset),
         tmp_path,

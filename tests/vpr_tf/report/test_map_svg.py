@@ -3,7 +3,8 @@ import pytest
 
 from tests.vpr_tf.report.test_city_map import queries_at
 from vpr_tf.report.city_map import city_maps
-from vpr_tf.report.map_svg import draw_map, round_length_m
+from vpr_tf.report.map_svg import drawn_map, round_length_m
+from vpr_tf.report.page import render
 
 
 def drawn(queries, num_photos=50):
@@ -11,12 +12,12 @@ def drawn(queries, num_photos=50):
     latitude = generator.uniform(-0.02, 0.02, num_photos)
     longitude = generator.uniform(-0.02, 0.02, num_photos)
     (city,) = city_maps(queries, latitude, longitude)
-    return draw_map(city, queries, 25.0)
+    return render("map.html.j2", map=drawn_map(city, queries), threshold="25 m")
 
 
 def three_queries():
-    answered = ([0.0, 0.005, 0.01], [0.0, 0.0, 0.0])
-    return queries_at([-0.02, 0.02, 0.01], [-0.02, 0.02, 0.0], answered)
+    localized = ([0.0, 0.005, 0.01], [0.0, 0.0, 0.0])
+    return queries_at([-0.02, 0.02, 0.01], [-0.02, 0.02, 0.0], localized)
 
 
 def test_map_has_queries_errors_scale_and_legend():
@@ -25,9 +26,9 @@ def test_map_has_queries_errors_scale_and_legend():
     assert html.count('<path class="error" d="M') == 2  # one on the map, one in the key
     assert html.count('<path class="hole"') == 2
     for text in (
-        "answered within 25 m (1)",
-        "the line ends at the answer (1)",
-        "not sure enough (1)",
+        "localized within 25 m (1)",
+        "the line ends at the localization (1)",
+        "not enough confidence (1)",
         "database photos (",
         '<div class="scale" style="width:',
         "<span>1 km</span>",

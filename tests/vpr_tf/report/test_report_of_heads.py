@@ -12,8 +12,8 @@ from tests.vpr_tf.report.page_checks import read_page
 from tests.vpr_tf.report.tiny_photos import config_of, open_town
 from vpr_tf.classification import GroupHead, PlaceClassifier
 from vpr_tf.report import command
-from vpr_tf.report.command import report_on
-from vpr_tf.report.comparison_command import comparison_markdown, run_comparison
+from vpr_tf.report.command import report_on, run_comparison
+from vpr_tf.report.comparison_files import comparison_markdown
 
 RED, GREEN, BLUE, YELLOW = (220, 30, 30), (30, 220, 30), (30, 30, 220), (220, 220, 30)
 COLOURS = (RED, GREEN, BLUE, YELLOW)
@@ -94,7 +94,7 @@ def test_files_of_heads(town):
     identity = json.loads((folder / "metrics.json").read_text())["identity"]
     assert (identity["method"], identity["search"]) == ("classification", "heads")
     table = (folder / "table.md").read_text()
-    for text in ("LR@1", "4 places", "search: heads", "without a database"):
+    for text in ("LR@1", "4 places", "Heads predict places without a database"):
         assert text in table
     assert " R@1" not in table
     page = read_page((folder / "report.html").read_text(encoding="utf-8"))
@@ -102,7 +102,7 @@ def test_files_of_heads(town):
         "none; the heads know 4 places",
         "LR@5 (%)",
         "first place",
-        "Heads answer without a database",
+        "Heads predict places without a database",
         "score of the first",
         "the database photo nearest to each is shown",
         "right place at rank",
@@ -117,8 +117,8 @@ def test_heads_are_compared_with_retrieval(town, tmp_path, capsys):
     (found,) = run_comparison(by_search.folder, by_heads.folder, output_dir=tmp_path)
     text = comparison_markdown(found)
     assert "R/LR@1 at 25 m" in text
-    assert "search: exact, 4 database images" in text
-    assert "search: heads, 4 places" in text
+    assert "| 4 " in text
+    assert "none; the heads know 4 places" in text
     assert "exact McNemar test p = 1" in text
     assert found.num_queries == 3
     assert (tmp_path / "a" / "comparison.html").is_file()

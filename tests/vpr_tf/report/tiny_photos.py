@@ -20,7 +20,7 @@ from vpr_tf.config import (
 from vpr_tf.evaluation.encoder_on_dataset import EncoderOnDataset
 from vpr_tf.extraction.model_sources import LoadedEncoder
 from vpr_tf.geo import Positions, utm_to_lat_lon
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 
 
 def photos_at(east_m, north_m=None, *, zone=10, heading_deg=None, timestamps=None):

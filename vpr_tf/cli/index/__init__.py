@@ -1,1 +1,1 @@
-"""The commands of `python -m vpr_tf.place_index`, a module each."""
+"""`vpr index`: a movable index of photos."""

@@ -4,9 +4,9 @@ They are described by the encoder that the index keeps. An interrupted command
 continues when it is run again, and the index is as it was until it is done.
 
 Examples:
-  python -m vpr_tf.place_index add city.index --photos new_photos
-  python -m vpr_tf.place_index add city.index --photos march.csv --prefix march/
-  python -m vpr_tf.place_index add city.index --photos all_photos --existing skip
+  vpr index add --index city.index --photos new_photos
+  vpr index add --index city.index --photos march.csv --prefix march/
+  vpr index add --index city.index --photos all_photos --existing skip
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ from typing import Any
 import numpy as np
 
 from vpr_tf.cli.index.build import rejected_table
-from vpr_tf.cli.index.output import print_change, report_rejected
-from vpr_tf.cli.index.rejection import add_max_rejected, check_usable
+from vpr_tf.cli.index.build_sources import check_usable
 from vpr_tf.cli.index.work_folder import (
     delete_work,
     is_of_request,
     locked_work,
     work_folder,
 )
-from vpr_tf.photos.photo_files import PhotoFiles
-from vpr_tf.photos.photo_folder import scan_photos
+from vpr_tf.cli.main import Outcome
+from vpr_tf.cli.options import add_index, add_json, add_max_rejected, add_model
+from vpr_tf.cli.output import change_outcome, report_rejected
+from vpr_tf.photos import PhotoFiles, scan_photos
 from vpr_tf.place_index import PlaceIndex
 from vpr_tf.place_index.joined import SelectedDescriptors
 from vpr_tf.search import RetrievalError
@@ -35,7 +36,7 @@ from vpr_tf.search import RetrievalError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
-    parser.add_argument("index", help="folder of the index")
+    add_index(parser)
     parser.add_argument(
         "--photos", required=True, metavar="DIR_OR_CSV", help="as for `build`"
     )
@@ -48,31 +49,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="error",
         help="what to do with photos whose keys the index has; default: error",
     )
-    parser.add_argument("--model", help="the encoder, if the index keeps none")
+    add_model(parser, "the encoder, if the index keeps none")
     add_max_rejected(parser)
+    add_json(parser)
 
 
-def run(options: argparse.Namespace) -> int:
-    """Adds photos; returns the exit status."""
+def run(options: argparse.Namespace) -> Outcome:
+    """Adds photos."""
     index = Path(options.index)
     work = work_folder(index, "adding")
-    request = {name: value for name, value in vars(options).items() if name != "run"}
-    request["photos"] = str(Path(options.photos).resolve())
+    request = {**vars(options), "photos": str(Path(options.photos).resolve())}
     with PlaceIndex.open(index) as opened:
-        present = np.array(opened.photos.keys)
+        present, manifest = np.array(opened.photos.keys), opened.manifest
     photos = scan_photos(options.photos).with_key_prefix(options.prefix)
     check_usable(photos, options.max_rejected_fraction, options.photos)
     known = np.isin(photos.photos.keys, present)
     was_killed = is_of_request(work, request)
     if known.all() and (was_killed or options.existing == "skip"):
-        print(f"All {len(known):,} photos are in the index already.")
         if was_killed:
             delete_work(work)
-        return 0
+        text = f"All {len(known):,} photos are in the index already."
+        return change_outcome(manifest, text)
     photos = _choose(photos, known, options)
     with locked_work(work, request):
-        _add(options, photos, work)
-    return 0
+        return _add(options, photos, work)
 
 
 def _choose(
@@ -91,7 +91,7 @@ def _choose(
     return photos
 
 
-def _add(options: argparse.Namespace, photos: PhotoFiles, work: Path) -> None:
+def _add(options: argparse.Namespace, photos: PhotoFiles, work: Path) -> Outcome:
     from vpr_tf.place_index.photo_source import open_encoder
 
     encoder = open_encoder(options.index, options.model)
@@ -105,5 +105,4 @@ def _add(options: argparse.Namespace, photos: PhotoFiles, work: Path) -> None:
         photos=files.photos,
         replace_existing=options.existing == "replace",
     )
-    print(f"Added: {len(files):,} photos of {options.photos}")
-    print_change(state)
+    return change_outcome(state, f"Added: {len(files):,} photos of {options.photos}")

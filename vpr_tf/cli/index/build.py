@@ -9,13 +9,13 @@ with the columns path, latitude, longitude (or utm_east, utm_north, zone) and pe
 heading_deg and timestamp.
 
 Examples:
-  python -m vpr_tf.place_index build --output city.index \\
+  vpr index build --index city.index \\
       --config configs/sf_xs_dark.yaml --model runs/sf_xs_dark/2026-11-21_15-31-43
-  python -m vpr_tf.place_index build --output city.index --photos holiday_photos \\
+  vpr index build --index city.index --photos holiday_photos \\
       --model runs/sf_xs_dark/2026-11-21_15-31-43 --dtype float16
-  python -m vpr_tf.place_index build --output city.index --photos photos.csv \\
+  vpr index build --index city.index --photos photos.csv \\
       --model cosplace_resnet50_512 --config configs/sf_xs_dark.yaml --kind scann
-  python -m vpr_tf.place_index build --output city.index --photos holiday_photos \\
+  vpr index build --index city.index --photos holiday_photos \\
       --model cosplace_resnet50_512 --config configs/sf_xs_dark.yaml \\
       --classifier runs/heads/2026-11-21_15-31-43 classification.num_cells=100
 """
@@ -27,21 +27,30 @@ import json
 from pathlib import Path
 from typing import Any
 
-from vpr_tf.cli.index.classifiers import IndexClassifiers
-from vpr_tf.cli.index.output import (
-    classifier_text,
-    preparation_text,
-    print_change,
-    report_rejected,
-    settings_text,
-    size_text,
-)
-from vpr_tf.cli.index.rejection import add_max_rejected
+from vpr_tf.cli.index.build_sources import describe_source, scan_source
 from vpr_tf.cli.index.work_folder import (
     delete_work,
     is_of_request,
     locked_work,
     work_folder,
+)
+from vpr_tf.cli.main import Outcome
+from vpr_tf.cli.options import (
+    add_config,
+    add_index,
+    add_json,
+    add_max_rejected,
+    add_model,
+    add_sets,
+    config_of_model,
+)
+from vpr_tf.cli.output import (
+    change_outcome,
+    classifier_text,
+    preparation_text,
+    report_rejected,
+    settings_text,
+    size_text,
 )
 from vpr_tf.place_index import IndexManifest, PlaceIndex
 from vpr_tf.search import RetrievalError
@@ -49,25 +58,13 @@ from vpr_tf.search import RetrievalError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
-    parser.add_argument("--output", required=True, help="folder of the new index")
-    parser.add_argument(
-        "--model",
-        required=True,
-        help="run folder, .keras file, SavedModel or name of a released encoder",
-    )
-    parser.add_argument(
-        "--config", help="a file of configs/: the dataset, and how images are prepared"
-    )
+    add_index(parser)
+    add_model(parser, required=True)
+    add_config(parser, required=False, what="dataset, and of how images are prepared")
     parser.add_argument(
         "--photos", metavar="DIR_OR_CSV", help="photos instead of a prepared dataset"
     )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="val or a test set, whose database is taken; may be repeated",
-    )
+    add_sets(parser, "val or a test set, whose database is taken; may be repeated")
     parser.add_argument(
         "--split",
         action="append",
@@ -101,17 +98,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "how many: classification.num_cells=K",
     )
     add_max_rejected(parser)
-    parser.add_argument("overrides", nargs="*", metavar="key=value")
+    add_json(parser)
 
 
-def run(options: argparse.Namespace, classifiers: IndexClassifiers) -> int:
-    """Builds an index; returns the exit status.
-
-    Args:
-        options: Of the command line.
-        classifiers: For `--classifier`.
-    """
-    output, request = Path(options.output), _request_of(options)
+def run(options: argparse.Namespace) -> Outcome:
+    """Builds an index."""
+    output, request = Path(options.index), _request_of(options)
     work = work_folder(output, "building")
     if output.exists():
         if not is_of_request(work, request):
@@ -124,10 +116,9 @@ def run(options: argparse.Namespace, classifiers: IndexClassifiers) -> int:
     else:
         settings = parse_settings(options.setting)
         with locked_work(work, request):
-            index = _build(options, settings, work, classifiers)
+            index = _build(options, settings, work)
     with index:
-        _print_summary(output, index.manifest)
-    return 0
+        return change_outcome(index.manifest, _summary(output, index.manifest))
 
 
 def parse_settings(texts: list[str]) -> dict[str, Any] | None:
@@ -149,24 +140,16 @@ def parse_settings(texts: list[str]) -> dict[str, Any] | None:
 
 
 def _request_of(options: argparse.Namespace) -> dict[str, Any]:
-    request = {k: v for k, v in vars(options).items() if k != "run"}
-    return {**request, "cwd": str(Path.cwd())}
+    return {**vars(options), "cwd": str(Path.cwd())}
 
 
 def _build(
     options: argparse.Namespace,
     settings: dict[str, Any] | None,
     work: Path,
-    classifiers: IndexClassifiers,
 ) -> PlaceIndex:
-    from vpr_tf.cli.index.build_sources import (
-        build_config,
-        describe_source,
-        scan_source,
-    )
-
     source = scan_source(options)  # an error here is told before TensorFlow is loaded
-    config = build_config(options)
+    config = config_of_model(options)
     from vpr_tf.extraction.model_sources import load_encoder
     from vpr_tf.extraction.stored_encoder import store_encoder
     from vpr_tf.place_index.photo_source import identity_of
@@ -176,16 +159,18 @@ def _build(
     print(f"Encoder: {loaded.description}", flush=True)
     classifier, heads = None, work / "classifier"
     if options.classifier is not None:
-        classifier = classifiers.keep(config, options.classifier, identity, heads)
+        from vpr_tf.place_index.index_classifier import keep_classifier
+
+        classifier = keep_classifier(config, options.classifier, identity, heads)
         print(f"Classifier: {classifier_text(classifier)}", flush=True)
     described = describe_source(
         source, loaded, identity.fingerprint, options, work / "descriptors"
     )
     if described.files is not None:
-        report_rejected(described.files, rejected_table(Path(options.output)))
+        report_rejected(described.files, rejected_table(Path(options.index)))
     print("Building the index", flush=True)
     return PlaceIndex.create(
-        options.output,
+        options.index,
         described.descriptors,
         photos=described.photos,
         encoder=identity,
@@ -204,11 +189,12 @@ def rejected_table(index: Path) -> Path:
     return index.with_name(f"{index.name}.rejected.csv")
 
 
-def _print_summary(output: Path, manifest: IndexManifest) -> None:
-    print(f"Index: {output}, {size_text(manifest.num_bytes)}")
-    print(f"Search: {settings_text(manifest)}")
+def _summary(index: Path, manifest: IndexManifest) -> str:
     images = (
         f"; images: {preparation_text(manifest.encoder)}" if manifest.encoder else ""
     )
-    print(f"Descriptors: {manifest.descriptor_dim} values, {manifest.dtype}{images}")
-    print_change(manifest)
+    return (
+        f"Index: {index}, {size_text(manifest.num_bytes)}\n"
+        f"Search: {settings_text(manifest)}\n"
+        f"Descriptors: {manifest.descriptor_dim} values, {manifest.dtype}{images}"
+    )

@@ -9,20 +9,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_tf.cli.index.rejection import check_usable
-from vpr_tf.config import ConfigError, ExperimentConfig, load_config
+from vpr_tf.cli.options import config_of
+from vpr_tf.config import ConfigError
 from vpr_tf.data.prepared_dataset import DatasetError, PreparedDataset
-from vpr_tf.photos.photo_files import PhotoFiles
-from vpr_tf.photos.photo_folder import scan_photos
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import (
+    PhotoFiles,
+    PhotoSourceError,
+    PhotoTable,
+    check_rejected_fraction,
+    scan_photos,
+)
 from vpr_tf.place_index.joined import JoinedDescriptors, SelectedDescriptors
 from vpr_tf.search import Descriptors
 
 if TYPE_CHECKING:
     from vpr_tf.extraction.model_sources import LoadedEncoder
-
-_RUN_CONFIG = "config.yaml"
-_EXPORTED_CONFIG = Path("assets.extra") / "config.yaml"
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,7 @@ def scan_source(options: argparse.Namespace) -> PhotoFiles | SplitSource:
     if options.photos is None:
         if options.config is None:
             raise ConfigError("Pass --photos DIR, or --config FILE with a dataset.")
-        dataset = PreparedDataset(
-            load_config(options.config, options.overrides).dataset.path
-        )
+        dataset = PreparedDataset(config_of(options).dataset.path)
         return SplitSource(dataset, _split_names(dataset, options))
     if options.set or options.split:
         raise ConfigError("--set and --split choose of a dataset, not of --photos.")
@@ -70,27 +69,15 @@ def scan_source(options: argparse.Namespace) -> PhotoFiles | SplitSource:
     return photos
 
 
-def build_config(options: argparse.Namespace) -> ExperimentConfig:
-    """Returns the config of the options: the file, or that of the model.
+def check_usable(photos: PhotoFiles, largest_fraction: float, source: object) -> None:
+    """Stops what would go on with too few of the photos.
 
     Raises:
-        ConfigError: There is none, or it cannot be read.
+        PhotoSourceError: None can be used, or fewer than wanted.
     """
-    if options.config is not None:
-        return load_config(options.config, options.overrides)
-    model = Path(options.model)
-    versions = sorted(
-        (path for path in model.glob("*/") if path.name.isdecimal()),
-        key=lambda path: int(path.name),
-    )
-    for folder in (model, *reversed(versions)):
-        for name in (_RUN_CONFIG, _EXPORTED_CONFIG):
-            if (folder / name).is_file():
-                return load_config(folder / name, options.overrides)
-    raise ConfigError(
-        f"{options.model} does not say how images are prepared (it is no run folder "
-        "and no SavedModel). Pass --config FILE, whose `evaluation` does."
-    )
+    check_rejected_fraction(photos, len(photos.rejected), largest_fraction, source)
+    if not len(photos):
+        raise PhotoSourceError(f"No photo of {source} can be described.")
 
 
 def describe_source(

@@ -4,33 +4,35 @@ The search structure is built again for all photos, which restores its speed; th
 space of removed photos is freed. Queries go on meanwhile.
 
 Example:
-  python -m vpr_tf.place_index compact city.index
+  vpr index compact --index city.index
 """
 
 from __future__ import annotations
 
 import argparse
 
-from vpr_tf.cli.index.output import print_change, size_text
+from vpr_tf.cli.main import Outcome
+from vpr_tf.cli.options import add_index, add_json
+from vpr_tf.cli.output import change_outcome, size_text
 from vpr_tf.place_index import PlaceIndex
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
-    parser.add_argument("index", help="folder of the index")
+    add_index(parser)
+    add_json(parser)
 
 
-def run(options: argparse.Namespace) -> int:
-    """Compacts an index; returns the exit status."""
+def run(options: argparse.Namespace) -> Outcome:
+    """Compacts an index."""
     with PlaceIndex.open(options.index) as index:
         before = index.manifest
         after = index.compact()
     if after.generation == before.generation:
-        print("Nothing was added or removed since the index was built.")
+        text = "Nothing was added or removed since the index was built."
     else:
-        print(
+        text = (
             f"Merged: {len(before.segments)} parts and {before.num_removed:,} removed "
             f"photos; {size_text(before.num_bytes)} became {size_text(after.num_bytes)}"
         )
-    print_change(after)
-    return 0
+    return change_outcome(after, text)

@@ -9,7 +9,7 @@ import numpy as np
 from vpr_tf.atomic_files import replace_file
 from vpr_tf.cli.index.inspect import extent_deg
 from vpr_tf.geo import wrap_degrees
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.search import RetrievalError
 
 _MANY_PHOTOS = 20_000

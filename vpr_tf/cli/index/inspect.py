@@ -1,27 +1,32 @@
-"""Tells what an index holds, and draws a map of its photos.
+"""Shows what an index holds, and draws a map of its photos.
 
 Examples:
-  python -m vpr_tf.place_index inspect city.index
-  python -m vpr_tf.place_index inspect city.index --map city.png
+  vpr index inspect --index city.index
+  vpr index inspect --index city.index --map city.png
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 
-from vpr_tf.cli.index.output import (
+from vpr_tf.cli.main import Outcome
+from vpr_tf.cli.options import add_index, add_json
+from vpr_tf.cli.output import (
     classifier_text,
     preparation_text,
     recall_text,
     settings_text,
     size_text,
+    table_text,
 )
 from vpr_tf.geo import wrap_degrees
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index import IndexManifest, PlaceIndex
 
 _METRES_PER_DEGREE = 111_195.0
@@ -30,27 +35,28 @@ _SHOWN_YEARS = 12
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
-    parser.add_argument("index", help="folder of the index")
+    add_index(parser)
     parser.add_argument(
         "--map", metavar="FILE", help="draw where the photos were taken, as PNG"
     )
+    add_json(parser)
 
 
-def run(options: argparse.Namespace) -> int:
-    """Describes an index; returns the exit status."""
+def run(options: argparse.Namespace) -> Outcome:
+    """Describes an index."""
     with PlaceIndex.open(options.index) as index:
         manifest, photos = index.manifest, index.photos
-    print(f"Index: {options.index}")
-    for name, value in _facts(manifest, photos):
-        print(f"{name:<14}{value}")
-    if manifest.advice:
-        print(manifest.advice)
+    rows = [("Index:", options.index), *_facts(manifest, photos)]
     if options.map:
         from vpr_tf.cli.index.index_map import draw_map
 
         draw_map(photos, Path(options.map), title=Path(options.index).name)
-        print(f"{'Map:':<14}{options.map}")
-    return 0
+        rows.append(("Map:", options.map))
+    text = table_text(rows) + (f"\n{manifest.advice}" if manifest.advice else "")
+    content: dict[str, Any] = dataclasses.asdict(manifest)
+    content |= {"num_photos": manifest.num_photos, "num_bytes": _sizes(manifest)}
+    content.pop("segments")
+    return Outcome(content, text)
 
 
 def _facts(manifest: IndexManifest, photos: PhotoTable) -> Iterator[tuple[str, str]]:

@@ -4,9 +4,9 @@ Conditions are combined: with both --older-than and --within, a photo must meet 
 Photos of unknown time are not older than anything.
 
 Examples:
-  python -m vpr_tf.place_index remove city.index --keys a/1.jpg a/2.jpg
-  python -m vpr_tf.place_index remove city.index --older-than 2019 --dry-run
-  python -m vpr_tf.place_index remove city.index --within 37.7749,-122.4194,50
+  vpr index remove --index city.index --keys a/1.jpg a/2.jpg
+  vpr index remove --index city.index --older-than 2019 --dry-run
+  vpr index remove --index city.index --within 37.7749,-122.4194,50
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
-from vpr_tf.cli.index.circle import add_within
-from vpr_tf.cli.index.output import print_change
-from vpr_tf.photos.errors import InvalidEntryError
-from vpr_tf.photos.metadata import parse_timestamp
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.cli.main import Outcome
+from vpr_tf.cli.options import add_index, add_json, add_within
+from vpr_tf.cli.output import change_outcome
+from vpr_tf.photos import InvalidEntryError, PhotoTable, parse_timestamp
 from vpr_tf.place_index import PlaceIndex
 from vpr_tf.search import RetrievalError
 
@@ -30,7 +29,7 @@ _PRINTED_KEYS = 10
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
-    parser.add_argument("index", help="folder of the index")
+    add_index(parser)
     parser.add_argument("--keys", nargs="+", default=[], help="of photos to remove")
     parser.add_argument(
         "--keys-file", metavar="FILE", help="a key a line; - reads standard input"
@@ -43,12 +42,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_within(parser, "photos inside this circle")
     parser.add_argument(
-        "--dry-run", action="store_true", help="tell what would be removed"
+        "--dry-run", action="store_true", help="show what would be removed"
     )
+    add_json(parser)
 
 
-def run(options: argparse.Namespace) -> int:
-    """Removes photos; returns the exit status."""
+def run(options: argparse.Namespace) -> Outcome:
+    """Removes photos."""
     keys = [*map(str, options.keys), *_read_keys(options.keys_file)]
     by_condition = options.older_than is not None or options.within is not None
     if bool(keys) == by_condition:
@@ -60,20 +60,16 @@ def run(options: argparse.Namespace) -> int:
         if by_condition:
             keys = index.select(older_than=options.older_than, within=options.within)
         if not keys:
-            print(
-                f"No photo of {options.index} meets the conditions. Nothing was "
-                "removed."
-            )
-            return 0
+            text = f"No photo of {options.index} meets the conditions."
+            return Outcome({"keys": []}, f"{text} Nothing was removed.")
         num_photos = index.num_photos
         _check_known(options.index, index.photos, keys)
-        _print_keys(keys, num_photos)
+        listing = _listing(keys, num_photos)
         if options.dry_run:
-            return 0
+            return Outcome({"keys": keys}, listing)
         after = index.remove(keys)
-    print(f"Removed: {num_photos - after.num_photos:,} photos")
-    print_change(after)
-    return 0
+    num_removed = num_photos - after.num_photos
+    return change_outcome(after, f"{listing}\nRemoved: {num_removed:,} photos")
 
 
 def _parse_time(text: str) -> bytes:
@@ -103,9 +99,9 @@ def _check_known(index: str, photos: PhotoTable, keys: list[str]) -> None:
         )
 
 
-def _print_keys(keys: list[str], num_photos: int) -> None:
-    print(f"{len(keys):,} of {num_photos:,} photos:")
-    for key in keys[:_PRINTED_KEYS]:
-        print(f"  {key}")
+def _listing(keys: list[str], num_photos: int) -> str:
+    lines = [f"{len(keys):,} of {num_photos:,} photos:"]
+    lines += [f"  {key}" for key in keys[:_PRINTED_KEYS]]
     if len(keys) > _PRINTED_KEYS:
-        print("  ...")
+        lines.append("  ...")
+    return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Measures ways to search an index and tells it to use the fastest good one.
+"""Measures ways to search an index, and lets it use the fastest good one.
 
 Each is compared with exact search: how many of the true nearest photos it finds, how
 long one query takes, how many a second of a batch, how much memory and building it
@@ -11,32 +11,44 @@ taken as queries will be, tell more: give their descriptors with --queries, or t
 photos with --query-photos.
 
 Examples:
-  python -m vpr_tf.place_index tune city.index
-  python -m vpr_tf.place_index tune city.index --min-recall 0.95 --recall-at 20
-  python -m vpr_tf.place_index tune city.index --query-photos holiday_photos --dry-run
-  python -m vpr_tf.place_index tune city.index --kinds scann milvus --budget-s 600
+  vpr index tune --index city.index
+  vpr index tune --index city.index --min-recall 0.95 --recall-at 20
+  vpr index tune --index city.index --query-photos holiday_photos --dry-run
+  vpr index tune --index city.index --kinds scann milvus --budget-s 600
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 
-from vpr_tf.cli.index.output import print_rejected
-from vpr_tf.photos.photo_folder import scan_named_photos
+from vpr_tf.cli.main import Outcome
+from vpr_tf.cli.options import add_index, add_json, add_model
+from vpr_tf.cli.output import print_rejected, table_text, wants_progress
+from vpr_tf.photos import scan_named_photos
 from vpr_tf.place_index import PlaceIndex
 from vpr_tf.place_index.tuning import RECALL_VALUES, Measurement, TuningReport
 from vpr_tf.search import RetrievalError
 
 _SAMPLE = 1000
+_HEADER = (
+    "  setting",
+    *(f"recall@{n}" for n in RECALL_VALUES),
+    "p50 ms",
+    "p95 ms",
+    "queries/s",
+    "memory",
+    "size",
+    "build",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
-    parser.add_argument("index", help="folder of the index")
+    add_index(parser)
     parser.add_argument(
         "--min-recall",
         type=float,
@@ -60,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"how many stored photos to search otherwise; default: {_SAMPLE}",
     )
-    parser.add_argument("--model", help="the encoder, if the index keeps none")
+    add_model(parser, "the encoder, if the index keeps none")
     parser.add_argument("--seed", type=int, default=0, help="of --sample; default: 0")
     parser.add_argument(
         "--kinds",
@@ -78,10 +90,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dry-run", action="store_true", help="measure, but leave the index as it is"
     )
+    add_json(parser)
 
 
-def run(options: argparse.Namespace) -> int:
-    """Tunes an index; returns the exit status."""
+def run(options: argparse.Namespace) -> Outcome:
+    """Tunes an index."""
     queries, name = _queries(options)
     report = PlaceIndex(options.index).tune(
         queries,
@@ -95,9 +108,13 @@ def run(options: argparse.Namespace) -> int:
         queries_name=name,
         output=options.output,
     )
-    print(_table(report))
-    print(_conclusion(report, options))
-    return 0
+    content = {
+        "chosen": dataclasses.asdict(report.chosen),
+        "changed": report.changed,
+        "folder": str(report.folder),
+        "measurements": [dataclasses.asdict(one) for one in report.measurements],
+    }
+    return Outcome(content, f"{_table(report)}\n{_conclusion(report, options)}")
 
 
 def _queries(options: argparse.Namespace) -> tuple[np.ndarray | None, str | None]:
@@ -120,7 +137,7 @@ def _described(options: argparse.Namespace) -> tuple[np.ndarray, str]:
     if not len(photos):
         raise RetrievalError(f"{options.query_photos} has no photos. Name another.")
     encoder = open_encoder(options.index, options.model)
-    described = encoder.describe(photos, progress=sys.stderr.isatty())
+    described = encoder.describe(photos, progress=wants_progress(len(photos)))
     print_rejected(described.photos.rejected)
     found = described.in_memory()
     return found, f"{len(found)} photos of {options.query_photos}"
@@ -128,22 +145,21 @@ def _described(options: argparse.Namespace) -> tuple[np.ndarray, str]:
 
 def _table(report: TuningReport) -> str:
     """Returns the measurements as text, fastest first; the chosen one is marked."""
-    width = max(len(one.name) for one in report.measurements)
-    head = (
-        f"{'':2}{'setting':<{width}}{'recall@1':>10}{'@10':>8}{'@20':>8}{'p50 ms':>9}"
-        f"{'p95 ms':>9}{'queries/s':>11}{'memory':>10}{'size':>10}{'build':>9}"
-    )
     fast = sorted(report.measurements, key=lambda one: -one.queries_per_s)
-    return "\n".join([head, *(_row(one, width, one == report.chosen) for one in fast)])
+    rows = [_row(one, one == report.chosen) for one in fast]
+    return table_text([_HEADER, *rows], right=range(1, len(_HEADER)))
 
 
-def _row(one: Measurement, width: int, chosen: bool) -> str:
-    recalls = [one.recalls[n] for n in RECALL_VALUES]
+def _row(one: Measurement, chosen: bool) -> tuple[str, ...]:
     return (
-        f"{'*' if chosen else '':2}{one.name:<{width}}{recalls[0]:>10.4f}"
-        f"{recalls[1]:>8.4f}{recalls[2]:>8.4f}{one.p50_ms:>9.3f}{one.p95_ms:>9.3f}"
-        f"{one.queries_per_s:>11,.0f}{one.memory_mib:>6,.0f} MiB"
-        f"{one.size_mib:>6,.0f} MiB{one.build_s:>7,.1f} s"
+        f"{'*' if chosen else ' '} {one.name}",
+        *(f"{one.recalls[n]:.4f}" for n in RECALL_VALUES),
+        f"{one.p50_ms:.3f}",
+        f"{one.p95_ms:.3f}",
+        f"{one.queries_per_s:,.0f}",
+        f"{one.memory_mib:,.0f} MiB",
+        f"{one.size_mib:,.0f} MiB",
+        f"{one.build_s:,.1f} s",
     )
 
 

@@ -1,1 +1,5 @@
 """PCA and whitening of descriptors, folded into the encoder."""
+
+from vpr_tf.extraction.whitening.whitened_encoder import whiten_encoder
+
+__all__ = ["whiten_encoder"]

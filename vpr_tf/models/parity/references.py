@@ -67,29 +67,34 @@ class Goldens:
     """A golden file, and the module that made its weights and images.
 
     Args:
-        path: `network_<network>_<dim>.npz`, with arrays `<what>_<height>x<width>`.
+        path: `.npz` file with arrays `<what>_<height>x<width>`.
         folder: Folder of `reference_weights.py`, which is run.
 
     Raises:
-        ValueError: The name of the file is another.
+        ValueError: The file is damaged.
         OSError: A file is missing.
     """
 
     def __init__(self, path: Path, folder: Path) -> None:
-        match = _GOLDEN_NAME.fullmatch(path.name)
-        if match is None:
-            raise ValueError(
-                f"A golden file is called network_<network>_<dim>.npz. Received: {path}"
-            )
-        self._network, self._dim = match[1], int(match[2])
         self._arrays = _load(path)
         self._path = path
         self._made_by = _import_file(folder / "reference_weights.py")
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Returns the weights that the golden values were computed with."""
+        """Returns the weights that the golden values were computed with.
+
+        Raises:
+            ValueError: The name of the file does not say of which network.
+        """
+        match = _GOLDEN_NAME.fullmatch(self._path.name)
+        if match is None:
+            raise ValueError(
+                "A golden file is called network_<network>_<dim>.npz, which says which "
+                "weights it is of. Rename it, or pass the weights by --checkpoint. "
+                f"Received: {self._path}"
+            )
         arrays: dict[str, np.ndarray] = self._made_by.reference_state_dict(
-            self._network, self._dim
+            match[1], int(match[2])
         )
         return arrays
 

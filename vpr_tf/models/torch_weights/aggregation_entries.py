@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import keras
 
 from vpr_tf.layers import (
+    SALAD,
     GeneralizedMeanPooling2D,
     MixVPR,
     NetVLAD,
-    OptimalTransportAggregation,
 )
 from vpr_tf.models.torch_weights.entries import (
     StateDictEntry,
@@ -36,7 +36,7 @@ def aggregation_entries(
     """
     if isinstance(layer, GeneralizedMeanPooling2D):
         yield from layer_entries(module, layer)
-    elif isinstance(layer, OptimalTransportAggregation):
+    elif isinstance(layer, SALAD):
         yield from _optimal_transport_entries(module, layer)
     elif isinstance(layer, MixVPR):
         yield from _mixvpr_entries(module, layer)
@@ -49,9 +49,7 @@ def aggregation_entries(
         )
 
 
-def _optimal_transport_entries(
-    module: str, layer: OptimalTransportAggregation
-) -> Iterator[StateDictEntry]:
+def _optimal_transport_entries(module: str, layer: SALAD) -> Iterator[StateDictEntry]:
     """SALAD's, which MegaLoc has too."""
     yield same_entry(f"{module}.dust_bin", layer.dust_bin)
     if layer.token != "none":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -19,14 +18,11 @@ from vpr_tf.models.torch_weights.layouts import (
     without_parallel_prefix,
 )
 
-if TYPE_CHECKING:
-    from vpr_tf.models.geolocalization_net import GeoLocalizationNet
-
 _MOST_DIFFERENCES_LISTED = 20
 
 
 def load_torch_state_dict(
-    model: GeoLocalizationNet, state_dict: Mapping[str, np.ndarray]
+    model: keras.Model, state_dict: Mapping[str, np.ndarray]
 ) -> None:
     """Sets the weights of an encoder from a torch state dict.
 
@@ -65,9 +61,7 @@ def load_torch_state_dict(
             variable.assign(value)
 
 
-def to_torch_state_dict(
-    model: GeoLocalizationNet, layout: Layout
-) -> dict[str, np.ndarray]:
+def to_torch_state_dict(model: keras.Model, layout: Layout) -> dict[str, np.ndarray]:
     """Returns the weights of an encoder as the official code of a project names them.
 
     Args:
@@ -96,9 +90,7 @@ def to_torch_state_dict(
     return arrays
 
 
-def encoder_entries(
-    model: GeoLocalizationNet, layout: Layout
-) -> Iterator[StateDictEntry]:
+def encoder_entries(model: keras.Model, layout: Layout) -> Iterator[StateDictEntry]:
     """Yields all entries of an encoder's state dict in a project's names.
 
     Raises:
@@ -129,16 +121,14 @@ def raise_differences(headline: str, differences: Sequence[str]) -> None:
     raise ValueError("\n  ".join([headline, *listed]))
 
 
-def _backbone_entries(
-    model: GeoLocalizationNet, layout: Layout
-) -> Iterator[StateDictEntry]:
+def _backbone_entries(model: keras.Model, layout: Layout) -> Iterator[StateDictEntry]:
     entries_of = backbone_spec(model.backbone_name).entries_of
     for module, layer in _backbone_modules(model, layout):
         if layer is not None:
             yield from entries_of(module, layer)
 
 
-def _modules_cut_off(model: GeoLocalizationNet, layout: Layout) -> Iterator[str]:
+def _modules_cut_off(model: keras.Model, layout: Layout) -> Iterator[str]:
     """Prefixes of the keys of stages that the encoder leaves out."""
     for module, layer in _backbone_modules(model, layout):
         if layer is None:
@@ -146,7 +136,7 @@ def _modules_cut_off(model: GeoLocalizationNet, layout: Layout) -> Iterator[str]
 
 
 def _backbone_modules(
-    model: GeoLocalizationNet, layout: Layout
+    model: keras.Model, layout: Layout
 ) -> Iterator[tuple[str, keras.layers.Layer | None]]:
     """Yields each torch module with its layer, None for those of stages cut off."""
     spec = backbone_spec(model.backbone_name)
@@ -157,7 +147,7 @@ def _backbone_modules(
 
 
 def _keys_without_place(
-    model: GeoLocalizationNet, layout: Layout, entries: Sequence[StateDictEntry]
+    model: keras.Model, layout: Layout, entries: Sequence[StateDictEntry]
 ) -> set[str]:
     counters = {
         entry.key.removesuffix("running_mean") + "num_batches_tracked"

@@ -4,7 +4,6 @@ from vpr_tf.place_index.tuning.measurement import RECALL_VALUES, Measurement
 from vpr_tf.place_index.tuning.tuner import (
     TuningOptions,
     TuningReport,
-    checked_queries,
     tune,
 )
 
@@ -13,6 +12,5 @@ __all__ = [
     "Measurement",
     "TuningOptions",
     "TuningReport",
-    "checked_queries",
     "tune",
 ]

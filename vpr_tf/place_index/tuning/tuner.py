@@ -31,7 +31,7 @@ from vpr_tf.place_index.tuning.measurement import (
     settings_key,
 )
 from vpr_tf.place_index.tuning.trial import Trial, open_database, run_trial
-from vpr_tf.search import Descriptors, ExactIndex, RetrievalError
+from vpr_tf.search import Descriptors, ExactIndex, RetrievalError, checked_queries
 
 FIGURE_FILE = "pareto.png"
 _RESULTS_FILE, _TABLE_FILE, _WORK_FOLDER = "results.json", "results.csv", "unfinished"
@@ -108,6 +108,8 @@ def tune(
         origin = f"{len(own_rows)} stored photos (seed {options.seed})"
     else:
         matrix = checked_queries(queries, database.shape[1])
+        if not len(matrix):
+            raise RetrievalError("`queries` must not be empty. Received: no query")
         own_rows = np.full(len(matrix), _NOT_STORED)
         origin = origin or f"{len(matrix)} queries"
     folder.mkdir(parents=True, exist_ok=True)
@@ -159,23 +161,6 @@ def tune(
         rebuild(index_folder, RECALL_QUERIES, chosen.kind, chosen.settings or None)
     results.write(chosen)
     return TuningReport(measurements, chosen, failed, skipped, changed, folder)
-
-
-def checked_queries(queries: npt.ArrayLike, descriptor_dim: int) -> np.ndarray:
-    """Returns queries as float32.
-
-    Raises:
-        RetrievalError: No finite matrix of the right width.
-    """
-    matrix = np.asarray(queries)
-    fits = matrix.ndim == 2 and matrix.shape[1] == descriptor_dim and len(matrix) > 0
-    if not (fits and matrix.dtype.kind == "f" and np.isfinite(matrix).all()):
-        raise RetrievalError(
-            f"`queries` must be finite descriptors (num_queries, {descriptor_dim}). "
-            f"Received: {matrix.dtype} of shape {matrix.shape}. Compute them with the "
-            "encoder of the index."
-        )
-    return np.ascontiguousarray(matrix, np.float32)
 
 
 def exact_neighbours(

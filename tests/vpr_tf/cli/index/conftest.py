@@ -3,9 +3,9 @@ from pathlib import Path
 import keras
 import pytest
 
+from tests.command_line import on_index
 from tests.vpr_tf.photos.photo_writer import gps_of, write_photo
 from vpr_tf.models import GeoLocalizationNet
-from vpr_tf.place_index.__main__ import main
 
 CONFIG = """
 name: tiny
@@ -39,8 +39,8 @@ def write_photos(folder: Path) -> Path:
 
 def build(model: Path, photos: Path, index: Path, *options: str) -> int:
     config = model.parent / "tiny.yaml"
-    arguments = ["build", "--output", index, "--photos", photos, "--model", model]
-    return main([*map(str, arguments), "--config", str(config), *options])
+    arguments = ["--photos", photos, "--model", model, "--config", config]
+    return on_index("build", index, *arguments, *options)
 
 
 @pytest.fixture(scope="session")

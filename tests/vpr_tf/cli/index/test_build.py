@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.command_line import on_index
 from tests.vpr_tf.cli.index.conftest import NUM_PHOTOS, build, write_photos
 from tests.vpr_tf.evaluation.tiny_dataset import Shot, write_dataset
 from tests.vpr_tf.photos.photo_writer import write_photo
@@ -11,7 +12,6 @@ from vpr_tf.extraction import image_descriptors
 from vpr_tf.extraction.encoders import encoder_fingerprint
 from vpr_tf.models.saved_weights import read_keras_file
 from vpr_tf.place_index import PlaceIndex
-from vpr_tf.place_index.__main__ import main
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:
@@ -125,27 +125,27 @@ def test_index_of_the_splits_of_a_dataset(model, tmp_path, capsys):
     }
     write_dataset(tmp_path / "dataset", splits)
     config = model.parent / "tiny.yaml"
-    command = ["build", "--config", str(config), "--model", str(model)]
+    command = ["--config", config, "--model", model]
     override = f"dataset.path={tmp_path / 'dataset'}"
     one = tmp_path / "one.index"
-    assert main([*command, "--output", str(one), override]) == 0
+    assert on_index("build", one, *command, override) == 0
     with PlaceIndex.open(one) as index:
         assert index.photos.keys[4] == b"test-a-database_4.jpg"
         assert index.num_photos == 5
     two = tmp_path / "two.index"
     chosen = ["--set", "val", "--split", "test-a-database"]
-    assert main([*command, "--output", str(two), *chosen, override]) == 0
+    assert on_index("build", two, *command, *chosen, override) == 0
     with PlaceIndex.open(two) as index:
         assert index.num_photos == 8
-    assert main([*command, "--output", str(tmp_path / "x"), "--set", "b", override])
+    assert on_index("build", tmp_path / "x", *command, "--set", "b", override) == 2
     assert "has no evaluation set b. It has: a, val" in capsys.readouterr().err
 
 
 def test_preparation_comes_from_the_model_or_a_config(built, model, tmp_path, capsys):
-    arguments = ["build", "--output", str(tmp_path / "x"), "--model", str(model)]
-    assert main([*arguments, "--photos", str(built / "photos")]) == 2
+    arguments = ["build", tmp_path / "x", "--model", model]
+    assert on_index(*arguments, "--photos", built / "photos") == 2
     assert "does not say how images are prepared" in capsys.readouterr().err
-    assert main(arguments) == 2
+    assert on_index(*arguments) == 2
     assert "Pass --photos DIR" in capsys.readouterr().err
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from tests.command_line import on_index as run
 from tests.vpr_tf.cli.index.conftest import CONFIG, build
 from tests.vpr_tf.place_index.samples import manifest_of
 from vpr_tf.classification import (
@@ -17,16 +18,11 @@ from vpr_tf.classification import (
 )
 from vpr_tf.models import GeoLocalizationNet
 from vpr_tf.place_index import PlaceIndex
-from vpr_tf.place_index.__main__ import main
 
 _ENCODER = """
 encoder: {backbone: EfficientNetLite0, descriptor_dim: 8, last_stage: 0, weights: none}
 """
 _CELL_M = 20
-
-
-def run(*arguments):
-    return main(list(map(str, arguments)))
 
 
 def write_run(folder: Path, encoder, index: Path) -> Path:

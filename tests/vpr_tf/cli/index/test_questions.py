@@ -7,16 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.command_line import on_index as run
 from tests.vpr_tf.cli.index.conftest import NUM_PHOTOS
 from vpr_tf.cli.index.index_map import draw_map
 from vpr_tf.cli.index.inspect import extent_deg
-from vpr_tf.photos.photo_table import PhotoTable
+from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index import PlaceIndex
-from vpr_tf.place_index.__main__ import main
-
-
-def run(*arguments):
-    return main(list(map(str, arguments)))
 
 
 def test_query_names_the_photo_itself_first(built, capsys):
@@ -85,7 +81,7 @@ def test_inspect_tells_and_draws(built, tmp_path, capsys):
     file = tmp_path / "map.png"
     assert run("inspect", built / "city.index", "--map", file) == 0
     told = capsys.readouterr().out
-    assert f"Photos:       {NUM_PHOTOS}" in told
+    assert f"Photos:        {NUM_PHOTOS}" in told
     assert "latitude 37.70000 to 37.70900" in told
     assert "2010 (1), 2011 (1)" in told
     assert "square 32, float32" in told
@@ -114,14 +110,16 @@ def test_extent_across_the_antimeridian():
 def test_light_commands_do_not_import_tensorflow(built):
     code = (
         "import sys\n"
-        "from vpr_tf.place_index.__main__ import main\n"
-        f"index = {str(built / 'city.index')!r}\n"
-        "assert main(['inspect', index]) == 0\n"
-        "assert main(['verify', index]) == 0\n"
-        "assert main(['remove', index, '--keys', '1.png', '--dry-run']) == 0\n"
-        "assert main(['query', index, 'gone.jpg']) == 1\n"
-        "build = ['build', '--output', 'x', '--photos', '/no', '--model', 'm']\n"
-        "assert main(build) == 2\n"
+        "from vpr_tf.cli import main\n"
+        f"index = ['--index', {str(built / 'city.index')!r}]\n"
+        "assert main(['index', 'inspect', *index]) == 0\n"
+        "assert main(['index', 'verify', *index]) == 0\n"
+        "removing = ['--keys', '1.png', '--dry-run']\n"
+        "assert main(['index', 'remove', *index, *removing]) == 0\n"
+        "assert main(['query', *index, 'gone.jpg']) == 1\n"
+        "photos = ['--photos', '/no', '--model', 'megaloc']\n"
+        "assert main(['index', 'build', '--index', 'x', *photos]) == 2\n"
+        "assert main(['models', 'show', 'megaloc']) == 0\n"
         "assert 'tensorflow' not in sys.modules\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -1,10 +1,8 @@
 import json
 import shutil
 
-import pytest
-
+from tests.command_line import on_index
 from tests.vpr_tf.photos.photo_writer import write_photo
-from vpr_tf.place_index.__main__ import main
 
 
 def test_photos_are_queries(built, tmp_path, capsys):
@@ -13,7 +11,7 @@ def test_photos_are_queries(built, tmp_path, capsys):
     write_photo(photos / "a.png", (200, 30, 30))
     write_photo(photos / "b.png", (30, 200, 30))
     (photos / "c.png").write_text("no photo")
-    assert main(["tune", str(index), "--query-photos", str(photos)]) == 0
+    assert on_index("tune", index, "--query-photos", photos) == 0
     captured = capsys.readouterr()
     assert "* exact" in captured.out
     assert "exact search is kept. The index used it already." in captured.out
@@ -22,14 +20,13 @@ def test_photos_are_queries(built, tmp_path, capsys):
     written = json.loads((index / "tuning" / "results.json").read_text())
     assert written["conditions"]["origin_of_queries"] == f"2 photos of {photos}"
     assert written["chosen"]["recalls"] == {"1": 1.0, "10": 1.0, "20": 1.0}
-    assert main(["verify", str(index)]) == 0
+    assert on_index("verify", index) == 0
 
 
 def test_folder_without_photos_is_refused(built, tmp_path, capsys):
     (tmp_path / "empty").mkdir()
-    output = ["--output", str(tmp_path / "results")]
-    arguments = ["tune", str(built / "city.index"), *output, "--dry-run"]
-    assert main([*arguments, "--query-photos", str(tmp_path / "empty")]) == 2
+    output = ["--output", tmp_path / "results"]
+    arguments = ["tune", built / "city.index", *output, "--dry-run"]
+    assert on_index(*arguments, "--query-photos", tmp_path / "empty") == 2
     assert "has no photos" in capsys.readouterr().err
-    with pytest.raises(SystemExit):
-        main([*arguments, "--sample", "3", "--queries", "q.npy"])
+    assert on_index(*arguments, "--sample", "3", "--queries", "q.npy") == 2

@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 
 import evaluate
+from tests.command_line import command
 from tests.vpr_tf.evaluation.tiny_dataset import Shot, write_dataset
 from vpr_tf.config import load_config
 from vpr_tf.data.evaluation_batches import evaluation_batches
 from vpr_tf.data.prepared_dataset import PreparedDataset
 from vpr_tf.extraction.model_sources import load_encoder
-from vpr_tf.extraction.whitening.__main__ import main
 from vpr_tf.extraction.whitening.pca import fit_whitening
 
+main = command("whiten")
 CONFIG = """
 name: tiny
 runs_dir: {folder}/runs

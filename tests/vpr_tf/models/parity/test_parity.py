@@ -5,12 +5,14 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from tests.command_line import command
 from tests.vpr_tf.models.released_stand_in import NAME, random_encoder
-from vpr_tf.models.parity.__main__ import main
 from vpr_tf.models.parity.layer_outputs import LayerOutput
 from vpr_tf.models.parity.report import Comparison, compare, report_table
 from vpr_tf.models.torch_weights.layouts import COSPLACE
 from vpr_tf.models.torch_weights.state_dict import to_torch_state_dict
+
+main = command("models parity")
 
 
 def numpy_stem(images, state_dict):
@@ -104,19 +106,26 @@ def test_golden_file_of_other_weights_is_status_1(golden_dir, recorded, capsys):
     assert "official shape (2, 512)" in capsys.readouterr().out
 
 
+def test_golden_file_of_any_name_and_place(golden_dir, recorded, tmp_path, capsys):
+    golden = tmp_path / "values.npz"
+    golden.write_bytes((golden_dir / "network_ResNet18_512.npz").read_bytes())
+    arguments = ["--name", NAME, "--golden", str(golden)]
+    arguments += ["--golden-dir", str(golden_dir)]
+    assert main(arguments) == 2
+    assert "pass the weights by --checkpoint" in capsys.readouterr().err
+    assert main([*arguments, "--checkpoint", str(recorded[0])]) == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ("--name {name}", "Pass either --activations or --golden"),
-        ("--name {name} --golden a.npz", "--golden needs --golden-dir"),
-        ("--name {name} --golden a.npz --golden-dir .", "A golden file is called"),
-        (
-            "--name {name} --golden network_a_1.npz --golden-dir .",
-            "No values of the official",
-        ),
-        ("--name {name} --activations a.npz", "needs the --checkpoint"),
-        ("--name {name} --activations a.npz --checkpoint {pth}", "No values of"),
-        ("--golden a.npz", "either --name"),
+        ("--name {name} --golden {pth}", "--golden needs --golden-dir"),
+        ("--name {name} --golden a.npz --golden-dir .", "no file at a.npz"),
+        ("--name {name} --golden {pth} --golden-dir .", "not a readable .npz"),
+        ("--name {name} --activations {pth}", "needs the --checkpoint"),
+        ("--name {name} --activations a.npz --checkpoint {pth}", "no file at a.npz"),
+        ("--golden {pth} --golden-dir .", "either --name"),
     ],
 )
 def test_bad_input_is_status_2(recorded, capsys, arguments, message):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from vpr_tf.place_index.recall import shares_found, without_own
-from vpr_tf.place_index.tuning import TuningOptions, checked_queries
+from vpr_tf.place_index.tuning import TuningOptions
 from vpr_tf.place_index.tuning.tuner import _sample, exact_neighbours
 from vpr_tf.search import RetrievalError
 
@@ -58,19 +58,3 @@ def test_sample_follows_the_seed():
     assert len(_sample(database, TuningOptions())[1]) == 50
     with pytest.raises(RetrievalError, match="at least two of them"):
         _sample(database[:1], TuningOptions())
-
-
-@pytest.mark.parametrize(
-    "values",
-    [np.ones(4), np.ones((2, 4)), np.ones((0, 3)), np.ones((2, 3), int),
-     np.full((2, 3), np.nan)],
-)  # fmt: skip
-def test_what_is_no_matrix_of_queries_is_refused(values):
-    with pytest.raises(RetrievalError, match=r"finite descriptors \(num_queries, 3\)"):
-        checked_queries(values, 3)
-
-
-def test_queries_become_float32():
-    queries = checked_queries(LINE.astype(np.float64), 2)
-    np.testing.assert_array_equal(queries, LINE)
-    assert queries.dtype == np.float32

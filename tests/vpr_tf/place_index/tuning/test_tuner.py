@@ -3,11 +3,11 @@ from dataclasses import replace
 
 import pytest
 
+from tests.command_line import on_index
 from tests.vpr_tf.place_index.samples import manifest_of, remove
 from tests.vpr_tf.place_index.tuning.measurements import measurement
 from tests.vpr_tf.place_index.tuning.tiny_index import make_index
 from vpr_tf.place_index import PlaceIndex
-from vpr_tf.place_index.__main__ import main
 from vpr_tf.place_index.tuning import TuningOptions, tuner
 from vpr_tf.place_index.tuning.candidates import Candidate
 from vpr_tf.search import RetrievalError
@@ -157,8 +157,8 @@ def test_options_that_cannot_be_are_named(options, message):
 
 def test_command_prints_a_table(index, measured, capsys, tmp_path):
     output = tmp_path / "results"
-    arguments = ["tune", str(index), "--kinds", "milvus", "--sample", "25"]
-    assert main([*arguments, "--output", str(output), "--dry-run"]) == 0
+    arguments = ["tune", index, "--kinds", "milvus", "--sample", "25"]
+    assert on_index(*arguments, "--output", output, "--dry-run") == 0
     out = capsys.readouterr().out
     lines = out.splitlines()
     assert lines[0].split()[:2] == ["setting", "recall@1"]
@@ -167,21 +167,27 @@ def test_command_prints_a_table(index, measured, capsys, tmp_path):
     assert "Fastest that finds 99.0% of the true nearest: milvus good." in out
     assert "The index was not changed." in out
     assert not (index / "tuning").exists()
-    assert main([*arguments, "--min-recall", "0.999"]) == 0
+    assert on_index(*arguments, "--min-recall", "0.999") == 0
     assert "exact search is kept" in capsys.readouterr().out
-    assert main(["tune", str(index), "--min-recall", "2"]) == 2
+    assert on_index("tune", index, "--min-recall", "2") == 2
     assert "`min_recall` must be" in capsys.readouterr().err
-    assert main(["tune", str(tmp_path / "missing")]) == 2
+    assert on_index("tune", tmp_path / "missing") == 2
 
 
 def test_command_takes_queries_of_a_file(index, measured, tmp_path, capsys):
     import numpy as np
 
     np.save(tmp_path / "queries.npy", np.ones((4, 8), np.float32))
-    arguments = ["tune", str(index), "--queries", str(tmp_path / "queries.npy")]
-    assert main([*arguments, "--dry-run"]) == 0
+    arguments = ["tune", index, "--queries", tmp_path / "queries.npy"]
+    assert on_index(*arguments, "--dry-run") == 0
     written = json.loads((index / "tuning" / "results.json").read_text())
     assert written["conditions"]["origin_of_queries"] == "4 of queries.npy"
     np.save(tmp_path / "queries.npy", np.ones((4, 9), np.float32))
-    assert main([*arguments, "--dry-run"]) == 2
-    assert "(num_queries, 8)" in capsys.readouterr().err
+    assert on_index(*arguments, "--dry-run") == 2
+    assert "descriptor_dim=8" in capsys.readouterr().err
+    np.save(tmp_path / "queries.npy", np.ones((0, 8), np.float32))
+    assert on_index(*arguments, "--dry-run") == 2
+    assert "must not be empty" in capsys.readouterr().err
+    (tmp_path / "queries.npy").write_text("no array")
+    assert on_index(*arguments, "--dry-run") == 2
+    assert "cannot be read" in capsys.readouterr().err

@@ -1,0 +1,34 @@
+"""Tests the reports of two runs against each other, on the same queries.
+
+Both were written by `vpr evaluate --report`; neither models nor data are needed.
+
+Example:
+  vpr compare runs/a/2026-11-21_15-31-43 runs/b/2026-11-22_09-10-11
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from vpr_tf.cli.main import Outcome
+from vpr_tf.cli.options import add_json, add_sets
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the command."""
+    parser.add_argument(
+        "runs", nargs=2, metavar="RUN", help="run, or another folder with reports"
+    )
+    add_sets(parser, "evaluation set; may be repeated; default: all that both have")
+    parser.add_argument("--output", metavar="DIR", help="folder of the results")
+    add_json(parser)
+
+
+def run(options: argparse.Namespace) -> Outcome:
+    """Compares."""
+    from vpr_tf.report.command import run_comparison
+
+    comparisons = run_comparison(
+        *options.runs, set_names=options.set, output_dir=options.output
+    )
+    return Outcome([comparison.to_dict() for comparison in comparisons])

@@ -1,0 +1,1 @@
+"""`vpr data`: prepared datasets."""

@@ -1,0 +1,47 @@
+"""Draws a miniature city: a data set to try everything on.
+
+Example:
+  vpr data synthesize --output datasets/quickstart_images
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from vpr_tf.cli.options import positive
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the command."""
+    parser.add_argument(
+        "--output", type=Path, required=True, help="folder to write the images to"
+    )
+    parser.add_argument(
+        "--preset",
+        default="quickstart",
+        metavar="NAME",
+        help="size of the city; default: quickstart",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="another seed is another city"
+    )
+    parser.add_argument(
+        "--image-size", type=int, help="side in pixels; default: the preset's"
+    )
+    parser.add_argument(
+        "--workers",
+        type=positive,
+        default=len(os.sched_getaffinity(0)),
+        help="processes (default: all cores); the images do not depend on it",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Draws the city."""
+    from data_prep.synthesize import synthesis_config, synthesize
+
+    config = synthesis_config(options.preset, options.seed, options.image_size)
+    synthesize(config, options.output, options.workers)
+    return 0

@@ -1,0 +1,49 @@
+"""Measures recall@N and errors in metres of a model on a dataset.
+
+Examples:
+  vpr evaluate --config configs/sf_xs_dark.yaml --model runs/sf_xs_dark/<time>
+  vpr evaluate --config configs/sf_xs_dark.yaml --model runs/sf_xs_dark/<time> \\
+      --set val --report
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from vpr_tf.cli.main import Outcome
+from vpr_tf.cli.options import (
+    add_config,
+    add_json,
+    add_model,
+    add_sets,
+    config_with_dataset,
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the command."""
+    add_config(parser)
+    add_model(parser, "without it the config's encoder")
+    add_sets(parser, "val or a test set; may be repeated; default: all test sets")
+    parser.add_argument(
+        "--report",
+        action="store_true",
+        help="also write figures, errors, confidence and intervals: report.html",
+    )
+    parser.add_argument("--output", metavar="DIR", help="folder of the results")
+    add_json(parser)
+
+
+def run(options: argparse.Namespace) -> Outcome:
+    """Evaluates."""
+    config = config_with_dataset(options)
+    where = {"set_names": options.set, "output_dir": options.output}
+    if options.report:
+        from vpr_tf.report.command import run_report
+
+        reports = run_report(config, options.model, **where)
+        return Outcome([report.to_dict() for report in reports])
+    from vpr_tf.evaluation.command import run_evaluation
+
+    results = run_evaluation(config, options.model, **where)
+    return Outcome({result.name: result.summary() for result in results})

@@ -1,0 +1,55 @@
+"""Writes a model as a SavedModel that stock TF Serving loads.
+
+The folder is OUTPUT/NAME/<version>/, one version more than there is. With
+evaluation.method=classification the heads of a run are exported with its encoder.
+A run and the name of a released encoder need no --config.
+
+Example:
+  vpr export --model runs/sf_xs_dark/<time> --output savedmodels --name city
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+
+from vpr_tf.cli.main import Outcome
+from vpr_tf.cli.options import (
+    add_config,
+    add_json,
+    add_model,
+    config_of_model,
+    positive,
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the command."""
+    add_model(parser, "without it the config's encoder")
+    add_config(parser, required=False)
+    parser.add_argument(
+        "--output", metavar="DIR", help="default: savedmodels_dir of the config"
+    )
+    parser.add_argument("--name", help="default: name of the config")
+    parser.add_argument(
+        "--num-places",
+        type=positive,
+        default=20,
+        metavar="N",
+        help="places that heads answer to each photo; default: 20",
+    )
+    add_json(parser)
+
+
+def run(options: argparse.Namespace) -> Outcome:
+    """Exports."""
+    config = config_of_model(options)
+    config = dataclasses.replace(
+        config,
+        savedmodels_dir=options.output or config.savedmodels_dir,
+        name=options.name or config.name,
+    )
+    from vpr_tf.export.exported_model import export_model
+
+    version = export_model(config, options.model, num_places=options.num_places)
+    return Outcome({"savedmodel": str(version)})

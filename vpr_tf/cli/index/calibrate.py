@@ -1,0 +1,66 @@
+"""Gives the localizations of an index, or of heads, their confidence.
+
+Fits confidence, expected error and the confidence below which a localization is
+withheld, on queries of known position, and stores them in the index, or beside the
+heads.
+
+Examples:
+  vpr index calibrate --index city.index --config configs/sf_xs_dark.yaml
+  vpr index calibrate --classifier runs/heads/2026-11-21_15-31-43 \\
+      --config configs/dense/divide_and_classify.yaml
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from vpr_tf.cli.main import Outcome
+from vpr_tf.cli.options import (
+    add_config,
+    add_index,
+    add_json,
+    add_model,
+    config_with_dataset,
+    existing_model,
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the command."""
+    what = parser.add_mutually_exclusive_group(required=True)
+    add_index(what, required=False)
+    what.add_argument(
+        "--classifier",
+        type=existing_model,
+        metavar="RUN",
+        help="run whose heads are calibrated",
+    )
+    add_config(parser)
+    parser.add_argument("--set", default="val", metavar="NAME", help="default: val")
+    add_model(parser, "the encoder, if the index keeps none")
+    add_json(parser)
+
+
+def run(options: argparse.Namespace) -> Outcome:
+    """Calibrates."""
+    config = config_with_dataset(options)
+    if options.classifier:
+        from vpr_tf.classification.trained import heads_folder
+
+        heads_folder(options.classifier)  # so is one without heads
+        from vpr_tf.evaluation.calibration_of_heads import calibrate_model
+
+        found = calibrate_model(options.classifier, config, set_name=options.set)
+    else:
+        from vpr_tf.place_index import PlaceIndex
+
+        with PlaceIndex.open(options.index):  # a wrong folder is refused at once
+            pass
+        from vpr_tf.evaluation.calibration_of_indexes import calibrate_index
+
+        found = calibrate_index(
+            options.index, config, set_name=options.set, model=options.model
+        )
+    from vpr_tf.localization.answer_formats import summary
+
+    return Outcome(summary(found))

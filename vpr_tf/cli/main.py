@@ -1,0 +1,186 @@
+"""Runs one command: parses, explains errors, and owns the exit status.
+
+0: done. 1: done in part, or something damaged was found. 2: refused; one message says
+why. 130: interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import errno
+import importlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, NoReturn
+
+from vpr_tf.cli.commands import (
+    COMMANDS,
+    FIRST_STEPS,
+    GROUPS,
+    help_text,
+    unknown_text,
+)
+
+DONE, PARTLY, REFUSED, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+_HELP = ("-h", "--help")
+
+
+class UsageError(ValueError):
+    """A command line that cannot be parsed."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command found.
+
+    Attributes:
+        content: For programs: what `--json` prints.
+        text: For people.
+        status: The exit status.
+    """
+
+    content: Any
+    text: str = ""
+    status: int = DONE
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that raises what is wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raises a `UsageError`."""
+        raise UsageError(f"{message}. See `{self.prog} --help`.")
+
+
+def main(arguments: Sequence[str] | None = None, *, program: str = "vpr") -> int:
+    """Runs a command line and returns the exit status.
+
+    Args:
+        arguments: Words after the program; None for those of the process.
+        program: How the program is called in messages.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words:
+        print(FIRST_STEPS)
+        return DONE
+    if words[0] == "--version":
+        from vpr_tf import __version__
+
+        print(f"vpr {__version__}")
+        return DONE
+    group = words[0] if words[0] in GROUPS else ""
+    if words[0] in _HELP or (group and (len(words) == 1 or words[1] in _HELP)):
+        print(help_text(program, group))
+        return DONE
+    try:
+        return _guarded(words, program)
+    except SystemExit as end:  # --help
+        return int(end.code or DONE)
+
+
+def _guarded(words: list[str], program: str) -> int:
+    """Runs a command; an error is one clear message."""
+    try:
+        name = _command_name(words, program)
+        return _run(name, words[len(name.split()) :], program)
+    except KeyboardInterrupt:
+        print("\nInterrupted. The same command continues.", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # as by `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except (ValueError, RuntimeError, ImportError, OSError) as error:
+        if os.environ.get("VPR_TRACEBACK"):
+            raise
+        print(f"Error: {_explain(error)}", file=sys.stderr)
+        return getattr(error, "exit_status", REFUSED)
+
+
+def _command_name(words: list[str], program: str) -> str:
+    """Returns the command that the first words name."""
+    group = words[0] if words[0] in GROUPS else ""
+    name = f"{group} {words[1]}" if group else words[0]
+    if name in COMMANDS:
+        return name
+    if group:
+        start = f"{group} "
+        known = [c.removeprefix(start) for c in COMMANDS if c.startswith(start)]
+        raise UsageError(unknown_text(words[1], known, f"{program} {group}"))
+    known = [*COMMANDS, *GROUPS]
+    raise UsageError(unknown_text(words[0], known, program))
+
+
+def _run(name: str, words: list[str], program: str) -> int:
+    module = importlib.import_module(command_module(name))
+    options = parse(module, words, f"{program} {name}")
+    if getattr(options, "print_config", False):
+        from vpr_tf.cli.options import config_text
+
+        print(config_text(options), end="")
+        return DONE
+    as_json = getattr(options, "json", False)
+    # What the library prints on its way is not part of the JSON.
+    with contextlib.redirect_stdout(sys.stderr if as_json else sys.stdout):
+        outcome = module.run(options)
+    if isinstance(outcome, int):
+        return outcome
+    if as_json:
+        print(json.dumps(outcome.content, indent=2, allow_nan=False))
+    elif outcome.text:
+        print(outcome.text)
+    return int(outcome.status)
+
+
+def command_module(name: str) -> str:
+    """Returns the module of a command, e.g. of `index build`."""
+    return f"vpr_tf.cli.{name.replace(' ', '.').replace('-', '_')}"
+
+
+def parse(module: ModuleType, words: Sequence[str], program: str) -> Any:
+    """Parses the words after a command.
+
+    Args:
+        module: Of the command.
+        words: Its arguments.
+        program: The words before.
+
+    Raises:
+        UsageError: They do not fit the command.
+    """
+    parser = Parser(
+        program,
+        description=module.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    module.add_arguments(parser)
+    return parser.parse_intermixed_args(_joined(words))
+
+
+def _joined(words: Sequence[str]) -> list[str]:
+    """Joins `--within` and a southern latitude, which looks like an option."""
+    joined: list[str] = []
+    for word in words:
+        if joined and joined[-1] == "--within" and word.startswith("-"):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
+def _explain(error: Exception) -> str:
+    if not isinstance(error, OSError) or error.errno is None:
+        return str(error)
+    where = f"{error.filename}: " if error.filename else ""
+    text = f"{where}{error.strerror or error}."
+    if error.errno in _FULL:
+        return f"{text} Free some space; the same command continues."
+    if error.errno in _FORBIDDEN:
+        return f"{text} Make it readable and writable, or choose another place."
+    return text

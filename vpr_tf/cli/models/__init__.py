@@ -1,0 +1,1 @@
+"""`vpr models`: encoders."""

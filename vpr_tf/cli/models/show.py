@@ -1,0 +1,64 @@
+"""Describes one encoder: a released one by its name, or one on disk.
+
+Examples:
+  vpr models show cosplace_resnet50_512
+  vpr models show runs/sf_xs_dark/2026-11-21_15-31-43
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from vpr_tf.cli.main import Outcome
+from vpr_tf.cli.options import add_json, existing_model, kept_config
+from vpr_tf.cli.output import facts_text
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the command."""
+    parser.add_argument(
+        "model",
+        type=existing_model,
+        metavar="MODEL",
+        help="released encoder, run folder, .keras file or SavedModel",
+    )
+    add_json(parser)
+
+
+def run(options: argparse.Namespace) -> Outcome:
+    """Describes."""
+    facts = _facts(options.model)
+    shown = {name: value for name, value in facts.items() if value is not None}
+    return Outcome(facts, facts_text(shown))
+
+
+def _facts(model: str) -> dict[str, Any]:
+    path = Path(model)
+    if not path.exists():
+        from vpr_tf.models.released import released_encoder
+
+        return dataclasses.asdict(released_encoder(model))
+    if path.suffix == ".keras":
+        from vpr_tf.models.saved_weights import read_keras_file
+
+        encoder = read_keras_file(path)
+        return {**encoder.get_config(), "parameters": encoder.count_params()}
+    file = kept_config(path)
+    if file is None:
+        raise ValueError(
+            f"{model} is no run folder, no SavedModel and no .keras file. Pass one, or "
+            "a name of `vpr models list`."
+        )
+    from vpr_tf.config import load_config
+
+    config = load_config(file)
+    return {
+        "name": config.name,
+        **dataclasses.asdict(config.encoder),
+        "resize": config.evaluation.resize,
+        "evaluated_image_size": config.evaluation.image_size,
+        "precision": config.evaluation.precision,
+    }

@@ -1,0 +1,249 @@
+"""Options that several commands have, each declared once."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vpr_tf.config import ExperimentConfig
+    from vpr_tf.geo import GeoCircle
+    from vpr_tf.models import GeoLocalizationNet
+
+STORED = "stored"
+MODEL_KINDS = "run folder, .keras file, SavedModel or name of a released encoder"
+
+
+def add_config(
+    parser: argparse.ArgumentParser, *, required: bool = True, what: str = "experiment"
+) -> None:
+    """Adds `--config`, `--print-config` and overrides."""
+    parser.add_argument(
+        "--config", required=required, metavar="FILE", help=f"YAML file of the {what}"
+    )
+    parser.add_argument(
+        "--print-config",
+        action="store_true",
+        help="print what --config and the overrides come to, and do nothing",
+    )
+    parser.add_argument(
+        "overrides",
+        nargs="*",
+        metavar="key=value",
+        help="another value than the config's, such as train.batch_size=8",
+    )
+
+
+def config_of(options: argparse.Namespace) -> ExperimentConfig:
+    """Loads the config of the options.
+
+    Raises:
+        ConfigError: There is none, or it is wrong.
+    """
+    from vpr_tf.config import ConfigError, load_config
+
+    if options.config is None:
+        raise ConfigError("Pass --config FILE.")
+    return load_config(options.config, options.overrides)
+
+
+def config_text(options: argparse.Namespace) -> str:
+    """Returns the config of the options as YAML."""
+    from omegaconf import OmegaConf
+
+    return OmegaConf.to_yaml(OmegaConf.structured(config_of(options)))
+
+
+def config_with_dataset(options: argparse.Namespace) -> ExperimentConfig:
+    """Loads the config, and sees that its dataset is there.
+
+    Both take no time; what follows may load TensorFlow.
+
+    Raises:
+        ConfigError: There is no config, or it is wrong.
+        DatasetError: There is no dataset, or it is of another version.
+    """
+    from vpr_tf.data.prepared_dataset import PreparedDataset
+
+    config = config_of(options)
+    PreparedDataset(config.dataset.path)
+    return config
+
+
+def config_of_model(options: argparse.Namespace) -> ExperimentConfig:
+    """Loads the config of the options, else that which a run or SavedModel keeps.
+
+    Raises:
+        ConfigError: There is none, or it is wrong.
+    """
+    from vpr_tf.config import ConfigError, load_config
+
+    if options.config is not None:
+        return config_of(options)
+    file = kept_config(options.model) if options.model else None
+    if file is None:
+        raise ConfigError(
+            f"{options.model or 'No --model'} does not say how images are prepared (it "
+            "is no run folder and no SavedModel). Pass --config FILE, whose "
+            "`evaluation` does."
+        )
+    return load_config(file, options.overrides)
+
+
+def kept_config(model: str | Path) -> Path | None:
+    """Returns the config that lies in a run or SavedModel; None if there is none."""
+    folder = Path(model)
+    versions = sorted(
+        (path for path in folder.glob("*/") if path.name.isdecimal()),
+        key=lambda path: int(path.name),
+    )
+    for place in (folder, *reversed(versions)):
+        for name in ("config.yaml", "assets.extra/config.yaml"):
+            if (place / name).is_file():
+                return place / name
+    return None
+
+
+def add_encoder_name(parser: argparse.ArgumentParser) -> None:
+    """Adds `--name` of a released encoder; another is refused at once."""
+    parser.add_argument(
+        "--name", type=_released, help="released encoder, see `vpr models list`"
+    )
+
+
+def _released(text: str) -> str:
+    from vpr_tf.models.released import released_encoder
+
+    try:
+        return released_encoder(text).name
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def existing_file(text: str) -> Path:
+    """Reads the path of a file that must be there."""
+    path = Path(text)
+    if not path.is_file():
+        raise argparse.ArgumentTypeError(f"no file at {path}. Correct the path")
+    return path
+
+
+def encoder_of(options: argparse.Namespace) -> GeoLocalizationNet:
+    """Builds the encoder that `--name` or `--config` names, with random weights.
+
+    Raises:
+        ValueError: Not exactly one of the two is given, or it is malformed.
+    """
+    encoder = None if options.config is None else config_of(options).encoder
+    if (options.name is None) == (encoder is None):
+        raise ValueError(
+            "Pass either --name (a released encoder) or --config (an experiment's YAML "
+            "file with the encoder). Received: "
+            + ("neither" if encoder is None else "both")
+        )
+    from vpr_tf.models.convert import build_named
+
+    return build_named(options.name, encoder)
+
+
+def add_index(parser: argparse._ActionsContainer, *, required: bool = True) -> None:
+    """Adds `--index`."""
+    parser.add_argument(
+        "--index", required=required, metavar="DIR", help="folder of the index"
+    )
+
+
+def add_model(
+    parser: argparse.ArgumentParser, purpose: str = "", *, required: bool = False
+) -> None:
+    """Adds `--model`; a model that is not there is refused at once."""
+    kinds = f"{purpose}: {MODEL_KINDS}" if purpose else MODEL_KINDS
+    parser.add_argument(
+        "--model", required=required, type=existing_model, metavar="MODEL", help=kinds
+    )
+
+
+def existing_model(text: str) -> str:
+    """Reads a model: a path that is there, or the name of a released encoder."""
+    if not Path(text).exists():
+        from vpr_tf.models.released import released_names
+
+        if text not in released_names():
+            raise argparse.ArgumentTypeError(
+                f"{text} is no model: there is no such file or folder, and no released "
+                "encoder of that name; see `vpr models list`"
+            )
+    return text
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Adds `--json`."""
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def add_sets(parser: argparse.ArgumentParser, purpose: str) -> None:
+    """Adds `--set`, which may be repeated."""
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME", help=purpose
+    )
+
+
+def add_within(parser: argparse.ArgumentParser, purpose: str) -> None:
+    """Adds `--within LAT,LON,RADIUS_M`."""
+    parser.add_argument(
+        "--within",
+        type=_circle,
+        metavar="LAT,LON,RADIUS_M",
+        help=f"{purpose}, e.g. 37.7749,-122.4194,500",
+    )
+
+
+def _circle(text: str) -> GeoCircle:
+    from vpr_tf.geo import GeoCircle
+
+    try:
+        return GeoCircle(*map(float, text.split(",")))
+    except (TypeError, ValueError) as error:
+        raise argparse.ArgumentTypeError(
+            "must be latitude, longitude and metres with commas between, such as "
+            f"37.7749,-122.4194,500. Received: {text!r} ({error})"
+        ) from error
+
+
+def add_cells(parser: argparse.ArgumentParser) -> None:
+    """Adds `--cells`."""
+    parser.add_argument(
+        "--cells",
+        type=_cells,
+        default=STORED,
+        metavar="K",
+        help="search only the K best cells of the index's classifier, or `all`; "
+        "default: as many as the index was built for",
+    )
+
+
+def _cells(text: str) -> int | str | None:
+    if text in ("all", STORED):
+        return None if text == "all" else STORED
+    return positive(text)
+
+
+def positive(text: str) -> int:
+    """Reads a whole number of 1 or more."""
+    if not (text.isdecimal() and int(text) >= 1):
+        raise argparse.ArgumentTypeError(
+            f"must be a whole number of 1 or more. Received: {text!r}"
+        )
+    return int(text)
+
+
+def add_max_rejected(parser: argparse.ArgumentParser) -> None:
+    """Adds `--max-rejected-fraction`."""
+    parser.add_argument(
+        "--max-rejected-fraction",
+        type=float,
+        default=0.1,
+        metavar="SHARE",
+        help="stops when more of the photos cannot be used; default: 0.1",
+    )

@@ -1,0 +1,149 @@
+"""What several commands print."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from vpr_tf.cli.main import Outcome
+from vpr_tf.photos import PhotoFiles, RejectedPhoto
+from vpr_tf.place_index import (
+    EncoderIdentity,
+    IndexManifest,
+    KeptClassifier,
+    RecallReport,
+)
+
+_PRINTED_REJECTED = 10
+
+
+def table_text(rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
+    """Returns a table for people.
+
+    Args:
+        rows: The header and the rows.
+        right: Columns that are aligned to the right.
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
+
+
+def facts_text(facts: Mapping[str, object]) -> str:
+    """Returns names and values, one a line."""
+    rows = [(f"{name}:", str(value)) for name, value in facts.items()]
+    return table_text(rows)
+
+
+def wants_progress(num_photos: int) -> bool:
+    """Whether a progress bar is of use."""
+    return sys.stderr.isatty() and num_photos > 1
+
+
+def change_outcome(manifest: IndexManifest, text: str) -> Outcome:
+    """Returns what an index is after a change.
+
+    Args:
+        manifest: Its state.
+        text: What was done, for people.
+    """
+    recall = manifest.recall
+    lines = [
+        text,
+        f"Photos: {manifest.num_photos:,}, generation {manifest.generation}",
+        f"Recall against exact search: {recall_text(recall)}",
+    ]
+    if manifest.advice:
+        lines.append(manifest.advice)
+    content = {
+        "num_photos": manifest.num_photos,
+        "generation": manifest.generation,
+        "kind": manifest.kind,
+        "recall": None if recall is None else dataclasses.asdict(recall),
+        "advice": manifest.advice or None,
+    }
+    return Outcome(content, "\n".join(lines))
+
+
+def recall_text(recall: RecallReport | None) -> str:
+    """Returns recall in percent."""
+    if recall is None:
+        return "not measured"
+    if not recall.num_queries:
+        return "100 %, the search is exact"
+    return (
+        f"{100 * recall.recall_at_1:.1f} % of the nearest photos, "
+        f"{100 * recall.recall_at_10:.1f} % of the 10 nearest "
+        f"(of {recall.num_queries} photos)"
+    )
+
+
+def size_text(num_bytes: float) -> str:
+    """Returns a number of bytes for people."""
+    for unit in ("bytes", "kB", "MB"):
+        if num_bytes < 1000:
+            return (
+                f"{num_bytes:.0f} {unit}"
+                if unit == "bytes"
+                else (f"{num_bytes:.1f} {unit}")
+            )
+        num_bytes /= 1000
+    return f"{num_bytes:.1f} GB"
+
+
+def settings_text(manifest: IndexManifest) -> str:
+    """Returns the kind of search structure with its settings."""
+    if not manifest.segments:
+        return manifest.kind
+    settings = manifest.segments[0].settings
+    values = ", ".join(f"{name} {value}" for name, value in settings.items())
+    return f"{manifest.kind} ({values})" if values else manifest.kind
+
+
+def classifier_text(classifier: KeptClassifier) -> str:
+    """Returns what narrows the searches of an index."""
+    num_cells = classifier.num_cells
+    searched = "all cells" if num_cells is None else f"the best {num_cells:,} cells"
+    own = "" if classifier.encoder is None else ", with an encoder of its own"
+    return f"{classifier.description} ({searched}, score {classifier.score}{own})"
+
+
+def preparation_text(encoder: EncoderIdentity) -> str:
+    """Returns how photos are prepared for the encoder."""
+    size = "" if encoder.resize == "native" else f" {encoder.image_size}"
+    return f"{encoder.resize}{size}, {encoder.precision}"
+
+
+def report_rejected(photos: PhotoFiles, table: Path) -> None:
+    """Prints the photos that cannot be used, and writes a table of all.
+
+    Args:
+        photos: The photos.
+        table: CSV file with the columns file and reason; an old one is deleted.
+    """
+    table.unlink(missing_ok=True)
+    if photos.num_skipped:
+        print(f"{photos.num_skipped:,} files that are no photos were left out.")
+    rejected = photos.rejected
+    if not rejected:
+        return
+    print_rejected(rejected[:_PRINTED_REJECTED])
+    with table.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("file", "reason"))
+        writer.writerows((one.printable_path, one.reason) for one in rejected)
+    print(f"{len(rejected):,} photos cannot be used. All reasons: {table}")
+
+
+def print_rejected(rejected: Sequence[RejectedPhoto]) -> None:
+    """Prints photos that cannot be used."""
+    for photo in rejected:
+        print(f"{photo.printable_path}: {photo.reason}", file=sys.stderr)

@@ -1,0 +1,45 @@
+"""Trains an encoder; ends with its results on the test sets and a SavedModel.
+
+An interrupted run goes on with --resume, from the step where it was.
+
+Examples:
+  vpr train --config configs/quickstart.yaml
+  vpr train --config configs/sf_xs_dark.yaml train.batch_size=8
+  vpr train --config configs/sf_xs_dark.yaml --resume
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from vpr_tf.cli.options import add_config, config_with_dataset
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the command."""
+    add_config(parser)
+    parser.add_argument(
+        "--resume",
+        nargs="?",
+        const=True,
+        default=False,
+        metavar="RUN",
+        help="go on with a run folder; without a value, with the newest of that name",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Trains."""
+    resume = options.resume
+    if isinstance(resume, str) and "=" in resume and not Path(resume).is_dir():
+        options.overrides.insert(0, resume)
+        resume = True
+    config = config_with_dataset(options)
+    from vpr_tf.training.environment import environment_line, quiet_libraries
+    from vpr_tf.training.train import train
+
+    quiet_libraries()
+    print(environment_line(), flush=True)
+    train(config, resume=resume)
+    return 0

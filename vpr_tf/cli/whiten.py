@@ -1,0 +1,54 @@
+"""Adds PCA whitening to an encoder: shorter descriptors of equal variances.
+
+PCA is fitted on descriptors of a sample of images; the encoder with it is written as
+a .keras file, which `--model` takes everywhere.
+
+Example:
+  vpr whiten --config configs/sf_xs_dark.yaml --model runs/sf_xs_dark/<time> \\
+      --dim 256 --output whitened.keras
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from vpr_tf.cli.options import add_config, add_model, config_with_dataset, positive
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the command."""
+    add_config(parser)
+    add_model(parser, "without it the config's encoder")
+    parser.add_argument(
+        "--dim", type=positive, required=True, help="values that are kept"
+    )
+    parser.add_argument(
+        "--no-whiten", action="store_true", help="PCA alone, without equal variances"
+    )
+    parser.add_argument("--split", default="train", help="default: train")
+    parser.add_argument(
+        "--images",
+        type=positive,
+        default=10_000,
+        help="size of the sample; default: 10000",
+    )
+    parser.add_argument(
+        "--output", required=True, metavar="FILE", help="the .keras file to write"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Whitens."""
+    config = config_with_dataset(options)
+    from vpr_tf.extraction.whitening import whiten_encoder
+
+    whiten_encoder(
+        config,
+        options.model,
+        options.output,
+        dim=options.dim,
+        whiten=not options.no_whiten,
+        split_name=options.split,
+        max_images=options.images,
+    )
+    return 0

@@ -1,0 +1,112 @@
+"""Exports a model that is named: its encoder, and the heads that it has."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from vpr_tf.classification import PlaceClassifier, load_calibration
+from vpr_tf.classification.trained import heads_folder, load_heads
+from vpr_tf.config import ConfigError, ExperimentConfig
+from vpr_tf.export.saved_classifier_model import NUM_PLACES, export_classifier
+from vpr_tf.export.saved_model import export_encoder
+from vpr_tf.extraction.model_sources import load_encoder
+from vpr_tf.models import GeoLocalizationNet
+
+
+def export_model(
+    config: ExperimentConfig, model: str | Path | None, *, num_places: int = NUM_PLACES
+) -> Path:
+    """Exports a model and prints where.
+
+    Args:
+        config: `name`, `savedmodels_dir` and the preparation of images. With
+            `evaluation.method: classification` the heads are exported too.
+        model: See `load_encoder`; it must be a Keras encoder.
+        num_places: Places that heads answer to each image.
+
+    Returns:
+        The folder of the version.
+
+    Raises:
+        ConfigError: The model is a SavedModel already, or its heads compute a place
+            instead of choosing one.
+        ClassificationError: It has no heads, and the method needs them.
+        LocalizationError: Their calibration is damaged, or of other heads or another
+            score.
+        EncoderError: There is no such model.
+        ExportError: It cannot be written.
+    """
+    loaded = load_encoder(config, model)
+    encoder = loaded.encoder
+    if not isinstance(encoder, GeoLocalizationNet):
+        raise ConfigError(
+            "`--model` must be a run folder, a .keras file or the name of a released "
+            f"encoder. Received a SavedModel: {model}"
+        )
+    config = _with_encoder(config, encoder, model)
+    heads = ""
+    if config.evaluation.method == "classification":
+        version, heads = _export_heads(config, encoder, model, num_places)
+    else:
+        version = export_encoder(encoder, config, config.savedmodels_dir)
+    size = "" if config.evaluation.resize == "native" else config.evaluation.image_size
+    print(f"Model: {loaded.description}")
+    print(f"Images: {config.evaluation.resize} {size}".rstrip())
+    print(f"SavedModel: {version}, {encoder.descriptor_dim} dimensions")
+    if heads:
+        print(heads)
+    return version
+
+
+def _export_heads(
+    config: ExperimentConfig,
+    encoder: GeoLocalizationNet,
+    model: str | Path | None,
+    num_places: int,
+) -> tuple[Path, str]:
+    """Returns the folder of the version, and what the heads are for people."""
+    predictor = load_heads(model, config.classification)
+    if model is None or not isinstance(predictor, PlaceClassifier):
+        raise ConfigError(
+            "Heads of classes are exported, not regressions. Set evaluation.method="
+            f"retrieval to export the encoder alone. Received: {model}"
+        )
+    calibration = load_calibration(heads_folder(model))
+    version = export_classifier(
+        encoder,
+        predictor,
+        config,
+        config.savedmodels_dir,
+        calibration=calibration,
+        num_places=num_places,
+    )
+    count = min(num_places, len(predictor.table))
+    sure = "not calibrated: no confidence"
+    if calibration is not None:
+        sure = f"calibrated on {calibration.fitted_on}"
+    return version, (
+        f"Heads: {len(predictor.heads)}, {len(predictor.table):,} places, the best "
+        f"{count} by {predictor.score} are answered; {sure}"
+    )
+
+
+def _with_encoder(
+    config: ExperimentConfig, encoder: GeoLocalizationNet, model: str | Path | None
+) -> ExperimentConfig:
+    """Returns the config with the encoder that is exported in truth."""
+    described = encoder.get_config()
+    aggregation = described["aggregation"]
+    if isinstance(aggregation, str):
+        aggregation = {"name": aggregation}
+    return dataclasses.replace(
+        config,
+        encoder=dataclasses.replace(
+            config.encoder,
+            backbone=described["backbone"],
+            descriptor_dim=described["descriptor_dim"],
+            aggregation=aggregation,
+            last_stage=described["last_stage"],
+            weights=config.encoder.weights if model is None else str(model),
+        ),
+    )

@@ -1,0 +1,207 @@
+"""A classifier that an index folder keeps, so that searches look at its best cells."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vpr_tf.classification.cell_ranking import ClassifierCells
+from vpr_tf.classification.errors import ClassificationError
+from vpr_tf.classification.heads_encoder import load_heads_encoder
+from vpr_tf.classification.prototype_search import PrototypeSearch, is_worth_searching
+from vpr_tf.classification.saved_classifier import load_classifier, save_classifier
+from vpr_tf.classification.trained import load_heads
+from vpr_tf.config import ExperimentConfig
+from vpr_tf.photos import PhotoFiles
+from vpr_tf.place_index.creation import CLASSIFIER_FOLDER
+from vpr_tf.place_index.index_reader import IndexReader
+from vpr_tf.place_index.manifest import (
+    EncoderIdentity,
+    IndexManifest,
+    KeptClassifier,
+    check_file,
+)
+from vpr_tf.search import CellFilter
+from vpr_tf.stored_files import StoredFile
+
+if TYPE_CHECKING:
+    from vpr_tf.place_index.photo_source import IndexEncoder
+
+STORED = "stored"
+_ENCODER_FOLDER, _SEARCH_FOLDER = "encoder", "search"
+_KERAS_FILE, _SAVED_MODEL_FOLDER = "encoder.keras", "saved_model"
+
+
+def keep_classifier(
+    config: ExperimentConfig, model: str | Path, own: EncoderIdentity, folder: Path
+) -> KeptClassifier:
+    """Writes all of a classifier that an index needs, into a new folder.
+
+    Args:
+        config: `classification`: score and number of cells.
+        model: See `heads_folder`.
+        own: The encoder of the index; the classifier's own is kept if it is another.
+        folder: See `PlaceIndex.create`, its `classifier_source`; replaced.
+
+    Raises:
+        ClassificationError: The model keeps no heads of classes.
+        EncoderError: Its encoder cannot be loaded or written.
+    """
+    from vpr_tf.place_index.photo_source import identity_of
+
+    told = config.classification
+    classifier = ClassifierCells.from_heads(load_heads(model, told)).classifier
+    loaded = load_heads_encoder(config, model)
+    identity = identity_of(loaded.encoder, loaded.evaluation, loaded.description)
+    shutil.rmtree(folder, ignore_errors=True)
+    save_classifier(classifier, folder)
+    if is_worth_searching(classifier):
+        PrototypeSearch.build(classifier).write(folder / _SEARCH_FOLDER)
+    kept_encoder = None
+    if not _describes_like(identity, own):
+        file = _store_encoder(loaded.encoder, folder)
+        kept_encoder = replace(identity, file=file)
+    elif classifier.descriptor_dim != own.descriptor_dim:
+        raise ClassificationError(
+            f"The heads of {model} must be of descriptors of {own.descriptor_dim} "
+            f"values. Received: {classifier.descriptor_dim}"
+        )
+    return KeptClassifier(
+        loaded.description, classifier.score, told.num_cells, kept_encoder, {}
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class IndexClassifier:
+    """The classifier of an index folder.
+
+    Attributes:
+        folder: The index.
+        kept: What the manifest says of it.
+        ranking: Chooses the cells.
+    """
+
+    folder: Path
+    kept: KeptClassifier
+    ranking: ClassifierCells
+
+    @classmethod
+    def open(cls, folder: str | Path, manifest: IndexManifest) -> IndexClassifier:
+        """Opens the classifier of an index after comparing its checksums.
+
+        Args:
+            folder: The index.
+            manifest: Its state.
+
+        Raises:
+            ClassificationError: The index keeps none.
+            IndexMismatchError: A file is missing or damaged.
+        """
+        folder, kept = Path(folder), manifest.classifier
+        if kept is None:
+            raise ClassificationError(
+                f"The index {folder} keeps no classifier, so its cells cannot be "
+                "ranked. Build it with --classifier RUN."
+            )
+        of_encoder = _encoder_files(kept)
+        for name, file in kept.files.items():
+            if name not in of_encoder:
+                check_file(folder / name, file)
+        own = folder / CLASSIFIER_FOLDER
+        classifier = load_classifier(own).with_score(kept.score)
+        search = None
+        if (own / _SEARCH_FOLDER).is_dir():
+            search = PrototypeSearch.read(own / _SEARCH_FOLDER, classifier)
+        return cls(folder, kept, ClassifierCells(classifier, search))
+
+    def encoder(self) -> IndexEncoder | None:
+        """Loads the encoder of the classifier; None if it is that of the index.
+
+        Raises:
+            IndexMismatchError: It is damaged.
+        """
+        if self.kept.encoder is None:
+            return None
+        from vpr_tf.place_index.photo_source import open_kept_encoder
+
+        files = _encoder_files(self.kept)
+        return open_kept_encoder(self.folder, self.kept.encoder, files)
+
+    def best_cells(
+        self, num_cells: int | None, photos: PhotoFiles, *, progress: bool = False
+    ) -> CellFilter:
+        """Returns what restricts a search for photos.
+
+        Args:
+            num_cells: K; None for all.
+            photos: The queries; described here if the classifier has an encoder of its
+                own.
+            progress: Whether to draw a progress bar.
+
+        Raises:
+            IndexMismatchError: The encoder is damaged.
+            ClassificationError: A photo could be read before, and not now.
+        """
+        encoder = None if num_cells is None else self.encoder()
+        if encoder is None:
+            return CellFilter(self.ranking, num_cells)
+        described = encoder.describe(photos, progress=progress)
+        if len(described.photos) != len(photos):
+            raise ClassificationError(
+                f"{described.photos.rejected[0]} changed while it was read. Run the "
+                "command again."
+            )
+        return CellFilter(
+            self.ranking, num_cells, np.asarray(described.in_memory(), np.float32)
+        )
+
+
+def best_cells(
+    index: IndexReader, cells: int | str | None, photos: PhotoFiles
+) -> CellFilter | None:
+    """Returns what restricts a search of an index for photos; None if nothing.
+
+    Args:
+        index: The index.
+        cells: How many cells are searched, None for all, or `STORED`: as many as the
+            index says.
+        photos: The queries.
+
+    Raises:
+        ClassificationError: Cells are asked for that the index cannot rank.
+        IndexMismatchError: The classifier is damaged.
+    """
+    manifest = index.manifest
+    if cells == STORED:
+        cells = manifest.classifier.num_cells if manifest.classifier else None
+    if cells is None:
+        return None
+    opened = IndexClassifier.open(index.folder, manifest)
+    return opened.best_cells(int(cells), photos)
+
+
+def _encoder_files(kept: KeptClassifier) -> dict[str, StoredFile]:
+    folder = f"{CLASSIFIER_FOLDER}/{_ENCODER_FOLDER}/"
+    return {name: file for name, file in kept.files.items() if name.startswith(folder)}
+
+
+def _describes_like(one: EncoderIdentity, other: EncoderIdentity) -> bool:
+    names = ("fingerprint", "resize", "image_size", "precision")
+    return all(getattr(one, name) == getattr(other, name) for name in names)
+
+
+def _store_encoder(encoder: object, folder: Path) -> str:
+    """Writes an encoder; returns its path, relative to the folder."""
+    from vpr_tf.extraction.stored_encoder import store_encoder
+
+    (folder / _ENCODER_FOLDER).mkdir()
+    stored = store_encoder(encoder, folder / _ENCODER_FOLDER / _KERAS_FILE)
+    if stored.is_dir():
+        kept = folder / _ENCODER_FOLDER / _SAVED_MODEL_FOLDER
+        shutil.copytree(stored, kept)
+        stored = kept
+    return stored.relative_to(folder).as_posix()

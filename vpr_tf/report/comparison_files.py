@@ -1,0 +1,230 @@
+"""The files of a comparison: page, figures, tables, numbers."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from vpr_tf.atomic_files import replace_file, write_json
+from vpr_tf.data.prepared_dataset import PreparedDataset
+from vpr_tf.report.comparison import Comparison, compare, recall_symbol
+from vpr_tf.report.dot_plot import DotRow, dot_plot
+from vpr_tf.report.errors import ReportError
+from vpr_tf.report.figure_style import Drawing, write_figures
+from vpr_tf.report.page import write_page
+from vpr_tf.report.stored_report import StoredReport, find_reports, read_report
+from vpr_tf.report.tables import MOST_ROWS, cap_note, identity_table
+from vpr_tf.tables import UNKNOWN, Column, Table
+
+
+def compare_runs(
+    first: str | Path,
+    second: str | Path,
+    *,
+    set_names: Sequence[str] = (),
+    output_dir: str | Path | None = None,
+) -> dict[Path, Comparison]:
+    """Compares the reports of two runs and writes what changed.
+
+    Args:
+        first: Folder of the first run's reports; see `find_reports`.
+        second: Folder of the second run's.
+        set_names: Evaluation sets; empty for all that both have.
+        output_dir: Folder of the results; None for `comparison` beside the second
+            run's report.
+
+    Returns:
+        The comparison of each set, by the folder of its files.
+
+    Raises:
+        ReportError: A report is missing or damaged, or the two are not on the same
+            queries.
+    """
+    firsts, seconds = find_reports(Path(first)), find_reports(Path(second))
+    names = list(set_names) or [name for name in firsts if name in seconds]
+    missing = [name for name in names if name not in firsts or name not in seconds]
+    if missing or not names:
+        raise ReportError(
+            "Both runs must have reports on the same sets. Received: "
+            f"{', '.join(firsts)} in {first} and {', '.join(seconds)} in {second}"
+            + (f"; wanted: {', '.join(missing)}" if missing else "")
+        )
+    comparisons = {}
+    for name in names:
+        reports = [read_report(paths[name]) for paths in (firsts, seconds)]
+        comparison = compare(*reports)
+        folder = seconds[name] / "comparison"
+        if output_dir is not None:
+            folder = Path(output_dir) / name
+        write_comparison(comparison, folder)
+        # Not at the top: its pictures import TensorFlow.
+        from vpr_tf.report.comparison_pictures import dataset_at_hand
+
+        dataset = dataset_at_hand(reports)
+        write_comparison_html(comparison, reports, folder, dataset=dataset)
+        comparisons[folder] = comparison
+    return comparisons
+
+
+def write_comparison(comparison: Comparison, folder: Path) -> None:
+    """Writes comparison.json, comparison.md, comparison.tex and changed_queries.csv.
+
+    Args:
+        comparison: What changed.
+        folder: Existing or new folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "comparison.json", comparison.to_dict())
+    tables = (
+        identity_table(comparison.first, comparison.second),
+        difference_table(comparison),
+    )
+    for name, text in (
+        ("comparison.md", comparison_markdown(comparison)),
+        ("comparison.tex", "\n\n".join(table.to_latex() for table in tables) + "\n"),
+    ):
+        with replace_file(folder / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    with (
+        replace_file(folder / "changed_queries.csv") as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["key", "change", "first_error_m", "second_error_m"])
+        for query in comparison.changed:
+            errors = (query.first_error_m, query.second_error_m)
+            texts = ("" if math.isnan(error) else f"{error:.2f}" for error in errors)
+            writer.writerow([query.key, query.change, *texts])
+
+
+def comparison_markdown(comparison: Comparison, max_changed: int | None = None) -> str:
+    """Returns the comparison as text.
+
+    Args:
+        comparison: What changed.
+        max_changed: Changed queries that are listed; None for all.
+    """
+    changed = changed_table(comparison, max_changed)
+    more = len(comparison.changed) - len(changed.rows)
+    parts = [
+        f"# {comparison.first.set_name}: second against first",
+        identity_table(comparison.first, comparison.second).to_markdown(),
+        difference_table(comparison).to_markdown(),
+        changed.to_markdown(),
+        *([f"{more:,} more changed."] if more else []),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def difference_table(comparison: Comparison) -> Table:
+    """Returns the numbers of both runs, with what chance has to do with it."""
+    settings = comparison.bootstrap
+    symbol = recall_symbol(comparison.first, comparison.second)
+    threshold = f"{comparison.positive_dist_threshold_m:g} m"
+    note = (
+        f"Of {comparison.num_queries:,} queries of known position. Differences are "
+        f"second minus first; in brackets: {settings.level:.0%} intervals, paired "
+        f"percentile bootstrap over the queries, {settings.num_resamples:,} resamples, "
+        f"seed {settings.seed}. {symbol}@1 at {threshold}: "
+        f"{comparison.num_gained:,} gained, "
+        f"{comparison.num_lost:,} lost, exact McNemar test p = "
+        f"{p_value(comparison.mcnemar_p)}; errors: Wilcoxon signed-rank test p = "
+        f"{p_value(comparison.wilcoxon_p)}."
+    )
+    rows = [
+        [f"{part.name}, {part.unit}", part.first, part.second, part.difference]
+        for part in comparison.differences
+    ]
+    numbers = map(Column, ("first", "second", "difference"))
+    return Table("Differences", [Column("", "text"), *numbers], rows, note)
+
+
+def changed_table(comparison: Comparison, most: int | None = None) -> Table:
+    """Returns the gained and lost queries.
+
+    Args:
+        comparison: What changed.
+        most: Rows; None for all.
+    """
+    columns = [Column("query", "name"), Column("change", "state")]
+    columns += [Column(f"{run} error", "metres") for run in ("first", "second")]
+    rows = [
+        [query.key, query.change, query.first_error_m, query.second_error_m]
+        for query in comparison.changed[:most]
+    ]
+    note = "" if comparison.changed else "No query changed."
+    return Table("Changed queries", columns, rows, note)
+
+
+def p_value(p: float) -> str:
+    """Returns a p-value as text, a dash when it is unknown."""
+    if math.isnan(p):
+        return UNKNOWN
+    return f"{p:.2g}" if p < 0.01 else f"{p:.3f}"
+
+
+def write_comparison_html(
+    comparison: Comparison,
+    reports: Sequence[StoredReport],
+    folder: str | Path,
+    *,
+    dataset: PreparedDataset | None = None,
+    max_pictures: int = 20,
+) -> Path:
+    """Writes comparison.html and figures/*.png.
+
+    Args:
+        comparison: What changed.
+        reports: Of the first and the second run.
+        folder: Existing or new folder.
+        dataset: What both were measured on; None leaves out the pictures.
+        max_pictures: Gained queries, and lost ones, that are shown with pictures.
+
+    Returns:
+        The page.
+
+    Raises:
+        OSError: A file cannot be written.
+    """
+    folder, set_name = Path(folder), comparison.first.set_name
+    figures = difference_figures(comparison)
+    write_figures(figures, folder / "figures")
+    pictures = None
+    if dataset is not None:
+        from vpr_tf.report.comparison_pictures import changed_pictures
+
+        pictures = changed_pictures(comparison, reports, dataset, max_pictures)
+    return write_page(
+        "comparison.html.j2",
+        folder / "comparison.html",
+        title=f"{dataset.path.name}: {set_name}" if dataset else set_name,
+        comparison=comparison,
+        identities=identity_table(comparison.first, comparison.second),
+        figures=figures,
+        differences=difference_table(comparison),
+        pictures=pictures,
+        changed=changed_table(comparison, MOST_ROWS),
+        more=cap_note(len(comparison.changed), "changed_queries.csv"),
+    )
+
+
+def difference_figures(comparison: Comparison) -> list[Drawing]:
+    """Returns a figure of the differences for each unit, percent and metres."""
+    figures = []
+    for unit, name, what in (
+        ("%", "recall_differences", "recall"),
+        ("m", "error_differences", "error"),
+    ):
+        behind = "" if unit == "%" else f" {unit}"
+        rows = [
+            DotRow(part.name, part.difference, f"{part.difference.value:+.1f}{behind}")
+            for part in comparison.differences
+            if part.unit == unit and math.isfinite(part.difference.value)
+        ]
+        if rows:
+            title = f"Change of the {what}, second run minus first"
+            label = f"difference ({'percentage points' if unit == '%' else unit})"
+            figures.append(dot_plot(name, title, rows, xlabel=label, reference=0))
+    return figures
