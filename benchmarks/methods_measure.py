@@ -19,8 +19,8 @@ from benchmarks.methods_timing import (
     medians_ms,
     resident_growth,
 )
+from vpr_tf.classification import load_heads
 from vpr_tf.classification.predictor import PlacePredictor
-from vpr_tf.classification.trained import load_heads
 from vpr_tf.data.evaluation_batches import evaluation_batches
 from vpr_tf.data.prepared_dataset import EvaluationSet
 from vpr_tf.evaluation import EvaluationResult

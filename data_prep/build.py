@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from data_prep.build_state import LISTING_NAME, BuildFolder, build_parameters
@@ -24,8 +25,9 @@ from data_prep.stages import (
     scan_split,
     write_shards,
 )
+from data_prep.table import csv_lines
 from data_prep.workers import WorkerPool
-from vpr_tf.config import ExperimentConfig
+from vpr_tf.config import BuildConfig, ExperimentConfig
 from vpr_tf.data.prepared_dataset import PreparedDataset
 
 
@@ -39,17 +41,19 @@ def build_dataset(config: ExperimentConfig) -> PreparedDataset:
     start = time.perf_counter()
     path = Path(config.dataset.path)
     plan = plan_build(config.build)
-    _refuse_nesting(path, plan)
+    refuse_nesting(path, plan)
     with BuildFolder(path, build_parameters(config.build)) as folder:
         with wrap_disk_errors(path):
-            listings = _list_sources(plan, folder)
-            source_fingerprint = _fingerprint(listings)
+            listings = list_sources(plan, folder)
+            added = folder.added_splits()
+            built = {name: listings[name] for name in listings if name not in added}
+            source_fingerprint = source_fingerprint_of(built)
             if folder.is_complete(source_fingerprint):
                 folder.remove()
                 print(f"{path} is complete; nothing to do.")
                 return PreparedDataset(path)
             folder.begin_or_continue(source_fingerprint)
-            splits = _build_splits(config, plan, folder, listings)
+            splits = build_splits(config.build, plan, folder, listings)
             finish_dataset(config, plan, splits, source_fingerprint)
         folder.remove()
     num_images = sum(split.progress.num_rows for split in splits)
@@ -58,14 +62,22 @@ def build_dataset(config: ExperimentConfig) -> PreparedDataset:
     return PreparedDataset(path)
 
 
-def _build_splits(
-    config: ExperimentConfig,
+def build_splits(
+    build: BuildConfig,
     plan: BuildPlan,
     folder: BuildFolder,
     listings: dict[str, Listing],
+    known_rejected: Sequence[Sequence[str]] = (),
 ) -> list[ScannedSplit]:
-    """Scans all splits, then writes all shards."""
-    build = config.build
+    """Scans all splits, then writes all shards.
+
+    Args:
+        build: How to read and write.
+        plan: The splits.
+        folder: Work folder.
+        listings: What each split holds.
+        known_rejected: Rows that rejected.csv begins with.
+    """
     with WorkerPool(build.workers) as pool:
         splits = []
         for split in plan.splits:
@@ -78,7 +90,7 @@ def _build_splits(
             folder.mark_stopped()
             raise
         finally:
-            collect_rejected(folder.dataset_path, splits)
+            _collect_rejected(folder.dataset_path, splits, known_rejected)
         for scanned in splits:
             if scanned.plan.name == "train":
                 assign_train_classes(scanned, folder.dataset_path, build.partition)
@@ -87,11 +99,13 @@ def _build_splits(
     return splits
 
 
-def collect_rejected(dataset_path: Path, splits: list[ScannedSplit]) -> None:
+def _collect_rejected(
+    dataset_path: Path, splits: list[ScannedSplit], known: Sequence[Sequence[str]]
+) -> None:
     """Writes rejected.csv from the rejected files of all splits."""
     temporary = dataset_path / ".rejected.csv.tmp"
     with temporary.open("wb") as file:
-        file.write(b"file,reason\n")
+        file.write(csv_lines([("file", "reason"), *known]))
         for split in splits:
             if split.progress.rejected_size:
                 with split.table.rejected_path.open("rb") as part:
@@ -99,7 +113,7 @@ def collect_rejected(dataset_path: Path, splits: list[ScannedSplit]) -> None:
     temporary.replace(dataset_path / "rejected.csv")
 
 
-def _list_sources(plan: BuildPlan, folder: BuildFolder) -> dict[str, Listing]:
+def list_sources(plan: BuildPlan, folder: BuildFolder) -> dict[str, Listing]:
     """Lists the entries of every split."""
     listings = {}
     for split in plan.splits:
@@ -113,7 +127,7 @@ def _list_sources(plan: BuildPlan, folder: BuildFolder) -> dict[str, Listing]:
     return listings
 
 
-def _fingerprint(listings: dict[str, Listing]) -> str:
+def source_fingerprint_of(listings: dict[str, Listing]) -> str:
     """Hashes names and sizes of all source files."""
     digest = hashlib.sha256()
     for name, listing in listings.items():
@@ -121,7 +135,7 @@ def _fingerprint(listings: dict[str, Listing]) -> str:
     return digest.hexdigest()
 
 
-def _refuse_nesting(path: Path, plan: BuildPlan) -> None:
+def refuse_nesting(path: Path, plan: BuildPlan) -> None:
     """The dataset must not lie in a folder that it is built from."""
     dataset = path.resolve()
     for split in plan.splits:

@@ -72,26 +72,55 @@ class BuildFolder:
         """Whether the dataset is complete.
 
         Raises:
-            DataPrepError: It was built from another config or source.
+            DataPrepError: It was built from another config or source, or lacks test
+                sets of the config.
         """
-        if not self.manifest_path.is_file():
+        manifest = self._manifest()
+        if manifest is None:
             return False
+        wanted = self._parameters["tests"]
+        built = dict(manifest.get("build", {}))
+        known = {**built.get("tests", {})}
+        added = manifest.get("added_tests", {})
+        known |= {name: added[name]["test"] for name in wanted if name in added}
+        new = {name: wanted[name] for name in wanted if name not in known}
+        self._refuse_other_config(built | {"tests": known | new})
+        if new:
+            raise DataPrepError(
+                f"{self.dataset_path} is complete without the test sets "
+                f"{', '.join(new)}. Add them with `vpr data add-test --config FILE "
+                "NAME=DATABASE,QUERIES`."
+            )
+        self._refuse_other_source(
+            manifest.get("source_fingerprint"), source_fingerprint
+        )
+        return True
+
+    def added_splits(self) -> set[str]:
+        """Names the splits that were added to a complete dataset."""
+        added = (self._manifest() or {}).get("added_tests", {})
+        return {name for entry in added.values() for name in entry["splits"]}
+
+    def _manifest(self) -> dict[str, Any] | None:
+        if not self.manifest_path.is_file():
+            return None
         try:
-            manifest = json.loads(self.manifest_path.read_text())
+            manifest: dict[str, Any] = json.loads(self.manifest_path.read_text())
         except ValueError as error:
             raise DataPrepError(
                 f"{self.manifest_path} is damaged: {error}. Delete "
                 f"{self.dataset_path} and build again."
             ) from error
-        self._refuse_difference(
-            manifest.get("build", {}),
-            manifest.get("source_fingerprint"),
-            source_fingerprint,
-        )
-        return True
+        return manifest
 
-    def begin_or_continue(self, source_fingerprint: str) -> None:
+    def begin_or_continue(
+        self, source_fingerprint: str, *, starts_over: bool = False
+    ) -> None:
         """Starts a build, or checks that the unfinished one is the same.
+
+        Args:
+            source_fingerprint: Of the sources.
+            starts_over: Forgets an unfinished build of something else.
 
         Raises:
             DataPrepError: The unfinished build has another config or source.
@@ -99,11 +128,12 @@ class BuildFolder:
         if self._state_path.is_file():
             state = json.loads(self._state_path.read_text())
             try:
-                self._refuse_difference(
-                    state["build"], state["source_fingerprint"], source_fingerprint
+                self._refuse_other_config(state["build"])
+                self._refuse_other_source(
+                    state["source_fingerprint"], source_fingerprint
                 )
             except DataPrepError:
-                if not self._stopped_path.exists():
+                if not (starts_over or self._stopped_path.exists()):
                     raise
                 self._start_over()
         self._remove_temporary_files()
@@ -155,10 +185,7 @@ class BuildFolder:
                 f"Another build is writing to {self.dataset_path}. Wait for its end."
             ) from None
 
-    def _refuse_difference(
-        self, known: dict[str, Any], known_source: str | None, source: str
-    ) -> None:
-        """Raises when the folder was built from another config or source."""
+    def _refuse_other_config(self, known: dict[str, Any]) -> None:
         known = _with_defaults(known)
         changes = _differences(known, json.loads(json.dumps(self._parameters)))
         if changes:
@@ -166,7 +193,9 @@ class BuildFolder:
                 f"{self.dataset_path} was built from another config: {changes}. Choose "
                 "another `dataset.path`, or delete the folder to build it anew."
             )
-        if known_source != source:
+
+    def _refuse_other_source(self, known: str | None, source: str) -> None:
+        if known != source:
             raise DataPrepError(
                 f"{self.dataset_path} was built from other files: images were added, "
                 "removed or changed since. Choose another `dataset.path`, or delete "

@@ -25,27 +25,38 @@ def finish_dataset(
 ) -> None:
     """Writes everything beside the shards; the manifest comes last."""
     path = Path(config.dataset.path)
-    for split in splits:
-        folder = path / f"{split.plan.name}.index"
-        write_record_index(folder, split.table, split.progress, split.tasks)
+    write_indexes(path, splits)
     shards = {split.plan.name: split.shards for split in splits}
     write_tfds_metadata(path, config.name, shards)
     has_train = config.build.train is not None
     manifest = {
         "format_version": FORMAT_VERSION,
-        "dataset_fingerprint": _dataset_fingerprint(shards),
+        "dataset_fingerprint": dataset_fingerprint_of(shards),
         "source_fingerprint": source_fingerprint,
         "build": build_parameters(config.build),
         "partition": config.build.partition.name if has_train else None,
-        "splits": {split.plan.name: _split_entry(split) for split in splits},
+        "splits": {split.plan.name: split_entry(split) for split in splits},
         "val": plan.val,
         "tests": plan.tests,
     }
+    write_manifest(path, manifest)
+
+
+def write_indexes(path: Path, splits: list[ScannedSplit]) -> None:
+    """Writes the record index of every split."""
+    for split in splits:
+        folder = path / f"{split.plan.name}.index"
+        write_record_index(folder, split.table, split.progress, split.tasks)
+
+
+def write_manifest(path: Path, manifest: dict[str, Any]) -> None:
+    """Writes the manifest, which makes everything else count."""
     text = json.dumps(manifest, indent=2) + "\n"
     write_atomically(path / "manifest.json", text.encode())
 
 
-def _split_entry(split: ScannedSplit) -> dict[str, Any]:
+def split_entry(split: ScannedSplit) -> dict[str, Any]:
+    """Returns what the manifest says of a split."""
     return {
         "source": split.plan.entry,
         "num_records": split.progress.num_rows,
@@ -54,7 +65,7 @@ def _split_entry(split: ScannedSplit) -> dict[str, Any]:
     }
 
 
-def _dataset_fingerprint(shards: dict[str, list[dict[str, Any]]]) -> str:
+def dataset_fingerprint_of(shards: dict[str, list[dict[str, Any]]]) -> str:
     """Hashes the digests of all shards."""
     digest = hashlib.sha256()
     for summaries in shards.values():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,17 +60,37 @@ def plan_build(build: BuildConfig) -> BuildPlan:
         train = _plan_split(build, "train", build.train)
         splits[train.name, True] = train
     val = None if build.val is None else _plan_set(build, "val", build.val, splits)
-    shared: dict[tuple[str, bool], SplitPlan] = {}
-    tests = {}
-    for name, entry in build.tests.items():
-        _check_name("build.tests", name)
-        tests[name] = _plan_set(build, f"test-{name}", entry, shared)
-    plans = [*splits.values(), *shared.values()]
+    tests = plan_tests(build, build.tests, {})
+    plans = [*splits.values(), *tests.splits]
     if not plans:
         raise DataPrepError(
             "Nothing to build: set build.train, build.val or build.tests."
         )
-    return BuildPlan(plans, val, tests)
+    return BuildPlan(plans, val, tests.tests)
+
+
+def plan_tests(
+    build: BuildConfig,
+    tests: Mapping[str, DatabaseAndQueries],
+    known: Mapping[tuple[str, bool], SplitPlan],
+) -> BuildPlan:
+    """Names the splits of test sets.
+
+    Args:
+        build: Names the folder of the sources.
+        tests: The sets by name.
+        known: Splits that there are already, by source and whether it needs positions.
+
+    Raises:
+        DataPrepError: See `plan_build`.
+    """
+    shared = dict(known)
+    entries = {}
+    for name, entry in tests.items():
+        _check_name("build.tests", name)
+        entries[name] = _plan_set(build, f"test-{name}", entry, shared)
+    new = [plan for source, plan in shared.items() if source not in known]
+    return BuildPlan(new, None, entries)
 
 
 def _plan_set(

@@ -11,7 +11,7 @@ import csv
 import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -71,7 +71,9 @@ class MetadataTable:
             self.rows_path, progress.num_rows * ROW_DTYPE.itemsize, rows.tobytes()
         )
         _write_at(self.keys_path, progress.keys_size, chunk.keys)
-        rejected = _csv_lines(chunk.rejected, file_prefix)
+        rejected = csv_lines(
+            (file_prefix + path, reason) for path, reason in chunk.rejected
+        )
         _write_at(self.rejected_path, progress.rejected_size, rejected)
         progress.num_rows += len(rows)
         progress.num_rejected += len(chunk.rejected)
@@ -141,8 +143,8 @@ def _write_at(path: Path, offset: int, data: bytes) -> None:
         os.close(descriptor)
 
 
-def _csv_lines(rejected: list[tuple[str, str]], file_prefix: str) -> bytes:
+def csv_lines(rows: Iterable[Sequence[str]]) -> bytes:
+    """Returns rows as lines of a CSV file."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows((file_prefix + file, reason) for file, reason in rejected)
+    csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue().encode("utf-8", "backslashreplace")

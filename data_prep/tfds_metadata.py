@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +28,13 @@ def write_tfds_metadata(
         dataset_name=name,
         filetype_suffix="tfrecord",
     )
+    temporary = dataset_path / ".tfds.tmp"
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    for shard in itertools.chain.from_iterable(splits.values()):
+        (temporary / shard["file"]).touch()  # it looks for their names
     tfds.folder_dataset.write_metadata(
-        data_dir=dataset_path,
+        data_dir=temporary,
         features=tfds_features(),
         split_infos=[
             tfds.core.SplitInfo(
@@ -41,3 +48,6 @@ def write_tfds_metadata(
         filename_template=template,
         check_data=False,  # it would decode an image, which need not succeed
     )
+    for file in temporary.glob("*.json"):
+        file.replace(dataset_path / file.name)
+    shutil.rmtree(temporary)

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, Literal
 
-UNKNOWN = "\N{EN DASH}"  # stands where a number is not known
+UNKNOWN = "-"  # stands where a number is not known
 _LATEX = str.maketrans(
     {
         **{character: f"\\{character}" for character in "&%$#_{}"},
         "\\": r"\textbackslash{}",
         "~": r"\textasciitilde{}",
         "^": r"\textasciicircum{}",
-        UNKNOWN: "--",
         "°": r"\textdegree{}",
         "\n": " ",
     }
@@ -184,7 +183,7 @@ def _markdown_cell(cell: Cell) -> str:
 
 def _latex_cell(cell: Cell) -> str:
     range_ = rf" {{\scriptsize {cell.interval}}}" if cell.interval else ""
-    return latex(cell.text) + range_
+    return ("--" if cell.text == UNKNOWN else latex(cell.text)) + range_
 
 
 def latex(text: str) -> str:

@@ -21,8 +21,15 @@ from tests.vpr_tf.evaluation.tiny_dataset import (
     Shot,
     write_dataset,
 )
-from vpr_tf.classification import ClassTable, GridCells, GroupHead, PlaceClassifier
-from vpr_tf.classification.trained import RUN_FOLDER, load_heads, save_heads
+from vpr_tf.classification import (
+    RUN_FOLDER,
+    ClassTable,
+    GridCells,
+    GroupHead,
+    PlaceClassifier,
+    load_heads,
+    save_heads,
+)
 from vpr_tf.evaluation.encoder_on_dataset import EncoderOnDataset
 from vpr_tf.extraction.model_sources import LoadedEncoder
 from vpr_tf.geo import Positions

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from data_prep.partition.files import add_partition
 from tests.small_training import build_small_encoder, small_config
-from vpr_tf.classification.trained import load_heads
+from vpr_tf.classification import load_heads
 from vpr_tf.config import ClassificationConfig, CosPlaceConfig, DivideAndClassifyConfig
 from vpr_tf.training import encoders
 from vpr_tf.training import train as train_module

@@ -1,31 +1,47 @@
-"""Localisation by classes: heads that are kept, and the places that they name."""
+"""Localization by classes: heads that are kept, and the places that they name."""
 
+from vpr_tf.classification.calibration import (
+    calibrate_predictor,
+    load_calibration,
+    save_calibration,
+)
+from vpr_tf.classification.cell_ranking import ClassifierCells
 from vpr_tf.classification.cells import GridCells, RegionCells
 from vpr_tf.classification.class_table import ClassTable
 from vpr_tf.classification.classifier import PlaceClassifier
 from vpr_tf.classification.errors import ClassificationError
 from vpr_tf.classification.group_head import GroupHead
-from vpr_tf.classification.place_answers import PlaceAnswers, answer_places
-from vpr_tf.classification.place_features import PlaceSettings
-from vpr_tf.classification.predictions import PlacePredictions
-from vpr_tf.classification.predictor_calibration import calibrate_predictor
-from vpr_tf.classification.saved_classifier import load_classifier, save_classifier
-from vpr_tf.classification.stored_calibration import load_calibration, save_calibration
+from vpr_tf.classification.localizer import ClassifierLocalizer, localize_by_cells
+from vpr_tf.classification.predictor import PlacePredictor
+from vpr_tf.classification.prototype_search import PrototypeSearch
+from vpr_tf.classification.regression import PlaceRegression
+from vpr_tf.classification.stored_heads import (
+    RUN_FOLDER,
+    SAVED_MODEL_FOLDER,
+    heads_folder,
+    load_heads,
+    save_heads,
+)
 
 __all__ = [
+    "RUN_FOLDER",
+    "SAVED_MODEL_FOLDER",
     "ClassTable",
     "ClassificationError",
+    "ClassifierCells",
+    "ClassifierLocalizer",
     "GridCells",
     "GroupHead",
-    "PlaceAnswers",
     "PlaceClassifier",
-    "PlacePredictions",
-    "PlaceSettings",
+    "PlacePredictor",
+    "PlaceRegression",
+    "PrototypeSearch",
     "RegionCells",
-    "answer_places",
     "calibrate_predictor",
+    "heads_folder",
     "load_calibration",
-    "load_classifier",
+    "load_heads",
+    "localize_by_cells",
     "save_calibration",
-    "save_classifier",
+    "save_heads",
 ]

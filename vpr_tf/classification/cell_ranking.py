@@ -11,6 +11,7 @@ from vpr_tf.classification.errors import ClassificationError
 from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.classification.prototype_search import PrototypeSearch
 from vpr_tf.geo import Positions
+from vpr_tf.search import MISSING_ID
 
 # Places are looked for, some of which are of the same cell or of one without photos.
 _PLACES_PER_CELL = 2
@@ -79,7 +80,8 @@ class ClassifierCells:
         self, descriptors: np.ndarray, n: int, competing: np.ndarray
     ) -> np.ndarray:
         """Returns -1 where too few of the best places are of competing cells."""
-        chosen = np.full((len(descriptors), min(n, int(competing.sum()))), -1, np.int64)
+        shape = len(descriptors), min(n, int(competing.sum()))
+        chosen = np.full(shape, MISSING_ID, np.int64)
         search, table = self.search, self.classifier.table
         if search is None:
             return chosen

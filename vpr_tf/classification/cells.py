@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from vpr_tf.geo import Positions
+from vpr_tf.search import MISSING_ID
 
-NO_CELL = -1
 _LARGEST_KEY = 1 << 62
 _LARGEST_LOOKUP = 1 << 24  # int64: 128 MiB
 
@@ -103,7 +103,7 @@ class RegionCells:
         interval = np.searchsorted(first, leaves, side="right") - 1
         found = (interval >= 0) & (leaves <= last[np.maximum(interval, 0)])
         classes = self.class_index[rows].astype(np.int64)
-        return np.where(found, classes[np.maximum(interval, 0)], NO_CELL)
+        return np.where(found, classes[np.maximum(interval, 0)], MISSING_ID)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """See `Cells.arrays`."""
@@ -127,7 +127,7 @@ def cells_of_arrays(arrays: dict[str, Any]) -> Cells:
 
 def _rows_of(table: np.ndarray, asked: np.ndarray, valid: np.ndarray) -> np.ndarray:
     """Finds rows of one integer table in another; -1 where there is none."""
-    found = np.full(len(asked), NO_CELL, np.int64)
+    found = np.full(len(asked), MISSING_ID, np.int64)
     if not len(table):
         return found
     low, high = table.min(axis=0), table.max(axis=0)
@@ -135,7 +135,7 @@ def _rows_of(table: np.ndarray, asked: np.ndarray, valid: np.ndarray) -> np.ndar
     sizes = (high - low + 1).tolist()
     keys, wanted = _keys(table - low, asked[rows] - low, sizes)
     if math.prod(sizes) <= _LARGEST_LOOKUP:
-        lookup = np.full(math.prod(sizes), NO_CELL, np.int64)
+        lookup = np.full(math.prod(sizes), MISSING_ID, np.int64)
         lookup[keys] = np.arange(len(keys))
         found[rows] = lookup[wanted]
         return found

@@ -1,4 +1,4 @@
-"""The places that a classifier can answer."""
+"""The places that a classifier can name."""
 
 from __future__ import annotations
 
@@ -8,15 +8,25 @@ from typing import Any
 
 import numpy as np
 
-from vpr_tf.classification.cells import Cells, GridCells, RegionCells
+from vpr_tf.classification.cells import Cells, GridCells, RegionCells, cells_of_arrays
 from vpr_tf.classification.errors import ClassificationError
+from vpr_tf.classification.groups import spread_m
 from vpr_tf.data.prepared_dataset import Partition, SplitIndex
-from vpr_tf.data.records import NO_CLASS
-from vpr_tf.geo import UNKNOWN_HEADING_DEG, Positions
+from vpr_tf.geo import UNKNOWN_HEADING_DEG, Positions, ecef
+from vpr_tf.localization import Candidates
+from vpr_tf.search import MISSING_ID
 
 # The score of a place is that of its own group's class, or the product of the
 # probabilities that all groups give to the classes it lies in.
 OWN_GROUP, PRODUCT = "own_group", "product"
+# As files have named the fields of `Positions` from the first.
+_STORED_POSITIONS = {
+    "east_cm": "utm_east_cm",
+    "north_cm": "utm_north_cm",
+    "utm_zone": "utm_zone",
+    "latitude_deg": "latitude_deg",
+    "longitude_deg": "longitude_deg",
+}
 _COMBINE = {"hierarchical": PRODUCT, "combinatorial": PRODUCT}
 
 
@@ -58,6 +68,35 @@ class ClassTable:
         return int(self.cell.max()) + 1 if len(self) else 0
 
     @functools.cached_property
+    def points(self) -> np.ndarray:
+        """Centres, metres from the earth's centre, `(num_places, 3)`."""
+        degrees = (self.positions.latitude_deg, self.positions.longitude_deg)
+        return ecef.from_lat_lon(*degrees)
+
+    def candidates(
+        self, rows: np.ndarray, scores: np.ndarray, group_rows: np.ndarray | None
+    ) -> Candidates:
+        """Returns places as candidates of queries.
+
+        Args:
+            rows: See `Candidates`.
+            scores: Same.
+            group_rows: Same; None where groups share their places.
+        """
+        spread = np.full(len(rows), np.nan)
+        if group_rows is not None:
+            spread = spread_m(self.points, group_rows)
+        return Candidates(
+            self.positions,
+            self.points,
+            self.heading_deg,
+            rows,
+            scores,
+            spread,
+            group_rows,
+        )
+
+    @functools.cached_property
     def places_of_groups(self) -> tuple[np.ndarray, ...]:
         """The place of each class of each group, int64; of `own_group` only.
 
@@ -71,9 +110,33 @@ class ClassTable:
             )
         found = []
         for of_group in self.members.T:
-            rows = np.flatnonzero(of_group != NO_CLASS)
+            rows = np.flatnonzero(of_group != MISSING_ID)
             found.append(rows[np.argsort(of_group[rows], kind="stable")])
         return tuple(found)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Returns all that the table is made of, a slash making parts."""
+        arrays = {
+            f"place/{name}": getattr(self.positions, field)
+            for name, field in _STORED_POSITIONS.items()
+        }
+        for name in ("heading_deg", "members", "cell"):
+            arrays[f"place/{name}"] = getattr(self, name)
+        cells = self.cells.arrays().items()
+        return arrays | {f"cells/{name}": value for name, value in cells}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray], combine: str) -> ClassTable:
+        """Makes the table that `arrays` described."""
+        place = part(arrays, "place/")
+        return cls(
+            Positions(*(place[name] for name in _STORED_POSITIONS)),
+            place["heading_deg"],
+            place["members"],
+            place["cell"],
+            cells_of_arrays(part(arrays, "cells/")),
+            combine,
+        )
 
     @classmethod
     def from_partition(
@@ -113,8 +176,17 @@ class ClassTable:
         )
 
 
+def part(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    """Returns the arrays whose names begin with a prefix, named without it."""
+    return {
+        name.removeprefix(prefix): value
+        for name, value in arrays.items()
+        if name.startswith(prefix)
+    }
+
+
 def _own_members(classes: np.ndarray, num_groups: int) -> np.ndarray:
-    members = np.full((len(classes), num_groups), NO_CLASS, np.int32)
+    members = np.full((len(classes), num_groups), MISSING_ID, np.int32)
     groups = classes["group_id"]
     first = np.searchsorted(groups, groups)
     rows = np.arange(len(classes))
@@ -166,13 +238,13 @@ def _of_intersections(
     partition: Partition, split: SplitIndex, num_groups: int
 ) -> ClassTable:
     """One place for each combination of classes that has train images."""
-    of_images = np.full((len(split), num_groups), NO_CLASS, np.int32)
+    of_images = np.full((len(split), num_groups), MISSING_ID, np.int32)
     for group in range(num_groups):
         classes = partition.classes_of_group(group)
         offsets = partition.class_offsets[classes.start : classes.stop + 1]
         images = partition.record_ids[offsets[0] : offsets[-1]]
         of_images[images, group] = np.repeat(np.arange(len(classes)), np.diff(offsets))
-    images = np.flatnonzero((of_images != NO_CLASS).all(axis=1))
+    images = np.flatnonzero((of_images != MISSING_ID).all(axis=1))
     zone = np.asarray(split.column("utm_zone"))[images]
     keys = np.column_stack([of_images[images], zone])
     found, place, counts = np.unique(

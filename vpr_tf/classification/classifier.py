@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from vpr_tf.classification.class_table import OWN_GROUP, PRODUCT, ClassTable
+from vpr_tf.classification.class_table import OWN_GROUP, PRODUCT, ClassTable, part
 from vpr_tf.classification.errors import ClassificationError
-from vpr_tf.classification.group_head import SCORE_KINDS, GroupHead
+from vpr_tf.classification.group_head import MIXTURE, SCORE_KINDS, GroupHead
+from vpr_tf.classification.groups import best_of_groups
 from vpr_tf.classification.hidden_layers import input_dim
-from vpr_tf.classification.predictions import MISSING_PLACE, PlacePredictions
-from vpr_tf.classification.spread import spread_m
+from vpr_tf.localization import Candidates, CellSettings
+from vpr_tf.search import MISSING_ID
 
 _SCORES_PER_BLOCK = 1 << 23  # float32: 32 MiB
 
@@ -79,7 +81,13 @@ class PlaceClassifier:
         """
         return self._combined(self._group_scores(self.checked(descriptors)))
 
-    def predict(self, descriptors: np.ndarray, n: int) -> PlacePredictions:
+    def predict(
+        self,
+        descriptors: np.ndarray,
+        n: int,
+        *,
+        change_scores: Callable[[np.ndarray, slice], np.ndarray] | None = None,
+    ) -> Candidates:
         """Returns the best places of each query over all groups.
 
         Equal scores are ordered by the lowest place.
@@ -87,6 +95,8 @@ class PlaceClassifier:
         Args:
             descriptors: Float32 `(num_queries, descriptor_dim)`.
             n: Places a query.
+            change_scores: Takes the scores of all places, and which queries they are
+                of; returns others, -inf for places that are no candidates.
 
         Raises:
             ClassificationError: The descriptors have another length, or `n` is not
@@ -94,22 +104,67 @@ class PlaceClassifier:
         """
         if n < 1:
             raise ClassificationError(f"`n` must be 1 or more. Received: n={n}")
-        descriptors = self.checked(descriptors)
-        rows = np.full((len(descriptors), n), MISSING_PLACE, np.int64)
+        descriptors, table = self.checked(descriptors), self.table
+        rows = np.full((len(descriptors), n), MISSING_ID, np.int64)
         scores = np.full((len(descriptors), n), -np.inf, np.float32)
-        spreads = np.full(len(descriptors), np.nan)
-        step = max(1, _SCORES_PER_BLOCK // max(1, len(self.table)))
+        group_rows = None
+        if table.combine == OWN_GROUP and table.num_groups > 1:
+            group_rows = np.zeros((len(descriptors), table.num_groups), np.int64)
+        step = max(1, _SCORES_PER_BLOCK // max(1, len(table)))
         for start in range(0, len(descriptors), step):
             block = slice(start, start + step)
             of_groups = self._group_scores(descriptors[block])
-            found, values = best_columns(self._combined(of_groups), n)
-            rows[block, : found.shape[1]] = found
-            scores[block, : found.shape[1]] = values
-            spreads[block] = self._spread(of_groups)
-        heading_deg = self.table.heading_deg[rows[:, 0]]
-        return PlacePredictions(
-            self.table.positions, rows, scores, spreads, heading_deg
+            combined = self._combined(of_groups)
+            if change_scores is not None:
+                combined = change_scores(combined, block)
+                if group_rows is not None:
+                    of_groups = [combined[:, i] for i in table.places_of_groups]
+            found, values = best_columns(combined, n)
+            columns = slice(found.shape[1])
+            rows[block, columns] = np.where(np.isfinite(values), found, MISSING_ID)
+            scores[block, columns] = values
+            if group_rows is not None:
+                group_rows[block] = best_of_groups(table.places_of_groups, of_groups)
+        return table.candidates(rows, scores, group_rows)
+
+    @property
+    def has_probabilities(self) -> bool:
+        """Whether the scores are probabilities, or densities of one."""
+        of_mixture = any(head.kind == MIXTURE for head in self.heads)
+        return of_mixture or self.head_score == "softmax"
+
+    def settings(self, num_predictions: int) -> CellSettings:
+        """See `PlacePredictor.settings`."""
+        return CellSettings(self.score, num_predictions, self.has_probabilities)
+
+    def to_stored(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """See `PlacePredictor.to_stored`."""
+        arrays = self.table.arrays()
+        for group, head in enumerate(self.heads):
+            of_head = head.arrays().items()
+            arrays |= {f"head{group}/{name}": value for name, value in of_head}
+        content = {
+            "kind": "classes",
+            "combine": self.table.combine,
+            "score": self.score,
+            "heads": [{"kind": head.kind, "scale": head.scale} for head in self.heads],
+            "info": self.info,
+        }
+        return arrays, content
+
+    @classmethod
+    def from_stored(
+        cls, arrays: dict[str, np.ndarray], content: dict[str, Any]
+    ) -> PlaceClassifier:
+        """Makes what `to_stored` described."""
+        heads = tuple(
+            GroupHead.from_arrays(
+                part(arrays, f"head{group}/"), head["kind"], float(head["scale"])
+            )
+            for group, head in enumerate(content["heads"])
         )
+        table = ClassTable.from_arrays(arrays, content["combine"])
+        return cls(table, heads, content["score"], content["info"])
 
     def _group_scores(self, descriptors: np.ndarray) -> list[np.ndarray]:
         return [head.scores(descriptors, self.head_score) for head in self.heads]
@@ -125,16 +180,6 @@ class PlaceClassifier:
         for group, scores in enumerate(of_groups):
             combined[:, self.table.places_of_groups[group]] = scores
         return combined
-
-    def _spread(self, of_groups: list[np.ndarray]) -> np.ndarray:
-        """How far the groups' best places lie from each other."""
-        if self.table.combine != OWN_GROUP or len(of_groups) < 2:
-            return np.full(len(of_groups[0]), np.nan)
-        best = [
-            self.table.places_of_groups[group][scores.argmax(axis=1)]
-            for group, scores in enumerate(of_groups)
-        ]
-        return spread_m(self.table.positions, np.stack(best, axis=1))
 
     def checked(self, descriptors: np.ndarray) -> np.ndarray:
         """Returns descriptors as float32.

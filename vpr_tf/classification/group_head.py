@@ -8,7 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from vpr_tf.classification.errors import ClassificationError
-from vpr_tf.classification.hidden_layers import Hidden, embedded
+from vpr_tf.classification.hidden_layers import (
+    Hidden,
+    embedded,
+    hidden_arrays,
+    hidden_of_arrays,
+)
 
 COSINE, LINEAR, MIXTURE = "cosine", "linear", "mixture"
 HEAD_KINDS = (COSINE, LINEAR, MIXTURE)
@@ -77,6 +82,29 @@ class GroupHead:
             cosine = unit_rows(x) @ self.unit_kernel
             return cosine if score == "cosine" else softmax(self.scale * cosine)
         return softmax(x @ self.kernel + self._bias)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Returns the arrays by their names."""
+        arrays = {"kernel": self.kernel, **hidden_arrays(self.hidden)}
+        for name in ("bias", "density"):
+            value = getattr(self, name)
+            if value is not None:
+                arrays[name] = value
+        return arrays
+
+    @classmethod
+    def from_arrays(
+        cls, arrays: dict[str, np.ndarray], kind: str, scale: float
+    ) -> GroupHead:
+        """Makes the head that `arrays` described."""
+        return cls(
+            kind,
+            arrays["kernel"],
+            arrays.get("bias"),
+            scale,
+            hidden_of_arrays(arrays),
+            arrays.get("density"),
+        )
 
     @functools.cached_property
     def unit_kernel(self) -> np.ndarray:

@@ -12,9 +12,9 @@ from vpr_tf.classification.class_table import OWN_GROUP
 from vpr_tf.classification.classifier import PlaceClassifier
 from vpr_tf.classification.errors import ClassificationError
 from vpr_tf.classification.group_head import GroupHead, unit_rows
-from vpr_tf.classification.predictions import MISSING_PLACE, PlacePredictions
-from vpr_tf.classification.spread import spread_m
+from vpr_tf.localization import Candidates
 from vpr_tf.search import (
+    MISSING_ID,
     ScannIndex,
     SearchIndex,
     build_index,
@@ -153,19 +153,15 @@ class PrototypeSearch:
         """Length of the classifier's descriptors."""
         return self.classifier.descriptor_dim
 
-    def predict(self, descriptors: np.ndarray, n: int) -> PlacePredictions:
+    def predict(self, descriptors: np.ndarray, n: int) -> Candidates:
         """Returns the n best places of each query; see `PlaceClassifier.predict`."""
         descriptors = self.classifier.checked(descriptors)
         places, scores = self._of_groups(descriptors, n)
-        table = self.classifier.table
-        best = np.stack([of_group[:, 0] for of_group in places], axis=1)
+        best = None
         if len(self._heads) > 1:
-            spreads = spread_m(table.positions, best)
-        else:
-            spreads = np.full(len(descriptors), np.nan)
+            best = np.stack([of_group[:, 0] for of_group in places], axis=1)
         rows, values = _merged(np.hstack(places), np.hstack(scores), n)
-        heading_deg = table.heading_deg[rows[:, 0]]
-        return PlacePredictions(table.positions, rows, values, spreads, heading_deg)
+        return self.classifier.table.candidates(rows, values, best)
 
     def best_places(self, descriptors: np.ndarray, n: int) -> np.ndarray:
         """Returns the n best places of each query, int64; -1 where there are fewer."""
@@ -181,7 +177,7 @@ class PrototypeSearch:
             of_group = self.classifier.table.places_of_groups[group]
             classes, values = head.best(descriptors, min(n, len(of_group)))
             found = classes >= 0
-            places.append(np.where(found, of_group[classes], MISSING_PLACE))
+            places.append(np.where(found, of_group[classes], MISSING_ID))
             scores.append(np.where(found, values, -np.inf).astype(np.float32))
         return places, scores
 
@@ -191,7 +187,7 @@ def _merged(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns the n best of all groups; equal scores by the lowest place."""
     order = np.lexsort((places, -scores), axis=1)[:, :n]
-    rows = np.full((len(places), n), MISSING_PLACE, np.int64)
+    rows = np.full((len(places), n), MISSING_ID, np.int64)
     values = np.full((len(places), n), -np.inf, np.float32)
     rows[:, : order.shape[1]] = np.take_along_axis(places, order, axis=1)
     values[:, : order.shape[1]] = np.take_along_axis(scores, order, axis=1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,11 +16,10 @@ from vpr_tf.classification.hidden_layers import (
     hidden_of_arrays,
     input_dim,
 )
-from vpr_tf.classification.predictions import MISSING_PLACE, PlacePredictions
-from vpr_tf.classification.saved_arrays import damaged, read_arrays, write_arrays
 from vpr_tf.geo import MapFrame
+from vpr_tf.localization import Candidates, CellSettings
+from vpr_tf.search import MISSING_ID
 
-KIND = "regression"
 ENCODINGS = ("direct_regression", "hypersphere_regression")
 
 
@@ -59,7 +57,7 @@ class PlaceRegression:
         """Length of the descriptors."""
         return input_dim(self.kernel, self.hidden)
 
-    def predict(self, descriptors: np.ndarray, n: int) -> PlacePredictions:
+    def predict(self, descriptors: np.ndarray, n: int) -> Candidates:
         """Returns the place of each query in the first of n columns.
 
         Raises:
@@ -71,15 +69,43 @@ class PlaceRegression:
                 f"{self.descriptor_dim}). Received: {descriptors.shape}"
             )
         local = self._local(embedded(descriptors, self.hidden))
-        rows = np.full((len(local), n), MISSING_PLACE, np.int64)
+        rows = np.full((len(local), n), MISSING_ID, np.int64)
         rows[:, 0] = np.arange(len(local))
-        heading_deg = np.degrees(np.arctan2(local[:, 2], local[:, 3])) % 360
-        return PlacePredictions(
-            self.frame.positions(local[:, :2]),
+        places = self.frame.positions(local[:, :2])
+        return Candidates.from_cells(
+            places,
             rows,
-            np.where(rows == MISSING_PLACE, -np.inf, 0.0).astype(np.float32),
-            np.full(len(local), np.nan),
-            heading_deg,
+            np.where(rows == MISSING_ID, -np.inf, 0.0).astype(np.float32),
+            heading_deg=np.degrees(np.arctan2(local[:, 2], local[:, 3])) % 360,
+        )
+
+    def settings(self, num_predictions: int) -> CellSettings:
+        """See `PlacePredictor.settings`."""
+        return CellSettings("", num_predictions, log_scores=False)
+
+    def to_stored(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """See `PlacePredictor.to_stored`."""
+        arrays = {"kernel": self.kernel, "bias": self.bias}
+        content = {
+            "kind": "regression",
+            "encoding": self.encoding,
+            "frame": dataclasses.asdict(self.frame),
+            "info": self.info,
+        }
+        return arrays | hidden_arrays(self.hidden), content
+
+    @classmethod
+    def from_stored(
+        cls, arrays: dict[str, np.ndarray], content: dict[str, Any]
+    ) -> PlaceRegression:
+        """Makes what `to_stored` described."""
+        return cls(
+            content["encoding"],
+            arrays["kernel"],
+            arrays["bias"],
+            hidden_of_arrays(arrays),
+            MapFrame(**content["frame"]),
+            content["info"],
         )
 
     def _local(self, x: np.ndarray) -> np.ndarray:
@@ -91,36 +117,3 @@ class PlaceRegression:
         from vpr_tf.layers.hypersphere import hypersphere_to_place
 
         return np.asarray(hypersphere_to_place(outputs, self.frame.extent_m))
-
-
-def save_regression(regression: PlaceRegression, folder: str | Path) -> None:
-    """Writes the regression into an existing or new folder."""
-    arrays = {"kernel": regression.kernel, "bias": regression.bias}
-    content = {
-        "kind": KIND,
-        "encoding": regression.encoding,
-        "frame": dataclasses.asdict(regression.frame),
-        "info": regression.info,
-    }
-    write_arrays(Path(folder), arrays | hidden_arrays(regression.hidden), content)
-
-
-def load_regression(folder: str | Path) -> PlaceRegression:
-    """Reads what `save_regression` wrote.
-
-    Raises:
-        ClassificationError: A file is missing, damaged or of another kind.
-    """
-    folder = Path(folder)
-    arrays, content = read_arrays(folder)
-    try:
-        return PlaceRegression(
-            content["encoding"],
-            arrays["kernel"],
-            arrays["bias"],
-            hidden_of_arrays(arrays),
-            MapFrame(**content["frame"]),
-            content["info"],
-        )
-    except (KeyError, TypeError) as error:
-        raise damaged(folder, error) from error

@@ -26,9 +26,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Outcome:
     """Compares."""
-    from vpr_tf.report.command import run_comparison
+    from vpr_tf.report.comparison_files import compare_runs, comparison_markdown
 
-    comparisons = run_comparison(
+    comparisons = compare_runs(
         *options.runs, set_names=options.set, output_dir=options.output
     )
-    return Outcome([comparison.to_dict() for comparison in comparisons])
+    texts = [
+        f"{comparison_markdown(comparison, max_changed=10)}\n"
+        f"Comparison: {folder / 'comparison.html'}"
+        for folder, comparison in comparisons.items()
+    ]
+    content = [comparison.to_dict() for comparison in comparisons.values()]
+    return Outcome(content, "\n".join(texts))

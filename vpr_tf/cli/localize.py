@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> Outcome:
     """Localizes photos; status 1 when a photo could not be read."""
     from vpr_tf.cli.localize_photos import LocalizeOptions, locate_photos
-    from vpr_tf.localization.answer_formats import Found, as_geojson, as_json, as_table
+    from vpr_tf.localization import as_geojson, as_json, as_table
 
     how = LocalizeOptions(
         options.k,
@@ -68,7 +68,6 @@ def run(options: argparse.Namespace) -> Outcome:
         options.min_confidence,
         options.cells,
     )
-    found: Found
     if options.classifier:
         from vpr_tf.cli.localize_by_classifier import locate_by_classifier
 

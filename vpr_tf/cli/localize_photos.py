@@ -13,12 +13,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vpr_tf.config import LocalizationConfig
-from vpr_tf.localization.answer_formats import Answers
-from vpr_tf.localization.answers import Answer, answers_of
-from vpr_tf.localization.calibration import Calibration, calibrated_settings
-from vpr_tf.localization.errors import LocalizationError
-from vpr_tf.localization.estimates import estimate_positions
-from vpr_tf.localization.stored_settings import read_stored
+from vpr_tf.localization import (
+    Calibration,
+    Localization,
+    LocalizationError,
+    LocalizationResult,
+    calibrated_settings,
+    explain_confidence,
+    localize_matches,
+    read_stored,
+)
 from vpr_tf.photos import PhotoFiles, scan_named_photos
 from vpr_tf.place_index import GeoCircle, IndexManifest, Matches, PlaceIndex
 from vpr_tf.place_index.index_classifier import STORED, best_cells
@@ -39,7 +43,7 @@ class LocalizeOptions:
             places that are listed.
         within: Only photos of this circle are searched.
         heading_deg: Where all photos look; None for what their EXIF data says.
-        min_confidence: Answers below are withheld; None for the calibration's.
+        min_confidence: Positions below are withheld; None for the calibration's.
         cells: How many of the best cells are searched, None for all, `stored` for as
             many as the index says.
     """
@@ -68,7 +72,7 @@ def locate_photos(
     photos: Sequence[str],
     model: str | Path | None = None,
     options: LocalizeOptions | None = None,
-) -> Answers:
+) -> LocalizationResult:
     """Locates photos by an index.
 
     Args:
@@ -88,7 +92,7 @@ def locate_photos(
         files = scan_named_photos(list(expanded(photos)))
         if not len(files) and not files.rejected:
             raise LocalizationError(f"No photos in {', '.join(photos)}.")
-        answers: list[Answer] = []
+        found: list[Localization] = []
         if len(files):
             described = _describe(index_folder, model, files)
             files = described.photos
@@ -98,14 +102,16 @@ def locate_photos(
                 within=options.within,
                 cells=best_cells(index, options.cells, files),
             )
-            answers = _answer(files, matches, config, calibration, options)
-    return Answers(
-        index=str(index_folder),
-        encoder=manifest.encoder_description,
-        num_photos=manifest.num_photos,
+            found = _localize(files, matches, config, calibration, options)
+    return LocalizationResult(
+        source={
+            "index": str(index_folder),
+            "encoder": manifest.encoder_description,
+            "num_photos": manifest.num_photos,
+        },
         calibration=calibration,
         notes=notes,
-        answers=answers,
+        localizations=found,
         unreadable=[(one.printable_path, one.reason) for one in files.rejected],
     )
 
@@ -120,32 +126,24 @@ def _describe(
     return open_encoder(index_folder, model).describe(files, progress=progress)
 
 
-def _answer(
+def _localize(
     files: PhotoFiles,
     matches: Matches,
     config: LocalizationConfig,
     calibration: Calibration | None,
     options: LocalizeOptions,
-) -> list[Answer]:
+) -> list[Localization]:
     heading_deg = files.photos.heading_deg
     if options.heading_deg is not None:
         heading_deg = np.full(len(files), options.heading_deg)
-    estimates = estimate_positions(
+    return localize_matches(
+        [path.decode() for path in files.paths],
         matches.distances,
         matches.rows,
         matches.photos,
         config,
         calibration=calibration,
         query_heading_deg=heading_deg,
-        min_confidence=options.min_confidence,
-    )
-    return answers_of(
-        [path.decode() for path in files.paths],
-        estimates,
-        matches.distances,
-        matches.rows,
-        matches.photos,
-        calibration=calibration,
         min_confidence=options.min_confidence,
     )
 
@@ -177,7 +175,7 @@ def _settings(
     if changed:
         note = f"Not calibrated for {', '.join(changed)}: no confidence and no error."
         return config, None, [note]
-    return config, calibration, [meaning(calibration)]
+    return config, calibration, [explain_confidence(calibration)]
 
 
 def meaning(calibration: Calibration) -> str:
@@ -191,7 +189,7 @@ def meaning(calibration: Calibration) -> str:
 
 
 _NOT_CALIBRATED = (
-    "Not calibrated: no confidence and no error, every photo is answered. Calibrate by "
+    "Not calibrated: no confidence and no error, nothing is withheld. Calibrate by "
     "`vpr index calibrate --index DIR --config FILE`."
 )
 

@@ -11,6 +11,7 @@ import contextlib
 import errno
 import importlib
 import json
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -132,7 +133,7 @@ def _run(name: str, words: list[str], program: str) -> int:
     if isinstance(outcome, int):
         return outcome
     if as_json:
-        print(json.dumps(outcome.content, indent=2, allow_nan=False))
+        print(json.dumps(_json_ready(outcome.content), indent=2, allow_nan=False))
     elif outcome.text:
         print(outcome.text)
     return int(outcome.status)
@@ -161,6 +162,17 @@ def parse(module: ModuleType, words: Sequence[str], program: str) -> Any:
     )
     module.add_arguments(parser)
     return parser.parse_intermixed_args(_joined(words))
+
+
+def _json_ready(value: Any) -> Any:
+    """Returns a value with null for numbers that are not known."""
+    if isinstance(value, dict):
+        return {str(key): _json_ready(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json_ready(entry) for entry in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
 
 
 def _joined(words: Sequence[str]) -> list[str]:

@@ -221,8 +221,18 @@ class PreparedDataset:
 
     @property
     def fingerprint(self) -> str:
-        """Hash over all shards: equal when the images and records are equal."""
+        """Hash over all shards of the build: equal when its records are equal.
+
+        Test sets that were added later have their own, see `split_fingerprint`.
+        """
         return str(self.manifest["dataset_fingerprint"])
+
+    def split_fingerprint(self, name: str) -> str:
+        """Hash over what the split was built or added with."""
+        for added in self.manifest.get("added_tests", {}).values():
+            if name in added["splits"]:
+                return str(added["fingerprint"])
+        return self.fingerprint
 
     @property
     def split_names(self) -> list[str]:

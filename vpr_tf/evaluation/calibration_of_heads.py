@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_tf.classification.predictor import PlacePredictor
-from vpr_tf.classification.predictor_calibration import calibrate_predictor
-from vpr_tf.classification.stored_calibration import save_calibration
-from vpr_tf.classification.trained import (
+from vpr_tf.classification import (
     SAVED_MODEL_FOLDER,
+    calibrate_predictor,
     heads_folder,
     load_heads,
+    save_calibration,
 )
+from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.data.prepared_dataset import PreparedDataset
-from vpr_tf.evaluation.calibration_of_indexes import describe_calibration
+from vpr_tf.localization import describe_calibration
 from vpr_tf.localization.calibration import Calibration
 from vpr_tf.localization.errors import LocalizationError
 

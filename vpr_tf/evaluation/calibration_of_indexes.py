@@ -14,9 +14,10 @@ from vpr_tf.evaluation.narrowed import DescribedBy, Narrowing, evaluate_narrowed
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.extraction.model_sources import LoadedEncoder
 from vpr_tf.localization.calibration import Calibration
+from vpr_tf.localization.calibration_text import describe_calibration
+from vpr_tf.localization.candidates import Candidates
 from vpr_tf.localization.errors import LocalizationError
 from vpr_tf.localization.estimates import estimate_positions
-from vpr_tf.localization.feature_sets import PLACES, set_of_features
 from vpr_tf.localization.retrieval_calibration import (
     calibrate_on_queries,
     predictions_to_calibrate,
@@ -156,13 +157,14 @@ def compare_methods(
     ]
     for method in ("cluster", "best_match"):
         of_method = dataclasses.replace(config, method=method)
-        estimates = estimate_positions(
+        candidates = Candidates.from_matches(
             result.descriptor_distances,
             result.predictions,
             database,
             of_method,
-            query_heading_deg=queries.heading_deg,
+            queries.heading_deg,
         )
+        estimates = estimate_positions(candidates, of_method)
         errors_m = estimates.errors_m(queries.positions)[queries.positions.known]
         errors_m = np.where(np.isnan(errors_m), np.inf, errors_m)
         median, p90 = np.quantile(errors_m, (0.5, 0.9), method="inverted_cdf")
@@ -171,52 +173,3 @@ def compare_methods(
             f"{p90:.1f} m |"
         )
     return "\n".join(lines)
-
-
-def describe_calibration(calibration: Calibration) -> str:
-    """Returns what was fitted and how far it can be trusted, for people."""
-    lines = [
-        f"Calibrated ({calibration.kind}) on {calibration.fitted_on}: "
-        f"{calibration.num_right:,} of {calibration.num_queries:,} answers are right, "
-        f"within {calibration.threshold_m:g} m."
-    ]
-    held_out = calibration.reliability
-    if held_out is not None:
-        lines += [
-            "",
-            f"On held-out queries ({held_out.num_folds} folds):",
-            "",
-            held_out.table(),
-            "",
-            "Expected calibration error: "
-            f"{held_out.expected_calibration_error:.3f}. Answers within their "
-            f"expected error: {held_out.share_within_expected_error:.0%}, wanted "
-            f"{calibration.error_quantile:.0%}.",
-        ]
-    lines += ["", _describe_threshold(calibration)]
-    return "\n".join(lines)
-
-
-def _describe_threshold(calibration: Calibration) -> str:
-    text = (
-        f"Answers of confidence {calibration.min_confidence:.3f} and more are given: "
-        f"{calibration.coverage:.1%} of the queries, {calibration.precision:.1%} of "
-        "them right."
-    )
-    if not calibration.reaches_wanted_precision:
-        text += (
-            f" No threshold reaches the wanted {calibration.wanted_precision:.1%} on "
-            "these queries; this one comes nearest."
-        )
-    if calibration.outside_answered is not None:
-        of_places = set_of_features(calibration.feature_weights) is PLACES
-        text += (
-            f" Without the {'places' if of_places else 'photos'} near them "
-            f"{calibration.outside_answered:.1%} are answered, all of them wrong; "
-            "a larger localization.outside_share withholds more."
-        )
-    held_out = calibration.reliability
-    if held_out is not None:
-        right = "-" if held_out.precision is None else f"{held_out.precision:.1%}"
-        text += f" Held out: {held_out.coverage:.1%}, {right} right."
-    return text

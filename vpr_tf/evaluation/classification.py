@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from vpr_tf.classification import PlacePredictions
 from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.config import EvaluationConfig
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
@@ -19,6 +18,7 @@ from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.extraction.descriptors import extract_descriptors
 from vpr_tf.extraction.encoders import Encoder
 from vpr_tf.extraction.encoders import encoder_fingerprint as fingerprint_of
+from vpr_tf.localization import Candidates
 from vpr_tf.models.precision import in_precision
 
 
@@ -80,7 +80,7 @@ def evaluate_predictor(
     )
 
 
-def place_names(predictions: PlacePredictions) -> np.ndarray:
+def place_names(predictions: Candidates) -> np.ndarray:
     """Returns latitude and longitude of each predicted place as bytes."""
     places = predictions.places
     names = np.array(

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from vpr_tf.classification import load_heads
 from vpr_tf.classification.predictor import PlacePredictor
-from vpr_tf.classification.trained import load_heads
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
 from vpr_tf.evaluation.classification import evaluate_predictor
@@ -144,6 +144,7 @@ def _choose_sets(dataset: PreparedDataset, names: Sequence[str]) -> list[Evaluat
         raise EvaluationError(
             f"{dataset.path} has no evaluation set "
             f"{', '.join(map(repr, unknown)) or 'for testing'}. It has: "
-            f"{', '.join(available) or 'none'}. Choose by --set, or add it to `build`."
+            f"{', '.join(available) or 'none'}. Choose by --set, or "
+            "add one with `vpr data add-test --config FILE NAME=DATABASE,QUERIES`."
         )
     return [available[name] for name in chosen]

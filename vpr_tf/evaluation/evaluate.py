@@ -166,7 +166,7 @@ def judge_places(
         predicted_keys: Name of each prediction, same shape as `predictions`.
         is_exact: Whether the best of all places are predicted.
         scores: Of each prediction, same shape; None for retrieval.
-        spread_m: See `PlacePredictions`.
+        spread_m: See `Candidates`.
     """
     split = dataset.split(evaluation_set.queries)
     queries = split.positions()

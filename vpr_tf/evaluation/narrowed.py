@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from vpr_tf.classification import load_heads
 from vpr_tf.classification.cell_ranking import ClassifierCells
 from vpr_tf.classification.heads_encoder import load_heads_encoder
-from vpr_tf.classification.trained import load_heads
 from vpr_tf.config import EvaluationConfig, ExperimentConfig
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
 from vpr_tf.evaluation.evaluate import (

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from vpr_tf.geo import Positions
+from vpr_tf.tables import Column, Table
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +42,7 @@ class EvaluationResult:
         method: `evaluation.method`: what the predictions are. Of `classification`
             they are places of a class table, its size is `num_database`.
         scores: Of the predicted places, `(num_queries, k)`; None for retrieval.
-        spread_m: See `PlacePredictions`; None for retrieval.
+        spread_m: See `Candidates`; None for retrieval.
         places: What the predictions count in, where that is no database; None for
             retrieval.
     """
@@ -94,23 +95,25 @@ def results_table(results: Sequence[EvaluationResult]) -> str:
     unknown = any(result.num_queries_without_position for result in results)
     of_places = all(result.method == "classification" for result in results)
     symbol, known = ("LR", "places") if of_places else ("R", "database")
-    header = ["set", *(f"{symbol}@{n}" for n in values), "queries", known]
-    header += ["without positives", *(["without position"] * unknown)]
-    header += ["threshold", "search", "dataset"]
-    rows = []
-    for result in results:
-        row = [result.name]
-        row += [_percent(result.recalls.get(n, math.nan)) for n in values]
-        row += [f"{result.num_queries:,}", f"{result.num_database:,}"]
-        row += [f"{result.num_queries_without_positives:,}"]
-        row += [f"{result.num_queries_without_position:,}"] * unknown
-        row += [f"{result.positive_dist_threshold_m:g} m"]
-        row += ["exact" if result.is_exact else "approximate"]
-        row += [result.dataset_fingerprint[:12]]
-        rows.append(row)
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    lines = [_line(header, widths), _rule(widths)]
-    return "\n".join(lines + [_line(row, widths) for row in rows])
+    columns = [Column("set", "text"), *(Column(f"{symbol}@{n}") for n in values)]
+    columns += [Column("queries"), Column(known), Column("without positives")]
+    columns += [Column("without position")] * unknown
+    columns += map(Column, ("threshold", "search", "dataset"))
+    rows = [
+        [
+            result.name,
+            *(result.recalls.get(n) for n in values),
+            result.num_queries,
+            result.num_database,
+            result.num_queries_without_positives,
+            *([result.num_queries_without_position] * unknown),
+            f"{result.positive_dist_threshold_m:g} m",
+            "exact" if result.is_exact else "approximate",
+            result.dataset_fingerprint[:12],
+        ]
+        for result in results
+    ]
+    return Table("", columns, rows).to_markdown()
 
 
 def write_results(results: Sequence[EvaluationResult], folder: str | Path) -> None:
@@ -160,20 +163,3 @@ def _write_predictions(result: EvaluationResult, path: Path) -> None:
 
 def _finite(value: float) -> float | None:
     return None if math.isnan(value) else value
-
-
-def _percent(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.1f}"
-
-
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    first, *rest = [
-        cell.ljust(width) if i == 0 else cell.rjust(width)
-        for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
-    ]
-    return "| " + " | ".join([first, *rest]) + " |"
-
-
-def _rule(widths: Sequence[int]) -> str:
-    first, *rest = ["-" * width for width in widths]
-    return "| " + " | ".join([first, *(dashes[:-1] + ":" for dashes in rest)]) + " |"

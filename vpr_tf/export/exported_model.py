@@ -5,8 +5,12 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from vpr_tf.classification import PlaceClassifier, load_calibration
-from vpr_tf.classification.trained import heads_folder, load_heads
+from vpr_tf.classification import (
+    PlaceClassifier,
+    heads_folder,
+    load_calibration,
+    load_heads,
+)
 from vpr_tf.config import ConfigError, ExperimentConfig
 from vpr_tf.export.saved_classifier_model import NUM_PLACES, export_classifier
 from vpr_tf.export.saved_model import export_encoder

@@ -5,8 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from vpr_tf.classification import PlaceClassifier, save_calibration, save_classifier
-from vpr_tf.classification.trained import SAVED_MODEL_FOLDER
+from vpr_tf.classification import (
+    SAVED_MODEL_FOLDER,
+    PlaceClassifier,
+    save_calibration,
+    save_heads,
+)
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.export.saved_model import write_version
 from vpr_tf.export.served_classifier import ServedClassifier
@@ -61,7 +65,7 @@ def export_classifier(
 
     def write_heads(extra: Path) -> None:
         heads = extra / SAVED_MODEL_FOLDER.name
-        save_classifier(classifier, heads)
+        save_heads(classifier, heads)
         if calibration is not None:
             save_calibration(calibration, heads)
 

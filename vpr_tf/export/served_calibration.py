@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from vpr_tf.localization.calibration import Calibration
-from vpr_tf.localization.feature_sets import set_of_features
+from vpr_tf.localization.features import feature_set
 
 
 class ServedCalibration:
@@ -33,7 +33,7 @@ class ServedCalibration:
             unknown = tf.fill(tf.shape(features)[:1], tf.constant(np.nan, tf.float64))
             return unknown, unknown
         weights = calibration.feature_weights
-        names = set_of_features(weights).names
+        names = feature_set(weights).names
         scores = tf.linalg.matvec(
             features, tf.constant([weights[name] for name in names], tf.float64)
         )

@@ -9,28 +9,24 @@ import tensorflow as tf
 
 from vpr_tf.classification import ClassificationError, PlaceClassifier
 from vpr_tf.classification.class_table import OWN_GROUP, PRODUCT
-from vpr_tf.classification.place_answers import check_place_settings
-from vpr_tf.classification.place_features import (
-    SAME_PLACE_M,
-    SMALLEST_PROBABILITY,
-    PlaceSettings,
-)
 from vpr_tf.config import EvaluationConfig
 from vpr_tf.export.served_calibration import ServedCalibration
 from vpr_tf.export.served_encoder import ServedEncoder
 from vpr_tf.export.served_heads import ServedHead, fixed
 from vpr_tf.geo import ecef
+from vpr_tf.localization import calibrated_settings
 from vpr_tf.localization.calibration import Calibration
+from vpr_tf.localization.features import SAME_PLACE_M, SMALLEST_PROBABILITY
 
 _WITHOUT_CALIBRATION = 20  # places looked at: nothing depends on them
 
 
 class ServedClassifier(tf.Module):
-    """The places that a classifier answers, with confidence.
+    """The places that a classifier names, with confidence.
 
-    It computes what `PlaceClassifier.predict`, `answer_places` and a calibration do,
-    in float32 up to the scores and float64 from there on: a float32 latitude would be
-    some metres off.
+    It computes what `PlaceClassifier.predict`, `estimate_positions` and a calibration
+    do, in float32 up to the scores and float64 from there on: a float32 latitude would
+    be some metres off.
 
     Args:
         encoder: A `GeoLocalizationNet` that computes in float32.
@@ -62,9 +58,9 @@ class ServedClassifier(tf.Module):
         wanted = _WITHOUT_CALIBRATION
         if calibration is not None:
             wanted = int(calibration.settings.get("num_predictions", wanted))
-        self._settings = PlaceSettings.of(classifier, wanted)
+        self._settings = classifier.settings(wanted)
         if calibration is not None:
-            check_place_settings(calibration, self._settings)
+            calibration.check_settings(calibrated_settings(self._settings))
         self._num_features_of = min(wanted, len(table))
         self._calibration = ServedCalibration(calibration, self._num_features_of)
         self._combine = table.combine
@@ -166,7 +162,7 @@ class ServedClassifier(tf.Module):
     def _features(
         self, scores: tf.Tensor, places: tf.Tensor, spread_m: tf.Tensor
     ) -> tf.Tensor:
-        """See `place_features`; float64."""
+        """See `cell_features`; float64."""
         values = tf.cast(scores[:, : self._num_features_of], tf.float64)
         if self._settings.log_scores:
             values = tf.math.log(tf.maximum(values, SMALLEST_PROBABILITY))

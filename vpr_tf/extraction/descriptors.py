@@ -110,7 +110,7 @@ def descriptor_source(
     """Returns all that determines the descriptors of a split."""
     return {
         "format_version": 1,
-        "dataset_fingerprint": dataset.fingerprint,
+        "dataset_fingerprint": dataset.split_fingerprint(split_name),
         "split": split_name,
         **preparation(config, encoder_fingerprint),
     }

@@ -1,20 +1,62 @@
-"""From matches or predicted places to a position, an error and a confidence."""
+"""From matches or cells of a classifier to a position, an error and a confidence."""
 
 from vpr_tf.localization.calibration import Calibration
+from vpr_tf.localization.calibration_text import (
+    describe_calibration,
+    explain_confidence,
+)
+from vpr_tf.localization.candidates import Candidates
 from vpr_tf.localization.errors import LocalizationError
 from vpr_tf.localization.estimates import Estimates, estimate_positions
+from vpr_tf.localization.features import CellSettings, calibrated_settings
 from vpr_tf.localization.fitting import fit_calibration
+from vpr_tf.localization.formats import (
+    LocalizationResult,
+    as_geojson,
+    as_json,
+    as_table,
+)
+from vpr_tf.localization.localization import (
+    NUM_CANDIDATES,
+    Candidate,
+    Localization,
+    Localizer,
+    Match,
+    localizations,
+    localize_matches,
+)
 from vpr_tf.localization.retrieval_calibration import (
+    THRESHOLDS_AROUND,
     calibrate_on_queries,
     predictions_to_calibrate,
 )
+from vpr_tf.localization.stored_settings import read_stored, to_stored
 
 __all__ = [
+    "NUM_CANDIDATES",
+    "THRESHOLDS_AROUND",
     "Calibration",
+    "Candidate",
+    "Candidates",
+    "CellSettings",
     "Estimates",
+    "Localization",
     "LocalizationError",
+    "LocalizationResult",
+    "Localizer",
+    "Match",
+    "as_geojson",
+    "as_json",
+    "as_table",
     "calibrate_on_queries",
+    "calibrated_settings",
+    "describe_calibration",
     "estimate_positions",
+    "explain_confidence",
     "fit_calibration",
+    "localizations",
+    "localize_matches",
     "predictions_to_calibrate",
+    "read_stored",
+    "to_stored",
 ]

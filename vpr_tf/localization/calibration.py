@@ -1,4 +1,4 @@
-"""From what is known of an answer to the probability that it is right."""
+"""From the features of a position to the probability that it is right."""
 
 from __future__ import annotations
 
@@ -9,53 +9,43 @@ from typing import Any
 
 import numpy as np
 
-from vpr_tf.config import LocalizationConfig
 from vpr_tf.localization.errors import LocalizationError
-from vpr_tf.localization.feature_sets import set_of_features
+from vpr_tf.localization.features import feature_set
 from vpr_tf.localization.reliability import Reliability
 
 _FORMAT_VERSION = 1
-# Another value of these gives other features: their calibration is another one.
-_SETTINGS = (
-    "method",
-    "num_predictions",
-    "cluster_radius_m",
-    "similarity_scale",
-    "heading_tolerance_deg",
-)
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Confidence and expected error of answers, as numbers that JSON holds.
+    """Confidence and expected error of positions, as numbers that JSON holds.
 
     Attributes:
         kind: `isotonic` or `platt`.
-        settings: What the features depend on: fields of `LocalizationConfig`, or of
-            `PlaceSettings` where a classifier answers.
+        settings: What the features depend on, see `calibrated_settings`.
         encoder_fingerprint: Encoder of the descriptors.
         fitted_on: Evaluation set, for people.
         dataset_fingerprint: Dataset of that set.
         num_queries: Queries that it was fitted on.
-        num_right: Those answered within `threshold_m`.
-        threshold_m: Largest error of a right answer.
+        num_right: Those within `threshold_m`.
+        threshold_m: Largest error of a right position.
         feature_weights: The score of a query is the sum of its features, each times
             its weight; none is negative.
         scores: Ascending; the score at each entry of `log_odds`.
-        log_odds: Log odds of a right answer, ascending; between two of them linear,
+        log_odds: Log odds of a right position, ascending; between two of them linear,
             beyond them constant.
         error_scores: Ascending; the score at each entry of `error_m`.
-        error_m: Descending; `error_quantile` of the answers are at least that near.
+        error_m: Descending; `error_quantile` of them are at least that near.
         error_quantile: 0 to 1.
-        min_votes: Fewest matches of a query that it was fitted on; a query with fewer
-            has no confidence.
+        min_votes: Fewest candidates of a query that it was fitted on; a query with
+            fewer has no confidence.
         wanted_precision: What `min_confidence` was chosen for.
-        min_confidence: Answers below are withheld.
-        precision: Share of right answers among those given, on the queries that it
-            was fitted on.
-        coverage: Share of these queries that are answered.
-        outside_answered: Share of these queries that are answered when the photos
-            near them are left out, so that no answer is right; None if not known.
+        min_confidence: Positions below are withheld.
+        precision: Share of right positions among those not withheld, on the queries
+            that it was fitted on.
+        coverage: Share of these queries that are localized.
+        outside_answered: Share of these queries that are localized when the photos or
+            cells near them are left out, so that none is right; None if not known.
         reliability: On queries that were held out, fold by fold; None if there were
             too few.
     """
@@ -91,7 +81,7 @@ class Calibration:
                     "A calibration's curves must be finite numbers at ascending "
                     f"scores. Received: {values} at {at}. Calibrate again."
                 )
-        set_of_features(self.feature_weights)
+        feature_set(self.feature_weights)
 
     @property
     def reaches_wanted_precision(self) -> bool:
@@ -104,12 +94,12 @@ class Calibration:
         """Returns confidence, 0 to 1, and expected error in metres.
 
         Args:
-            features: See `match_features` or `place_features`.
-            num_votes: Matches or places of each query that count `(num_queries,)`.
+            features: See `match_features` and `cell_features`.
+            num_votes: Candidates of each query that count `(num_queries,)`.
 
         Returns:
             Two arrays `(num_queries,)`; NaN where a feature is NaN or there are fewer
-            matches than `min_votes`.
+            candidates than `min_votes`.
         """
         scores = weighted_score(features, self.feature_weights)
         scores = np.where(num_votes >= self.min_votes, scores, np.nan)
@@ -123,29 +113,16 @@ class Calibration:
             np.minimum(error_m, self.threshold_m),
         )
 
-    def is_given(
-        self, confidence: np.ndarray, min_confidence: float | None = None
-    ) -> np.ndarray:
-        """Returns which answers are not withheld, bool `(num_queries,)`.
-
-        Args:
-            confidence: Of each answer; NaN where unknown.
-            min_confidence: Answers below are withheld; None for `min_confidence`. A
-                minimum of 0 asks for all answers, also those without a confidence.
-        """
-        minimum = self.min_confidence if min_confidence is None else min_confidence
-        return np.asarray((confidence >= minimum) | (minimum <= 0))
-
-    def check_settings(self, config: LocalizationConfig) -> None:
-        """Compares the settings that answers are computed with.
+    def check_settings(self, settings: dict[str, Any]) -> None:
+        """Compares what the features depend on; see `calibrated_settings`.
 
         Raises:
             LocalizationError: The calibration is of other settings.
         """
-        for name, value in calibrated_settings(config).items():
+        for name, value in settings.items():
             if self.settings.get(name) != value:
                 raise LocalizationError(
-                    f"The calibration was fitted with localization.{name}="
+                    f"The calibration was fitted with {name}="
                     f"{self.settings.get(name)}. Received: {value}. Calibrate again."
                 )
 
@@ -161,6 +138,21 @@ class Calibration:
                 f"{encoder_fingerprint[:12]}. Received: "
                 f"{self.encoder_fingerprint[:12]}. Calibrate again."
             )
+
+    def summary(self) -> dict[str, Any]:
+        """Returns what users of confidences want to know, plain JSON values."""
+        names = (
+            "kind",
+            "fitted_on",
+            "num_queries",
+            "threshold_m",
+            "error_quantile",
+            "wanted_precision",
+            "min_confidence",
+            "precision",
+            "coverage",
+        )
+        return {name: getattr(self, name) for name in names}
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain JSON values."""
@@ -190,14 +182,9 @@ class Calibration:
             ) from error
 
 
-def calibrated_settings(config: LocalizationConfig) -> dict[str, Any]:
-    """Returns the fields that the features of a query depend on."""
-    return {name: getattr(config, name) for name in _SETTINGS}
-
-
 def weighted_score(features: np.ndarray, weights: dict[str, float]) -> np.ndarray:
     """Returns the score of each query; NaN without features."""
-    names = set_of_features(weights).names
+    names = feature_set(weights).names
     return features @ np.array([weights[name] for name in names])
 
 

@@ -1,44 +1,55 @@
-"""The matches of each query that vote for its position."""
+"""Where each query may have been taken: photos that match it, or cells."""
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from dataclasses import dataclass
 
 import numpy as np
 
 from vpr_tf.config import LocalizationConfig
-from vpr_tf.geo import ecef, heading_differences_deg
+from vpr_tf.geo import (
+    UNKNOWN_HEADING_DEG,
+    Positions,
+    ecef,
+    heading_differences_deg,
+)
 from vpr_tf.localization.errors import LocalizationError
 from vpr_tf.photos import PhotoTable
+from vpr_tf.search import MISSING_ID
 
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """The first matches of each query, nearest descriptors first, equal ones by row.
-
-    So the order in which equal matches were found changes nothing.
+    """Matches of an index, or cells of a classifier; best first.
 
     Attributes:
-        columns: Where each stood in the predictions, `(num_queries, n)`.
-        rows: Photos, int64 `(num_queries, n)`; -1 where there is none.
-        distances: Squared distances of the descriptors, same shape; inf where there
-            is no match.
-        points: Places, metres from the earth's centre, `(num_queries, n, 3)`; 0 where
-            `votes` is false.
-        heading_deg: Headings of the photos, same shape as `rows`; negative: unknown.
-        votes: Whether each match is a photo of known position that may look the way
-            the query looks, same shape.
+        places: Positions of the photos or the cells.
+        points: The same, metres from the earth's centre, `(num_places, 3)`.
+        heading_deg: Where photos look there, `(num_places,)`; negative: unknown.
+        rows: Rows of `places`, int64 `(num_queries, n)`; -1 where there are fewer.
+        scores: The higher the likelier, same shape; -inf where missing. Of matches:
+            the squared distance of the descriptors, negated.
+        spread_m: How far the best cells of the groups of a classifier lie from each
+            other, `(num_queries,)`: 0 when they agree; NaN with a single group, None
+            for matches.
+        group_rows: The best cell of each group, `(num_queries, num_groups)`; None
+            where groups have no cells of their own.
+        photos: What `places` are, of matches only.
     """
 
-    columns: np.ndarray
-    rows: np.ndarray
-    distances: np.ndarray
+    places: Positions
     points: np.ndarray
     heading_deg: np.ndarray
-    votes: np.ndarray
+    rows: np.ndarray
+    scores: np.ndarray
+    spread_m: np.ndarray | None = None
+    group_rows: np.ndarray | None = None
+    photos: PhotoTable | None = None
 
     @classmethod
-    def from_predictions(
+    def from_matches(
         cls,
         distances: np.ndarray,
         rows: np.ndarray,
@@ -48,48 +59,86 @@ class Candidates:
     ) -> Candidates:
         """Takes the first `config.num_predictions` matches of each query.
 
+        Those of equal distance are ordered by row, so that the order in which they
+        were found changes nothing. Of these, photos of unknown position, and those
+        that look another way than the query, are no candidates.
+
         Args:
-            distances: Squared distances `(num_queries, k)`.
-            rows: Rows of `photos` `(num_queries, k)`, -1 where missing.
+            distances: Squared distances of the descriptors `(num_queries, k)`.
+            rows: Rows of `photos`, same shape; -1 where there is no match.
             photos: The database.
             config: How many matches count, and how far headings may differ.
-            query_heading_deg: Headings of the queries, negative or NaN where unknown.
+            query_heading_deg: Headings of the queries, negative or NaN where unknown;
+                used with `config.heading_tolerance_deg`.
 
         Raises:
             LocalizationError: The arrays do not fit each other.
         """
         distances, rows = np.asarray(distances), np.asarray(rows)
         _check(distances, rows, len(photos))
-        missing = rows < 0
-        distances = np.where(missing, np.inf, distances).astype(np.float64)
+        distances = np.where(rows < 0, np.inf, distances).astype(np.float64)
         columns = np.lexsort((rows, distances), axis=-1)[:, : config.num_predictions]
+        distances = np.take_along_axis(distances, columns, 1)
         rows = np.take_along_axis(rows, columns, 1)
-        used, position = np.unique(rows[rows >= 0], return_inverse=True)
-        taken = photos.take(used)
-        points = np.zeros((*rows.shape, 3))
-        points[rows >= 0] = ecef.from_positions(taken.positions)[position]
-        heading_deg = np.full(rows.shape, -1.0)
-        heading_deg[rows >= 0] = taken.heading_deg[position]
-        votes = (rows >= 0) & np.isfinite(points).all(axis=-1)
-        if query_heading_deg is not None and config.heading_tolerance_deg is not None:
-            heading = np.asarray(query_heading_deg, np.float64)[:, None]
-            votes &= same_view(heading, heading_deg, config.heading_tolerance_deg)
+        found = rows >= 0
+        used, place = np.unique(rows[found], return_inverse=True)
+        photos = photos.take(used)
+        points = ecef.from_positions(photos.positions)
+        placed = np.full(rows.shape, MISSING_ID, np.int64)
+        placed[found] = np.where(np.isfinite(points[place, 0]), place, MISSING_ID)
+        tolerance_deg = config.heading_tolerance_deg
+        if query_heading_deg is not None and tolerance_deg is not None:
+            heading_deg = np.full(rows.shape, UNKNOWN_HEADING_DEG)
+            heading_deg[found] = photos.heading_deg[place]
+            query_deg = np.asarray(query_heading_deg)[:, None]
+            apart_deg = heading_differences_deg(query_deg, heading_deg)
+            placed[apart_deg > tolerance_deg] = MISSING_ID  # NaN: one is unknown
         return cls(
-            columns,
-            rows,
-            np.take_along_axis(distances, columns, 1),
-            np.where(votes[..., None], points, 0.0),
-            heading_deg,
-            votes,
+            photos.positions,
+            points,
+            photos.heading_deg.astype(np.float64),
+            placed,
+            np.where(placed >= 0, -distances, -np.inf),
+            photos=photos,
         )
 
+    @classmethod
+    def from_cells(
+        cls,
+        places: Positions,
+        rows: np.ndarray,
+        scores: np.ndarray,
+        *,
+        heading_deg: np.ndarray | None = None,
+        spread_m: np.ndarray | None = None,
+    ) -> Candidates:
+        """Takes cells of a classifier; see the attributes. None is for unknown."""
+        if heading_deg is None:
+            heading_deg = np.full(len(places), UNKNOWN_HEADING_DEG)
+        if spread_m is None:
+            spread_m = np.full(len(rows), np.nan)
+        points = ecef.from_lat_lon(places.latitude_deg, places.longitude_deg)
+        return cls(places, points, heading_deg, rows, scores, spread_m)
 
-def same_view(
-    heading_deg: np.ndarray, other_heading_deg: np.ndarray, tolerance_deg: float
-) -> np.ndarray:
-    """Whether two headings differ by at most a tolerance, or one is unknown."""
-    difference = heading_differences_deg(heading_deg, other_heading_deg)
-    return np.isnan(difference) | (difference <= tolerance_deg)
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def valid(self) -> np.ndarray:
+        """Which candidates there are, bool `(num_queries, n)`."""
+        return self.rows != MISSING_ID
+
+    @functools.cached_property
+    def candidate_points(self) -> np.ndarray:
+        """Place of each candidate, `(num_queries, n, 3)`; 0 where there is none."""
+        points = np.zeros((*self.rows.shape, 3))
+        points[self.valid] = self.points[self.rows[self.valid]]
+        return points
+
+    def first(self, n: int) -> Candidates:
+        """Returns the first n candidates of each query."""
+        rows, scores = self.rows[:, :n], self.scores[:, :n]
+        return dataclasses.replace(self, rows=rows, scores=scores)
 
 
 def _check(distances: np.ndarray, rows: np.ndarray, num_photos: int) -> None:

@@ -1,4 +1,4 @@
-"""Which matches of a query agree on a place, and where that place is."""
+"""Which candidates of a query agree on a place, and where that place is."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from vpr_tf.localization.candidates import Candidates
 
 _PAIRS_PER_BLOCK = 1 << 22
 _WEISZFELD_STEPS = 64
-_NEAREST_M = 0.01  # keeps the weight of a photo at the answer finite
+_NEAREST_M = 0.01  # keeps the weight of a photo at the median finite
 
 
 @dataclass(frozen=True, eq=False)
 class Clusters:
-    """The matches of each query that its answer rests on.
+    """The matches of each query that its position rests on.
 
     Attributes:
         weights: Votes of the matches `(num_queries, n)`, 0 to 1.
@@ -41,9 +41,8 @@ def find_clusters(candidates: Candidates, config: LocalizationConfig) -> Cluster
         candidates: The matches.
         config: Method, radius and weights.
     """
-    weights = match_weights(
-        candidates.distances, candidates.votes, config.similarity_scale
-    )
+    votes = candidates.valid
+    weights = match_weights(-candidates.scores, votes, config.similarity_scale)
     num_queries, n = weights.shape
     members = np.zeros((num_queries, n), bool)
     centre = np.zeros(num_queries, np.int64)
@@ -52,11 +51,11 @@ def find_clusters(candidates: Candidates, config: LocalizationConfig) -> Cluster
         block = slice(start, start + step)
         agree = _agreement(candidates, block, config.cluster_radius_m)
         if config.method == "best_match":
-            centre[block] = candidates.votes[block].argmax(axis=1)
+            centre[block] = votes[block].argmax(axis=1)
         else:
             total = np.einsum("qij,qj->qi", agree, weights[block])
             # Rounded, so that equal clusters are equal whatever the order of sums.
-            total = np.where(candidates.votes[block], total.round(9), -1.0)
+            total = np.where(votes[block], total.round(9), -1.0)
             centre[block] = total.argmax(axis=1)
         members[block] = agree[np.arange(len(agree)), centre[block]]
     return Clusters(weights, members, centre)
@@ -88,7 +87,7 @@ def match_weights(
 
 def _agreement(candidates: Candidates, block: slice, radius_m: float) -> np.ndarray:
     """Returns which pairs of matches agree `(queries, n, n)`."""
-    points, votes = candidates.points[block], candidates.votes[block]
+    points, votes = candidates.candidate_points[block], candidates.valid[block]
     squared_m = np.zeros((*votes.shape, votes.shape[1]))
     for axis in range(3):
         values = points[..., axis]

@@ -1,4 +1,4 @@
-"""Curves over the score of an answer: odds of being right, and metres of error."""
+"""Curves over the score of a position: odds of being right, and metres of error."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def isotonic_log_odds(
 ) -> Curve:
     """Fits log odds that rise with the score and have any shape.
 
-    One more wrong answer at the highest score and one more right one at the lowest
-    keep the odds finite: after n right answers and no wrong one they are about n to 1.
+    One more wrong position at the highest score and one more right one at the lowest
+    keep the odds finite: after n right ones and no wrong one they are about n to 1.
     Between the middles of the steps of isotonic regression the curve is linear.
 
     Args:
         scores: `(num_queries,)`, at least one.
-        right: Whether each answer is right.
+        right: Whether each position is right.
         counts: How many queries each stands for.
 
     Reference:
@@ -65,7 +65,7 @@ def logistic_log_odds(
 
     Args:
         scores: `(num_queries,)`, at least one.
-        right: Whether each answer is right.
+        right: Whether each position is right.
         counts: How many queries each stands for.
 
     Reference:
@@ -96,9 +96,9 @@ CONFIDENCE_CURVES = {"isotonic": isotonic_log_odds, "platt": logistic_log_odds}
 
 
 def error_curve(scores: np.ndarray, errors_m: np.ndarray, quantile: float) -> Curve:
-    """Fits the error that a share of the answers of a score stays below.
+    """Fits the error that a share of the positions of a score stays below.
 
-    Quantiles of windows of answers of similar score, made to fall with the score.
+    Quantiles of windows of positions of similar score, made to fall with the score.
     A few hundred queries are too few for the far tail, so windows are a fifth of them.
 
     Args:
@@ -118,8 +118,8 @@ def error_curve(scores: np.ndarray, errors_m: np.ndarray, quantile: float) -> Cu
         )
     )
     windows = starts[:, None] + np.arange(length)
-    # Of one more answer, which is as likely to be the worst as any: with few answers
-    # the next one stays below the quantile as often as it should.
+    # Of one more position, which is as likely to be the worst as any: with few the
+    # next one stays below the quantile as often as it should.
     rank = min(length, math.ceil((length + 1) * quantile)) - 1
     metres = np.sort(errors_m[windows], axis=1)[:, rank]
     middles = scores[windows].mean(axis=1)

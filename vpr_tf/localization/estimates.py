@@ -1,8 +1,10 @@
-"""Where queries were taken, from where their matches were taken."""
+"""Where queries were taken, from their candidates."""
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -17,13 +19,16 @@ from vpr_tf.geo import (
 )
 from vpr_tf.localization.calibration import Calibration
 from vpr_tf.localization.candidates import Candidates
-from vpr_tf.localization.clusters import (
-    Clusters,
-    find_clusters,
-    geometric_medians,
+from vpr_tf.localization.clusters import Clusters, find_clusters, geometric_medians
+from vpr_tf.localization.features import (
+    CELLS,
+    MATCHES,
+    CellSettings,
+    FeatureSet,
+    calibrated_settings,
+    cell_features,
+    match_features,
 )
-from vpr_tf.localization.features import match_features
-from vpr_tf.photos import PhotoTable
 
 # A mean of unit vectors shorter than this has no direction.
 _SHORTEST_MEAN = 1e-6
@@ -31,50 +36,56 @@ _SHORTEST_MEAN = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Estimates:
-    """Answers, one entry a query.
+    """Positions with their confidence, one entry a query.
 
     Attributes:
-        latitude_deg: Float64; NaN where no match has a position.
+        candidates: What they were estimated from.
+        members: The candidates that each rests on, bool `(num_queries, n)`.
+        settings: What the features depend on; see `calibrated_settings`.
+        latitude_deg: Float64; NaN where there is no candidate.
         longitude_deg: Same.
-        utm_east_m: In the standard zone of the answer; NaN without a position.
+        utm_east_m: Float64 metres in `utm_zone`; NaN where there is no candidate.
         utm_north_m: Same.
-        utm_zone: Signed zone, int16; 0 without a position.
-        heading_deg: Circular mean of the headings of the supporting photos; -1 where
-            none is known.
-        expected_error_m: Two of three such answers are at least this near (see
+        utm_zone: Signed zone, int16; 0 where there is no candidate.
+        heading_deg: Where the query looks; -1 where unknown.
+        features: See `match_features` and `cell_features`.
+        num_votes: Candidates that the features were computed from.
+        expected_error_m: Two of three such positions are at least this near (see
             `Calibration.error_quantile`); NaN without calibration.
         confidence: Probability that the error is at most `Calibration.threshold_m`;
             NaN without calibration.
-        answered: Whether there is a position and, with a calibration, its confidence
-            suffices. A withheld answer keeps its position.
-        num_supporting: Photos that the answer rests on.
-        best_row: Database row of the most similar supporting photo; -1 if none.
-        supporting: Which predictions the answer rests on, bool `(num_queries, k)`.
-        features: See `match_features`.
-        num_votes: Matches that could have been supporting.
+        localized: Whether there is a position and, with a calibration, its confidence
+            suffices. A withheld one keeps its position.
+        min_confidence: What suffices; None without calibration.
     """
 
+    candidates: Candidates
+    members: np.ndarray
+    settings: dict[str, Any]
     latitude_deg: np.ndarray
     longitude_deg: np.ndarray
     utm_east_m: np.ndarray
     utm_north_m: np.ndarray
     utm_zone: np.ndarray
     heading_deg: np.ndarray
-    expected_error_m: np.ndarray
-    confidence: np.ndarray
-    answered: np.ndarray
-    num_supporting: np.ndarray
-    best_row: np.ndarray
-    supporting: np.ndarray
     features: np.ndarray
     num_votes: np.ndarray
+    expected_error_m: np.ndarray
+    confidence: np.ndarray
+    localized: np.ndarray
+    min_confidence: float | None = None
 
     def __len__(self) -> int:
-        return len(self.answered)
+        return len(self.localized)
+
+    @property
+    def feature_set(self) -> FeatureSet:
+        """What the features are."""
+        return MATCHES if self.candidates.photos is not None else CELLS
 
     @property
     def positions(self) -> Positions:
-        """The answers as positions; zone 0 where there is none."""
+        """The positions; zone 0 where there is none."""
         known = self.utm_zone != UNKNOWN_ZONE
         east_m, north_m, latitude_deg, longitude_deg = (
             np.where(known, values, 0.0)
@@ -94,7 +105,7 @@ class Estimates:
         )
 
     def errors_m(self, queries: Positions) -> np.ndarray:
-        """Returns how far each answer, given or withheld, is from the truth.
+        """Returns how far each position, withheld or not, is from the truth.
 
         Args:
             queries: Where the queries were taken.
@@ -105,109 +116,145 @@ class Estimates:
         rows = np.arange(len(self))[:, None]
         return distances_m(queries, self.positions, rows)[:, 0]
 
+    def calibrated(
+        self, calibration: Calibration | None, min_confidence: float | None = None
+    ) -> Estimates:
+        """Returns the same positions with confidences and expected errors.
+
+        Args:
+            calibration: Of the same settings; None changes nothing.
+            min_confidence: Positions below are withheld; None for what the
+                calibration says.
+
+        Raises:
+            LocalizationError: The calibration is of other settings.
+        """
+        if calibration is None:
+            return self
+        calibration.check_settings(self.settings)
+        if min_confidence is None:
+            min_confidence = calibration.min_confidence
+        confidence, error_m = calibration.apply(self.features, self.num_votes)
+        localized = self.members.any(axis=1)
+        # A minimum of 0 is for all positions, also those without a confidence.
+        localized &= (confidence >= min_confidence) | (min_confidence <= 0)
+        return dataclasses.replace(
+            self,
+            confidence=confidence,
+            expected_error_m=error_m,
+            localized=localized,
+            min_confidence=min_confidence,
+        )
+
 
 def estimate_positions(
-    distances: np.ndarray,
-    rows: np.ndarray,
-    photos: PhotoTable,
-    config: LocalizationConfig,
+    candidates: Candidates,
+    settings: LocalizationConfig | CellSettings,
     *,
     calibration: Calibration | None = None,
-    query_heading_deg: np.ndarray | None = None,
     min_confidence: float | None = None,
 ) -> Estimates:
-    """Locates queries by their matches.
+    """Estimates where queries were taken.
 
-    `cluster` takes the largest group of matches that agree on a place and the weighted
-    geometric median of its places; `best_match` the place of the first match.
+    Of matches, `cluster` takes the largest group that agrees on a place and the
+    weighted geometric median of its places, and `best_match` the place of the first
+    match. Of cells it is the place of the first.
 
     Args:
-        distances: Squared distances of the descriptors `(num_queries, k)`.
-        rows: Rows of `photos`, same shape; -1 where there is no match.
-        photos: The database.
-        config: How matches become a position.
+        candidates: Matches or cells of each query.
+        settings: How they become a position.
         calibration: Gives confidences and expected errors.
-        query_heading_deg: Headings of the queries, negative or NaN where unknown; used
-            with `config.heading_tolerance_deg`.
-        min_confidence: Answers below are withheld; None for what the calibration
+        min_confidence: Positions below are withheld; None for what the calibration
             says.
 
     Raises:
-        LocalizationError: The arrays do not fit each other, or the calibration is of
-            other settings.
+        LocalizationError: The calibration is of other settings.
     """
-    candidates = Candidates.from_predictions(
-        distances, rows, photos, config, query_heading_deg
-    )
-    clusters = find_clusters(candidates, config)
-    features = match_features(candidates, clusters)
-    num_votes = candidates.votes.sum(axis=1)
-    located = np.asarray(clusters.members.any(axis=1))
-    confidence = expected_error_m = np.full(len(located), np.nan)
-    answered = located
-    if calibration is not None:
-        calibration.check_settings(config)
-        confidence, expected_error_m = calibration.apply(features, num_votes)
-        answered = located & calibration.is_given(confidence, min_confidence)
-    supporting = np.zeros(np.shape(rows), bool)
-    np.put_along_axis(supporting, candidates.columns, clusters.members, axis=1)
-    return Estimates(
-        **_places(candidates, clusters, located, config.method),
-        heading_deg=_mean_headings(candidates, clusters),
-        expected_error_m=expected_error_m,
-        confidence=confidence,
-        answered=answered,
-        num_supporting=clusters.members.sum(axis=1),
-        best_row=_best_rows(candidates, clusters, located),
-        supporting=supporting,
-        features=features,
-        num_votes=num_votes,
-    )
-
-
-def _places(
-    candidates: Candidates, clusters: Clusters, located: np.ndarray, method: str
-) -> dict[str, np.ndarray]:
-    """Computes the positions of answers."""
-    east_m, north_m, latitude_deg, longitude_deg = np.full((4, len(located)), np.nan)
-    zone = np.full(len(located), UNKNOWN_ZONE, np.int16)
-    queries = np.flatnonzero(located)
-    if not len(queries):
-        points = np.empty((0, 3))
-    elif method == "best_match":
-        points = candidates.points[queries, clusters.centre[queries]]
+    if isinstance(settings, CellSettings):
+        estimates = _of_first_cells(candidates, settings)
     else:
-        weights = np.where(clusters.members, clusters.weights, 0.0)[queries]
-        points = geometric_medians(candidates.points[queries], weights)
-    latitude_deg[queries], longitude_deg[queries] = ecef.to_lat_lon(points)
-    east_m[queries], north_m[queries], zone[queries] = lat_lon_to_utm(
-        latitude_deg[queries], longitude_deg[queries]
+        estimates = _of_clusters(candidates, settings)
+    return estimates.calibrated(calibration, min_confidence)
+
+
+def _of_first_cells(candidates: Candidates, settings: CellSettings) -> Estimates:
+    first = candidates.rows[:, 0]
+    located = candidates.valid[:, 0]
+    places = candidates.places.take(first)
+    members = np.zeros_like(candidates.valid)
+    members[:, 0] = located
+    unknown = np.full(len(first), np.nan)
+    return Estimates(
+        candidates,
+        members,
+        calibrated_settings(settings),
+        latitude_deg=np.where(located, places.latitude_deg, np.nan),
+        longitude_deg=np.where(located, places.longitude_deg, np.nan),
+        utm_east_m=np.where(located, places.utm_east_cm / 100, np.nan),
+        utm_north_m=np.where(located, places.utm_north_cm / 100, np.nan),
+        utm_zone=np.where(located, places.utm_zone, UNKNOWN_ZONE),
+        heading_deg=np.where(
+            located, candidates.heading_deg[first], UNKNOWN_HEADING_DEG
+        ),
+        features=cell_features(candidates, settings),
+        num_votes=candidates.first(settings.num_predictions).valid.sum(axis=1),
+        expected_error_m=unknown,
+        confidence=unknown,
+        localized=located,
     )
-    return {
-        "latitude_deg": latitude_deg,
-        "longitude_deg": longitude_deg,
-        "utm_east_m": east_m,
-        "utm_north_m": north_m,
-        "utm_zone": zone,
-    }
+
+
+def _of_clusters(candidates: Candidates, config: LocalizationConfig) -> Estimates:
+    clusters = find_clusters(candidates, config)
+    located = np.asarray(clusters.members.any(axis=1))
+    queries = np.flatnonzero(located)
+    latitude_deg, longitude_deg, east_m, north_m = np.full((4, len(located)), np.nan)
+    zone = np.full(len(located), UNKNOWN_ZONE, np.int16)
+    if len(queries):
+        points = _positions(candidates, clusters, queries, config.method)
+        latitude_deg[queries], longitude_deg[queries] = ecef.to_lat_lon(points)
+        east_m[queries], north_m[queries], zone[queries] = lat_lon_to_utm(
+            latitude_deg[queries], longitude_deg[queries]
+        )
+    unknown = np.full(len(located), np.nan)
+    return Estimates(
+        candidates,
+        clusters.members,
+        calibrated_settings(config),
+        latitude_deg=latitude_deg,
+        longitude_deg=longitude_deg,
+        utm_east_m=east_m,
+        utm_north_m=north_m,
+        utm_zone=zone,
+        heading_deg=_mean_headings(candidates, clusters),
+        features=match_features(candidates, clusters),
+        num_votes=candidates.valid.sum(axis=1),
+        expected_error_m=unknown,
+        confidence=unknown,
+        localized=located,
+    )
+
+
+def _positions(
+    candidates: Candidates, clusters: Clusters, queries: np.ndarray, method: str
+) -> np.ndarray:
+    """Returns the points of located queries, metres from the earth's centre."""
+    points = candidates.candidate_points
+    if method == "best_match":
+        return points[queries, clusters.centre[queries]]
+    weights = np.where(clusters.members, clusters.weights, 0.0)[queries]
+    return geometric_medians(points[queries], weights)
 
 
 def _mean_headings(candidates: Candidates, clusters: Clusters) -> np.ndarray:
-    known = clusters.members & (candidates.heading_deg >= 0)
+    heading_deg = np.full(candidates.rows.shape, UNKNOWN_HEADING_DEG)
+    valid = candidates.valid
+    heading_deg[valid] = candidates.heading_deg[candidates.rows[valid]]
+    known = clusters.members & (heading_deg >= 0)
     weights = np.where(known, clusters.weights, 0.0)
-    radians = np.radians(candidates.heading_deg)
+    radians = np.radians(heading_deg)
     east = (weights * np.sin(radians)).sum(axis=1)
     north = (weights * np.cos(radians)).sum(axis=1)
     mean_deg = np.degrees(np.arctan2(east, north)) % 360
     directed = np.hypot(east, north) > _SHORTEST_MEAN * weights.sum(axis=1)
     return np.where(directed, mean_deg, UNKNOWN_HEADING_DEG)
-
-
-def _best_rows(
-    candidates: Candidates, clusters: Clusters, located: np.ndarray
-) -> np.ndarray:
-    if not candidates.rows.shape[1]:
-        return np.full(len(located), -1)
-    first = clusters.members.argmax(axis=1)[:, None]
-    rows = np.take_along_axis(candidates.rows, first, axis=1)[:, 0]
-    return np.where(located, rows, -1)

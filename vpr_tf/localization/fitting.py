@@ -3,36 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from vpr_tf.config import LocalizationConfig
 from vpr_tf.localization.calibration import (
     Calibration,
-    calibrated_settings,
     probability,
     weighted_score,
 )
 from vpr_tf.localization.curves import CONFIDENCE_CURVES, Curve, error_curve
 from vpr_tf.localization.errors import LocalizationError
-from vpr_tf.localization.feature_sets import MATCHES, FeatureSet
+from vpr_tf.localization.estimates import Estimates
 from vpr_tf.localization.reliability import (
     Reliability,
     expected_calibration_error,
     reliability_bins,
 )
-from vpr_tf.localization.samples import CalibrationInput, Samples
+from vpr_tf.localization.samples import Samples
 from vpr_tf.localization.scores import fit_scores
 
-# "Within about": so many answers are at least as near as their expected error, the
+# "Within about": so many positions are at least as near as their expected error, the
 # share that mobile systems state for the accuracy of a position.
 ERROR_QUANTILE = 0.68
 _NUM_FOLDS = 5
 
 
 def fit_calibration(
-    estimates: CalibrationInput,
+    estimates: Estimates,
     errors_m: np.ndarray,
     config: LocalizationConfig,
     *,
@@ -40,45 +38,41 @@ def fit_calibration(
     encoder_fingerprint: str,
     fitted_on: str,
     dataset_fingerprint: str = "",
-    outside: CalibrationInput | None = None,
+    outside: Estimates | None = None,
     seed: int = 0,
-    settings: dict[str, Any] | None = None,
-    features_of: FeatureSet = MATCHES,
 ) -> Calibration:
-    """Fits the calibration of answers.
+    """Fits the calibration of positions.
 
     Args:
-        estimates: Answers of a set that nothing is reported on, e.g. val.
+        estimates: Of a set that nothing is reported on, e.g. val.
         errors_m: See `Estimates.errors_m`; queries with NaN are left out.
-        config: What `estimates` were computed with; kind and wanted precision.
-        threshold_m: Largest error of a right answer.
+        config: Kind of the curve, wanted precision, share of photos from outside.
+        threshold_m: Largest error of a right position.
         encoder_fingerprint: Encoder of the descriptors.
         fitted_on: The set, for people.
         dataset_fingerprint: Its dataset.
-        outside: Answers to the same queries without the photos near them, see
-            `estimate_outside`: `config.outside_share` of the photos to come. None if
-            every photo to come is taken where the index has photos.
+        outside: Of the same queries without the photos or cells near them:
+            `config.outside_share` of the photos to come. None if every photo to come
+            is taken where there are some.
         seed: Of the division into folds.
-        settings: What the features depend on; None for those of `config`.
-        features_of: What the features are.
 
     Raises:
-        LocalizationError: No query has an answer and a known position.
+        LocalizationError: No query has a candidate and a known position.
     """
     samples = Samples.from_estimates(
         estimates, errors_m, outside, config.outside_share, threshold_m
     )
     if not len(samples):
         raise LocalizationError(
-            f"A calibration needs queries of known position. {fitted_on} has none that "
-            "was answered; choose another set by --set."
+            f"A calibration needs queries of known position. {fitted_on} has none with "
+            "a candidate; choose another set by --set."
         )
-    fit = _fit(samples, config, seed, features_of)
-    given = fit.answers(samples.features)
+    fit = _fit(samples, config, seed)
+    given = fit.suffices(samples.features)
     absent = samples.outside[np.isfinite(samples.outside).all(axis=1)]
     return Calibration(
         kind=config.calibration,
-        settings=calibrated_settings(config) if settings is None else settings,
+        settings=estimates.settings,
         encoder_fingerprint=encoder_fingerprint,
         fitted_on=fitted_on,
         dataset_fingerprint=dataset_fingerprint,
@@ -96,8 +90,8 @@ def fit_calibration(
         min_confidence=fit.min_confidence,
         precision=float(samples.right[given].mean()) if given.any() else 0.0,
         coverage=float(given.mean()),
-        outside_answered=float(fit.answers(absent).mean()) if len(absent) else None,
-        reliability=_held_out(samples, config, seed, features_of),
+        outside_answered=float(fit.suffices(absent).mean()) if len(absent) else None,
+        reliability=_held_out(samples, config, seed),
     )
 
 
@@ -114,18 +108,16 @@ class _Fit:
         scores = weighted_score(features, self.feature_weights)
         return probability(self.confidence_curve.at(scores))
 
-    def answers(self, features: np.ndarray) -> np.ndarray:
+    def suffices(self, features: np.ndarray) -> np.ndarray:
         return np.asarray(self.confidence(features) >= self.min_confidence)
 
     def expected_error_m(self, features: np.ndarray) -> np.ndarray:
         return self.error_curve.at(weighted_score(features, self.feature_weights))
 
 
-def _fit(
-    samples: Samples, config: LocalizationConfig, seed: int, features_of: FeatureSet
-) -> _Fit:
+def _fit(samples: Samples, config: LocalizationConfig, seed: int) -> _Fit:
     features, right, counts = samples.with_outside()
-    weights, scores = fit_scores(features, right, counts, seed, features_of)
+    weights, scores = fit_scores(features, right, counts, seed, samples.feature_set)
     curve = CONFIDENCE_CURVES[config.calibration](scores, right, counts)
     confidence = probability(curve.at(weighted_score(features, weights)))
     return _Fit(
@@ -142,33 +134,33 @@ def choose_min_confidence(
     counts: np.ndarray,
     wanted_precision: float,
 ) -> float:
-    """Returns the confidence from which on answers are given.
+    """Returns the confidence below which positions are withheld.
 
     Args:
         confidence: 0 to 1, `(num_queries,)`, at least one.
-        right: Whether each answer is right.
+        right: Whether each position is right.
         counts: How many queries each stands for.
-        wanted_precision: Share of right answers among those given.
+        wanted_precision: Share of right positions among those not withheld.
 
     Returns:
-        The one with the most right answers, and then the fewest wrong ones, that
-        reaches the wanted precision even with one more wrong answer, since that of few
-        answers is chance; if none does, the one that comes nearest.
+        The one with the most right positions, and then the fewest wrong ones, that
+        reaches the wanted precision even with one more wrong one, since that of few is
+        chance; if none does, the one that comes nearest.
     """
     thresholds, group = np.unique(-confidence, return_inverse=True)
     num_given = np.cumsum(np.bincount(group, counts))
     num_right = np.bincount(group, counts * right)
     precision = np.cumsum(num_right) / (num_given + 1)
     if num_right.any():
-        precision[num_right == 0] = -1.0  # lower, for wrong answers only
+        precision[num_right == 0] = -1.0  # lower, for wrong ones only
     enough = np.flatnonzero(precision >= min(wanted_precision, precision.max()))
     return float(-thresholds[enough[-1]])
 
 
 def _held_out(
-    samples: Samples, config: LocalizationConfig, seed: int, features_of: FeatureSet
+    samples: Samples, config: LocalizationConfig, seed: int
 ) -> Reliability | None:
-    """Fits on all folds but one and judges the answers of that one, for each."""
+    """Fits on all folds but one and judges the positions of that one, for each."""
     num_queries = len(samples)
     num_folds = min(_NUM_FOLDS, num_queries)
     if num_folds < 2:
@@ -179,11 +171,11 @@ def _held_out(
     for number in range(num_folds):
         held_out = fold == number
         others = samples.take(np.flatnonzero(~held_out))
-        fit = _fit(others, config, seed, features_of)
+        fit = _fit(others, config, seed)
         features = samples.features[held_out]
         confidence[held_out] = fit.confidence(features)
         expected_m[held_out] = fit.expected_error_m(features)
-        given[held_out] = fit.answers(features)
+        given[held_out] = fit.suffices(features)
     bins = reliability_bins(confidence, samples.right)
     return Reliability(
         bins=bins,

@@ -12,12 +12,12 @@ NUM_BINS = 10
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """Answers of similar confidence.
+    """Positions of similar confidence.
 
     Attributes:
         num_queries: Their number.
         mean_confidence: What was promised, 0 to 1.
-        precision: Share of right answers among them, 0 to 1.
+        precision: Share of right positions among them, 0 to 1.
     """
 
     num_queries: int
@@ -33,9 +33,9 @@ class Reliability:
         bins: Confidence ascending.
         expected_calibration_error: Mean distance of confidence and precision over the
             bins, weighted by their queries, 0 to 1.
-        precision: Share of right answers among those given; None without answers.
-        coverage: Share of the queries that are answered.
-        share_within_expected_error: Share of answers within their expected error.
+        precision: Share of right positions among those not withheld; None if all are.
+        coverage: Share of the queries that are localized.
+        share_within_expected_error: Share of positions within their expected error.
         num_folds: Parts that the queries were divided into.
     """
 
@@ -54,7 +54,7 @@ class Reliability:
 
     def table(self) -> str:
         """Returns the bins as a markdown table."""
-        lines = ["| confidence | answers | right |", "| ---: | ---: | ---: |"]
+        lines = ["| confidence | queries | right |", "| ---: | ---: | ---: |"]
         lines += [
             f"| {entry.mean_confidence:.2f} | {entry.num_queries:,} | "
             f"{entry.precision:.2f} |"
@@ -66,11 +66,11 @@ class Reliability:
 def reliability_bins(
     confidence: np.ndarray, right: np.ndarray, num_bins: int = NUM_BINS
 ) -> list[ReliabilityBin]:
-    """Divides answers into bins of about equally many, equal confidences together.
+    """Divides positions into bins of about equally many, equal confidences together.
 
     Args:
         confidence: 0 to 1, `(num_queries,)`, at least one.
-        right: Whether each answer is right, same shape.
+        right: Whether each position is right, same shape.
         num_bins: Most bins.
     """
     edges = np.unique(np.quantile(confidence, np.arange(1, num_bins) / num_bins))

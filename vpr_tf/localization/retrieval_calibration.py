@@ -7,9 +7,11 @@ import numpy as np
 from vpr_tf.config import LocalizationConfig
 from vpr_tf.geo import distances_m
 from vpr_tf.localization.calibration import Calibration
+from vpr_tf.localization.candidates import Candidates
 from vpr_tf.localization.estimates import Estimates, estimate_positions
 from vpr_tf.localization.fitting import fit_calibration
 from vpr_tf.photos import PhotoTable
+from vpr_tf.search import MISSING_ID
 
 _DEPTH = 5  # a place has at most so many times the photos that vote
 # Photos or places so near to a query, in thresholds, are left out as if it had been
@@ -41,7 +43,7 @@ def calibrate_on_queries(
     """Fits the calibration on queries whose positions are known.
 
     Every query counts twice: as it is, and as if it had been taken elsewhere, with the
-    photos near it left out. So photos from outside the index are not believed.
+    photos near it left out. So photos from outside the index get a low confidence.
 
     Args:
         distances: Squared distances of the descriptors `(num_queries, k)`, k being at
@@ -50,18 +52,19 @@ def calibrate_on_queries(
         queries: Positions are the truth; headings are used.
         photos: The database.
         config: How matches become a position.
-        threshold_m: Largest error of a right answer.
+        threshold_m: Largest error of a right position.
         encoder_fingerprint: Encoder of the descriptors.
         fitted_on: The set, for people.
         dataset_fingerprint: Its dataset.
         seed: Of the division into folds.
 
     Raises:
-        LocalizationError: No query has an answer and a known position.
+        LocalizationError: No query has a candidate and a known position.
     """
-    estimates = estimate_positions(
-        distances, rows, photos, config, query_heading_deg=queries.heading_deg
+    candidates = Candidates.from_matches(
+        distances, rows, photos, config, queries.heading_deg
     )
+    estimates = estimate_positions(candidates, config)
     return fit_calibration(
         estimates,
         estimates.errors_m(queries.positions),
@@ -83,22 +86,23 @@ def estimate_outside(
     config: LocalizationConfig,
     threshold_m: float,
 ) -> Estimates:
-    """Locates queries without the photos near them: no answer can be right.
+    """Locates queries without the photos near them: no position can be right.
 
     Args:
         distances: See `calibrate_on_queries`.
         rows: Same.
-        queries: Same; those of unknown position get no answer.
+        queries: Same; those of unknown position get no candidate.
         photos: Same.
         config: Same.
         threshold_m: Photos within twice this are left out.
     """
     metres = distances_m(queries.positions, photos.positions, rows)
     far = metres > THRESHOLDS_AROUND * threshold_m
-    return estimate_positions(
+    candidates = Candidates.from_matches(
         np.where(far, distances, np.inf),
-        np.where(far, rows, -1),
+        np.where(far, rows, MISSING_ID),
         photos,
         config,
-        query_heading_deg=queries.heading_deg,
+        queries.heading_deg,
     )
+    return estimate_positions(candidates, config)

@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
-
-class CalibrationInput(Protocol):
-    """What a calibration needs of answers: `Estimates` or `PlaceAnswers`."""
-
-    @property
-    def features(self) -> np.ndarray:
-        """One row a query; NaN without an answer."""
-
-    @property
-    def num_votes(self) -> np.ndarray:
-        """Matches or places that each query's features were computed from."""
+from vpr_tf.localization.estimates import Estimates
+from vpr_tf.localization.features import FeatureSet
 
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Queries with the errors of their answers, and the same with their place removed.
+    """Queries with the errors of their positions, and the same with no place near.
 
     Attributes:
-        features: See `FeatureSet`, `(num_queries, num_features)`, finite.
-        errors_m: Errors of the answers `(num_queries,)`.
-        outside: Features without the photos near the query, same shape; NaN where
-            not known.
+        feature_set: What the features are.
+        features: One row a query, finite.
+        errors_m: Errors of the positions `(num_queries,)`.
+        outside: Features without the photos or cells near the query, same shape; NaN
+            where not known.
         outside_share: Share of all photos that are such, 0 to 1.
-        threshold_m: Largest error of a right answer.
+        threshold_m: Largest error of a right position.
     """
 
+    feature_set: FeatureSet
     features: np.ndarray
     errors_m: np.ndarray
     outside: np.ndarray
@@ -42,9 +35,9 @@ class Samples:
     @classmethod
     def from_estimates(
         cls,
-        estimates: CalibrationInput,
+        estimates: Estimates,
         errors_m: np.ndarray,
-        outside: CalibrationInput | None,
+        outside: Estimates | None,
         outside_share: float,
         threshold_m: float,
     ) -> Samples:
@@ -52,10 +45,11 @@ class Samples:
         rows = np.flatnonzero(np.isfinite(errors_m))
         features = np.full((len(rows), estimates.features.shape[1]), np.nan)
         if outside is not None:
-            # With far fewer matches left the features mean something else.
+            # With far fewer candidates left the features mean something else.
             enough = outside.num_votes[rows] * 2 >= estimates.num_votes[rows]
             features = np.where(enough[:, None], outside.features[rows], np.nan)
         return cls(
+            estimates.feature_set,
             estimates.features[rows],
             errors_m[rows],
             features,
@@ -68,24 +62,23 @@ class Samples:
 
     @property
     def right(self) -> np.ndarray:
-        """Whether each answer is right."""
+        """Whether each position is right."""
         return np.asarray(self.errors_m <= self.threshold_m)
 
     def take(self, rows: np.ndarray) -> Samples:
         """Returns some of the queries."""
-        return Samples(
-            self.features[rows],
-            self.errors_m[rows],
-            self.outside[rows],
-            self.outside_share,
-            self.threshold_m,
+        return dataclasses.replace(
+            self,
+            features=self.features[rows],
+            errors_m=self.errors_m[rows],
+            outside=self.outside[rows],
         )
 
     def with_outside(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Returns all queries, those whose place was removed last.
 
         Returns:
-            Features, whether the answers are right, and how many queries each stands
+            Features, whether the positions are right, and how many queries each stands
             for: together the last ones are `outside_share` of all.
         """
         outside = self.outside[np.isfinite(self.outside).all(axis=1)]

@@ -1,14 +1,14 @@
-"""One number a query that orders answers by how likely they are right."""
+"""One number a query that orders positions by how likely they are right."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from vpr_tf.localization.calibration import weighted_score
-from vpr_tf.localization.feature_sets import MATCHES, FeatureSet
+from vpr_tf.localization.features import FeatureSet
 
-# With fewer right or wrong answers a regression fits chance; the set's single feature,
-# which orders answers well on every set that was tried, needs no fitting.
+# With fewer right or wrong positions a regression fits chance; the single feature of
+# the set, which orders them well on every set that was tried, needs no fitting.
 _FEWEST_OF_EACH = 10
 _NUM_FOLDS = 5
 
@@ -18,27 +18,27 @@ def fit_scores(
     right: np.ndarray,
     counts: np.ndarray,
     seed: int,
-    features_of: FeatureSet = MATCHES,
+    feature_set: FeatureSet,
 ) -> tuple[dict[str, float], np.ndarray]:
     """Chooses the weights of the features and scores the same queries.
 
     A logistic regression, none of whose weights is negative, when there are enough
-    right and wrong answers; else `features_of.single` alone.
+    right and wrong positions; else `feature_set.single` alone.
 
     Args:
-        features: One column for each name of `features_of`, finite.
-        right: Whether each answer is right.
+        features: One column for each name of `feature_set`, finite.
+        right: Whether each position is right.
         counts: How many queries each stands for.
         seed: Of the division into folds.
-        features_of: What the columns are.
+        feature_set: What the columns are.
 
     Returns:
         The weights, and the score of each query by weights that were fitted without
         it, `(num_queries,)`.
     """
     if min(right.sum(), (~right).sum()) < _FEWEST_OF_EACH:
-        names = features_of.names
-        weights = {name: float(name == features_of.single) for name in names}
+        names = feature_set.names
+        weights = {name: float(name == feature_set.single) for name in names}
         return weights, weighted_score(features, weights)
     from sklearn.model_selection import StratifiedKFold
 
@@ -46,17 +46,17 @@ def fit_scores(
     folds = StratifiedKFold(_NUM_FOLDS, shuffle=True, random_state=seed)
     for others, held_out in folds.split(features, right):
         weights = _regression(
-            features[others], right[others], counts[others], features_of
+            features[others], right[others], counts[others], feature_set
         )
         scores[held_out] = weighted_score(features[held_out], weights)
-    return _regression(features, right, counts, features_of), scores
+    return _regression(features, right, counts, feature_set), scores
 
 
 def _regression(
     features: np.ndarray,
     right: np.ndarray,
     counts: np.ndarray,
-    features_of: FeatureSet,
+    feature_set: FeatureSet,
 ) -> dict[str, float]:
     """Drops features until no weight is negative: more of each means more certain."""
     from sklearn.linear_model import LogisticRegression
@@ -68,14 +68,14 @@ def _regression(
         model.fit(features[:, used] / spread[used], right, sample_weight=counts)
         weights = model.coef_[0] / spread[used]
         if (weights >= 0).all():
-            return _named(used, weights, features_of)
+            return _named(used, weights, feature_set)
         used = np.delete(used, weights.argmin())
-    only = features_of.names.index(features_of.single)
-    return _named(np.array([only]), np.ones(1), features_of)
+    only = feature_set.names.index(feature_set.single)
+    return _named(np.array([only]), np.ones(1), feature_set)
 
 
 def _named(
-    columns: np.ndarray, weights: np.ndarray, features_of: FeatureSet
+    columns: np.ndarray, weights: np.ndarray, feature_set: FeatureSet
 ) -> dict[str, float]:
     of_column = dict(zip(columns.tolist(), weights.tolist(), strict=True))
-    return {name: of_column.get(i, 0.0) for i, name in enumerate(features_of.names)}
+    return {name: of_column.get(i, 0.0) for i, name in enumerate(feature_set.names)}

@@ -8,6 +8,7 @@ from typing import Any
 from vpr_tf.config import ConfigError, LocalizationConfig
 from vpr_tf.localization.calibration import Calibration
 from vpr_tf.localization.errors import LocalizationError
+from vpr_tf.localization.features import calibrated_settings
 
 
 def to_stored(
@@ -46,5 +47,5 @@ def read_stored(
     if calibration is None:
         return config, None
     calibration.check_encoder(encoder_fingerprint)
-    calibration.check_settings(config)
+    calibration.check_settings(calibrated_settings(config))
     return config, calibration

@@ -13,8 +13,7 @@ from vpr_tf.classification.cell_ranking import ClassifierCells
 from vpr_tf.classification.errors import ClassificationError
 from vpr_tf.classification.heads_encoder import load_heads_encoder
 from vpr_tf.classification.prototype_search import PrototypeSearch, is_worth_searching
-from vpr_tf.classification.saved_classifier import load_classifier, save_classifier
-from vpr_tf.classification.trained import load_heads
+from vpr_tf.classification.stored_heads import load_heads, save_heads
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.photos import PhotoFiles
 from vpr_tf.place_index.creation import CLASSIFIER_FOLDER
@@ -58,7 +57,7 @@ def keep_classifier(
     loaded = load_heads_encoder(config, model)
     identity = identity_of(loaded.encoder, loaded.evaluation, loaded.description)
     shutil.rmtree(folder, ignore_errors=True)
-    save_classifier(classifier, folder)
+    save_heads(classifier, folder)
     if is_worth_searching(classifier):
         PrototypeSearch.build(classifier).write(folder / _SEARCH_FOLDER)
     kept_encoder = None
@@ -112,7 +111,8 @@ class IndexClassifier:
             if name not in of_encoder:
                 check_file(folder / name, file)
         own = folder / CLASSIFIER_FOLDER
-        classifier = load_classifier(own).with_score(kept.score)
+        heads = ClassifierCells.from_heads(load_heads(own))
+        classifier = heads.classifier.with_score(kept.score)
         search = None
         if (own / _SEARCH_FOLDER).is_dir():
             search = PrototypeSearch.read(own / _SEARCH_FOLDER, classifier)

@@ -10,20 +10,17 @@ from typing import Any
 import numpy as np
 
 from vpr_tf.classification import (
-    PlaceAnswers,
-    PlacePredictions,
-    PlaceSettings,
-    answer_places,
+    PlacePredictor,
     calibrate_predictor,
 )
-from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.config import LocalizationConfig
 from vpr_tf.data.prepared_dataset import EvaluationSet
 from vpr_tf.evaluation.encoder_on_dataset import EncoderOnDataset
 from vpr_tf.evaluation.results import EvaluationResult
-from vpr_tf.geo import UNKNOWN_HEADING_DEG
 from vpr_tf.localization import (
     Calibration,
+    Candidates,
+    CellSettings,
     Estimates,
     LocalizationError,
     calibrate_on_queries,
@@ -52,7 +49,7 @@ class Answers:
     """
 
     method: str
-    given: Estimates | PlaceAnswers
+    given: Estimates
     error_m: dict[str, np.ndarray]
     calibration: Calibration | None
     why_no_confidence: str
@@ -64,15 +61,15 @@ class Answers:
             others = {
                 f"{name}_error_m": errors for name, errors in self.error_m.items()
             }
-        if isinstance(self.given, PlaceAnswers):
-            others["spread_m"] = self.given.spread_m
+        if self.given.candidates.spread_m is not None:
+            others["spread_m"] = self.given.candidates.spread_m
         return {
             "predicted_latitude_deg": self.given.latitude_deg,
             "predicted_longitude_deg": self.given.longitude_deg,
             "error_m": self.error_m[self.method],
             "expected_error_m": self.given.expected_error_m,
             "confidence": self.given.confidence,
-            "answered": self.given.answered,
+            "answered": self.given.localized,
             **others,
         }
 
@@ -99,25 +96,24 @@ def answer(
 def answer_by_heads(
     result: EvaluationResult,
     queries: PhotoTable,
-    settings: PlaceSettings,
+    settings: CellSettings,
     calibration: Calibration | None = None,
     why_no_confidence: str = "",
 ) -> Answers:
     """Answers every query by the first place that heads predicted."""
-    given = answer_places(_predictions(result), settings, calibration=calibration)
+    given = estimate_positions(_cells(result), settings, calibration=calibration)
     error_m = {FIRST_PLACE: given.errors_m(queries.positions)}
     return Answers(FIRST_PLACE, given, error_m, calibration, why_no_confidence)
 
 
-def _predictions(result: EvaluationResult) -> PlacePredictions:
+def _cells(result: EvaluationResult) -> Candidates:
     if result.places is None or result.scores is None or result.spread_m is None:
         raise ReportError(
             "Answers of heads need predicted places. Received predictions of "
             f"{result.method}"
         )
-    unknown = np.full(len(result.predictions), UNKNOWN_HEADING_DEG)
-    return PlacePredictions(
-        result.places, result.predictions, result.scores, result.spread_m, unknown
+    return Candidates.from_cells(
+        result.places, result.predictions, result.scores, spread_m=result.spread_m
     )
 
 
@@ -128,14 +124,14 @@ def _locate(
     config: LocalizationConfig,
     calibration: Calibration | None = None,
 ) -> Estimates:
-    return estimate_positions(
+    candidates = Candidates.from_matches(
         result.descriptor_distances,
         result.predictions,
         database,
         config,
-        calibration=calibration,
-        query_heading_deg=queries.heading_deg,
+        queries.heading_deg,
     )
+    return estimate_positions(candidates, config, calibration=calibration)
 
 
 def calibrate_on_val(
@@ -239,7 +235,7 @@ def judge_confidence(
     return confidence_report(
         np.nan_to_num(answers.given.confidence[known], nan=0.0),
         np.nan_to_num(answers.error_m[answers.method][known], nan=np.inf),
-        answers.given.answered[known],
+        answers.given.localized[known],
         threshold_m=calibration.threshold_m,
         calibration=calibration.kind,
         calibrated_on=f"{calibration.fitted_on}, {calibration.num_queries:,} queries",

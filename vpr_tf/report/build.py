@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from vpr_tf.classification import PlaceSettings
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.data.prepared_dataset import EvaluationSet
 from vpr_tf.evaluation.encoder_on_dataset import EncoderOnDataset
@@ -21,7 +20,6 @@ from vpr_tf.report.answers import (
 from vpr_tf.report.bootstrap import BootstrapSettings
 from vpr_tf.report.brightness import mean_luma
 from vpr_tf.report.error_distribution import error_distribution
-from vpr_tf.report.hit_ranks import HitRanks, hit_ranks
 from vpr_tf.report.per_query import (
     identity_columns,
     prediction_columns,
@@ -30,10 +28,10 @@ from vpr_tf.report.per_query import (
 )
 from vpr_tf.report.query_attributes import (
     QueryAttributes,
-    measure_circumstances,
+    measure_attributes,
     stratifications,
 )
-from vpr_tf.report.recall_table import recall_table
+from vpr_tf.report.recalls import HitRanks, hit_ranks, recall_table
 from vpr_tf.report.report import Identity, Report
 from vpr_tf.report.smoothness import measure_smoothness
 
@@ -68,7 +66,7 @@ def build_report(
         database.positions if result.places is None else result.places,
         [*config.report.thresholds_m, threshold_m],
     )
-    circumstances = measure_circumstances(
+    attributes = measure_attributes(
         dataset,
         config.partition_name,
         queries,
@@ -78,9 +76,7 @@ def build_report(
     )
     smoothness = None
     if opened.predictor is not None:
-        settings = PlaceSettings.of(
-            opened.predictor, config.localization.num_predictions
-        )
+        settings = opened.predictor.settings(config.localization.num_predictions)
         answers = answer_by_heads(
             result, queries, settings, calibration, why_no_confidence
         )
@@ -102,7 +98,7 @@ def build_report(
         )
     photos = (queries, database)
     identity = _identity(opened, result)
-    parts = _judged(identity, result, photos, hits, circumstances, answers, config)
+    parts = _judged(identity, result, photos, hits, attributes, answers, config)
     return Report(
         identity=identity,
         smoothness=smoothness,
@@ -116,7 +112,7 @@ def _judged(
     result: EvaluationResult,
     photos: tuple[PhotoTable, PhotoTable],
     hits: HitRanks,
-    circumstances: QueryAttributes,
+    attributes: QueryAttributes,
     answers: Answers,
     config: ExperimentConfig,
 ) -> dict:
@@ -141,14 +137,14 @@ def _judged(
         "confidence": confidence,
         "why_no_confidence": why,
         "strata": stratifications(
-            circumstances,
+            attributes,
             queries,
             result.hits[:, 0],
             threshold_m=threshold_m,
             dark_luma_below=config.report.dark_luma_below,
             level=settings.level,
         ),
-        "left_out_strata": circumstances.left_out,
+        "left_out_strata": attributes.left_out,
         "queries_without_positives": _names(queries, result.num_positives == 0),
         "queries_without_position": _names(queries, ~known),
         "per_query": {
@@ -157,7 +153,7 @@ def _judged(
             **answers.columns(),
             **prediction_columns(result, queries, database),
             **rank_columns(hits),
-            **circumstances.columns(),
+            **attributes.columns,
             **identity_columns(identity),
         },
     }

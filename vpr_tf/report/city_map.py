@@ -60,6 +60,15 @@ class CityMap:
     rows: np.ndarray
     places: np.ndarray
     localizations: np.ndarray
+    width: float = WIDTH
+
+    def in_state(self, queries: QueriesOnMap, state: str) -> list[int]:
+        """Returns which of `rows` are queries in a state."""
+        return np.flatnonzero(queries.states[self.rows] == state).tolist()
+
+    def localized_among(self, shown: list[int]) -> list[int]:
+        """Returns those of some queries that have an estimated place."""
+        return [i for i in shown if np.isfinite(self.localizations[i, 0])]
 
 
 def city_maps(

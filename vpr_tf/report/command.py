@@ -1,4 +1,4 @@
-"""What the command line does with reports: writes them and says where they are."""
+"""Evaluates a model and reports on each set."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from vpr_tf.evaluation.command import evaluate_sets
 from vpr_tf.evaluation.encoder_on_dataset import EncoderOnDataset
 from vpr_tf.report.answers import calibrate_on_val, may_judge
 from vpr_tf.report.build import build_report
-from vpr_tf.report.comparison import Comparison
-from vpr_tf.report.comparison_files import compare_runs, comparison_markdown
 from vpr_tf.report.report import Report
 from vpr_tf.report.report_files import write_html, write_report
 from vpr_tf.report.tables import headline_table
@@ -67,20 +65,3 @@ def report_on(opened: EncoderOnDataset, config: ExperimentConfig) -> list[Report
         print(f"\n{headline_table(report).to_markdown()}\n")
         print(f"Report: {folder / 'report.html'}")
     return reports
-
-
-def run_comparison(
-    first: str | Path,
-    second: str | Path,
-    *,
-    set_names: Sequence[str] = (),
-    output_dir: str | Path | None = None,
-) -> list[Comparison]:
-    """Compares the reports of two runs and prints what changed; see `compare_runs`."""
-    comparisons = compare_runs(
-        first, second, set_names=set_names, output_dir=output_dir
-    )
-    for folder, comparison in comparisons.items():
-        print(comparison_markdown(comparison, max_changed=10))
-        print(f"Comparison: {folder / 'comparison.html'}")
-    return list(comparisons.values())

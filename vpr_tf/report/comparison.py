@@ -52,8 +52,8 @@ class ChangedQuery:
     Attributes:
         key: Record key.
         change: `gained` (only the second finds it) or `lost`.
-        first_error_m: Error of the first encoder's answer.
-        second_error_m: Error of the second encoder's answer.
+        first_error_m: Error of the first encoder's localization.
+        second_error_m: Error of the second encoder's localization.
     """
 
     key: str
@@ -235,10 +235,10 @@ def recall_symbol(first: Identity, second: Identity) -> str:
 def _error_differences(
     first: np.ndarray, second: np.ndarray, settings: BootstrapSettings
 ) -> list[Difference]:
-    answered = np.isfinite(first) & np.isfinite(second)
-    if not answered.any():
+    localized = np.isfinite(first) & np.isfinite(second)
+    if not localized.any():
         return []
-    pairs = np.stack([first[answered], second[answered]], axis=1)
+    pairs = np.stack([first[localized], second[localized]], axis=1)
     quantiles = {"median error": 0.5, "p90 error": 0.9}
     levels = list(quantiles.values())
 

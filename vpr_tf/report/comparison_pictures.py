@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,21 +14,6 @@ from vpr_tf.report.comparison import ChangedQuery, Comparison
 from vpr_tf.report.pictures import Shot, take_shot
 from vpr_tf.report.stored_report import StoredReport
 from vpr_tf.tables import metres
-
-
-@dataclass(frozen=True)
-class ChangedPictures:
-    """A changed query with the first prediction of both runs.
-
-    Attributes:
-        changed: What changed.
-        query: Its photo.
-        predictions: Of the first and the second run.
-    """
-
-    changed: ChangedQuery
-    query: Shot
-    predictions: list[Shot]
 
 
 def dataset_at_hand(reports: Sequence[StoredReport]) -> PreparedDataset | None:
@@ -64,8 +48,8 @@ def changed_pictures(
     reports: Sequence[StoredReport],
     dataset: PreparedDataset,
     most: int,
-) -> list[ChangedPictures] | None:
-    """Returns each changed query with the first prediction of both runs.
+) -> list[tuple[ChangedQuery, Shot, list[Shot]]] | None:
+    """Returns changed queries, their photos and the first prediction of both runs.
 
     Args:
         comparison: What changed.
@@ -80,37 +64,31 @@ def changed_pictures(
     chosen = dataset.val if name == "val" else dataset.tests.get(name)
     if chosen is None:
         return None
-    splits = [dataset.split(name) for name in (chosen.queries, chosen.database)]
-    rows_of = {key: row for row, key in enumerate(reports[0].keys)}
-    shown = [
-        query
+    queries, database = map(dataset.split, (chosen.queries, chosen.database))
+    lost, gained = (
+        [query for query in comparison.changed if query.change == change][:most]
         for change in ("lost", "gained")
-        for query in [each for each in comparison.changed if each.change == change][
-            :most
-        ]
-    ]
-    keys = [
-        [report.columns["prediction_1"][rows_of[query.key]] for report in reports]
-        for query in shown
-    ]
-    records = _records(splits[1], [key for pair in keys for key in pair])
+    )
+    rows = {key: row for row, key in enumerate(reports[0].keys)}
+    shown = [(query, rows[query.key]) for query in lost + gained]
+    predicted = [report.columns["prediction_1"] for report in reports]
+    keys = {column[row] for column in predicted for _, row in shown}
+    records = _records(database, sorted(keys))
     return [
-        ChangedPictures(
+        (
             query,
-            take_shot(splits[0], rows_of[query.key]),
+            take_shot(queries, row),
             [
                 take_shot(
-                    splits[1],
-                    records.get(key, -1),
-                    _distance(report, rows_of[query.key]),
-                    is_positive=(query.change == "gained") == is_second,
+                    database,
+                    records.get(predicted[run][row], -1),
+                    _distance(reports[run], row),
+                    is_positive=(query.change == "gained") == bool(run),
                 )
-                for key, report, is_second in zip(
-                    pair, reports, (False, True), strict=True
-                )
+                for run in (0, 1)
             ],
         )
-        for query, pair in zip(shown, keys, strict=True)
+        for query, row in shown
     ]
 
 

@@ -1,4 +1,4 @@
-"""How far the confidence of an answer can be trusted.
+"""How far the confidence of a localization can be trusted.
 
 Reference:
     Geifman et al., arXiv:1805.08206 (area under the risk-coverage curve).
@@ -27,33 +27,33 @@ from vpr_tf.tables import Interval
 
 @dataclass(frozen=True)
 class ConfidenceReport:
-    """Quality of the confidence; an answer is right within `threshold_m`.
+    """Quality of the confidence; a localization is right within `threshold_m`.
 
     Attributes:
         calibrated_on: Where the calibration was fitted, e.g. `val, 86 queries`.
         calibration: `isotonic` or `platt`.
-        threshold_m: Largest error of a right answer.
+        threshold_m: Largest error of a right one.
         num_queries: Queries of known position.
-        precision: Share of right answers when every query is answered, 0 to 1.
-        coverage: Shares of the queries that are answered, most confident first,
+        precision: Share of right ones when none is withheld, 0 to 1.
+        coverage: Shares of the queries that are localized, most confident first,
             ascending to 1; one entry for each distinct confidence.
-        precision_at_coverage: Share of right answers among them.
-        threshold_at_coverage: The confidence from which on they are answered.
+        precision_at_coverage: Share of right ones among them.
+        threshold_at_coverage: The confidence from which on they are localized.
         area: Area under precision over coverage (1 minus the area under risk over
             coverage, AURC), queries of equal confidence in random order.
-        best_area: The area if every right answer came before every wrong one.
+        best_area: The area if every right one came before every wrong one.
         expected_calibration_error: Mean distance of confidence and precision over
             bins of equally many queries, 0 to 1. Without an interval: chance only
             adds to it, so its resamples are no guide.
-        num_bins: Bins asked for; equal confidences stay together, so `bins` may be
+        num_bins: Bins at most; equal confidences stay together, so `bins` may be
             fewer.
         bins: The bins, confidence ascending.
         brier_score: Mean square of confidence minus outcome, 0 to 1.
         wanted_precision: What the threshold was chosen for.
-        chosen_threshold: Confidence from which on queries are answered; NaN when none
-            reaches the wanted precision, then nothing is answered.
-        answered_coverage: Percent of the queries that are answered.
-        answered_precision: Percent of right answers among them; NaN without answers.
+        chosen_threshold: Confidence from which on queries are localized; NaN when none
+            reaches the wanted precision, then all are withheld.
+        answered_coverage: Percent of the queries that are localized.
+        answered_precision: Percent of right ones among them; NaN without any.
     """
 
     calibrated_on: str
@@ -79,7 +79,7 @@ class ConfidenceReport:
 def confidence_report(
     confidence: np.ndarray,
     error_m: np.ndarray,
-    answered: np.ndarray,
+    localized: np.ndarray,
     *,
     threshold_m: float,
     calibration: str,
@@ -88,26 +88,26 @@ def confidence_report(
     chosen_threshold: float,
     settings: BootstrapSettings,
 ) -> ConfidenceReport:
-    """Judges confidences against the errors of their answers.
+    """Judges confidences against the errors of their localizations.
 
     Args:
         confidence: 0 to 1, `(num_queries,)`, at least one query; only queries of
-            known position that have an answer.
-        error_m: Errors of the answers, same shape.
-        answered: Whether each answer is given, bool, same shape.
-        threshold_m: Largest error of a right answer.
+            known position that have an estimate.
+        error_m: Errors of the estimates, same shape.
+        localized: Whether each is given, not withheld, bool, same shape.
+        threshold_m: Largest error of a right one.
         calibration: Name of the calibration.
         calibrated_on: Where it was fitted, for people.
         wanted_precision: What the threshold was chosen for.
-        chosen_threshold: Confidence from which on answers are given.
+        chosen_threshold: Confidence from which on localizations are given.
         settings: How intervals are made.
     """
     right = error_m <= threshold_m
     _, group = np.unique(-confidence, return_inverse=True)
     (area,) = bootstrap_statistics(_areas, np.stack([group, right], axis=1), settings)
     (brier,) = bootstrap_means(((confidence - right) ** 2)[:, None], settings)
-    (coverage,) = bootstrap_percentages(answered[:, None], settings)
-    (precision,) = bootstrap_percentages(right[answered][:, None], settings)
+    (coverage,) = bootstrap_percentages(localized[:, None], settings)
+    (precision,) = bootstrap_percentages(right[localized][:, None], settings)
     thresholds, shares, precisions = precision_over_coverage(confidence, right)
     bins = reliability_bins(confidence, right)
     return ConfidenceReport(
@@ -135,22 +135,22 @@ def confidence_report(
 def precision_over_coverage(
     confidence: np.ndarray, right: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns the curve of answering the most confident queries first.
+    """Returns the curve of localizing the most confident queries first.
 
     Returns:
         For each distinct confidence, descending: itself, the share of queries that
-        are at least as confident, and the share of right answers among them.
+        are at least as confident, and the share of right ones among them.
     """
     thresholds, group = np.unique(-confidence, return_inverse=True)
-    num_answered = np.cumsum(np.bincount(group, minlength=len(thresholds)))
+    num_localized = np.cumsum(np.bincount(group, minlength=len(thresholds)))
     num_right = np.cumsum(np.bincount(group, right, minlength=len(thresholds)))
-    return -thresholds, num_answered / len(right), num_right / num_answered
+    return -thresholds, num_localized / len(right), num_right / num_localized
 
 
 def area_under_precision(confidence: np.ndarray, right: np.ndarray) -> float:
     """Returns the mean precision over the coverages 1/n, 2/n, ... 1.
 
-    Queries of equal confidence count as if in random order: the right answers among
+    Queries of equal confidence count as if in random order: the right ones among
     the first of them grow evenly.
     """
     _, group = np.unique(-confidence, return_inverse=True)
@@ -162,7 +162,7 @@ def _areas(samples: np.ndarray) -> np.ndarray:
 
     Args:
         samples: `(num_samples, num_queries, 2)`: the number of a query's confidence,
-            from 0 for the highest, and whether its answer is right.
+            from 0 for the highest, and whether it is right.
     """
     num_samples, num_queries, _ = samples.shape
     groups = int(samples[:, :, 0].max()) + 1
@@ -173,7 +173,7 @@ def _areas(samples: np.ndarray) -> np.ndarray:
     right = np.bincount(cells.ravel(), weights, minlength=length).reshape(shape)
     before = np.cumsum(size, axis=1) - size
     right_before = np.cumsum(right, axis=1) - right
-    # In a group, the precision after k answers is
+    # In a group, the precision after k localizations is
     # (right_before + right * (k - before) / size) / k; its sum has a closed form.
     harmonic = np.concatenate([[0], np.cumsum(1 / np.arange(1, num_queries + 1))])
     sums = harmonic[before + size] - harmonic[before]

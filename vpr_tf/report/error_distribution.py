@@ -1,4 +1,4 @@
-"""How far the answered positions are from the true ones."""
+"""How far the estimated positions are from the true ones."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class ErrorDistribution:
     """Errors in metres over the queries of known position.
 
     Attributes:
-        num_queries: Queries with a known position and an answer.
-        num_unanswerable: Queries of known position without any answer (no prediction
+        num_queries: Queries with a known position and an estimate.
+        num_unanswerable: Queries of known position without an estimate (no prediction
             of known position); in no number below.
         median_m: Half of the errors are smaller.
-        mean_m: Arithmetic mean; a few far answers dominate it.
+        mean_m: Arithmetic mean; a few far ones dominate it.
         p75_m: Three quarters of the errors are smaller.
         p90_m: Nine tenths of the errors are smaller.
         within_threshold: Percent of errors of at most `threshold_m`.
@@ -54,16 +54,16 @@ def error_distribution(
     threshold_m: float,
     settings: BootstrapSettings,
 ) -> ErrorDistribution:
-    """Describes the errors of the answers, withheld ones included.
+    """Describes the errors of the estimates, withheld ones included.
 
     Args:
-        error_m: Error of each query's answer, `(num_queries,)`; NaN without one.
+        error_m: Error of each query's estimate, `(num_queries,)`; NaN without one.
         known: Whether each query's position is known.
-        threshold_m: Largest error of a right answer.
+        threshold_m: Largest error of a right one.
         settings: How intervals are made.
     """
-    answerable = known & np.isfinite(error_m)
-    errors = error_m[answerable]
+    estimated = known & np.isfinite(error_m)
+    errors = error_m[estimated]
     median, p75, p90 = bootstrap_quantiles(errors, _QUANTILES, settings)
     (mean,) = bootstrap_means(errors[:, None], settings)
     within = (errors <= threshold_m)[:, None]
@@ -73,7 +73,7 @@ def error_distribution(
         points = np.rint(np.linspace(0, len(errors) - 1, _CDF_RESOLUTION)).astype(int)
     return ErrorDistribution(
         num_queries=len(errors),
-        num_unanswerable=int(np.sum(known & ~answerable)),
+        num_unanswerable=int(np.sum(known & ~estimated)),
         median_m=median,
         mean_m=mean,
         p75_m=p75,

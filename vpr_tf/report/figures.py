@@ -18,7 +18,7 @@ from vpr_tf.report.figure_style import (
     Drawing,
     label_lines,
 )
-from vpr_tf.report.recall_table import RecallTable
+from vpr_tf.report.recalls import RecallTable
 from vpr_tf.report.report import Report
 from vpr_tf.report.smoothness import Smoothness
 from vpr_tf.report.strata import Stratification, attribute_title, wilson_interval
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _LEAST_M = 0.5  # shorter errors are drawn here: the axis is logarithmic
 _MOST_POINTS = 400  # of a curve; more cannot be seen
 _METHODS = (("good", "-"), ("bad", (0, (4, 2))), ("other", (0, (1, 1.5))))
-_MOST_HEADINGS = 4  # heading differences that are told apart
+_MOST_HEADINGS = 4  # heading differences that are distinguished
 
 
 def report_figures(report: Report) -> list[Drawing]:
@@ -188,7 +188,7 @@ def _metres(value: float, _: object = None) -> str:
 
 
 def precision_over_coverage(confidence: ConfidenceReport) -> Drawing:
-    """Draws how often localizations are right when only the surest are kept."""
+    """Draws how often localizations of a confidence or a higher one are right."""
 
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()

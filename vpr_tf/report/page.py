@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vpr_tf.atomic_files import replace_file
-from vpr_tf.report.tables import sentence
+from vpr_tf.report.map_svg import path_dots, path_lines, round_length_m
 from vpr_tf.tables import counted, metres, number
 
 if TYPE_CHECKING:
@@ -53,9 +53,11 @@ def environment() -> Environment:
     templates.filters.update(
         breakable=_breakable,
         counted=counted,
+        dots=path_dots,
+        lines=path_lines,
+        round_length=round_length_m,
         metres=metres,
         number=number,
-        sentence=sentence,
     )
     return templates
 

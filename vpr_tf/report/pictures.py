@@ -24,7 +24,7 @@ class Shot:
         row: Record of its split; -1 where there is none.
         key: Its name.
         picture: A data URI, or why there is none.
-        text: What is told of it.
+        text: What a page says of it.
         is_positive: Whether it lies near enough to the query.
     """
 
@@ -43,7 +43,7 @@ def take_shot(
     Args:
         split: Index of the split.
         row: Record; -1 for none.
-        text: What is told of it.
+        text: What a page says of it.
         is_positive: Whether it lies near enough to the query.
     """
     if row < 0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,30 +20,21 @@ from vpr_tf.report.strata import Stratification, stratify
 
 @dataclass(frozen=True, eq=False)
 class QueryAttributes:
-    """QueryAttributes of each query, arrays `(num_queries,)`, NaN where unknown.
+    """Attributes of each query, arrays `(num_queries,)`, NaN where unknown.
 
     Attributes:
-        mean_luma: Brightness of the image, 0 to 1.
-        year_gap: Smallest difference of years to a positive.
-        heading_gap_deg: Smallest turn to a positive.
-        nearest_database_m: Distance to the nearest database image.
-        class_num_images: Training images in the class of the query's place.
-        left_out: Why a circumstance is not divided into strata, by its name.
+        columns: `mean_luma`: brightness of the image, 0 to 1. `year_gap`: smallest
+            difference of years to a positive. `heading_gap_deg`: smallest turn to a
+            positive. `nearest_database_m`: distance to the nearest database image.
+            `class_num_images`: training images in the class of the query's place.
+        left_out: Why an attribute is not divided into strata, by its name.
     """
 
-    mean_luma: np.ndarray
-    year_gap: np.ndarray
-    heading_gap_deg: np.ndarray
-    nearest_database_m: np.ndarray
-    class_num_images: np.ndarray
-    left_out: dict[str, str] = field(default_factory=dict)
-
-    def columns(self) -> dict[str, np.ndarray]:
-        """Returns the arrays by name."""
-        return {k: v for k, v in vars(self).items() if k != "left_out"}
+    columns: dict[str, np.ndarray]
+    left_out: dict[str, str]
 
 
-def measure_circumstances(
+def measure_attributes(
     dataset: PreparedDataset,
     partition: str,
     queries: PhotoTable,
@@ -51,7 +42,7 @@ def measure_circumstances(
     positives: Sequence[np.ndarray],
     luma: np.ndarray,
 ) -> QueryAttributes:
-    """Measures the circumstances of every query.
+    """Measures the attributes of every query.
 
     Args:
         dataset: The prepared dataset, for the classes of its train split.
@@ -76,18 +67,17 @@ def measure_circumstances(
     except DatasetError:
         left_out["class_num_images"] = f"there is no partition {partition!r}"
         sizes = np.full(len(queries), np.nan)
-    circumstances = QueryAttributes(
-        mean_luma=luma,
-        year_gap=year_gaps(queries, database, positives),
-        heading_gap_deg=turns,
-        nearest_database_m=nearest_database_m(queries.positions, database.positions),
-        class_num_images=sizes,
-        left_out=left_out,
-    )
-    for name, values in circumstances.columns().items():
+    columns = {
+        "mean_luma": luma,
+        "year_gap": year_gaps(queries, database, positives),
+        "heading_gap_deg": turns,
+        "nearest_database_m": nearest_database_m(queries.positions, database.positions),
+        "class_num_images": sizes,
+    }
+    for name, values in columns.items():
         if np.isnan(values[queries.positions.known]).all():
             left_out.setdefault(name, "not known for any query")
-    return circumstances
+    return QueryAttributes(columns, left_out)
 
 
 def headings_say_nothing(heading_deg: np.ndarray) -> bool:
@@ -96,7 +86,7 @@ def headings_say_nothing(heading_deg: np.ndarray) -> bool:
 
 
 def stratifications(
-    circumstances: QueryAttributes,
+    attributes: QueryAttributes,
     queries: PhotoTable,
     found: np.ndarray,
     *,
@@ -104,10 +94,10 @@ def stratifications(
     dark_luma_below: float,
     level: float,
 ) -> list[Stratification]:
-    """Divides the queries of known position by every circumstance that is known.
+    """Divides the queries of known position by every attribute that is known.
 
     Args:
-        circumstances: Of all queries.
+        attributes: Of all queries.
         queries: The queries.
         found: Whether each query's first prediction is a positive.
         threshold_m: Largest distance of a positive.
@@ -115,19 +105,18 @@ def stratifications(
         level: Confidence level of the intervals.
     """
     known = queries.positions.known
-    columns = circumstances.columns()
     divided = [
         stratify(
             name,
             definition,
-            columns[name][known],
+            attributes.columns[name][known],
             found[known],
             edges,
             labels,
             level,
         )
         for name, definition, edges, labels in _divisions(threshold_m, dark_luma_below)
-        if name not in circumstances.left_out
+        if name not in attributes.left_out
     ]
     zones = queries.positions.utm_zone[known]
     names = np.unique(zones)

@@ -1,4 +1,4 @@
-"""QueryAttributes of queries that make them easy or hard to find.
+"""Attributes of queries that make them easy or hard to find.
 
 Each is a property of the data alone, so that two encoders are judged on the same
 strata.
@@ -11,10 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from vpr_tf.data.prepared_dataset import Partition
-from vpr_tf.geo import Positions, distances_m, heading_differences_deg
+from vpr_tf.geo import Positions, distances_m, ecef, heading_differences_deg
 from vpr_tf.photos import PhotoTable
 
-_NEAREST_ON_SPHERE = 8  # candidates; the sphere's order is not quite the ellipsoid's
+_NEAREST_BY_CHORD = 8  # candidates; the order of chords is not quite that of the ground
 
 
 def year_gaps(
@@ -74,19 +74,21 @@ def nearest_database_m(queries: Positions, database: Positions) -> np.ndarray:
     known = np.flatnonzero(queries.known)
     if not len(candidates) or not len(known):
         return nearest
-    # In the query's zone the plane decides; the sphere finds what lies across a border.
-    count = min(_NEAREST_ON_SPHERE, len(candidates))
-    tree = cKDTree(_on_sphere(database.take(candidates)))
-    _, rows = tree.query(_on_sphere(queries.take(known)), k=[*range(1, count + 1)])
+    # In the query's zone the plane decides; the chord finds what lies across a border.
+    count = min(_NEAREST_BY_CHORD, len(candidates))
+    tree = cKDTree(ecef.from_positions(database.take(candidates)))
+    _, rows = tree.query(
+        ecef.from_positions(queries.take(known)), k=[*range(1, count + 1)]
+    )
     found = distances_m(queries.take(known), database, candidates[rows])
     nearest[known] = np.nanmin(found, axis=1)
     for zone in np.unique(queries.utm_zone[known]):
         in_zone = np.flatnonzero(database.utm_zone == zone)
-        asked = np.flatnonzero(queries.utm_zone == zone)
+        of_zone = np.flatnonzero(queries.utm_zone == zone)
         if len(in_zone):
             tree = cKDTree(_on_plane(database.take(in_zone)))
-            centimetres, _ = tree.query(_on_plane(queries.take(asked)))
-            nearest[asked] = np.fmin(nearest[asked], centimetres / 100)
+            centimetres, _ = tree.query(_on_plane(queries.take(of_zone)))
+            nearest[of_zone] = np.fmin(nearest[of_zone], centimetres / 100)
     return nearest
 
 
@@ -127,13 +129,13 @@ def class_sizes(queries: PhotoTable, partition: Partition) -> np.ndarray:
         *(partition.classes[column].tolist() for column in columns), strict=True
     )
     sizes = dict(zip(names, partition.classes["num_images"].tolist(), strict=True))
-    asked = zip(
+    cells_and_bins = zip(
         queries.positions.utm_zone.tolist(),
         *(cell.tolist() for cell in cells),
         bins.tolist(),
         strict=True,
     )
-    found = np.array([sizes.get(name, 0) for name in asked], np.float64)
+    found = np.array([sizes.get(name, 0) for name in cells_and_bins], np.float64)
     return np.where(unknown, np.nan, found)
 
 
@@ -165,20 +167,6 @@ def _smallest(query: np.ndarray, values: np.ndarray, num_queries: int) -> np.nda
     smallest = np.full(num_queries, np.nan)
     np.fmin.at(smallest, query, values)
     return smallest
-
-
-def _on_sphere(positions: Positions) -> np.ndarray:
-    """Returns unit vectors `(num_images, 3)`."""
-    latitude = np.radians(positions.latitude_deg)
-    longitude = np.radians(positions.longitude_deg)
-    return np.stack(
-        [
-            np.cos(latitude) * np.cos(longitude),
-            np.cos(latitude) * np.sin(longitude),
-            np.sin(latitude),
-        ],
-        axis=1,
-    )
 
 
 def _on_plane(positions: Positions) -> np.ndarray:

@@ -11,7 +11,7 @@ from vpr_tf.report.bootstrap import BootstrapSettings
 from vpr_tf.report.confidence import ConfidenceReport
 from vpr_tf.report.error_distribution import ErrorDistribution
 from vpr_tf.report.json_ready import json_ready
-from vpr_tf.report.recall_table import RecallTable
+from vpr_tf.report.recalls import RecallTable
 from vpr_tf.report.smoothness import Smoothness
 from vpr_tf.report.strata import Stratification
 
@@ -73,15 +73,15 @@ class Report:
         bootstrap: How the intervals were made.
         positive_dist_threshold_m: The threshold of the set's main recall.
         recalls: Recall@N at every threshold.
-        errors: Error of the answered position by method: `cluster`, `best_match`; or
+        errors: Error of the estimated position by method: `cluster`, `best_match`; or
             `first_place`, of heads.
-        answer_method: The method of the config, whose answers `per_query` holds.
+        answer_method: The method of the config, which `per_query` is of.
         confidence: How far the confidence can be trusted; None without calibration.
         why_no_confidence: The reason when `confidence` is None, else empty.
-        strata: Recall@1 by circumstances of the queries.
-        left_out_strata: QueryAttributes that the data does not tell, with the reason.
+        strata: Recall@1 by attributes of the queries.
+        left_out_strata: Attributes that the data does not hold, with the reason.
         smoothness: Similarity of descriptors over distance; None without positions,
-            and where heads answer without a database.
+            and where heads predict places without one.
         queries_without_positives: Keys of queries that no database image is near to.
         queries_without_position: Keys of queries of unknown position.
         per_query: Columns of per_query.csv, arrays `(num_queries,)`; NaN, -1 or empty

@@ -8,13 +8,12 @@ import numpy as np
 
 from vpr_tf.atomic_files import replace_file, write_json
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
-from vpr_tf.report.city_map import QueriesOnMap, city_maps
+from vpr_tf.report.city_map import CityMap, QueriesOnMap, city_maps
 from vpr_tf.report.failures import failures
 from vpr_tf.report.figure_style import write_figures
 from vpr_tf.report.figures import report_figures
-from vpr_tf.report.map_svg import DrawnMap, drawn_map
 from vpr_tf.report.page import write_page
-from vpr_tf.report.per_query_file import write_per_query
+from vpr_tf.report.per_query import write_per_query
 from vpr_tf.report.query_states import query_states
 from vpr_tf.report.report import Report
 from vpr_tf.report.tables import (
@@ -96,11 +95,12 @@ def write_html(
     folder, name = Path(folder), report.identity.set_name
     figures = report_figures(report)
     write_figures(figures, folder / "figures")
-    maps: list[DrawnMap] = []
+    maps: list[CityMap] = []
+    queries = queries_on_map(report)
     off_maps, worst = 0, None
     if dataset is not None and evaluation_set is not None:
-        maps = draw_maps(report, dataset, evaluation_set)
-        off_maps = report.identity.num_queries - sum(each.num_queries for each in maps)
+        maps = maps_of(queries, dataset, evaluation_set)
+        off_maps = report.identity.num_queries - sum(len(each.rows) for each in maps)
         worst = failures(report, dataset, evaluation_set, most=max_failures)
     what = "place" if report.identity.predicts_places else "photo"
     return write_page(
@@ -118,20 +118,17 @@ def write_html(
         },
         dataset=dataset,
         maps=maps,
+        queries_on_map=queries,
         num_off_maps=off_maps,
         failures=worst,
         num_without_positives=int(np.sum(report.result.num_positives == 0)),
     )
 
 
-def draw_maps(
-    report: Report, dataset: PreparedDataset, evaluation_set: EvaluationSet
-) -> list[DrawnMap]:
-    """Returns a map of queries and errors for each city, the largest first."""
-    photos = dataset.split(evaluation_set.database).photo_table().positions
-    known = photos.known
+def queries_on_map(report: Report) -> QueriesOnMap:
+    """Returns the queries as maps show them."""
     columns = report.per_query
-    queries = QueriesOnMap(
+    return QueriesOnMap(
         [_map_name(report, row) for row in range(len(columns["key"]))],
         query_states(report),
         *(
@@ -140,13 +137,19 @@ def draw_maps(
             for side in ("latitude", "longitude")
         ),
     )
-    maps = city_maps(
-        queries,
+
+
+def maps_of(
+    queries: QueriesOnMap, dataset: PreparedDataset, evaluation_set: EvaluationSet
+) -> list[CityMap]:
+    """Returns a map of queries and photos for each city, the largest first."""
+    photos = dataset.split(evaluation_set.database).photo_table().positions
+    known = photos.known
+    latitude_deg, longitude_deg = (
         photos.latitude_deg[known],
         photos.longitude_deg[known],
-        most=_MOST_CITIES,
     )
-    return [drawn_map(city, queries) for city in maps]
+    return city_maps(queries, latitude_deg, longitude_deg, most=_MOST_CITIES)
 
 
 def _map_name(report: Report, row: int) -> str:

@@ -143,8 +143,8 @@ def sample_pairs(
     pairs = [np.empty((0, 2), np.int64)]
     for zone in np.unique(photos.positions.utm_zone[known]):
         rows = np.flatnonzero(photos.positions.utm_zone == zone)
-        asked = anchors[photos.positions.utm_zone[anchors] == zone]
-        pairs.extend(_pairs_of_zone(photos, rows, asked, generator))
+        of_zone = anchors[photos.positions.utm_zone[anchors] == zone]
+        pairs.extend(_pairs_of_zone(photos, rows, of_zone, generator))
     first, second = np.unique(np.sort(np.concatenate(pairs), axis=1), axis=0).T
     if len(first) > num_pairs:
         chosen = np.sort(generator.permutation(len(first))[:num_pairs])

@@ -10,7 +10,7 @@ import numpy as np
 
 from vpr_tf.report.bootstrap import BootstrapSettings
 from vpr_tf.report.errors import ReportError
-from vpr_tf.report.per_query_file import hit_rank_column, read_per_query
+from vpr_tf.report.per_query import hit_rank_column, read_per_query
 from vpr_tf.report.report import FORMAT_VERSION, Identity
 
 
@@ -48,7 +48,7 @@ class StoredReport:
 
     @property
     def error_m(self) -> np.ndarray:
-        """Error of each answer, float64 `(num_queries,)`; NaN where unknown."""
+        """Error of each localization, float64 `(num_queries,)`; NaN where unknown."""
         return _numbers(self.columns["error_m"])
 
     def hit_ranks(self, threshold_m: float) -> np.ndarray:

@@ -4,13 +4,6 @@
 index of their kind is built or read.
 """
 
-from vpr_tf.search.build import (
-    EXACT_SEARCH_MAX_IMAGES,
-    INDEX_KINDS,
-    KEPT_EXACT_MAX_IMAGES,
-    build_index,
-    index_kind,
-)
 from vpr_tf.search.cell_filter import CellFilter, CellFilteredIndex, CellRanking
 from vpr_tf.search.cell_rows import CellRows
 from vpr_tf.search.cell_search import search_cells
@@ -25,15 +18,17 @@ from vpr_tf.search.descriptors import (
 from vpr_tf.search.distances import squared_distances
 from vpr_tf.search.errors import IndexMismatchError, RetrievalError
 from vpr_tf.search.exact_index import ExactIndex
+from vpr_tf.search.index_choice import (
+    EXACT_SEARCH_MAX_IMAGES,
+    KEPT_EXACT_MAX_IMAGES,
+    MIN_QUANTIZED_IMAGES,
+    index_kind,
+)
+from vpr_tf.search.index_kinds import INDEX_KINDS, build_index
+from vpr_tf.search.index_settings import REORDERS, MilvusSettings, ScannSettings
 from vpr_tf.search.milvus_index import MilvusIndex
-from vpr_tf.search.milvus_settings import MilvusSettings
 from vpr_tf.search.saved_index import load_saved_index, save_index
 from vpr_tf.search.scann_index import ScannIndex
-from vpr_tf.search.scann_settings import (
-    MIN_QUANTIZED_IMAGES,
-    REORDERS,
-    ScannSettings,
-)
 from vpr_tf.search.search_index import SearchIndex
 
 __all__ = [

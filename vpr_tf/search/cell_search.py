@@ -47,7 +47,8 @@ def search_cells(
         distances by the lowest row; inf and -1 where the cells have too few rows.
     """
     distances, ids = no_neighbours(len(queries), k)
-    for block in _chunks(cell_rows, chosen):
+    num_pairs = np.where(chosen >= 0, cell_rows.counts[chosen], 0).sum(axis=1)
+    for block in _groups(num_pairs, _SCORES_PER_CHUNK):
         chunk = _Chunk(descriptors, queries[block], cell_rows, chosen[block])
         query, rows, pair_distance = chunk.nearest(k)
         kept, rank = k_nearest_pairs(query, rows, pair_distance, k)
@@ -113,32 +114,27 @@ class _Chunk:
 
     def _score_by_query(self) -> None:
         for query, vector in enumerate(self.queries):
-            start, stop = self._bounds[query : query + 2]
-            for block in _blocks(start, stop, self._step):
+            stop = self._bounds[query + 1]
+            for start in range(self._bounds[query], stop, self._step):
+                block = slice(start, min(start + self._step, stop))
                 part, halves = self._read(self._rows[block])
                 np.subtract(part @ vector, halves, out=self._scores[block])
 
     def _score_by_cell(self) -> None:
         order = np.argsort(self._cell, kind="stable")
         cells, starts = np.unique(self._cell[order], return_index=True)
-        askers = np.split(order, starts[1:])
-        ends = np.cumsum(self._cell_rows.counts[cells])
-        first = 0
-        while first < len(cells):
-            read = ends[first - 1] if first else 0
-            last = max(first + 1, int(np.searchsorted(ends, read + self._step)))
-            rows = self._cell_rows.rows_of(cells[first:last])
-            part, halves = self._read(rows)
+        pairs_of_cells = np.split(order, starts[1:])
+        counts = self._cell_rows.counts[cells]
+        for group in _groups(counts, self._step):
+            part, halves = self._read(self._cell_rows.rows_of(cells[group]))
             start = 0
-            for number in range(first, last):
-                stop = int(ends[number] - read)
-                asking = askers[number]
-                products = self.queries[self._query[asking]] @ part[start:stop].T
-                products -= halves[start:stop]
-                place = self._first[asking][:, None] + np.arange(stop - start)
-                self._scores[place] = products
-                start = stop
-            first = last
+            for count, pairs in zip(counts[group], pairs_of_cells[group], strict=True):
+                rows = slice(start, start + count)
+                scores = self.queries[self._query[pairs]] @ part[rows].T
+                scores -= halves[rows]
+                place = self._first[pairs][:, None] + np.arange(count)
+                self._scores[place] = scores
+                start += count
 
     @property
     def _step(self) -> int:
@@ -164,18 +160,12 @@ class _Chunk:
         return start + np.flatnonzero(scores >= np.float32(lowest))
 
 
-def _chunks(cell_rows: CellRows, chosen: np.ndarray) -> Iterator[slice]:
-    """Yields queries in order, as many as have not too many pairs."""
-    counts = np.where(chosen >= 0, cell_rows.counts[chosen], 0).sum(axis=1)
+def _groups(counts: np.ndarray, limit: int) -> Iterator[slice]:
+    """Yields what follows each other and counts no more than a limit, one at least."""
     ends = np.cumsum(counts)
     first = 0
     while first < len(ends):
         before = ends[first - 1] if first else 0
-        last = int(np.searchsorted(ends, before + _SCORES_PER_CHUNK, side="right"))
+        last = int(np.searchsorted(ends, before + limit, side="right"))
         yield slice(first, max(first + 1, last))
         first = max(first + 1, last)
-
-
-def _blocks(start: int, stop: int, step: int) -> Iterator[slice]:
-    for first in range(int(start), int(stop), step):
-        yield slice(first, min(first + step, int(stop)))

@@ -118,7 +118,7 @@ class DescriptorFile:
 
 
 def unmapped(descriptors: Descriptors) -> Descriptors:
-    """Returns the same rows, read when asked for if they were memory-mapped.
+    """Returns the same rows, read when needed if they were memory-mapped.
 
     What is read from a mapping stays in the memory of the process.
     """

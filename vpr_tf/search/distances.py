@@ -59,7 +59,7 @@ def squared_distances(
     return distances
 
 
-def nearest_candidates(
+def nearest_of(
     descriptors: Descriptors, queries: np.ndarray, ids: np.ndarray, k: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Orders candidates by their distance, computed from the descriptors.

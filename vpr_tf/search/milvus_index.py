@@ -6,11 +6,11 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from vpr_tf.search.descriptors import (
     MISSING_ID,
@@ -18,21 +18,19 @@ from vpr_tf.search.descriptors import (
     check_descriptors,
     finite_blocks,
 )
-from vpr_tf.search.errors import IndexMismatchError, RetrievalError
-from vpr_tf.search.milvus_checks import (
-    check_contents,
-    checked_answer,
-    collection_mismatch,
+from vpr_tf.search.distances import nearest_of
+from vpr_tf.search.errors import IndexMismatchError
+from vpr_tf.search.index_settings import MilvusSettings
+from vpr_tf.search.milvus_client import (
+    EMBEDDED_COLLECTION,
+    EmbeddedMilvus,
+    MilvusCluster,
+    milvus_errors,
 )
-from vpr_tf.search.milvus_collection import (
-    ClusterDatabase,
-    EmbeddedDatabase,
-    MilvusCollection,
-)
-from vpr_tf.search.milvus_settings import MilvusSettings
 from vpr_tf.search.nearest_rows import search_rows
 from vpr_tf.search.search_index import SearchIndex
 
+_ROW, _DESCRIPTOR = "row", "descriptor"  # fields of the collection
 _DESCRIPTION_FILE = "milvus.json"
 _MAX_PER_REQUEST = 16_384  # queries, and neighbours a query: Milvus' own limits
 _MAX_REQUEST_VALUES = 1 << 22  # float32: 16 MiB of the 64 MiB that a request may have
@@ -40,21 +38,20 @@ _MAX_REQUEST_HITS = 1 << 18
 # Embedded FLAT holds the differences of every query with every row of a part.
 _FLAT_DIFFERENCE_VALUES = 1 << 26
 _ROWS_OF_EMBEDDED_PART = 100_000
-_VALUES_PER_BLOCK = 1 << 25
 _SPARE_NEIGHBORS = 8
-_ROUNDING = 1e-5  # relative, of two ways to compute a distance
+_SAMPLED_ROWS = 32
+_QUIET_BELOW = 20_000
 
 
 class MilvusIndex(SearchIndex):
     """A Milvus collection that finds candidates; their distances are computed here.
 
     The collection holds the descriptors a second time, in float32: no other kind of
-    index does. Each distance is computed anew from `descriptors` and compared with
-    the one that Milvus gave, so that a collection of other descriptors is an error,
-    not a wrong answer.
+    index does. That it is of these descriptors is checked when it is built or opened:
+    by its fingerprint, its number of rows and a sample of them.
 
     Embedded, the index is served on a port of this machine alone, from a private copy
-    of links (see `EmbeddedDatabase`). On a cluster, a saved index holds the address,
+    of links (see `EmbeddedMilvus`). On a cluster, a saved index holds the address,
     the collection's name, its number of rows and the fingerprint of the descriptors;
     collections of former builds stay there until someone drops them.
 
@@ -75,13 +72,15 @@ class MilvusIndex(SearchIndex):
         self,
         descriptors: Descriptors,
         settings: MilvusSettings,
-        database: EmbeddedDatabase | ClusterDatabase,
+        database: EmbeddedMilvus | MilvusCluster,
         fingerprint: str,
     ) -> None:
         self.descriptors = descriptors
         self._settings = settings
         self._database = database
         self._fingerprint = fingerprint
+        on_cluster = settings.uri is not None
+        self._name = self._cluster_name() if on_cluster else EMBEDDED_COLLECTION
 
     @classmethod
     def build(
@@ -93,15 +92,12 @@ class MilvusIndex(SearchIndex):
             RetrievalError: Milvus cannot be reached or did not take all rows.
         """
         check_descriptors(descriptors)
-        told = MilvusSettings.from_dict(settings or {}, len(descriptors))
+        chosen = MilvusSettings.from_dict(settings or {}, len(descriptors))
         fingerprint = _checked_fingerprint(descriptors)
-        database: EmbeddedDatabase | ClusterDatabase = EmbeddedDatabase()
-        if told.uri is not None:
-            name = _collection_name(told, fingerprint)
-            database = ClusterDatabase(told.uri, name)
-        index = cls(descriptors, told, database, fingerprint)
+        database = MilvusCluster(chosen.uri) if chosen.uri else EmbeddedMilvus()
+        index = cls(descriptors, chosen, database, fingerprint)
         try:
-            with _milvus_errors():
+            with milvus_errors():
                 index._fill()
         except BaseException:
             database.close()
@@ -109,24 +105,70 @@ class MilvusIndex(SearchIndex):
         return index
 
     def _fill(self) -> None:
-        collection = self._database.collection
-        if collection.exists():
+        client = self._database.client
+        if client.has_collection(self._name):
             with contextlib.suppress(IndexMismatchError):
-                collection.load()
-                check_contents(collection, self.descriptors)
+                client.load_collection(self._name)
+                self._check_contents()
                 return
             # The name is of these descriptors and settings: what an interrupted build
             # left.
-            collection.drop()
-        told = self._settings
-        collection.create(self.descriptor_dim, self._fingerprint)
-        batch = min(told.batch, max(1, _MAX_REQUEST_VALUES // self.descriptor_dim))
-        collection.insert(self.descriptors, batch)
-        self._database.suspend()
-        collection = self._database.collection
-        collection.create_index(told.index_type, told.params)
-        collection.load()
-        check_contents(collection, self.descriptors)
+            client.drop_collection(self._name)
+        self._insert()
+        self._database.restart()
+        client = self._database.client
+        params = self._settings.params
+        if self._settings.uri is None:
+            # Milvus Lite 3.2 reads only this older form, and ignores the other.
+            params = {"params": params}
+        index_params = client.prepare_index_params()
+        index_params.add_index(
+            _DESCRIPTOR,
+            index_type=self._settings.index_type,
+            metric_type=self._settings.metric,
+            params=params,
+        )
+        client.create_index(self._name, index_params)
+        client.load_collection(self._name)
+        self._check_contents()
+
+    def _insert(self) -> None:
+        """Creates the collection and inserts all descriptors; holds one batch."""
+        from pymilvus import DataType
+
+        client, dim = self._database.client, self.descriptor_dim
+        schema = client.create_schema(
+            auto_id=False, enable_dynamic_field=False, description=self._fingerprint
+        )
+        schema.add_field(_ROW, DataType.INT64, is_primary=True)
+        schema.add_field(_DESCRIPTOR, DataType.FLOAT_VECTOR, dim=dim)
+        client.create_collection(self._name, schema=schema)
+        batch = min(self._settings.batch, max(1, _MAX_REQUEST_VALUES // dim))
+        quiet = True if self.num_images < _QUIET_BELOW else None
+        starts = range(0, self.num_images, batch)
+        for start in tqdm(starts, unit=" batches", desc="Milvus", disable=quiet):
+            rows = np.asarray(self.descriptors[start : start + batch], np.float32)
+            client.insert(
+                self._name,
+                [{_ROW: row, _DESCRIPTOR: x} for row, x in enumerate(rows, start)],
+            )
+        client.flush(self._name)
+
+    def _check_contents(self) -> None:
+        """Compares the number of rows and a sample of them with the descriptors."""
+        client = self._database.client
+        [count] = client.query(self._name, filter="", output_fields=["count(*)"])
+        if count["count(*)"] != self.num_images:
+            raise _mismatch(f"has {count['count(*)']} rows, not {self.num_images}")
+        sample = np.linspace(0, self.num_images - 1, _SAMPLED_ROWS).astype(np.int64)
+        sample = np.unique(sample)
+        fields = [_ROW, _DESCRIPTOR]
+        found = client.get(self._name, ids=sample.tolist(), output_fields=fields)
+        stored = {row[_ROW]: np.asarray(row[_DESCRIPTOR], np.float32) for row in found}
+        expected = np.asarray(self.descriptors[sample], np.float32)
+        for row, values in zip(sample.tolist(), expected, strict=True):
+            if row not in stored or not np.array_equal(stored[row], values):
+                raise _mismatch(f"holds another row {row}")
 
     @property
     def is_exact(self) -> bool:
@@ -151,59 +193,53 @@ class MilvusIndex(SearchIndex):
         self._database.close()
 
     def _search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        if not self.is_exact:
-            return self._fetch(queries, k)
-        distances = np.full((len(queries), k), np.inf, np.float32)
-        ids = np.full((len(queries), k), MISSING_ID, np.int64)
-        # Which of equally near rows Milvus gives is chance: fetch until one is farther.
-        waiting = np.arange(len(queries))
-        fetched = k + _SPARE_NEIGHBORS
-        while len(waiting):
-            fetched = min(fetched, self.num_images)
-            far, rows = self._fetch(queries[waiting], fetched)
-            distances[waiting], ids[waiting] = far[:, :k], rows[:, :k]
-            tied = far[:, -1] <= far[:, k - 1] * (1 + _ROUNDING)
-            waiting = waiting[tied & (fetched < self.num_images)]
-            fetched *= 8
-        return distances, ids
-
-    def _fetch(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """Asks Milvus, and checks and orders what it says."""
-        if k > _MAX_PER_REQUEST:  # more than Milvus gives
+        # Which of equally near rows Milvus gives is chance: the lowest of some more.
+        spare = _SPARE_NEIGHBORS if self.is_exact else 0
+        fetched = min(k + spare, self.num_images)
+        if fetched > _MAX_PER_REQUEST:  # more than Milvus gives
             return search_rows(self.descriptors, queries, k, np.arange(self.num_images))
-        distances = np.empty((len(queries), k), np.float32)
-        ids = np.empty((len(queries), k), np.int64)
-        step = self._queries_per_request(k)
-        params = dict(self._settings.search_params)
-        if "ef" in params:
-            params["ef"] = max(params["ef"], k)
-        for start in range(0, len(queries), step):
-            block = slice(start, start + step)
-            with _milvus_errors():
-                told, found = self._database.collection.search(
-                    queries[block], k, params
-                )
-            distances[block], ids[block] = checked_answer(
-                self.descriptors,
-                queries[block],
-                found,
-                # What AUTOINDEX chooses may be quantised: its distances are rough.
-                None if self._settings.index_type == "AUTOINDEX" else told,
-                complete=self.is_exact,
-            )
-        return distances, ids
+        step = self._queries_per_request(fetched)
+        ids = [
+            self._request(queries[start : start + step], fetched)
+            for start in range(0, len(queries), step)
+        ]
+        return nearest_of(self.descriptors, queries, np.concatenate(ids), k)
 
     def _queries_per_request(self, k: int) -> int:
         step = min(
             _MAX_PER_REQUEST,
             _MAX_REQUEST_VALUES // self.descriptor_dim,
             _MAX_REQUEST_HITS // k,
-            _VALUES_PER_BLOCK // (2 * k * self.descriptor_dim),
         )
         if self.is_exact and self._settings.uri is None:
             rows = min(self.num_images, _ROWS_OF_EMBEDDED_PART)
             step = min(step, _FLAT_DIFFERENCE_VALUES // (rows * self.descriptor_dim))
         return max(1, step)
+
+    def _request(self, queries: np.ndarray, k: int) -> np.ndarray:
+        """Returns the rows that Milvus finds, `(num_queries, k)`."""
+        params = dict(self._settings.search_params)
+        if "ef" in params:
+            params["ef"] = max(params["ef"], k)
+        with milvus_errors():
+            found = self._database.client.search(
+                self._name,
+                data=list(queries),
+                anns_field=_DESCRIPTOR,
+                limit=k,
+                # The primary key alone: with no field named, embedded Milvus sends the
+                # descriptors as well.
+                output_fields=[_ROW],
+                search_params={"metric_type": self._settings.metric, "params": params},
+            )
+        ids = np.full((len(queries), k), MISSING_ID, np.int64)
+        for own, hits in zip(ids, found, strict=True):
+            own[: len(hits)] = [hit[_ROW] for hit in hits]
+            if own[: len(hits)].min(initial=0) < 0 or own.max() >= self.num_images:
+                raise _mismatch(f"gave the rows {own.tolist()}")
+            if self.is_exact and len(hits) < k:
+                raise _mismatch(f"gave {len(hits)} rows where {k} were due")
+        return ids
 
     def write(self, folder: Path) -> None:
         """See `SearchIndex.write`; embedded, the whole collection is copied."""
@@ -212,16 +248,21 @@ class MilvusIndex(SearchIndex):
         (folder / _DESCRIPTION_FILE).write_text(text)
 
     def _description(self) -> dict[str, Any]:
-        told = self._settings
         return {
-            "uri": told.uri,
-            "collection": _collection_name(told, self._fingerprint),
+            "uri": self._settings.uri,
+            "collection": self._cluster_name(),
             "num_rows": self.num_images,
             "descriptor_dim": self.descriptor_dim,
             "fingerprint": self._fingerprint,
-            "index_type": told.index_type,
-            "params": told.params,
+            "index_type": self._settings.index_type,
+            "params": self._settings.params,
         }
+
+    def _cluster_name(self) -> str:
+        built = [self._fingerprint, self._settings.index_type, self._settings.params]
+        text = json.dumps(built, sort_keys=True)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        return f"{self._settings.collection}_{digest[:16]}"
 
     @classmethod
     def read(
@@ -233,7 +274,7 @@ class MilvusIndex(SearchIndex):
             IndexMismatchError: The collection is not of these descriptors.
             RetrievalError: The cluster cannot be reached.
         """
-        told = MilvusSettings.from_dict(settings, len(descriptors))
+        chosen = MilvusSettings.from_dict(settings, len(descriptors))
         path = folder / _DESCRIPTION_FILE
         try:
             written = json.loads(path.read_text())
@@ -242,12 +283,8 @@ class MilvusIndex(SearchIndex):
             raise IndexMismatchError(
                 f"{path} cannot be read ({error}). Build the index again."
             ) from error
-        database: EmbeddedDatabase | ClusterDatabase
-        if told.uri is None:
-            database = EmbeddedDatabase(folder)
-        else:
-            database = ClusterDatabase(told.uri, _collection_name(told, fingerprint))
-        index = cls(descriptors, told, database, fingerprint)
+        database = MilvusCluster(chosen.uri) if chosen.uri else EmbeddedMilvus(folder)
+        index = cls(descriptors, chosen, database, fingerprint)
         try:
             for name, value in index._description().items():
                 if written.get(name) != value:
@@ -255,7 +292,7 @@ class MilvusIndex(SearchIndex):
                         f"{path} is of another index: {name} must be {value!r}. "
                         f"Received: {written.get(name)!r}. Build the index again."
                     )
-            with _milvus_errors():
+            with milvus_errors():
                 index._open()
         except BaseException:
             database.close()
@@ -264,17 +301,18 @@ class MilvusIndex(SearchIndex):
         return index
 
     def _open(self) -> None:
-        collection: MilvusCollection = self._database.collection
-        if not collection.exists():
+        client = self._database.client
+        if not client.has_collection(self._name):
             raise IndexMismatchError(
                 f"Milvus ({self._settings.uri or 'embedded'}) has no collection "
-                f"{collection.name}. Build the index again."
+                f"{self._name}. Build the index again."
             )
-        description = collection.description()
-        if description not in ("", self._fingerprint):
-            raise collection_mismatch(f"is of the descriptors {description!r}")
-        collection.load()
-        check_contents(collection, self.descriptors)
+        # Embedded Milvus does not keep the description.
+        known = client.describe_collection(self._name).get("description", "")
+        if known not in ("", self._fingerprint):
+            raise _mismatch(f"is of the descriptors {known!r}")
+        client.load_collection(self._name)
+        self._check_contents()
 
 
 def _checked_fingerprint(descriptors: Descriptors) -> str:
@@ -284,23 +322,8 @@ def _checked_fingerprint(descriptors: Descriptors) -> str:
     return digest.hexdigest()
 
 
-def _collection_name(settings: MilvusSettings, fingerprint: str) -> str:
-    build = [fingerprint, settings.index_type, settings.params]
-    text = json.dumps(build, sort_keys=True)
-    return f"{settings.collection}_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-
-
-@contextlib.contextmanager
-def _milvus_errors() -> Iterator[None]:
-    """Makes Milvus' errors those of an index."""
-    try:
-        yield
-    except (ImportError, RetrievalError):
-        raise
-    except Exception as error:
-        # Only a program that has imported pymilvus can raise one of its errors.
-        import pymilvus
-
-        if isinstance(error, pymilvus.MilvusException):
-            raise RetrievalError(f"Milvus: {error.message}") from error
-        raise
+def _mismatch(reason: str) -> IndexMismatchError:
+    return IndexMismatchError(
+        f"The Milvus collection is not of these descriptors: it {reason}. Build the "
+        "index again."
+    )

@@ -74,7 +74,7 @@ class NearestRows:
     def _candidates_on_device(
         self, block: slice, rows: np.ndarray, halves: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray] | None:
-        """Returns None if more rows than were asked for can be among the nearest."""
+        """Returns None if more rows than it returns can be among the nearest."""
         if self._device is None:
             return None
         count = min(self.k + _MORE_ON_DEVICE, len(rows))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from pathlib import Path
 from typing import Any
 
-from vpr_tf.search.build import INDEX_KINDS
 from vpr_tf.search.descriptors import Descriptors
 from vpr_tf.search.errors import IndexMismatchError
+from vpr_tf.search.index_kinds import INDEX_KINDS
 from vpr_tf.search.search_index import SearchIndex
+from vpr_tf.stored_files import StoredFile, store_folder
 
 _DESCRIPTION_FILE = "index.json"
 _FORMAT_VERSION = 3
@@ -40,7 +40,7 @@ def save_index(
         "num_images": index.num_images,
         "descriptor_dim": index.descriptor_dim,
         "descriptors_fingerprint": descriptors_fingerprint,
-        "files": _checksums(unfinished),
+        "files": {name: file.sha256 for name, file in store_folder(unfinished).items()},
     }
     text = json.dumps(description, indent=2) + "\n"
     (unfinished / _DESCRIPTION_FILE).write_text(text)
@@ -76,7 +76,7 @@ def load_saved_index(
                 f"Received: {description.get(name)}. Build it again."
             )
     # A damaged file could crash the library that reads it.
-    if description.get("files") != _checksums(folder):
+    if not _is_intact(folder, description.get("files", {})):
         raise IndexMismatchError(
             f"The files of the index {folder} are not those that were written. Build "
             "it again."
@@ -90,15 +90,13 @@ def load_saved_index(
     return INDEX_KINDS[kind].read(folder, descriptors, description["settings"])
 
 
-def _checksums(folder: Path) -> dict[str, str]:
-    """Returns the sha256 of each file but the description, by relative path."""
-    checksums = {}
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if path.is_file() and name != _DESCRIPTION_FILE:
-            with path.open("rb") as file:
-                checksums[name] = hashlib.file_digest(file, "sha256").hexdigest()
-    return checksums
+def _is_intact(folder: Path, sha256s: dict[str, str]) -> bool:
+    paths = {folder / name: sha256 for name, sha256 in sha256s.items()}
+    held = {path for path in folder.rglob("*") if path.is_file()}
+    return held == {*paths, folder / _DESCRIPTION_FILE} and not any(
+        StoredFile(path.stat().st_size, 0, sha256).problem(path, "sha256")
+        for path, sha256 in paths.items()
+    )
 
 
 def _read_description(folder: Path) -> dict[str, Any]:

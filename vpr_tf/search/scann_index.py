@@ -20,10 +20,10 @@ from vpr_tf.search.descriptors import (
     check_descriptors,
     finite_blocks,
 )
-from vpr_tf.search.distances import nearest_candidates
+from vpr_tf.search.distances import nearest_of
 from vpr_tf.search.exact_index import ExactIndex
+from vpr_tf.search.index_settings import ScannSettings
 from vpr_tf.search.scann_library import ASSETS_FILE, scann_library
-from vpr_tf.search.scann_settings import ScannSettings
 from vpr_tf.search.search_index import SearchIndex
 
 _FLOAT32_FILE = "dataset.npy"
@@ -72,19 +72,19 @@ class ScannIndex(SearchIndex):
         from their file where they are one; others are first copied to a temporary one.
         """
         check_descriptors(descriptors)
-        told = ScannSettings.from_dict(settings or {}, *descriptors.shape)
-        if told.structure == "brute_force":
-            return cls(ExactIndex.build(descriptors), descriptors, told)
+        chosen = ScannSettings.from_dict(settings or {}, *descriptors.shape)
+        if chosen.structure == "brute_force":
+            return cls(ExactIndex.build(descriptors), descriptors, chosen)
         measure = "dot_product" if _are_unit(unmapped(descriptors)) else "squared_l2"
         library = scann_library()
         with (
             float32_file(descriptors) as path,
             tempfile.TemporaryDirectory(prefix="vpr_tf_scann_") as folder,
         ):
-            builder = _builder(library.ops, descriptors.shape[1], measure, told)
+            builder = _builder(library.ops, descriptors.shape[1], measure, chosen)
             library.write_config(builder, Path(folder))
             searcher = library.open_searcher(Path(folder), _dataset_asset(path))
-        return cls(searcher, descriptors, told)
+        return cls(searcher, descriptors, chosen)
 
     @property
     def is_exact(self) -> bool:
@@ -110,13 +110,17 @@ class ScannIndex(SearchIndex):
         Raises:
             ValueError: A setting cannot be.
         """
-        told = self._settings
-        if leaves_to_search is not None:
-            told = dataclasses.replace(told, leaves_to_search=leaves_to_search)
-        if reordered_neighbors is not None:
-            told = dataclasses.replace(told, reordered_neighbors=reordered_neighbors)
+        known = self._settings
+        if leaves_to_search is None:
+            leaves_to_search = known.leaves_to_search
+        if reordered_neighbors is None:
+            reordered_neighbors = known.reordered_neighbors
         changed = copy.copy(self)
-        changed._settings = told
+        changed._settings = dataclasses.replace(
+            known,
+            leaves_to_search=leaves_to_search,
+            reordered_neighbors=reordered_neighbors,
+        )
         return changed
 
     def _search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -127,22 +131,22 @@ class ScannIndex(SearchIndex):
         by_code = self._settings.reorder == "memory_mapped"
         kept = reordered if by_code else min(k + more, reordered)
         ids = self._candidates(queries, kept, reordered)
-        return nearest_candidates(self._rows, queries, ids, k)
+        return nearest_of(self._rows, queries, ids, k)
 
     def _candidates(
         self, queries: np.ndarray, count: int, reordered: int
     ) -> np.ndarray:
-        searcher = self._searcher.searcher
         cores = len(os.sched_getaffinity(0))
         batch = min(_QUERIES_PER_BATCH, math.ceil(len(queries) / cores))
-        ids, scores = searcher.search_batched(
-            np.ascontiguousarray(queries),
-            count,
-            reordered,
-            self._settings.leaves_to_search or -1,
-            len(queries) > 1,
-            batch,
-        )
+        leaves = self._settings.leaves_to_search or None
+        queries = np.ascontiguousarray(queries)
+        if len(queries) == 1:
+            found = self._searcher.search_batched(queries, count, reordered, leaves)
+        else:
+            found = self._searcher.search_batched_parallel(
+                queries, count, reordered, leaves, batch
+            )
+        ids, scores = found
         return np.where(np.isnan(scores), MISSING_ID, ids.astype(np.int64))
 
     def write(self, folder: Path) -> None:
@@ -162,9 +166,9 @@ class ScannIndex(SearchIndex):
         cls, folder: Path, descriptors: Descriptors, settings: dict[str, Any]
     ) -> ScannIndex:
         """See `SearchIndex.read`."""
-        told = ScannSettings.from_dict(settings, *descriptors.shape)
-        if told.structure == "brute_force":
-            return cls(ExactIndex.read(folder, descriptors, {}), descriptors, told)
+        chosen = ScannSettings.from_dict(settings, *descriptors.shape)
+        if chosen.structure == "brute_force":
+            return cls(ExactIndex.read(folder, descriptors, {}), descriptors, chosen)
         assets = (folder / ASSETS_FILE).read_text()
         if _FLOAT32_FILE not in assets:
             searcher = scann_library().open_searcher(folder, assets)
@@ -173,7 +177,7 @@ class ScannIndex(SearchIndex):
                 searcher = scann_library().open_searcher(
                     folder, assets.replace(f'"{_FLOAT32_FILE}"', _quoted(path))
                 )
-        return cls(searcher, descriptors, told)
+        return cls(searcher, descriptors, chosen)
 
 
 def _dataset_asset(path: Path) -> str:
@@ -184,27 +188,27 @@ def _quoted(path: Path) -> str:
     return json.dumps(str(path), ensure_ascii=False)
 
 
-def _builder(ops: Any, dim: int, measure: str, told: ScannSettings) -> Any:
-    # Only the number of columns is asked for: the rows come from a file.
+def _builder(ops: Any, dim: int, measure: str, chosen: ScannSettings) -> Any:
+    # Only the number of columns counts: the rows come from a file.
     builder = ops.builder(np.empty((0, dim), np.float32), 10, measure)
-    if told.structure == "tree":
+    if chosen.structure == "tree":
         builder = builder.tree(
-            num_leaves=told.num_leaves,
-            num_leaves_to_search=told.leaves_to_search,
-            training_sample_size=told.training_sample,
-            training_iterations=told.training_iterations,
+            num_leaves=chosen.num_leaves,
+            num_leaves_to_search=chosen.leaves_to_search,
+            training_sample_size=chosen.training_sample,
+            training_iterations=chosen.training_iterations,
             random_init=False,  # k-means++, whose seed is fixed: the same files again
             avq=_LEAF_ANISOTROPY if measure == "dot_product" else None,
         )
     builder = builder.score_ah(
-        told.dimensions_per_block,
-        anisotropic_quantization_threshold=told.anisotropic_threshold or math.nan,
-        training_sample_size=told.training_sample,
+        chosen.dimensions_per_block,
+        anisotropic_quantization_threshold=chosen.anisotropic_threshold or math.nan,
+        training_sample_size=chosen.training_sample,
     )
-    if told.reorder == "memory_mapped":
+    if chosen.reorder == "memory_mapped":
         return builder
     types = ops.scann_builder.ReorderType
-    return builder.reorder(told.reordered_neighbors, types[told.reorder.upper()])
+    return builder.reorder(chosen.reordered_neighbors, types[chosen.reorder.upper()])
 
 
 def _are_unit(descriptors: Descriptors) -> bool:

@@ -31,6 +31,8 @@ class ScannLibrary(NamedTuple):
             folder: Where the settings are, and what `assets` names relatively.
             assets: Text of a ScannAssets message: which files there are.
         """
+        # Not the public `load_searcher`: it opens a pickle that lies in the folder, and
+        # finds the assets of the folder only, not descriptors that lie elsewhere.
         return self.ops.ScannSearcher(
             self.ops.scann_pybind.ScannNumpy(str(folder), assets)
         )
@@ -71,8 +73,9 @@ def _import() -> ScannLibrary:
 
 def _import_without_tensorflow() -> ScannLibrary:
     # Where there is TensorFlow, ScaNN imports it for operations that are not used
-    # here: 12 s and 680 MiB. Where there is none, it does without. So for this moment
-    # there is none; a later `from scann import scann_ops` starts anew and finds it.
+    # here: 12 s and 680 MiB. Where there is none, it does without; no public option
+    # asks it to. So for this moment there is none; a later `from scann import
+    # scann_ops` starts anew and finds it.
     sys.modules["tensorflow"] = None  # type: ignore[assignment]
     try:
         return _import()

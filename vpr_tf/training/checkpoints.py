@@ -11,8 +11,8 @@ import keras
 import tensorflow as tf
 
 from vpr_tf.atomic_files import replace_file, write_json
+from vpr_tf.classification import RUN_FOLDER, save_heads
 from vpr_tf.classification.predictor import PlacePredictor
-from vpr_tf.classification.trained import RUN_FOLDER, save_heads
 from vpr_tf.training.errors import TrainingError
 from vpr_tf.training.group_trainer import GroupTrainer
 from vpr_tf.training.progress import TrainingProgress

@@ -9,9 +9,8 @@ from pathlib import Path
 import keras
 
 from vpr_tf.atomic_files import write_json
-from vpr_tf.classification import PlaceClassifier
+from vpr_tf.classification import RUN_FOLDER, PlaceClassifier, load_heads
 from vpr_tf.classification.predictor import PlacePredictor
-from vpr_tf.classification.trained import RUN_FOLDER, load_heads
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.data.prepared_dataset import PreparedDataset
 from vpr_tf.evaluation import (
@@ -64,7 +63,7 @@ def finish_run(
     exported = metrics.content.get("savedmodel")
     if not (exported and Path(exported).is_dir()):
         exported = None
-        if _is_wanted(config, score):
+        if is_export_wanted(config, score):
             exported = str(_export(config, dataset, run, encoder, predictor, score))
     metrics.set_tests({r.name: r.summary() for r in results}, exported)
     if results:
@@ -79,7 +78,7 @@ def finish_run(
     return results
 
 
-def _is_wanted(config: ExperimentConfig, score: float | None) -> bool:
+def is_export_wanted(config: ExperimentConfig, score: float | None) -> bool:
     """Whether `train.export` asks for an export of an encoder with this R@1 on val."""
     if config.train.export != "best":
         return config.train.export == "always"

@@ -102,6 +102,8 @@ class GroupTrainer:
         self.strategy = strategy
         self.classes_per_group = check_groups(partition, config.groups_num)
         check_batch_size(config.batch_size, strategy.num_replicas_in_sync)
+        if augment is not None:
+            check_augment(augment, config.image_size)
         self._split, self._partition, self._seed = split, partition, seed
         self._descriptors, self._augment = descriptors, augment
         self.head_factory = HeadFactory.of(config.head, partition, split)
@@ -258,7 +260,10 @@ class GroupTrainer:
             return batches
         augment = self._augment
         # One after another, so that layers with random states repeat themselves.
-        return batches.map(lambda x, y: (_augmented(augment, x), y)).prefetch(2)
+        shape = batches.element_spec[0].shape
+        return batches.map(
+            lambda x, y: (tf.ensure_shape(_augmented(augment, x), shape), y)
+        ).prefetch(2)
 
     def _step_of_group(self, group_id: int) -> StepFunction:
         if group_id not in self._steps:
@@ -298,17 +303,24 @@ def _to_float(variable: keras.Variable) -> float:
 
 
 def _augmented(augment: Augment, images: tf.Tensor) -> tf.Tensor:
-    if isinstance(augment, keras.layers.Layer):
-        changed = augment(images, training=True)
-    else:
-        changed = augment(images)
-    changed = tf.cast(tf.convert_to_tensor(changed), images.dtype)
-    if not images.shape.is_compatible_with(changed.shape):
+    is_layer = isinstance(augment, keras.layers.Layer)
+    changed = augment(images, training=True) if is_layer else augment(images)
+    return tf.cast(tf.convert_to_tensor(changed), images.dtype)
+
+
+def check_augment(augment: Augment, image_size: int) -> None:
+    """Tries an augmentation on two grey images.
+
+    Raises:
+        ConfigError: It changes the shape.
+    """
+    images = tf.fill((2, image_size, image_size, 3), 0.5)
+    shape = tuple(_augmented(augment, images).shape)
+    if shape != tuple(images.shape):
         raise ConfigError(
             "`augment` must keep the shape of a batch of images, "
-            f"{tuple(images.shape)}. Received: {tuple(changed.shape)}"
+            f"{tuple(images.shape)}. Received: {shape}"
         )
-    return tf.ensure_shape(changed, images.shape)
 
 
 def check_groups(partition: Partition, groups_num: int) -> list[int]:

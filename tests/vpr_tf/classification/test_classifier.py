@@ -119,7 +119,7 @@ def test_predictions_are_the_best_places_of_all_groups():
     expected = np.argsort(-scores, axis=1, kind="stable")[:, :5]
     np.testing.assert_array_equal(predictions.rows, expected)
     assert (np.diff(predictions.scores, axis=1) <= 0).all()
-    assert predictions.heading_deg.tolist() == [-1.0] * len(x)
+    assert (predictions.heading_deg == -1).all()
 
 
 def test_fewer_places_than_asked_for_leave_the_rest_missing():

@@ -73,7 +73,7 @@ def run(capsys, *arguments):
     return status, captured.out, captured.err
 
 
-def test_folders_files_and_patterns_are_answered(capsys, tiny_index, photos):
+def test_folders_files_and_patterns_are_localized(capsys, tiny_index, photos):
     for names in (["."], ["0.jpg", "1.jpg"], ["*.jpg"]):
         status, out, err = run(
             capsys, "--index", tiny_index, *(photos / name for name in names)
@@ -87,7 +87,7 @@ def test_folders_files_and_patterns_are_answered(capsys, tiny_index, photos):
         assert "Not calibrated" in out
 
 
-def test_unreadable_photos_are_named_and_the_others_answered(
+def test_unreadable_photos_are_named_and_the_others_localized(
     capsys, tiny_index, photos
 ):
     (photos / "broken.jpg").write_bytes((photos / "0.jpg").read_bytes()[:700])
@@ -97,7 +97,7 @@ def test_unreadable_photos_are_named_and_the_others_answered(
     )
     assert status == 1
     content = json.loads(out)
-    assert len(content["answers"]) == 2
+    assert len(content["localizations"]) == 2
     unreadable = [Path(entry["photo"]).name for entry in content["unreadable"]]
     assert sorted(unreadable) == ["broken.jpg", "gone.jpg", "notes.jpg"]
     assert all(name in err for name in unreadable)
@@ -106,15 +106,15 @@ def test_unreadable_photos_are_named_and_the_others_answered(
 
 
 def test_geojson_goes_to_a_file(capsys, tiny_index, photos):
-    path = photos / "answers.geojson"
+    path = photos / "found.geojson"
     status, out, _ = run(
         capsys,
         *("--index", tiny_index, photos / "1.jpg"),
         *("--geojson", "--output", path),
     )
     assert (status, out) == (0, "")
-    answer = json.loads(path.read_text())["features"][0]
-    longitude, latitude = answer["geometry"]["coordinates"]
+    found = json.loads(path.read_text())["features"][0]
+    longitude, latitude = found["geometry"]["coordinates"]
     assert latitude == pytest.approx(LATITUDE, abs=1e-4)
     assert -180 <= longitude < -179.99
 
@@ -126,8 +126,8 @@ def test_only_photos_inside_the_circle_are_searched(capsys, tiny_index, photos):
         *("--within", f"{LATITUDE},{LONGITUDE},50"),
     )
     assert status == 0
-    (answer,) = json.loads(out)["answers"]
-    assert [photo["key"] for photo in answer["supporting_photos"]] == [
+    (found,) = json.loads(out)["localizations"]
+    assert [photo["key"] for photo in found["matches"]] == [
         "0_2.jpg",
         "0_1.jpg",
         "0_0.jpg",
@@ -138,18 +138,18 @@ def test_only_photos_inside_the_circle_are_searched(capsys, tiny_index, photos):
         *("--within", "10,10,50"),
     )
     assert status == 0
-    assert "withheld: no match of known position" in out
+    assert "outside: no match of known position" in out
 
 
 def test_heading_leaves_out_photos_that_look_another_way(capsys, tiny_index, photos):
     arguments = ("--index", tiny_index, photos / "0.jpg", "--json")
     status, out, _ = run(capsys, *arguments, "--heading", "100")
     assert status == 0
-    (answer,) = json.loads(out)["answers"]
-    assert answer["num_matches"] == 3
-    assert answer["heading_deg"] == pytest.approx(90)
+    (found,) = json.loads(out)["localizations"]
+    assert found["num_candidates"] == 3
+    assert found["heading_deg"] == pytest.approx(90)
     _, out, _ = run(capsys, *arguments, "--k", "2")
-    assert json.loads(out)["answers"][0]["num_matches"] == 2
+    assert json.loads(out)["localizations"][0]["num_candidates"] == 2
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_calibrated_index_says_how_sure_it_is(capsys, tiny_index, photos, tmp_pa
     arguments = ["--index", str(tiny_index), "--config", str(config)]
     assert vpr("index", "calibrate", *arguments) == 0
     printed = capsys.readouterr().out
-    assert "16 of 18 answers are right, within 25 m" in printed
+    assert "16 of 18 positions are right, within 25 m" in printed
     assert "| cluster | 88.9% | 2.0 m |" in printed
     assert "On held-out queries (5 folds)" in printed
     stored = manifest_of(tiny_index).localization
@@ -217,10 +217,10 @@ def test_calibrated_index_says_how_sure_it_is(capsys, tiny_index, photos, tmp_pa
     status, out, _ = run(capsys, "--index", tiny_index, photos / "0.jpg", "--json")
     content = json.loads(out)
     assert content["calibration"]["fitted_on"] == "val of city"
-    (answer,) = content["answers"]
-    assert 0.5 < answer["confidence"] < 0.95
-    assert 1 < answer["expected_error_m"] < 25
-    assert answer["num_matches"] == 6
+    (found,) = content["localizations"]
+    assert 0.5 < found["confidence"] < 0.95
+    assert 1 < found["expected_error_m"] < 25
+    assert found["num_candidates"] == 6
     status, out, _ = run(
         capsys, "--index", tiny_index, photos / "0.jpg", "--min-confidence", "0.99"
     )

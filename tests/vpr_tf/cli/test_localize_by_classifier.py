@@ -17,7 +17,7 @@ from vpr_tf.classification import (
     GroupHead,
     PlaceClassifier,
     load_calibration,
-    save_classifier,
+    save_heads,
 )
 from vpr_tf.config import EvaluationConfig
 from vpr_tf.extraction.model_sources import LoadedEncoder
@@ -46,7 +46,7 @@ def run_folder(tmp_path, monkeypatch):
         for places in table.places_of_groups
     )
     folder = tmp_path / "runs" / "town"
-    save_classifier(PlaceClassifier(table, heads), folder / "best" / "classifier")
+    save_heads(PlaceClassifier(table, heads), folder / "best" / "classifier")
     write_config(folder / "config.yaml", tmp_path)
 
     def load_encoder(config, model):
@@ -89,7 +89,7 @@ def run(capsys, *arguments):
     return status, captured.out, captured.err
 
 
-def test_photos_are_answered_by_heads(capsys, run_folder, photos):
+def test_photos_are_localized_by_heads(capsys, run_folder, photos):
     status, out, err = run(capsys, "--classifier", run_folder, photos)
     assert (status, err) == (0, "")
     header, first, second, _, note = out.splitlines()
@@ -113,8 +113,8 @@ def test_calibrated_heads_say_how_sure_they_are(capsys, run_folder, photos, tmp_
     ]
     assert vpr("index", "calibrate", *arguments) == 0
     printed = capsys.readouterr().out
-    assert "of 24 answers are right, within 25 m" in printed
-    assert "Without the places near them" in printed
+    assert "of 24 positions are right, within 25 m" in printed
+    assert "Without the cells near them" in printed
     calibration = load_calibration(run_folder / "best" / "classifier")
     assert calibration.fitted_on == "val of town"
     assert calibration.settings == {
@@ -127,22 +127,22 @@ def test_calibrated_heads_say_how_sure_they_are(capsys, run_folder, photos, tmp_
     assert status == 0
     content = json.loads(out)
     assert (content["num_places"], content["score"]) == (10, "cosine")
-    answer = content["answers"][1]
-    assert 0.3 < answer["confidence"] < 1
-    assert answer["expected_error_m"] > 0
-    assert answer["num_groups"] == 2
-    assert answer["spread_m"] == pytest.approx(30, abs=1)
-    assert len(answer["places"]) == 3
-    assert answer["places"][0]["latitude_deg"] == answer["latitude_deg"]
-    scores = [place["score"] for place in answer["places"]]
+    found = content["localizations"][1]
+    assert 0.3 < found["confidence"] < 1
+    assert found["expected_error_m"] > 0
+    assert found["num_groups"] == 2
+    assert found["spread_m"] == pytest.approx(30, abs=1)
+    assert len(found["candidates"]) == 3
+    assert found["candidates"][0]["latitude"] == found["latitude"]
+    scores = [place["score"] for place in found["candidates"]]
     assert scores == sorted(scores, reverse=True)
-    assert answer["utm_zone"] == 10
+    assert found["utm_zone"] == 10
     _, out, _ = run(capsys, "--classifier", run_folder, photos, "--min-confidence", "1")
     assert out.count("withheld: confidence 0.") == 2
     _, out, _ = run(capsys, "--classifier", run_folder, photos, "--geojson")
     kinds = [f["properties"]["kind"] for f in json.loads(out)["features"]]
-    assert kinds[0] == "answer"
-    assert kinds.count("place") % 4 == 0
+    assert kinds[0] == "localization"
+    assert kinds.count("candidate") % 4 == 0
 
 
 def test_calibration_of_other_heads_is_refused(capsys, run_folder, photos, tmp_path):
@@ -154,7 +154,7 @@ def test_calibration_of_other_heads_is_refused(capsys, run_folder, photos, tmp_p
     folder = run_folder / "best" / "classifier"
     table = street_table(4, 2)
     heads = tuple(GroupHead("cosine", np.ones((3, 2), np.float32)) for _ in range(2))
-    save_classifier(PlaceClassifier(table, heads), folder)
+    save_heads(PlaceClassifier(table, heads), folder)
     status, _, err = run(capsys, "--classifier", run_folder, photos)
     assert status == 2
     assert "must be of the heads beside it" in err

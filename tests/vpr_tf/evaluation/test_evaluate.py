@@ -97,7 +97,7 @@ def test_work_dir_keeps_descriptors_for_other_recall_values(tmp_path):
 
 
 def test_approximate_index_is_kept_beside_the_descriptors(tmp_path, monkeypatch):
-    monkeypatch.setattr("vpr_tf.search.scann_settings._BRUTE_FORCE_BELOW", 16)
+    monkeypatch.setattr("vpr_tf.search.index_choice.SCANN_BRUTE_FORCE_BELOW", 16)
     rng = np.random.default_rng(0)
     database = [Shot(tuple(rng.integers(30, 220, 3)), 10 * i) for i in range(20)]
     config = dataclasses.replace(CONFIG, index="scann")

@@ -19,7 +19,7 @@ from vpr_tf.classification import (
     GridCells,
     GroupHead,
     PlaceClassifier,
-    save_classifier,
+    save_heads,
 )
 from vpr_tf.classification.cell_ranking import ClassifierCells
 from vpr_tf.config import EvaluationConfig, ExperimentConfig, load_config
@@ -157,7 +157,7 @@ def run(tmp_path_factory) -> Path:
     encoder = build_encoder(load_config(folder / "config.yaml").encoder)
     encoder.save_weights(folder / "best" / "encoder.weights.h5")
     heads = classifier(np.random.default_rng(0).normal(size=(3, 8)))
-    save_classifier(heads, folder / "best" / "classifier")
+    save_heads(heads, folder / "best" / "classifier")
     return folder
 
 

@@ -12,17 +12,16 @@ import tensorflow as tf
 from tests.vpr_tf.classification.tiny_classifier import random_classifier, street_table
 from tests.vpr_tf.export.test_saved_model import FILES
 from vpr_tf.classification import (
-    PlaceSettings,
-    answer_places,
     calibrate_predictor,
+    heads_folder,
     load_calibration,
+    load_heads,
 )
-from vpr_tf.classification.trained import heads_folder, load_heads
 from vpr_tf.config import DatasetConfig, EvaluationConfig, ExperimentConfig
 from vpr_tf.data.image_decoding import decode_image, resize_for_evaluation
 from vpr_tf.export import export_classifier, unknown_operations
 from vpr_tf.extraction.saved_encoder import SavedEncoder
-from vpr_tf.localization import LocalizationError
+from vpr_tf.localization import LocalizationError, estimate_positions
 
 CONFIG = ExperimentConfig(
     name="town",
@@ -82,12 +81,14 @@ def expected(encoder, classifier, calibration):
     images = [resize_for_evaluation(decode_image(f), CONFIG.evaluation) for f in FILES]
     descriptors = encoder(np.stack(images)).numpy()
     predictions = classifier.predict(descriptors, 20)
-    settings = PlaceSettings.of(classifier, 20)
-    return predictions, answer_places(predictions, settings, calibration=calibration)
+    settings = classifier.settings(20)
+    return predictions, estimate_positions(
+        predictions, settings, calibration=calibration
+    )
 
 
 def check(found, expected, num_queries):
-    predictions, answers = expected
+    predictions, estimates = expected
     rows = predictions.rows[:num_queries, :4]
     places = predictions.places
     assert set(found) == {
@@ -99,7 +100,8 @@ def check(found, expected, num_queries):
     scores = predictions.scores[:num_queries, :4]
     np.testing.assert_allclose(found["score"], scores, atol=1e-5)
     for name in ("confidence", "expected_error_m", "spread_m"):
-        one = getattr(answers, name)[:num_queries]
+        source = predictions if name == "spread_m" else estimates
+        one = getattr(source, name)[:num_queries]
         np.testing.assert_allclose(found[name], one, rtol=1e-2)
 
 

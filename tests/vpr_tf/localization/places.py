@@ -3,6 +3,7 @@
 import numpy as np
 
 from vpr_tf.geo import Positions, lat_lon_to_utm
+from vpr_tf.localization import Candidates, estimate_positions
 from vpr_tf.photos import PhotoTable
 
 METRES_PER_DEGREE = 111_319.49  # of longitude at the equator, WGS84
@@ -40,3 +41,21 @@ def photos_in_plane(east_m, north_m, zone=10, heading_deg=-1.0) -> PhotoTable:
         east_cm, north_cm, np.full(n, zone, np.int16), np.zeros(n), np.zeros(n)
     )
     return photos_at(positions, heading_deg)
+
+
+def estimate(distances, rows, photos, config, query_heading_deg=None, **options):
+    """Estimates positions from matches."""
+    candidates = Candidates.from_matches(
+        np.asarray(distances), rows, photos, config, query_heading_deg
+    )
+    return estimate_positions(candidates, config, **options)
+
+
+def supporting(estimates, query=0) -> list[int]:
+    """Returns the rows of the photos that a position rests on, most similar first.
+
+    Photos must be of `photos_at`.
+    """
+    rows = estimates.candidates.rows[query, estimates.members[query]]
+    keys = estimates.candidates.photos.keys[rows]
+    return [int(key.removesuffix(b".jpg")) for key in keys]

@@ -17,26 +17,26 @@ from vpr_tf.localization.errors import LocalizationError
 def candidates_of(distances, east_m, config, **headings):
     photos = photos_in_plane(east_m, np.zeros(len(east_m)), **headings)
     rows = np.arange(len(east_m))[None]
-    return Candidates.from_predictions(np.array([distances]), rows, photos, config)
+    return Candidates.from_matches(np.array([distances]), rows, photos, config)
 
 
 def test_match_weights():
-    votes = np.array([[True, True, True, False]])
-    weights = match_weights(np.array([[0.4, 0.5, 0.8, np.inf]]), votes, 0.25)
+    valid = np.array([[True, True, True, False]])
+    weights = match_weights(np.array([[0.4, 0.5, 0.8, np.inf]]), valid, 0.25)
     # The range is 0.4: the gaps are 0, 1/4 and 1 of it.
     np.testing.assert_allclose(weights, [[1, np.exp(-1), np.exp(-4), 0]])
 
 
 def test_match_weights_do_not_depend_on_the_scale_of_the_distances():
     distances = np.sort(np.random.default_rng(0).random((5, 9)))
-    votes = np.ones((5, 9), bool)
-    expected = match_weights(distances, votes, 0.25)
-    np.testing.assert_allclose(match_weights(distances * 7, votes, 0.25), expected)
+    valid = np.ones((5, 9), bool)
+    expected = match_weights(distances, valid, 0.25)
+    np.testing.assert_allclose(match_weights(distances * 7, valid, 0.25), expected)
 
 
 def test_equal_and_single_matches_weigh_1():
-    votes = np.array([[True, True], [False, True], [False, False]])
-    weights = match_weights(np.full((3, 2), 0.3), votes, 0.25)
+    valid = np.array([[True, True], [False, True], [False, False]])
+    weights = match_weights(np.full((3, 2), 0.3), valid, 0.25)
     assert weights.tolist() == [[1, 1], [0, 1], [0, 0]]
 
 
@@ -103,20 +103,19 @@ def test_geometric_median_stays_where_most_of_the_weight_is():
 def test_only_the_first_predictions_vote():
     config = LocalizationConfig(num_predictions=2)
     candidates = candidates_of([0.3, 0.1, 0.2], [0, 1, 2], config)
-    assert candidates.rows.tolist() == [[1, 2]]
-    assert candidates.columns.tolist() == [[1, 2]]
+    assert candidates.photos.keys[candidates.rows].tolist() == [[b"1.jpg", b"2.jpg"]]
 
 
 def test_matches_without_position_do_not_vote():
     photos = photos_in_plane([0, 0, 0], [0, 0, 0])
     photos.positions.utm_zone[1] = 0
-    candidates = Candidates.from_predictions(
+    candidates = Candidates.from_matches(
         np.array([[0.1, 0.2, np.inf]]),
         np.array([[1, 0, -1]]),
         photos,
         LocalizationConfig(),
     )
-    assert candidates.votes.tolist() == [[False, True, False]]
+    assert candidates.valid.tolist() == [[False, True, False]]
 
 
 def test_matches_that_look_another_way_do_not_vote():
@@ -124,20 +123,20 @@ def test_matches_that_look_another_way_do_not_vote():
     arguments = (np.full((3, 4), 0.5), np.tile(np.arange(4), (3, 1)), photos)
     headings = np.array([10.0, -1.0, np.nan])
     config = LocalizationConfig(heading_tolerance_deg=30)
-    votes = Candidates.from_predictions(*arguments, config, headings).votes
-    assert votes.tolist() == [[True, False, False, True], [True] * 4, [True] * 4]
+    valid = Candidates.from_matches(*arguments, config, headings).valid
+    assert valid.tolist() == [[True, False, False, True], [True] * 4, [True] * 4]
     config = LocalizationConfig()
-    assert Candidates.from_predictions(*arguments, config, headings).votes.all()
+    assert Candidates.from_matches(*arguments, config, headings).valid.all()
 
 
 def test_arrays_that_do_not_fit_are_refused():
     photos = photos_in_plane([0, 1], [0, 1])
     config = LocalizationConfig()
     with pytest.raises(LocalizationError, match=r"Received: \(1, 2\) and \(1, 1\)"):
-        Candidates.from_predictions(np.zeros((1, 2)), np.zeros((1, 1)), photos, config)
+        Candidates.from_matches(np.zeros((1, 2)), np.zeros((1, 1)), photos, config)
     with pytest.raises(LocalizationError, match="below 2, the number of photos"):
-        Candidates.from_predictions(np.zeros((1, 1)), np.array([[2]]), photos, config)
+        Candidates.from_matches(np.zeros((1, 1)), np.array([[2]]), photos, config)
     with pytest.raises(LocalizationError, match="Received: NaN"):
-        Candidates.from_predictions(
+        Candidates.from_matches(
             np.full((1, 1), np.nan), np.array([[0]]), photos, config
         )

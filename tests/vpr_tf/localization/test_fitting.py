@@ -6,15 +6,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.vpr_tf.localization.places import photos_at, photos_in_plane
+from tests.vpr_tf.localization.places import (
+    estimate,
+    photos_at,
+    photos_in_plane,
+    supporting,
+)
 from vpr_tf.config import LocalizationConfig
 from vpr_tf.localization import (
     Calibration,
     LocalizationError,
     calibrate_on_queries,
-    estimate_positions,
     fit_calibration,
 )
+from vpr_tf.localization.features import MATCHES
 from vpr_tf.localization.fitting import choose_min_confidence
 from vpr_tf.localization.retrieval_calibration import estimate_outside
 from vpr_tf.localization.scores import fit_scores
@@ -36,7 +41,7 @@ def make_queries(num_queries, seed=0):
 
 def fit(num_queries, config=CONFIG, seed=0, **options):
     photos, distances, rows, truth = make_queries(num_queries, seed)
-    estimates = estimate_positions(distances, rows, photos, config)
+    estimates = estimate(distances, rows, photos, config)
     arguments = {"threshold_m": 25.0, "encoder_fingerprint": "e", "fitted_on": "val"}
     calibration = fit_calibration(
         estimates, estimates.errors_m(truth), config, **(arguments | options)
@@ -50,7 +55,7 @@ def test_confidence_is_right_on_other_queries(kind):
     calibration, _ = fit(1200, config)
     assert calibration.feature_weights["share"] > 0
     photos, distances, rows, truth = make_queries(3000, seed=1)
-    found = estimate_positions(distances, rows, photos, config, calibration=calibration)
+    found = estimate(distances, rows, photos, config, calibration=calibration)
     errors_m = found.errors_m(truth)
     right = errors_m <= 25
     assert 0.3 < right.mean() < 0.95
@@ -58,8 +63,8 @@ def test_confidence_is_right_on_other_queries(kind):
         inside = (found.confidence >= low) & (found.confidence < high)
         mean = found.confidence[inside].mean()
         assert right[inside].mean() == pytest.approx(mean, abs=0.1)
-    assert right[found.answered].mean() == pytest.approx(0.9, abs=0.04)
-    assert 0.2 < found.answered.mean() < 0.99
+    assert right[found.localized].mean() == pytest.approx(0.9, abs=0.04)
+    assert 0.2 < found.localized.mean() < 0.99
     within = errors_m <= found.expected_error_m
     assert within.mean() == pytest.approx(0.68, abs=0.06)
     assert calibration.reliability.expected_calibration_error < 0.08
@@ -71,7 +76,7 @@ def test_stored_calibration_gives_the_same():
     read = Calibration.from_dict(json.loads(text))
     assert read == calibration
     first, then = (
-        estimate_positions(distances, rows, photos, CONFIG, calibration=one)
+        estimate(distances, rows, photos, CONFIG, calibration=one)
         for one in (calibration, read)
     )
     np.testing.assert_array_equal(then.confidence, first.confidence)
@@ -87,26 +92,26 @@ def test_same_queries_give_the_same_calibration():
 def test_few_queries_are_never_certain(num_queries, kind):
     config = LocalizationConfig(calibration=kind)
     calibration, (photos, distances, rows, _) = fit(num_queries, config)
-    found = estimate_positions(distances, rows, photos, config, calibration=calibration)
+    found = estimate(distances, rows, photos, config, calibration=calibration)
     bound = (num_queries + 1) / (num_queries + 2)
     assert (found.confidence <= bound + 1e-9).all()
     assert (found.confidence >= 1 - bound - 1e-9).all()
     assert (calibration.reliability is None) == (num_queries == 1)
 
 
-def test_few_wrong_answers_are_ordered_by_the_share_of_the_cluster():
+def test_few_wrong_positions_are_ordered_by_the_share_of_the_cluster():
     features = np.random.default_rng(0).random((50, 3))
     right = np.arange(50) >= 9
-    weights, scores = fit_scores(features, right, np.ones(len(right)), 0)
+    weights, scores = fit_scores(features, right, np.ones(len(right)), 0, MATCHES)
     assert weights == {"similarity": 0.0, "gap": 0.0, "share": 1.0}
     np.testing.assert_array_equal(scores, features[:, 2])
 
 
-def test_no_feature_makes_an_answer_less_certain():
+def test_no_feature_makes_a_position_less_certain():
     rng = np.random.default_rng(0)
     features = rng.random((400, 3))
     right = features[:, 2] - features[:, 0] + rng.normal(size=400) > 0
-    weights, scores = fit_scores(features, right, np.ones(len(right)), 0)
+    weights, scores = fit_scores(features, right, np.ones(len(right)), 0, MATCHES)
     assert weights["similarity"] == 0
     assert weights["share"] > 0
     assert scores[right].mean() > scores[~right].mean()
@@ -115,7 +120,7 @@ def test_no_feature_makes_an_answer_less_certain():
 def test_features_that_only_mislead_leave_the_share_of_the_cluster():
     features = np.random.default_rng(0).random((400, 3))
     right = features.sum(axis=1) < 1.5
-    weights, _ = fit_scores(features, right, np.ones(400), 0)
+    weights, _ = fit_scores(features, right, np.ones(400), 0, MATCHES)
     assert weights == {"similarity": 0.0, "gap": 0.0, "share": 1.0}
 
 
@@ -141,23 +146,23 @@ def test_min_confidence_reaches_the_wanted_precision_or_the_best(answers, wanted
 def test_abstention_reaches_the_wanted_precision():
     config = LocalizationConfig(wanted_precision=0.8)
     calibration, (photos, distances, rows, truth) = fit(200, config)
-    found = estimate_positions(distances, rows, photos, config, calibration=calibration)
+    found = estimate(distances, rows, photos, config, calibration=calibration)
     right = found.errors_m(truth) <= 25
-    assert right.mean() < 0.8 <= right[found.answered].mean()
-    assert calibration.precision == pytest.approx(right[found.answered].mean())
-    assert calibration.coverage == pytest.approx(found.answered.mean())
+    assert right.mean() < 0.8 <= right[found.localized].mean()
+    assert calibration.precision == pytest.approx(right[found.localized].mean())
+    assert calibration.coverage == pytest.approx(found.localized.mean())
     assert calibration.reaches_wanted_precision
-    every = estimate_positions(
+    every = estimate(
         distances, rows, photos, config, calibration=calibration, min_confidence=0
     )
-    assert every.answered.all()
+    assert every.localized.all()
 
 
 def test_precision_that_cannot_be_reached_is_said():
     config = LocalizationConfig(wanted_precision=1.0, num_predictions=1)
     photos = photos_in_plane([0, 500], [0, 0])
     rows = np.array([[0], [1], [0], [1]])
-    estimates = estimate_positions(np.full((4, 1), 0.5), rows, photos, config)
+    estimates = estimate(np.full((4, 1), 0.5), rows, photos, config)
     calibration = fit_calibration(
         estimates,
         np.array([1.0, 99.0, 1.0, 99.0]),
@@ -171,7 +176,7 @@ def test_precision_that_cannot_be_reached_is_said():
     assert calibration.coverage == 1
 
 
-def test_photos_from_elsewhere_are_not_believed():
+def test_photos_from_elsewhere_have_a_low_confidence():
     # Similar photos of the place, and anything else far less similar.
     rng = np.random.default_rng(0)
     photos = photos_in_plane(np.arange(100) * 100.0, np.zeros(100))
@@ -188,28 +193,26 @@ def test_photos_from_elsewhere_are_not_believed():
     assert calibration.coverage == 1
     assert calibration.feature_weights["similarity"] > 0
     outside = estimate_outside(*arguments, 25.0)
-    assert not outside.supporting[:, 0].any()
+    assert all(query not in supporting(outside, query) for query in range(40))
     assert (outside.num_votes == 10).all()
-    far = estimate_positions(
+    far = estimate(
         distances[:, 1:], rows[:, 1:], photos, config, calibration=calibration
     )
     assert np.median(far.confidence) < 0.5
-    assert not far.answered.any()
-    near = estimate_positions(distances, rows, photos, config, calibration=calibration)
+    assert not far.localized.any()
+    near = estimate(distances, rows, photos, config, calibration=calibration)
     assert near.confidence.min() > 0.9
     without = dataclasses.replace(config, outside_share=0.0)
     trusting = calibrate_on_queries(
         distances, rows, queries, photos, without, **options
     )
-    far = estimate_positions(
-        distances[:, 1:], rows[:, 1:], photos, config, calibration=trusting
-    )
-    assert far.confidence.min() > 0.9  # it never saw a wrong answer
+    far = estimate(distances[:, 1:], rows[:, 1:], photos, config, calibration=trusting)
+    assert far.confidence.min() > 0.9  # it never saw a wrong position
 
 
 def test_confidence_and_expected_error_agree():
     calibration, (photos, distances, rows, _) = fit(150)
-    found = estimate_positions(distances, rows, photos, CONFIG, calibration=calibration)
+    found = estimate(distances, rows, photos, CONFIG, calibration=calibration)
     unsure = found.confidence < calibration.error_quantile
     assert unsure.any()
     assert (found.expected_error_m[unsure] >= 25).all()
@@ -218,7 +221,7 @@ def test_confidence_and_expected_error_agree():
 
 def test_queries_of_unknown_position_are_left_out():
     photos, distances, rows, truth = make_queries(40)
-    estimates = estimate_positions(distances, rows, photos, CONFIG)
+    estimates = estimate(distances, rows, photos, CONFIG)
     errors_m = estimates.errors_m(truth)
     options = {"threshold_m": 25, "encoder_fingerprint": "e", "fitted_on": "val"}
     errors_m[30:] = np.nan
@@ -232,19 +235,17 @@ def test_fewer_matches_than_calibrated_have_no_confidence():
     assert calibration.min_votes == 8
     rows = np.where(np.arange(8) < 5, rows, -1)[:2]
     rows[1] = make_queries(60)[2][1]
-    found = estimate_positions(
-        distances[:2], rows, photos, CONFIG, calibration=calibration
-    )
+    found = estimate(distances[:2], rows, photos, CONFIG, calibration=calibration)
     assert np.isnan(found.confidence).tolist() == [True, False]
     assert np.isfinite(found.latitude_deg).all()
-    assert not found.answered[0]
+    assert not found.localized[0]
 
 
 def test_calibration_of_other_settings_or_encoders_is_refused():
     calibration, (photos, distances, rows, _) = fit(30)
     other = dataclasses.replace(CONFIG, cluster_radius_m=10.0)
     with pytest.raises(LocalizationError, match=r"radius_m=25\.0\. Received: 1"):
-        estimate_positions(distances, rows, photos, other, calibration=calibration)
+        estimate(distances, rows, photos, other, calibration=calibration)
     with pytest.raises(LocalizationError, match=r"must be other\. Received: e"):
         calibration.check_encoder("other")
     calibration.check_encoder("e")
@@ -273,7 +274,7 @@ def test_applying_a_calibration_needs_no_scikit_learn():
     import sys
 
     code = (
-        "import sys, vpr_tf.cli.localize_by_classifier\n"
+        "import sys, vpr_tf.classification\n"
         "heavy = {'sklearn', 'scipy', 'tensorflow', 'keras', 'matplotlib'}\n"
         "sys.exit(', '.join(heavy & set(sys.modules)) or 0)"
     )

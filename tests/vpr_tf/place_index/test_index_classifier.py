@@ -16,7 +16,7 @@ from vpr_tf.classification import (
     GridCells,
     GroupHead,
     PlaceClassifier,
-    save_classifier,
+    save_heads,
 )
 from vpr_tf.classification.prototype_search import PrototypeSearch
 from vpr_tf.config import EvaluationConfig
@@ -67,7 +67,7 @@ def city(tmp_path_factory) -> Path:
     described = describe(scan_photos(folder / "photos", progress=False))
     descriptors, photos = described.in_memory(), described.photos.photos
     classifier = classifier_of(photos.positions, descriptors)
-    save_classifier(classifier, folder / "heads")
+    save_heads(classifier, folder / "heads")
     PrototypeSearch.build(classifier, "exact").write(folder / "heads" / "search")
     create(
         folder / "index",
@@ -157,8 +157,8 @@ def test_commands_search_the_cells(city, capsys):
         assert len(answer["matches"]) == count
         words = ["--index", index, photo, "--json", *cells]
         assert vpr("localize", *words) == 0
-        (answer,) = json.loads(capsys.readouterr().out)["answers"]
-        assert answer["num_matches"] == count
+        (found,) = json.loads(capsys.readouterr().out)["localizations"]
+        assert found["num_candidates"] == count
     assert on_index("query", index, photo, "--cells", "0") == 2
     assert "Received: '0'" in capsys.readouterr().err
 

@@ -9,7 +9,7 @@ from vpr_tf.localization.reliability import ReliabilityBin
 from vpr_tf.report.bootstrap import BootstrapSettings
 from vpr_tf.report.confidence import ConfidenceReport
 from vpr_tf.report.error_distribution import ErrorDistribution
-from vpr_tf.report.recall_table import RecallTable
+from vpr_tf.report.recalls import RecallTable
 from vpr_tf.report.report import Identity, Report
 from vpr_tf.report.smoothness import SimilarityBin, Smoothness
 from vpr_tf.report.strata import Stratification, Stratum

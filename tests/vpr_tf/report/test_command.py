@@ -11,7 +11,8 @@ from tests.vpr_tf.evaluation.tiny_dataset import Shot
 from tests.vpr_tf.report.tiny_photos import config_of, open_town
 from vpr_tf.evaluation.results import write_results
 from vpr_tf.report import command
-from vpr_tf.report.command import report_on, run_comparison
+from vpr_tf.report.command import report_on
+from vpr_tf.report.comparison_files import compare_runs
 from vpr_tf.report.errors import ReportError
 from vpr_tf.report.stored_report import find_reports, read_report
 from vpr_tf.report.tables import headline_table
@@ -105,11 +106,21 @@ def test_files_of_a_town(town):
         assert text in table
 
 
+def test_tables_for_papers_are_those_of_the_page(town):
+    text = (town[0].folder / "report" / "a" / "tables.tex").read_text()
+    assert text.startswith("% In brackets: 95% intervals, percentile bootstrap")
+    assert text.count(r"\begin{table}") == text.count(r"\end{table}") == 8
+    assert text.count("{") == text.count("}")
+    assert r"\caption{Error of the position}" in text
+    assert r"33.3 {\scriptsize [0.0, 100.0]}" in text
+    assert r"R@1 (\%)" in text
+
+
 def test_same_seed_same_bytes_and_no_image_described_again(town, monkeypatch):
     opened, _, config = town
     without_page(monkeypatch)
     folder = opened.folder / "report" / "a"
-    names = ("metrics.json", "per_query.csv", "table.md")
+    names = ("metrics.json", "per_query.csv", "table.md", "tables.tex")
     before = [(folder / name).read_bytes() for name in names]
     report_on(opened, config)
     assert [(folder / name).read_bytes() for name in names] == before
@@ -217,7 +228,7 @@ def test_two_runs_are_compared_from_their_files(town, tmp_path, monkeypatch, cap
 def test_runs_without_a_common_set_are_refused(town, tmp_path):
     opened, _, _ = town
     with pytest.raises(ReportError, match=r"reports on the same sets.*wanted: b"):
-        run_comparison(opened.folder, opened.folder, set_names=["b"])
+        compare_runs(opened.folder, opened.folder, set_names=["b"])
     write_results([opened.evaluate(opened.sets[0])], tmp_path)
     with pytest.raises(ReportError, match="No report in"):
         find_reports(tmp_path)

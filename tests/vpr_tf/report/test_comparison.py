@@ -133,6 +133,8 @@ def test_files_of_a_comparison(tmp_path):
     assert lines[0] == "key,change,first_error_m,second_error_m"
     assert lines[1] == "q1,lost,2.00,80.00"
     assert len(lines) == 5
+    latex = (tmp_path / "new" / "comparison.tex").read_text()
+    assert r"R@1 at 25 m, \% & 40.0 & 80.0 & 40.0" in latex
     text = (tmp_path / "new" / "comparison.md").read_text()
     assert "3 gained, 1 lost, exact McNemar test p = 0.625" in text
     assert "| R@1 at 25 m, %  |" in text

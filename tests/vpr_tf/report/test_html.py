@@ -59,11 +59,13 @@ def test_same_report_gives_same_bytes(report, page_folder, tmp_path):
 
 def test_names_of_files_cannot_become_markup(tmp_path):
     report = without_positions(synthetic_report(8, keys=[HOSTILE] * 8))
-    identity = dataclasses.replace(report.identity, encoder=HOSTILE.decode())
+    name = HOSTILE.decode()
+    identity = dataclasses.replace(report.identity, encoder=name, set_name=name)
     report = dataclasses.replace(report, identity=identity)
     page = read_page(write_html(report, tmp_path).read_text(encoding="utf-8"))
     assert page.tags.count("script") == 1
-    assert page.text.count(HOSTILE.decode()) == 9
+    # Each query, the encoder, and the set in the title and the heading.
+    assert page.text.count(name) == 11
 
 
 def test_missing_parts_are_explained(report, tmp_path):

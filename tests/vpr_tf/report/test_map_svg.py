@@ -3,7 +3,7 @@ import pytest
 
 from tests.vpr_tf.report.test_city_map import queries_at
 from vpr_tf.report.city_map import city_maps
-from vpr_tf.report.map_svg import drawn_map, round_length_m
+from vpr_tf.report.map_svg import round_length_m
 from vpr_tf.report.page import render
 
 
@@ -12,7 +12,7 @@ def drawn(queries, num_photos=50):
     latitude = generator.uniform(-0.02, 0.02, num_photos)
     longitude = generator.uniform(-0.02, 0.02, num_photos)
     (city,) = city_maps(queries, latitude, longitude)
-    return render("map.html.j2", map=drawn_map(city, queries), threshold="25 m")
+    return render("map.html.j2", map=city, queries_on_map=queries, threshold="25 m")
 
 
 def three_queries():

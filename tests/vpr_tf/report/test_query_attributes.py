@@ -5,7 +5,7 @@ from tests.vpr_tf.report.tiny_photos import photos_at
 from vpr_tf.report.brightness import mean_luma
 from vpr_tf.report.query_attributes import (
     QueryAttributes,
-    measure_circumstances,
+    measure_attributes,
     stratifications,
 )
 
@@ -23,9 +23,7 @@ def test_luma_of_colours_in_record_order(tmp_path):
 def measured(tmp_path, queries, database, positives):
     dataset = write_dataset(tmp_path / "set", {})
     luma = np.full(len(queries), 0.5)
-    return measure_circumstances(
-        dataset, "cosplace", queries, database, positives, luma
-    )
+    return measure_attributes(dataset, "cosplace", queries, database, positives, luma)
 
 
 def test_what_the_data_does_not_tell_is_left_out_with_the_reason(tmp_path):
@@ -49,15 +47,11 @@ def divide(facts, photos, found):
 
 def test_a_photo_at_the_threshold_is_a_positive():
     photos = photos_at([0, 1, 2, 3], zone=[10, 10, 11, 0])
-    unknown = np.full(4, np.nan)
     nearest_m = np.array([25.0, 25.01, 1.0, np.nan])
+    luma = np.array([0.1, 0.2, 0.3, 0.1])
     names = ("year_gap", "heading_gap_deg", "class_num_images")
     facts = QueryAttributes(
-        np.array([0.1, 0.2, 0.3, 0.1]),
-        unknown,
-        unknown,
-        nearest_m,
-        unknown,
+        {"mean_luma": luma, "nearest_database_m": nearest_m},
         dict.fromkeys(names, "unknown"),
     )
     by_name = {

@@ -12,8 +12,8 @@ from tests.vpr_tf.report.page_checks import read_page
 from tests.vpr_tf.report.tiny_photos import config_of, open_town
 from vpr_tf.classification import GroupHead, PlaceClassifier
 from vpr_tf.report import command
-from vpr_tf.report.command import report_on, run_comparison
-from vpr_tf.report.comparison_files import comparison_markdown
+from vpr_tf.report.command import report_on
+from vpr_tf.report.comparison_files import compare_runs, comparison_markdown
 
 RED, GREEN, BLUE, YELLOW = (220, 30, 30), (30, 220, 30), (30, 30, 220), (220, 220, 30)
 COLOURS = (RED, GREEN, BLUE, YELLOW)
@@ -112,9 +112,11 @@ def test_files_of_heads(town):
     assert page.tags.count("img") >= 3
 
 
-def test_heads_are_compared_with_retrieval(town, tmp_path, capsys):
+def test_heads_are_compared_with_retrieval(town, tmp_path):
     by_heads, by_search, *_ = town
-    (found,) = run_comparison(by_search.folder, by_heads.folder, output_dir=tmp_path)
+    (found,) = compare_runs(
+        by_search.folder, by_heads.folder, output_dir=tmp_path
+    ).values()
     text = comparison_markdown(found)
     assert "R/LR@1 at 25 m" in text
     assert "| 4 " in text

@@ -1,4 +1,4 @@
-"""The calls that a cluster receives; a dict answers them, no cluster is there."""
+"""The calls that a cluster receives; a dict takes its place."""
 
 import json
 
@@ -12,7 +12,7 @@ from vpr_tf.search import (
     IndexMismatchError,
     MilvusIndex,
     RetrievalError,
-    milvus_collection,
+    milvus_client,
     milvus_index,
 )
 
@@ -22,7 +22,7 @@ SETTINGS = {"uri": "http://cluster:19530", "index_type": "HNSW", "batch": 30}
 @pytest.fixture
 def cluster(monkeypatch):
     cluster = FakeCluster()
-    monkeypatch.setattr(milvus_collection, "connect", cluster.client)
+    monkeypatch.setattr(milvus_client, "connect", cluster.client)
     return cluster
 
 
@@ -74,22 +74,19 @@ def test_search_asks_for_rows_alone_within_the_limits(cluster, database, monkeyp
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda hits: [{**hits[0], "row": 100}, *hits[1:]], "rows .* to 100 of 100"),
-        (lambda hits: [{**hits[0], "row": -3}, *hits[1:]], "rows -3 to"),
-        (lambda hits: [hits[0], hits[0], *hits[2:]], "twice"),
-        (lambda hits: [{**hits[0], "distance": 9.5}, *hits[1:]], "9.5 as the squared"),
-        (lambda hits: [{**hits[0], "distance": np.nan}, *hits[1:]], "nan as the"),
+        (lambda hits: [{**hits[0], "row": 100}, *hits[1:]], "gave the rows .*100"),
+        (lambda hits: [{**hits[0], "row": -3}, *hits[1:]], "gave the rows .*-3"),
         (lambda hits: hits[:-1], "gave 17 rows where 18 were due"),
     ],
 )
-def test_wrong_answers_are_errors(cluster, database, spoil, message):
+def test_rows_that_cannot_be_are_errors(cluster, database, spoil, message):
     index = MilvusIndex.build(database, {**SETTINGS, "index_type": "FLAT"})
     cluster.spoil = spoil
     with pytest.raises(IndexMismatchError, match=message):
         index.search(database[:1], 10)
 
 
-def test_short_answers_of_an_approximate_index_are_missing(cluster, database):
+def test_neighbours_that_milvus_does_not_find_are_missing(cluster, database):
     index = MilvusIndex.build(database, SETTINGS)
     cluster.spoil = lambda hits: hits[:3][::-1]
     distances, ids = index.search(database[:2], 5)
@@ -166,14 +163,14 @@ def test_errors_of_milvus_are_errors_of_the_index(cluster, database):
 
 
 def test_token_comes_from_the_environment(monkeypatch):
-    told = []
+    clients = []
     monkeypatch.setattr(
-        pymilvus, "MilvusClient", lambda uri, **options: told.append((uri, options))
+        pymilvus, "MilvusClient", lambda uri, **options: clients.append((uri, options))
     )
     monkeypatch.setenv("MILVUS_TOKEN", "root:secret")
-    milvus_collection.connect("https://cluster:19530")
-    milvus_collection.connect("folder/milvus.db")
-    [(uri, cluster), (_, embedded)] = told
+    milvus_client.connect("https://cluster:19530")
+    milvus_client.connect("folder/milvus.db")
+    [(uri, cluster), (_, embedded)] = clients
     assert uri == "https://cluster:19530"
     assert cluster["token"] == "root:secret"
     assert "token" not in embedded

@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> Outcome:
     """Calibrates."""
     config = config_with_dataset(options)
     if options.classifier:
-        from vpr_tf.classification.trained import heads_folder
+        from vpr_tf.classification import heads_folder
 
         heads_folder(options.classifier)  # so is one without heads
         from vpr_tf.evaluation.calibration_of_heads import calibrate_model
@@ -61,6 +61,4 @@ def run(options: argparse.Namespace) -> Outcome:
         found = calibrate_index(
             options.index, config, set_name=options.set, model=options.model
         )
-    from vpr_tf.localization.answer_formats import summary
-
-    return Outcome(summary(found))
+    return Outcome(found.summary())

@@ -14,7 +14,7 @@ from vpr_tf.classification import (
     GridCells,
     GroupHead,
     PlaceClassifier,
-    save_classifier,
+    save_heads,
 )
 from vpr_tf.models import GeoLocalizationNet
 from vpr_tf.place_index import PlaceIndex
@@ -49,7 +49,7 @@ def write_run(folder: Path, encoder, index: Path) -> Path:
         "own_group",
     )
     head = GroupHead("cosine", prototypes.astype(np.float32))
-    save_classifier(PlaceClassifier(table, (head,)), folder / "best" / "classifier")
+    save_heads(PlaceClassifier(table, (head,)), folder / "best" / "classifier")
     return folder
 
 

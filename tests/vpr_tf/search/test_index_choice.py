@@ -1,16 +1,16 @@
 import numpy as np
 import pytest
 
-from vpr_tf.search import ExactIndex, ScannIndex, build, build_index
+from vpr_tf.search import ExactIndex, ScannIndex, build_index, index_choice
 
 ROWS = np.eye(20, dtype=np.float32)
 
 
 def test_auto_is_exact_up_to_a_size(monkeypatch):
     assert isinstance(build_index("auto", ROWS), ExactIndex)
-    monkeypatch.setattr(build, "EXACT_SEARCH_MAX_IMAGES", 20)
+    monkeypatch.setattr(index_choice, "EXACT_SEARCH_MAX_IMAGES", 20)
     assert isinstance(build_index("auto", ROWS), ExactIndex)
-    monkeypatch.setattr(build, "EXACT_SEARCH_MAX_IMAGES", 19)
+    monkeypatch.setattr(index_choice, "EXACT_SEARCH_MAX_IMAGES", 19)
     assert isinstance(build_index("auto", ROWS), ScannIndex)
     assert isinstance(build_index("auto", ROWS, exact_max_images=20), ExactIndex)
 

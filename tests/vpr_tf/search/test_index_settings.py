@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from vpr_tf.search import ScannSettings
+from vpr_tf.search import MilvusSettings, ScannSettings
 
 
 @pytest.mark.parametrize(
@@ -24,10 +24,10 @@ def test_structure_follows_the_size(num_images, structure):
         assert 1 <= settings.leaves_to_search < settings.num_leaves < num_images
 
 
-def test_all_settings_can_be_told_again():
+def test_all_settings_are_read_again():
     settings = ScannSettings.from_dict({"reorder": "bfloat16"}, 200_000, 512)
-    told = json.loads(json.dumps(settings.to_dict()))
-    assert ScannSettings.from_dict(told, 200_000, 512) == settings
+    written = json.loads(json.dumps(settings.to_dict()))
+    assert ScannSettings.from_dict(written, 200_000, 512) == settings
 
 
 def test_codes_of_long_descriptors_are_no_longer():
@@ -38,10 +38,10 @@ def test_codes_of_long_descriptors_are_no_longer():
     assert blocks == [32, 128, 128, 128]
 
 
-def test_too_few_images_for_what_is_asked():
-    asked = {"num_leaves": 100, "leaves_to_search": 30}
-    assert ScannSettings.from_dict(asked, 15, 512).structure == "brute_force"
-    few = ScannSettings.from_dict(asked, 20, 512)
+def test_too_few_images_for_what_is_set():
+    wanted = {"num_leaves": 100, "leaves_to_search": 30}
+    assert ScannSettings.from_dict(wanted, 15, 512).structure == "brute_force"
+    few = ScannSettings.from_dict(wanted, 20, 512)
     assert (few.structure, few.num_leaves, few.leaves_to_search) == ("tree", 20, 20)
 
 
@@ -62,6 +62,24 @@ def test_too_few_images_for_what_is_asked():
         ({"anisotropic_threshold": 1}, r"must lie in \[0, 1\). Received: 1"),
     ],
 )
-def test_what_cannot_be_is_named(settings, message):
+def test_scann_settings_that_cannot_be_are_named(settings, message):
     with pytest.raises(ValueError, match=message):
         ScannSettings.from_dict(settings, 1000, 512)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"leaves": 3}, "has the settings .*Received: leaves"),
+        ({"index_type": "ANNOY"}, "`index_type` must be one of FLAT, HNSW"),
+        ({"metric": "IP"}, "`metric` must be one of L2"),
+        ({"batch": 0}, "`batch` must be a whole number of 1 or more"),
+        ({"collection": "a-b"}, "`collection` must be ASCII letters"),
+        ({"uri": "milvus.db"}, "`uri` must be the address of a Milvus cluster"),
+        ({"uri": "http://me:secret@host:1"}, "must not hold a user or password"),
+    ],
+)
+def test_milvus_settings_that_cannot_be_are_named(settings, message):
+    with pytest.raises(ValueError, match=message) as error:
+        MilvusSettings.from_dict(settings, 1000)
+    assert "secret" not in str(error.value)

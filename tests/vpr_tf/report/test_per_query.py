@@ -1,6 +1,6 @@
 import numpy as np
 
-from vpr_tf.report.per_query_file import (
+from vpr_tf.report.per_query import (
     hit_rank_column,
     read_per_query,
     write_per_query,

@@ -5,9 +5,8 @@ import pytest
 
 from tests.vpr_tf.localization.places import photos_at, positions_at
 from vpr_tf.config import LocalizationConfig
-from vpr_tf.localization import Calibration, estimate_positions
-from vpr_tf.localization.answer_formats import Answers, as_geojson, as_json, as_table
-from vpr_tf.localization.answers import answers_of
+from vpr_tf.localization import Calibration, LocalizationResult, localize_matches
+from vpr_tf.localization.formats import as_geojson, as_json, as_table
 
 
 def make_calibration(min_confidence=0.4) -> Calibration:
@@ -41,24 +40,26 @@ def make_calibration(min_confidence=0.4) -> Calibration:
     )
 
 
-def find(calibration=None, min_confidence=None) -> Answers:
+def find(calibration=None, min_confidence=None) -> LocalizationResult:
     """A clear answer on the antimeridian, an unclear one, and none."""
     places = positions_at([-17.0] * 3, [179.99999, -179.99997, 178.0])
     photos = photos_at(places, heading_deg=[90, 90, -1])
     rows = np.array([[0, 1, -1], [2, 1, -1], [-1, -1, -1]])
     distances = np.where(rows < 0, np.inf, [[0.5], [0.8], [0.0]]).astype(np.float32)
     config = LocalizationConfig(num_predictions=3)
-    options = {"calibration": calibration, "min_confidence": min_confidence}
-    estimates = estimate_positions(distances, rows, photos, config, **options)
-    names = ["a.jpg", "b.jpg", "c.jpg"]
-    answers = answers_of(names, estimates, distances, rows, photos, **options)
-    return Answers(
-        "fiji.index",
-        "a network",
-        3,
+    return LocalizationResult(
+        {"index": "fiji.index", "encoder": "a network", "num_photos": 3},
         calibration,
         ["A note."],
-        answers,
+        localize_matches(
+            ["a.jpg", "b.jpg", "c.jpg"],
+            distances,
+            rows,
+            photos,
+            config,
+            calibration=calibration,
+            min_confidence=min_confidence,
+        ),
         [("d.jpg", "not an image")],
     )
 
@@ -72,7 +73,7 @@ def test_table():
         "b.jpg           -            -             -        0.50  "
         "withheld: confidence 0.50 is below 0.60",
         "c.jpg           -            -             -           -  "
-        "withheld: no match of known position",
+        "outside: no match of known position",
         "",
         "A note.",
     ]
@@ -89,22 +90,23 @@ def test_json_holds_all_fields():
     assert content["num_photos"] == 3
     assert content["calibration"]["min_confidence"] == 0.6
     assert content["unreadable"] == [{"photo": "d.jpg", "reason": "not an image"}]
-    clear, unclear, none = content["answers"]
-    assert clear["answered"]
+    clear, unclear, none = content["localizations"]
+    assert clear["status"] == "localized"
     assert clear["heading_deg"] == pytest.approx(90)
     assert clear["utm_zone"] == -1
     assert clear["expected_error_m"] == pytest.approx(12.4)
-    assert clear["longitude_deg"] == pytest.approx(-179.99999, abs=1e-6)
-    supporting = clear["supporting_photos"]
+    assert clear["longitude"] == pytest.approx(-179.99999, abs=1e-6)
+    supporting = clear["matches"]
     assert [photo["key"] for photo in supporting] == ["0.jpg", "1.jpg"]
     assert supporting[1]["similarity"] == pytest.approx(0.75)
     assert supporting[1]["distance"] == pytest.approx(0.5)
     assert supporting[1]["timestamp"] == "202001"
-    assert not unclear["answered"]
-    assert unclear["longitude_deg"] == pytest.approx(-179.99997, abs=1e-6)
-    assert none["latitude_deg"] is None
+    assert unclear["status"] == "withheld"
+    assert unclear["longitude"] == pytest.approx(-179.99997, abs=1e-6)
+    assert none["latitude"] is None
     assert none["confidence"] is None
-    assert none["supporting_photos"] == []
+    assert none["status"] == "outside"
+    assert none["matches"] == []
     assert json.loads(as_json(find()))["calibration"] is None
 
 
@@ -124,24 +126,21 @@ def test_geojson_is_valid():
         assert 179.9 < abs(longitude) <= 180
     kinds = [feature["properties"]["kind"] for feature in collection["features"]]
     assert kinds == [
-        "answer",
-        "supporting_photo",
-        "supporting_photo",
-        "answer",
-        "answer",
+        "localization",
+        "match",
+        "match",
+        "localization",
+        "localization",
     ]
     first, *_, last = collection["features"]
     assert first["properties"]["expected_error_m"] == pytest.approx(12.4)
-    assert first["properties"]["num_supporting"] == 2
+    assert first["properties"]["num_matches"] == 2
     assert last["geometry"] is None
     assert last["properties"]["reason"] == "no match of known position"
 
 
 def test_min_confidence_of_the_user_is_named():
     found = find(make_calibration(), min_confidence=0.97)
-    assert found.answers[0].reason == "confidence 0.95 is below 0.97"
-    assert [answer.answered for answer in find(make_calibration()).answers] == [
-        True,
-        True,
-        False,
-    ]
+    assert found.localizations[0].reason == "confidence 0.95 is below 0.97"
+    found = find(make_calibration())
+    assert [one.is_localized for one in found.localizations] == [True, True, False]

@@ -10,9 +10,13 @@ from tests.vpr_tf.classification.tables import (
     places,
     random_classifier,
 )
-from vpr_tf.classification import ClassificationError, ClassTable
+from vpr_tf.classification import (
+    ClassificationError,
+    ClassTable,
+    load_heads,
+    save_heads,
+)
 from vpr_tf.classification.regression import PlaceRegression
-from vpr_tf.classification.trained import load_heads, save_heads
 from vpr_tf.config import ClassificationConfig, CombinatorialConfig
 from vpr_tf.geo import MapFrame
 

@@ -6,8 +6,7 @@ from tests.vpr_tf.report.tiny_photos import photos_at
 from vpr_tf.evaluation import positives_per_query, recall_at
 from vpr_tf.geo import Positions
 from vpr_tf.report.bootstrap import BootstrapSettings
-from vpr_tf.report.hit_ranks import hit_ranks
-from vpr_tf.report.recall_table import recall_table
+from vpr_tf.report.recalls import hit_ranks, recall_table
 
 SETTINGS = BootstrapSettings(num_resamples=50)
 

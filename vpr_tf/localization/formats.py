@@ -1,0 +1,148 @@
+"""Localizations as a table, JSON and GeoJSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from vpr_tf.localization.calibration import Calibration
+from vpr_tf.localization.localization import Localization
+
+_HEADER = ("photo", "latitude", "longitude", "within about", "confidence")
+_NUMERIC = range(1, 5)
+_DECIMALS_DEG = 7  # 1 cm
+_LONGEST_NAME = 40  # in a table; JSON and GeoJSON have all of it
+
+
+@dataclass(frozen=True)
+class LocalizationResult:
+    """Localizations of some photos, and what to know of them.
+
+    Attributes:
+        source: What localized: folder of the index or the classifier, encoder, sizes;
+            JSON-ready.
+        calibration: What confidences come from; None without.
+        notes: What to know of all localizations.
+        localizations: One for each photo that could be read.
+        unreadable: Path and reason of each other photo.
+    """
+
+    source: dict[str, Any]
+    calibration: Calibration | None
+    notes: list[str]
+    localizations: list[Localization]
+    unreadable: list[tuple[str, str]]
+
+
+def as_table(result: LocalizationResult) -> str:
+    """Returns a table for people, with what to know of it below."""
+    what = "groups" if "classifier" in result.source else "matches"
+    rows = [(*_HEADER, f"{what} that agree"), *map(_row, result.localizations)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(
+            cell.rjust(width) if column in _NUMERIC else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+    return "\n".join([*lines, *([""] if result.notes else []), *result.notes])
+
+
+def as_json(result: LocalizationResult) -> str:
+    """Returns all that is known, unknown values as null."""
+    calibration = result.calibration
+    content = {
+        **result.source,
+        "calibration": None if calibration is None else calibration.summary(),
+        "notes": result.notes,
+        "localizations": [dataclasses.asdict(one) for one in result.localizations],
+        "unreadable": [
+            {"photo": photo, "reason": reason} for photo, reason in result.unreadable
+        ],
+    }
+    return json.dumps(content, indent=2, allow_nan=False)
+
+
+def as_geojson(result: LocalizationResult) -> str:
+    """Returns a point for each localization, its matches and its other candidates.
+
+    Photos that are not localized are features without geometry.
+
+    Reference:
+        RFC 7946.
+    """
+    features = [feature for one in result.localizations for feature in _features(one)]
+    collection = {"type": "FeatureCollection", "features": features}
+    return json.dumps(collection, indent=2, allow_nan=False)
+
+
+def _row(one: Localization) -> tuple[str, ...]:
+    """Returns the cells of a table's row."""
+    confidence = "-" if one.confidence is None else f"{one.confidence:.2f}"
+    if not one.is_localized:
+        reason = f"{one.status}: {one.reason}"
+        return (_shortened(one.photo), "-", "-", "-", confidence, reason)
+    error_m, agreeing = one.expected_error_m, "-"
+    if one.matches:
+        best = _shortened(one.matches[0].key)
+        agreeing = f"{len(one.matches)} of {one.num_candidates}, best: {best}"
+    elif one.num_groups is not None:
+        agreeing = f"{one.num_agreeing} of {one.num_groups}"
+    return (
+        _shortened(one.photo),
+        f"{one.latitude:.6f}",
+        f"{one.longitude:.6f}",
+        "-" if error_m is None else _metres(error_m),
+        confidence,
+        agreeing,
+    )
+
+
+def _shortened(name: str) -> str:
+    """Returns the start and the end of a long name."""
+    if len(name) <= _LONGEST_NAME:
+        return name
+    start = (_LONGEST_NAME - 1) // 2
+    return f"{name[:start]}…{name[start + 1 - _LONGEST_NAME :]}"
+
+
+def _metres(metres: float) -> str:
+    if metres < 10:
+        return f"{metres:.1f} m"
+    return f"{metres:,.0f} m" if metres < 10_000 else f"{metres / 1000:,.0f} km"
+
+
+def _features(one: Localization) -> list[dict[str, Any]]:
+    properties = dataclasses.asdict(one)
+    del properties["matches"], properties["candidates"]
+    properties["num_matches"] = len(one.matches)
+    features = [_feature("localization", properties)]
+    if not one.is_localized:
+        features[0]["geometry"] = None
+        return features
+    # The first cell is the localization itself.
+    for rank, candidate in enumerate(one.candidates[1:], start=2):
+        of_photo = {"photo": one.photo, "rank": rank}
+        properties = of_photo | dataclasses.asdict(candidate)
+        features.append(_feature("candidate", properties))
+    for match in one.matches:
+        properties = {"photo": one.photo} | dataclasses.asdict(match)
+        features.append(_feature("match", properties))
+    return features
+
+
+def _feature(kind: str, properties: dict[str, Any]) -> dict[str, Any]:
+    """Returns a GeoJSON feature, without geometry if the place is not known."""
+    latitude, longitude = properties.pop("latitude"), properties.pop("longitude")
+    geometry = None
+    if latitude is not None:
+        degrees = [round(value, _DECIMALS_DEG) for value in (longitude, latitude)]
+        geometry = {"type": "Point", "coordinates": degrees}
+    return {
+        "type": "Feature",
+        "geometry": geometry,
+        "properties": {"kind": kind, **properties},
+    }

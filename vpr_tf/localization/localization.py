@@ -1,0 +1,283 @@
+"""Where one photo was taken, and what says so: the answer to a photo."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from vpr_tf.config import LocalizationConfig
+from vpr_tf.localization.calibration import Calibration
+from vpr_tf.localization.candidates import Candidates
+from vpr_tf.localization.estimates import Estimates, estimate_positions
+from vpr_tf.localization.features import SAME_PLACE_M
+from vpr_tf.photos import PhotoTable
+
+LOCALIZED, WITHHELD, OUTSIDE = "localized", "withheld", "outside"
+NUM_CANDIDATES = 5
+# Cells of different groups lie beside each other: those that see the same place name
+# different centres.
+_AGREE_M = 2 * SAME_PLACE_M
+
+
+@dataclass(frozen=True)
+class Match:
+    """A photo of an index that a position rests on.
+
+    Attributes:
+        key: Its name.
+        latitude: Degrees.
+        longitude: Degrees.
+        heading_deg: Where it looks; None if unknown.
+        timestamp: When it was taken, `YYYY[MM[DD[_hh[mm[ss]]]]]`; empty if unknown.
+        distance: Squared distance of the descriptors.
+        similarity: Cosine similarity of the descriptors.
+    """
+
+    key: str
+    latitude: float
+    longitude: float
+    heading_deg: float | None
+    timestamp: str
+    distance: float
+    similarity: float
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A cell of a classifier that a photo was probably taken in.
+
+    Attributes:
+        latitude: Degrees.
+        longitude: Degrees.
+        heading_deg: Where photos of the class look; None if it has no heading.
+        score: The higher the likelier; of a regression always 0.
+    """
+
+    latitude: float
+    longitude: float
+    heading_deg: float | None
+    score: float
+
+
+@dataclass(frozen=True)
+class Localization:
+    """Where a photo was taken; fields are None when they are not known.
+
+    Attributes:
+        photo: Name of the photo.
+        status: `localized`; `withheld`, when the confidence is too low, though the
+            position is there; `outside`, when nothing is known to lie there.
+        reason: Why it is not localized; empty if it is.
+        latitude: Degrees.
+        longitude: Degrees, -180 to 180.
+        utm_east: Metres.
+        utm_north: Metres.
+        utm_zone: Signed, negative in the south.
+        heading_deg: Where the photo looks.
+        expected_error_m: Two of three such positions are at least this near.
+        confidence: Probability of an error of at most the calibration's threshold.
+        num_candidates: Photos or cells that the position could have rested on.
+        candidates: Of a classifier: cells, likeliest first.
+        matches: Of an index: the photos that the position rests on, most similar
+            first.
+        spread_m: How far the best cells of a classifier's groups lie from each other.
+        num_groups: Groups of a classifier that have cells of their own.
+        num_agreeing: Those whose best cell is within 50 m of the position.
+    """
+
+    photo: str
+    status: str
+    reason: str
+    latitude: float | None
+    longitude: float | None
+    utm_east: float | None
+    utm_north: float | None
+    utm_zone: int | None
+    heading_deg: float | None
+    expected_error_m: float | None
+    confidence: float | None
+    num_candidates: int
+    candidates: list[Candidate]
+    matches: list[Match]
+    spread_m: float | None = None
+    num_groups: int | None = None
+    num_agreeing: int | None = None
+
+    @property
+    def is_localized(self) -> bool:
+        """Whether the position is given."""
+        return self.status == LOCALIZED
+
+
+class Localizer(Protocol):
+    """Says where photos were taken: an index, a classifier, or both."""
+
+    def localize(
+        self, photos: Sequence[Any], *, min_confidence: float | None = None
+    ) -> list[Localization]:
+        """Localizes photos.
+
+        Args:
+            photos: Paths, bytes, PIL images and arrays.
+            min_confidence: Positions below are withheld; None for what the calibration
+                says.
+        """
+
+
+def localize_matches(
+    names: Sequence[str],
+    distances: np.ndarray,
+    rows: np.ndarray,
+    photos: PhotoTable,
+    config: LocalizationConfig,
+    *,
+    calibration: Calibration | None = None,
+    query_heading_deg: np.ndarray | None = None,
+    min_confidence: float | None = None,
+) -> list[Localization]:
+    """Localizes photos by their matches.
+
+    Args:
+        names: Of the photos.
+        distances: See `Candidates.from_matches`.
+        rows: Same.
+        photos: Same.
+        config: How matches become a position.
+        calibration: Gives confidences and expected errors.
+        query_heading_deg: See `Candidates.from_matches`.
+        min_confidence: Positions below are withheld; None for what the calibration
+            says.
+
+    Raises:
+        LocalizationError: The arrays do not fit each other, or the calibration is of
+            other settings.
+    """
+    candidates = Candidates.from_matches(
+        distances, rows, photos, config, query_heading_deg
+    )
+    return localizations(
+        names,
+        estimate_positions(
+            candidates, config, calibration=calibration, min_confidence=min_confidence
+        ),
+    )
+
+
+def localizations(
+    names: Sequence[str], estimates: Estimates, *, num_candidates: int = NUM_CANDIDATES
+) -> list[Localization]:
+    """Returns the localization of each photo.
+
+    Args:
+        names: Of the photos.
+        estimates: Their positions.
+        num_candidates: Cells that are listed for each photo.
+    """
+    candidates = estimates.candidates
+    groups = candidates.group_rows
+    spread_m, agreeing = candidates.spread_m, _num_agreeing(candidates)
+    found = []
+    for query, name in enumerate(names):
+        status, reason = _status(estimates, query)
+        has_position = status != OUTSIDE
+        matches: list[Match] = []
+        cells: list[Candidate] = []
+        if candidates.photos is None:
+            cells = _cells(candidates, query, num_candidates)
+        else:
+            matches = _matches(candidates, estimates.members, query)
+        found.append(
+            Localization(
+                photo=name,
+                status=status,
+                reason=reason,
+                latitude=_known(estimates.latitude_deg[query]),
+                longitude=_known(estimates.longitude_deg[query]),
+                utm_east=_known(estimates.utm_east_m[query]),
+                utm_north=_known(estimates.utm_north_m[query]),
+                utm_zone=int(estimates.utm_zone[query]) if has_position else None,
+                heading_deg=_heading(estimates.heading_deg[query]),
+                expected_error_m=_known(estimates.expected_error_m[query]),
+                confidence=_known(estimates.confidence[query]),
+                num_candidates=int(estimates.num_votes[query]),
+                candidates=cells,
+                matches=matches,
+                spread_m=None if spread_m is None else _known(spread_m[query]),
+                num_groups=None if groups is None else groups.shape[1],
+                num_agreeing=None if agreeing is None else int(agreeing[query]),
+            )
+        )
+    return found
+
+
+def _status(estimates: Estimates, query: int) -> tuple[str, str]:
+    """Returns status and reason."""
+    if estimates.localized[query]:
+        return LOCALIZED, ""
+    votes, confidence = estimates.num_votes[query], estimates.confidence[query]
+    if not votes:
+        of_cells = estimates.candidates.photos is None
+        return OUTSIDE, "no cell" if of_cells else "no match of known position"
+    if math.isnan(confidence):
+        return WITHHELD, (
+            f"{votes} matches, fewer than any query of the calibration had "
+            "(--min-confidence 0 gives the position nevertheless)"
+        )
+    return WITHHELD, (
+        f"confidence {confidence:.2f} is below {estimates.min_confidence:.2f}"
+    )
+
+
+def _matches(candidates: Candidates, members: np.ndarray, query: int) -> list[Match]:
+    columns = np.flatnonzero(members[query])
+    photos, rows = candidates.photos, candidates.rows[query, columns]
+    if photos is None:
+        return []
+    distances = (-candidates.scores[query, columns]).tolist()
+    return [
+        Match(
+            key=photos.keys[row].decode(errors="replace"),
+            latitude=float(photos.positions.latitude_deg[row]),
+            longitude=float(photos.positions.longitude_deg[row]),
+            heading_deg=_heading(photos.heading_deg[row]),
+            timestamp=photos.timestamps[row].decode(errors="replace"),
+            distance=distance,
+            similarity=1 - distance / 2,
+        )
+        for row, distance in zip(rows, distances, strict=True)
+    ]
+
+
+def _cells(candidates: Candidates, query: int, num_cells: int) -> list[Candidate]:
+    rows, scores = candidates.rows[query], candidates.scores[query]
+    return [
+        Candidate(
+            float(candidates.places.latitude_deg[row]),
+            float(candidates.places.longitude_deg[row]),
+            _heading(candidates.heading_deg[row]),
+            float(score),
+        )
+        for row, score in zip(rows[:num_cells], scores[:num_cells], strict=True)
+        if row >= 0
+    ]
+
+
+def _num_agreeing(candidates: Candidates) -> np.ndarray | None:
+    """Counts the groups whose best cell is near the first of all."""
+    if candidates.group_rows is None:
+        return None
+    points = candidates.points
+    offset_m = points[candidates.group_rows] - points[candidates.rows[:, :1]]
+    return np.asarray((np.linalg.norm(offset_m, axis=2) <= _AGREE_M).sum(axis=1))
+
+
+def _known(value: Any) -> float | None:
+    return None if math.isnan(value) else float(value)
+
+
+def _heading(heading_deg: Any) -> float | None:
+    return None if heading_deg < 0 else float(heading_deg)

@@ -1,0 +1,247 @@
+"""Settings of ScaNN and Milvus, completed by what suits the size of the database."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from vpr_tf.search.index_choice import (
+    MIN_QUANTIZED_IMAGES,
+    milvus_index_type,
+    scann_structure,
+)
+
+STRUCTURES = ("brute_force", "quantized", "tree")
+REORDERS = ("float32", "bfloat16", "int8", "memory_mapped")
+INDEX_TYPES = ("FLAT", "HNSW", "IVF_FLAT", "AUTOINDEX")
+
+# Sizes as ScaNN's documentation advises.
+_LEAVES_PER_SQRT = 2
+_SEARCHED_LEAVES_FRACTION = 0.11
+_REORDERED_NEIGHBORS = 150
+# Longer codes are read more slowly than their precision is worth.
+_CODE_BLOCKS = 128
+
+_HNSW_PARAMS = {"M": 16, "efConstruction": 200}
+_HNSW_EF = 128
+_IVF_LISTS_PER_SQRT = 4
+_IVF_SEARCHED_FRACTION = 1 / 16
+
+
+@dataclass(frozen=True)
+class ScannSettings:
+    """How descriptors are stored and searched by ScaNN.
+
+    Attributes:
+        structure: `brute_force` compares with every descriptor, exactly; `quantized`
+            with the code of every descriptor; `tree` with the codes in those leaves of
+            a k-means tree that are nearest to the query. The best by code are then
+            compared again by `reorder`.
+        num_leaves: Leaves of the tree; only of `tree`.
+        leaves_to_search: Leaves that a query looks into; only of `tree`.
+        dimensions_per_block: Values that share 4 bits of a code.
+        anisotropic_threshold: Cosine similarity above which the codes shall tell
+            descriptors apart; 0 for codes that are as near as can be.
+        reordered_neighbors: Best by code that are compared again.
+        reorder: What they are compared by. ScaNN holds `float32`, `bfloat16` or
+            `int8` descriptors in memory; `memory_mapped` holds codes only and reads
+            the candidates from the database, so that a city fits a laptop.
+        training_sample: Descriptors that leaves and codes are made from.
+        training_iterations: Rounds of k-means.
+    """
+
+    structure: str
+    num_leaves: int = 0
+    leaves_to_search: int = 0
+    dimensions_per_block: int = 2
+    anisotropic_threshold: float = 0.0
+    reordered_neighbors: int = _REORDERED_NEIGHBORS
+    reorder: str = "int8"
+    training_sample: int = 100_000
+    training_iterations: int = 8
+
+    def __post_init__(self) -> None:
+        _check_choice("structure", self.structure, STRUCTURES)
+        _check_choice("reorder", self.reorder, REORDERS)
+        has_tree = self.structure == "tree"
+        _check_at_least("dimensions_per_block", self.dimensions_per_block, 1)
+        _check_at_least("reordered_neighbors", self.reordered_neighbors, 1)
+        _check_at_least("training_iterations", self.training_iterations, 1)
+        _check_at_least("training_sample", self.training_sample, MIN_QUANTIZED_IMAGES)
+        _check_at_least("num_leaves", self.num_leaves, int(has_tree))
+        _check_at_least("leaves_to_search", self.leaves_to_search, int(has_tree))
+        if not has_tree and (self.num_leaves or self.leaves_to_search):
+            raise ValueError(
+                "`num_leaves` and `leaves_to_search` are of the structure `tree`. "
+                f"Received: {self.num_leaves}, {self.leaves_to_search} and the "
+                f"structure {self.structure!r}"
+            )
+        if self.leaves_to_search > self.num_leaves:
+            raise ValueError(
+                f"`leaves_to_search` must be at most num_leaves={self.num_leaves}. "
+                f"Received: {self.leaves_to_search}"
+            )
+        if not 0 <= self.anisotropic_threshold < 1:
+            raise ValueError(
+                "`anisotropic_threshold` must lie in [0, 1). "
+                f"Received: {self.anisotropic_threshold}"
+            )
+
+    @classmethod
+    def for_size(
+        cls, num_images: int, dim: int | None = None, structure: str | None = None
+    ) -> ScannSettings:
+        """Returns settings that suit the size of the database.
+
+        Args:
+            num_images: Rows of the database.
+            dim: Length of a descriptor; None for codes of the finest kind.
+            structure: None for what suits the size.
+        """
+        structure = structure or scann_structure(num_images)
+        if structure != "tree":
+            return cls(structure)
+        num_leaves = max(1, _LEAVES_PER_SQRT * math.isqrt(num_images))
+        dims_per_block = max(2, (dim or 0) // _CODE_BLOCKS)
+        return cls(structure, num_leaves, _searched(num_leaves), dims_per_block)
+
+    @classmethod
+    def from_dict(
+        cls, settings: dict[str, Any], num_images: int, dim: int | None = None
+    ) -> ScannSettings:
+        """Completes settings by what suits the size of the database.
+
+        Too few images for codes are searched by brute force, whatever is set, and
+        there are never more leaves than images.
+
+        Raises:
+            ValueError: An unknown name, or a value that cannot be.
+        """
+        _check_names("A ScaNN index", cls, settings)
+        given = dict(settings)
+        structure = given.pop("structure", "tree" if given.get("num_leaves") else None)
+        if given.get("num_leaves"):
+            given.setdefault("leaves_to_search", _searched(given["num_leaves"]))
+        whole = dataclasses.replace(cls.for_size(num_images, dim, structure), **given)
+        if num_images < MIN_QUANTIZED_IMAGES:
+            return dataclasses.replace(
+                whole, structure="brute_force", num_leaves=0, leaves_to_search=0
+            )
+        return dataclasses.replace(
+            whole,
+            num_leaves=min(whole.num_leaves, num_images),
+            leaves_to_search=min(whole.leaves_to_search, num_images),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns all settings, JSON-ready."""
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True)
+class MilvusSettings:
+    """How descriptors are stored and searched in Milvus.
+
+    Attributes:
+        uri: Address of a cluster, e.g. `http://host:19530`; None embeds Milvus in this
+            process. Its token is read from the environment, never written.
+        collection: Start of the collection's name on a cluster; the fingerprint of the
+            descriptors and settings follows.
+        index_type: One of `INDEX_TYPES`; only FLAT is exact.
+        params: Of building: HNSW `M`, `efConstruction`; IVF_FLAT `nlist`.
+        search_params: Of searching: HNSW `ef`; IVF_FLAT `nprobe`.
+        metric: L2; there is no other.
+        batch: Rows a request of building.
+    """
+
+    uri: str | None = None
+    collection: str = "vpr_tf"
+    index_type: str = "HNSW"
+    params: dict[str, Any] = field(default_factory=dict)
+    search_params: dict[str, Any] = field(default_factory=dict)
+    metric: str = "L2"
+    batch: int = 2000
+
+    def __post_init__(self) -> None:
+        _check_choice("index_type", self.index_type, INDEX_TYPES)
+        _check_choice("metric", self.metric, ("L2",))
+        _check_at_least("batch", self.batch, 1)
+        if not self.collection.isidentifier() or not self.collection.isascii():
+            raise ValueError(
+                "`collection` must be ASCII letters, digits and underscores. "
+                f"Received: {self.collection!r}"
+            )
+        if self.uri is not None:
+            _check_uri(self.uri)
+
+    @classmethod
+    def from_dict(cls, settings: dict[str, Any], num_images: int) -> MilvusSettings:
+        """Completes settings by what suits the size of the database.
+
+        Raises:
+            ValueError: An unknown name, or a value that cannot be.
+        """
+        _check_names("A Milvus index", cls, settings)
+        whole = cls(**{"index_type": milvus_index_type(num_images), **settings})
+        params, search_params = {}, {}
+        if whole.index_type == "HNSW":
+            params, search_params = _HNSW_PARAMS, {"ef": _HNSW_EF}
+        elif whole.index_type == "IVF_FLAT":
+            lists = min(int(_IVF_LISTS_PER_SQRT * num_images**0.5), num_images // 40)
+            lists = max(1, lists)
+            searched = max(1, int(lists * _IVF_SEARCHED_FRACTION))
+            params, search_params = {"nlist": lists}, {"nprobe": searched}
+        return dataclasses.replace(
+            whole,
+            params={**params, **whole.params},
+            search_params={**search_params, **whole.search_params},
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns all settings, JSON-ready."""
+        return dataclasses.asdict(self)
+
+
+def _searched(num_leaves: int) -> int:
+    return max(1, math.ceil(num_leaves * _SEARCHED_LEAVES_FRACTION))
+
+
+def _check_names(what: str, cls: type, settings: dict[str, Any]) -> None:
+    names = [setting.name for setting in dataclasses.fields(cls)]
+    unknown = sorted(set(settings) - set(names))
+    if unknown:
+        raise ValueError(
+            f"{what} has the settings {', '.join(names)}. "
+            f"Received: {', '.join(unknown)}"
+        )
+
+
+def _check_choice(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise ValueError(
+            f"`{name}` must be one of {', '.join(known)}. Received: {value!r}"
+        )
+
+
+def _check_at_least(name: str, value: int, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(
+            f"`{name}` must be a whole number of {least} or more. Received: {value!r}"
+        )
+
+
+def _check_uri(uri: str) -> None:
+    parts = urlsplit(uri)
+    if parts.scheme not in ("http", "https", "tcp") or not parts.hostname:
+        raise ValueError(
+            "`uri` must be the address of a Milvus cluster such as http://host:19530, "
+            f"or null for embedded Milvus. Received: {uri!r}"
+        )
+    if "@" in parts.netloc:
+        raise ValueError(
+            "`uri` must not hold a user or password: it is written to the index. Put "
+            "the token into the environment variable MILVUS_TOKEN."
+        )

@@ -1,0 +1,182 @@
+"""Where a Milvus index keeps its collection: on a cluster, or embedded here."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from vpr_tf.search.errors import RetrievalError
+
+TOKEN_VARIABLE = "MILVUS_TOKEN"
+EMBEDDED_COLLECTION = "descriptors"
+_DATABASE_FOLDER = "milvus.db"  # pymilvus embeds what ends with .db
+_IMMUTABLE_SUFFIXES = (".parquet", ".idx")
+_CONNECT_TIMEOUT_S = 10.0
+_NEVER_MS = (1 << 31) - 1
+
+
+class MilvusCluster:
+    """A cluster, where the rows stay.
+
+    Args:
+        uri: Address of the cluster.
+
+    Attributes:
+        client: A `pymilvus.MilvusClient`.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self.client = connect(uri)
+
+    def restart(self) -> None:
+        """Does nothing: the cluster writes on its own."""
+
+    def save(self, folder: Path) -> None:
+        """Writes nothing."""
+
+    def close(self) -> None:
+        """Ends the connection."""
+        self.client.close()
+
+
+class EmbeddedMilvus:
+    """Embedded Milvus on a private folder, which is removed at the end.
+
+    Milvus locks and changes the folder that it opens. So that a saved index can be
+    read-only, moved, and opened by many, each opening gets a folder of its own whose
+    unchanging large files are links to the saved ones: a few kilobytes. A process
+    that is killed leaves its folder to the system's cleaning of temporary files.
+
+    Args:
+        saved: Folder that `save` wrote; None for an empty database.
+    """
+
+    def __init__(self, saved: Path | None = None) -> None:
+        self._private = Path(tempfile.mkdtemp(prefix="vpr_tf_milvus_"))
+        self._path = self._private / _DATABASE_FOLDER
+        self._opened: list[Any] = []
+        self._owner_pid = os.getpid()
+        self._finalizer = weakref.finalize(
+            self, _remove, self._private, self._opened, self._owner_pid
+        )
+        if saved is not None:
+            _link_database(saved / _DATABASE_FOLDER, self._path)
+        self._open()
+
+    @property
+    def client(self) -> Any:
+        """A `pymilvus.MilvusClient`.
+
+        Raises:
+            RetrievalError: The process was forked from the one that opened it.
+        """
+        if os.getpid() != self._owner_pid:
+            raise RetrievalError(
+                "Embedded Milvus does not work in a forked process. Open the index "
+                "there, or start the process with `spawn`."
+            )
+        return self._opened[0]
+
+    def restart(self) -> None:
+        """Ends background work and writes all to disk."""
+        _close(self._path, self._opened)
+        self._open()
+
+    def save(self, folder: Path) -> None:
+        """Copies the database into a folder."""
+        _close(self._path, self._opened)
+        ignored = shutil.ignore_patterns("LOCK", "*.prev")
+        try:
+            shutil.copytree(self._path, folder / _DATABASE_FOLDER, ignore=ignored)
+        finally:
+            self._open()
+
+    def _open(self) -> None:
+        client = connect(str(self._path))
+        self._opened.append(client)
+        with milvus_errors():
+            if client.has_collection(EMBEDDED_COLLECTION):
+                client.load_collection(EMBEDDED_COLLECTION)
+
+    def close(self) -> None:
+        """Stops Milvus and removes the private folder."""
+        self._finalizer()
+
+
+def connect(uri: str) -> Any:
+    """Returns a client of a cluster, or of the embedded database at a path.
+
+    Raises:
+        ImportError: Milvus is not installed.
+        RetrievalError: Nothing answers there.
+    """
+    try:
+        import pymilvus
+    except ImportError as error:
+        raise ImportError(
+            f"Milvus cannot be imported ({error}). Install `pymilvus==3.0.*` and "
+            "`milvus-lite==3.2.*`, or use index=exact or index=scann."
+        ) from error
+    options: dict[str, Any] = {"token": os.environ.get(TOKEN_VARIABLE, "")}
+    if "://" not in uri:
+        # Embedded Milvus ends connections that ask each 10 s whether it is still
+        # there, as pymilvus does, and both complain.
+        options = {"grpc_options": {"grpc.keepalive_time_ms": _NEVER_MS}}
+    try:
+        return pymilvus.MilvusClient(uri, timeout=_CONNECT_TIMEOUT_S, **options)
+    except pymilvus.MilvusException as error:
+        raise RetrievalError(
+            f"Milvus cannot be opened at {uri}: {error.message} Check the address, "
+            f"and the token in the environment variable {TOKEN_VARIABLE}; embedded "
+            "Milvus needs `milvus-lite==3.2.*`."
+        ) from error
+
+
+@contextlib.contextmanager
+def milvus_errors() -> Iterator[None]:
+    """Makes Milvus' errors those of an index."""
+    try:
+        yield
+    except Exception as error:
+        # Only a program that has imported pymilvus can raise one of its errors.
+        if type(error).__module__.startswith("pymilvus"):
+            message = getattr(error, "message", error)
+            raise RetrievalError(f"Milvus: {message}") from error
+        raise
+
+
+def _link_database(saved: Path, private: Path) -> None:
+    for folder, _, names in os.walk(saved):
+        target = private / Path(folder).relative_to(saved)
+        target.mkdir()
+        for name in names:
+            source = Path(folder, name)
+            if source.suffix in _IMMUTABLE_SUFFIXES:
+                (target / name).symlink_to(source.resolve())
+            else:
+                shutil.copyfile(source, target / name)
+    # Written by every opening; an empty folder does not survive every way of copying.
+    for collection in (private / "collections").glob("*"):
+        (collection / "wal").mkdir(exist_ok=True)
+
+
+def _close(path: Path, opened: list[Any]) -> None:
+    if not opened:
+        return
+    from milvus_lite.server_manager import server_manager_instance
+
+    opened.pop().close()
+    server_manager_instance.release_server(str(path))
+
+
+def _remove(private: Path, opened: list[Any], owner_pid: int) -> None:
+    if os.getpid() != owner_pid:  # a forked child: the folder is its parent's
+        return
+    _close(private / _DATABASE_FOLDER, opened)
+    shutil.rmtree(private, ignore_errors=True)
