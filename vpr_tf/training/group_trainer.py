@@ -28,7 +28,7 @@ from vpr_tf.training.strategy import StatisticsAverager
 from vpr_tf.training.train_step import StepFunction, StepOutcome, create_train_step
 
 # Images to images, also a Keras layer.
-Augment = Callable[[Any], Any]
+Augment = Callable[..., Any]
 # Halving the loss scale this often in a row cannot be an overflow of the scale.
 _MAX_SKIPPED_STEPS = 40
 
