@@ -15,9 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vpr_tf.report.bootstrap import BootstrapSettings, bootstrap_percentages
-from vpr_tf.report.figure_style import COLOURS, Drawing
-from vpr_tf.report.json_ready import json_ready
+from vpr_tf.report import (
+    COLOURS,
+    BootstrapSettings,
+    Drawing,
+    bootstrap_percentages,
+    json_ready,
+)
 from vpr_tf.tables import Column, Interval, Table
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.label_places import place_labels
 from benchmarks.methods_measure import Measured
-from vpr_tf.report.figure_style import COLOURS, Drawing
+from vpr_tf.report import COLOURS, Drawing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

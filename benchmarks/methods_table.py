@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.methods_measure import Measured
-from vpr_tf.report.bootstrap import BootstrapSettings, bootstrap_percentages
-from vpr_tf.report.json_ready import json_ready
+from vpr_tf.report import BootstrapSettings, bootstrap_percentages, json_ready
 from vpr_tf.tables import Column, Interval, Table
 
 _MIB = 1 << 20

@@ -29,9 +29,9 @@ from data_prep.finish import (
     split_entry,
     write_indexes,
     write_manifest,
+    write_tfds_metadata,
 )
 from data_prep.plan import SplitPlan, plan_tests
-from data_prep.tfds_metadata import write_tfds_metadata
 from vpr_tf.config import BuildConfig, DatabaseAndQueries, ExperimentConfig, as_dict
 from vpr_tf.data.prepared_dataset import PreparedDataset
 from vpr_tf.photos import PhotoSource

@@ -17,8 +17,7 @@ from pathlib import Path
 from data_prep.build_state import LISTING_NAME, BuildFolder, build_parameters
 from data_prep.errors import DataPrepError, wrap_disk_errors
 from data_prep.finish import finish_dataset
-from data_prep.listing import Listing, write_listing
-from data_prep.plan import BuildPlan, plan_build
+from data_prep.plan import BuildPlan, Listing, plan_build, write_listing
 from data_prep.stages import (
     ScannedSplit,
     assign_train_classes,

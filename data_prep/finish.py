@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from data_prep.build_state import build_parameters
+from data_prep.errors import wrap_disk_errors
 from data_prep.plan import BuildPlan
-from data_prep.record_index import write_record_index
 from data_prep.stages import ScannedSplit
-from data_prep.table import write_atomically
-from data_prep.tfds_metadata import write_tfds_metadata
+from data_prep.table import MetadataTable, write_atomically
+from data_prep.writer import ShardTask
 from vpr_tf.config import ExperimentConfig
-from vpr_tf.data.prepared_dataset import FORMAT_VERSION
+from vpr_tf.data.prepared_dataset import FORMAT_VERSION, INDEX_COLUMNS
+from vpr_tf.data.records import FRAME_BYTES, tfds_features
 
 
 def finish_dataset(
@@ -43,10 +49,21 @@ def finish_dataset(
 
 
 def write_indexes(path: Path, splits: list[ScannedSplit]) -> None:
-    """Writes the record index of every split."""
+    """Writes the columns of `INDEX_COLUMNS` of every split, a piece at a time."""
     for split in splits:
-        folder = path / f"{split.plan.name}.index"
-        write_record_index(folder, split.table, split.progress, split.tasks)
+        folder, progress = path / f"{split.plan.name}.index", split.progress
+        widths = {"key": progress.longest_key, "timestamp": progress.longest_timestamp}
+        folder.mkdir(exist_ok=True)
+        with wrap_disk_errors(folder):
+            for name, dtype in INDEX_COLUMNS.items():
+                if name in widths:
+                    dtype = f"|S{max(widths[name], 1)}"
+                _write_column(
+                    folder / f"{name}.npy",
+                    np.dtype(dtype),
+                    progress.num_rows,
+                    _column(name, split.table, progress.num_rows, split.tasks),
+                )
 
 
 def write_manifest(path: Path, manifest: dict[str, Any]) -> None:
@@ -73,3 +90,82 @@ def dataset_fingerprint_of(shards: dict[str, list[dict[str, Any]]]) -> str:
             line = f"{shard['file']} {shard['records_sha256']}\n"
             digest.update(line.encode())
     return digest.hexdigest()
+
+
+def _column(
+    name: str, table: MetadataTable, num_rows: int, tasks: list[ShardTask]
+) -> Iterator[np.ndarray]:
+    if name in ("shard", "byte_offset", "length"):
+        return (_shard_column(name, i, task) for i, task in enumerate(tasks))
+    if name == "key":
+        return (
+            np.array([key.encode() for key in keys])
+            for _, keys in table.iterate(num_rows)
+        )
+    return (rows[name] for rows in table.iterate_rows(num_rows))
+
+
+def _shard_column(name: str, number: int, task: ShardTask) -> np.ndarray:
+    lengths = np.fromfile(task.lengths_path, np.int64)
+    if name == "shard":
+        return np.full(len(lengths), number)
+    if name == "length":
+        return lengths
+    return np.cumsum(lengths + FRAME_BYTES) - (lengths + FRAME_BYTES)
+
+
+def _write_column(
+    path: Path, dtype: np.dtype, length: int, pieces: Iterator[np.ndarray]
+) -> None:
+    header = {
+        "descr": np.lib.format.dtype_to_descr(dtype),
+        "fortran_order": False,
+        "shape": (length,),
+    }
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for piece in pieces:
+            piece.astype(dtype).tofile(file)
+
+
+def write_tfds_metadata(
+    dataset_path: Path, name: str, splits: dict[str, list[dict[str, Any]]]
+) -> None:
+    """Writes features.json and dataset_info.json.
+
+    Args:
+        dataset_path: The dataset folder.
+        name: Name of the dataset.
+        splits: Summaries of the shards, by split.
+    """
+    import tensorflow_datasets as tfds
+
+    template = tfds.core.ShardedFileTemplate(
+        data_dir=dataset_path,
+        template="{SPLIT}-{SHARD_X_OF_Y}.tfrecord",
+        dataset_name=name,
+        filetype_suffix="tfrecord",
+    )
+    temporary = dataset_path / ".tfds.tmp"
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    for shard in itertools.chain.from_iterable(splits.values()):
+        (temporary / shard["file"]).touch()  # it looks for their names
+    tfds.folder_dataset.write_metadata(
+        data_dir=temporary,
+        features=tfds_features(),
+        split_infos=[
+            tfds.core.SplitInfo(
+                name=split,
+                shard_lengths=[shard["num_records"] for shard in shards],
+                num_bytes=sum(shard["num_bytes"] for shard in shards),
+                filename_template=template,
+            )
+            for split, shards in splits.items()
+        ],
+        filename_template=template,
+        check_data=False,  # it would decode an image, which need not succeed
+    )
+    for file in temporary.glob("*.json"):
+        file.replace(dataset_path / file.name)
+    shutil.rmtree(temporary)

@@ -1,9 +1,10 @@
-"""Which splits a build makes, and from what."""
+"""Which splits a build makes, from what, and what lies there."""
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from typing import Any
 from data_prep.errors import DataPrepError
 from vpr_tf.config import BuildConfig, DatabaseAndQueries
 from vpr_tf.photos import PhotoSource
+from vpr_tf.photos.image_folder import nul_terminated
 
+CHUNK_ENTRIES = 512
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
@@ -131,3 +134,50 @@ def _check_name(field_name: str, name: str) -> None:
             f"`{field_name}` names files, so it must be made of letters, digits, "
             f'"_", "." and "-". Received: {name!r}'
         )
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The entries of one split, in order, on disk.
+
+    Attributes:
+        path: File of NUL-terminated entries.
+        num_entries: How many.
+        sha256: Hash over the entries and their file sizes.
+    """
+
+    path: Path
+    num_entries: int
+    sha256: str
+
+
+def write_listing(source: PhotoSource, path: Path) -> Listing:
+    """Walks the source of a split and writes its entries to a file.
+
+    Raises:
+        PhotoSourceError: The source cannot be read.
+    """
+    digest = hashlib.sha256()
+    num_entries = 0
+    with path.open("wb", buffering=1 << 20) as file:
+        for entry, size in source.walk(path.parent):
+            data = entry.encode("utf-8", "surrogateescape") + b"\0"
+            file.write(data)
+            digest.update(b"%d %s" % (size, data))
+            num_entries += 1
+    return Listing(path, num_entries, digest.hexdigest())
+
+
+def read_chunks(listing: Listing, offset: int) -> Iterator[tuple[list[str], int]]:
+    """Yields pieces of the entries from a byte offset on, with the next offset."""
+    chunk: list[str] = []
+    with listing.path.open("rb") as file:
+        file.seek(offset)
+        for item in nul_terminated(file):
+            chunk.append(item.decode("utf-8", "surrogateescape"))
+            offset += len(item) + 1
+            if len(chunk) == CHUNK_ENTRIES:
+                yield chunk, offset
+                chunk = []
+    if chunk:
+        yield chunk, offset

@@ -13,7 +13,6 @@ import numpy as np
 from tqdm import tqdm
 
 from data_prep.errors import DataPrepError
-from data_prep.listing import Listing, read_chunks
 from data_prep.partition.assignment import (
     ClassAssignment,
     Columns,
@@ -21,7 +20,7 @@ from data_prep.partition.assignment import (
     needed_columns,
 )
 from data_prep.partition.files import summary, write_partition
-from data_prep.plan import SplitPlan
+from data_prep.plan import Listing, SplitPlan, read_chunks
 from data_prep.table import MetadataTable
 from data_prep.workers import WorkerPool
 from data_prep.writer import ShardTask, finished_summary, write_shard

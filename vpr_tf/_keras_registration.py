@@ -18,39 +18,37 @@ from types import ModuleType
 from typing import Any
 
 PACKAGE = "vpr_tf"
-# Registered class to the module that defines it.
+_LAYERS = (
+    "AngularMarginHead",
+    "ArithmeticMeanPooling2D",
+    "AttentionPooling2D",
+    "ClassToken",
+    "CosineMarginHead",
+    "CrossEntropyHead",
+    "DirectRegressionHead",
+    "FusedBatchNormalization",
+    "GeneralizedMeanPooling2D",
+    "HypersphereRegressionHead",
+    "InterpolatedPositionEmbedding",
+    "L2Normalization",
+    "LayerScale",
+    "LearnedTokens",
+    "MaximumActivationPooling2D",
+    "MixVPR",
+    "MixtureOfVonMisesFisherHead",
+    "NetVLAD",
+    "RegionalMaximumPooling2D",
+    "ResizeToPatchMultiples",
+    "SequenceToTokens",
+    "SoftLabelHead",
+    "TokensToSequence",
+)
+# Registered name to the class.
 CLASSES = {
-    "GeoLocalizationNet": "models.geolocalization_net",
-    **dict.fromkeys(
-        (
-            "AngularMarginHead",
-            "ArithmeticMeanPooling2D",
-            "AttentionPooling2D",
-            "ClassToken",
-            "CosineMarginHead",
-            "CrossEntropyHead",
-            "DirectRegressionHead",
-            "FeatureMixer",
-            "FusedBatchNormalization",
-            "GeneralizedMeanPooling2D",
-            "HypersphereRegressionHead",
-            "InterpolatedPositionEmbedding",
-            "L2Normalization",
-            "LayerScale",
-            "LearnedTokens",
-            "MaximumActivationPooling2D",
-            "MixVPR",
-            "MixtureOfVonMisesFisherHead",
-            "NetVLAD",
-            "OptimalTransportAggregation",
-            "RegionalMaximumPooling2D",
-            "ResizeToPatchMultiples",
-            "SequenceToTokens",
-            "SoftLabelHead",
-            "TokensToSequence",
-        ),
-        "layers",
-    ),
+    "GeoLocalizationNet": "models.GeoLocalizationNet",
+    "FeatureMixer": "layers.mixvpr.FeatureMixer",
+    "OptimalTransportAggregation": "layers.SALAD",
+    **{name: f"layers.{name}" for name in _LAYERS},
 }
 
 
@@ -65,23 +63,21 @@ def register_when_keras_is_imported() -> None:
 class _StandIn:
     """What Keras asks for an object of a class that is not imported yet."""
 
-    def __init__(self, name: str, module: str) -> None:
-        self.__name__ = name
-        self._module = module
+    def __init__(self, path: str) -> None:
+        self._path = path
 
     def from_config(self, config: dict[str, Any]) -> Any:
         """Imports the class, which registers it, and makes an object of it."""
-        importlib.import_module(f"{PACKAGE}.{self._module}")
-        keras = sys.modules["keras"]
-        name = f"{PACKAGE}>{self.__name__}"
-        return keras.saving.get_registered_object(name).from_config(config)
+        module, _, name = self._path.rpartition(".")
+        found = getattr(importlib.import_module(f"{PACKAGE}.{module}"), name)
+        return found.from_config(config)
 
 
 def _register() -> None:
     saving = sys.modules["keras"].saving
-    for name, module in CLASSES.items():
+    for name, path in CLASSES.items():
         if saving.get_registered_object(f"{PACKAGE}>{name}") is None:
-            saving.register_keras_serializable(PACKAGE, name)(_StandIn(name, module))
+            saving.register_keras_serializable(PACKAGE, name)(_StandIn(path))
 
 
 class _KerasFinder(importlib.abc.MetaPathFinder):

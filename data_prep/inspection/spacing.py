@@ -11,9 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 
 _TURN_DEG = 360
-# Half of the neighbours of a bucket; the other half sees the pair from the other side.
-_NEIGHBOURS = ((0, 0), (0, 1), (1, -1), (1, 0), (1, 1))
-_PAIRS_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -56,53 +53,17 @@ def measure_spacing(
     )
 
 
-def _smallest_metres(cells: np.ndarray, size_m: int, bucket_m: int) -> float | None:
-    """Joins cells with those in the same and in neighbouring buckets of M * N metres.
+def _smallest_metres(cells: np.ndarray, size_m: int, reach_m: int) -> float | None:
+    """Smallest gap between cells (group, zone, east, north) within M * N metres."""
+    from scipy.spatial import cKDTree
 
-    Pairs that are not joined are at least a bucket apart.
-    """
-    buckets = cells.copy()
-    buckets[:, 2:] //= bucket_m
-    buckets -= buckets.min(axis=0) - 1  # room for neighbours on both sides
-    extent = buckets.max(axis=0) + 2
-    keys = _bucket_keys(buckets, extent)
-    order = np.argsort(keys, kind="stable")
-    cells, buckets, keys = cells[order], buckets[order], keys[order]
-    smallest = np.inf
-    for east, north in _NEIGHBOURS:
-        neighbour_keys = _bucket_keys(buckets + np.array([0, 0, east, north]), extent)
-        first = np.searchsorted(keys, neighbour_keys, "left")
-        last = np.searchsorted(keys, neighbour_keys, "right")
-        if (east, north) == (0, 0):
-            first = np.arange(1, len(keys) + 1)
-        smallest = min(smallest, _smallest_joined(cells, first, last, size_m))
-    return None if smallest == np.inf else float(smallest)
-
-
-def _bucket_keys(buckets: np.ndarray, extent: np.ndarray) -> np.ndarray:
-    keys = buckets[:, 0]
-    for axis in range(1, buckets.shape[1]):
-        keys = keys * extent[axis] + buckets[:, axis]
-    return keys
-
-
-def _smallest_joined(
-    cells: np.ndarray, first: np.ndarray, last: np.ndarray, size_m: int
-) -> float:
-    """Smallest gap between cell i and the cells first[i] to last[i]."""
-    smallest = np.inf
-    has_partner = np.flatnonzero(last > first)
-    for start in range(0, len(has_partner), _PAIRS_AT_ONCE):
-        left = has_partner[start : start + _PAIRS_AT_ONCE]
-        right = first[left]
-        while len(left):
-            gap = np.abs(cells[left, 2:] - cells[right, 2:]) - size_m
-            gap_m = np.hypot(*np.maximum(gap, 0).T.astype(np.float64))
-            smallest = min(smallest, float(gap_m.min()))
-            right = right + 1
-            more = right < last[left]
-            left, right = left[more], right[more]
-    return smallest
+    _, plane = np.unique(cells[:, :2], axis=0, return_inverse=True)
+    corners = np.column_stack([2 * reach_m * plane.ravel(), cells[:, 2:]])
+    pairs = cKDTree(corners).query_pairs(reach_m, p=np.inf, output_type="ndarray")
+    if not len(pairs):
+        return None
+    gap = np.abs(cells[pairs[:, 0], 2:] - cells[pairs[:, 1], 2:]) - size_m
+    return float(np.hypot(*np.maximum(gap, 0).T).min())
 
 
 def _smallest_degrees(

@@ -11,6 +11,7 @@ import numpy as np
 from vpr_tf.config import PartitionConfig
 from vpr_tf.photos.schema import POSITION_COLUMNS
 
+_ROWS_AT_ONCE = 1 << 19
 # Columns of some rows of the record index, those that `needed_columns` names.
 Columns = tuple[np.ndarray, ...]
 # Starts reading all rows from the first, a piece at a time.
@@ -87,3 +88,25 @@ def assign_classes(
     assign = getattr(importlib.import_module(module_name), function_name)
     assignment: ClassAssignment = assign(read_columns, config)
     return assignment
+
+
+def rows_by_class(class_ids: np.ndarray, num_kept: int) -> np.ndarray:
+    """Returns the rows that are in a class, int64, sorted by (class, row).
+
+    Args:
+        class_ids: Class of every row, -1 for none.
+        num_kept: Number of rows that are in a class.
+    """
+    row_bits = max(len(class_ids).bit_length(), 1)
+    packed = np.empty(num_kept, np.int64)
+    filled = 0
+    for start in range(0, len(class_ids), _ROWS_AT_ONCE):
+        piece = class_ids[start : start + _ROWS_AT_ONCE].astype(np.int64)
+        rows = np.arange(start, start + len(piece))
+        has_class = piece >= 0
+        if not has_class.all():
+            piece, rows = piece[has_class], rows[has_class]
+        packed[filled : filled + len(piece)] = piece << row_bits | rows
+        filled += len(piece)
+    packed.sort()
+    return np.bitwise_and(packed, (1 << row_bits) - 1, out=packed)

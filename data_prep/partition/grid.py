@@ -19,16 +19,20 @@ from dataclasses import replace
 import numpy as np
 
 from data_prep.errors import DataPrepError
-from data_prep.partition.assignment import ClassAssignment, ColumnReader
+from data_prep.partition.assignment import (
+    ClassAssignment,
+    ColumnReader,
+    rows_by_class,
+)
 from data_prep.partition.cells import (
     Box,
     ClassKeys,
     cells_of,
+    class_table,
     find_boxes,
     heading_bins_of,
     num_heading_bins,
 )
-from data_prep.partition.classes import class_table, rows_by_class
 from vpr_tf.config import GridConfig
 from vpr_tf.data.records import NO_CLASS
 

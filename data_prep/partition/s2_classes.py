@@ -7,8 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from data_prep.errors import DataPrepError
-from data_prep.partition.assignment import ClassAssignment, ColumnReader
-from data_prep.partition.classes import rows_by_class
+from data_prep.partition.assignment import (
+    ClassAssignment,
+    ColumnReader,
+    rows_by_class,
+)
 from vpr_tf.data.prepared_dataset import CLASS_DTYPE, REGION_DTYPE
 from vpr_tf.data.records import NO_CLASS
 from vpr_tf.geo import Positions

@@ -13,6 +13,7 @@ from data_prep.build import build_dataset
 from data_prep.build_state import BuildFolder
 from data_prep.errors import DataPrepError
 from tests.data_prep.conftest import encode_image, image_name, write_images
+from tests.vpr_tf.photos.photo_writer import gps_of, write_photo
 from vpr_tf.config import DatabaseAndQueries
 from vpr_tf.data.prepared_dataset import INDEX_COLUMNS
 from vpr_tf.data.records import parse_record
@@ -300,3 +301,26 @@ def test_full_disk_names_the_shard_and_keeps_the_finished_ones(tmp_path):
     shards = sorted(path.name for path in (tmp_path / "dataset").glob("*.tfrecord"))
     assert shards == ["train-00000-of-00002.tfrecord"]
     assert not list((tmp_path / "dataset").glob(".*.tmp"))
+
+
+def test_positions_come_from_exif_where_names_have_none(tmp_path, make_config):
+    names = write_images(tmp_path / "train", 4)
+    write_photo(
+        tmp_path / "train" / "phone.jpg",
+        gps=gps_of(-33.9, 18.4, heading_deg=90.5),
+        taken="2024:05:06 07:08:09",
+        orientation=6,
+    )
+    write_photo(tmp_path / "train" / "screenshot.png")
+    dataset = build_dataset(make_config(max_rejected_fraction=0.5))
+    train = dataset.split("train")
+    assert train.keys.tolist() == [*(name.encode() for name in names), b"phone.jpg"]
+    table = train.photo_table()
+    assert table.positions.latitude_deg[-1] == pytest.approx(-33.9, abs=1e-6)
+    assert table.positions.longitude_deg[-1] == pytest.approx(18.4, abs=1e-6)
+    assert table.positions.utm_zone.tolist() == [10, 10, 10, 10, -34]
+    assert table.heading_deg[-1] == 90.5
+    assert table.timestamps[-1] == b"20240506_070809"
+    assert train.column("exif_orientation").tolist() == [1, 1, 1, 1, 6]
+    rejected = (dataset.path / "rejected.csv").read_text()
+    assert "screenshot.png,no position: the name has no UTM fields and" in rejected

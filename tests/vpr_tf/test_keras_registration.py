@@ -12,18 +12,18 @@ from vpr_tf.models import GeoLocalizationNet
 
 
 def test_all_registered_classes_are_known():
-    for name in CLASSES:
+    for name, path in CLASSES.items():
         found = keras.saving.get_registered_object(f"{PACKAGE}>{name}")
         assert isinstance(found, type), name
-        assert found.__name__ == name
-        assert found.__module__.startswith("vpr_tf.")
-    subclasses = {
-        cls.__name__
+        assert found.__name__ == path.rpartition(".")[2]
+    registered = {
+        keras.saving.get_registered_name(cls)
         for base in (keras.layers.Layer, keras.Model)
         for cls in all_subclasses(base)
-        if keras.saving.get_registered_name(cls).startswith(f"{PACKAGE}>")
+        if cls.__module__.startswith("vpr_tf.")
     }
-    assert {name for name in subclasses if not name.startswith("_")} == set(CLASSES)
+    known = {name for name in registered if name.startswith(f"{PACKAGE}>")}
+    assert known == {f"{PACKAGE}>{name}" for name in CLASSES}
 
 
 def all_subclasses(base: type) -> set[type]:

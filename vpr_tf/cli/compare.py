@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Outcome:
     """Compares."""
-    from vpr_tf.report.comparison_files import compare_runs, comparison_markdown
+    from vpr_tf.report import compare_runs, comparison_markdown
 
     comparisons = compare_runs(
         *options.runs, set_names=options.set, output_dir=options.output

@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> Outcome:
     config = config_with_dataset(options)
     where = {"set_names": options.set, "output_dir": options.output}
     if options.report:
-        from vpr_tf.report.command import run_report
+        from vpr_tf.report import run_report
 
         reports = run_report(config, options.model, **where)
         return Outcome([report.to_dict() for report in reports])

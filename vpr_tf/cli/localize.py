@@ -58,10 +58,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Outcome:
     """Localizes photos; status 1 when a photo could not be read."""
-    from vpr_tf.cli.localize_photos import LocalizeOptions, locate_photos
+    from vpr_tf.cli.localize_photos import locate_photos
     from vpr_tf.localization import as_geojson, as_json, as_table
+    from vpr_tf.place_index.localizing import LocalizationOptions
 
-    how = LocalizeOptions(
+    how = LocalizationOptions(
         options.k,
         options.within,
         options.heading,

@@ -16,7 +16,7 @@ from vpr_tf.classification import (
     load_heads,
     localize_by_cells,
 )
-from vpr_tf.cli.localize_photos import LocalizeOptions, expanded
+from vpr_tf.cli.localize_photos import expanded
 from vpr_tf.config import load_config
 from vpr_tf.localization import (
     NUM_CANDIDATES,
@@ -27,6 +27,7 @@ from vpr_tf.localization import (
     explain_confidence,
 )
 from vpr_tf.photos import PhotoFiles, scan_named_photos
+from vpr_tf.place_index.localizing import LocalizationOptions
 
 _NOT_CALIBRATED = (
     "Not calibrated: no confidence and no error, nothing is withheld. Calibrate by "
@@ -38,7 +39,7 @@ def locate_by_classifier(
     model: str | Path,
     photos: Sequence[str],
     encoder_model: str | Path | None = None,
-    options: LocalizeOptions | None = None,
+    options: LocalizationOptions | None = None,
 ) -> LocalizationResult:
     """Locates photos by the heads of a model, without a database.
 
@@ -55,7 +56,7 @@ def locate_by_classifier(
             calibration is damaged or of other heads.
         EncoderError: The encoder cannot be loaded.
     """
-    options = options or LocalizeOptions()
+    options = options or LocalizationOptions()
     num_candidates = _checked_count(options)
     folder = heads_folder(model)
     calibration = load_calibration(folder)
@@ -95,7 +96,7 @@ def locate_by_classifier(
     )
 
 
-def _checked_count(options: LocalizeOptions) -> int:
+def _checked_count(options: LocalizationOptions) -> int:
     for name in ("within", "heading_deg"):
         if getattr(options, name) is not None:
             option = name.removesuffix("_deg")

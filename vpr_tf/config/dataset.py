@@ -29,7 +29,13 @@ class DatabaseAndQueries:
 
 @dataclass(frozen=True)
 class BuildConfig:
-    """What `vpr data build` reads and how it writes."""
+    """What `vpr data build` reads and how it writes.
+
+    Images come from folders, with their subfolders, or are listed in a CSV file with
+    the columns path, latitude, longitude or path, utm_east, utm_north, zone, and if
+    known heading_deg, timestamp. The position of an image in a folder is in its name,
+    `@utm_east@utm_north@...@.jpg` as of SF-XL, else in its EXIF GPS data.
+    """
 
     source: str = "."  # folder that the entries below are relative to
     train: str | None = None  # image folder or CSV file

@@ -18,6 +18,7 @@ from vpr_tf.config import ExperimentConfig
 from vpr_tf.photos import PhotoFiles
 from vpr_tf.place_index.creation import CLASSIFIER_FOLDER
 from vpr_tf.place_index.index_reader import IndexReader
+from vpr_tf.place_index.localizing import STORED
 from vpr_tf.place_index.manifest import (
     EncoderIdentity,
     IndexManifest,
@@ -30,7 +31,6 @@ from vpr_tf.stored_files import StoredFile
 if TYPE_CHECKING:
     from vpr_tf.place_index.photo_source import IndexEncoder
 
-STORED = "stored"
 _ENCODER_FOLDER, _SEARCH_FOLDER = "encoder", "search"
 _KERAS_FILE, _SAVED_MODEL_FOLDER = "encoder.keras", "saved_model"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from collections.abc import Iterable, Sequence
 from typing import Any, TypedDict, Unpack
@@ -11,18 +12,10 @@ import numpy.typing as npt
 
 from vpr_tf.geo import UNKNOWN_HEADING_DEG, Positions
 from vpr_tf.photos import PhotoTable, parse_timestamp
+from vpr_tf.photos.schema import TABLE_COLUMNS
 from vpr_tf.search import Descriptors
 
 _DEGREES, _METRES = ("latitude", "longitude"), ("utm_east", "utm_north", "utm_zone")
-# All are 0 where the position is unknown: `geo.UNKNOWN_ZONE` says that it is.
-_POSITION_DTYPES = {
-    "utm_east_cm": np.int64,
-    "utm_north_cm": np.int64,
-    "utm_zone": np.int16,
-    "latitude_deg": np.float64,
-    "longitude_deg": np.float64,
-}
-_TIME_FORMS = {datetime.date: "%Y%m%d", datetime.datetime: "%Y%m%d_%H%M%S"}
 
 
 def as_descriptors(values: Descriptors | npt.ArrayLike) -> Descriptors:
@@ -99,7 +92,8 @@ def parse_time(time: str | bytes | datetime.date | None) -> bytes:
     if time is None:
         return b""
     if isinstance(time, datetime.date):
-        return time.strftime(_TIME_FORMS[type(time)]).encode()
+        has_hours = isinstance(time, datetime.datetime)
+        return time.strftime("%Y%m%d_%H%M%S" if has_hours else "%Y%m%d").encode()
     text = time.decode() if isinstance(time, bytes) else time
     return parse_timestamp(text.replace("-", "")).encode()
 
@@ -134,13 +128,13 @@ def _filled(known: np.ndarray, columns: list[np.ndarray]) -> Positions:
     """Returns positions of which only some are known, in degrees or in UTM."""
     make = Positions.from_lat_lon if len(columns) == 2 else Positions.from_utm
     found = make(*columns) if known.any() else None
-    filled = []
-    for name, dtype in _POSITION_DTYPES.items():
-        column = np.zeros(len(known), dtype)
+    filled = {}
+    for field in dataclasses.fields(Positions):
+        # All are 0 where the position is unknown: `geo.UNKNOWN_ZONE` says that it is.
+        filled[field.name] = np.zeros(len(known), TABLE_COLUMNS[field.name])
         if found is not None:
-            column[known] = getattr(found, name)
-        filled.append(column)
-    return Positions(*filled)
+            filled[field.name][known] = getattr(found, field.name)
+    return Positions(**filled)
 
 
 def _headings(num_photos: int, heading_deg: npt.ArrayLike | None) -> np.ndarray:

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+import numpy as np
 import numpy.typing as npt
 
+from vpr_tf.config import EvaluationConfig, LocalizationConfig
 from vpr_tf.geo import GeoCircle
 from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index import changes
@@ -26,9 +28,10 @@ from vpr_tf.place_index.photo_arguments import (
     photo_table,
 )
 from vpr_tf.place_index.recall import RECALL_QUERIES
-from vpr_tf.search import Descriptors, RetrievalError
+from vpr_tf.search import CellFilter, Descriptors, RetrievalError
 
 if TYPE_CHECKING:
+    from vpr_tf.localization import Calibration
     from vpr_tf.place_index.tuning import TuningReport
 
 
@@ -313,6 +316,67 @@ class PlaceIndex(IndexReader):
             min_recall, recall_at, tuple(kinds), sample, seed, budget_s, dry_run
         )
         return tune(self.folder, queries, queries_name, options, output, progress)
+
+    def calibrate(
+        self,
+        descriptors: npt.ArrayLike,
+        *,
+        config: LocalizationConfig | None = None,
+        threshold_m: float = EvaluationConfig.positive_dist_threshold_m,
+        cells: CellFilter | None = None,
+        fitted_on: str | None = None,
+        seed: int = 0,
+        photos: PhotoTable | None = None,
+        **columns: Unpack[PhotoColumns],
+    ) -> Calibration:
+        """Fits expected errors and confidences on queries of known position.
+
+        The queries are searched in this index, so they must not be photos of it. What
+        is found is stored in the index, for `localize`.
+
+        Args:
+            descriptors: Of the queries, `(num_queries, descriptor_dim)`.
+            config: How matches become a position; None for what the index says.
+            threshold_m: Largest error of a right position, metres.
+            cells: What will restrict the searches of `localize`; see `search`.
+            fitted_on: What the queries are, for people.
+            seed: Of the division into folds.
+            photos: What is known of the queries; see `create`.
+            **columns: See `create`; the positions are the truth.
+
+        Raises:
+            ValueError: Descriptors or columns cannot be.
+            LocalizationError: No query has a match and a known position.
+            RetrievalError: The folder is damaged or cannot be written.
+
+        Example:
+            >>> from vpr_tf.place_index import PlaceIndex
+            >>> index = PlaceIndex.open("city.index")
+            >>> calibration = index.calibrate(
+            ...     [[0.1, 0.9, 0.2], [0.9, 0.1, 0.2]],
+            ...     latitude=[37.80001, 37.70001],
+            ...     longitude=[-122.5, -122.5],
+            ... )
+            >>> calibration.threshold_m, calibration.num_queries
+            (25.0, 2)
+        """
+        from vpr_tf.place_index.localizing import calibrate
+
+        if photos is None:
+            photos = photo_table(len(np.asarray(descriptors)), **columns)
+        state = self.state()
+        stored, calibration = calibrate(
+            state,
+            descriptors,
+            photos,
+            config,
+            threshold_m=threshold_m,
+            cells=cells,
+            fitted_on=fitted_on or f"{len(photos)} queries",
+            seed=seed,
+        )
+        self.set_localization(stored)
+        return calibration
 
     def set_localization(self, localization: dict[str, Any] | None) -> None:
         """Stores settings and calibration of `vpr_tf.localization`.

@@ -32,7 +32,7 @@ from vpr_tf.search import (
 from vpr_tf.stored_files import ChecksumWriter, StoredFile, fsync, store_folder
 
 DESCRIPTORS_FILE = "descriptors.npy"
-PHOTOS_FOLDER = "photos"
+_PHOTOS_FOLDER = "photos"
 _CHECKSUMS_FILE = "row_checksums.npy"
 _SEARCH_FOLDER = "search"
 _VALUES_PER_BLOCK = 1 << 22
@@ -76,15 +76,15 @@ class OpenSegment:
         for name, file in entry.files.items():
             if searched or not name.startswith(_SEARCH_FOLDER):
                 check_file(path / name, file, size_only=name == DESCRIPTORS_FILE)
-        photos = read_photos(path / PHOTOS_FOLDER)
+        photos = read_photos(path / _PHOTOS_FOLDER)
         shape = (entry.num_rows, manifest.descriptor_dim)
         file = entry.files[DESCRIPTORS_FILE]
-        descriptors = open_descriptors(path, shape, manifest.dtype, photos, file)
+        descriptors = _open_descriptors(path, shape, manifest.dtype, photos, file)
         index = _open_search(path, entry, descriptors) if searched else None
         return cls(entry, photos, descriptors, index)
 
 
-def open_descriptors(
+def _open_descriptors(
     path: Path,
     shape: tuple[int, int],
     dtype: str,
@@ -152,12 +152,12 @@ def write_segment(
     path.mkdir(parents=True)
     files = {DESCRIPTORS_FILE: _write_descriptors(path, descriptors, photos, dtype)}
     files[_CHECKSUMS_FILE] = StoredFile.from_path(path / _CHECKSUMS_FILE)
-    write_photos(path / PHOTOS_FOLDER, photos)
+    write_photos(path / _PHOTOS_FOLDER, photos)
     shape = (len(descriptors), descriptors.shape[1])
-    written = open_descriptors(path, shape, dtype, photos)
+    written = _open_descriptors(path, shape, dtype, photos)
     index = build_index(kind, written, settings, exact_max_images=KEPT_EXACT_MAX_IMAGES)
     _write_search(index, path / _SEARCH_FOLDER)
-    for part in (PHOTOS_FOLDER, _SEARCH_FOLDER):
+    for part in (_PHOTOS_FOLDER, _SEARCH_FOLDER):
         for file, stored in store_folder(path / part).items():
             files[f"{part}/{file}"] = stored
     fsync(path)

@@ -5,20 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from vpr_tf.place_index.manifest import (
-    IndexManifest,
-    Segment,
-    check_file,
-    read_manifest,
-)
-from vpr_tf.place_index.photo_columns import read_photos
-from vpr_tf.place_index.segment import (
-    DESCRIPTORS_FILE,
-    PHOTOS_FOLDER,
-    open_descriptors,
-)
+from vpr_tf.place_index.manifest import IndexManifest, Segment, read_manifest
+from vpr_tf.place_index.segment import DESCRIPTORS_FILE, OpenSegment
 from vpr_tf.stored_files import Progress
 
 _NAMED_PHOTOS = 10
@@ -66,24 +54,14 @@ def verify(folder: Path, *, progress: Progress | None = None) -> VerificationRep
 
 
 def _damaged_photos(
-    folder: Path,
-    manifest: IndexManifest,
-    segment: Segment,
-    problems: dict[str, str],
+    folder: Path, manifest: IndexManifest, entry: Segment, problems: dict[str, str]
 ) -> list[str]:
-    own = {name for name in problems if name.startswith(f"{segment.folder}/")}
-    if own != {f"{segment.folder}/{DESCRIPTORS_FILE}"}:
+    damaged = {name for name in problems if name.startswith(f"{entry.folder}/")}
+    if damaged != {f"{entry.folder}/{DESCRIPTORS_FILE}"}:
         return []
-    path = folder / segment.folder
-    shape = (segment.num_rows, manifest.descriptor_dim)
     try:
-        check_file(
-            path / DESCRIPTORS_FILE, segment.files[DESCRIPTORS_FILE], size_only=True
-        )
-        photos = read_photos(path / PHOTOS_FOLDER)
-        descriptors = open_descriptors(path, shape, manifest.dtype, photos)
-        rows = descriptors.damaged_rows()
+        segment = OpenSegment.open(folder, manifest, entry, searched=False)
+        rows = segment.descriptors.damaged_rows()[:_NAMED_PHOTOS]
     except (OSError, ValueError):
         return []
-    keys = photos.keys[np.array(rows[:_NAMED_PHOTOS], np.int64)]
-    return [key.decode() for key in keys]
+    return [segment.photos.keys[row].decode() for row in rows]

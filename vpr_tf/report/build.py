@@ -11,15 +11,10 @@ from vpr_tf.evaluation.positives import positives_per_query
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.localization import Calibration
 from vpr_tf.photos import PhotoTable
-from vpr_tf.report.answers import (
-    Answers,
-    answer,
-    answer_by_heads,
-    judge_confidence,
-)
 from vpr_tf.report.bootstrap import BootstrapSettings
 from vpr_tf.report.brightness import mean_luma
 from vpr_tf.report.error_distribution import error_distribution
+from vpr_tf.report.localized_queries import LocalizedQueries, localize_queries
 from vpr_tf.report.per_query import (
     identity_columns,
     prediction_columns,
@@ -77,17 +72,10 @@ def build_report(
     smoothness = None
     if opened.predictor is not None:
         settings = opened.predictor.settings(config.localization.num_predictions)
-        answers = answer_by_heads(
-            result, queries, settings, calibration, why_no_confidence
-        )
+        localized = localize_queries(result, queries, database, settings, calibration)
     else:
-        answers = answer(
-            result,
-            queries,
-            database,
-            config.localization,
-            calibration,
-            why_no_confidence,
+        localized = localize_queries(
+            result, queries, database, config.localization, calibration
         )
         smoothness = measure_smoothness(
             opened.database_descriptors(evaluation_set),
@@ -98,11 +86,14 @@ def build_report(
         )
     photos = (queries, database)
     identity = _identity(opened, result)
-    parts = _judged(identity, result, photos, hits, attributes, answers, config)
+    parts = _judged(identity, result, photos, hits, attributes, localized, config)
+    if parts["confidence"] is None and not queries.positions.known.any():
+        why_no_confidence = "no query has a known position"
     return Report(
         identity=identity,
         smoothness=smoothness,
         result=result,
+        why_no_confidence=why_no_confidence,
         **parts,
     )
 
@@ -113,7 +104,7 @@ def _judged(
     photos: tuple[PhotoTable, PhotoTable],
     hits: HitRanks,
     attributes: QueryAttributes,
-    answers: Answers,
+    localized: LocalizedQueries,
     config: ExperimentConfig,
 ) -> dict:
     """Returns the fields of a report that need no pixels and no descriptors."""
@@ -121,21 +112,16 @@ def _judged(
     threshold_m = result.positive_dist_threshold_m
     settings = BootstrapSettings(config.report.num_resamples, seed=config.seed)
     known = queries.positions.known
-    confidence = judge_confidence(answers, known, settings)
-    why = answers.why_no_confidence
-    if confidence is None and not known.any():
-        why = "no query has a known position"
     return {
         "bootstrap": settings,
         "positive_dist_threshold_m": threshold_m,
         "recalls": recall_table(hits, list(result.recalls), settings),
         "errors": {
             name: error_distribution(errors, known, threshold_m, settings)
-            for name, errors in answers.error_m.items()
+            for name, errors in localized.error_m.items()
         },
-        "answer_method": answers.method,
-        "confidence": confidence,
-        "why_no_confidence": why,
+        "answer_method": localized.method,
+        "confidence": localized.judge_confidence(known, settings),
         "strata": stratifications(
             attributes,
             queries,
@@ -150,7 +136,7 @@ def _judged(
         "per_query": {
             **query_columns(queries),
             "num_positives": np.where(known, result.num_positives, np.nan),
-            **answers.columns(),
+            **localized.columns(),
             **prediction_columns(result, queries, database),
             **rank_columns(hits),
             **attributes.columns,

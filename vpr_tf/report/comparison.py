@@ -20,7 +20,7 @@ from vpr_tf.report.bootstrap import (
     bootstrap_statistics,
 )
 from vpr_tf.report.errors import ReportError
-from vpr_tf.report.json_ready import json_ready
+from vpr_tf.report.json_values import json_ready
 from vpr_tf.report.report import Identity
 from vpr_tf.report.stored_report import StoredReport
 from vpr_tf.tables import Interval

@@ -40,31 +40,25 @@ def report_figures(report: Report) -> list[Drawing]:
     figures = []
     if report.recalls.num_evaluated:
         what = "place" if report.identity.predicts_places else "photo"
-        figures.append(recall_with_interval(report.recalls, threshold_m, what))
-        figures.append(recall_over_thresholds(report.recalls, threshold_m))
+        figures.append(_recall_with_interval(report.recalls, threshold_m, what))
+        figures.append(_recall_over_thresholds(report.recalls, threshold_m))
     if any(error.cdf_error_m for error in report.errors.values()):
-        figures.append(error_distribution(report.errors, marked_m=threshold_m))
+        figures.append(_error_distribution(report.errors, marked_m=threshold_m))
     if report.confidence is not None and report.confidence.num_queries:
-        figures.append(precision_over_coverage(report.confidence))
-        figures.append(reliability(report.confidence))
+        figures.append(_precision_over_coverage(report.confidence))
+        figures.append(_reliability(report.confidence))
     if any(division.strata for division in report.strata):
         overall = next(iter(report.recalls.at(threshold_m).values())).value
-        figures.append(recall_over_strata(report.strata, overall))
+        figures.append(_recall_over_strata(report.strata, overall))
     if report.smoothness is not None and report.smoothness.num_pairs:
-        figures.append(spatial_smoothness(report.smoothness))
+        figures.append(_spatial_smoothness(report.smoothness))
     return figures
 
 
-def recall_with_interval(
+def _recall_with_interval(
     recalls: RecallTable, threshold_m: float, what: str = "photo"
 ) -> Drawing:
-    """Draws recall@N at one threshold, a row for each N.
-
-    Args:
-        recalls: Recall at every threshold.
-        threshold_m: The set's own.
-        what: What is predicted, `photo` or `place`.
-    """
+    """Draws recall@N at one threshold, a row for each N."""
     at_threshold = recalls.recalls[recalls.thresholds_m.index(threshold_m)]
     rows = [
         DotRow(f"recall@{n}", interval, f"{interval.value:.1f}%")
@@ -75,13 +69,8 @@ def recall_with_interval(
     return dot_plot("recall", title, rows, xlabel=label, limits=(0, 100))
 
 
-def recall_over_thresholds(recalls: RecallTable, threshold_m: float) -> Drawing:
-    """Draws recall@N over the distance at which a prediction counts as right.
-
-    Args:
-        recalls: Recall at every threshold.
-        threshold_m: The set's own, marked by a line.
-    """
+def _recall_over_thresholds(recalls: RecallTable, threshold_m: float) -> Drawing:
+    """Draws recall@N over the distance at which a prediction counts as right."""
     metres = recalls.thresholds_m
 
     def draw(figure: Figure) -> None:
@@ -109,13 +98,8 @@ def recall_over_thresholds(recalls: RecallTable, threshold_m: float) -> Drawing:
     return Drawing("recall_over_thresholds", title, draw)
 
 
-def recall_over_strata(strata: Sequence[Stratification], overall: float) -> Drawing:
-    """Draws recall@1 for every kind of queries.
-
-    Args:
-        strata: The queries divided by each attribute.
-        overall: Recall@1 of all queries in percent, a line.
-    """
+def _recall_over_strata(strata: Sequence[Stratification], overall: float) -> Drawing:
+    """Draws recall@1 for every kind of queries."""
     rows = [
         DotRow(
             stratum.label,
@@ -136,15 +120,10 @@ def recall_over_strata(strata: Sequence[Stratification], overall: float) -> Draw
     )
 
 
-def error_distribution(
+def _error_distribution(
     errors: Mapping[str, ErrorDistribution], *, marked_m: float
 ) -> Drawing:
-    """Draws the share of queries whose error is at most so many metres.
-
-    Args:
-        errors: By method, e.g. `cluster`.
-        marked_m: The set's positive distance, marked by a line.
-    """
+    """Draws the share of queries whose error is at most so many metres."""
 
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
@@ -187,7 +166,7 @@ def _metres(value: float, _: object = None) -> str:
     return f"{value / 1000:g} km" if value >= 1000 else f"{value:g}"
 
 
-def precision_over_coverage(confidence: ConfidenceReport) -> Drawing:
+def _precision_over_coverage(confidence: ConfidenceReport) -> Drawing:
     """Draws how often localizations of a confidence or a higher one are right."""
 
     def draw(figure: Figure) -> None:
@@ -223,7 +202,7 @@ def _mark_threshold(axes: Axes, confidence: ConfidenceReport) -> None:
     axes.plot(x, y, "D", color=colour, ms=6.5, clip_on=False, zorder=4, label=label)
 
 
-def reliability(confidence: ConfidenceReport) -> Drawing:
+def _reliability(confidence: ConfidenceReport) -> Drawing:
     """Draws how often localizations are right over their confidence, with counts."""
 
     def draw(figure: Figure) -> None:
@@ -269,7 +248,7 @@ def _count_bars(axes: Axes, places: list[float], counts: list[int]) -> None:
     axes.grid(visible=False)
 
 
-def spatial_smoothness(smoothness: Smoothness) -> Drawing:
+def _spatial_smoothness(smoothness: Smoothness) -> Drawing:
     """Draws how alike descriptors are over the distance of their places.
 
     One curve for each range of heading differences; where headings are unknown, the

@@ -10,7 +10,7 @@ import numpy as np
 from vpr_tf.report.bootstrap import BootstrapSettings
 from vpr_tf.report.confidence import ConfidenceReport
 from vpr_tf.report.error_distribution import ErrorDistribution
-from vpr_tf.report.json_ready import json_ready
+from vpr_tf.report.json_values import json_ready
 from vpr_tf.report.recalls import RecallTable
 from vpr_tf.report.smoothness import Smoothness
 from vpr_tf.report.strata import Stratification

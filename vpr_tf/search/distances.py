@@ -28,9 +28,8 @@ def pair_distances(
     step = max(1, _DIFFERENCES_PER_STEP // queries.shape[1])
     for start in range(0, len(query), step):
         part = slice(start, start + step)
-        difference = np.subtract(
-            queries[query[part]], as_float32(descriptors[row[part]]), dtype=np.float64
-        )
+        difference = as_float32(descriptors[row[part]]).astype(np.float64)
+        difference -= queries[query[part]]
         distances[part] = np.einsum("nd,nd->n", difference, difference)
     return distances
 
@@ -41,7 +40,7 @@ def squared_distances(
     """Returns the squared distances of rows, float64 `(num_queries, k)`.
 
     Args:
-        descriptors: The database; each row is read once for a block of queries.
+        descriptors: The database.
         queries: Float32 `(num_queries, descriptor_dim)`.
         ids: Rows of each query, int64 `(num_queries, k)`; where they are
             `MISSING_ID`, the distance is inf.
@@ -51,10 +50,13 @@ def squared_distances(
     for start in range(0, len(queries), step):
         block = slice(start, start + step)
         query, column = np.nonzero(ids[block] != MISSING_ID)
-        used, place = np.unique(ids[block][query, column], return_inverse=True)
-        rows = as_float32(descriptors[used])
+        rows: Descriptors = descriptors
+        row = ids[block][query, column]
+        if not isinstance(descriptors, np.ndarray):  # a file: read each row once
+            used, row = np.unique(row, return_inverse=True)
+            rows = as_float32(descriptors[used])
         distances[start + query, column] = pair_distances(
-            queries[block], query, rows, place
+            queries[block], query, rows, row
         )
     return distances
 

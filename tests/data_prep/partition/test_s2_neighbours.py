@@ -3,8 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_prep.partition.s2_merging import merge_neighbours
-from data_prep.partition.s2_neighbours import neighbour_pairs
+from data_prep.partition.s2_merging import merge_neighbours, neighbour_pairs
 from vpr_tf.geo.s2_cells import edge_neighbours, leaf_cells, parent_cells
 
 

@@ -8,6 +8,11 @@ import pytest
 
 from tests.vpr_tf.place_index.samples import make_descriptors
 from vpr_tf.place_index import GeoCircle, PlaceIndex, index_reader, place_index
+from vpr_tf.place_index.localizing import (
+    LocalizationOptions,
+    LocalizationSettings,
+    localize_descriptors,
+)
 from vpr_tf.search import RetrievalError
 
 LATITUDE = 37.7 + np.arange(5) * 1e-3
@@ -113,3 +118,35 @@ def test_columns_that_cannot_be(tmp_path, columns, message):
     with pytest.raises(ValueError, match=message):
         PlaceIndex.create(tmp_path / "index", make_descriptors(2), **columns)
     assert not list(tmp_path.iterdir())
+
+
+def test_calibration_on_queries_searched_in_the_index(tmp_path):
+    rng = np.random.default_rng(0)
+    descriptors = make_descriptors(200, dim=8)
+    latitude = 37.7 + np.arange(200) * 1e-4
+    index = PlaceIndex.create(
+        tmp_path / "index", descriptors, latitude=latitude, longitude=[-122.5] * 200
+    )
+    queries = descriptors[::2] + rng.normal(size=(100, 8)).astype(np.float32) / 20
+    calibration = index.calibrate(
+        queries,
+        latitude=latitude[::2] + 1e-6,
+        longitude=[-122.5] * 100,
+        threshold_m=10,
+        fitted_on="noisy photos",
+    )
+    assert calibration.threshold_m == 10
+    assert (calibration.num_queries, calibration.fitted_on) == (100, "noisy photos")
+    assert calibration.encoder_fingerprint == ""
+    settings = LocalizationSettings.from_manifest(index.manifest, LocalizationOptions())
+    assert settings.calibration == calibration
+    [found] = localize_descriptors(
+        index.state(), queries[:1], ["one"], LocalizationOptions()
+    )
+    assert found.status == "localized"
+    assert found.matches[0].key == "00000000"
+    assert found.confidence > 0.5
+    other = LocalizationOptions(num_predictions=3)
+    settings = LocalizationSettings.from_manifest(index.manifest, other)
+    assert settings.calibration is None
+    assert "num_predictions=3" in settings.note

@@ -28,7 +28,8 @@ from vpr_tf.place_index import (
     KeptClassifier,
     PlaceIndex,
 )
-from vpr_tf.place_index.index_classifier import STORED, best_cells
+from vpr_tf.place_index.index_classifier import best_cells
+from vpr_tf.place_index.localizing import STORED
 from vpr_tf.place_index.photo_source import IndexEncoder
 
 COLOURS = [(200, 30, 30), (30, 200, 30), (30, 30, 200), (200, 200, 30), (30, 200, 200)]

@@ -10,10 +10,10 @@ import evaluate
 from tests.vpr_tf.evaluation.tiny_dataset import Shot
 from tests.vpr_tf.report.tiny_photos import config_of, open_town
 from vpr_tf.evaluation.results import write_results
-from vpr_tf.report import command
-from vpr_tf.report.command import report_on
+from vpr_tf.report import run
 from vpr_tf.report.comparison_files import compare_runs
 from vpr_tf.report.errors import ReportError
+from vpr_tf.report.run import report_on
 from vpr_tf.report.stored_report import find_reports, read_report
 from vpr_tf.report.tables import headline_table
 
@@ -56,7 +56,7 @@ def town(tmp_path_factory):
 
 def without_page(patch):
     """Leaves out report.html, whose figures take seconds."""
-    patch.setattr(command, "write_html", lambda *args, **kwargs: None)
+    patch.setattr(run, "write_html", lambda *args, **kwargs: None)
 
 
 def test_numbers_of_a_town(town):

@@ -11,9 +11,9 @@ from tests.vpr_tf.evaluation.tiny_dataset import Shot
 from tests.vpr_tf.report.page_checks import read_page
 from tests.vpr_tf.report.tiny_photos import config_of, open_town
 from vpr_tf.classification import GroupHead, PlaceClassifier
-from vpr_tf.report import command
-from vpr_tf.report.command import report_on
+from vpr_tf.report import run
 from vpr_tf.report.comparison_files import compare_runs, comparison_markdown
+from vpr_tf.report.run import report_on
 
 RED, GREEN, BLUE, YELLOW = (220, 30, 30), (30, 220, 30), (30, 30, 220), (220, 220, 30)
 COLOURS = (RED, GREEN, BLUE, YELLOW)
@@ -60,7 +60,7 @@ def town(tmp_path_factory):
     )
     (report,) = report_on(by_heads, config)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(command, "write_html", lambda *args, **kwargs: None)
+        patch.setattr(run, "write_html", lambda *args, **kwargs: None)
         report_on(by_search, config)
     return by_heads, by_search, report, config
 
@@ -128,7 +128,7 @@ def test_heads_are_compared_with_retrieval(town, tmp_path):
 
 def test_same_bytes_again_and_no_database_needed(town, monkeypatch):
     by_heads, _, _, config = town
-    monkeypatch.setattr(command, "write_html", lambda *args, **kwargs: None)
+    monkeypatch.setattr(run, "write_html", lambda *args, **kwargs: None)
     folder = by_heads.folder / "report" / "a"
     names = ("metrics.json", "per_query.csv", "table.md")
     before = [(folder / name).read_bytes() for name in names]

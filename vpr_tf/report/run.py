@@ -8,8 +8,8 @@ from pathlib import Path
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.evaluation.command import evaluate_sets
 from vpr_tf.evaluation.encoder_on_dataset import EncoderOnDataset
-from vpr_tf.report.answers import calibrate_on_val, may_judge
 from vpr_tf.report.build import build_report
+from vpr_tf.report.localized_queries import calibrate_on_val, may_judge
 from vpr_tf.report.report import Report
 from vpr_tf.report.report_files import write_html, write_report
 from vpr_tf.report.tables import headline_table

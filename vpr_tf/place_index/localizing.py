@@ -1,0 +1,193 @@
+"""Positions from the matches of an index, by the settings that it keeps."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vpr_tf.config import LocalizationConfig
+from vpr_tf.geo import GeoCircle
+from vpr_tf.localization import (
+    Calibration,
+    Localization,
+    LocalizationError,
+    calibrate_on_queries,
+    calibrated_settings,
+    explain_confidence,
+    localize_matches,
+    predictions_to_calibrate,
+    read_stored,
+    to_stored,
+)
+from vpr_tf.photos import PhotoTable
+from vpr_tf.place_index.index_state import IndexState
+from vpr_tf.place_index.manifest import IndexManifest
+from vpr_tf.search import CellFilter
+
+STORED = "stored"
+# About the field of view of a photo: beyond, two photos of a place share nothing.
+_HEADING_TOLERANCE_DEG = 60.0
+_NOT_CALIBRATED = (
+    "Not calibrated: no confidence and no error, nothing is withheld. Calibrate by "
+    "`vpr index calibrate --index DIR --config FILE`."
+)
+
+
+@dataclass(frozen=True)
+class LocalizationOptions:
+    """How photos are localized, besides what the index says.
+
+    Attributes:
+        num_predictions: Matches that vote; None for the index's setting.
+        within: Only photos of this circle are searched.
+        heading_deg: Where all photos look; None for what is known of each.
+        min_confidence: Positions below are withheld; None for the calibration's.
+        cells: How many of the best cells are searched, None for all, `stored` for as
+            many as the index says.
+
+    Raises:
+        LocalizationError: Heading or confidence cannot be.
+    """
+
+    num_predictions: int | None = None
+    within: GeoCircle | None = None
+    heading_deg: float | None = None
+    min_confidence: float | None = None
+    cells: int | str | None = STORED
+
+    def __post_init__(self) -> None:
+        heading, minimum = self.heading_deg, self.min_confidence
+        if heading is not None and not 0 <= heading <= 360:
+            raise LocalizationError(
+                f"The heading must be 0 to 360 degrees. Received: {heading}"
+            )
+        if minimum is not None and not 0 <= minimum <= 1:
+            raise LocalizationError(
+                f"The least confidence must be 0 to 1. Received: {minimum}"
+            )
+
+
+@dataclass(frozen=True)
+class LocalizationSettings:
+    """What applies to a localization by an index.
+
+    Attributes:
+        config: How matches become a position.
+        calibration: Gives confidences and expected errors; None without one for these
+            settings.
+        note: What to know of confidence and error, for people.
+    """
+
+    config: LocalizationConfig
+    calibration: Calibration | None
+    note: str
+
+    @classmethod
+    def from_manifest(
+        cls, manifest: IndexManifest, options: LocalizationOptions
+    ) -> LocalizationSettings:
+        """Reads what an index keeps, and changes it as the options say.
+
+        Raises:
+            LocalizationError: The settings of the index are damaged.
+        """
+        config, calibration = read_stored(
+            manifest.localization, manifest.encoder_fingerprint
+        )
+        stored = calibrated_settings(config)
+        if options.num_predictions is not None:
+            config = dataclasses.replace(
+                config, num_predictions=options.num_predictions
+            )
+        if options.heading_deg is not None and config.heading_tolerance_deg is None:
+            config = dataclasses.replace(
+                config, heading_tolerance_deg=_HEADING_TOLERANCE_DEG
+            )
+        if calibration is None:
+            return cls(config, None, _NOT_CALIBRATED)
+        changed = [
+            f"localization.{name}={value}"
+            for name, value in calibrated_settings(config).items()
+            if stored[name] != value
+        ]
+        searched = manifest.classifier.num_cells if manifest.classifier else None
+        if options.cells not in (STORED, searched):
+            cells = "all" if options.cells is None else options.cells
+            changed.append(f"--cells {cells}")
+        if changed:
+            text = f"Not calibrated for {', '.join(changed)}: no confidence, no error."
+            return cls(config, None, text)
+        return cls(config, calibration, explain_confidence(calibration))
+
+
+def localize_descriptors(
+    state: IndexState,
+    descriptors: np.ndarray,
+    names: Sequence[str],
+    options: LocalizationOptions,
+    *,
+    heading_deg: np.ndarray | None = None,
+    cells: CellFilter | None = None,
+) -> list[Localization]:
+    """Localizes photos by their descriptors.
+
+    Args:
+        state: Of the index.
+        descriptors: `(num_photos, descriptor_dim)`.
+        names: Of the photos.
+        options: How.
+        heading_deg: Of each photo; negative or NaN where unknown.
+        cells: What restricts the search, besides the options.
+    """
+    settings = LocalizationSettings.from_manifest(state.manifest, options)
+    config = settings.config
+    if options.heading_deg is not None:
+        heading_deg = np.full(len(names), options.heading_deg)
+    matches = state.search(
+        descriptors, config.num_predictions, within=options.within, cells=cells
+    )
+    return localize_matches(
+        names,
+        matches.distances,
+        matches.rows,
+        matches.photos,
+        config,
+        calibration=settings.calibration,
+        query_heading_deg=heading_deg,
+        min_confidence=options.min_confidence,
+    )
+
+
+def calibrate(
+    state: IndexState,
+    descriptors: npt.ArrayLike,
+    queries: PhotoTable,
+    config: LocalizationConfig | None,
+    *,
+    threshold_m: float,
+    cells: CellFilter | None,
+    fitted_on: str,
+    seed: int,
+) -> tuple[dict[str, Any], Calibration]:
+    """See `PlaceIndex.calibrate`; returns what the index is to keep as well."""
+    manifest = state.manifest
+    if config is None:
+        config, _ = read_stored(manifest.localization, manifest.encoder_fingerprint)
+    matches = state.search(descriptors, predictions_to_calibrate(config), cells=cells)
+    calibration = calibrate_on_queries(
+        matches.distances,
+        matches.rows,
+        queries,
+        matches.photos,
+        config,
+        threshold_m=threshold_m,
+        encoder_fingerprint=manifest.encoder_fingerprint,
+        fitted_on=fitted_on,
+        seed=seed,
+    )
+    return to_stored(config, calibration), calibration

@@ -1,0 +1,201 @@
+"""The queries of a set localized, and what their confidence is worth."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from vpr_tf.classification import calibrate_predictor
+from vpr_tf.config import LocalizationConfig
+from vpr_tf.data.prepared_dataset import EvaluationSet
+from vpr_tf.evaluation.encoder_on_dataset import EncoderOnDataset
+from vpr_tf.evaluation.results import EvaluationResult
+from vpr_tf.localization import (
+    Calibration,
+    Candidates,
+    CellSettings,
+    Estimates,
+    LocalizationError,
+    calibrate_on_queries,
+    estimate_positions,
+    predictions_to_calibrate,
+)
+from vpr_tf.photos import PhotoTable
+from vpr_tf.report.bootstrap import BootstrapSettings
+from vpr_tf.report.confidence import ConfidenceReport, confidence_report
+from vpr_tf.report.errors import ReportError
+
+METHODS = ("cluster", "best_match")
+FIRST_PLACE = "first_place"
+
+
+@dataclass(frozen=True, eq=False)
+class LocalizedQueries:
+    """Where the queries of a set were taken, by each method.
+
+    Attributes:
+        method: The method of `estimates`.
+        estimates: Its positions, with confidence if calibrated.
+        error_m: Errors by method, `(num_queries,)`; NaN where unknown.
+        calibration: What made the confidences; None without.
+    """
+
+    method: str
+    estimates: Estimates
+    error_m: dict[str, np.ndarray]
+    calibration: Calibration | None
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """Returns their columns of per_query.csv."""
+        others: dict[str, np.ndarray] = {}
+        if len(self.error_m) > 1:
+            others = {
+                f"{name}_error_m": errors for name, errors in self.error_m.items()
+            }
+        if self.estimates.candidates.spread_m is not None:
+            others["spread_m"] = self.estimates.candidates.spread_m
+        return {
+            "predicted_latitude_deg": self.estimates.latitude_deg,
+            "predicted_longitude_deg": self.estimates.longitude_deg,
+            "error_m": self.error_m[self.method],
+            "expected_error_m": self.estimates.expected_error_m,
+            "confidence": self.estimates.confidence,
+            "answered": self.estimates.localized,
+            **others,
+        }
+
+    def judge_confidence(
+        self, known: np.ndarray, settings: BootstrapSettings
+    ) -> ConfidenceReport | None:
+        """Judges the confidence on all queries of known position.
+
+        A query without an estimate has confidence 0 and is not right.
+
+        Args:
+            known: Whether each query's position is known.
+            settings: How intervals are made.
+
+        Returns:
+            None without calibration or queries of known position.
+        """
+        fitted = self.calibration
+        if fitted is None or not known.any():
+            return None
+        return confidence_report(
+            np.nan_to_num(self.estimates.confidence[known], nan=0.0),
+            np.nan_to_num(self.error_m[self.method][known], nan=np.inf),
+            self.estimates.localized[known],
+            threshold_m=fitted.threshold_m,
+            calibration=fitted.kind,
+            calibrated_on=f"{fitted.fitted_on}, {fitted.num_queries:,} queries",
+            wanted_precision=fitted.wanted_precision,
+            chosen_threshold=fitted.min_confidence,
+            settings=settings,
+        )
+
+
+def localize_queries(
+    result: EvaluationResult,
+    queries: PhotoTable,
+    database: PhotoTable,
+    settings: LocalizationConfig | CellSettings,
+    calibration: Calibration | None = None,
+) -> LocalizedQueries:
+    """Localizes every query by its predictions, with all methods.
+
+    Args:
+        result: The predictions: photos, or places of heads.
+        queries: The queries.
+        database: The database; not looked at where heads predict places.
+        settings: How photos become a position, by both methods; or of the heads,
+            whose first place is the position.
+        calibration: Gives confidences; None without.
+
+    Raises:
+        ReportError: There are settings of heads and no places.
+    """
+    if isinstance(settings, CellSettings):
+        method, estimates = FIRST_PLACE, {}
+        estimates[method] = estimate_positions(_cells(result), settings)
+    else:
+        method = settings.method
+        matches = Candidates.from_matches(
+            result.descriptor_distances,
+            result.predictions,
+            database,
+            settings,
+            queries.heading_deg,
+        )
+        estimates = {
+            name: estimate_positions(
+                matches, dataclasses.replace(settings, method=name)
+            )
+            for name in METHODS
+        }
+    error_m = {
+        name: found.errors_m(queries.positions) for name, found in estimates.items()
+    }
+    given = estimates[method].calibrated(calibration)
+    return LocalizedQueries(method, given, error_m, calibration)
+
+
+def _cells(result: EvaluationResult) -> Candidates:
+    if result.places is None or result.scores is None or result.spread_m is None:
+        raise ReportError(
+            "Heads localize by predicted places. Received predictions of "
+            f"{result.method}"
+        )
+    return Candidates.from_cells(
+        result.places, result.predictions, result.scores, spread_m=result.spread_m
+    )
+
+
+def calibrate_on_val(
+    opened: EncoderOnDataset, config: LocalizationConfig, seed: int
+) -> tuple[Calibration | None, str]:
+    """Fits the calibration on the val set of the same dataset, with the same encoder.
+
+    Returns:
+        The calibration, or None with the reason.
+    """
+    val, predictor = opened.dataset.val, opened.predictor
+    if val is None:
+        return None, "the dataset has no val set to calibrate on"
+    queries, database = (
+        opened.dataset.split(split).photo_table()
+        for split in (val.queries, val.database)
+    )
+    if not len(queries) or (predictor is None and not len(database)):
+        return None, "the val set has no images to calibrate on"
+    settings: dict[str, Any] = {
+        "threshold_m": opened.loaded.evaluation.positive_dist_threshold_m,
+        "encoder_fingerprint": opened.fingerprint,
+        "fitted_on": "val",
+        "dataset_fingerprint": opened.dataset.fingerprint,
+        "seed": seed,
+    }
+    try:
+        if predictor is not None:
+            descriptors = opened.descriptors(val.queries)
+            return calibrate_predictor(
+                predictor, descriptors, queries.positions, config, **settings
+            ), ""
+        result = opened.evaluate(val, predictions_to_calibrate(config))
+        return calibrate_on_queries(
+            result.descriptor_distances,
+            result.predictions,
+            queries,
+            database,
+            config,
+            **settings,
+        ), ""
+    except LocalizationError as error:
+        return None, f"val gives no calibration ({error})"
+
+
+def may_judge(calibrated_on: EvaluationSet | None, judged: EvaluationSet) -> bool:
+    """Whether a calibration may be judged on a set: it has other queries."""
+    return calibrated_on is None or calibrated_on.queries != judged.queries
