@@ -7,7 +7,7 @@ from typing import Any
 
 _PUBLIC = {
     "add_partition": "data_prep.partition.files",
-    "add_test": "data_prep.add_test",
+    "add_test": "data_prep.added_tests",
     "build_dataset": "data_prep.build",
     "partition_table": "data_prep.partition.table",
 }

@@ -33,6 +33,18 @@ def test_build_partition_inspect(tmp_path, capsys):
     }
 
 
+def test_add_test(tmp_path, capsys):
+    for folder in ("train", "tokyo/database", "tokyo/queries"):
+        write_images(tmp_path / folder, 8)
+    config = str(write_yaml(tmp_path))
+    assert main(["build", "--config", config]) == 0
+    sets = ["tokyo=tokyo/database,tokyo/queries", "build.workers=1"]
+    assert main(["add-test", "--config", config, *sets]) == 0
+    assert list(PreparedDataset(tmp_path / "dataset").tests) == ["tokyo"]
+    assert main(["add-test", "--config", config, "tokyo=tokyo/database"]) == 2
+    assert "must be given as NAME=DATABASE,QUERIES" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

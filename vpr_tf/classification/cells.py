@@ -45,7 +45,7 @@ class GridCells:
         """See `Cells.locate`."""
         size_cm = 100 * self.cell_size_m
         table = np.stack([self.zone, self.east, self.north], axis=1)
-        asked = np.stack(
+        queries = np.stack(
             [
                 positions.utm_zone.astype(np.int64),
                 positions.utm_east_cm // size_cm,
@@ -53,16 +53,11 @@ class GridCells:
             ],
             axis=1,
         )
-        return _rows_of(table, asked, positions.known)
+        return _rows_of(table, queries, positions.known)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """See `Cells.arrays`."""
-        return {
-            "cell_size_m": np.array(self.cell_size_m, np.int64),
-            "zone": self.zone,
-            "east": self.east,
-            "north": self.north,
-        }
+        return {name: np.asarray(value) for name, value in vars(self).items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,11 +86,11 @@ class RegionCells:
 
         leaves = leaf_cells(positions.latitude_deg, positions.longitude_deg)
         num_groups = self.members.shape[1]
-        asked = np.stack(
+        queries = np.stack(
             [self._classes(group, leaves) for group in range(num_groups)], axis=1
         )
-        inside = positions.known & (asked >= 0).all(axis=1)
-        return _rows_of(self.members.astype(np.int64), asked, inside)
+        inside = positions.known & (queries >= 0).all(axis=1)
+        return _rows_of(self.members.astype(np.int64), queries, inside)
 
     def _classes(self, group: int, leaves: np.ndarray) -> np.ndarray:
         rows = slice(*np.searchsorted(self.group, [group, group + 1]).tolist())
@@ -107,13 +102,7 @@ class RegionCells:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """See `Cells.arrays`."""
-        return {
-            "first_leaf": self.first_leaf,
-            "last_leaf": self.last_leaf,
-            "group": self.group,
-            "class_index": self.class_index,
-            "members": self.members,
-        }
+        return {name: np.asarray(value) for name, value in vars(self).items()}
 
 
 def cells_of_arrays(arrays: dict[str, Any]) -> Cells:
@@ -125,15 +114,15 @@ def cells_of_arrays(arrays: dict[str, Any]) -> Cells:
     return RegionCells(**arrays)
 
 
-def _rows_of(table: np.ndarray, asked: np.ndarray, valid: np.ndarray) -> np.ndarray:
+def _rows_of(table: np.ndarray, queries: np.ndarray, valid: np.ndarray) -> np.ndarray:
     """Finds rows of one integer table in another; -1 where there is none."""
-    found = np.full(len(asked), MISSING_ID, np.int64)
+    found = np.full(len(queries), MISSING_ID, np.int64)
     if not len(table):
         return found
     low, high = table.min(axis=0), table.max(axis=0)
-    rows = np.flatnonzero(valid & ((asked >= low) & (asked <= high)).all(axis=1))
+    rows = np.flatnonzero(valid & ((queries >= low) & (queries <= high)).all(axis=1))
     sizes = (high - low + 1).tolist()
-    keys, wanted = _keys(table - low, asked[rows] - low, sizes)
+    keys, wanted = _keys(table - low, queries[rows] - low, sizes)
     if math.prod(sizes) <= _LARGEST_LOOKUP:
         lookup = np.full(math.prod(sizes), MISSING_ID, np.int64)
         lookup[keys] = np.arange(len(keys))
@@ -147,12 +136,12 @@ def _rows_of(table: np.ndarray, asked: np.ndarray, valid: np.ndarray) -> np.ndar
 
 
 def _keys(
-    table: np.ndarray, asked: np.ndarray, sizes: list[int]
+    table: np.ndarray, queries: np.ndarray, sizes: list[int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Numbers the rows of two tables, equal rows alike."""
     if math.prod(sizes) >= _LARGEST_KEY:
-        both = np.concatenate([table, asked])
+        both = np.concatenate([table, queries])
         numbers = np.unique(both, axis=0, return_inverse=True)[1].ravel()
         return numbers[: len(table)], numbers[len(table) :]
     strides = np.array([math.prod(sizes[i + 1 :]) for i in range(len(sizes))], np.int64)
-    return table @ strides, asked @ strides
+    return table @ strides, queries @ strides

@@ -36,8 +36,8 @@ class ClassTable:
 
     Attributes:
         positions: Centre of each place.
-        heading_deg: Middle of its heading bin, float64; -1 where headings are not
-            told apart.
+        heading_deg: Middle of its heading bin, float64; -1 where headings do not
+            matter.
         members: The place's class in each group, int32 `(num_places, num_groups)`; -1
             in groups that do not know it.
         cell: The cell of each place, int64; places that differ in their heading only

@@ -12,7 +12,6 @@ from vpr_tf.classification.class_table import OWN_GROUP
 from vpr_tf.classification.classifier import PlaceClassifier
 from vpr_tf.classification.errors import ClassificationError
 from vpr_tf.classification.group_head import GroupHead, unit_rows
-from vpr_tf.localization import Candidates
 from vpr_tf.search import (
     MISSING_ID,
     ScannIndex,
@@ -22,9 +21,9 @@ from vpr_tf.search import (
     save_index,
 )
 
-# Values of all prototypes from which on a query is answered sooner by ScaNN than by
-# the product. By `python -m benchmarks.narrowed` 0.6 million take 0.4 and 2.0 ms of CPU
-# time (product, ScaNN), 58 million 38 and 9 ms.
+# Values of all prototypes from which on ScaNN finds the best of a query sooner than
+# the product. By `python -m benchmarks.narrowed` 0.6 million take 0.4 and 2.0 ms of
+# CPU time (product, ScaNN), 58 million 38 and 9 ms.
 SEARCHED_PROTOTYPE_VALUES = 8_000_000
 _SMALLEST_LENGTH = 1e-30
 _REORDERED_OF_FOUND = 3
@@ -45,7 +44,7 @@ def is_searchable(classifier: PlaceClassifier) -> bool:
 
 
 def is_worth_searching(classifier: PlaceClassifier) -> bool:
-    """Whether single queries are answered sooner by a search than by the product."""
+    """Whether a search finds the best of single queries sooner than the product."""
     values = sum(head.kernel.size for head in classifier.heads)
     return is_searchable(classifier) and values >= SEARCHED_PROTOTYPE_VALUES
 
@@ -85,14 +84,14 @@ class _HeadSearch:
 
 
 class PrototypeSearch:
-    """Answers the places of a classifier without comparing a query with all.
+    """Finds the best places of a classifier without comparing a query with all.
 
     The largest cosines are those of the nearest unit prototypes. The largest products
     are the nearest as well when one more value makes all prototypes, with their bias,
     equally long. Use `build` or `read`.
 
     Args:
-        classifier: Its places are answered.
+        classifier: Its places are found.
         heads: The prototypes of each group.
 
     Reference:
@@ -148,50 +147,35 @@ class PrototypeSearch:
             identity = _identity(np.asarray(head.index.descriptors))
             save_index(head.index, folder / f"group{group}", identity)
 
-    @property
-    def descriptor_dim(self) -> int:
-        """Length of the classifier's descriptors."""
-        return self.classifier.descriptor_dim
-
-    def predict(self, descriptors: np.ndarray, n: int) -> Candidates:
-        """Returns the n best places of each query; see `PlaceClassifier.predict`."""
-        descriptors = self.classifier.checked(descriptors)
-        places, scores = self._of_groups(descriptors, n)
-        best = None
-        if len(self._heads) > 1:
-            best = np.stack([of_group[:, 0] for of_group in places], axis=1)
-        rows, values = _merged(np.hstack(places), np.hstack(scores), n)
-        return self.classifier.table.candidates(rows, values, best)
-
     def best_places(self, descriptors: np.ndarray, n: int) -> np.ndarray:
-        """Returns the n best places of each query, int64; -1 where there are fewer."""
-        return self.predict(descriptors, n).rows
+        """Returns the n best places of each query, best first.
 
-    def _of_groups(
-        self, descriptors: np.ndarray, n: int
-    ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        if n < 1:
-            raise ClassificationError(f"`n` must be 1 or more. Received: n={n}")
+        Equal scores are ordered by the lowest place.
+
+        Args:
+            descriptors: Float32 `(num_queries, descriptor_dim)`.
+            n: Places a query, 1 or more.
+
+        Returns:
+            Rows of the class table, int64 `(num_queries, n)`; -1 where there are
+            fewer.
+
+        Raises:
+            ClassificationError: The descriptors have another length.
+        """
+        descriptors = self.classifier.checked(descriptors)
         places, scores = [], []
-        for group, head in enumerate(self._heads):
-            of_group = self.classifier.table.places_of_groups[group]
-            classes, values = head.best(descriptors, min(n, len(of_group)))
+        of_groups = self.classifier.table.places_of_groups
+        for head, cells in zip(self._heads, of_groups, strict=True):
+            classes, values = head.best(descriptors, min(n, len(cells)))
             found = classes >= 0
-            places.append(np.where(found, of_group[classes], MISSING_ID))
-            scores.append(np.where(found, values, -np.inf).astype(np.float32))
-        return places, scores
-
-
-def _merged(
-    places: np.ndarray, scores: np.ndarray, n: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the n best of all groups; equal scores by the lowest place."""
-    order = np.lexsort((places, -scores), axis=1)[:, :n]
-    rows = np.full((len(places), n), MISSING_ID, np.int64)
-    values = np.full((len(places), n), -np.inf, np.float32)
-    rows[:, : order.shape[1]] = np.take_along_axis(places, order, axis=1)
-    values[:, : order.shape[1]] = np.take_along_axis(scores, order, axis=1)
-    return rows, values
+            places.append(np.where(found, cells[classes], MISSING_ID))
+            scores.append(np.where(found, values, -np.inf))
+        rows, values = np.hstack(places), np.hstack(scores).astype(np.float32)
+        order = np.lexsort((rows, -values), axis=1)[:, :n]
+        best = np.full((len(descriptors), n), MISSING_ID, np.int64)
+        best[:, : order.shape[1]] = np.take_along_axis(rows, order, axis=1)
+        return best
 
 
 def _prototypes(head: GroupHead, score: str) -> tuple[np.ndarray, float | None]:

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 COMMANDS = {
     "data build": "builds a dataset from images",
     "data partition": "adds a named partition to a built dataset",
+    "data add-test": "adds test sets to a built dataset",
     "data inspect": "prints and draws what a dataset holds",
     "data synthesize": "draws a miniature city",
     "train": "trains an encoder, tests and exports it",

@@ -32,7 +32,7 @@ def calibrate_model(
 
     Args:
         model: Run folder.
-        config: Dataset, largest error of a right answer, score, localization.
+        config: Dataset, largest error of a right position, score, localization.
         set_name: `val`, or a test set that nothing will be reported on.
 
     Raises:

@@ -45,7 +45,7 @@ def calibrate_index(
 
     Args:
         index_folder: The index.
-        config: Dataset, largest error of a right answer, localization.
+        config: Dataset, largest error of a right position, localization.
         set_name: `val`, or a test set that nothing will be reported on.
         model: Where the encoder is; None for the copy in the index.
 

@@ -105,7 +105,7 @@ class Calibration:
         scores = np.where(num_votes >= self.min_votes, scores, np.nan)
         confidence = probability(np.interp(scores, self.scores, self.log_odds))
         error_m = np.interp(scores, self.error_scores, self.error_m)
-        # Both say how many answers are within the threshold: they agree.
+        # Both say how many positions are within the threshold: they agree.
         unsure = confidence < self.error_quantile
         return confidence, np.where(
             unsure,

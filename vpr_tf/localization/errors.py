@@ -2,4 +2,4 @@
 
 
 class LocalizationError(ValueError):
-    """Positions or confidences that cannot be computed from what was given."""
+    """Positions or confidences that cannot be computed."""

@@ -68,7 +68,7 @@ def fit_calibration(
             "a candidate; choose another set by --set."
         )
     fit = _fit(samples, config, seed)
-    given = fit.suffices(samples.features)
+    localized = fit.suffices(samples.features)
     absent = samples.outside[np.isfinite(samples.outside).all(axis=1)]
     return Calibration(
         kind=config.calibration,
@@ -88,8 +88,8 @@ def fit_calibration(
         min_votes=int(estimates.num_votes[np.isfinite(errors_m)].min()),
         wanted_precision=config.wanted_precision,
         min_confidence=fit.min_confidence,
-        precision=float(samples.right[given].mean()) if given.any() else 0.0,
-        coverage=float(given.mean()),
+        precision=float(samples.right[localized].mean()) if localized.any() else 0.0,
+        coverage=float(localized.mean()),
         outside_answered=float(fit.suffices(absent).mean()) if len(absent) else None,
         reliability=_held_out(samples, config, seed),
     )
@@ -167,7 +167,7 @@ def _held_out(
         return None
     fold = np.random.default_rng(seed).permutation(num_queries) % num_folds
     confidence, expected_m = np.empty((2, num_queries))
-    given = np.empty(num_queries, bool)
+    localized = np.empty(num_queries, bool)
     for number in range(num_folds):
         held_out = fold == number
         others = samples.take(np.flatnonzero(~held_out))
@@ -175,13 +175,13 @@ def _held_out(
         features = samples.features[held_out]
         confidence[held_out] = fit.confidence(features)
         expected_m[held_out] = fit.expected_error_m(features)
-        given[held_out] = fit.suffices(features)
+        localized[held_out] = fit.suffices(features)
     bins = reliability_bins(confidence, samples.right)
     return Reliability(
         bins=bins,
         expected_calibration_error=expected_calibration_error(bins),
-        precision=float(samples.right[given].mean()) if given.any() else None,
-        coverage=float(given.mean()),
+        precision=float(samples.right[localized].mean()) if localized.any() else None,
+        coverage=float(localized.mean()),
         share_within_expected_error=float((samples.errors_m <= expected_m).mean()),
         num_folds=num_folds,
     )

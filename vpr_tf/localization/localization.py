@@ -1,4 +1,4 @@
-"""Where one photo was taken, and what says so: the answer to a photo."""
+"""Where one photo was taken, and what says so."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class Localization:
 
     @property
     def is_localized(self) -> bool:
-        """Whether the position is given."""
+        """Whether the position is known and not withheld."""
         return self.status == LOCALIZED
 
 

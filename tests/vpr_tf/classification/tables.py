@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from data_prep.partition.assignment import assign_classes, needed_columns
-from vpr_tf.classification import ClassTable, GroupHead, PlaceClassifier
+from vpr_tf.classification import ClassTable
 from vpr_tf.config import DivideAndClassifyConfig, PartitionConfig
 from vpr_tf.data.prepared_dataset import Partition
 from vpr_tf.geo import Positions
@@ -67,25 +67,3 @@ def grid_table(positions: Positions, **changes) -> ClassTable:
     config = dataclasses.replace(DIVIDE_AND_CLASSIFY, **changes)
     columns = Columns(positions)
     return ClassTable.from_partition(partition_of(columns, config), columns)
-
-
-def random_classifier(
-    table: ClassTable, *, dim=6, seed=0, kind="cosine", score="cosine", hidden=0
-) -> PlaceClassifier:
-    rng = np.random.default_rng(seed)
-    heads = []
-    for group in range(table.num_groups):
-        num_classes = int(table.members[:, group].max()) + 1
-        layers = tuple(
-            (
-                rng.normal(size=(dim, dim)).astype(np.float32),
-                rng.normal(size=dim).astype(np.float32),
-            )
-            for _ in range(hidden)
-        )
-        kernel = rng.normal(size=(dim, num_classes)).astype(np.float32)
-        bias = None
-        if kind == "linear":
-            bias = rng.normal(size=num_classes).astype(np.float32)
-        heads.append(GroupHead(kind, kernel, bias, 30.0, layers))
-    return PlaceClassifier(table, tuple(heads), score)

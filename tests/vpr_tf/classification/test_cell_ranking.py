@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.vpr_tf.classification.tables import grid_table, places, random_classifier
+from tests.vpr_tf.classification.tables import grid_table, places
+from tests.vpr_tf.classification.tiny_classifier import random_classifier
 from vpr_tf.classification import ClassificationError
 from vpr_tf.classification.cell_ranking import ClassifierCells
 from vpr_tf.classification.prototype_search import PrototypeSearch

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.vpr_tf.classification.tables import grid_table, places, random_classifier
+from tests.vpr_tf.classification.tables import grid_table, places
+from tests.vpr_tf.classification.tiny_classifier import random_classifier
 from vpr_tf.classification import (
     ClassificationError,
     ClassTable,
@@ -40,7 +41,7 @@ def test_scores_follow_their_definitions(kind, score):
             head.kernel, axis=0
         )
         bias = 0 if head.bias is None else head.bias
-        logits = 30 * product / lengths if kind == "cosine" else product + bias
+        logits = head.scale * product / lengths if kind == "cosine" else product + bias
         expected = {
             "raw": product + bias,
             "cosine": product / lengths,

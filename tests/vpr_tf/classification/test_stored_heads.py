@@ -3,13 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from tests.vpr_tf.classification.tables import (
-    Columns,
-    grid_table,
-    partition_of,
-    places,
-    random_classifier,
-)
+from tests.vpr_tf.classification.tables import Columns, grid_table, partition_of, places
+from tests.vpr_tf.classification.tiny_classifier import random_classifier
 from vpr_tf.classification import (
     ClassificationError,
     ClassTable,

@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from data_prep.add_test import add_test
+from data_prep.added_tests import add_test
 from data_prep.build import build_dataset
 from data_prep.errors import DataPrepError
 from tests.data_prep.conftest import image_name, write_images
@@ -96,7 +96,7 @@ def test_dataset_must_be_complete(config):
 def test_killed_at_any_step_it_is_the_old_or_the_new_dataset(
     tmp_path, config, monkeypatch
 ):
-    import data_prep.add_test
+    import data_prep.added_tests
     import data_prep.build
     import data_prep.finish
 
@@ -108,8 +108,8 @@ def test_killed_at_any_step_it_is_the_old_or_the_new_dataset(
     steps = [
         (data_prep.build, "scan_split"),
         (data_prep.build, "write_shards"),
-        (data_prep.add_test, "write_indexes"),
-        (data_prep.add_test, "write_tfds_metadata"),
+        (data_prep.added_tests, "write_indexes"),
+        (data_prep.added_tests, "write_tfds_metadata"),
         (data_prep.finish, "write_atomically"),
     ]
     for module, name in steps:

@@ -1,0 +1,52 @@
+"""Adds test sets to a built dataset; what it holds is not touched.
+
+Folders or CSV files are relative to `build.source`. A dataset that is killed in between
+stays as it was; the same command, run again, continues.
+
+Example:
+  vpr data add-test --config configs/my_city.yaml tokyo=tokyo/database,tokyo/queries
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from vpr_tf.cli.options import add_config, config_of
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the command."""
+    add_config(parser)
+    parser.add_argument(
+        "--without-positions",
+        action="store_true",
+        help="the queries need no positions; there will be no recall",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Adds the sets NAME=DATABASE,QUERIES; words with a dot are overrides."""
+    words = options.overrides
+    sets = [word for word in words if "." not in word.partition("=")[0]]
+    options.overrides = [word for word in words if word not in sets]
+    config = config_of(options)
+    from vpr_tf.config import DatabaseAndQueries
+
+    tests = {}
+    for word in sets:
+        name, _, sources = word.partition("=")
+        database, _, queries = sources.partition(",")
+        if not (name and database and queries) or "," in queries:
+            raise ValueError(
+                "A test set must be given as NAME=DATABASE,QUERIES. Received: "
+                f"{word!r}. Name folders or CSV files below build.source."
+            )
+        tests[name] = DatabaseAndQueries(
+            database, queries, not options.without_positions
+        )
+    if not tests:
+        raise ValueError("Name a test set: NAME=DATABASE,QUERIES.")
+    from data_prep import add_test
+
+    add_test(config, tests)
+    return 0
