@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from benchmarks.extraction import gflop_per_image
 from benchmarks.timing import describe_machine, measure_rate
-from vpr_tf.extraction.compiled_encoders import compiled_encoder
+from vpr_tf.extraction.compiled_encoders import compile_encoder
 from vpr_tf.models import GeoLocalizationNet
 from vpr_tf.models.precision import in_precision
 from vpr_tf.models.pretrained import build_released
@@ -78,7 +78,7 @@ def _size(released: ReleasedEncoder) -> int:
 def _images_per_s(
     encoder: GeoLocalizationNet, precision: str, size: int, options: argparse.Namespace
 ) -> float:
-    forward = compiled_encoder(in_precision(encoder, precision), precision, precision)
+    forward = compile_encoder(in_precision(encoder, precision), precision)
     images = np.random.default_rng(0).random((options.batch_size, size, size, 3), "f4")
     batch = tf.constant(images)
     rate = measure_rate(lambda: forward(batch), options.batch_size, options.batches)

@@ -25,10 +25,10 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.timing import describe_machine, measure_rate
-from vpr_tf.config import EvaluationConfig
-from vpr_tf.data.evaluation_batches import evaluation_batches
+from vpr_tf.config import Preprocessing
+from vpr_tf.data.image_batches import ImageBatches, SplitImages
 from vpr_tf.data.prepared_dataset import PreparedDataset
-from vpr_tf.extraction.compiled_encoders import compiled_encoder
+from vpr_tf.extraction.compiled_encoders import compile_encoder
 from vpr_tf.models import GeoLocalizationNet
 from vpr_tf.models.precision import in_precision
 
@@ -69,7 +69,7 @@ def _forward(
 ) -> Forward:
     encoder = in_precision(encoder, precision)
     if not options.jit_compile:
-        return compiled_encoder(encoder, precision, "random weights")
+        return compile_encoder(encoder, precision)
     function = tf.function(
         lambda images: encoder(images, training=False), jit_compile=True
     )
@@ -114,11 +114,9 @@ def gflop_per_image(encoder: GeoLocalizationNet, size: int) -> float:
 def _measure_with_input(forward: Forward, options: argparse.Namespace) -> None:
     dataset = PreparedDataset(options.dataset)
     evaluation_set = next(iter(dataset.tests.values()))
-    config = EvaluationConfig(
-        resize="square", image_size=options.image_size, batch_size=options.batch_size
-    )
     split = dataset.split(evaluation_set.database)
-    batches = evaluation_batches(split, config)
+    preprocessing = Preprocessing("square", options.image_size)
+    batches = ImageBatches(SplitImages(split), preprocessing, options.batch_size).read()
     kept = [images for images, _ in itertools.islice(batches, 8)]
     with _printed("  reading and decoding alone", len(split)):
         for _ in batches:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from vpr_tf.config import Preprocessing
 from vpr_tf.geo import Positions, lat_lon_to_utm
 from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index import (
@@ -18,7 +19,7 @@ from vpr_tf.place_index import (
 )
 
 DIM = 16
-ENCODER = EncoderIdentity("fingerprint", "generated", DIM, "square", 64, "float32")
+ENCODER = EncoderIdentity("fingerprint", "generated", DIM, Preprocessing("square", 64))
 _K = 10
 _CIRCLE = GeoCircle(37.7005, -122.5, 30.0)
 

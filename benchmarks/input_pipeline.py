@@ -20,14 +20,14 @@ import tensorflow as tf
 
 from vpr_tf.config import (
     AugmentationConfig,
-    EvaluationConfig,
+    Preprocessing,
     TrainConfig,
     load_config,
 )
 from vpr_tf.data.augmentation import CROP_DRAWS, Augmentation
 from vpr_tf.data.class_sampler import ClassSampler
 from vpr_tf.data.color_jitter import JITTER_DRAWS
-from vpr_tf.data.evaluation_batches import evaluation_batches
+from vpr_tf.data.image_batches import ImageBatches, SplitImages
 from vpr_tf.data.prepared_dataset import Partition, PreparedDataset, SplitIndex
 from vpr_tf.data.record_reading import RecordReader, pipeline_options
 from vpr_tf.data.training_batches import training_batches
@@ -61,10 +61,11 @@ def main(arguments: list[str] | None = None) -> None:
         sized = dataclasses.replace(train, image_size=size)
         _measure_training(split, partition, sized, num_images)
     for resize in ("native", "square"):
-        config = EvaluationConfig(resize=resize, image_size=options.sizes[-1])
+        preprocessing = Preprocessing(resize, options.sizes[-1])
+        batches = ImageBatches(SplitImages(split), preprocessing)
         ids = partition.record_ids[:num_images]
         name = f"evaluation batches, {resize}"
-        _measure(name, evaluation_batches(split, config, ids), config.batch_size)
+        _measure(name, batches.read(ids), batches.batch_size)
 
 
 def _measure_training(

@@ -201,7 +201,7 @@ def _circumstances(method: Method) -> dict[str, Any]:
     import tensorflow as tf
 
     dataset, names = method.opened.dataset, method.evaluation_set
-    evaluation = method.opened.loaded.evaluation
+    evaluation = method.opened.config
     return {
         "set": names.name,
         "dataset": method.experiment.config.dataset.path,

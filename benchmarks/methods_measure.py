@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,14 +20,11 @@ from benchmarks.methods_timing import (
 )
 from vpr_tf.classification import load_heads
 from vpr_tf.classification.predictor import PlacePredictor
-from vpr_tf.data.evaluation_batches import evaluation_batches
+from vpr_tf.data.image_batches import ImageBatches, SplitImages
 from vpr_tf.data.prepared_dataset import EvaluationSet
-from vpr_tf.evaluation import EvaluationResult
-from vpr_tf.evaluation.encoder_on_dataset import EncoderOnDataset
-from vpr_tf.evaluation.evaluate import judge_predictions
-from vpr_tf.extraction.compiled_encoders import Forward, compiled_encoder
-from vpr_tf.extraction.descriptors import extract_descriptors
-from vpr_tf.models.precision import in_precision
+from vpr_tf.evaluation import Evaluation, EvaluationResult
+from vpr_tf.evaluation.judge import Predictions, judge
+from vpr_tf.extraction.compiled_encoders import Forward
 from vpr_tf.search import SearchIndex, build_index
 
 # Fewer descriptors do not fill the leaves of a tree.
@@ -91,7 +87,7 @@ class Method:
 
     experiment: Experiment
     run: Path
-    opened: EncoderOnDataset
+    opened: Evaluation
     evaluation_set: EvaluationSet
     timed: np.ndarray
 
@@ -104,7 +100,7 @@ class Method:
             ValueError: It cannot be used.
         """
         run = finished_run(experiment).path
-        opened = EncoderOnDataset.open(experiment.config, run, [set_name])
+        opened = Evaluation.open(experiment.config, run, [set_name])
         [evaluation_set] = opened.sets
         num_queries = len(opened.dataset.split(evaluation_set.queries))
         timed = np.linspace(0, num_queries - 1, min(num_timed, num_queries))
@@ -112,13 +108,18 @@ class Method:
             experiment, run, opened, evaluation_set, np.unique(timed.astype(np.int64))
         )
 
+    @property
+    def fingerprint(self) -> str:
+        """Identity of the encoder."""
+        return self.opened.extractor.fingerprint
+
     def queries(self) -> np.ndarray:
         """Returns the descriptors of all queries."""
-        return self._described(self.evaluation_set.queries)
+        return self.opened.descriptors(self.evaluation_set.queries)
 
     def database(self) -> np.ndarray:
         """Returns the descriptors of the database, memory-mapped."""
-        return self._described(self.evaluation_set.database)
+        return self.opened.descriptors(self.evaluation_set.database)
 
     def single_queries(self) -> list[np.ndarray]:
         """Returns the descriptors of the timed queries, `(1, dim)` each."""
@@ -131,45 +132,29 @@ class Method:
 
     def encoder(self) -> Forward:
         """Returns the compiled encoder."""
-        loaded = self.opened.loaded
-        precision = loaded.evaluation.precision
-        encoder = in_precision(loaded.encoder, precision)
-        return compiled_encoder(encoder, precision, self.opened.fingerprint)
+        return self.opened.extractor.forward()
 
     def single_images(self) -> list[tf.Tensor]:
         """Returns the timed queries, decoded and resized, one a batch."""
-        one = dataclasses.replace(self.opened.loaded.evaluation, batch_size=1)
         split = self.opened.dataset.split(self.evaluation_set.queries)
-        return [image for image, _ in evaluation_batches(split, one, self.timed)]
+        preprocessing = self.opened.extractor.preprocessing
+        batches = ImageBatches(SplitImages(split), preprocessing, batch_size=1)
+        return [image for image, _ in batches.read(self.timed)]
 
     def judged(
         self, predictions: np.ndarray, distances: np.ndarray, is_exact: bool
     ) -> EvaluationResult:
         """Compares database rows with the true positions of the queries."""
-        return judge_predictions(
-            self.opened.dataset,
-            self.evaluation_set,
-            self.opened.loaded.evaluation,
-            predictions,
-            distances,
-            is_exact,
+        dataset, names = self.opened.dataset, self.evaluation_set
+        found = Predictions.from_search(
+            dataset, names.database, predictions, distances, is_exact
         )
+        return judge(found, dataset, names, self.opened.config)
 
     @property
     def num_predictions(self) -> int:
         """Predictions of a query."""
-        return max(self.opened.loaded.evaluation.recall_values)
-
-    def _described(self, split: str) -> np.ndarray:
-        loaded = self.opened.loaded
-        return extract_descriptors(
-            in_precision(loaded.encoder, loaded.evaluation.precision),
-            self.opened.dataset,
-            split,
-            loaded.evaluation,
-            self.opened.folder / "descriptors" / split,
-            encoder_fingerprint=self.opened.fingerprint,
-        )
+        return max(self.opened.config.recall_values)
 
 
 def encoder_times_ms(methods: Sequence[Method]) -> list[float]:

@@ -32,7 +32,7 @@ def measure_narrowed(
             out.
         extract_ms: Times of the encoders of both.
     """
-    shares = searched.opened.fingerprint == classifier.opened.fingerprint
+    shares = searched.fingerprint == classifier.fingerprint
     both_ms = extract_ms[0] + (0.0 if shares else extract_ms[1])
     queries = np.asarray(searched.queries())
     ranked = None if shares else np.asarray(classifier.queries())

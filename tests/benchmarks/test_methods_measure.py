@@ -30,8 +30,8 @@ from vpr_tf.classification import (
     load_heads,
     save_heads,
 )
-from vpr_tf.evaluation.encoder_on_dataset import EncoderOnDataset
-from vpr_tf.extraction.model_sources import LoadedEncoder
+from vpr_tf.evaluation import EvaluatedModel, Evaluation
+from vpr_tf.extraction import FeatureExtractor
 from vpr_tf.geo import Positions
 
 RED, GREEN, BLUE = (220, 30, 30), (30, 220, 30), (30, 30, 220)
@@ -76,15 +76,12 @@ def method(tmp_path_factory):
     run = write_run(experiment, "2026-01-01")
     save_heads(classifier(), run / RUN_FOLDER)
     evaluation = experiment.config.evaluation
-    encoder = MeanColourEncoder()
-    opened = EncoderOnDataset(
-        dataset,
-        [dataset.tests["a"]],
-        LoadedEncoder(encoder, evaluation, "mean colour", tmp_path / "evaluation"),
-        encoder.fingerprint,
-        tmp_path / "evaluation",
+    model = EvaluatedModel(
+        FeatureExtractor(MeanColourEncoder(), evaluation.preprocessing),
         load_heads(run, experiment.config.classification),
     )
+    sets = [dataset.tests["a"]]
+    opened = Evaluation(dataset, sets, model, evaluation, tmp_path / "evaluation")
     return Method(experiment, run, opened, dataset.tests["a"], np.arange(4))
 
 
@@ -122,7 +119,7 @@ def test_all_cells_are_the_search_alone(method):
 
 
 def test_encoders_are_timed_on_single_images(method):
-    described = method.opened.loaded.encoder.num_images
+    described = method.opened.extractor.encoder.num_images
     before = described.numpy()
     [milliseconds] = encoder_times_ms([method])
     assert milliseconds > 0

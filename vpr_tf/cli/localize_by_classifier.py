@@ -17,7 +17,6 @@ from vpr_tf.classification import (
     localize_by_cells,
 )
 from vpr_tf.cli.localize_photos import expanded
-from vpr_tf.config import load_config
 from vpr_tf.localization import (
     NUM_CANDIDATES,
     Calibration,
@@ -126,22 +125,14 @@ def _encoder_folder(model: Path, folder: Path) -> Path:
 
 def _describe(source: Path, files: PhotoFiles) -> tuple[str, PhotoFiles, np.ndarray]:
     # TensorFlow is loaded when the photos and the heads turned out to be usable.
-    from vpr_tf.extraction.model_sources import load_encoder
-    from vpr_tf.extraction.photo_descriptors import describe_photos
-    from vpr_tf.extraction.saved_encoder import find_saved_model
+    from vpr_tf.extraction import find_model, load_extractor
 
-    config_file = source / "config.yaml"
-    version = find_saved_model(source)
-    if version is not None:
-        config_file = version / "assets.extra" / "config.yaml"
-    if not config_file.is_file():
+    if find_model(source).config_file is None:
         raise LocalizationError(
             "The encoder of the heads must be a run folder or a SavedModel, whose "
             f"config says how photos are prepared. Received: {source}. Pass --model RUN"
         )
-    loaded = load_encoder(load_config(config_file), source)
+    extractor = load_extractor(model=source)
     progress = sys.stderr.isatty() and len(files) > 1
-    described = describe_photos(
-        loaded.encoder, files, loaded.evaluation, progress=progress
-    )
-    return loaded.description, described.photos, described.in_memory()
+    described = extractor.extract_files(files, progress=progress)
+    return extractor.description, described.photos, described.in_memory()

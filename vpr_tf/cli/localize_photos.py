@@ -19,7 +19,7 @@ from vpr_tf.place_index.localizing import (
 )
 
 if TYPE_CHECKING:
-    from vpr_tf.place_index.photo_source import DescribedPhotos
+    from vpr_tf.extraction import DescribedPhotos
 
 
 def locate_photos(
@@ -79,7 +79,7 @@ def _describe(
     from vpr_tf.place_index.photo_source import open_encoder
 
     progress = sys.stderr.isatty() and len(files) > 1
-    return open_encoder(index_folder, model).describe(files, progress=progress)
+    return open_encoder(index_folder, model).extract_files(files, progress=progress)
 
 
 def expanded(photos: Sequence[str]) -> Iterator[str]:

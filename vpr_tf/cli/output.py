@@ -118,8 +118,7 @@ def classifier_text(classifier: KeptClassifier) -> str:
 
 def preparation_text(encoder: EncoderIdentity) -> str:
     """Returns how photos are prepared for the encoder."""
-    size = "" if encoder.resize == "native" else f" {encoder.image_size}"
-    return f"{encoder.resize}{size}, {encoder.precision}"
+    return str(encoder.preprocessing)
 
 
 def report_rejected(photos: PhotoFiles, table: Path) -> None:

@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> Outcome:
 
             encoder = open_encoder(options.index, options.model)
             progress = wants_progress(len(photos))
-            described = encoder.describe(photos, progress=progress)
+            described = encoder.extract_files(photos, progress=progress)
             rejected = described.photos.rejected
             cells = best_cells(index, options.cells, described.photos)
             matches = index.search(

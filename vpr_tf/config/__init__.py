@@ -33,6 +33,7 @@ from vpr_tf.config.partition import (
     PlanetConfig,
     grid_config,
 )
+from vpr_tf.config.preprocessing import Preprocessing
 from vpr_tf.config.rules import ConfigError
 from vpr_tf.config.training import (
     HEADS,
@@ -80,6 +81,7 @@ __all__ = [
     "PartitionConfig",
     "PlanetConfig",
     "PlateauScheduleConfig",
+    "Preprocessing",
     "RegressionHeadConfig",
     "ReportConfig",
     "ScheduleConfig",

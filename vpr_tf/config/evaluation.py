@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from vpr_tf.config.preprocessing import Preprocessing, check_preprocessing
 from vpr_tf.config.rules import check, check_choice, check_range
-from vpr_tf.config.training import PRECISIONS
 
-EVALUATION_PRECISIONS = (*PRECISIONS, "int8")
 METHODS = ("retrieval", "classification", "narrowed")
 SCORES = ("raw", "cosine", "softmax")
 
@@ -33,11 +32,9 @@ class EvaluationConfig:
 
     def __post_init__(self) -> None:
         check_choice("evaluation.method", self.method, METHODS)
-        resizes = ("native", "shorter_side", "square")
-        check_choice("evaluation.resize", self.resize, resizes)
-        check_range(self, "evaluation", 1, None, "image_size", "batch_size")
+        check_preprocessing(self, "evaluation")
+        check_range(self, "evaluation", 1, None, "batch_size")
         check_range(self, "evaluation", 0, None, "queries_to_draw")
-        check_choice("evaluation.precision", self.precision, EVALUATION_PRECISIONS)
         threshold = self.positive_dist_threshold_m
         check(
             threshold > 0,
@@ -57,6 +54,11 @@ class EvaluationConfig:
         if self.milvus_uri is not None:
             expected = "milvus, since `evaluation.milvus_uri` is set"
             check(self.index == "milvus", "evaluation.index", expected, self.index)
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How images are prepared for the encoder."""
+        return Preprocessing(self.resize, self.image_size, self.precision)
 
 
 @dataclass(frozen=True)

@@ -34,13 +34,14 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
 def check_range(
     config: object, section: str, low: float, high: float | None, *names: str
 ) -> None:
-    """Checks that fields of a section lie in [low, high]."""
+    """Checks that fields of a section, empty for none, lie in [low, high]."""
+    prefix = f"{section}." if section else ""
     expected = f"{low:g} or more" if high is None else f"between {low:g} and {high:g}"
     for name in names:
         value = getattr(config, name)
         check(
             value >= low and (high is None or value <= high),
-            f"{section}.{name}",
+            f"{prefix}{name}",
             expected,
             value,
         )

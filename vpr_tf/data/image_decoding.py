@@ -10,7 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from vpr_tf.config import EvaluationConfig
+from vpr_tf.config import Preprocessing
 
 _DCT = "INTEGER_ACCURATE"
 
@@ -131,42 +131,41 @@ def _orientation_steps(exif_orientation: tf.Tensor) -> tuple[Any, Any, Any]:
 
 
 def evaluation_size(
-    height: Any, width: Any, config: EvaluationConfig
+    height: Any, width: Any, preprocessing: Preprocessing
 ) -> tuple[Any, Any]:
     """Returns the size at which an upright image is evaluated.
 
     Args:
         height: Of the upright image; whole number, array or tensor.
         width: Likewise.
-        config: `native` keeps the size, `shorter_side` keeps the aspect, `square`
-            does not.
+        preprocessing: Resize and size.
     """
-    if config.resize == "native":
+    if preprocessing.resize == "native":
         return height, width
-    size = config.image_size
-    if config.resize == "square":
+    size = preprocessing.image_size
+    if preprocessing.resize == "square":
         return height * 0 + size, width * 0 + size
     # The shorter side is exact and the longer one is rounded down.
     shorter = (height + width - abs(height - width)) // 2
     return size * height // shorter, size * width // shorter
 
 
-def resize_for_evaluation(image: tf.Tensor, config: EvaluationConfig) -> tf.Tensor:
-    """Scales an upright uint8 image to [0, 1] at its evaluation size.
+def resize_for_evaluation(image: tf.Tensor, preprocessing: Preprocessing) -> tf.Tensor:
+    """Scales an upright image to [0, 1] at its evaluation size.
 
     Antialiased bilinear, without rounding to whole grey levels.
 
     Args:
-        image: uint8 of shape `(height, width, 3)`.
-        config: See `evaluation_size`.
+        image: Grey levels from 0 to 255, `(height, width, 3)`.
+        preprocessing: See `evaluation_size`.
 
     Returns:
         float32 of shape `(new_height, new_width, 3)`.
     """
     pixels = tf.cast(image, tf.float32)
-    if config.resize != "native":
+    if preprocessing.resize != "native":
         shape = tf.shape(image, out_type=tf.int64)
-        size = tf.stack(evaluation_size(shape[0], shape[1], config))
+        size = tf.stack(evaluation_size(shape[0], shape[1], preprocessing))
         pixels = resize_antialiased(pixels, tf.cast(size, tf.int32))
     return pixels / 255.0
 

@@ -17,8 +17,8 @@ class DamagedImage(NamedTuple):
 
 
 # Inside the function of a `tf.data.Dataset.map`: from a place in the list of rows to
-# the bytes of the image file, a scalar string, and its EXIF orientation, 1 to 8.
-ImageLoader = Callable[[Any], tuple[Any, Any]]
+# the upright image `(height, width, 3)`, in grey levels from 0 to 255.
+ImageLoader = Callable[[Any], Any]
 
 
 class ImageSource(abc.ABC):

@@ -1,7 +1,9 @@
 """Recall of an encoder on a database and its queries, in numbers and pictures."""
 
 from vpr_tf.evaluation.errors import EvaluationError
-from vpr_tf.evaluation.evaluate import evaluate_encoder
+from vpr_tf.evaluation.evaluate import evaluate
+from vpr_tf.evaluation.evaluated_model import EvaluatedModel
+from vpr_tf.evaluation.evaluation import Evaluation
 from vpr_tf.evaluation.pictures import draw_predictions, prediction_picture
 from vpr_tf.evaluation.positives import positives_per_query
 from vpr_tf.evaluation.recall import recall_at
@@ -12,10 +14,12 @@ from vpr_tf.evaluation.results import (
 )
 
 __all__ = [
+    "EvaluatedModel",
+    "Evaluation",
     "EvaluationError",
     "EvaluationResult",
     "draw_predictions",
-    "evaluate_encoder",
+    "evaluate",
     "positives_per_query",
     "prediction_picture",
     "recall_at",

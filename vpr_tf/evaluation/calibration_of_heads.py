@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,12 +16,12 @@ from vpr_tf.classification import (
 from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.data.prepared_dataset import PreparedDataset
+from vpr_tf.evaluation.evaluate import descriptor_folder
+from vpr_tf.evaluation.evaluation import results_folder
+from vpr_tf.extraction import FeatureExtractor, load_extractor
 from vpr_tf.localization import describe_calibration
 from vpr_tf.localization.calibration import Calibration
 from vpr_tf.localization.errors import LocalizationError
-
-if TYPE_CHECKING:
-    from vpr_tf.extraction.encoders import Encoder
 
 
 def calibrate_model(
@@ -47,27 +46,23 @@ def calibrate_model(
             f"calibration that it was exported with. Received: {model}. Calibrate the "
             "run and export it again."
         )
-    # Here since it loads TensorFlow, which a wrong path need not wait for.
-    from vpr_tf.extraction.model_sources import load_encoder
-
     predictor = load_heads(model, config.classification)
     dataset = PreparedDataset(config.dataset.path)
-    loaded = load_encoder(config, model)
     calibration = calibrate_trained(
-        loaded.encoder,
+        load_extractor(config, model),
         predictor,
         dataset,
         config,
         folder,
         set_name=set_name,
-        work_dir=loaded.output_dir / "descriptors",
+        work_dir=results_folder(config, model) / "descriptors",
     )
     print(f"{describe_calibration(calibration)}\n\nStored in {folder}.")
     return calibration
 
 
 def calibrate_trained(
-    encoder: Encoder,
+    extractor: FeatureExtractor,
     predictor: PlacePredictor,
     dataset: PreparedDataset,
     config: ExperimentConfig,
@@ -80,7 +75,7 @@ def calibrate_trained(
     """Fits the calibration of heads in a folder, and stores it there.
 
     Args:
-        encoder: What the heads were trained with.
+        extractor: Of the encoder that the heads were trained with.
         predictor: What the folder holds, with the score of `config`.
         dataset: Holds the set.
         config: Evaluation, localization, seed; its name is noted.
@@ -92,11 +87,6 @@ def calibrate_trained(
     Raises:
         LocalizationError: There is no such set, or nothing in it to calibrate on.
     """
-    from vpr_tf.evaluation.evaluate import descriptor_folder
-    from vpr_tf.extraction.descriptors import extract_descriptors
-    from vpr_tf.extraction.encoders import encoder_fingerprint
-    from vpr_tf.models.precision import in_precision
-
     sets = {**({"val": dataset.val} if dataset.val else {}), **dataset.tests}
     if set_name not in sets:
         raise LocalizationError(
@@ -104,16 +94,9 @@ def calibrate_trained(
             f"{', '.join(sets) or 'none'}. Choose by --set."
         )
     queries = sets[set_name].queries
-    fingerprint = encoder_fingerprint(encoder)
-    with descriptor_folder(None if work_dir is None else Path(work_dir)) as parent:
-        descriptors = extract_descriptors(
-            in_precision(encoder, config.evaluation.precision),
-            dataset,
-            queries,
-            config.evaluation,
-            parent / queries,
-            encoder_fingerprint=fingerprint,
-            progress=progress,
+    with descriptor_folder(work_dir) as parent:
+        descriptors = extractor.extract_split(
+            dataset, queries, parent / queries, progress=progress
         )
         calibration = calibrate_predictor(
             predictor,
@@ -121,7 +104,7 @@ def calibrate_trained(
             dataset.split(queries).positions(),
             config.localization,
             threshold_m=config.evaluation.positive_dist_threshold_m,
-            encoder_fingerprint=fingerprint,
+            encoder_fingerprint=extractor.fingerprint,
             fitted_on=f"{set_name} of {config.name}",
             dataset_fingerprint=dataset.fingerprint,
             seed=config.seed,

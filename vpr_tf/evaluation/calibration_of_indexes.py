@@ -7,12 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from vpr_tf.config import EvaluationConfig, ExperimentConfig, LocalizationConfig
+from vpr_tf.config import ExperimentConfig, LocalizationConfig
 from vpr_tf.data.prepared_dataset import PreparedDataset
-from vpr_tf.evaluation.evaluate import evaluate_encoder
-from vpr_tf.evaluation.narrowed import DescribedBy, Narrowing, evaluate_narrowed
-from vpr_tf.evaluation.results import EvaluationResult
-from vpr_tf.extraction.model_sources import LoadedEncoder
+from vpr_tf.evaluation import EvaluatedModel, EvaluationResult, evaluate
 from vpr_tf.localization.calibration import Calibration
 from vpr_tf.localization.calibration_text import describe_calibration
 from vpr_tf.localization.candidates import Candidates
@@ -27,7 +24,7 @@ from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index import PlaceIndex
 from vpr_tf.place_index.index_classifier import IndexClassifier
 from vpr_tf.place_index.manifest import read_manifest
-from vpr_tf.place_index.photo_source import IndexEncoder, open_encoder
+from vpr_tf.place_index.photo_source import open_encoder
 
 
 def calibrate_index(
@@ -60,38 +57,16 @@ def calibrate_index(
             f"{dataset.path} has no evaluation set {set_name!r}. It has: "
             f"{', '.join(sets) or 'none'}. Choose by --set."
         )
-    opened = open_encoder(index_folder, model)
-    evaluation = dataclasses.replace(
-        config.evaluation,
-        resize=opened.evaluation.resize,
-        image_size=opened.evaluation.image_size,
-        precision=opened.evaluation.precision,
-    )
     evaluation_set = sets[set_name]
-    work_dir = Path(config.runs_dir) / config.name / "calibration"
-    described_by = _loaded(opened, evaluation, work_dir)
-    narrowing = _narrowing(index_folder, evaluation)
-    num_predictions = predictions_to_calibrate(config.localization)
-    if narrowing is not None:
-        result = evaluate_narrowed(
-            described_by,
-            narrowing,
-            dataset,
-            evaluation_set,
-            evaluation,
-            work_dir=work_dir,
-            num_predictions=num_predictions,
-        )
-    else:
-        result = evaluate_encoder(
-            opened.encoder,
-            dataset,
-            evaluation_set,
-            evaluation,
-            work_dir=work_dir,
-            encoder_fingerprint=opened.fingerprint,
-            num_predictions=num_predictions,
-        )
+    searched = _model_of(index_folder, model)
+    result = evaluate(
+        searched,
+        dataset,
+        evaluation_set,
+        config.evaluation,
+        work_dir=Path(config.runs_dir) / config.name / "calibration",
+        num_predictions=predictions_to_calibrate(config.localization),
+    )
     queries, database = (
         dataset.split(split).photo_table()
         for split in (evaluation_set.queries, evaluation_set.database)
@@ -103,7 +78,7 @@ def calibrate_index(
         database,
         config.localization,
         threshold_m=result.positive_dist_threshold_m,
-        encoder_fingerprint=opened.fingerprint,
+        encoder_fingerprint=searched.extractor.fingerprint,
         fitted_on=f"{set_name} of {config.name}",
         dataset_fingerprint=dataset.fingerprint,
         seed=config.seed,
@@ -115,32 +90,23 @@ def calibrate_index(
     return calibration
 
 
-def _narrowing(index_folder: str | Path, config: EvaluationConfig) -> Narrowing | None:
-    """Returns what restricts the searches of an index; None if nothing does."""
+def _model_of(
+    index_folder: str | Path, model: str | Path | None = None
+) -> EvaluatedModel:
+    """Returns what an index searches with: its encoder and its classifier, if any."""
     folder = Path(index_folder)
+    extractor = open_encoder(folder, model)
     manifest = read_manifest(folder)
     kept = manifest.classifier
     if kept is None or kept.num_cells is None:
-        return None
+        return EvaluatedModel(extractor)
     classifier = IndexClassifier.open(folder, manifest)
-    encoder = classifier.encoder()
-    described_by = None
-    if encoder is not None:
-        evaluation = dataclasses.replace(
-            config,
-            resize=encoder.evaluation.resize,
-            image_size=encoder.evaluation.image_size,
-            precision=encoder.evaluation.precision,
-        )
-        described_by = _loaded(encoder, evaluation, folder)
-    return Narrowing(classifier.ranking, kept.num_cells, described_by)
-
-
-def _loaded(
-    encoder: IndexEncoder, evaluation: EvaluationConfig, folder: Path
-) -> DescribedBy:
-    loaded = LoadedEncoder(encoder.encoder, evaluation, "of the index", folder)
-    return DescribedBy(loaded, encoder.fingerprint)
+    return EvaluatedModel(
+        extractor,
+        ranking=classifier.ranking,
+        num_cells=kept.num_cells,
+        heads_extractor=classifier.encoder(),
+    )
 
 
 def compare_methods(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vpr_tf.config import ExperimentConfig
-from vpr_tf.evaluation.encoder_on_dataset import EncoderOnDataset
+from vpr_tf.evaluation.evaluation import Evaluation
 from vpr_tf.evaluation.pictures import draw_predictions
 from vpr_tf.evaluation.results import EvaluationResult, results_table, write_results
 
@@ -22,32 +22,32 @@ def run_evaluation(
 
     Args:
         config: Dataset and evaluation settings.
-        model: See `load_encoder`.
+        model: See `load_extractor`.
         set_names: `val` or names of test sets; empty for all test sets.
         output_dir: Folder of the results; None for the model's own.
 
     Raises:
         EvaluationError: No such model or evaluation set.
     """
-    return evaluate_sets(EncoderOnDataset.open(config, model, set_names, output_dir))
+    return evaluate_sets(Evaluation.open(config, model, set_names, output_dir))
 
 
 def evaluate_sets(
-    opened: EncoderOnDataset, num_predictions: int | None = None
+    opened: Evaluation, num_predictions: int | None = None
 ) -> list[EvaluationResult]:
     """Evaluates the chosen sets, prints the table and writes what was found.
 
     Args:
-        opened: The encoder, the dataset and the folder of the results.
+        opened: The model, the dataset and the folder of the results.
         num_predictions: Predictions of each query, if more than the largest recall
             value.
 
     Returns:
         One for each of `opened.sets`.
     """
-    evaluation, folder = opened.loaded.evaluation, opened.folder
-    print(f"Model: {opened.loaded.description}")
-    print(f"Images: {opened.preprocessing}")
+    evaluation, folder = opened.config, opened.folder
+    print(f"Model: {opened.extractor.description}")
+    print(f"Images: {opened.extractor.preprocessing}")
     results = []
     for evaluation_set in opened.sets:
         result = opened.evaluate(evaluation_set, num_predictions)

@@ -14,7 +14,7 @@ from vpr_tf.classification import (
 from vpr_tf.config import ConfigError, ExperimentConfig
 from vpr_tf.export.saved_classifier_model import NUM_PLACES, export_classifier
 from vpr_tf.export.saved_model import export_encoder
-from vpr_tf.extraction.model_sources import load_encoder
+from vpr_tf.extraction import load_extractor
 from vpr_tf.models import GeoLocalizationNet
 
 
@@ -26,7 +26,7 @@ def export_model(
     Args:
         config: `name`, `savedmodels_dir` and the preparation of images. With
             `evaluation.method: classification` the heads are exported too.
-        model: See `load_encoder`; it must be a Keras encoder.
+        model: See `load_extractor`; it must be a Keras encoder.
         num_places: Places that heads answer to each image.
 
     Returns:
@@ -41,7 +41,7 @@ def export_model(
         EncoderError: There is no such model.
         ExportError: It cannot be written.
     """
-    loaded = load_encoder(config, model)
+    loaded = load_extractor(config, model)
     encoder = loaded.encoder
     if not isinstance(encoder, GeoLocalizationNet):
         raise ConfigError(

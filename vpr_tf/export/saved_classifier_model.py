@@ -58,7 +58,7 @@ def export_classifier(
     served = ServedClassifier(
         in_precision(encoder, "float32"),
         classifier,
-        config.evaluation,
+        config.evaluation.preprocessing,
         num_places,
         calibration,
     )

@@ -44,7 +44,9 @@ def export_encoder(encoder: Any, config: ExperimentConfig, folder: str | Path) -
         ExportError: The folder cannot be written, or the graph needs operations
             beyond those of TensorFlow.
     """
-    served = ServedEncoder(in_precision(encoder, "float32"), config.evaluation)
+    served = ServedEncoder(
+        in_precision(encoder, "float32"), config.evaluation.preprocessing
+    )
     signatures = {
         "serving_default": served.from_bytes,
         "descriptors": served.from_images,

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from vpr_tf.classification import ClassificationError, PlaceClassifier
 from vpr_tf.classification.class_table import OWN_GROUP, PRODUCT
-from vpr_tf.config import EvaluationConfig
+from vpr_tf.config import Preprocessing
 from vpr_tf.export.served_calibration import ServedCalibration
 from vpr_tf.export.served_encoder import ServedEncoder
 from vpr_tf.export.served_heads import ServedHead, fixed
@@ -31,7 +31,7 @@ class ServedClassifier(tf.Module):
     Args:
         encoder: A `GeoLocalizationNet` that computes in float32.
         classifier: Its heads, with the score that is served.
-        config: `resize` and `image_size`.
+        preprocessing: `resize` and `image_size`.
         num_places: Places a query, fewer if there are fewer.
         calibration: Of this classifier and score; None serves NaN as confidence.
 
@@ -45,14 +45,14 @@ class ServedClassifier(tf.Module):
         self,
         encoder: Any,
         classifier: PlaceClassifier,
-        config: EvaluationConfig,
+        preprocessing: Preprocessing,
         num_places: int,
         calibration: Calibration | None = None,
     ) -> None:
         super().__init__(name="served_classifier")
         table = classifier.table
         _check(encoder, classifier, num_places)
-        self.encoder = ServedEncoder(encoder, config)
+        self.encoder = ServedEncoder(encoder, preprocessing)
         self._of_encoder = self.encoder.as_module()
         self._num_places = min(num_places, len(table))
         wanted = _WITHOUT_CALIBRATION

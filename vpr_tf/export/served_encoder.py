@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from vpr_tf.config import EvaluationConfig
+from vpr_tf.config import Preprocessing
 from vpr_tf.data.image_decoding import decode_image, resize_for_evaluation
 
 
@@ -18,12 +18,12 @@ class ServedEncoder:
 
     Args:
         encoder: A `GeoLocalizationNet` that computes in float32.
-        config: `resize` and `image_size`.
+        preprocessing: `resize` and `image_size`.
     """
 
-    def __init__(self, encoder: Any, config: EvaluationConfig) -> None:
+    def __init__(self, encoder: Any, preprocessing: Preprocessing) -> None:
         self._encoder = encoder
-        self._config = config
+        self._preprocessing = preprocessing
 
     @tf.function(
         input_signature=[tf.TensorSpec((None,), tf.string, name="image_bytes")]
@@ -37,12 +37,12 @@ class ServedEncoder:
         Returns:
             `descriptors`, float32 `(batch, descriptor_dim)`.
         """
-        if self._config.resize != "square":
+        if self._preprocessing.resize != "square":
             # Sizes differ from image to image, so that there is no batch.
             spec = tf.TensorSpec((self._encoder.descriptor_dim,), tf.float32)
             each = tf.map_fn(self._describe, image_bytes, fn_output_signature=spec)
             return {"descriptors": each}
-        size = self._config.image_size
+        size = self._preprocessing.image_size
         spec = tf.TensorSpec((size, size, 3), tf.float32)
         images = tf.map_fn(self._prepare, image_bytes, fn_output_signature=spec)
         return {"descriptors": self._encoder(images, training=False)}
@@ -64,7 +64,7 @@ class ServedEncoder:
         return {"descriptors": self._encoder(images, training=False)}
 
     def _prepare(self, image_bytes: tf.Tensor) -> tf.Tensor:
-        return resize_for_evaluation(decode_image(image_bytes), self._config)
+        return resize_for_evaluation(decode_image(image_bytes), self._preprocessing)
 
     def _describe(self, image_bytes: tf.Tensor) -> tf.Tensor:
         image = self._prepare(image_bytes)

@@ -6,7 +6,6 @@ import contextlib
 import os
 import sys
 import threading
-import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from tensorflow.python.framework.convert_to_constants import (
     convert_variables_to_constants_v2,
 )
 
-from vpr_tf.extraction.encoders import Encoder
+from vpr_tf.extraction.encoders import Encoder, FunctionEncoder
 from vpr_tf.extraction.errors import EncoderError
 
 Forward = Callable[[tf.Tensor], np.ndarray]
@@ -30,16 +29,13 @@ _IMAGES = tf.TensorSpec((None, None, None, 3), tf.float32)
 # A frozen graph is a second copy of the weights, and may have 2 GB at most.
 _MOST_FROZEN_WEIGHTS = 100_000_000
 _SMALLEST_COSINE = 0.95
-_COMPILED: weakref.WeakKeyDictionary[Any, tuple[str, Forward]] = (
-    weakref.WeakKeyDictionary()
-)
 
 
-def compiled_encoder(encoder: Encoder, precision: str, fingerprint: str) -> Forward:
-    """Compiles an encoder for images of all sizes, once over several calls.
+def compile_encoder(encoder: Encoder, precision: str) -> Forward:
+    """Compiles an encoder for images of all sizes.
 
     On a CPU a Keras encoder is frozen: with its weights as constants, batch norms are
-    folded into convolutions.
+    folded into convolutions. Weights that change later are not seen then.
 
     Args:
         encoder: A `GeoLocalizationNet` that computes in the wanted precision already,
@@ -47,7 +43,6 @@ def compiled_encoder(encoder: Encoder, precision: str, fingerprint: str) -> Forw
         precision: `int8` compiles a float32 encoder with 8-bit weights, and
             activations that are quantised on the way by the range of each image. Any
             other value leaves the precision to the encoder.
-        fingerprint: Identity of its weights; with others it is compiled anew.
 
     Returns:
         A function from float32 `(batch, height, width, 3)` to an array
@@ -56,35 +51,14 @@ def compiled_encoder(encoder: Encoder, precision: str, fingerprint: str) -> Forw
     Raises:
         EncoderError: The encoder cannot be compiled for int8.
     """
-    key = f"{precision} {fingerprint}"
-    known, forward = _COMPILED.get(encoder, ("", None))
-    if forward is None or known != key:
-        if precision == "int8":
-            forward = _quantized(encoder)
-        elif _is_worth_freezing(encoder):
-            forward = _frozen(encoder)
-        else:
-            forward = _function(encoder)
-        _COMPILED[encoder] = (key, forward)
-    return forward
-
-
-def encoder_for_few(encoder: Encoder, precision: str, fingerprint: str) -> Forward:
-    """Returns an encoder without compiling it, which takes longer than few images.
-
-    Descriptors differ in the last digits from those of `compiled_encoder`, whose
-    arguments these are.
-    """
-    if precision == "int8" or encoder in _COMPILED:
-        return compiled_encoder(encoder, precision, fingerprint)
-    return lambda images: np.asarray(encoder(images, training=False))
-
-
-def _function(encoder: Encoder) -> Forward:
-    # The encoder must not be kept alive by its own entry.
-    alive: Any = weakref.ref(encoder)
+    if precision == "int8":
+        return _quantized(encoder)
+    if isinstance(encoder, FunctionEncoder):
+        return encoder
+    if _is_worth_freezing(encoder):
+        return _frozen(encoder)
     function = tf.function(
-        lambda images: alive()(images, training=False), input_signature=[_IMAGES]
+        lambda images: encoder(images, training=False), input_signature=[_IMAGES]
     )
     return lambda images: function(images).numpy()
 

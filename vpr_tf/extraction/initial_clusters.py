@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import keras
 import numpy as np
 
-from vpr_tf.config import ExperimentConfig
+from vpr_tf.config import ExperimentConfig, Preprocessing
 from vpr_tf.data.errors import damaged_records_named
-from vpr_tf.data.evaluation_batches import evaluation_batches
+from vpr_tf.data.image_batches import ImageBatches, SplitImages
 from vpr_tf.data.prepared_dataset import PreparedDataset
 from vpr_tf.models.cluster_initialization import (
     FEATURES_PER_IMAGE,
@@ -45,10 +44,11 @@ def initialize_clusters_from_train(
     rng = np.random.default_rng(config.seed)
     # Small maps give fewer features an image; reading stops when there are enough.
     record_ids = rng.permutation(len(split))[:count]
-    prepared = dataclasses.replace(
-        config.evaluation, resize="square", image_size=config.train.image_size
-    )
-    batches: Any = evaluation_batches(split, prepared, record_ids)
+    batches: Any = ImageBatches(
+        SplitImages(split),
+        Preprocessing("square", config.train.image_size),
+        config.evaluation.batch_size,
+    ).read(record_ids)
     with damaged_records_named(split, lambda: record_ids):
         num_features = initialize_clusters(
             encoder, (images for images, _ in batches), seed=config.seed

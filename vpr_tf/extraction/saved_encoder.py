@@ -8,9 +8,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from vpr_tf.config import ExperimentConfig, load_config
+from vpr_tf.config import ExperimentConfig, Preprocessing, load_config
+from vpr_tf.extraction.model_source import EXPORTED_CONFIG
 
-_CONFIG_FILE = Path("assets.extra") / "config.yaml"
 _SIGNATURE = "descriptors"
 
 
@@ -24,6 +24,7 @@ class SavedEncoder:
         folder: Where it lies.
         config: The experiment that made it, with the preparation of images.
         descriptor_dim: Length of a descriptor.
+        preprocessing: How its graph prepares images.
         fingerprint: Hash of the graph and the variables.
 
     Raises:
@@ -32,12 +33,14 @@ class SavedEncoder:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = folder = Path(folder)
-        if not (folder / _CONFIG_FILE).is_file():
+        if not (folder / EXPORTED_CONFIG).is_file():
             raise ValueError(
-                f"The SavedModel {folder} has no {_CONFIG_FILE}, which says how "
+                f"The SavedModel {folder} has no {EXPORTED_CONFIG}, which says how "
                 "images are prepared. Use one that training exported."
             )
-        self.config: ExperimentConfig = load_config(folder / _CONFIG_FILE)
+        self.config: ExperimentConfig = load_config(folder / EXPORTED_CONFIG)
+        evaluation = self.config.evaluation
+        self.preprocessing = Preprocessing(evaluation.resize, evaluation.image_size)
         self._model = tf.saved_model.load(str(folder))  # keeps the variables alive
         if _SIGNATURE not in self._model.signatures:
             raise ValueError(
@@ -54,24 +57,6 @@ class SavedEncoder:
         if training:
             raise ValueError("A SavedModel does not train. Pass training=False.")
         return self._describe(images=images)["descriptors"]
-
-
-def find_saved_model(folder: str | Path) -> Path | None:
-    """Returns the folder of a SavedModel version, or None when there is none.
-
-    Args:
-        folder: A version's folder, or the folder of all versions of a name, whose
-            newest is taken.
-    """
-    folder = Path(folder)
-    if (folder / "saved_model.pb").is_file():
-        return folder
-    versions = [
-        file.parent
-        for file in folder.glob("*/saved_model.pb")
-        if file.parent.name.isdecimal()
-    ]
-    return max(versions, key=lambda version: int(version.name), default=None)
 
 
 def _hash_of(folder: Path) -> str:

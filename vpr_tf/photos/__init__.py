@@ -1,6 +1,7 @@
 """Photos: what is known of them, where they are found, what is wrong with them."""
 
 from vpr_tf.photos.errors import InvalidEntryError, PhotoSourceError
+from vpr_tf.photos.image_headers import image_header_of, read_image_header
 from vpr_tf.photos.metadata import parse_timestamp
 from vpr_tf.photos.photo_folder import (
     check_rejected_fraction,
@@ -20,8 +21,10 @@ __all__ = [
     "RejectedPhoto",
     "check_rejected_fraction",
     "format_image_name",
+    "image_header_of",
     "parse_image_name",
     "parse_timestamp",
+    "read_image_header",
     "scan_named_photos",
     "scan_photos",
 ]

@@ -58,8 +58,6 @@ def read_image_header(descriptor: int, file_size: int) -> ImageHeader:
         InvalidEntryError: Not a JPEG or PNG image, truncated or of a kind that
             cannot be decoded.
     """
-    if file_size == 0:
-        raise InvalidEntryError("file is empty (zero bytes)")
     head = os.pread(descriptor, _HEAD_BYTES, 0)
 
     def read(offset: int, length: int) -> bytes:
@@ -67,6 +65,23 @@ def read_image_header(descriptor: int, file_size: int) -> ImageHeader:
             return head[offset : offset + length]
         return os.pread(descriptor, length, offset)
 
+    return _read_header(head, read, file_size)
+
+
+def image_header_of(content: bytes) -> ImageHeader:
+    """Checks type, size, start and end of an image file that lies in memory.
+
+    Raises:
+        InvalidEntryError: See `read_image_header`.
+    """
+    return _read_header(
+        content[:_HEAD_BYTES], lambda start, n: content[start : start + n], len(content)
+    )
+
+
+def _read_header(head: bytes, read: Reader, file_size: int) -> ImageHeader:
+    if file_size == 0:
+        raise InvalidEntryError("file is empty (zero bytes)")
     if head.startswith(b"\xff\xd8\xff"):
         return _read_jpeg(read, file_size)
     if head.startswith(_PNG_SIGNATURE):

@@ -11,7 +11,6 @@ import numpy as np
 
 from vpr_tf.classification.cell_ranking import ClassifierCells
 from vpr_tf.classification.errors import ClassificationError
-from vpr_tf.classification.heads_encoder import load_heads_encoder
 from vpr_tf.classification.prototype_search import PrototypeSearch, is_worth_searching
 from vpr_tf.classification.stored_heads import load_heads, save_heads
 from vpr_tf.config import ExperimentConfig
@@ -29,7 +28,7 @@ from vpr_tf.search import CellFilter
 from vpr_tf.stored_files import StoredFile
 
 if TYPE_CHECKING:
-    from vpr_tf.place_index.photo_source import IndexEncoder
+    from vpr_tf.extraction import FeatureExtractor
 
 _ENCODER_FOLDER, _SEARCH_FOLDER = "encoder", "search"
 _KERAS_FILE, _SAVED_MODEL_FOLDER = "encoder.keras", "saved_model"
@@ -50,19 +49,20 @@ def keep_classifier(
         ClassificationError: The model keeps no heads of classes.
         EncoderError: Its encoder cannot be loaded or written.
     """
+    from vpr_tf.extraction import load_extractor
     from vpr_tf.place_index.photo_source import identity_of
 
     told = config.classification
     classifier = ClassifierCells.from_heads(load_heads(model, told)).classifier
-    loaded = load_heads_encoder(config, model)
-    identity = identity_of(loaded.encoder, loaded.evaluation, loaded.description)
+    extractor = load_extractor(model=model)
+    identity = identity_of(extractor)
     shutil.rmtree(folder, ignore_errors=True)
     save_heads(classifier, folder)
     if is_worth_searching(classifier):
         PrototypeSearch.build(classifier).write(folder / _SEARCH_FOLDER)
     kept_encoder = None
     if not _describes_like(identity, own):
-        file = _store_encoder(loaded.encoder, folder)
+        file = _store_encoder(extractor.encoder, folder)
         kept_encoder = replace(identity, file=file)
     elif classifier.descriptor_dim != own.descriptor_dim:
         raise ClassificationError(
@@ -70,7 +70,7 @@ def keep_classifier(
             f"values. Received: {classifier.descriptor_dim}"
         )
     return KeptClassifier(
-        loaded.description, classifier.score, told.num_cells, kept_encoder, {}
+        extractor.description, classifier.score, told.num_cells, kept_encoder, {}
     )
 
 
@@ -118,7 +118,7 @@ class IndexClassifier:
             search = PrototypeSearch.read(own / _SEARCH_FOLDER, classifier)
         return cls(folder, kept, ClassifierCells(classifier, search))
 
-    def encoder(self) -> IndexEncoder | None:
+    def encoder(self) -> FeatureExtractor | None:
         """Loads the encoder of the classifier; None if it is that of the index.
 
         Raises:
@@ -149,7 +149,7 @@ class IndexClassifier:
         encoder = None if num_cells is None else self.encoder()
         if encoder is None:
             return CellFilter(self.ranking, num_cells)
-        described = encoder.describe(photos, progress=progress)
+        described = encoder.extract_files(photos, progress=progress)
         if len(described.photos) != len(photos):
             raise ClassificationError(
                 f"{described.photos.rejected[0]} changed while it was read. Run the "
@@ -190,13 +190,13 @@ def _encoder_files(kept: KeptClassifier) -> dict[str, StoredFile]:
 
 
 def _describes_like(one: EncoderIdentity, other: EncoderIdentity) -> bool:
-    names = ("fingerprint", "resize", "image_size", "precision")
-    return all(getattr(one, name) == getattr(other, name) for name in names)
+    same = one.preprocessing.identity() == other.preprocessing.identity()
+    return same and one.fingerprint == other.fingerprint
 
 
 def _store_encoder(encoder: object, folder: Path) -> str:
     """Writes an encoder; returns its path, relative to the folder."""
-    from vpr_tf.extraction.stored_encoder import store_encoder
+    from vpr_tf.extraction import store_encoder
 
     (folder / _ENCODER_FOLDER).mkdir()
     stored = store_encoder(encoder, folder / _ENCODER_FOLDER / _KERAS_FILE)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vpr_tf.atomic_files import replace_file
+from vpr_tf.config import Preprocessing
 from vpr_tf.search import IndexMismatchError
 from vpr_tf.stored_files import StoredFile, fsync
 
@@ -33,9 +34,7 @@ class EncoderIdentity:
         fingerprint: Of architecture and weights; the preprocessing stands apart.
         description: For people.
         descriptor_dim: Length of a descriptor.
-        resize: As `EvaluationConfig.resize`.
-        image_size: As `EvaluationConfig.image_size`, pixels.
-        precision: As `EvaluationConfig.precision`.
+        preprocessing: How photos are prepared for it.
         file: Path of the encoder inside the folder of the index; None if the encoder
             is not kept with it.
     """
@@ -43,10 +42,22 @@ class EncoderIdentity:
     fingerprint: str
     description: str
     descriptor_dim: int
-    resize: str
-    image_size: int
-    precision: str
+    preprocessing: Preprocessing
     file: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the identity as a manifest has it."""
+        content = dataclasses.asdict(self)
+        preprocessing, file = content.pop("preprocessing"), content.pop("file")
+        return {**content, **preprocessing, "file": file}
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> EncoderIdentity:
+        """Reads what `to_dict` gave."""
+        content = dict(content)
+        names = [field.name for field in dataclasses.fields(Preprocessing)]
+        preprocessing = Preprocessing(**{name: content.pop(name) for name in names})
+        return cls(**content, preprocessing=preprocessing)
 
 
 @dataclass(frozen=True)
@@ -203,10 +214,14 @@ def write_manifest(folder: Path, manifest: IndexManifest) -> None:
         ValueError: The settings or the localization are not JSON.
     """
     content = dataclasses.asdict(manifest)
+    if manifest.encoder is not None:
+        content["encoder"] = manifest.encoder.to_dict()
     if manifest.classifier is None:
         del content["classifier"]
     else:
         content["format_version"] = CLASSIFIER_FORMAT_VERSION
+        own = manifest.classifier.encoder
+        content["classifier"]["encoder"] = None if own is None else own.to_dict()
     if manifest.encoder is None:
         content["format_version"] = NO_ENCODER_FORMAT_VERSION
     content["sha256"] = _fingerprint(content)
@@ -320,7 +335,7 @@ def _classifier(content: dict[str, Any] | None) -> KeptClassifier | None:
 
 
 def _encoder(content: dict[str, Any] | None) -> EncoderIdentity | None:
-    return None if content is None else EncoderIdentity(**content)
+    return None if content is None else EncoderIdentity.from_dict(content)
 
 
 def _files(content: dict[str, Any]) -> dict[str, StoredFile]:

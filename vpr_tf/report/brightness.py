@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from tqdm import tqdm
 
-from vpr_tf.config import EvaluationConfig
+from vpr_tf.config import Preprocessing
 from vpr_tf.data.errors import damaged_records_named
-from vpr_tf.data.evaluation_batches import evaluation_batches
+from vpr_tf.data.image_batches import ImageBatches, SplitImages
 from vpr_tf.data.prepared_dataset import SplitIndex
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
@@ -24,14 +24,14 @@ def mean_luma(split: SplitIndex, *, progress: bool = True) -> np.ndarray:
         DamagedRecordError: A record cannot be read or decoded.
     """
     luma = np.full(len(split), np.nan)
-    config = EvaluationConfig(resize="native")
+    batches = ImageBatches(SplitImages(split), Preprocessing("native"))
     with (
         tqdm(
             total=len(split), desc="brightness", unit=" images", disable=not progress
         ) as bar,
         damaged_records_named(split, lambda: np.flatnonzero(np.isnan(luma))),
     ):
-        for images, record_ids in evaluation_batches(split, config):
+        for images, record_ids in batches.read():
             means = images.numpy().mean(axis=(1, 2), dtype=np.float64)
             luma[record_ids.numpy()] = means @ _LUMA
             bar.update(len(means))

@@ -6,7 +6,7 @@ import numpy as np
 
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.data.prepared_dataset import EvaluationSet
-from vpr_tf.evaluation.encoder_on_dataset import EncoderOnDataset
+from vpr_tf.evaluation.evaluation import Evaluation
 from vpr_tf.evaluation.positives import positives_per_query
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.localization import Calibration
@@ -32,7 +32,7 @@ from vpr_tf.report.smoothness import measure_smoothness
 
 
 def build_report(
-    opened: EncoderOnDataset,
+    opened: Evaluation,
     evaluation_set: EvaluationSet,
     result: EvaluationResult,
     config: ExperimentConfig,
@@ -70,15 +70,16 @@ def build_report(
         mean_luma(dataset.split(evaluation_set.queries)),
     )
     smoothness = None
-    if opened.predictor is not None:
-        settings = opened.predictor.settings(config.localization.num_predictions)
+    if opened.model.predictor is not None:
+        num_candidates = config.localization.num_predictions
+        settings = opened.model.predictor.settings(num_candidates)
         localized = localize_queries(result, queries, database, settings, calibration)
     else:
         localized = localize_queries(
             result, queries, database, config.localization, calibration
         )
         smoothness = measure_smoothness(
-            opened.database_descriptors(evaluation_set),
+            opened.descriptors(evaluation_set.database),
             database,
             near_m=threshold_m,
             num_pairs=config.report.num_pairs,
@@ -149,16 +150,16 @@ def _names(queries: PhotoTable, chosen: np.ndarray) -> list[str]:
     return [key.decode(errors="replace") for key in queries.keys[chosen].tolist()]
 
 
-def _identity(opened: EncoderOnDataset, result: EvaluationResult) -> Identity:
+def _identity(opened: Evaluation, result: EvaluationResult) -> Identity:
     search = "exact" if result.is_exact else "approximate"
     if result.places is not None:
         search = "heads"
     return Identity(
         set_name=result.name,
         dataset_fingerprint=result.dataset_fingerprint,
-        encoder_fingerprint=opened.fingerprint,
-        encoder=opened.loaded.description,
-        preprocessing=opened.preprocessing,
+        encoder_fingerprint=opened.extractor.fingerprint,
+        encoder=opened.extractor.description,
+        preprocessing=str(opened.extractor.preprocessing),
         search=search,
         num_queries=result.num_queries,
         num_database=result.num_database,

@@ -11,7 +11,7 @@ import numpy as np
 from vpr_tf.classification import calibrate_predictor
 from vpr_tf.config import LocalizationConfig
 from vpr_tf.data.prepared_dataset import EvaluationSet
-from vpr_tf.evaluation.encoder_on_dataset import EncoderOnDataset
+from vpr_tf.evaluation.evaluation import Evaluation
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.localization import (
     Calibration,
@@ -154,14 +154,14 @@ def _cells(result: EvaluationResult) -> Candidates:
 
 
 def calibrate_on_val(
-    opened: EncoderOnDataset, config: LocalizationConfig, seed: int
+    opened: Evaluation, config: LocalizationConfig, seed: int
 ) -> tuple[Calibration | None, str]:
     """Fits the calibration on the val set of the same dataset, with the same encoder.
 
     Returns:
         The calibration, or None with the reason.
     """
-    val, predictor = opened.dataset.val, opened.predictor
+    val, predictor = opened.dataset.val, opened.model.predictor
     if val is None:
         return None, "the dataset has no val set to calibrate on"
     queries, database = (
@@ -171,8 +171,8 @@ def calibrate_on_val(
     if not len(queries) or (predictor is None and not len(database)):
         return None, "the val set has no images to calibrate on"
     settings: dict[str, Any] = {
-        "threshold_m": opened.loaded.evaluation.positive_dist_threshold_m,
-        "encoder_fingerprint": opened.fingerprint,
+        "threshold_m": opened.config.positive_dist_threshold_m,
+        "encoder_fingerprint": opened.extractor.fingerprint,
         "fitted_on": "val",
         "dataset_fingerprint": opened.dataset.fingerprint,
         "seed": seed,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.evaluation.command import evaluate_sets
-from vpr_tf.evaluation.encoder_on_dataset import EncoderOnDataset
+from vpr_tf.evaluation.evaluation import Evaluation
 from vpr_tf.report.build import build_report
 from vpr_tf.report.localized_queries import calibrate_on_val, may_judge
 from vpr_tf.report.report import Report
@@ -28,18 +28,18 @@ def run_report(
 
     Args:
         config: Dataset, evaluation, localization and report settings.
-        model: See `load_encoder`.
+        model: See `load_extractor`.
         set_names: `val` or names of test sets; empty for all test sets.
         output_dir: Folder of the results; None for the model's own.
 
     Raises:
         EvaluationError: No such model or evaluation set.
     """
-    opened = EncoderOnDataset.open(config, model, set_names, output_dir)
+    opened = Evaluation.open(config, model, set_names, output_dir)
     return report_on(opened, config)
 
 
-def report_on(opened: EncoderOnDataset, config: ExperimentConfig) -> list[Report]:
+def report_on(opened: Evaluation, config: ExperimentConfig) -> list[Report]:
     """Evaluates the chosen sets and reports on each; see `run_report`.
 
     Args:

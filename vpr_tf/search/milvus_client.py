@@ -114,7 +114,7 @@ def connect(uri: str) -> Any:
 
     Raises:
         ImportError: Milvus is not installed.
-        RetrievalError: Nothing answers there.
+        RetrievalError: There is no Milvus.
     """
     try:
         import pymilvus

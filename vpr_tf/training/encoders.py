@@ -12,12 +12,10 @@ import numpy as np
 
 from vpr_tf.config import EncoderConfig, ExperimentConfig
 from vpr_tf.data.prepared_dataset import PreparedDataset
-from vpr_tf.extraction.descriptors import extract_descriptors
-from vpr_tf.extraction.encoders import encoder_fingerprint
+from vpr_tf.extraction import FeatureExtractor
 from vpr_tf.extraction.initial_clusters import initialize_clusters_from_train
 from vpr_tf.models import build_encoder
 from vpr_tf.models.cluster_initialization import needs_clusters
-from vpr_tf.models.precision import in_precision
 from vpr_tf.training.group_trainer import GroupTrainer
 from vpr_tf.training.strategy import is_chief, values_of_chief
 
@@ -58,17 +56,13 @@ class FixedDescriptors:
             dataset: The prepared dataset.
             config: `evaluation` and `runs_dir`, where the descriptors are kept.
         """
-        fingerprint = encoder_fingerprint(encoder)
-        folder = Path(config.runs_dir) / "train_descriptors" / fingerprint[:16]
-        descriptors = extract_descriptors(
-            in_precision(encoder, config.evaluation.precision),
-            dataset,
-            "train",
-            config.evaluation,
-            folder,
-            encoder_fingerprint=fingerprint,
+        evaluation = config.evaluation
+        extractor = FeatureExtractor(
+            encoder, evaluation.preprocessing, batch_size=evaluation.batch_size
         )
-        return cls(encoder, descriptors)
+        name = extractor.fingerprint[:16]
+        folder = Path(config.runs_dir) / "train_descriptors" / name
+        return cls(encoder, extractor.extract_split(dataset, "train", folder))
 
 
 def identity_encoder(descriptor_dim: int) -> keras.Model:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from pathlib import Path
 
 import keras
 
 from vpr_tf.atomic_files import write_json
 from vpr_tf.classification import RUN_FOLDER, PlaceClassifier, load_heads
-from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.data.prepared_dataset import PreparedDataset
 from vpr_tf.evaluation import (
+    EvaluatedModel,
     EvaluationResult,
     draw_predictions,
+    evaluate,
     results_table,
     write_results,
 )
@@ -25,7 +27,7 @@ from vpr_tf.extraction.saved_encoder import find_saved_model
 from vpr_tf.localization import LocalizationError
 from vpr_tf.training.checkpoints import load_best
 from vpr_tf.training.run_folder import MetricsFile, RunFolder
-from vpr_tf.training.validation import evaluate
+from vpr_tf.training.validation import evaluated_model
 
 _LOG = logging.getLogger(__name__)
 # Beside the config of an export: what it is compared with by `train.export: best`.
@@ -55,16 +57,16 @@ def finish_run(
         predictor = load_heads(run.path, config.classification)
     _LOG.info("Best model: epoch %d.", best["epoch"] + 1)
     metrics = MetricsFile(run.metrics_file)
+    model = evaluated_model(encoder, predictor, config.evaluation)
     results = [
-        _test(config, dataset, run, encoder, predictor, name)
-        for name in sorted(dataset.tests)
+        _test(config, dataset, run, model, name) for name in sorted(dataset.tests)
     ]
     score = best["val_recalls"].get("1")
     exported = metrics.content.get("savedmodel")
     if not (exported and Path(exported).is_dir()):
         exported = None
         if is_export_wanted(config, score):
-            exported = str(_export(config, dataset, run, encoder, predictor, score))
+            exported = str(_export(config, dataset, run, model, score))
     metrics.set_tests({r.name: r.summary() for r in results}, exported)
     if results:
         write_results(results, run.report)
@@ -99,14 +101,14 @@ def _export(
     config: ExperimentConfig,
     dataset: PreparedDataset,
     run: RunFolder,
-    encoder: keras.Model,
-    predictor: PlacePredictor | None,
+    model: EvaluatedModel,
     score: float | None,
 ) -> Path:
     """Exports the encoder, with the heads where they choose among places."""
-    if isinstance(predictor, PlaceClassifier):
-        version = _export_classifier(config, dataset, run, encoder, predictor)
+    if isinstance(model.predictor, PlaceClassifier):
+        version = _export_classifier(config, dataset, run, model, model.predictor)
     else:
+        encoder = model.extractor.encoder
         version = export_encoder(encoder, config, Path(config.savedmodels_dir))
     write_json(version / _SCORE_FILE, {"run": str(run.path), "val_recall@1": score})
     return version
@@ -116,18 +118,20 @@ def _export_classifier(
     config: ExperimentConfig,
     dataset: PreparedDataset,
     run: RunFolder,
-    encoder: keras.Model,
+    model: EvaluatedModel,
     predictor: PlaceClassifier,
 ) -> Path:
     calibration = None
     try:
         heads = run.path / RUN_FOLDER
-        calibration = calibrate_trained(encoder, predictor, dataset, config, heads)
+        calibration = calibrate_trained(
+            model.extractor, predictor, dataset, config, heads
+        )
     except LocalizationError as error:
         _LOG.warning("The places have no confidence: %s", error)
     folder = Path(config.savedmodels_dir)
     return export_classifier(
-        encoder, predictor, config, folder, calibration=calibration
+        model.extractor.encoder, predictor, config, folder, calibration=calibration
     )
 
 
@@ -135,13 +139,18 @@ def _test(
     config: ExperimentConfig,
     dataset: PreparedDataset,
     run: RunFolder,
-    encoder: keras.Model,
-    predictor: PlacePredictor | None,
+    model: EvaluatedModel,
     name: str,
 ) -> EvaluationResult:
     evaluation_set = dataset.tests[name]
-    result = evaluate(encoder, predictor, dataset, evaluation_set, config.evaluation)
-    if config.evaluation.queries_to_draw and predictor is None:
+    result = evaluate(
+        model,
+        dataset,
+        evaluation_set,
+        config.evaluation,
+        progress=sys.stderr.isatty(),
+    )
+    if config.evaluation.queries_to_draw and model.predictor is None:
         draw_predictions(
             dataset,
             evaluation_set,

@@ -13,8 +13,8 @@ import tensorflow as tf
 from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.config import EvaluationConfig
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
-from vpr_tf.evaluation import EvaluationResult, evaluate_encoder
-from vpr_tf.evaluation.classification import evaluate_predictor
+from vpr_tf.evaluation import EvaluatedModel, EvaluationResult, evaluate
+from vpr_tf.extraction import FeatureExtractor
 from vpr_tf.training.strategy import is_chief, values_of_chief
 
 _LOG = logging.getLogger(__name__)
@@ -62,7 +62,11 @@ class Validator:
         values = [math.nan] * len(self.config.recall_values)
         if is_chief(self._strategy):
             result = evaluate(
-                encoder, predictor, self.dataset, self.evaluation_set, self.config
+                evaluated_model(encoder, predictor, self.config),
+                self.dataset,
+                self.evaluation_set,
+                self.config,
+                progress=sys.stderr.isatty(),
             )
             values = [result.recalls[n] for n in self.config.recall_values]
         values = values_of_chief(self._strategy, values)
@@ -73,19 +77,11 @@ class Validator:
         return recalls, result
 
 
-def evaluate(
-    encoder: keras.Model,
-    predictor: PlacePredictor | None,
-    dataset: PreparedDataset,
-    evaluation_set: EvaluationSet,
-    config: EvaluationConfig,
-) -> EvaluationResult:
-    """Evaluates by the heads if there are any, else by retrieval."""
-    progress = sys.stderr.isatty()
-    if predictor is None:
-        return evaluate_encoder(
-            encoder, dataset, evaluation_set, config, progress=progress
-        )
-    return evaluate_predictor(
-        encoder, predictor, dataset, evaluation_set, config, progress=progress
+def evaluated_model(
+    encoder: keras.Model, predictor: PlacePredictor | None, config: EvaluationConfig
+) -> EvaluatedModel:
+    """Returns what is evaluated: heads if there are any, else retrieval."""
+    extractor = FeatureExtractor(
+        encoder, config.preprocessing, batch_size=config.batch_size
     )
+    return EvaluatedModel(extractor, predictor)

@@ -11,13 +11,12 @@ from tests.vpr_tf.evaluation.tiny_dataset import (
 )
 from tests.vpr_tf.photos.photo_writer import gps_of, write_photo
 from tests.vpr_tf.place_index.samples import create, manifest_of
-from vpr_tf.config import EvaluationConfig
-from vpr_tf.extraction.photo_descriptors import describe_photos
+from vpr_tf.config import Preprocessing
+from vpr_tf.extraction import FeatureExtractor
 from vpr_tf.photos import scan_photos
 from vpr_tf.place_index import (
     EncoderIdentity,
 )
-from vpr_tf.place_index.photo_source import IndexEncoder
 
 LATITUDE, LONGITUDE = -17.75, 179.9999
 # Places 200 m apart, eastwards over the antimeridian, each of one colour.
@@ -39,12 +38,10 @@ def tiny_index(tmp_path_factory) -> Path:
                 tuple(value + 5 * shot for value in colour),
                 gps=gps_at(place + 0.02 * shot, heading_deg=90.0 * place),
             )
-    config = EvaluationConfig()
     photos = scan_photos(folder / "photos", progress=False)
-    described = describe_photos(MeanColourEncoder(), photos, config, progress=False)
-    encoder = EncoderIdentity(
-        "mean colour", "mean colour", 3, config.resize, config.image_size, "float32"
-    )
+    extractor = FeatureExtractor(MeanColourEncoder())
+    described = extractor.extract_files(photos, progress=False)
+    encoder = EncoderIdentity("mean colour", "mean colour", 3, Preprocessing())
     create(folder / "index", described.in_memory(), described.photos.photos, encoder)
     return folder / "index"
 
@@ -53,7 +50,7 @@ def tiny_index(tmp_path_factory) -> Path:
 def stored_encoder(monkeypatch):
     def open_encoder(folder, model=None):
         assert model is None
-        return IndexEncoder(MeanColourEncoder(), EvaluationConfig(), "mean colour")
+        return FeatureExtractor(MeanColourEncoder())
 
     monkeypatch.setattr("vpr_tf.place_index.photo_source.open_encoder", open_encoder)
     target = "vpr_tf.evaluation.calibration_of_indexes.open_encoder"

@@ -19,8 +19,7 @@ from vpr_tf.classification import (
     load_calibration,
     save_heads,
 )
-from vpr_tf.config import EvaluationConfig
-from vpr_tf.extraction.model_sources import LoadedEncoder
+from vpr_tf.extraction import FeatureExtractor
 
 # Ten places 60 m apart in turn of two groups; their colours go from red to green.
 NUM_PLACES, APART_M = 10, 60
@@ -49,12 +48,12 @@ def run_folder(tmp_path, monkeypatch):
     save_heads(PlaceClassifier(table, heads), folder / "best" / "classifier")
     write_config(folder / "config.yaml", tmp_path)
 
-    def load_encoder(config, model):
+    def load_extractor(config=None, model=None):
         assert str(model).endswith("town")
-        encoder = MeanColourEncoder()
-        return LoadedEncoder(encoder, EvaluationConfig(), "colour", tmp_path / "out")
+        return FeatureExtractor(MeanColourEncoder(), description="colour")
 
-    monkeypatch.setattr("vpr_tf.extraction.model_sources.load_encoder", load_encoder)
+    for module in ("extraction.model_loading", "evaluation.calibration_of_heads"):
+        monkeypatch.setattr(f"vpr_tf.{module}.load_extractor", load_extractor)
     return folder
 
 

@@ -6,9 +6,9 @@ import pytest
 import tensorflow as tf
 
 from tests.vpr_tf.data.prepared_fixture import stored, write_prepared_dataset
-from vpr_tf.config import EvaluationConfig, TrainConfig
+from vpr_tf.config import Preprocessing, TrainConfig
 from vpr_tf.data.errors import DamagedRecordError, damaged_records_named
-from vpr_tf.data.evaluation_batches import evaluation_batches
+from vpr_tf.data.image_batches import ImageBatches, SplitImages
 from vpr_tf.data.training_batches import sampled_record_ids, training_batches
 
 _BAD = 7  # in the second shard, its third record
@@ -20,7 +20,7 @@ def images_of_split() -> list:
 
 def read_everything(split) -> None:
     with damaged_records_named(split, lambda: range(len(split))):
-        for _ in evaluation_batches(split, EvaluationConfig(batch_size=3)):
+        for _ in ImageBatches(SplitImages(split), Preprocessing(), 3).read():
             pass
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from tests.vpr_tf.data.prepared_fixture import encode_image, smooth_pixels
-from vpr_tf.config import EvaluationConfig
+from vpr_tf.config import Preprocessing
 from vpr_tf.data.image_decoding import (
     decode_crop,
     decode_image,
@@ -83,7 +83,7 @@ def test_bytes_that_are_no_whole_jpeg_or_png_are_an_error(data):
 def test_decoding_runs_inside_map_fn():
     pixels = smooth_pixels(40, 50, 1)
     data = tf.constant([encode_image(pixels, "PNG"), encode_image(255 - pixels, "PNG")])
-    config = EvaluationConfig(resize="square", image_size=32)
+    config = Preprocessing(resize="square", image_size=32)
 
     @tf.function
     def load(batch):
@@ -166,7 +166,7 @@ def test_resized_crop_equals_golden_values(golden_dir, name, window):
 
 def test_resize_of_the_shorter_side_equals_golden_values(golden_dir):
     golden = np.load(golden_dir / "layers_and_image_operations.npz")
-    config = EvaluationConfig(resize="shorter_side", image_size=48)
+    config = Preprocessing(resize="shorter_side", image_size=48)
     resized = resize_for_evaluation(tf.constant(golden["image"]), config)
     np.testing.assert_allclose(resized, golden["resize_shorter_48"], atol=1e-5, rtol=0)
 
@@ -174,7 +174,7 @@ def test_resize_of_the_shorter_side_equals_golden_values(golden_dir):
 def test_real_photos_become_the_input_of_pillow_and_torchvision(shared_dir):
     """torchvision: Resize(160) of a Pillow image, ToTensor, Normalize."""
     mean, std = np.float32(IMAGENET_MEAN), np.float32(IMAGENET_STD)
-    config = EvaluationConfig(resize="shorter_side", image_size=160)
+    config = Preprocessing(resize="shorter_side", image_size=160)
     standardize = GeoLocalizationNet("ResNet18", 8).get_layer("standardize")
     files = sorted((shared_dir / "data" / "sf_xs_dark" / "val" / "queries").iterdir())
     for file, box in zip(files, ((0, 0, 512, 512), (0, 0, 512, 301)), strict=False):
@@ -195,7 +195,7 @@ def test_real_photos_become_the_input_of_pillow_and_torchvision(shared_dir):
 @settings(max_examples=200)
 @given(height=st.integers(1, 6000), width=st.integers(1, 6000))
 def test_longer_side_is_rounded_down(height, width):
-    config = EvaluationConfig(resize="shorter_side", image_size=224)
+    config = Preprocessing(resize="shorter_side", image_size=224)
     longer = int(224 * max(height, width) / min(height, width))
     expected = (224, longer) if height <= width else (longer, 224)
     assert evaluation_size(height, width, config) == expected
@@ -206,7 +206,7 @@ def test_longer_side_is_rounded_down(height, width):
     [("native", (30, 50)), ("shorter_side", (20, 33)), ("square", (20, 20))],
 )
 def test_evaluation_size_of_arrays_and_images(resize, expected):
-    config = EvaluationConfig(resize=resize, image_size=20)
+    config = Preprocessing(resize=resize, image_size=20)
     heights, widths = evaluation_size(np.array([30, 50]), np.array([50, 30]), config)
     assert list(zip(heights, widths, strict=True)) == [expected, expected[::-1]]
     image = resize_for_evaluation(tf.zeros([30, 50, 3], tf.uint8), config)

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from tests.vpr_tf.evaluation.tiny_dataset import MeanColourEncoder, Shot, write_dataset
+from vpr_tf import evaluation
 from vpr_tf.config import EncoderConfig, EvaluationConfig
-from vpr_tf.evaluation import EvaluationError, evaluate_encoder
-from vpr_tf.extraction import encoder_fingerprint
+from vpr_tf.evaluation import EvaluationError
+from vpr_tf.extraction import FeatureExtractor, encoder_fingerprint
 from vpr_tf.models import build_encoder
 from vpr_tf.models.precision import in_precision
 
@@ -25,8 +26,13 @@ def evaluate(tmp_path, database=DATABASE, queries=QUERIES, config=CONFIG, **argu
     splits = {"test-a-database": database, "test-a-queries": queries}
     dataset = write_dataset(tmp_path / "dataset", splits)
     encoder = arguments.pop("encoder", None) or MeanColourEncoder()
-    return evaluate_encoder(
-        encoder, dataset, dataset.tests["a"], config, progress=False, **arguments
+    return evaluation.evaluate(
+        FeatureExtractor(encoder, batch_size=4),
+        dataset,
+        dataset.tests["a"],
+        config,
+        progress=False,
+        **arguments,
     )
 
 

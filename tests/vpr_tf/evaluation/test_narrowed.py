@@ -1,5 +1,4 @@
 import csv
-import dataclasses
 from pathlib import Path
 
 import keras
@@ -22,24 +21,23 @@ from vpr_tf.classification import (
     save_heads,
 )
 from vpr_tf.classification.cell_ranking import ClassifierCells
-from vpr_tf.config import EvaluationConfig, ExperimentConfig, load_config
-from vpr_tf.evaluation import EvaluationError, evaluate_encoder
+from vpr_tf.config import (
+    EvaluationConfig,
+    ExperimentConfig,
+    Preprocessing,
+    load_config,
+)
+from vpr_tf.evaluation import EvaluatedModel, EvaluationError, evaluate
 from vpr_tf.evaluation.command import run_evaluation
-from vpr_tf.evaluation.narrowed import DescribedBy, Narrowing, evaluate_narrowed
-from vpr_tf.extraction.model_sources import LoadedEncoder
+from vpr_tf.extraction import FeatureExtractor
 from vpr_tf.geo import Positions
 from vpr_tf.models import build_encoder
 
 RED, GREEN, BLUE, YELLOW = (220, 30, 30), (30, 220, 30), (30, 30, 220), (220, 220, 30)
 DATABASE = [Shot(RED, 0), Shot(GREEN, 100), Shot(RED, 200), Shot(BLUE, 5000)]
 QUERIES = [Shot(RED, 210), Shot(GREEN, 90), Shot(BLUE, 5001)]
-CONFIG = EvaluationConfig(
-    method="narrowed",
-    batch_size=4,
-    recall_values=[1, 3],
-    resize="square",
-    image_size=32,
-)
+CONFIG = EvaluationConfig(method="narrowed", recall_values=[1, 3])
+PREPROCESSING = Preprocessing("square", 32)
 EASTS_M = [0, 100, 200]
 YAML = """
 name: tiny
@@ -70,30 +68,26 @@ def classifier(prototypes) -> PlaceClassifier:
 COLOURS = classifier([[0, 0.1, 1], [0, 1, 0], [1, 0, 0]])
 
 
-def described_by(name="mean colour", **changes):
-    evaluation = dataclasses.replace(CONFIG, **changes)
-    loaded = LoadedEncoder(MeanColourEncoder(), evaluation, name, Path())
-    return DescribedBy(loaded, name)
+def model_of(num_cells, heads=COLOURS, other=None) -> EvaluatedModel:
+    extractor = FeatureExtractor(MeanColourEncoder(), PREPROCESSING, batch_size=4)
+    return EvaluatedModel(
+        extractor,
+        ranking=ClassifierCells(heads),
+        num_cells=num_cells,
+        heads_extractor=other,
+    )
 
 
-def evaluate(tmp_path, num_cells, other=None, heads=COLOURS, **options):
+def evaluate_cells(tmp_path, num_cells, other=None, heads=COLOURS, **options):
     splits = {"test-a-database": DATABASE, "test-a-queries": QUERIES}
     dataset = write_dataset(tmp_path / "dataset", splits)
-    narrowing = Narrowing(ClassifierCells(heads), num_cells, other)
-    evaluation_set = dataset.tests["a"]
-    return evaluate_narrowed(
-        described_by(),
-        narrowing,
-        dataset,
-        evaluation_set,
-        CONFIG,
-        progress=False,
-        **options,
-    ), dataset
+    model = model_of(num_cells, heads, other)
+    options = {"progress": False, **options}
+    return evaluate(model, dataset, dataset.tests["a"], CONFIG, **options), dataset
 
 
 def test_only_the_best_cells_are_searched(tmp_path):
-    result, _ = evaluate(tmp_path, 1)
+    result, _ = evaluate_cells(tmp_path, 1)
     assert result.predictions.tolist() == [[2, -1, -1], [1, -1, -1], [0, -1, -1]]
     assert result.recalls[1] == pytest.approx(200 / 3)
     assert (result.method, result.is_exact, result.symbol) == ("narrowed", False, "R")
@@ -103,16 +97,17 @@ def test_only_the_best_cells_are_searched(tmp_path):
 def test_all_cells_are_the_plain_evaluation(tmp_path):
     """With the image outside of all cells."""
     work = {"work_dir": tmp_path / "work", "progress": False}
-    result, dataset = evaluate(tmp_path, None, work_dir=tmp_path / "work")
-    plain = evaluate_encoder(
-        MeanColourEncoder(), dataset, dataset.tests["a"], CONFIG, **work
+    result, dataset = evaluate_cells(tmp_path, None, work_dir=tmp_path / "work")
+    plain = evaluate(
+        FeatureExtractor(MeanColourEncoder(), PREPROCESSING),
+        dataset,
+        dataset.tests["a"],
+        CONFIG,
+        **work,
     )
-    narrowings = [Narrowing(ClassifierCells(COLOURS), count) for count in (3, 100)]
     results = [
-        evaluate_narrowed(
-            described_by(), narrowing, dataset, dataset.tests["a"], CONFIG, **work
-        )
-        for narrowing in narrowings
+        evaluate(model_of(count), dataset, dataset.tests["a"], CONFIG, **work)
+        for count in (3, 100)
     ]
     for found in (result, *results):
         np.testing.assert_array_equal(found.predictions, plain.predictions)
@@ -124,25 +119,21 @@ def test_all_cells_are_the_plain_evaluation(tmp_path):
 
 
 def test_heads_of_another_encoder_are_asked_by_its_descriptors(tmp_path):
-    other = described_by("other colours")
-    result, _ = evaluate(tmp_path, 1, other, work_dir=tmp_path / "work")
+    other = FeatureExtractor(
+        MeanColourEncoder(), PREPROCESSING, fingerprint="other colours"
+    )
+    result, _ = evaluate_cells(tmp_path, 1, other, work_dir=tmp_path / "work")
     assert result.predictions[:, 0].tolist() == [2, 1, 0]
     kept = tmp_path / "work" / "classifier" / "test-a-queries" / "descriptors.npy"
     assert kept.is_file()
     assert not (tmp_path / "work" / "classifier" / "test-a-database").exists()
-    assert described_by().describes_like(described_by())
-    assert not described_by().describes_like(other)
-    assert not described_by().describes_like(described_by(image_size=64))
 
 
 def test_an_empty_split_is_named(tmp_path):
     splits = {"test-a-database": [], "test-a-queries": QUERIES}
     dataset = write_dataset(tmp_path / "dataset", splits)
-    narrowing = Narrowing(ClassifierCells(COLOURS), 1)
     with pytest.raises(EvaluationError, match="'test-a-database'"):
-        evaluate_narrowed(
-            described_by(), narrowing, dataset, dataset.tests["a"], CONFIG
-        )
+        evaluate(model_of(1), dataset, dataset.tests["a"], CONFIG)
 
 
 @pytest.fixture(scope="module")

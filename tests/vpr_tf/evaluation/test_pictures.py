@@ -6,7 +6,7 @@ from PIL import Image
 
 from tests.vpr_tf.evaluation.tiny_dataset import MeanColourEncoder, Shot, write_dataset
 from vpr_tf.config import EvaluationConfig
-from vpr_tf.evaluation import draw_predictions, evaluate_encoder, prediction_picture
+from vpr_tf.evaluation import draw_predictions, evaluate, prediction_picture
 from vpr_tf.evaluation.pictures import queries_to_draw
 
 RED, GREEN, BLUE = (230, 20, 20), (20, 230, 20), (20, 20, 230)
@@ -28,7 +28,7 @@ def evaluated(tmp_path_factory):
     dataset = write_dataset(tmp_path_factory.mktemp("pictures") / "dataset", splits)
     config = EvaluationConfig(recall_values=[1, 3])
     evaluation_set = dataset.tests["a"]
-    result = evaluate_encoder(
+    result = evaluate(
         MeanColourEncoder(), dataset, evaluation_set, config, progress=False
     )
     return dataset, evaluation_set, result

@@ -78,7 +78,10 @@ def version(encoder, classifier, calibration, tmp_path_factory):
 @pytest.fixture(scope="module")
 def expected(encoder, classifier, calibration):
     """What NumPy answers to the files."""
-    images = [resize_for_evaluation(decode_image(f), CONFIG.evaluation) for f in FILES]
+    images = [
+        resize_for_evaluation(decode_image(f), CONFIG.evaluation.preprocessing)
+        for f in FILES
+    ]
     descriptors = encoder(np.stack(images)).numpy()
     predictions = classifier.predict(descriptors, 20)
     settings = classifier.settings(20)

@@ -19,12 +19,12 @@ from vpr_tf.classification import (
     PlaceClassifier,
     calibrate_predictor,
 )
-from vpr_tf.config import EvaluationConfig, LocalizationConfig
+from vpr_tf.config import LocalizationConfig, Preprocessing
 from vpr_tf.export.served_calibration import interpolated
 from vpr_tf.export.served_classifier import ServedClassifier
 from vpr_tf.localization import LocalizationError, estimate_positions
 
-CONFIG = EvaluationConfig(resize="square", image_size=8)
+CONFIG = Preprocessing(resize="square", image_size=8)
 
 
 @functools.cache

@@ -4,13 +4,10 @@ import tensorflow as tf
 
 from tests.vpr_tf.evaluation.tiny_dataset import MeanColourEncoder, Shot, write_dataset
 from tests.vpr_tf.photos.photo_writer import gps_of, write_photo
-from vpr_tf.config import EvaluationConfig
-from vpr_tf.extraction.descriptors import extract_descriptors
-from vpr_tf.extraction.errors import DescriptorError
-from vpr_tf.extraction.photo_descriptors import describe_photos
+from vpr_tf.config import Preprocessing
+from vpr_tf.extraction import DescriptorError, FeatureExtractor
 from vpr_tf.photos import scan_named_photos, scan_photos
 
-CONFIG = EvaluationConfig(batch_size=4)
 COLOURS = [(25 * i, 250 - 20 * i, 128) for i in range(10)]
 
 
@@ -22,10 +19,9 @@ def photos(tmp_path):
     return scan_photos(tmp_path / "photos", progress=False)
 
 
-def describe(encoder, photos, folder=None, config=CONFIG, **options):
-    return describe_photos(
-        encoder, photos, config, folder=folder, progress=False, **options
-    )
+def describe(encoder, photos, folder=None, **options):
+    extractor = FeatureExtractor(encoder, batch_size=4)
+    return extractor.extract_files(photos, folder, progress=False, **options)
 
 
 def expected():
@@ -60,17 +56,12 @@ def test_equal_those_of_records_of_the_same_images(tmp_path, resize):
         path.write_bytes(shot.encode(number))
     photos = scan_named_photos([tmp_path / "photos"])
     photos.exif_orientations[:] = [shot.exif_orientation for shot in shots]
-    config = EvaluationConfig(resize=resize, image_size=16, batch_size=2)
-    encoder = ReadsCorners()
-    found = describe(encoder, photos, config=config)
-    records = extract_descriptors(
-        encoder,
-        dataset,
-        "test-a-database",
-        config,
-        tmp_path / "d",
-        encoder_fingerprint="a",
-        progress=False,
+    extractor = FeatureExtractor(
+        ReadsCorners(), Preprocessing(resize, 16), batch_size=2
+    )
+    found = extractor.extract_files(photos, progress=False)
+    records = extractor.extract_split(
+        dataset, "test-a-database", tmp_path / "d", progress=False
     )
     np.testing.assert_array_equal(found.in_memory(), records)
 

@@ -5,6 +5,7 @@ import importlib.util
 import numpy as np
 import pytest
 
+from vpr_tf.config import Preprocessing
 from vpr_tf.geo import Positions, lat_lon_to_utm
 from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index import EncoderIdentity, PlaceIndex
@@ -15,7 +16,7 @@ needs_scann = pytest.mark.skipif(
     not importlib.util.find_spec("scann"), reason="ScaNN is not installed"
 )
 DIM = 16
-ENCODER = EncoderIdentity("fingerprint", "a network", DIM, "square", 64, "float32")
+ENCODER = EncoderIdentity("fingerprint", "a network", DIM, Preprocessing("square", 64))
 
 
 def positions_at(latitude_deg, longitude_deg):

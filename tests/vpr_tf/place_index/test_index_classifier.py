@@ -19,8 +19,8 @@ from vpr_tf.classification import (
     save_heads,
 )
 from vpr_tf.classification.prototype_search import PrototypeSearch
-from vpr_tf.config import EvaluationConfig
-from vpr_tf.extraction.photo_descriptors import describe_photos
+from vpr_tf.config import Preprocessing
+from vpr_tf.extraction import FeatureExtractor
 from vpr_tf.photos import scan_photos
 from vpr_tf.place_index import (
     EncoderIdentity,
@@ -30,16 +30,14 @@ from vpr_tf.place_index import (
 )
 from vpr_tf.place_index.index_classifier import best_cells
 from vpr_tf.place_index.localizing import STORED
-from vpr_tf.place_index.photo_source import IndexEncoder
 
 COLOURS = [(200, 30, 30), (30, 200, 30), (30, 30, 200), (200, 200, 30), (30, 200, 200)]
-ENCODER = EncoderIdentity("mean colour", "mean colour", 3, "native", 512, "float32")
+ENCODER = EncoderIdentity("mean colour", "mean colour", 3, Preprocessing())
 _CELL_M = 20
 
 
 def describe(photos):
-    encoder = MeanColourEncoder()
-    return describe_photos(encoder, photos, EvaluationConfig(), progress=False)
+    return FeatureExtractor(MeanColourEncoder()).extract_files(photos, progress=False)
 
 
 def classifier_of(positions, descriptors) -> PlaceClassifier:
@@ -84,7 +82,7 @@ def city(tmp_path_factory) -> Path:
 @pytest.fixture(autouse=True)
 def stored_encoder(monkeypatch):
     def open_encoder(folder, model=None):
-        return IndexEncoder(MeanColourEncoder(), EvaluationConfig(), "mean colour")
+        return FeatureExtractor(MeanColourEncoder())
 
     monkeypatch.setattr("vpr_tf.place_index.photo_source.open_encoder", open_encoder)
 

@@ -7,9 +7,12 @@ import json
 import pytest
 
 import evaluate
-from tests.vpr_tf.evaluation.tiny_dataset import Shot
+from tests.vpr_tf.evaluation.tiny_dataset import MeanColourEncoder, Shot
 from tests.vpr_tf.report.tiny_photos import config_of, open_town
+from vpr_tf.config import Preprocessing
+from vpr_tf.evaluation import EvaluatedModel
 from vpr_tf.evaluation.results import write_results
+from vpr_tf.extraction import FeatureExtractor
 from vpr_tf.report import run
 from vpr_tf.report.comparison_files import compare_runs
 from vpr_tf.report.errors import ReportError
@@ -124,7 +127,7 @@ def test_same_seed_same_bytes_and_no_image_described_again(town, monkeypatch):
     before = [(folder / name).read_bytes() for name in names]
     report_on(opened, config)
     assert [(folder / name).read_bytes() for name in names] == before
-    assert opened.loaded.encoder.num_images.numpy() == NUM_IMAGES
+    assert opened.extractor.encoder.num_images.numpy() == NUM_IMAGES
     report_on(opened, dataclasses.replace(config, seed=1))
     assert (folder / "metrics.json").read_bytes() != before[0]
     report_on(opened, config)
@@ -208,10 +211,11 @@ def test_one_database_image(town):
 def test_two_runs_are_compared_from_their_files(town, tmp_path, monkeypatch, capsys):
     opened, _, config = town
     without_page(monkeypatch)
-    evaluation = dataclasses.replace(config.evaluation, resize="square", image_size=16)
     other = dataclasses.replace(
         opened,
-        loaded=dataclasses.replace(opened.loaded, evaluation=evaluation),
+        model=EvaluatedModel(
+            FeatureExtractor(MeanColourEncoder(), Preprocessing("square", 16))
+        ),
         folder=tmp_path / "other",
     )
     report_on(other, config)

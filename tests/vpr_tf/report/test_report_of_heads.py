@@ -11,6 +11,7 @@ from tests.vpr_tf.evaluation.tiny_dataset import Shot
 from tests.vpr_tf.report.page_checks import read_page
 from tests.vpr_tf.report.tiny_photos import config_of, open_town
 from vpr_tf.classification import GroupHead, PlaceClassifier
+from vpr_tf.evaluation import EvaluatedModel
 from vpr_tf.report import run
 from vpr_tf.report.comparison_files import compare_runs, comparison_markdown
 from vpr_tf.report.run import report_on
@@ -53,11 +54,8 @@ def town(tmp_path_factory):
     folder = tmp_path_factory.mktemp("town")
     config = config_of(thresholds_m=[5, 110])
     by_search = open_town(folder, TOWN, ["a"], config)
-    evaluation = dataclasses.replace(config.evaluation, method="classification")
-    loaded = dataclasses.replace(by_search.loaded, evaluation=evaluation)
-    by_heads = dataclasses.replace(
-        by_search, loaded=loaded, folder=folder / "heads", predictor=colour_heads()
-    )
+    model = EvaluatedModel(by_search.extractor, colour_heads())
+    by_heads = dataclasses.replace(by_search, model=model, folder=folder / "heads")
     (report,) = report_on(by_heads, config)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "write_html", lambda *args, **kwargs: None)

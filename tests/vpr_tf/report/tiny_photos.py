@@ -17,8 +17,8 @@ from vpr_tf.config import (
     LocalizationConfig,
     ReportConfig,
 )
-from vpr_tf.evaluation.encoder_on_dataset import EncoderOnDataset
-from vpr_tf.extraction.model_sources import LoadedEncoder
+from vpr_tf.evaluation import EvaluatedModel, Evaluation
+from vpr_tf.extraction import FeatureExtractor
 from vpr_tf.geo import Positions, utm_to_lat_lon
 from vpr_tf.photos import PhotoTable
 
@@ -54,13 +54,13 @@ def config_of(**report) -> ExperimentConfig:
     )
 
 
-def open_town(folder: Path, splits, set_names, config) -> EncoderOnDataset:
+def open_town(folder: Path, splits, set_names, config) -> Evaluation:
     """Opens a dataset of images of one colour; their mean colour is the descriptor."""
     dataset = write_dataset(folder / "dataset", splits)
     sets = {"val": dataset.val, **dataset.tests}
-    encoder = MeanColourEncoder()
-    loaded = LoadedEncoder(encoder, config.evaluation, "mean colour", folder / "out")
-    chosen = [sets[name] for name in set_names]
-    return EncoderOnDataset(
-        dataset, chosen, loaded, encoder.fingerprint, folder / "out"
+    extractor = FeatureExtractor(
+        MeanColourEncoder(), batch_size=4, description="mean colour"
     )
+    chosen = [sets[name] for name in set_names]
+    model = EvaluatedModel(extractor)
+    return Evaluation(dataset, chosen, model, config.evaluation, folder / "out")

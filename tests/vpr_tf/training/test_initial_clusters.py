@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from tests.small_training import small_config
-from vpr_tf.extraction import EncoderError
-from vpr_tf.extraction.model_sources import load_encoder
+from vpr_tf.extraction import EncoderError, load_extractor
 from vpr_tf.training import train as train_module
 from vpr_tf.training.run_folder import RunFolder, TrainingResult
 from vpr_tf.training.train import train
@@ -61,7 +60,7 @@ def test_training_starts_from_clusters_and_a_resumed_run_goes_on(
     line = "Initialised 3 clusters of NetVLAD by k-means on 4,000 local features"
     assert run.log_file.read_text().count(line) == 1
     # An evaluation of the initial weights sees what training starts from.
-    loaded = load_encoder(config(), None)
+    loaded = load_extractor(config(), None)
     initial = loaded.encoder.get_layer("aggregation")
     assert not initial.clusters_are_random
     assert "3 clusters of NetVLAD by k-means" in loaded.description
@@ -76,11 +75,13 @@ def test_training_starts_from_clusters_and_a_resumed_run_goes_on(
 
 
 def test_clusters_of_a_weights_file_are_kept(config, tmp_path):
-    encoder = load_encoder(config(), None).encoder
+    encoder = load_extractor(config(), None).encoder
     layer = encoder.get_layer("aggregation")
     layer.centroids.assign(layer.centroids + 1)
     encoder.save(tmp_path / "encoder.keras")
-    again = load_encoder(config(f"encoder.weights={tmp_path / 'encoder.keras'}"), None)
+    again = load_extractor(
+        config(f"encoder.weights={tmp_path / 'encoder.keras'}"), None
+    )
     assert "k-means" not in again.description
     np.testing.assert_array_equal(
         again.encoder.get_layer("aggregation").centroids, layer.centroids
@@ -91,4 +92,4 @@ def test_more_clusters_than_features_are_refused(config):
     too_many = config("encoder.aggregation.num_clusters=5000")
     message = "5000 clusters need as many different features. Received: 4000"
     with pytest.raises(EncoderError, match=message):
-        load_encoder(too_many, None)
+        load_extractor(too_many, None)

@@ -95,7 +95,7 @@ def _add(options: argparse.Namespace, photos: PhotoFiles, work: Path) -> Outcome
     from vpr_tf.place_index.photo_source import open_encoder
 
     encoder = open_encoder(options.index, options.model)
-    described = encoder.describe(photos, work / "descriptors")
+    described = encoder.extract_files(photos, work / "descriptors")
     files = described.photos
     check_usable(files, options.max_rejected_fraction, options.photos)
     report_rejected(files, rejected_table(Path(options.index)))

@@ -150,22 +150,19 @@ def _build(
 ) -> PlaceIndex:
     source = scan_source(options)  # an error here is told before TensorFlow is loaded
     config = config_of_model(options)
-    from vpr_tf.extraction.model_sources import load_encoder
-    from vpr_tf.extraction.stored_encoder import store_encoder
+    from vpr_tf.extraction import load_extractor, store_encoder
     from vpr_tf.place_index.photo_source import identity_of
 
-    loaded = load_encoder(config, options.model)
-    identity = identity_of(loaded.encoder, loaded.evaluation, loaded.description)
-    print(f"Encoder: {loaded.description}", flush=True)
+    extractor = load_extractor(config, options.model)
+    identity = identity_of(extractor)
+    print(f"Encoder: {extractor.description}", flush=True)
     classifier, heads = None, work / "classifier"
     if options.classifier is not None:
         from vpr_tf.place_index.index_classifier import keep_classifier
 
         classifier = keep_classifier(config, options.classifier, identity, heads)
         print(f"Classifier: {classifier_text(classifier)}", flush=True)
-    described = describe_source(
-        source, loaded, identity.fingerprint, options, work / "descriptors"
-    )
+    described = describe_source(source, extractor, options, work / "descriptors")
     if described.files is not None:
         report_rejected(described.files, rejected_table(Path(options.index)))
     print("Building the index", flush=True)
@@ -174,7 +171,7 @@ def _build(
         described.descriptors,
         photos=described.photos,
         encoder=identity,
-        encoder_source=store_encoder(loaded.encoder, work / "encoder.keras"),
+        encoder_source=store_encoder(extractor.encoder, work / "encoder.keras"),
         kind=options.kind,
         settings=settings,
         dtype=options.dtype,

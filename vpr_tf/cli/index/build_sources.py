@@ -23,7 +23,7 @@ from vpr_tf.place_index.joined import JoinedDescriptors, SelectedDescriptors
 from vpr_tf.search import Descriptors
 
 if TYPE_CHECKING:
-    from vpr_tf.extraction.model_sources import LoadedEncoder
+    from vpr_tf.extraction import FeatureExtractor
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,7 @@ def check_usable(photos: PhotoFiles, largest_fraction: float, source: object) ->
 
 def describe_source(
     source: PhotoFiles | SplitSource,
-    loaded: LoadedEncoder,
-    fingerprint: str,
+    extractor: FeatureExtractor,
     options: argparse.Namespace,
     folder: Path,
 ) -> Described:
@@ -91,23 +90,13 @@ def describe_source(
 
     Args:
         source: Of `scan_source`.
-        loaded: The encoder.
-        fingerprint: Its identity.
+        extractor: The encoder.
         options: `dtype` and `max_rejected_fraction`.
         folder: Where the descriptors are kept.
     """
     if isinstance(source, SplitSource):
-        return _describe_splits(source, loaded, fingerprint, options.dtype, folder)
-    from vpr_tf.extraction.photo_descriptors import describe_photos
-
-    described = describe_photos(
-        loaded.encoder,
-        source,
-        loaded.evaluation,
-        encoder_fingerprint=fingerprint,
-        folder=folder,
-        dtype=options.dtype,
-    )
+        return _describe_splits(source, extractor, options.dtype, folder)
+    described = extractor.extract_files(source, folder, dtype=options.dtype)
     files = described.photos
     check_usable(files, options.max_rejected_fraction, options.photos)
     descriptors = SelectedDescriptors(described.descriptors, described.rows)
@@ -115,30 +104,14 @@ def describe_source(
 
 
 def _describe_splits(
-    source: SplitSource,
-    loaded: LoadedEncoder,
-    fingerprint: str,
-    dtype: str,
-    folder: Path,
+    source: SplitSource, extractor: FeatureExtractor, dtype: str, folder: Path
 ) -> Described:
-    from vpr_tf.extraction.descriptors import extract_descriptors
-    from vpr_tf.models.precision import in_precision
-
-    encoder = in_precision(loaded.encoder, loaded.evaluation.precision)
     parts = [
-        extract_descriptors(
-            encoder,
-            source.dataset,
-            name,
-            loaded.evaluation,
-            folder / name,
-            encoder_fingerprint=fingerprint,
-            dtype=dtype,
-        )
+        extractor.extract_split(source.dataset, name, folder / name, dtype=dtype)
         for name in source.split_names
     ]
     photos = [source.dataset.split(n).photo_table() for n in source.split_names]
-    joined = JoinedDescriptors(parts, encoder.descriptor_dim, np.dtype(dtype))
+    joined = JoinedDescriptors(parts, extractor.descriptor_dim, np.dtype(dtype))
     return Described(joined, PhotoTable.concatenate(photos), None)
 
 

@@ -137,7 +137,8 @@ def _described(options: argparse.Namespace) -> tuple[np.ndarray, str]:
     if not len(photos):
         raise RetrievalError(f"{options.query_photos} has no photos. Name another.")
     encoder = open_encoder(options.index, options.model)
-    described = encoder.describe(photos, progress=wants_progress(len(photos)))
+    progress = wants_progress(len(photos))
+    described = encoder.extract_files(photos, progress=progress)
     print_rejected(described.photos.rejected)
     found = described.in_memory()
     return found, f"{len(found)} photos of {options.query_photos}"

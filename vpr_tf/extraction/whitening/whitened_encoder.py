@@ -8,8 +8,7 @@ import numpy as np
 
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.data.prepared_dataset import PreparedDataset
-from vpr_tf.extraction.descriptors import describe_records
-from vpr_tf.extraction.model_sources import load_encoder
+from vpr_tf.extraction.model_loading import load_extractor
 from vpr_tf.extraction.whitening.folding import add_whitening, check_not_whitened
 from vpr_tf.extraction.whitening.pca import fit_whitening
 from vpr_tf.models import GeoLocalizationNet
@@ -29,7 +28,7 @@ def whiten_encoder(
 
     Args:
         config: Dataset, preparation of images and seed of the sample.
-        model: See `load_encoder`.
+        model: See `load_extractor`.
         output: The `.keras` file to write.
         dim: Length of the new descriptors.
         whiten: False for PCA alone.
@@ -49,13 +48,13 @@ def whiten_encoder(
     if output.suffix != ".keras":
         raise ValueError(f"`output` must end in .keras. Received: {str(output)!r}")
     split = PreparedDataset(config.dataset.path).split(split_name)
-    loaded = load_encoder(config, model)
-    encoder = check_not_whitened(loaded.encoder)
-    print(f"Model: {loaded.description}")
+    extractor = load_extractor(config, model)
+    encoder = check_not_whitened(extractor.encoder)
+    print(f"Model: {extractor.description}")
     rng = np.random.default_rng(config.seed)
     record_ids = np.sort(rng.permutation(len(split))[:max_images])
     _check_dim(dim, encoder.descriptor_dim, len(record_ids), split_name)
-    descriptors = describe_records(encoder, split, loaded.evaluation, record_ids)
+    descriptors = extractor.extract_records(split, record_ids)
     whitening = fit_whitening(descriptors, dim, whiten)
     whitened = add_whitening(encoder, whitening)
     output.parent.mkdir(parents=True, exist_ok=True)

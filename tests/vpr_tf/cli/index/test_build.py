@@ -8,7 +8,8 @@ from tests.vpr_tf.cli.index.conftest import NUM_PHOTOS, build, write_photos
 from tests.vpr_tf.evaluation.tiny_dataset import Shot, write_dataset
 from tests.vpr_tf.photos.photo_writer import write_photo
 from vpr_tf.cli.index import work_folder
-from vpr_tf.extraction import image_descriptors
+from vpr_tf.config import Preprocessing
+from vpr_tf.extraction import describe_images
 from vpr_tf.extraction.encoders import encoder_fingerprint
 from vpr_tf.models.saved_weights import read_keras_file
 from vpr_tf.place_index import PlaceIndex
@@ -28,11 +29,7 @@ def test_index_of_photos(built):
     assert photos.keys.tolist() == [f"{i}.png".encode() for i in range(NUM_PHOTOS)]
     assert photos.timestamps[3] == b"20130506_123456"
     np.testing.assert_allclose(photos.heading_deg, 36 * np.arange(NUM_PHOTOS))
-    assert (encoder.resize, encoder.image_size, encoder.precision) == (
-        "square",
-        32,
-        "float32",
-    )
+    assert encoder.preprocessing == Preprocessing("square", 32)
     assert sorted(path.name for path in built.iterdir()) == ["city.index", "photos"]
 
 
@@ -53,7 +50,7 @@ def test_interrupted_build_continues_to_the_same_bytes(
 
     index = tmp_path / "city.index"
     with monkeypatch.context() as patch:
-        patch.setattr(image_descriptors, "_check", interrupted)
+        patch.setattr(describe_images, "_check", interrupted)
         assert build(model, built / "photos", index) == 130
     assert "The same command continues." in capsys.readouterr().err
     assert not index.exists()

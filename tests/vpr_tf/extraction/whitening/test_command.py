@@ -9,9 +9,9 @@ import evaluate
 from tests.command_line import command
 from tests.vpr_tf.evaluation.tiny_dataset import Shot, write_dataset
 from vpr_tf.config import load_config
-from vpr_tf.data.evaluation_batches import evaluation_batches
+from vpr_tf.data.image_batches import ImageBatches, SplitImages
 from vpr_tf.data.prepared_dataset import PreparedDataset
-from vpr_tf.extraction.model_sources import load_encoder
+from vpr_tf.extraction import load_extractor
 from vpr_tf.extraction.whitening.pca import fit_whitening
 
 main = command("whiten")
@@ -70,11 +70,14 @@ def refuse(folder, capsys, *arguments):
 
 def test_file_holds_the_fitted_encoder(folder, whitened_file):
     config = load_config(folder / "tiny.yaml")
-    encoder = load_encoder(config, None).encoder
+    encoder = load_extractor(config).encoder
     split = PreparedDataset(folder / "dataset").split("train")
     rows = np.sort(np.random.default_rng(config.seed).permutation(24)[:20])
     ((images, ids),) = list(
-        evaluation_batches(split, config.evaluation, rows).unbatch().batch(20)
+        ImageBatches(SplitImages(split), config.evaluation.preprocessing)
+        .read(rows)
+        .unbatch()
+        .batch(20)
     )
     images = images.numpy()[np.argsort(ids)]
     descriptors = encoder(images).numpy()

@@ -19,11 +19,13 @@ from vpr_tf.config import (
     EncoderConfig,
     EvaluationConfig,
     ExperimentConfig,
+    Preprocessing,
     save_config,
 )
-from vpr_tf.extraction import EncoderError, encoder_fingerprint
-from vpr_tf.extraction.model_sources import load_encoder
-from vpr_tf.extraction.saved_encoder import SavedEncoder, find_saved_model
+from vpr_tf.evaluation.evaluation import results_folder
+from vpr_tf.extraction import EncoderError, load_extractor
+from vpr_tf.extraction.model_source import find_saved_model
+from vpr_tf.extraction.saved_encoder import SavedEncoder
 from vpr_tf.models import GeoLocalizationNet
 
 IMAGES = np.random.default_rng(0).random((2, 48, 48, 3), np.float32)
@@ -64,17 +66,17 @@ def pooling_model(config):
 
 
 def test_without_model_training_starts_from_the_same_weights(config):
-    first = load_encoder(config, None)
-    second = load_encoder(config, None)
+    first = load_extractor(config, None)
+    second = load_extractor(config, None)
     np.testing.assert_array_equal(first.encoder(IMAGES), second.encoder(IMAGES))
-    other = load_encoder(dataclasses.replace(config, seed=1), None)
+    other = load_extractor(dataclasses.replace(config, seed=1), None)
     assert np.abs(other.encoder(IMAGES) - first.encoder(IMAGES)).max() > 1e-3
-    assert first.evaluation == config.evaluation
+    assert first.preprocessing == config.evaluation.preprocessing
     assert "initial weights (none)" in first.description
 
 
 def test_run_folder_gives_its_best_weights_and_its_own_network(config, tmp_path):
-    trained = load_encoder(config, None).encoder
+    trained = load_extractor(config, None).encoder
     trained.set_weights([weight + 0.01 for weight in trained.get_weights()])
     run = tmp_path / "run"
     (run / "best").mkdir(parents=True)
@@ -85,10 +87,10 @@ def test_run_folder_gives_its_best_weights_and_its_own_network(config, tmp_path)
         encoder=dataclasses.replace(config.encoder, descriptor_dim=99),
         evaluation=EvaluationConfig(resize="native"),
     )
-    loaded = load_encoder(other, run)
+    loaded = load_extractor(other, run)
     np.testing.assert_array_equal(loaded.encoder(IMAGES), trained(IMAGES))
-    assert loaded.evaluation == other.evaluation
-    assert loaded.output_dir == run / "evaluation"
+    assert loaded.preprocessing == Preprocessing()
+    assert results_folder(other, run) == run / "evaluation"
 
 
 def test_saved_model_gives_its_newest_version_and_its_own_preparation(
@@ -100,44 +102,44 @@ def test_saved_model_gives_its_newest_version_and_its_own_preparation(
             folder.mkdir(parents=True)
     pooling_model(tmp_path / "models", offset=0.5)  # version 9
     pooling_model(tmp_path / "models", offset=2.0, image_size=32)  # version 10
-    loaded = load_encoder(config, tmp_path / "models" / "small")
+    loaded = load_extractor(config, tmp_path / "models" / "small")
     np.testing.assert_allclose(
         loaded.encoder(tf.constant(IMAGES)), IMAGES.mean(axis=(1, 2)) + 2, rtol=1e-5
     )
     assert loaded.encoder.descriptor_dim == 3
-    assert loaded.evaluation.image_size == 32
+    assert loaded.preprocessing.image_size == 32
     assert "image_size: 32 instead of 48" in loaded.description
-    ninth = load_encoder(config, tmp_path / "models" / "small" / "9")
-    assert ninth.evaluation == config.evaluation
+    ninth = load_extractor(config, tmp_path / "models" / "small" / "9")
+    assert ninth.preprocessing == config.evaluation.preprocessing
     assert "instead of" not in ninth.description
-    assert loaded.output_dir == tmp_path / "runs" / "small" / "evaluation_small_10"
-    fingerprints = [encoder_fingerprint(one.encoder) for one in (loaded, ninth)]
-    assert fingerprints[0] != fingerprints[1]
+    folder = results_folder(config, tmp_path / "models" / "small")
+    assert folder == tmp_path / "runs" / "small" / "evaluation_small_10"
+    assert loaded.fingerprint != ninth.fingerprint
 
 
 def test_folder_without_a_model_is_named(config, tmp_path):
     (tmp_path / "7").mkdir()
     assert find_saved_model(tmp_path) is None
     with pytest.raises(EncoderError, match=r"is no model: it holds neither config"):
-        load_encoder(config, tmp_path)
+        load_extractor(config, tmp_path)
     with pytest.raises(EncoderError, match=r"is no model"):
-        load_encoder(config, tmp_path / "missing")
+        load_extractor(config, tmp_path / "missing")
 
 
 def test_run_without_best_weights_is_named(config, tmp_path):
     save_config(config, tmp_path / "config.yaml")
     with pytest.raises(EncoderError, match="has no best model yet"):
-        load_encoder(config, tmp_path)
+        load_extractor(config, tmp_path)
     (tmp_path / "best").mkdir()
     (tmp_path / "best" / "encoder.weights.h5").write_bytes(b"no weights")
     with pytest.raises(EncoderError, match="Cannot load the model"):
-        load_encoder(config, tmp_path)
+        load_extractor(config, tmp_path)
 
 
 def test_saved_model_of_another_program_is_refused(config, pooling_model, tmp_path):
     tf.saved_model.save(tf.Module(), str(tmp_path / "m"))
     with pytest.raises(EncoderError, match=r"has no assets.extra/config.yaml"):
-        load_encoder(config, tmp_path / "m")
+        load_extractor(config, tmp_path / "m")
     folder = pooling_model(tmp_path)
     with pytest.raises(ValueError, match="does not train"):
         SavedEncoder(folder)(IMAGES, training=True)
@@ -146,16 +148,17 @@ def test_saved_model_of_another_program_is_refused(config, pooling_model, tmp_pa
 def test_missing_weights_of_the_config_are_named(config):
     strange = dataclasses.replace(config, encoder=EncoderConfig(weights="a.h5"))
     with pytest.raises(EncoderError, match=r"the encoder of the config.*'a\.h5'"):
-        load_encoder(strange, None)
+        load_extractor(strange, None)
 
 
 def test_keras_file_gives_its_own_network(config, tmp_path):
     encoder = GeoLocalizationNet("EfficientNetLite0", 5, last_stage=0)
     encoder.save(tmp_path / "mine.keras")
-    loaded = load_encoder(config, tmp_path / "mine.keras")
+    loaded = load_extractor(config, tmp_path / "mine.keras")
     np.testing.assert_array_equal(loaded.encoder(IMAGES), encoder(IMAGES))
-    assert loaded.evaluation == config.evaluation
-    assert loaded.output_dir == tmp_path / "runs" / "small" / "evaluation_mine"
+    assert loaded.preprocessing == config.evaluation.preprocessing
+    folder = results_folder(config, tmp_path / "mine.keras")
+    assert folder == tmp_path / "runs" / "small" / "evaluation_mine"
     assert "EfficientNetLite0" in loaded.description
 
 
@@ -163,12 +166,12 @@ def test_keras_file_of_one_image_size_says_so(config, tmp_path):
     arguments = {"last_stage": 0, "image_shape": (48, 48, 3)}
     encoder = GeoLocalizationNet("EfficientNetLite0", 5, **arguments)
     encoder.save(tmp_path / "fixed.keras")
-    assert load_encoder(config, tmp_path / "fixed.keras").encoder.descriptor_dim == 5
+    assert load_extractor(config, tmp_path / "fixed.keras").encoder.descriptor_dim == 5
     for changes in ({"image_size": 64}, {"resize": "shorter_side"}):
         evaluation = dataclasses.replace(config.evaluation, **changes)
         message = "takes images of 48x48 only.*evaluation.image_size=48"
         with pytest.raises(EncoderError, match=message):
-            load_encoder(
+            load_extractor(
                 dataclasses.replace(config, evaluation=evaluation),
                 tmp_path / "fixed.keras",
             )
@@ -179,10 +182,10 @@ def test_keras_file_of_another_model_is_refused(config, tmp_path):
     model = keras.Model(images, keras.layers.GlobalAveragePooling2D()(images))
     model.save(tmp_path / "other.keras")
     with pytest.raises(EncoderError, match="must hold a GeoLocalizationNet"):
-        load_encoder(config, tmp_path / "other.keras")
+        load_extractor(config, tmp_path / "other.keras")
     (tmp_path / "broken.keras").write_bytes(b"no zip")
     with pytest.raises(EncoderError, match="Cannot load the model"):
-        load_encoder(config, tmp_path / "broken.keras")
+        load_extractor(config, tmp_path / "broken.keras")
 
 
 def test_released_encoder_is_known_by_its_name(config, tmp_path, monkeypatch):
@@ -192,11 +195,11 @@ def test_released_encoder_is_known_by_its_name(config, tmp_path, monkeypatch):
         fake_torch(patched)
         server.files["/weights.pth"] = cosplace_bytes(original)
         released_at(monkeypatch, f"{server.url}/weights.pth")
-        loaded = load_encoder(config, NAME)
+        loaded = load_extractor(config, NAME)
         np.testing.assert_array_equal(loaded.encoder(IMAGES), original(IMAGES))
         assert NAME in loaded.description
-        assert loaded.output_dir.name == f"evaluation_{NAME}"
+        assert results_folder(config, NAME).name == f"evaluation_{NAME}"
     released_at(monkeypatch, "http://127.0.0.1:9/weights.pth")
     monkeypatch.setenv("VPR_TF_CACHE", str(tmp_path / "empty_cache"))
     with pytest.raises(EncoderError, match=r"could not be downloaded.*convert"):
-        load_encoder(config, NAME)
+        load_extractor(config, NAME)

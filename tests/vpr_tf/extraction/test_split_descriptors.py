@@ -5,26 +5,17 @@ import pytest
 import tensorflow as tf
 
 from tests.vpr_tf.evaluation.tiny_dataset import MeanColourEncoder, Shot, write_dataset
-from vpr_tf.config import EvaluationConfig
+from vpr_tf.config import Preprocessing
 from vpr_tf.data.errors import DamagedRecordError
-from vpr_tf.extraction.descriptors import describe_records, extract_descriptors
-from vpr_tf.extraction.errors import DescriptorError
+from vpr_tf.extraction import DescriptorError, FeatureExtractor
 from vpr_tf.models import GeoLocalizationNet
 
-CONFIG = EvaluationConfig(batch_size=4)
 SHOTS = [Shot((20 * i, 250 - 20 * i, 128), 10 * i) for i in range(11)]
 
 
-def extract(encoder, dataset, folder, config=CONFIG):
-    return extract_descriptors(
-        encoder,
-        dataset,
-        "test-a-database",
-        config,
-        folder,
-        encoder_fingerprint=encoder.fingerprint,
-        progress=False,
-    )
+def extract(encoder, dataset, folder, preprocessing=None):
+    extractor = FeatureExtractor(encoder, preprocessing, batch_size=4)
+    return extractor.extract_split(dataset, "test-a-database", folder, progress=False)
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +55,9 @@ def test_sizes_and_orientations_may_differ(tmp_path):
         for i, size in enumerate(sizes)
     ]
     dataset = write_dataset(tmp_path / "dataset", {"test-a-database": shots})
-    for config in (CONFIG, EvaluationConfig(resize="shorter_side", image_size=16)):
-        found = extract(MeanColourEncoder(), dataset, tmp_path / config.resize, config)
+    for resize in ("native", "shorter_side"):
+        preprocessing = Preprocessing(resize, 16)
+        found = extract(MeanColourEncoder(), dataset, tmp_path / resize, preprocessing)
         np.testing.assert_allclose(found, expected_of(shots), atol=0.02)
 
 
@@ -83,7 +75,7 @@ def test_finished_descriptors_are_not_computed_again(dataset, tmp_path):
 def test_other_preparation_computes_again(dataset, tmp_path, change):
     encoder = MeanColourEncoder()
     extract(encoder, dataset, tmp_path / "d")
-    extract(encoder, dataset, tmp_path / "d", EvaluationConfig(batch_size=4, **change))
+    extract(encoder, dataset, tmp_path / "d", Preprocessing(**change))
     assert encoder.num_images.numpy() == 2 * len(SHOTS)
 
 
@@ -140,7 +132,8 @@ def test_some_records_are_described_in_their_order(tmp_path):
     split = dataset.split("test-a-database")
     rows = np.array([0, 1, 3, 4])
     encoder = MeanColourEncoder()
-    found = describe_records(encoder, split, CONFIG, rows, progress=False)
+    extractor = FeatureExtractor(encoder, batch_size=4)
+    found = extractor.extract_records(split, rows, progress=False)
     expected = expected_of([shots[row] for row in rows])
     np.testing.assert_allclose(found, expected, atol=0.02)
     assert int(encoder.num_images) == 4

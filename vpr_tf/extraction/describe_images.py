@@ -8,9 +8,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from vpr_tf.config import EvaluationConfig
-from vpr_tf.data.evaluation_batches import image_batches, planned_batches
-from vpr_tf.data.image_source import ImageSource
+from vpr_tf.data.image_batches import ImageBatches
 from vpr_tf.extraction.compiled_encoders import Forward
 from vpr_tf.extraction.errors import DescriptorError
 
@@ -68,8 +66,7 @@ class DescriptorArray:
 def describe_images(
     forward: Forward,
     descriptor_dim: int,
-    source: ImageSource,
-    config: EvaluationConfig,
+    batches: ImageBatches,
     store: DescriptorStore,
     *,
     skip_damaged: bool = False,
@@ -83,9 +80,8 @@ def describe_images(
     Args:
         forward: The compiled encoder.
         descriptor_dim: Length of its descriptors.
-        source: The images.
-        config: Resize and batch size.
-        store: Where the descriptors go, one a row of `source`.
+        batches: The images.
+        store: Where the descriptors go, one a row of the images' source.
         skip_damaged: Goes on without images that cannot be read or that are too
             small for the encoder.
         progress: Whether to draw a progress bar.
@@ -98,20 +94,18 @@ def describe_images(
         ValueError: An image cannot be read or decoded; its name and why.
     """
     skipped: dict[int, str] = {}
-    rows = store.missing_rows
+    rows, source = store.missing_rows, batches.source
     bar = tqdm(
-        total=len(source) if len(rows) else 0,
-        initial=len(source) - len(rows) if len(rows) else 0,
+        total=len(source),
+        initial=len(source) - len(rows),
         desc=source.name,
         unit=" images",
         mininterval=0.5,
-        disable=not progress or not len(rows),
+        disable=not progress,
     )
     with bar:
         while len(rows):
-            damaged = _describe_rows(
-                forward, descriptor_dim, source, config, store, rows, bar
-            )
+            damaged = _describe_rows(forward, descriptor_dim, batches, store, rows, bar)
             if not damaged:
                 break
             error, bad_rows = damaged
@@ -126,8 +120,7 @@ def describe_images(
 def _describe_rows(
     forward: Forward,
     descriptor_dim: int,
-    source: ImageSource,
-    config: EvaluationConfig,
+    batches: ImageBatches,
     store: DescriptorStore,
     rows: np.ndarray,
     bar: tqdm,
@@ -135,16 +128,16 @@ def _describe_rows(
     """Describes rows up to one that is damaged, which it returns with the error."""
     described = np.empty(0, np.int64)
     try:
-        for images, batch_rows in image_batches(source, config, rows):
+        for images, batch_rows in batches.read(rows):
             described = batch_rows.numpy()
             descriptors = _describe(forward, images)
-            _check(descriptors, descriptor_dim, source.keys, described)
+            _check(descriptors, descriptor_dim, batches.source.keys, described)
             store.write(described, descriptors)
             bar.update(len(described))
     except tf.errors.OpError:
         store.commit()
         left = np.intersect1d(rows, store.missing_rows)
-        damaged = source.first_damaged(planned_batches(source, config, left).record_ids)
+        damaged = batches.source.first_damaged(batches.plan(left).record_ids)
         if damaged is None:
             raise  # not the fault of an image
         return damaged.error, [damaged.row]

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.vpr_tf.data.prepared_fixture import stored, write_prepared_dataset
-from vpr_tf.config import EvaluationConfig
-from vpr_tf.data.evaluation_batches import evaluation_batches, plan_batches
+from vpr_tf.config import Preprocessing
+from vpr_tf.data.image_batches import ImageBatches, SplitImages, plan_batches
 
 
 @given(
@@ -52,6 +52,12 @@ def split(tmp_path_factory):
     return split
 
 
+def batches_of(split, preprocessing=None, batch_size=16):
+    return ImageBatches(
+        SplitImages(split), preprocessing or Preprocessing(), batch_size
+    )
+
+
 def upright(image) -> Image.Image:
     pixels = Image.open(io.BytesIO(image.data))
     turn = {
@@ -63,9 +69,8 @@ def upright(image) -> Image.Image:
 
 
 def test_native_images_equal_pillow_and_come_once(split):
-    config = EvaluationConfig(batch_size=4)
     seen, sizes = [], []
-    for images, ids in evaluation_batches(split, config):
+    for images, ids in batches_of(split, batch_size=4).read():
         assert images.dtype == np.float32
         sizes.append(len(ids))
         for image, record_id in zip(images.numpy(), ids.numpy(), strict=True):
@@ -79,8 +84,7 @@ def test_native_images_equal_pillow_and_come_once(split):
 
 @pytest.mark.parametrize(("resize", "sizes"), [("shorter_side", 2), ("square", 1)])
 def test_resized_images_equal_pillow_within_rounding(split, resize, sizes):
-    config = EvaluationConfig(resize=resize, image_size=20, batch_size=16)
-    batches = list(evaluation_batches(split, config))
+    batches = list(batches_of(split, Preprocessing(resize, 20)).read())
     assert len(batches) == sizes
     for images, ids in batches:
         height, width = images.shape[1:3]
@@ -93,27 +97,20 @@ def test_resized_images_equal_pillow_within_rounding(split, resize, sizes):
 
 
 def test_order_is_fixed_and_the_rest_can_be_read_later(split):
-    config = EvaluationConfig(batch_size=2)
-    runs = [
-        [ids.numpy().tolist() for _, ids in evaluation_batches(split, config)]
-        for _ in range(2)
-    ]
+    batches = batches_of(split, batch_size=2)
+    runs = [[ids.numpy().tolist() for _, ids in batches.read()] for _ in range(2)]
     assert runs[0] == runs[1]
     done = {i for ids in runs[0][:2] for i in ids}
     remaining = np.array([i for i in range(11) if i not in done])
-    rest = [
-        i
-        for _, ids in evaluation_batches(split, config, remaining)
-        for i in ids.numpy()
-    ]
+    rest = [i for _, ids in batches.read(remaining) for i in ids.numpy()]
     assert sorted(rest) == remaining.tolist()
 
 
 def test_no_records_give_no_batches(split):
-    batches = evaluation_batches(split, EvaluationConfig(), np.array([], np.int64))
+    batches = batches_of(split).read(np.array([], np.int64))
     assert list(batches) == []
 
 
 def test_record_outside_of_the_split_is_refused(split):
     with pytest.raises(ValueError, match=r"\[0, 11\).*val-database.*3 to 11"):
-        evaluation_batches(split, EvaluationConfig(), np.array([3, 11]))
+        batches_of(split).read(np.array([3, 11]))

@@ -1,0 +1,123 @@
+"""A model, the sets that it is evaluated on, and the folder of the results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vpr_tf.config import EvaluationConfig, ExperimentConfig
+from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
+from vpr_tf.evaluation.errors import EvaluationError
+from vpr_tf.evaluation.evaluate import evaluate
+from vpr_tf.evaluation.evaluated_model import EvaluatedModel
+from vpr_tf.evaluation.results import EvaluationResult
+from vpr_tf.extraction.feature_extractor import FeatureExtractor
+from vpr_tf.extraction.model_source import RUN, find_model
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What an evaluation needs; descriptors are kept in its folder.
+
+    Attributes:
+        dataset: The prepared dataset.
+        sets: The chosen evaluation sets.
+        model: The encoder and its heads.
+        config: Search, threshold and recall values.
+        folder: Where results go.
+    """
+
+    dataset: PreparedDataset
+    sets: list[EvaluationSet]
+    model: EvaluatedModel
+    config: EvaluationConfig
+    folder: Path
+
+    @classmethod
+    def open(
+        cls,
+        config: ExperimentConfig,
+        model: str | Path | None = None,
+        set_names: Sequence[str] = (),
+        output_dir: str | Path | None = None,
+    ) -> Evaluation:
+        """Opens the dataset of a config and loads a model.
+
+        Args:
+            config: Dataset and evaluation settings.
+            model: See `load_extractor`.
+            set_names: `val` or names of test sets; empty for all test sets.
+            output_dir: Folder of the results; None for the model's own.
+
+        Raises:
+            EvaluationError: No such evaluation set.
+            EncoderError: No such model.
+            ClassificationError: The model has no heads, and the method needs them.
+        """
+        dataset = PreparedDataset(config.dataset.path)
+        sets = choose_sets(dataset, set_names)
+        loaded = EvaluatedModel.load(config, model)
+        folder = Path(output_dir or results_folder(config, model))
+        return cls(dataset, sets, loaded, config.evaluation, folder)
+
+    @property
+    def extractor(self) -> FeatureExtractor:
+        """Describes the queries and the database."""
+        return self.model.extractor
+
+    def evaluate(
+        self, evaluation_set: EvaluationSet, num_predictions: int | None = None
+    ) -> EvaluationResult:
+        """Evaluates one set; see `evaluate`."""
+        return evaluate(
+            self.model,
+            self.dataset,
+            evaluation_set,
+            self.config,
+            work_dir=self.folder / "descriptors",
+            num_predictions=num_predictions,
+        )
+
+    def descriptors(self, split: str) -> np.ndarray:
+        """Returns the descriptors `(num_images, dim)` of a split, kept or computed."""
+        folder = self.folder / "descriptors" / split
+        return self.extractor.extract_split(self.dataset, split, folder)
+
+
+def results_folder(config: ExperimentConfig, model: str | Path | None) -> Path:
+    """Returns where results of a model go unless the user says otherwise.
+
+    Raises:
+        EncoderError: There is no such model.
+    """
+    folder = Path(config.runs_dir) / config.name
+    if model is None:
+        return folder / "evaluation_initial_weights"
+    source = find_model(model)
+    if source.kind == RUN:
+        return source.path / "evaluation"
+    return folder / f"evaluation_{source.name}"
+
+
+def choose_sets(dataset: PreparedDataset, names: Sequence[str]) -> list[EvaluationSet]:
+    """Returns evaluation sets by their names, all test sets for no name.
+
+    Raises:
+        EvaluationError: There is no such set.
+    """
+    available = dict(dataset.tests)
+    if dataset.val is not None:
+        available = {"val": dataset.val, **available}
+    chosen = list(names) or list(dataset.tests)
+    unknown = [name for name in chosen if name not in available]
+    if unknown or not chosen:
+        raise EvaluationError(
+            f"{dataset.path} has no evaluation set "
+            f"{', '.join(map(repr, unknown)) or 'for testing'}. It has: "
+            f"{', '.join(available) or 'none'}. Choose by --set, or "
+            "add one with `vpr data add-test --config FILE NAME=DATABASE,QUERIES`."
+        )
+    return [available[name] for name in chosen]

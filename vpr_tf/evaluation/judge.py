@@ -1,0 +1,102 @@
+"""Compares what was predicted with where the queries were taken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vpr_tf.config import EvaluationConfig
+from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
+from vpr_tf.evaluation.positives import positives_per_query
+from vpr_tf.evaluation.recall import hits_matrix, recall_at
+from vpr_tf.evaluation.results import EvaluationResult
+from vpr_tf.geo import Positions, distances_m
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """Places that were predicted for queries, of whatever kind.
+
+    Attributes:
+        rows: Rows of `places`, int64 `(num_queries, k)`; -1 where there is none.
+        descriptor_distances: Squared distances of the descriptors, same shape; NaN
+            where predictions come without.
+        places: Positions that are predicted.
+        keys: Name of each prediction, bytes, same shape as `rows`.
+        is_exact: Whether the best of all places are predicted.
+        scores: Of each prediction, same shape; None for retrieval.
+        spread_m: See `Candidates`; None for retrieval.
+    """
+
+    rows: np.ndarray
+    descriptor_distances: np.ndarray
+    places: Positions
+    keys: np.ndarray
+    is_exact: bool = True
+    scores: np.ndarray | None = None
+    spread_m: np.ndarray | None = None
+
+    @classmethod
+    def from_search(
+        cls,
+        dataset: PreparedDataset,
+        database: str,
+        rows: np.ndarray,
+        distances: np.ndarray,
+        is_exact: bool,
+    ) -> Predictions:
+        """Returns images of the split `database` that a search found."""
+        split = dataset.split(database)
+        places = split.positions()
+        return cls(rows, distances, places, split.keys[rows], is_exact)
+
+
+def judge(
+    predictions: Predictions,
+    dataset: PreparedDataset,
+    evaluation_set: EvaluationSet,
+    config: EvaluationConfig,
+    *,
+    method: str = "retrieval",
+) -> EvaluationResult:
+    """Measures recall as the official protocol does.
+
+    A query counts as found at N when any of its first N predictions lies within
+    `positive_dist_threshold_m`, and queries without any positive stay in the
+    denominator. Queries of unknown position are predicted but not counted.
+
+    Args:
+        predictions: What was predicted.
+        dataset: The prepared dataset.
+        evaluation_set: Names of its database and query splits.
+        config: Threshold and recall values.
+        method: See `EvaluationResult`.
+    """
+    split = dataset.split(evaluation_set.queries)
+    queries, places = split.positions(), predictions.places
+    positives = positives_per_query(queries, places, config.positive_dist_threshold_m)
+    known, rows = queries.known, predictions.rows
+    num_positives = np.array([len(found) for found in positives])
+    return EvaluationResult(
+        name=evaluation_set.name,
+        recalls=recall_at(rows, positives, config.recall_values, evaluated=known),
+        num_queries=len(queries),
+        num_database=len(places),
+        num_queries_without_positives=int(np.sum(known & (num_positives == 0))),
+        num_queries_without_position=int(np.sum(~known)),
+        positive_dist_threshold_m=config.positive_dist_threshold_m,
+        dataset_fingerprint=dataset.fingerprint,
+        predictions=rows,
+        descriptor_distances=predictions.descriptor_distances,
+        distances_m=distances_m(queries, places, rows),
+        hits=hits_matrix(rows, positives),
+        num_positives=np.where(known, num_positives, -1),
+        query_keys=np.array(split.keys),
+        predicted_keys=predictions.keys,
+        is_exact=predictions.is_exact,
+        method=method,
+        scores=predictions.scores,
+        spread_m=predictions.spread_m,
+        places=None if predictions.scores is None else places,
+    )

@@ -1,0 +1,147 @@
+"""Loads the encoder that a user names, ready to describe photos."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from vpr_tf.config import (
+    ConfigError,
+    EvaluationConfig,
+    ExperimentConfig,
+    Preprocessing,
+    load_config,
+)
+from vpr_tf.data.prepared_dataset import PreparedDataset
+from vpr_tf.extraction.encoders import Encoder, natural_preprocessing
+from vpr_tf.extraction.errors import EncoderError
+from vpr_tf.extraction.feature_extractor import FeatureExtractor
+from vpr_tf.extraction.model_source import (
+    KERAS_FILE,
+    RUN,
+    SAVED_MODEL,
+    ModelSource,
+    find_model,
+)
+from vpr_tf.extraction.saved_encoder import SavedEncoder
+from vpr_tf.models import GeoLocalizationNet, build_encoder
+from vpr_tf.models.released import released_encoder
+from vpr_tf.models.run_weights import with_run_weights
+from vpr_tf.models.saved_weights import read_keras_file
+
+_BEST_WEIGHTS = Path("best") / "encoder.weights.h5"
+
+
+def load_extractor(
+    config: ExperimentConfig | None = None,
+    model: str | Path | Encoder | Callable[[Any], Any] | None = None,
+    *,
+    preprocessing: Preprocessing | None = None,
+) -> FeatureExtractor:
+    """Loads what the user names.
+
+    Args:
+        config: How images are prepared, and the encoder when `model` is None. None
+            prepares them as the config of the model itself says; those of a model
+            without one keep their size, or get the one size that it takes.
+        model: A run folder (the best weights of that run), a `.keras` file, the name
+            of a released encoder, a SavedModel (a version, or the folder of its
+            versions), a Keras model or a function of images; or None for the encoder
+            of `config` as training starts from it. A SavedModel prepares images as it
+            was exported to, whatever else is asked for: its results are those of
+            serving.
+        preprocessing: Instead of that of `config`.
+
+    Raises:
+        EncoderError: There is no such model, or it cannot be loaded.
+    """
+    evaluation = config.evaluation if config else None
+    source = None
+    try:
+        if isinstance(model, str | Path):
+            source = find_model(model)
+            if evaluation is None and source.config_file is not None:
+                evaluation = load_config(source.config_file).evaluation
+        if preprocessing is None and evaluation is not None:
+            preprocessing = evaluation.preprocessing
+        encoder, description = _load(config, model, source)
+    except EncoderError:
+        raise
+    except (ConfigError, ValueError, OSError) as error:
+        name = f"the model {model}" if model else "the encoder of the config"
+        raise EncoderError(f"Cannot load {name}: {error}") from error
+    if isinstance(encoder, SavedEncoder):
+        wanted, preprocessing = preprocessing, encoder.preprocessing
+        description += _differences(wanted or preprocessing, preprocessing)
+    return FeatureExtractor(
+        encoder,
+        preprocessing or natural_preprocessing(encoder),
+        batch_size=(evaluation or EvaluationConfig()).batch_size,
+        description=description,
+    )
+
+
+def _load(
+    config: ExperimentConfig | None, model: Any, source: ModelSource | None
+) -> tuple[Any, str]:
+    """Returns an encoder, and what it is, for people."""
+    if model is None:
+        return _load_initial(config)
+    if source is None:
+        return model, type(model).__name__
+    if source.kind == RUN:
+        return _load_run(source.path)
+    if source.kind == SAVED_MODEL:
+        return SavedEncoder(source.path), f"SavedModel {source.path}"
+    if source.kind == KERAS_FILE:
+        encoder = read_keras_file(source.path)
+        return encoder, f"{encoder.backbone_name} of {source.path}"
+    name = str(source.path)
+    encoder = GeoLocalizationNet.from_pretrained(name)
+    return encoder, f"{name}, {released_encoder(name).reference}"
+
+
+def _load_initial(config: ExperimentConfig | None) -> tuple[GeoLocalizationNet, str]:
+    if config is None:
+        raise EncoderError("Pass a config or a model. Received: neither")
+    # Here since it imports scikit-learn, which a query need not wait for.
+    from vpr_tf.extraction.initial_clusters import initialize_clusters_from_train
+    from vpr_tf.models.cluster_initialization import needs_clusters
+
+    keras.utils.set_random_seed(config.seed)
+    encoder_config = with_run_weights(config)
+    encoder = build_encoder(encoder_config)
+    weights = encoder_config.weights
+    if needs_clusters(encoder):
+        dataset = PreparedDataset(config.dataset.path)
+        weights += f"; {initialize_clusters_from_train(encoder, dataset, config)}"
+    return encoder, f"{config.encoder.backbone} with initial weights ({weights})"
+
+
+def _load_run(folder: Path) -> tuple[GeoLocalizationNet, str]:
+    weights = folder / _BEST_WEIGHTS
+    if not weights.is_file():
+        raise EncoderError(
+            f"The run {folder} has no best model yet ({_BEST_WEIGHTS} is missing). It "
+            "is written after the first validation."
+        )
+    trained = load_config(folder / "config.yaml").encoder
+    encoder = build_encoder(dataclasses.replace(trained, weights="none"))
+    encoder.load_weights(weights)
+    return encoder, f"{trained.backbone}, best weights of {folder}"
+
+
+def _differences(wanted: Preprocessing, received: Preprocessing) -> str:
+    own = dataclasses.asdict(received)
+    changed = [
+        f"{field}: {own[field]} instead of {value}"
+        for field, value in dataclasses.asdict(wanted).items()
+        if value != own[field]
+    ]
+    if not changed:
+        return ""
+    return f" (prepares images its own way; {', '.join(changed)})"

@@ -1,0 +1,88 @@
+"""What a user names as a model: found, and told apart, before anything is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from vpr_tf.extraction.errors import EncoderError
+
+RUN, KERAS_FILE, RELEASED, SAVED_MODEL = "run", "keras_file", "released", "saved_model"
+RUN_CONFIG = "config.yaml"
+EXPORTED_CONFIG = Path("assets.extra") / "config.yaml"
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """Where a model lies.
+
+    Attributes:
+        kind: `run`, `keras_file`, `released` or `saved_model`.
+        path: The run folder, the `.keras` file, the version of the SavedModel, or the
+            name of the released encoder.
+    """
+
+    kind: str
+    path: Path
+
+    @property
+    def config_file(self) -> Path | None:
+        """The experiment that made it, with the preparation of its images."""
+        if self.kind == RUN:
+            return self.path / RUN_CONFIG
+        return self.path / EXPORTED_CONFIG if self.kind == SAVED_MODEL else None
+
+    @property
+    def name(self) -> str:
+        """A short name, for folders of results."""
+        if self.kind == SAVED_MODEL:
+            return f"{self.path.resolve().parent.name}_{self.path.name}"
+        return self.path.stem if self.kind == KERAS_FILE else self.path.name
+
+
+def find_model(model: str | Path) -> ModelSource:
+    """Finds what the user names, without loading it.
+
+    Args:
+        model: A run folder, a `.keras` file, the name of a released encoder, or a
+            SavedModel (a version, or the folder of its versions).
+
+    Raises:
+        EncoderError: There is no such model.
+    """
+    path = Path(model)
+    if path.suffix == ".keras" and path.is_file():
+        return ModelSource(KERAS_FILE, path)
+    if (path / RUN_CONFIG).is_file():
+        return ModelSource(RUN, path)
+    version = find_saved_model(path)
+    if version is not None:
+        return ModelSource(SAVED_MODEL, version)
+    from vpr_tf.models.released import released_names
+
+    if not path.exists() and str(model) in released_names():
+        return ModelSource(RELEASED, path)
+    raise EncoderError(
+        f"{path} is no model: it holds neither config.yaml (a run folder) nor "
+        "saved_model.pb or numbered versions (a SavedModel). Pass runs/<name>/<time>, "
+        "savedmodels/<name>, a .keras file or a released encoder's name, e.g. "
+        "cosplace_resnet50_2048."
+    )
+
+
+def find_saved_model(folder: str | Path) -> Path | None:
+    """Returns the folder of a SavedModel version, or None when there is none.
+
+    Args:
+        folder: A version's folder, or the folder of all versions of a name, whose
+            newest is taken.
+    """
+    folder = Path(folder)
+    if (folder / "saved_model.pb").is_file():
+        return folder
+    versions = [
+        file.parent
+        for file in folder.glob("*/saved_model.pb")
+        if file.parent.name.isdecimal()
+    ]
+    return max(versions, key=lambda version: int(version.name), default=None)

@@ -1,0 +1,217 @@
+"""Photo files, and photos that a caller holds, as sources of images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image, ImageOps
+
+from vpr_tf.data.errors import graph_error_reason
+from vpr_tf.data.image_decoding import decode_image
+from vpr_tf.data.image_source import DamagedImage, ImageLoader, ImageSource
+from vpr_tf.photos import (
+    InvalidEntryError,
+    PhotoFiles,
+    image_header_of,
+    read_image_header,
+)
+
+_CHANGED = "file has changed since it was listed"
+
+
+class PhotoImages(ImageSource):
+    """Images of photo files, read when they are needed.
+
+    Args:
+        photos: What was found on disk.
+        name: What they are, for people.
+    """
+
+    def __init__(self, photos: PhotoFiles, name: str = "photos") -> None:
+        self.photos = photos
+        self.name = name
+        self.keys = photos.photos.keys
+
+    def stored_sizes(
+        self, rows: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """See `ImageSource`."""
+        photos = self.photos
+        heights, widths = photos.heights[rows], photos.widths[rows]
+        return heights, widths, photos.exif_orientations[rows]
+
+    def loader(self, rows: np.ndarray) -> ImageLoader:
+        """See `ImageSource`; a file of another size than it had is an error."""
+        photos = self.photos
+        paths = tf.constant(photos.paths[rows], tf.string)
+        sizes = tf.constant(photos.file_sizes[rows], tf.int64)
+        orientations = tf.constant(photos.exif_orientations[rows].astype(np.int64))
+        folder = tf.constant(f"{photos.folder}/" if str(photos.folder) != "." else "")
+
+        def load(place: Any) -> Any:
+            image_bytes = tf.io.read_file(folder + paths[place])
+            length = tf.strings.length(image_bytes, "BYTE")
+            same = tf.debugging.assert_equal(
+                tf.cast(length, tf.int64), sizes[place], _CHANGED
+            )
+            with tf.control_dependencies([same]):
+                image_bytes = tf.identity(image_bytes)
+            return decode_image(image_bytes, orientations[place])
+
+        return load
+
+    def first_damaged(self, rows: Iterable[int]) -> DamagedImage | None:
+        """See `ImageSource`; the error is an `InvalidEntryError`."""
+        for row in rows:
+            reason = self._damage(row)
+            if reason:
+                return DamagedImage(int(row), InvalidEntryError(reason))
+        return None
+
+    def _damage(self, row: int) -> str:
+        """Returns why a photo cannot be described, or nothing."""
+        photos = self.photos
+        try:
+            image_bytes = Path(photos.file(row)).read_bytes()
+            found = decode_image(tf.constant(image_bytes)).shape[:2].as_list()
+        except OSError as error:
+            return f"file cannot be read: {error.strerror}"
+        except tf.errors.OpError as error:
+            return f"image does not decode: {graph_error_reason(error)}"
+        is_same = found == [photos.heights[row], photos.widths[row]]
+        if not is_same or len(image_bytes) != photos.file_sizes[row]:
+            return _CHANGED
+        return ""
+
+
+class GivenPhotos(ImageSource):
+    """Photos as a caller has them, in any mixture.
+
+    Args:
+        photos: A sequence of paths, bytes of JPEG or PNG files, PIL images and arrays;
+            see `FeatureExtractor.extract`. One alone is a sequence of one.
+
+    Raises:
+        InvalidEntryError: One cannot be used; which, and why.
+    """
+
+    name = "photos"
+
+    def __init__(self, photos: Any) -> None:
+        lone = isinstance(photos, str | bytes | Path | Image.Image)
+        if lone or getattr(photos, "ndim", 0) in (2, 3):
+            photos = [photos]
+        self._photos: list[Any] = []
+        sizes = []
+        names = [_name_of(photo, row) for row, photo in enumerate(photos)]
+        for name, photo in zip(names, photos, strict=True):
+            try:
+                photo, size = _opened(photo)
+            except OSError as error:
+                reason = f"{name}: file cannot be read: {error.strerror}"
+                raise InvalidEntryError(reason) from error
+            except ValueError as error:
+                raise InvalidEntryError(f"{name}: {error}") from error
+            self._photos.append(photo)
+            sizes.append(size)
+        self._sizes = np.array(sizes, np.int64).reshape(-1, 3)
+        self.keys = np.array([name.encode() for name in names], "S")
+
+    def stored_sizes(
+        self, rows: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """See `ImageSource`."""
+        heights, widths, orientations = self._sizes[rows].T
+        return heights, widths, orientations
+
+    def loader(self, rows: np.ndarray) -> ImageLoader:
+        """See `ImageSource`."""
+        rows = np.asarray(rows)
+
+        def load(place: Any) -> Any:
+            pixels = tf.numpy_function(
+                lambda place: self._pixels(int(rows[place])), [place], tf.float32
+            )
+            return tf.ensure_shape(pixels, (None, None, 3))
+
+        return load
+
+    def first_damaged(self, rows: Iterable[int]) -> DamagedImage | None:
+        """See `ImageSource`; the error is an `InvalidEntryError`."""
+        for row in rows:
+            name = self.keys[row].decode()
+            try:
+                self._pixels(int(row))
+            except OSError as error:
+                reason = f"{name}: file cannot be read: {error.strerror}"
+            except tf.errors.OpError as error:
+                reason = f"{name}: image does not decode: {graph_error_reason(error)}"
+            else:
+                continue
+            return DamagedImage(int(row), InvalidEntryError(reason))
+        return None
+
+    def _pixels(self, row: int) -> np.ndarray:
+        """Returns the upright image `(height, width, 3)`, float32 from 0 to 255."""
+        photo = self._photos[row]
+        if isinstance(photo, Path):
+            photo = photo.read_bytes()
+        if isinstance(photo, bytes):
+            orientation = tf.constant(self._sizes[row, 2])
+            photo = decode_image(tf.constant(photo), orientation).numpy()
+        return np.asarray(photo, np.float32)
+
+
+def _name_of(photo: Any, row: int) -> str:
+    if isinstance(photo, str | Path):
+        return str(photo)
+    return f"photo {row} ({type(photo).__name__})"
+
+
+def _opened(photo: Any) -> tuple[Any, tuple[int, int, int]]:
+    """Returns a photo as a path, bytes or pixels, and its height, width, orientation.
+
+    Raises:
+        OSError: A file cannot be read.
+        ValueError: It is nothing of these; why.
+    """
+    if isinstance(photo, str | Path):
+        photo = Path(photo)
+        with photo.open("rb") as file:
+            size = photo.stat().st_size
+            return photo, read_image_header(file.fileno(), size)
+    if isinstance(photo, bytes | bytearray | memoryview):
+        photo = bytes(photo)
+        return photo, image_header_of(photo)
+    if isinstance(photo, Image.Image):
+        photo = ImageOps.exif_transpose(photo).convert("RGB")
+    pixels = _pixels_of(np.asarray(photo))
+    return pixels, (*pixels.shape[:2], 1)
+
+
+def _pixels_of(array: np.ndarray) -> np.ndarray:
+    """Returns an array of an image as `(height, width, 3)`, from 0 to 255."""
+    if array.ndim == 2:
+        array = array[..., np.newaxis]
+    usable = array.ndim == 3 and array.size and array.shape[2] in (1, 3, 4)
+    is_float = np.issubdtype(array.dtype, np.floating)
+    if not usable or not (is_float or array.dtype == np.uint8):
+        raise ValueError(
+            "an array must have the shape (height, width), or with 1, 3 or 4 channels, "
+            f"as uint8 or floats in [0, 1]. Received: shape {array.shape}, "
+            f"{array.dtype}"
+        )
+    if is_float:
+        if not (array.min() >= 0 and array.max() <= 1):
+            raise ValueError(
+                "floats must be in [0, 1]. Received values from "
+                f"{array.min():g} to {array.max():g}"
+            )
+        array = array.astype(np.float32) * np.float32(255)
+    if array.shape[2] == 1:
+        return np.repeat(array, 3, axis=2)
+    return array[..., :3]
