@@ -23,7 +23,7 @@ from vpr_tf.evaluation import (
 )
 from vpr_tf.evaluation.calibration_of_heads import calibrate_trained
 from vpr_tf.export import export_classifier, export_encoder
-from vpr_tf.extraction.saved_encoder import find_saved_model
+from vpr_tf.extraction.model_source import find_saved_model
 from vpr_tf.localization import LocalizationError
 from vpr_tf.training.checkpoints import load_best
 from vpr_tf.training.run_folder import MetricsFile, RunFolder
