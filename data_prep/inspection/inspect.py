@@ -21,8 +21,7 @@ from data_prep.inspection.statistics import SplitStatistics, count_split
 from data_prep.partition.assignment import assign_classes
 from data_prep.partition.files import column_reader
 from vpr_tf.config import GridConfig, grid_config
-from vpr_tf.data.prepared_dataset import Partition, PreparedDataset
-from vpr_tf.data.verification import verify_split
+from vpr_tf.data import Partition, PreparedDataset, verify_split
 
 
 def inspect_dataset(dataset: PreparedDataset, output: Path) -> list[Path]:

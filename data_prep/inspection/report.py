@@ -9,7 +9,7 @@ import numpy as np
 from data_prep.inspection.spacing import Spacing
 from data_prep.inspection.statistics import SplitStatistics
 from vpr_tf.config import GridConfig
-from vpr_tf.data.prepared_dataset import Partition, PreparedDataset
+from vpr_tf.data import Partition, PreparedDataset
 
 
 def describe_splits(

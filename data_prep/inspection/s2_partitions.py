@@ -11,7 +11,7 @@ import numpy as np
 from data_prep.partition.assignment import ClassAssignment, assign_classes
 from data_prep.partition.files import column_reader
 from vpr_tf.config import PartitionConfig
-from vpr_tf.data.prepared_dataset import Partition, PreparedDataset
+from vpr_tf.data import Partition, PreparedDataset
 
 
 def inspect_s2_partition(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from vpr_tf.data.prepared_dataset import SplitIndex
+from vpr_tf.data import SplitIndex
 
 HEADING_BINS = 36
 _ROWS_AT_ONCE = 1 << 20

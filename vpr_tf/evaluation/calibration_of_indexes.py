@@ -22,9 +22,6 @@ from vpr_tf.localization.retrieval_calibration import (
 from vpr_tf.localization.stored_settings import to_stored
 from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index import PlaceIndex
-from vpr_tf.place_index.index_classifier import IndexClassifier
-from vpr_tf.place_index.manifest import read_manifest
-from vpr_tf.place_index.photo_source import open_encoder
 
 
 def calibrate_index(
@@ -94,18 +91,17 @@ def _model_of(
     index_folder: str | Path, model: str | Path | None = None
 ) -> EvaluatedModel:
     """Returns what an index searches with: its encoder and its classifier, if any."""
-    folder = Path(index_folder)
-    extractor = open_encoder(folder, model)
-    manifest = read_manifest(folder)
-    kept = manifest.classifier
+    index = PlaceIndex.open(index_folder)
+    extractor = index.extractor(model)
+    kept = index.manifest.classifier
     if kept is None or kept.num_cells is None:
         return EvaluatedModel(extractor)
-    classifier = IndexClassifier.open(folder, manifest)
+    classifier = index.classifier()
     return EvaluatedModel(
         extractor,
         ranking=classifier.ranking,
         num_cells=kept.num_cells,
-        heads_extractor=classifier.encoder(),
+        heads_extractor=classifier.encoder,
     )
 
 
