@@ -19,7 +19,7 @@ from data_prep.partition.assignment import (
     needed_columns,
 )
 from vpr_tf.config import PartitionConfig
-from vpr_tf.data.prepared_dataset import PreparedDataset, SplitIndex
+from vpr_tf.data import PreparedDataset, SplitIndex
 
 _ROWS_AT_ONCE = 1 << 19
 

@@ -22,6 +22,7 @@ CLASSIFIER_FORMAT_VERSION = 2
 NO_ENCODER_FORMAT_VERSION = 3
 _VERSIONS = (FORMAT_VERSION, CLASSIFIER_FORMAT_VERSION, NO_ENCODER_FORMAT_VERSION)
 METRIC = "squared_l2"
+STORED = "stored"  # as many cells of the classifier as the index says
 _REMEDY = "Restore it from a copy of the folder, or build the index again."
 _COMPACT_ABOVE_SHARE = 0.1
 

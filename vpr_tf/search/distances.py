@@ -79,8 +79,9 @@ def nearest_of(
     nearest = no_neighbours(len(queries), k)
     distances = squared_distances(descriptors, queries, ids)
     order = np.lexsort((ids, distances), axis=1)[:, :k]
+    query = np.arange(len(order))[:, None]
     for ordered, values in zip(nearest, (distances, ids), strict=True):
-        ordered[:, : order.shape[1]] = np.take_along_axis(values, order, axis=1)
+        ordered[:, : order.shape[1]] = values[query, order]
     return nearest
 
 

@@ -114,14 +114,14 @@ def connect(uri: str) -> Any:
 
     Raises:
         ImportError: Milvus is not installed.
-        RetrievalError: Nothing answers there.
+        RetrievalError: There is no Milvus.
     """
     try:
         import pymilvus
     except ImportError as error:
         raise ImportError(
-            f"Milvus cannot be imported ({error}). Install `pymilvus==3.0.*` and "
-            "`milvus-lite==3.2.*`, or use index=exact or index=scann."
+            f"Milvus cannot be imported ({error}). Install it by `pip install "
+            "'vpr_tf[milvus]'`, or use index=exact or index=scann."
         ) from error
     options: dict[str, Any] = {"token": os.environ.get(TOKEN_VARIABLE, "")}
     if "://" not in uri:
