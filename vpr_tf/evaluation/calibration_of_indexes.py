@@ -10,7 +10,7 @@ import numpy as np
 from vpr_tf.config import ExperimentConfig, LocalizationConfig
 from vpr_tf.data.prepared_dataset import PreparedDataset
 from vpr_tf.evaluation import EvaluatedModel, EvaluationResult, evaluate
-from vpr_tf.localization.calibration import Calibration
+from vpr_tf.localization.calibration import Calibration, to_stored
 from vpr_tf.localization.calibration_text import describe_calibration
 from vpr_tf.localization.candidates import Candidates
 from vpr_tf.localization.errors import LocalizationError
@@ -19,7 +19,6 @@ from vpr_tf.localization.retrieval_calibration import (
     calibrate_on_queries,
     predictions_to_calibrate,
 )
-from vpr_tf.localization.stored_settings import to_stored
 from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index import PlaceIndex
 
