@@ -83,11 +83,9 @@ def test_localize_photos(photos, encoder_file, tmp_path, capsys):
 
 @pytest.mark.slow
 def test_train_with_a_callback(small_training_dataset, tmp_path):
-    from tests.small_training import small_config
-    from vpr_tf.config import save_config
+    from tests.small_training import write_config
 
-    config = tmp_path / "small.yaml"
-    save_config(small_config(small_training_dataset, tmp_path), config)
+    config = write_config(tmp_path, small_training_dataset.path)
     recalls = load("train_with_a_callback").main(
         str(config), ["train.epochs=1", "train.iterations_per_epoch=2"]
     )
