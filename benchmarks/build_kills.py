@@ -39,7 +39,7 @@ def main() -> None:
     options = parser.parse_args()
     # Children are forked: they have imported all, so kills hit the work itself.
     import vpr_tf.extraction.descriptor_file as descriptor_file
-    import vpr_tf.place_index.photo_source  # noqa: F401
+    import vpr_tf.place_index.index_encoder  # noqa: F401
 
     descriptor_file._COMMIT_EVERY_S = 0.0  # else a small build commits once
     rng = np.random.default_rng(options.seed)

@@ -17,6 +17,8 @@ from vpr_tf.place_index import (
     IndexManifest,
     PlaceIndex,
 )
+from vpr_tf.place_index.creation import KeptParts, create_folder
+from vpr_tf.place_index.recall import RECALL_QUERIES
 
 DIM = 16
 ENCODER = EncoderIdentity("fingerprint", "generated", DIM, Preprocessing("square", 64))
@@ -73,30 +75,32 @@ class Sample(NamedTuple):
 
 def make_sample(folder: Path, sample: Sample, seed: int = 0) -> None:
     """Makes an index; the seed changes all values and no size."""
-    encoder = folder.parent / f"{folder.name}.keras"
-    encoder.write_bytes(np.random.default_rng(seed).bytes(3000))
-    index = create(
+
+    def keep(encoders: Path) -> Path:
+        encoders.mkdir()
+        file = encoders / "encoder.keras"
+        file.write_bytes(np.random.default_rng(seed).bytes(3000))
+        return file
+
+    create_folder(
         folder,
         *make_batch(sample.num_photos, seed=seed),
-        encoder_source=encoder,
+        KeptParts(ENCODER, keep),
         kind=sample.kind,
         settings=sample.settings,
         dtype=sample.dtype,
+        recall_queries=RECALL_QUERIES,
     )
+    index = PlaceIndex.open(folder)
     index.set_localization({"method": "cluster", "curve": [0.25, 0.5]})
-    encoder.unlink()
     if sample.with_changes:
         add(folder, *make_batch(9, first=sample.num_photos, seed=seed))
         index.remove([f"{seed}/{number:05d}.jpg" for number in (3, 5)])
 
 
-def create(
-    folder: Path, descriptors: np.ndarray, photos: PhotoTable, **options: Any
-) -> PlaceIndex:
+def create(folder: Path, descriptors: np.ndarray, photos: PhotoTable) -> PlaceIndex:
     """Makes an index of a batch."""
-    return PlaceIndex.create(
-        folder, descriptors, photos=photos, encoder=ENCODER, **options
-    )
+    return PlaceIndex.create(folder, descriptors, photos=photos, encoder=ENCODER)
 
 
 def add(folder: Path, descriptors: np.ndarray, photos: PhotoTable) -> IndexManifest:

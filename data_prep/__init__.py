@@ -1,20 +1,22 @@
 """Prepared datasets: from folders and tables of images to TFRecord shards."""
 
-from __future__ import annotations
+from typing import TYPE_CHECKING
 
-import importlib
-from typing import Any
+from vpr_tf._lazy import lazy_names
 
-_PUBLIC = {
-    "add_partition": "data_prep.partition.files",
-    "add_test": "data_prep.added_tests",
-    "build_dataset": "data_prep.build",
-    "partition_table": "data_prep.partition.table",
-}
-__all__ = list(_PUBLIC)
+if TYPE_CHECKING:
+    from data_prep.added_tests import add_test
+    from data_prep.build import build_dataset
+    from data_prep.partition.files import add_partition
+    from data_prep.partition.table import partition_table
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_PUBLIC[name]), name)
+__all__ = ["add_partition", "add_test", "build_dataset", "partition_table"]
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "add_partition": "data_prep.partition.files",
+        "add_test": "data_prep.added_tests",
+        "build_dataset": "data_prep.build",
+        "partition_table": "data_prep.partition.table",
+    },
+)

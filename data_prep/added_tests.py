@@ -33,7 +33,7 @@ from data_prep.finish import (
 )
 from data_prep.plan import SplitPlan, plan_tests
 from vpr_tf.config import BuildConfig, DatabaseAndQueries, ExperimentConfig, as_dict
-from vpr_tf.data.prepared_dataset import PreparedDataset
+from vpr_tf.data import PreparedDataset
 from vpr_tf.photos import PhotoSource
 
 

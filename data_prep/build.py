@@ -27,7 +27,7 @@ from data_prep.stages import (
 from data_prep.table import csv_lines
 from data_prep.workers import WorkerPool
 from vpr_tf.config import BuildConfig, ExperimentConfig
-from vpr_tf.data.prepared_dataset import PreparedDataset
+from vpr_tf.data import PreparedDataset
 
 
 def build_dataset(config: ExperimentConfig) -> PreparedDataset:

@@ -1,10 +1,56 @@
-"""City-scale visual place recognition with TensorFlow and Keras."""
+"""City-scale visual place recognition with TensorFlow and Keras.
+
+`import vpr_tf as vpr` gives, each loaded when it is first used:
+
+    vpr.load_encoder, vpr.GeoLocalizationNet, vpr.FeatureExtractor
+    vpr.PlaceIndex
+    vpr.evaluate, vpr.train, vpr.load_config
+    vpr.layers, vpr.models
+
+Keras loads files with layers and encoders of the project from then on.
+"""
 
 import os
+from typing import TYPE_CHECKING
 
 from vpr_tf._keras_registration import register_when_keras_is_imported
+from vpr_tf._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from vpr_tf import layers, models
+    from vpr_tf.api import evaluate, load_encoder
+    from vpr_tf.config import load_config
+    from vpr_tf.extraction import FeatureExtractor
+    from vpr_tf.models import GeoLocalizationNet
+    from vpr_tf.place_index import PlaceIndex
+    from vpr_tf.training.train import train
 
 __version__ = "0.2.0"
+__all__ = [
+    "FeatureExtractor",
+    "GeoLocalizationNet",
+    "PlaceIndex",
+    "evaluate",
+    "layers",
+    "load_config",
+    "load_encoder",
+    "models",
+    "train",
+]
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "FeatureExtractor": "vpr_tf.extraction",
+        "GeoLocalizationNet": "vpr_tf.models",
+        "PlaceIndex": "vpr_tf.place_index",
+        "evaluate": "vpr_tf.api",
+        "layers": "vpr_tf.layers",
+        "load_config": "vpr_tf.config",
+        "load_encoder": "vpr_tf.api",
+        "models": "vpr_tf.models",
+        "train": "vpr_tf.training.train",
+    },
+)
 
 # Both are read when the libraries are imported. TensorFlow's start-up lines would bury
 # what `vpr` prints; what goes wrong is raised all the same.

@@ -15,15 +15,15 @@ def lazy_names(
 
     Args:
         package: Its `__name__`.
-        modules: Each public name, and the module that it is an attribute of; a name
-            that is the last part of its module is that module itself.
+        modules: Each public name, and the module that it is an attribute of; the name
+            of a module of the package, and that module.
     """
 
     def get(name: str) -> Any:
         if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         module = importlib.import_module(modules[name])
-        is_module = modules[name].rpartition(".")[2] == name
+        is_module = modules[name] == f"{package}.{name}"
         found = module if is_module else getattr(module, name)
         setattr(sys.modules[package], name, found)
         return found

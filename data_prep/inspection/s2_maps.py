@@ -12,7 +12,7 @@ from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import hsv_to_rgb
 
 from data_prep.inspection.figures import draw_panels
-from vpr_tf.data.prepared_dataset import Partition
+from vpr_tf.data import Partition
 from vpr_tf.geo import Positions, wrap_degrees
 from vpr_tf.geo.s2_cells import cell_corners
 

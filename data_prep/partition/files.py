@@ -19,7 +19,7 @@ from data_prep.partition.assignment import (
     needed_columns,
 )
 from vpr_tf.config import PartitionConfig
-from vpr_tf.data.prepared_dataset import PreparedDataset, SplitIndex
+from vpr_tf.data import PreparedDataset, SplitIndex
 
 _ROWS_AT_ONCE = 1 << 19
 
@@ -99,7 +99,7 @@ def summary(assignment: ClassAssignment, config: PartitionConfig) -> str:
 
 def _refuse_difference(dataset: PreparedDataset, config: PartitionConfig) -> None:
     """Raises when the partition of that name was made with other parameters."""
-    known = PartitionConfig(**dataset.partition(config.name).parameters)
+    known = PartitionConfig.from_parameters(dataset.partition(config.name).parameters)
     there, here = known.parameters(), config.parameters()
     names = ["method"] if known.method != config.method else list(here)
     differences = ", ".join(

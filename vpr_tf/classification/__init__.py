@@ -11,7 +11,7 @@ from vpr_tf.classification.class_table import ClassTable
 from vpr_tf.classification.classifier import PlaceClassifier
 from vpr_tf.classification.errors import ClassificationError
 from vpr_tf.classification.group_head import GroupHead
-from vpr_tf.classification.localizer import ClassifierLocalizer, localize_by_cells
+from vpr_tf.classification.localizer import ClassifierLocalizer
 from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.classification.prototype_search import PrototypeSearch
 from vpr_tf.classification.regression import PlaceRegression
@@ -41,7 +41,6 @@ __all__ = [
     "heads_folder",
     "load_calibration",
     "load_heads",
-    "localize_by_cells",
     "save_calibration",
     "save_heads",
 ]

@@ -13,9 +13,9 @@ from collections.abc import Iterable
 COMMANDS = {
     "data build": "builds a dataset from images",
     "data partition": "adds a named partition to a built dataset",
-    "data add-test": "adds test sets to a built dataset",
     "data inspect": "prints and draws what a dataset holds",
     "data synthesize": "draws a miniature city",
+    "data add-test": "adds test sets to a built dataset",
     "train": "trains an encoder, tests and exports it",
     "evaluate": "measures recall and errors in metres",
     "compare": "tests the reports of two runs against each other",

@@ -39,10 +39,16 @@ def run(options: argparse.Namespace) -> Outcome:
     config = config_with_dataset(options)
     where = {"set_names": options.set, "output_dir": options.output}
     if options.report:
-        from vpr_tf.report import run_report
+        from vpr_tf.report import headline_table, run_report
 
         reports = run_report(config, options.model, **where)
-        return Outcome([report.to_dict() for report in reports])
+        texts = [
+            f"{headline_table(report).to_markdown()}\n\n"
+            f"Report: {folder / 'report.html'}"
+            for folder, report in reports.items()
+        ]
+        content = [report.to_dict() for report in reports.values()]
+        return Outcome(content, "\n\n".join(texts))
     from vpr_tf.evaluation.command import run_evaluation
 
     results = run_evaluation(config, options.model, **where)

@@ -6,26 +6,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from vpr_tf.classification import (
-    PlaceClassifier,
-    PlacePredictor,
-    heads_folder,
-    load_calibration,
-    load_heads,
-    localize_by_cells,
-)
+from vpr_tf.classification import ClassifierLocalizer, PlaceClassifier
 from vpr_tf.cli.localize_photos import expanded
 from vpr_tf.localization import (
     NUM_CANDIDATES,
-    Calibration,
     Localization,
     LocalizationError,
     LocalizationResult,
     explain_confidence,
 )
-from vpr_tf.photos import PhotoFiles, scan_named_photos
+from vpr_tf.photos import scan_named_photos
 from vpr_tf.place_index.localizing import LocalizationOptions
 
 _NOT_CALIBRATED = (
@@ -57,22 +47,22 @@ def locate_by_classifier(
     """
     options = options or LocalizationOptions()
     num_candidates = _checked_count(options)
-    folder = heads_folder(model)
-    calibration = load_calibration(folder)
-    predictor = _load_scored(folder, calibration)
+    localizer = ClassifierLocalizer(model, encoder_model)
+    calibration, predictor = localizer.calibration, localizer.predictor
     files = scan_named_photos(list(expanded(photos)))
     if not len(files) and not files.rejected:
         raise LocalizationError(f"No photos in {', '.join(photos)}.")
     found: list[Localization] = []
-    source = Path(encoder_model or _encoder_folder(Path(model), folder))
-    encoder = str(source)
+    encoder = str(localizer.encoder_folder)
     if len(files):
-        encoder, files, descriptors = _describe(source, files)
-        found = localize_by_cells(
+        # TensorFlow is loaded when the photos and the heads turned out to be usable.
+        extractor = localizer.extractor
+        progress = sys.stderr.isatty() and len(files) > 1
+        described = extractor.extract_files(files, progress=progress)
+        encoder, files = extractor.description, described.photos
+        found = localizer.localize_descriptors(
+            described.in_memory(),
             [path.decode() for path in files.paths],
-            descriptors,
-            predictor,
-            calibration=calibration,
             min_confidence=options.min_confidence,
             num_candidates=num_candidates,
         )
@@ -107,32 +97,3 @@ def _checked_count(options: LocalizationOptions) -> int:
     if count is not None and count < 1:
         raise LocalizationError(f"`--k` must be 1 or more. Received: {count}")
     return NUM_CANDIDATES if count is None else count
-
-
-def _load_scored(folder: Path, calibration: Calibration | None) -> PlacePredictor:
-    """Loads heads with the score they are calibrated for, or that they keep."""
-    heads = load_heads(folder)
-    score = None if calibration is None else calibration.settings.get("score")
-    if score and isinstance(heads, PlaceClassifier):
-        return heads.with_score(score)
-    return heads
-
-
-def _encoder_folder(model: Path, folder: Path) -> Path:
-    """Returns the run or SavedModel that a folder of heads lies in."""
-    return folder.parents[1] if model.resolve() == folder.resolve() else model
-
-
-def _describe(source: Path, files: PhotoFiles) -> tuple[str, PhotoFiles, np.ndarray]:
-    # TensorFlow is loaded when the photos and the heads turned out to be usable.
-    from vpr_tf.extraction import find_model, load_extractor
-
-    if find_model(source).config_file is None:
-        raise LocalizationError(
-            "The encoder of the heads must be a run folder or a SavedModel, whose "
-            f"config says how photos are prepared. Received: {source}. Pass --model RUN"
-        )
-    extractor = load_extractor(model=source)
-    progress = sys.stderr.isatty() and len(files) > 1
-    described = extractor.extract_files(files, progress=progress)
-    return extractor.description, described.photos, described.in_memory()

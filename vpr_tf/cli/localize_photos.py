@@ -6,20 +6,15 @@ import glob
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from vpr_tf.localization import Localization, LocalizationError, LocalizationResult
-from vpr_tf.photos import PhotoFiles, scan_named_photos
+from vpr_tf.photos import scan_named_photos
 from vpr_tf.place_index import PlaceIndex
-from vpr_tf.place_index.index_classifier import best_cells
 from vpr_tf.place_index.localizing import (
     LocalizationOptions,
     LocalizationSettings,
     localize_descriptors,
 )
-
-if TYPE_CHECKING:
-    from vpr_tf.extraction import DescribedPhotos
 
 
 def locate_photos(
@@ -49,7 +44,10 @@ def locate_photos(
             raise LocalizationError(f"No photos in {', '.join(photos)}.")
         found: list[Localization] = []
         if len(files):
-            described = _describe(index_folder, model, files)
+            progress = sys.stderr.isatty() and len(files) > 1
+            # TensorFlow is loaded when photos and index turned out to be usable.
+            encoder = index.extractor(model)
+            described = encoder.extract_files(files, progress=progress)
             files = described.photos
             found = localize_descriptors(
                 index.state(),
@@ -57,7 +55,7 @@ def locate_photos(
                 [path.decode() for path in files.paths],
                 options,
                 heading_deg=files.photos.heading_deg,
-                cells=best_cells(index, options.cells, files),
+                cells=index.cell_filter(options.cells, files),
             )
     return LocalizationResult(
         source={
@@ -70,16 +68,6 @@ def locate_photos(
         localizations=found,
         unreadable=[(one.printable_path, one.reason) for one in files.rejected],
     )
-
-
-def _describe(
-    index_folder: str | Path, model: str | Path | None, files: PhotoFiles
-) -> DescribedPhotos:
-    # TensorFlow is loaded when the photos and the index turned out to be usable.
-    from vpr_tf.place_index.photo_source import open_encoder
-
-    progress = sys.stderr.isatty() and len(files) > 1
-    return open_encoder(index_folder, model).extract_files(files, progress=progress)
 
 
 def expanded(photos: Sequence[str]) -> Iterator[str]:

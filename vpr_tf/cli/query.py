@@ -51,14 +51,11 @@ def run(options: argparse.Namespace) -> Outcome:
         answers: list[dict[str, Any]] = []
         rejected = photos.rejected
         if len(photos):
-            from vpr_tf.place_index.index_classifier import best_cells
-            from vpr_tf.place_index.photo_source import open_encoder
-
-            encoder = open_encoder(options.index, options.model)
+            encoder = index.extractor(options.model)
             progress = wants_progress(len(photos))
             described = encoder.extract_files(photos, progress=progress)
             rejected = described.photos.rejected
-            cells = best_cells(index, options.cells, described.photos)
+            cells = index.cell_filter(options.cells, described.photos)
             matches = index.search(
                 described.in_memory(), options.k, within=options.within, cells=cells
             )

@@ -10,7 +10,7 @@ import numpy as np
 from vpr_tf.config import ExperimentConfig, LocalizationConfig
 from vpr_tf.data.prepared_dataset import PreparedDataset
 from vpr_tf.evaluation import EvaluatedModel, EvaluationResult, evaluate
-from vpr_tf.localization.calibration import Calibration
+from vpr_tf.localization.calibration import Calibration, to_stored
 from vpr_tf.localization.calibration_text import describe_calibration
 from vpr_tf.localization.candidates import Candidates
 from vpr_tf.localization.errors import LocalizationError
@@ -19,12 +19,8 @@ from vpr_tf.localization.retrieval_calibration import (
     calibrate_on_queries,
     predictions_to_calibrate,
 )
-from vpr_tf.localization.stored_settings import to_stored
 from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index import PlaceIndex
-from vpr_tf.place_index.index_classifier import IndexClassifier
-from vpr_tf.place_index.manifest import read_manifest
-from vpr_tf.place_index.photo_source import open_encoder
 
 
 def calibrate_index(
@@ -94,18 +90,17 @@ def _model_of(
     index_folder: str | Path, model: str | Path | None = None
 ) -> EvaluatedModel:
     """Returns what an index searches with: its encoder and its classifier, if any."""
-    folder = Path(index_folder)
-    extractor = open_encoder(folder, model)
-    manifest = read_manifest(folder)
-    kept = manifest.classifier
+    index = PlaceIndex.open(index_folder)
+    extractor = index.extractor(model)
+    kept = index.manifest.classifier
     if kept is None or kept.num_cells is None:
         return EvaluatedModel(extractor)
-    classifier = IndexClassifier.open(folder, manifest)
+    classifier = index.classifier()
     return EvaluatedModel(
         extractor,
         ranking=classifier.ranking,
         num_cells=kept.num_cells,
-        heads_extractor=classifier.encoder(),
+        heads_extractor=classifier.encoder,
     )
 
 

@@ -1,6 +1,6 @@
 """From matches or cells of a classifier to a position, an error and a confidence."""
 
-from vpr_tf.localization.calibration import Calibration
+from vpr_tf.localization.calibration import Calibration, read_stored, to_stored
 from vpr_tf.localization.calibration_text import (
     describe_calibration,
     explain_confidence,
@@ -30,7 +30,6 @@ from vpr_tf.localization.retrieval_calibration import (
     calibrate_on_queries,
     predictions_to_calibrate,
 )
-from vpr_tf.localization.stored_settings import read_stored, to_stored
 
 __all__ = [
     "NUM_CANDIDATES",

@@ -65,6 +65,13 @@ class GeoLocalizationNet(keras.Model):
     Output shape:
         `(batch, descriptor_dim)`, float32, unit length.
 
+    Example:
+        >>> import numpy as np
+        >>> import vpr_tf as vpr
+        >>> encoder = vpr.GeoLocalizationNet("ResNet18", 64)
+        >>> encoder(np.zeros((1, 64, 64, 3), np.float32)).shape
+        TensorShape([1, 64])
+
     Reference:
         Berton et al., "Rethinking Visual Geo-localization for Large-Scale
         Applications" (CosPlace), arXiv:2204.02287.

@@ -53,11 +53,13 @@ class PhotoTable:
 
     def columns(self) -> dict[str, np.ndarray]:
         """Returns the columns of `schema.TABLE_COLUMNS`."""
-        columns = vars(self.positions) | {
+        columns = {
             "key": self.keys,
             "heading_deg": self.heading_deg,
             "timestamp": self.timestamps,
         }
+        for field in dataclasses.fields(Positions):
+            columns[field.name] = getattr(self.positions, field.name)
         return {name: columns[name] for name in TABLE_COLUMNS}
 
     def __len__(self) -> int:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index.changes import check_photos, commit, with_segment
@@ -25,6 +26,9 @@ from vpr_tf.place_index.transaction import (
 from vpr_tf.search import Descriptors, RetrievalError
 from vpr_tf.stored_files import StoredFile, fsync, store_folder
 
+if TYPE_CHECKING:
+    from vpr_tf.extraction import FeatureExtractor
+
 CLASSIFIER_FOLDER = "classifier"
 _ENCODER_FOLDER = "encoder"
 
@@ -36,7 +40,8 @@ class KeptParts:
     Attributes:
         encoder: What the descriptors were computed with; its `file` is set when it is
             kept. None where it is not known.
-        encoder_source: File (`.keras`) or folder (SavedModel) to keep.
+        keep_encoder: Writes the encoder into a new folder and returns its file; None
+            to not keep it.
         classifier: Heads whose best cells are searched; its `files` are set when it is
             kept, and its encoder's file, which is relative to `classifier_source`.
         classifier_source: Folder of all that belongs to the classifier.
@@ -44,10 +49,22 @@ class KeptParts:
     """
 
     encoder: EncoderIdentity | None = None
-    encoder_source: str | Path | None = None
+    keep_encoder: Callable[[Path], Path] | None = None
     classifier: KeptClassifier | None = None
     classifier_source: str | Path | None = None
     localization: dict[str, Any] | None = None
+
+
+def kept_encoder(
+    encoder: FeatureExtractor | EncoderIdentity | None,
+) -> tuple[EncoderIdentity | None, Callable[[Path], Path] | None]:
+    """Returns what an index notes of an encoder, and how it is kept."""
+    if encoder is None or isinstance(encoder, EncoderIdentity):
+        return encoder, None
+    from vpr_tf.place_index.index_encoder import identity_of, is_kept, keep_encoder
+
+    identity, model = identity_of(encoder), encoder.encoder
+    return identity, functools.partial(keep_encoder, model) if is_kept(model) else None
 
 
 def create_folder(
@@ -127,20 +144,11 @@ def _empty(folder: Path) -> None:
 def _keep_encoder(
     folder: Path, parts: KeptParts
 ) -> tuple[EncoderIdentity | None, dict[str, StoredFile]]:
-    """Copies an encoder; returns it with its file, and its files."""
-    if parts.encoder is None or parts.encoder_source is None:
+    """Writes an encoder; returns it with its file, and its files."""
+    if parts.encoder is None or parts.keep_encoder is None:
         return parts.encoder, {}
-    source = Path(parts.encoder_source)
-    if not source.exists():
-        raise RetrievalError(f"No encoder at {source}, which the index should keep.")
-    name = "saved_model" if source.is_dir() else f"encoder{source.suffix}"
-    kept = folder / _ENCODER_FOLDER / name
-    kept.parent.mkdir()
-    if source.is_dir():
-        shutil.copytree(source, kept)
-    else:
-        shutil.copyfile(source, kept)
-    identity = replace(parts.encoder, file=f"{_ENCODER_FOLDER}/{name}")
+    file = parts.keep_encoder(folder / _ENCODER_FOLDER)
+    identity = replace(parts.encoder, file=file.relative_to(folder).as_posix())
     return identity, _stored(folder, _ENCODER_FOLDER)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from vpr_tf.classification.cell_ranking import ClassifierCells
 from vpr_tf.classification.errors import ClassificationError
@@ -16,8 +16,6 @@ from vpr_tf.classification.stored_heads import load_heads, save_heads
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.photos import PhotoFiles
 from vpr_tf.place_index.creation import CLASSIFIER_FOLDER
-from vpr_tf.place_index.index_reader import IndexReader
-from vpr_tf.place_index.localizing import STORED
 from vpr_tf.place_index.manifest import (
     EncoderIdentity,
     IndexManifest,
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
     from vpr_tf.extraction import FeatureExtractor
 
 _ENCODER_FOLDER, _SEARCH_FOLDER = "encoder", "search"
-_KERAS_FILE, _SAVED_MODEL_FOLDER = "encoder.keras", "saved_model"
 
 
 def keep_classifier(
@@ -50,10 +47,10 @@ def keep_classifier(
         EncoderError: Its encoder cannot be loaded or written.
     """
     from vpr_tf.extraction import load_extractor
-    from vpr_tf.place_index.photo_source import identity_of
+    from vpr_tf.place_index.index_encoder import identity_of, keep_encoder
 
-    told = config.classification
-    classifier = ClassifierCells.from_heads(load_heads(model, told)).classifier
+    settings = config.classification
+    classifier = ClassifierCells.from_heads(load_heads(model, settings)).classifier
     extractor = load_extractor(model=model)
     identity = identity_of(extractor)
     shutil.rmtree(folder, ignore_errors=True)
@@ -62,15 +59,15 @@ def keep_classifier(
         PrototypeSearch.build(classifier).write(folder / _SEARCH_FOLDER)
     kept_encoder = None
     if not _describes_like(identity, own):
-        file = _store_encoder(extractor.encoder, folder)
-        kept_encoder = replace(identity, file=file)
+        file = keep_encoder(extractor.encoder, folder / _ENCODER_FOLDER)
+        kept_encoder = replace(identity, file=file.relative_to(folder).as_posix())
     elif classifier.descriptor_dim != own.descriptor_dim:
         raise ClassificationError(
             f"The heads of {model} must be of descriptors of {own.descriptor_dim} "
             f"values. Received: {classifier.descriptor_dim}"
         )
     return KeptClassifier(
-        extractor.description, classifier.score, told.num_cells, kept_encoder, {}
+        extractor.description, classifier.score, settings.num_cells, kept_encoder, {}
     )
 
 
@@ -118,6 +115,7 @@ class IndexClassifier:
             search = PrototypeSearch.read(own / _SEARCH_FOLDER, classifier)
         return cls(folder, kept, ClassifierCells(classifier, search))
 
+    @functools.cached_property
     def encoder(self) -> FeatureExtractor | None:
         """Loads the encoder of the classifier; None if it is that of the index.
 
@@ -126,62 +124,38 @@ class IndexClassifier:
         """
         if self.kept.encoder is None:
             return None
-        from vpr_tf.place_index.photo_source import open_kept_encoder
+        from vpr_tf.place_index.index_encoder import open_kept_encoder
 
         files = _encoder_files(self.kept)
         return open_kept_encoder(self.folder, self.kept.encoder, files)
 
-    def best_cells(
-        self, num_cells: int | None, photos: PhotoFiles, *, progress: bool = False
+    def cell_filter(
+        self, num_cells: int, photos: PhotoFiles | Sequence[Any] | None
     ) -> CellFilter:
         """Returns what restricts a search for photos.
 
         Args:
-            num_cells: K; None for all.
-            photos: The queries; described here if the classifier has an encoder of its
-                own.
-            progress: Whether to draw a progress bar.
+            num_cells: K.
+            photos: The queries, as files or as `FeatureExtractor.extract` takes them;
+                described here if the classifier has an encoder of its own.
 
         Raises:
             IndexMismatchError: The encoder is damaged.
             ClassificationError: A photo could be read before, and not now.
         """
-        encoder = None if num_cells is None else self.encoder()
+        encoder = self.encoder
         if encoder is None:
             return CellFilter(self.ranking, num_cells)
-        described = encoder.extract_files(photos, progress=progress)
+        if not isinstance(photos, PhotoFiles):
+            descriptors = encoder.extract(photos)
+            return CellFilter(self.ranking, num_cells, descriptors)
+        described = encoder.extract_files(photos, progress=False)
         if len(described.photos) != len(photos):
             raise ClassificationError(
                 f"{described.photos.rejected[0]} changed while it was read. Run the "
                 "command again."
             )
-        return CellFilter(
-            self.ranking, num_cells, np.asarray(described.in_memory(), np.float32)
-        )
-
-
-def best_cells(
-    index: IndexReader, cells: int | str | None, photos: PhotoFiles
-) -> CellFilter | None:
-    """Returns what restricts a search of an index for photos; None if nothing.
-
-    Args:
-        index: The index.
-        cells: How many cells are searched, None for all, or `STORED`: as many as the
-            index says.
-        photos: The queries.
-
-    Raises:
-        ClassificationError: Cells are asked for that the index cannot rank.
-        IndexMismatchError: The classifier is damaged.
-    """
-    manifest = index.manifest
-    if cells == STORED:
-        cells = manifest.classifier.num_cells if manifest.classifier else None
-    if cells is None:
-        return None
-    opened = IndexClassifier.open(index.folder, manifest)
-    return opened.best_cells(int(cells), photos)
+        return CellFilter(self.ranking, num_cells, described.in_memory())
 
 
 def _encoder_files(kept: KeptClassifier) -> dict[str, StoredFile]:
@@ -192,16 +166,3 @@ def _encoder_files(kept: KeptClassifier) -> dict[str, StoredFile]:
 def _describes_like(one: EncoderIdentity, other: EncoderIdentity) -> bool:
     same = one.preprocessing.identity() == other.preprocessing.identity()
     return same and one.fingerprint == other.fingerprint
-
-
-def _store_encoder(encoder: object, folder: Path) -> str:
-    """Writes an encoder; returns its path, relative to the folder."""
-    from vpr_tf.extraction import store_encoder
-
-    (folder / _ENCODER_FOLDER).mkdir()
-    stored = store_encoder(encoder, folder / _ENCODER_FOLDER / _KERAS_FILE)
-    if stored.is_dir():
-        kept = folder / _ENCODER_FOLDER / _SAVED_MODEL_FOLDER
-        shutil.copytree(stored, kept)
-        stored = kept
-    return stored.relative_to(folder).as_posix()

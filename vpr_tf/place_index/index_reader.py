@@ -1,21 +1,23 @@
-"""What can be asked of an open index folder without changing it."""
+"""What an open index folder is read, searched and localized with, unchanged."""
 
 from __future__ import annotations
 
 import os
 import threading
 import weakref
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy.typing as npt
 
 from vpr_tf.geo import GeoCircle
-from vpr_tf.photos import PhotoTable
+from vpr_tf.photos import PhotoFiles, PhotoTable
 from vpr_tf.place_index.index_state import IndexState, Matches
 from vpr_tf.place_index.manifest import (
     MANIFEST_FILE,
+    STORED,
     IndexManifest,
     RecallReport,
     check_file,
@@ -28,6 +30,11 @@ from vpr_tf.place_index.recall import RECALL_QUERIES, recall_of_state
 from vpr_tf.place_index.verification import VerificationReport, verify
 from vpr_tf.search import CellFilter, IndexMismatchError, RetrievalError
 from vpr_tf.stored_files import Progress
+
+if TYPE_CHECKING:
+    from vpr_tf.extraction import FeatureExtractor
+    from vpr_tf.localization import Localization
+    from vpr_tf.place_index.index_classifier import IndexClassifier
 
 
 class IndexReader:
@@ -43,6 +50,8 @@ class IndexReader:
         self._state: IndexState | None = None
         self._file: _OpenFile | None = None
         self._is_closed = False
+        self._extractor: tuple[tuple[str, str], FeatureExtractor] | None = None
+        self._classifier: IndexClassifier | None = None
 
     @classmethod
     def open(
@@ -90,7 +99,7 @@ class IndexReader:
         """Lets go of the files; what was found can still be used."""
         with self._lock:
             self._is_closed = True
-            self._state = self._file = None
+            self._state = self._file = self._extractor = self._classifier = None
 
     @property
     def manifest(self) -> IndexManifest:
@@ -159,6 +168,111 @@ class IndexReader:
             [['a.jpg']]
         """
         return self.state().search(descriptors, k, within=within, cells=cells)
+
+    def localize(
+        self,
+        photos: Sequence[Any],
+        *,
+        min_confidence: float | None = None,
+        num_predictions: int | None = None,
+        heading_deg: float | None = None,
+        within: GeoCircle | None = None,
+        cells: int | str | None = STORED,
+    ) -> list[Localization]:
+        """Localizes photos, by the encoder of the index, which is loaded once.
+
+        Args:
+            photos: Paths, bytes of JPEG or PNG files, PIL images and arrays `(height,
+                width[, channels])`.
+            min_confidence: Positions below are withheld; None for the calibration's.
+            num_predictions: Matches that vote; None for the index's setting.
+            heading_deg: Where the photos look, if it is known.
+            within: Only photos of this circle are searched.
+            cells: How many of the best cells of the index's classifier are searched,
+                None for all, `stored` for as many as the index says.
+
+        Raises:
+            InvalidEntryError: A photo cannot be read.
+            IndexMismatchError: The index is damaged, or keeps no encoder.
+            LocalizationError: An option cannot be.
+
+        Example:
+            >>> from vpr_tf.place_index import PlaceIndex
+            >>> index = PlaceIndex.open("holiday.index")  # doctest: +SKIP
+            >>> [one] = index.localize(["holiday/1.jpg"])  # doctest: +SKIP
+            >>> one.latitude, one.longitude, one.confidence  # doctest: +SKIP
+            (37.704829, -122.462268, 0.98)
+        """
+        from vpr_tf.place_index.localizing import (
+            LocalizationOptions,
+            localize_descriptors,
+        )
+
+        if isinstance(photos, str | bytes | Path):
+            photos = [photos]
+        options = LocalizationOptions(
+            num_predictions, within, heading_deg, min_confidence, cells
+        )
+        return localize_descriptors(
+            self.state(),
+            self.extractor().extract(photos),
+            [
+                str(photo) if isinstance(photo, str | Path) else f"photo {row}"
+                for row, photo in enumerate(photos)
+            ],
+            options,
+            cells=self.cell_filter(cells, photos),
+        )
+
+    def extractor(self, model: str | Path | None = None) -> FeatureExtractor:
+        """Returns the encoder that the index was built with, loaded once.
+
+        Args:
+            model: Where it is, see `load_extractor`; None for the copy in the index.
+
+        Raises:
+            IndexMismatchError: No encoder or a damaged one in the index, or `model` is
+                another encoder.
+            EncoderError: The model cannot be loaded.
+        """
+        from vpr_tf.place_index.index_encoder import open_encoder
+
+        wanted = self.manifest.encoder_fingerprint, str(model or "")
+        if self._extractor is None or self._extractor[0] != wanted:
+            self._extractor = wanted, open_encoder(self.folder, model)
+        return self._extractor[1]
+
+    def classifier(self) -> IndexClassifier:
+        """Returns the classifier that the index keeps, loaded once.
+
+        Raises:
+            ClassificationError: The index keeps none.
+            IndexMismatchError: It is damaged.
+        """
+        from vpr_tf.place_index.index_classifier import IndexClassifier
+
+        manifest = self.manifest
+        if self._classifier is None or self._classifier.kept != manifest.classifier:
+            self._classifier = IndexClassifier.open(self.folder, manifest)
+        return self._classifier
+
+    def cell_filter(
+        self, cells: int | str | None, photos: PhotoFiles | Sequence[Any] | None
+    ) -> CellFilter | None:
+        """Returns what restricts a search to the best cells; None if nothing.
+
+        Args:
+            cells: See `localize`.
+            photos: The queries.
+
+        Raises:
+            ClassificationError: The index cannot rank cells.
+            IndexMismatchError: The classifier is damaged.
+        """
+        if cells == STORED:
+            kept = self.manifest.classifier
+            cells = kept.num_cells if kept else None
+        return self.classifier().cell_filter(int(cells), photos) if cells else None
 
     def select(
         self, *, older_than: Any = None, within: GeoCircle | None = None

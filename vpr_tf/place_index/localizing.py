@@ -26,10 +26,9 @@ from vpr_tf.localization import (
 )
 from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index.index_state import IndexState
-from vpr_tf.place_index.manifest import IndexManifest
+from vpr_tf.place_index.manifest import STORED, IndexManifest
 from vpr_tf.search import CellFilter
 
-STORED = "stored"
 # About the field of view of a photo: beyond, two photos of a place share nothing.
 _HEADING_TOLERANCE_DEG = 60.0
 _NOT_CALIBRATED = (

@@ -22,6 +22,7 @@ CLASSIFIER_FORMAT_VERSION = 2
 NO_ENCODER_FORMAT_VERSION = 3
 _VERSIONS = (FORMAT_VERSION, CLASSIFIER_FORMAT_VERSION, NO_ENCODER_FORMAT_VERSION)
 METRIC = "squared_l2"
+STORED = "stored"  # as many cells of the classifier as the index says
 _REMEDY = "Restore it from a copy of the folder, or build the index again."
 _COMPACT_ABOVE_SHARE = 0.1
 
@@ -122,7 +123,7 @@ class IndexManifest:
     Attributes:
         kind: Search structure of the first segment; photos added later are searched
             exactly until `compact`.
-        settings: What was asked of the search structure; None for what suits the size.
+        settings: Of the search structure, as given; None for what suits the size.
         descriptor_dim: Length of a descriptor.
         dtype: Of the stored descriptors, float32 or float16.
         encoder: The encoder of the descriptors; None where it is not known.

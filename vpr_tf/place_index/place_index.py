@@ -13,7 +13,7 @@ from vpr_tf.config import EvaluationConfig, LocalizationConfig
 from vpr_tf.geo import GeoCircle
 from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index import changes
-from vpr_tf.place_index.creation import KeptParts, create_folder
+from vpr_tf.place_index.creation import KeptParts, create_folder, kept_encoder
 from vpr_tf.place_index.index_reader import IndexReader
 from vpr_tf.place_index.manifest import (
     EncoderIdentity,
@@ -31,6 +31,7 @@ from vpr_tf.place_index.recall import RECALL_QUERIES
 from vpr_tf.search import CellFilter, Descriptors, RetrievalError
 
 if TYPE_CHECKING:
+    from vpr_tf.extraction import FeatureExtractor
     from vpr_tf.localization import Calibration
     from vpr_tf.place_index.tuning import TuningReport
 
@@ -66,8 +67,7 @@ class PlaceIndex(IndexReader):
         folder: str | Path,
         descriptors: Descriptors | npt.ArrayLike,
         *,
-        encoder: EncoderIdentity | None = None,
-        encoder_source: str | Path | None = None,
+        encoder: FeatureExtractor | EncoderIdentity | None = None,
         classifier: KeptClassifier | None = None,
         classifier_source: str | Path | None = None,
         kind: str = "auto",
@@ -85,9 +85,9 @@ class PlaceIndex(IndexReader):
         Args:
             folder: Must not exist.
             descriptors: `(num_photos, descriptor_dim)`, finite; e.g. memory-mapped.
-            encoder: What the descriptors were computed with; None where it is not
+            encoder: What the descriptors were computed with, which is kept in the index
+                if it is a `GeoLocalizationNet` or a SavedModel; None where it is not
                 known.
-            encoder_source: File (`.keras`) or folder (SavedModel) to keep in the index.
             classifier: Heads whose best cells are searched.
             classifier_source: Folder of all that belongs to the classifier.
             kind: `exact`, `scann`, `milvus`, or `auto` for what suits the size.
@@ -116,11 +116,12 @@ class PlaceIndex(IndexReader):
             [['00000001']]
         """
         matrix = as_descriptors(descriptors)
+        identity, keep = kept_encoder(encoder)
         create_folder(
             Path(folder),
             matrix,
             photo_table(len(matrix), **columns) if photos is None else photos,
-            KeptParts(encoder, encoder_source, classifier, classifier_source),
+            KeptParts(identity, keep, classifier, classifier_source),
             kind=kind,
             settings=settings,
             dtype=dtype,

@@ -19,6 +19,7 @@ _MODULE_OF = {
     "compare": "comparison",
     "compare_runs": "comparison_files",
     "comparison_markdown": "comparison_files",
+    "headline_table": "tables",
     "json_ready": "json_values",
     "read_report": "stored_report",
     "run_report": "run",

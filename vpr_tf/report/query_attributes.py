@@ -105,34 +105,21 @@ def stratifications(
         level: Confidence level of the intervals.
     """
     known = queries.positions.known
-    divided = [
+    zones = queries.positions.utm_zone.astype(np.float64)
+    columns = {**attributes.columns, "utm_zone": zones}
+    divisions = _divisions(threshold_m, dark_luma_below)
+    names = np.unique(zones[known])
+    if len(names) > 1:
+        definition = "UTM zone of the query, negative in the south"
+        labels = [f"zone {zone:g}" for zone in names]
+        divisions.append(("utm_zone", definition, names[1:].tolist(), labels))
+    return [
         stratify(
-            name,
-            definition,
-            attributes.columns[name][known],
-            found[known],
-            edges,
-            labels,
-            level,
+            name, definition, columns[name][known], found[known], edges, labels, level
         )
-        for name, definition, edges, labels in _divisions(threshold_m, dark_luma_below)
+        for name, definition, edges, labels in divisions
         if name not in attributes.left_out
     ]
-    zones = queries.positions.utm_zone[known]
-    names = np.unique(zones)
-    if len(names) > 1:
-        divided.append(
-            stratify(
-                "utm_zone",
-                "UTM zone of the query, negative in the south",
-                zones.astype(np.float64),
-                found[known],
-                names[1:].tolist(),
-                [f"zone {zone}" for zone in names],
-                level,
-            )
-        )
-    return divided
 
 
 def _divisions(

@@ -12,7 +12,6 @@ from vpr_tf.report.build import build_report
 from vpr_tf.report.localized_queries import calibrate_on_val, may_judge
 from vpr_tf.report.report import Report
 from vpr_tf.report.report_files import write_html, write_report
-from vpr_tf.report.tables import headline_table
 
 
 def run_report(
@@ -21,7 +20,7 @@ def run_report(
     *,
     set_names: Sequence[str] = (),
     output_dir: str | Path | None = None,
-) -> list[Report]:
+) -> dict[Path, Report]:
     """Evaluates a model and reports on each set, in `<output>/report/<set>/`.
 
     The confidence is calibrated on val, never on the queries that it is judged on.
@@ -32,6 +31,9 @@ def run_report(
         set_names: `val` or names of test sets; empty for all test sets.
         output_dir: Folder of the results; None for the model's own.
 
+    Returns:
+        The report of each set, by the folder of its files.
+
     Raises:
         EvaluationError: No such model or evaluation set.
     """
@@ -39,7 +41,7 @@ def run_report(
     return report_on(opened, config)
 
 
-def report_on(opened: Evaluation, config: ExperimentConfig) -> list[Report]:
+def report_on(opened: Evaluation, config: ExperimentConfig) -> dict[Path, Report]:
     """Evaluates the chosen sets and reports on each; see `run_report`.
 
     Args:
@@ -51,7 +53,7 @@ def report_on(opened: Evaluation, config: ExperimentConfig) -> list[Report]:
     calibration, why = None, "val is what a calibration is fitted on"
     if any(may_judge(val, evaluation_set) for evaluation_set in opened.sets):
         calibration, why = calibrate_on_val(opened, config.localization, config.seed)
-    reports = []
+    reports = {}
     for evaluation_set, result in zip(opened.sets, results, strict=True):
         usable = calibration if may_judge(val, evaluation_set) else None
         reason = why if usable is calibration else "it is calibrated on these queries"
@@ -61,7 +63,5 @@ def report_on(opened: Evaluation, config: ExperimentConfig) -> list[Report]:
         write_html(
             report, folder, dataset=opened.dataset, evaluation_set=evaluation_set
         )
-        reports.append(report)
-        print(f"\n{headline_table(report).to_markdown()}\n")
-        print(f"Report: {folder / 'report.html'}")
+        reports[folder] = report
     return reports

@@ -172,11 +172,8 @@ def _pairs_of_zone(
 
 
 def _metres(photos: PhotoTable, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    east_cm, north_cm = photos.positions.utm_east_cm, photos.positions.utm_north_cm
-    return (
-        np.hypot(east_cm[first] - east_cm[second], north_cm[first] - north_cm[second])
-        / 100
-    )
+    utm_cm = photos.positions.utm_cm
+    return np.hypot(*(utm_cm[first] - utm_cm[second]).T) / 100
 
 
 def _cosines(

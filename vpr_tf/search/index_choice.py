@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+import logging
+
+_LOG = logging.getLogger("vpr_tf")
 KINDS = ("exact", "scann", "milvus")
 
 # Above, `auto` takes ScaNN. On 2 cores 1,000 queries of 512 values take 5 s for each
@@ -25,7 +29,8 @@ def index_kind(index: str, num_images: int, exact_max_images: int | None = None)
     """Returns the kind of index that suits a database.
 
     Args:
-        index: `exact`, `scann`, `milvus`, or `auto`: exact for small databases.
+        index: `exact`, `scann`, `milvus`, or `auto`: exact for small databases, and
+            where ScaNN is not installed, which is logged.
         num_images: Rows of the database.
         exact_max_images: Rows up to which `auto` is exact; None for
             `EXACT_SEARCH_MAX_IMAGES`, which suits an index that is searched once.
@@ -36,7 +41,16 @@ def index_kind(index: str, num_images: int, exact_max_images: int | None = None)
     if index == "auto":
         if exact_max_images is None:
             exact_max_images = EXACT_SEARCH_MAX_IMAGES
-        return "exact" if num_images <= exact_max_images else "scann"
+        if num_images <= exact_max_images:
+            return "exact"
+        if importlib.util.find_spec("scann") is not None:
+            return "scann"
+        _LOG.warning(
+            "ScaNN is not installed, so the search is exact: slow for %s images. "
+            "Install it by `pip install 'vpr_tf[scann]'`.",
+            f"{num_images:,}",
+        )
+        return "exact"
     if index not in KINDS:
         raise ValueError(
             f"`index` must be auto, {', '.join(KINDS)}. Received: {index!r}"

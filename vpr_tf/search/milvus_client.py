@@ -120,8 +120,8 @@ def connect(uri: str) -> Any:
         import pymilvus
     except ImportError as error:
         raise ImportError(
-            f"Milvus cannot be imported ({error}). Install `pymilvus==3.0.*` and "
-            "`milvus-lite==3.2.*`, or use index=exact or index=scann."
+            f"Milvus cannot be imported ({error}). Install it by `pip install "
+            "'vpr_tf[milvus]'`, or use index=exact or index=scann."
         ) from error
     options: dict[str, Any] = {"token": os.environ.get(TOKEN_VARIABLE, "")}
     if "://" not in uri:

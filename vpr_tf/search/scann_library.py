@@ -59,8 +59,9 @@ def scann_library() -> ScannLibrary:
         return _import_without_tensorflow()
     except ImportError as error:
         raise ImportError(
-            f"ScaNN cannot be imported ({error}). Install `scann[tf]==1.4.2` (Linux, "
-            "x86 with AVX or ARM), or use another kind of index, e.g. exact."
+            f"ScaNN cannot be imported ({error}). Install it by `pip install "
+            "'vpr_tf[scann]'` (Linux, x86 with AVX or ARM), or use another kind of "
+            "index, e.g. exact."
         ) from error
 
 

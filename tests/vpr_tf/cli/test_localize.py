@@ -52,9 +52,7 @@ def stored_encoder(monkeypatch):
         assert model is None
         return FeatureExtractor(MeanColourEncoder())
 
-    monkeypatch.setattr("vpr_tf.place_index.photo_source.open_encoder", open_encoder)
-    target = "vpr_tf.evaluation.calibration_of_indexes.open_encoder"
-    monkeypatch.setattr(target, open_encoder)
+    monkeypatch.setattr("vpr_tf.place_index.index_encoder.open_encoder", open_encoder)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from tests.vpr_tf.evaluation.tiny_dataset import (
 )
 from tests.vpr_tf.photos.photo_writer import write_photo
 from vpr_tf.classification import (
+    ClassifierLocalizer,
     GroupHead,
     PlaceClassifier,
     load_calibration,
@@ -182,3 +183,17 @@ def test_models_without_heads_and_missing_arguments(capsys, tmp_path, photos):
     assert run(capsys, photos)[0] == 2
     assert vpr("index", "calibrate", "--config", "x.yaml") == 2
     assert "one of the arguments --index --classifier" in capsys.readouterr().err
+
+
+def test_a_localizer_takes_photos_of_any_kind(capsys, run_folder, photos):
+    path = photos / "7.jpg"
+    image = np.full((8, 8, 3), colour_of(7), np.uint8)
+    localizer = ClassifierLocalizer(run_folder)
+    given = [path, path.read_bytes(), image]
+    found = localizer.localize(given)
+    assert [one.photo for one in found] == [str(path), "", ""]
+    assert len({(one.latitude, one.longitude) for one in found}) == 1
+    assert all(one.is_localized and one.confidence is None for one in found)
+    _, out, _ = run(capsys, "--classifier", run_folder, path, "--json")
+    (same,) = json.loads(out)["localizations"]
+    assert same["latitude"] == found[0].latitude

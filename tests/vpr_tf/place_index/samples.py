@@ -9,6 +9,7 @@ from vpr_tf.config import Preprocessing
 from vpr_tf.geo import Positions, lat_lon_to_utm
 from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index import EncoderIdentity, PlaceIndex
+from vpr_tf.place_index.creation import KeptParts, create_folder
 from vpr_tf.place_index.manifest import read_manifest
 
 # To import ScaNN here would import TensorFlow as well.
@@ -60,6 +61,12 @@ def create(folder, descriptors, photos, encoder=ENCODER, **options):
     return PlaceIndex.create(
         folder, descriptors, photos=photos, encoder=encoder, **options
     )
+
+
+def create_with_encoder(folder, descriptors, photos, keep_encoder):
+    parts = KeptParts(ENCODER, keep_encoder)
+    options = {"kind": "auto", "settings": None, "dtype": "float32"}
+    create_folder(folder, descriptors, photos, parts, **options, recall_queries=0)
 
 
 def add(folder, descriptors, photos, **options):

@@ -6,6 +6,7 @@ import pytest
 from tests.vpr_tf.place_index.samples import (
     ModelIndex,
     create,
+    create_with_encoder,
     found_keys,
     make_batch,
     verify,
@@ -69,7 +70,6 @@ def test_two_creations_of_one_folder(tmp_path):
         ({"dtype": "float64"}, "`dtype` must be float32 or float16"),
         ({"kind": "no such"}, "`index` must be"),
         ({"settings": {"leaves": 3}}, "no settings"),
-        ({"encoder_source": "no/such.keras"}, r"No encoder at no/such\.keras"),
     ],
 )
 def test_what_cannot_be_leaves_nothing(tmp_path, arguments, message):
@@ -87,9 +87,12 @@ def test_values_too_large_for_float16_are_named(tmp_path):
 
 
 def test_encoder_folder_is_kept(tmp_path):
-    (tmp_path / "saved/variables").mkdir(parents=True)
-    (tmp_path / "saved/variables/data").write_bytes(b"weights")
-    create(tmp_path / "index", *make_batch(3), encoder_source=tmp_path / "saved")
+    def keep(folder):
+        (folder / "saved_model/variables").mkdir(parents=True)
+        (folder / "saved_model/variables/data").write_bytes(b"weights")
+        return folder / "saved_model"
+
+    create_with_encoder(tmp_path / "index", *make_batch(3), keep)
     with PlaceIndex.open(tmp_path / "index") as index:
         assert index.manifest.encoder.file == "encoder/saved_model"
         assert (index.encoder_path / "variables/data").read_bytes() == b"weights"

@@ -28,8 +28,7 @@ from vpr_tf.place_index import (
     KeptClassifier,
     PlaceIndex,
 )
-from vpr_tf.place_index.index_classifier import best_cells
-from vpr_tf.place_index.localizing import STORED
+from vpr_tf.place_index.manifest import STORED
 
 COLOURS = [(200, 30, 30), (30, 200, 30), (30, 30, 200), (200, 200, 30), (30, 200, 200)]
 ENCODER = EncoderIdentity("mean colour", "mean colour", 3, Preprocessing())
@@ -84,11 +83,11 @@ def stored_encoder(monkeypatch):
     def open_encoder(folder, model=None):
         return FeatureExtractor(MeanColourEncoder())
 
-    monkeypatch.setattr("vpr_tf.place_index.photo_source.open_encoder", open_encoder)
+    monkeypatch.setattr("vpr_tf.place_index.index_encoder.open_encoder", open_encoder)
 
 
 def cells_of(index, cells):
-    return best_cells(index, cells, None)
+    return index.cell_filter(cells, None)
 
 
 def found(index, query, cells, **options):

@@ -12,7 +12,7 @@ from tests.vpr_tf.place_index.samples import (
     ENCODER,
     ModelIndex,
     add,
-    create,
+    create_with_encoder,
     found_keys,
     make_batch,
     make_descriptors,
@@ -130,10 +130,13 @@ def test_other_encoder_is_refused(folder):
 
 
 def test_encoder_in_the_folder_is_compared(tmp_path):
-    source = tmp_path / "trained.keras"
-    source.write_bytes(b"weights")
+    def keep(folder):
+        folder.mkdir()
+        (folder / "encoder.keras").write_bytes(b"weights")
+        return folder / "encoder.keras"
+
     folder = tmp_path / "index"
-    create(folder, *make_batch(3), encoder_source=source)
+    create_with_encoder(folder, *make_batch(3), keep)
     with PlaceIndex.open(folder) as index:
         assert index.manifest.encoder.file == "encoder/encoder.keras"
         assert index.encoder_path.read_bytes() == b"weights"

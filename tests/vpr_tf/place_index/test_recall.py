@@ -5,7 +5,7 @@ from tests.vpr_tf.place_index.samples import add, create, make_batch, remove
 from vpr_tf.place_index import (
     PlaceIndex,
 )
-from vpr_tf.search import INDEX_KINDS, ExactIndex
+from vpr_tf.search import INDEX_KINDS, ExactIndex, index_choice
 
 
 class EveryOtherIndex(ExactIndex):
@@ -23,8 +23,13 @@ class EveryOtherIndex(ExactIndex):
 
 
 @pytest.fixture
-def half(tmp_path, monkeypatch):
+def every_other(monkeypatch):
     monkeypatch.setitem(INDEX_KINDS, EveryOtherIndex.kind, EveryOtherIndex)
+    monkeypatch.setattr(index_choice, "KINDS", tuple(INDEX_KINDS))
+
+
+@pytest.fixture
+def half(tmp_path, every_other):
     folder = tmp_path / "index"
     create(folder, *make_batch(60), kind="every other")
     return folder
@@ -56,8 +61,7 @@ def test_recall_is_measured_on_what_is_there_after_a_change(half):
     assert remove(half, names).recall.recall_at_10 == 1.0
 
 
-def test_equally_near_photos_are_equally_right(tmp_path, monkeypatch):
-    monkeypatch.setitem(INDEX_KINDS, EveryOtherIndex.kind, EveryOtherIndex)
+def test_equally_near_photos_are_equally_right(tmp_path, every_other):
     descriptors, photos = make_batch(60)
     descriptors[:] = descriptors[0]
     index = create(tmp_path / "index", descriptors, photos, kind="every other")
@@ -66,8 +70,7 @@ def test_equally_near_photos_are_equally_right(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("num_photos", [1, 2])
-def test_few_photos(tmp_path, monkeypatch, num_photos):
-    monkeypatch.setitem(INDEX_KINDS, EveryOtherIndex.kind, EveryOtherIndex)
+def test_few_photos(tmp_path, every_other, num_photos):
     folder = tmp_path / "index"
     batch = make_batch(num_photos)
     report = create(folder, *batch, kind="every other").manifest.recall

@@ -56,7 +56,7 @@ def town(tmp_path_factory):
     by_search = open_town(folder, TOWN, ["a"], config)
     model = EvaluatedModel(by_search.extractor, colour_heads())
     by_heads = dataclasses.replace(by_search, model=model, folder=folder / "heads")
-    (report,) = report_on(by_heads, config)
+    (report,) = report_on(by_heads, config).values()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "write_html", lambda *args, **kwargs: None)
         report_on(by_search, config)
@@ -133,6 +133,6 @@ def test_same_bytes_again_and_no_database_needed(town, monkeypatch):
     report_on(by_heads, config)
     assert [(folder / name).read_bytes() for name in names] == before
     bare = dataclasses.replace(by_heads, sets=[by_heads.dataset.tests["bare"]])
-    (report,) = report_on(bare, config)
+    (report,) = report_on(bare, config).values()
     assert report.errors["first_place"].num_queries == 3
     assert "nearest_database_m" in report.left_out_strata

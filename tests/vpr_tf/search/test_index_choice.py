@@ -20,3 +20,12 @@ def test_kind_can_be_chosen():
     assert isinstance(build_index("scann", ROWS), ScannIndex)
     with pytest.raises(ValueError, match=r"auto, exact, scann, milvus. Received: 'x'"):
         build_index("x", ROWS)
+
+
+def test_auto_is_exact_where_scann_is_not_installed(monkeypatch, caplog):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert index_choice.index_kind("auto", 10, 100) == "exact"
+    assert not caplog.records
+    assert index_choice.index_kind("auto", 1000, 100) == "exact"
+    assert "vpr_tf[scann]" in caplog.text
+    assert index_choice.index_kind("scann", 1000) == "scann"

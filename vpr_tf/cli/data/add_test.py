@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 
-from vpr_tf.cli.options import add_config, config_of
+from vpr_tf.cli.options import add_config, config_with_dataset
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
     words = options.overrides
     sets = [word for word in words if "." not in word.partition("=")[0]]
     options.overrides = [word for word in words if word not in sets]
-    config = config_of(options)
+    config = config_with_dataset(options)
     from vpr_tf.config import DatabaseAndQueries
 
     tests = {}

@@ -92,15 +92,14 @@ def _choose(
 
 
 def _add(options: argparse.Namespace, photos: PhotoFiles, work: Path) -> Outcome:
-    from vpr_tf.place_index.photo_source import open_encoder
-
-    encoder = open_encoder(options.index, options.model)
-    described = encoder.extract_files(photos, work / "descriptors")
+    index = PlaceIndex.open(options.index)
+    extractor = index.extractor(options.model)
+    described = extractor.extract_files(photos, work / "descriptors")
     files = described.photos
     check_usable(files, options.max_rejected_fraction, options.photos)
     report_rejected(files, rejected_table(Path(options.index)))
     descriptors: Any = SelectedDescriptors(described.descriptors, described.rows)
-    state = PlaceIndex(options.index).add(
+    state = index.add(
         descriptors,
         photos=files.photos,
         replace_existing=options.existing == "replace",

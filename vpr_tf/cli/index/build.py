@@ -150,17 +150,18 @@ def _build(
 ) -> PlaceIndex:
     source = scan_source(options)  # an error here is told before TensorFlow is loaded
     config = config_of_model(options)
-    from vpr_tf.extraction import load_extractor, store_encoder
-    from vpr_tf.place_index.photo_source import identity_of
+    from vpr_tf.extraction import load_extractor
+    from vpr_tf.place_index.index_encoder import identity_of
 
     extractor = load_extractor(config, options.model)
-    identity = identity_of(extractor)
     print(f"Encoder: {extractor.description}", flush=True)
     classifier, heads = None, work / "classifier"
     if options.classifier is not None:
         from vpr_tf.place_index.index_classifier import keep_classifier
 
-        classifier = keep_classifier(config, options.classifier, identity, heads)
+        classifier = keep_classifier(
+            config, options.classifier, identity_of(extractor), heads
+        )
         print(f"Classifier: {classifier_text(classifier)}", flush=True)
     described = describe_source(source, extractor, options, work / "descriptors")
     if described.files is not None:
@@ -170,8 +171,7 @@ def _build(
         options.index,
         described.descriptors,
         photos=described.photos,
-        encoder=identity,
-        encoder_source=store_encoder(extractor.encoder, work / "encoder.keras"),
+        encoder=extractor,
         kind=options.kind,
         settings=settings,
         dtype=options.dtype,

@@ -131,12 +131,10 @@ def _queries(options: argparse.Namespace) -> tuple[np.ndarray | None, str | None
 
 
 def _described(options: argparse.Namespace) -> tuple[np.ndarray, str]:
-    from vpr_tf.place_index.photo_source import open_encoder
-
     photos = scan_named_photos([options.query_photos])
     if not len(photos):
         raise RetrievalError(f"{options.query_photos} has no photos. Name another.")
-    encoder = open_encoder(options.index, options.model)
+    encoder = PlaceIndex.open(options.index).extractor(options.model)
     progress = wants_progress(len(photos))
     described = encoder.extract_files(photos, progress=progress)
     print_rejected(described.photos.rejected)

@@ -1,15 +1,24 @@
-"""From photos on disk to descriptors that fit an index."""
+"""The encoder of an index: what is noted of it, kept, and loaded again."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from typing import Any
 
-from vpr_tf.extraction import FeatureExtractor, load_extractor, read_stored_encoder
+from vpr_tf.extraction import (
+    FeatureExtractor,
+    load_extractor,
+    read_stored_encoder,
+    store_encoder,
+)
+from vpr_tf.extraction.saved_encoder import SavedEncoder
+from vpr_tf.models import GeoLocalizationNet
 from vpr_tf.place_index.manifest import EncoderIdentity, check_file, read_manifest
 from vpr_tf.search import IndexMismatchError
 from vpr_tf.stored_files import StoredFile
 
-__all__ = ["identity_of", "open_encoder", "open_kept_encoder"]
+_KERAS_FILE, _SAVED_MODEL_FOLDER = "encoder.keras", "saved_model"
 
 
 def open_encoder(
@@ -61,6 +70,24 @@ def identity_of(extractor: FeatureExtractor) -> EncoderIdentity:
         descriptor_dim=extractor.descriptor_dim,
         preprocessing=extractor.preprocessing,
     )
+
+
+def is_kept(encoder: Any) -> bool:
+    """Whether an index can keep such an encoder."""
+    return isinstance(encoder, GeoLocalizationNet | SavedEncoder)
+
+
+def keep_encoder(encoder: Any, folder: Path) -> Path:
+    """Writes an encoder into a new folder; returns its file, or that of a SavedModel.
+
+    Raises:
+        EncoderError: It cannot be written.
+    """
+    folder.mkdir()
+    stored = store_encoder(encoder, folder / _KERAS_FILE)
+    if stored.is_dir():
+        return Path(shutil.copytree(stored, folder / _SAVED_MODEL_FOLDER))
+    return stored
 
 
 def open_kept_encoder(

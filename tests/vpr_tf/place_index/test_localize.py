@@ -1,0 +1,70 @@
+"""Photos in any form localized by an index that keeps its encoder."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vpr_tf.config import Preprocessing
+from vpr_tf.extraction import FeatureExtractor
+from vpr_tf.models import GeoLocalizationNet
+from vpr_tf.place_index import PlaceIndex
+from vpr_tf.search import IndexMismatchError
+
+rng = np.random.default_rng(0)
+PIXELS = [rng.integers(0, 256, (40, 32 + 8 * n, 3), np.uint8) for n in range(4)]
+LATITUDE = 37.7 + np.arange(4) * 1e-2
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    encoder = GeoLocalizationNet("EfficientNetLite0", 32, last_stage=0)
+    extractor = FeatureExtractor(encoder, Preprocessing("square", 32))
+    folder = tmp_path_factory.mktemp("localize") / "index"
+    index = PlaceIndex.create(
+        folder,
+        extractor.extract(PIXELS),
+        latitude=LATITUDE,
+        longitude=[-122.5] * 4,
+        encoder=extractor,
+    )
+    assert index.manifest.encoder.preprocessing == extractor.preprocessing
+    assert index.manifest.encoder.file == "encoder/encoder.keras"
+    assert index.verify().is_intact
+    return folder
+
+
+def test_paths_bytes_images_and_arrays(folder, tmp_path):
+    Image.fromarray(PIXELS[0]).save(tmp_path / "0.png")
+    file = io.BytesIO()
+    Image.fromarray(PIXELS[1]).save(file, "PNG")
+    photos = [
+        tmp_path / "0.png",
+        file.getvalue(),
+        Image.fromarray(PIXELS[2]),
+        PIXELS[3],
+    ]
+    with PlaceIndex.open(folder) as index:
+        found = index.localize(photos, num_predictions=1)
+        assert index.extractor() is index.extractor()
+        [again] = index.localize(str(tmp_path / "0.png"), num_predictions=1)
+    assert [one.latitude for one in found] == pytest.approx(LATITUDE, abs=1e-6)
+    assert [one.photo for one in found][1:] == ["photo 1", "photo 2", "photo 3"]
+    assert again.photo == str(tmp_path / "0.png")
+    assert again.matches[0].key == "00000000"
+
+
+def test_index_without_its_encoder(tmp_path):
+    index = PlaceIndex.create(tmp_path / "index", np.eye(3))
+    with pytest.raises(IndexMismatchError, match="made of descriptors alone"):
+        index.localize([PIXELS[0]])
+
+
+def test_encoder_that_cannot_be_kept_is_noted(tmp_path):
+    extractor = FeatureExtractor(lambda images: np.mean(images, axis=(1, 2)))
+    index = PlaceIndex.create(
+        tmp_path / "index", extractor.extract(PIXELS), encoder=extractor
+    )
+    assert index.manifest.encoder.file is None
+    assert index.manifest.descriptor_dim == 3
