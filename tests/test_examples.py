@@ -69,14 +69,14 @@ def test_describe_photos(photos, encoder_file):
 
 
 def test_localize_photos(photos, encoder_file, tmp_path, capsys):
+    from tests.small_training import write_config
     from vpr_tf.cli import main
 
+    config = str(write_config(tmp_path, tmp_path / "none"))
     index = str(tmp_path / "tiny.index")
     folder = str(Path(photos[0]).parent)
-    assert not main(
-        ["index", "build", "--index", index, "--photos", folder, "--model"]
-        + [encoder_file]
-    )
+    options = ["--photos", folder, "--model", encoder_file, "--config", config]
+    assert not main(["index", "build", "--index", index, *options])
     assert load("localize_photos").main(index, photos) == 3
     assert photos[0] in capsys.readouterr().out
 

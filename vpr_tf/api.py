@@ -63,6 +63,7 @@ def evaluate(
     *,
     recall_values: Sequence[int] = ...,
     positive_dist_threshold_m: float = ...,
+    unit: str | None = ...,
 ) -> DescriptorEvaluation: ...
 
 
@@ -89,6 +90,7 @@ def evaluate(
     config: EvaluationConfig | None = None,
     recall_values: Sequence[int] | None = None,
     positive_dist_threshold_m: float | None = None,
+    unit: str | None = None,
 ) -> DescriptorEvaluation | EvaluationResult:
     """Measures recall@N, of descriptors or of an encoder on a dataset.
 
@@ -106,15 +108,19 @@ def evaluate(
         recall_values: The values of N; None for those of the config: 1, 5, 10, 20.
         positive_dist_threshold_m: Largest distance of a right prediction; None for
             that of the config: 25.
+        unit: `m` or `deg` of positions that are arrays; to be said where both could be
+            meant.
 
     Raises:
         EvaluationError: There is no such set, or positions do not fit descriptors.
 
     Example:
         >>> import vpr_tf as vpr
+        >>> database, queries = [[1, 0], [0, 1]], [[0.9, 0.1], [0.8, 0.2]]
         >>> found = vpr.evaluate(
-        ...     [[1, 0], [0, 1]], [[0, 0], [100, 0]], [[0.9, 0.1], [0.8, 0.2]],
-        ...     [[3, 4], [99, 0]], recall_values=[1, 2],
+        ...     database, [[45.06, 7.68], [45.07, 7.68]],
+        ...     queries, [[45.0601, 7.68], [45.07, 7.6801]],
+        ...     unit="deg", recall_values=[1, 2],
         ... )
         >>> found.recalls
         {1: 50.0, 2: 100.0}
@@ -125,7 +131,7 @@ def evaluate(
     if positive_dist_threshold_m is not None:
         changes["positive_dist_threshold_m"] = positive_dist_threshold_m
     if fourth is not None:
-        return evaluate_descriptors(first, second, third, fourth, **changes)
+        return evaluate_descriptors(first, second, third, fourth, unit=unit, **changes)
     if not isinstance(third, str):
         raise EvaluationError(
             "`evaluate` takes a database, its positions, queries and their positions, "

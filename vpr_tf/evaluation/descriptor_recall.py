@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from scipy.spatial import KDTree
 from vpr_tf.evaluation.errors import EvaluationError
 from vpr_tf.evaluation.positives import positives_per_query
 from vpr_tf.evaluation.recall import recall_at
-from vpr_tf.geo import Positions
+from vpr_tf.geo import UNKNOWN_ZONE, Positions
 from vpr_tf.search import ExactIndex
 
 
@@ -45,20 +46,25 @@ def evaluate_descriptors(
     *,
     recall_values: Sequence[int] = (1, 5, 10, 20),
     positive_dist_threshold_m: float = 25.0,
+    unit: str | None = None,
 ) -> DescriptorEvaluation:
     """Measures recall@N of descriptors by exact search.
 
     Args:
         database: Descriptors `(num_images, descriptor_dim)`.
-        database_positions: Where the images were taken: `Positions`, or metres east
-            and north on one plane, such as a UTM zone, `(num_images, 2)`.
+        database_positions: Where the images were taken: `Positions`, or
+            `(num_images, 2)`: metres east and north on one plane, such as a UTM zone,
+            or degrees of latitude and longitude.
         queries: Descriptors `(num_queries, descriptor_dim)`.
         query_positions: As `database_positions`; a query with NaN does not count.
         recall_values: The values of N.
         positive_dist_threshold_m: Largest distance of a right prediction.
+        unit: `m` or `deg` of positions that are arrays; None takes metres, unless
+            all of the database could be degrees.
 
     Raises:
-        EvaluationError: The positions do not fit the descriptors.
+        EvaluationError: The positions do not fit the descriptors, or could be metres
+            and degrees alike.
     """
     rows = [np.atleast_2d(np.asarray(d, np.float32)) for d in (database, queries)]
     places = [
@@ -69,6 +75,8 @@ def evaluate_descriptors(
         ("database", "queries"), rows, places, strict=True
     ):
         _check(name, descriptors, positions)
+    if _are_degrees(places[0], unit):
+        places = [p if isinstance(p, Positions) else _from_degrees(p) for p in places]
     positives, known = _positives(places[0], places[1], positive_dist_threshold_m)
     found = ExactIndex.build(rows[0]).search(rows[1], max(recall_values))
     distances, predictions = found
@@ -91,6 +99,28 @@ def _check(
             f"The positions of `{name}` must be `Positions` or metres of shape "
             f"({len(descriptors)}, 2), as there are descriptors. Received: {shape}"
         )
+
+
+def _are_degrees(database: Positions | np.ndarray, unit: str | None) -> bool:
+    """Whether positions are latitude and longitude; metres would all be near."""
+    if unit not in (None, "m", "deg"):
+        raise EvaluationError(f'`unit` must be "m" or "deg". Received: {unit!r}')
+    if isinstance(database, Positions) or unit is not None:
+        return unit == "deg"
+    if not (np.abs(database) > [90.0, 180.0]).any():
+        raise EvaluationError(
+            "The positions could be degrees of latitude and longitude as well as "
+            'metres. Pass unit="deg" or unit="m". Received: '
+            f"{database[0].tolist()}, ..."
+        )
+    return False
+
+
+def _from_degrees(degrees: np.ndarray) -> Positions:
+    known = np.isfinite(degrees).all(axis=1)
+    positions = Positions.from_lat_lon(*np.where(known[:, None], degrees, 0.0).T)
+    zone = np.where(known, positions.utm_zone, UNKNOWN_ZONE)
+    return dataclasses.replace(positions, utm_zone=zone)
 
 
 def _positives(

@@ -50,3 +50,21 @@ def test_the_threshold_is_inclusive():
 def test_positions_that_do_not_fit(places):
     with pytest.raises(ValueError, match=r"positions of `database`.*\(4, 2\)"):
         evaluate_descriptors(DATABASE, places, DATABASE, PLACES)
+
+
+def test_degrees_are_said():
+    places = [[45.06, 7.68], [45.07, 7.68], [45.08, 7.68], [45.09, 7.68]]
+    moved = [[45.0601, 7.68], [45.07, 7.69], [np.nan, np.nan]]
+    with pytest.raises(ValueError, match=r'unit="deg" or unit="m"'):
+        evaluate_descriptors(DATABASE, places, DATABASE[:3], moved)
+    found = evaluate_descriptors(
+        DATABASE, places, DATABASE[:3], moved, recall_values=[1], unit="deg"
+    )
+    assert found.recalls == {1: 50}
+    assert found.num_queries == 2
+    metres = evaluate_descriptors(
+        DATABASE, places, DATABASE[:3], moved, recall_values=[1], unit="m"
+    )
+    assert metres.recalls == {1: 100}
+    with pytest.raises(ValueError, match="`unit` must be"):
+        evaluate_descriptors(DATABASE, places, DATABASE, places, unit="feet")
