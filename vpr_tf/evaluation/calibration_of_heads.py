@@ -19,7 +19,7 @@ from vpr_tf.data.prepared_dataset import PreparedDataset
 from vpr_tf.evaluation.evaluate import descriptor_folder
 from vpr_tf.evaluation.evaluation import results_folder
 from vpr_tf.extraction import FeatureExtractor, load_extractor
-from vpr_tf.localization import describe_calibration
+from vpr_tf.localization import FittedOn, describe_calibration
 from vpr_tf.localization.calibration import Calibration
 from vpr_tf.localization.errors import LocalizationError
 
@@ -103,11 +103,13 @@ def calibrate_trained(
             np.asarray(descriptors),
             dataset.split(queries).positions(),
             config.localization,
-            threshold_m=config.evaluation.positive_dist_threshold_m,
-            encoder_fingerprint=extractor.fingerprint,
-            fitted_on=f"{set_name} of {config.name}",
-            dataset_fingerprint=dataset.fingerprint,
-            seed=config.seed,
+            FittedOn(
+                f"{set_name} of {config.name}",
+                config.evaluation.positive_dist_threshold_m,
+                extractor.fingerprint,
+                dataset.fingerprint,
+                config.seed,
+            ),
         )
     save_calibration(calibration, folder)
     return calibration
