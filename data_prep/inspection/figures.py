@@ -14,7 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-from data_prep.inspection.statistics import HEADING_BINS, SplitStatistics
+from data_prep.inspection.report import HEADING_BINS, SplitStatistics
 
 _BLUE, _GREY = "#33658a", "#b8bec4"
 _STYLE = {

@@ -11,14 +11,13 @@ import numpy as np
 
 from data_prep.errors import wrap_disk_errors
 from data_prep.inspection.report import (
+    SplitStatistics,
+    count_split,
     describe_figures,
     describe_partition,
     describe_splits,
 )
-from data_prep.inspection.s2_partitions import inspect_s2_partition
-from data_prep.inspection.spacing import measure_spacing
-from data_prep.inspection.statistics import SplitStatistics, count_split
-from data_prep.partition.assignment import assign_classes
+from data_prep.partition.assignment import ClassAssignment, assign_classes
 from data_prep.partition.files import column_reader
 from vpr_tf.config import PartitionConfig
 from vpr_tf.data import Partition, PreparedDataset, verify_split
@@ -62,46 +61,46 @@ def _inspect_partition(
 ) -> list[Path]:
     """Prints and draws one partition; its pictures carry its name."""
     from data_prep.inspection import figures
+    from data_prep.inspection.s2_maps import draw_cells
 
-    if partition.regions is not None:
-        return inspect_s2_partition(dataset, partition, output)
-    config = PartitionConfig(**partition.parameters)
-    classes = partition.classes
-    dropped = _dropped_classes(dataset, config)
-    spacing = measure_spacing(
-        classes, config.cell_size_m, config.cell_stride, config.heading_bin_deg
-    )
-    numbers = (len(dropped), int(dropped["num_images"].sum()))
-    print(describe_partition(partition, config, numbers, spacing))
+    config = PartitionConfig.from_parameters(partition.parameters)
+    split, classes = dataset.split("train"), partition.classes
+    every = dataclasses.replace(config, min_images_per_class=1)
+    assignment = assign_classes(column_reader(split, every), every)
+    is_small = assignment.classes["num_images"] < config.min_images_per_class
+    dropped = assignment.classes[is_small]
+    print(describe_partition(partition, config, dropped))
     counts = np.concatenate([classes["num_images"], dropped["num_images"]])
-    minimum = config.min_images_per_class
-    paths = [
-        figures.draw(
-            output / f"{partition.name}_images_per_class.png",
-            lambda axes: figures.images_per_class(axes, counts, minimum),
-        ),
-        figures.draw(
-            output / f"{partition.name}_classes_per_group.png",
-            lambda axes: figures.classes_per_group(axes, classes),
-        ),
-    ]
+    draw_counts = functools.partial(
+        figures.images_per_class, counts=counts, minimum=config.min_images_per_class
+    )
+    start = f"{output}/{partition.name}_"
+    paths = [figures.draw(Path(f"{start}images_per_class.png"), draw_counts)]
+    if partition.regions is None:
+        draw_groups = functools.partial(figures.classes_per_group, classes=classes)
+        paths.append(figures.draw(Path(f"{start}classes_per_group.png"), draw_groups))
     for zone in np.unique(classes["utm_zone"]).tolist():
-        name = f"{partition.name}_map_zone_{abs(zone)}{'N' if zone > 0 else 'S'}.png"
-        in_zone = classes[classes["utm_zone"] == zone]
-        draw_map = functools.partial(
-            figures.class_map, classes=classes, dropped=dropped, zone=zone
-        )
-        size = figures.map_size(in_zone)
-        paths.append(figures.draw(output / name, draw_map, size))
+        path = Path(f"{start}map_zone_{abs(zone)}{'N' if zone > 0 else 'S'}.png")
+        if partition.regions is None:
+            draw_map = functools.partial(
+                figures.class_map, classes=classes, dropped=dropped, zone=zone
+            )
+            size = figures.map_size(classes[classes["utm_zone"] == zone])
+            paths.append(figures.draw(path, draw_map, size))
+        else:
+            small = _regions_of(assignment, is_small)
+            paths.append(draw_cells(path, partition, split.positions(), small, zone))
     return paths
 
 
-def _dropped_classes(dataset: PreparedDataset, config: PartitionConfig) -> np.ndarray:
-    """Returns the classes that have fewer images than the minimum."""
-    every = dataclasses.replace(config, min_images_per_class=1)
-    reader = column_reader(dataset.split("train"), every)
-    classes = assign_classes(reader, every).classes
-    return classes[classes["num_images"] < config.min_images_per_class]
+def _regions_of(assignment: ClassAssignment, is_chosen: np.ndarray) -> np.ndarray:
+    """Returns the regions of some classes, with their groups as class ids."""
+    regions = assignment.regions
+    if regions is None:
+        raise ValueError("The assignment has no regions.")
+    regions = regions[is_chosen[regions["class_id"]]].copy()
+    regions["class_id"] = assignment.classes["group_id"][regions["class_id"]]
+    return regions
 
 
 def verify_dataset(dataset: PreparedDataset) -> list[str]:

@@ -1,15 +1,72 @@
-"""The text that `inspect` prints."""
+"""The numbers and the text that `inspect` prints."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from data_prep.inspection.spacing import Spacing
-from data_prep.inspection.statistics import SplitStatistics
-from vpr_tf.config import PartitionConfig
-from vpr_tf.data import Partition, PreparedDataset
+from data_prep.inspection.spacing import measure_spacing
+from vpr_tf.config import PartitionConfig, grid_config
+from vpr_tf.data import Partition, PreparedDataset, SplitIndex
+
+HEADING_BINS = 36
+_ROWS_AT_ONCE = 1 << 20
+_TURN_DEG = 360
+
+
+@dataclass
+class SplitStatistics:
+    """Counts of one split.
+
+    Attributes:
+        num_images: Records.
+        sizes: Smallest and largest height and width.
+        images_per_year: By year; 0 is unknown.
+        images_per_heading: In bins of ten degrees from north.
+        num_without_heading: Images whose heading is missing.
+        num_rotated: Images whose EXIF orientation is not upright.
+    """
+
+    num_images: int = 0
+    sizes: tuple[int, int, int, int] = (0, 0, 0, 0)
+    images_per_year: dict[int, int] = field(default_factory=dict)
+    images_per_heading: np.ndarray = field(
+        default_factory=lambda: np.zeros(HEADING_BINS, np.int64)
+    )
+    num_without_heading: int = 0
+    num_rotated: int = 0
+
+
+def count_split(index: SplitIndex) -> SplitStatistics:
+    """Counts sizes, years and headings of a split."""
+    result = SplitStatistics(num_images=len(index))
+    heights, widths = index.column("height"), index.column("width")
+    if len(index):
+        extremes = (heights.min(), heights.max(), widths.min(), widths.max())
+        result.sizes = tuple(int(value) for value in extremes)  # type: ignore[assignment]
+    for start in range(0, len(index), _ROWS_AT_ONCE):
+        piece = slice(start, start + _ROWS_AT_ONCE)
+        _count_years(result, np.asarray(index.column("timestamp")[piece]))
+        _count_headings(result, np.asarray(index.column("heading_deg")[piece]))
+        orientations = index.column("exif_orientation")[piece]
+        result.num_rotated += int(np.count_nonzero(orientations > 1))
+    return result
+
+
+def _count_years(result: SplitStatistics, timestamps: np.ndarray) -> None:
+    texts, counts = np.unique(timestamps.astype("S4"), return_counts=True)
+    for text, count in zip(texts.tolist(), counts.tolist(), strict=True):
+        year = int(text) if text else 0
+        result.images_per_year[year] = result.images_per_year.get(year, 0) + count
+
+
+def _count_headings(result: SplitStatistics, headings: np.ndarray) -> None:
+    known = headings[headings >= 0]
+    bins = (known % _TURN_DEG / (_TURN_DEG / HEADING_BINS)).astype(np.int64)
+    result.images_per_heading += np.bincount(bins, minlength=HEADING_BINS)
+    result.num_without_heading += len(headings) - len(known)
 
 
 def describe_splits(
@@ -48,40 +105,89 @@ def describe_splits(
 
 
 def describe_partition(
-    partition: Partition,
-    config: PartitionConfig,
-    dropped: tuple[int, int],
-    spacing: Spacing,
+    partition: Partition, config: PartitionConfig, dropped: np.ndarray
 ) -> str:
-    """Returns what a partition holds and whether its classes keep their distance.
+    """Returns what a partition holds.
 
     Args:
         partition: The partition.
         config: Its parameters.
-        dropped: Classes below the minimum, and images in them.
-        spacing: Smallest gaps between its classes.
+        dropped: Rows of `CLASS_DTYPE` of the classes below the minimum.
     """
+    if partition.regions is None:
+        lines = _describe_grid(partition)
+    else:
+        lines = _describe_s2_cells(partition, config)
+    lines.append(
+        f"  dropped: {len(dropped):,} classes with fewer than "
+        f"{config.min_images_per_class} images, {dropped['num_images'].sum():,} images "
+        "in them"
+    )
+    if partition.regions is None:
+        lines += [f"  {line}" for line in _describe_spacing(partition)]
+    return "\n".join(lines)
+
+
+def _describe_grid(partition: Partition) -> list[str]:
+    config = grid_config(partition.parameters)
     images = partition.classes["num_images"]
     _, per_group = np.unique(partition.classes["group_id"], return_counts=True)
-    quartiles = np.percentile(images, [0, 25, 50, 75, 100])
-    return "\n".join(
-        [
-            f"partition {partition.name}: M={config.cell_size_m} m, "
-            f"alpha={config.heading_bin_deg} deg, N={config.cell_stride}, "
-            f"L={config.heading_stride}, order {config.group_order}",
-            f"  {len(images):,} classes in {len(per_group):,} groups "
-            f"({_interval(int(per_group.min()), int(per_group.max()))} a group), "
-            f"{images.sum():,} images",
-            "  images per class: smallest {:g}, quartiles {:g} {:g} {:g}, largest "
-            "{:g}".format(*quartiles),
-            f"  dropped: {dropped[0]:,} classes with fewer than "
-            f"{config.min_images_per_class} images, {dropped[1]:,} images in them",
-            *(f"  {line}" for line in _describe_spacing(spacing, config)),
-        ]
+    return [
+        f"partition {partition.name}: M={config.cell_size_m} m, "
+        f"alpha={config.heading_bin_deg} deg, N={config.cell_stride}, "
+        f"L={config.heading_stride}, order {config.group_order}",
+        f"  {len(images):,} classes in {len(per_group):,} groups "
+        f"({_interval(int(per_group.min()), int(per_group.max()))} a group), "
+        f"{images.sum():,} images",
+        f"  {_quartiles(images)}",
+    ]
+
+
+def _describe_s2_cells(partition: Partition, config: PartitionConfig) -> list[str]:
+    shown_elsewhere = ("name", "min_images_per_class", "method")
+    settings = ", ".join(
+        f"{name}={value}"
+        for name, value in partition.parameters.items()
+        if name not in shown_elsewhere
     )
+    lines = [f"partition {partition.name}: {config.method}, {settings}"]
+    for group in range(partition.num_groups):
+        ids = partition.classes_of_group(group)
+        images = partition.classes["num_images"][ids.start : ids.stop]
+        lines.append(
+            f"  group {group}: {len(ids):,} classes, {images.sum():,} images; "
+            f"{_quartiles(images)}"
+        )
+    if partition.num_groups > 1:
+        places = _num_intersections(partition)
+        lines.append(f"  all groups together tell {places:,} places apart")
+    return lines
 
 
-def _describe_spacing(spacing: Spacing, config: PartitionConfig) -> list[str]:
+def _quartiles(images: np.ndarray) -> str:
+    text = "images per class: smallest {:g}, quartiles {:g} {:g} {:g}, largest {:g}"
+    return text.format(*np.percentile(images, [0, 25, 50, 75, 100]))
+
+
+def _num_intersections(partition: Partition) -> int:
+    """Number of different combinations of classes that images have in all groups."""
+    num_images = int(partition.record_ids.max()) + 1
+    classes = np.full((num_images, partition.num_groups), -1, np.int32)
+    sizes = np.diff(partition.class_offsets)
+    class_ids = np.repeat(np.arange(len(sizes)), sizes)
+    groups = partition.classes["group_id"][class_ids]
+    classes[partition.record_ids, groups] = class_ids
+    return len(np.unique(classes[(classes >= 0).all(axis=1)], axis=0))
+
+
+def _describe_spacing(partition: Partition) -> list[str]:
+    config = grid_config(partition.parameters)
+    spacing = measure_spacing(
+        partition.classes,
+        config.cell_size_m,
+        config.cell_stride,
+        config.heading_bin_deg,
+    )
     bound_m = config.cell_size_m * (config.cell_stride - 1)
     bound_deg = config.heading_bin_deg * (config.heading_stride - 1)
     lines = []

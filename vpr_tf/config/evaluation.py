@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from vpr_tf.config.preprocessing import Preprocessing, check_preprocessing
 from vpr_tf.config.rules import check, check_choice, check_range
 
+POSITIVE_DISTANCE_M = 25.0  # largest distance of a positive, as the field measures
+RECALL_VALUES = (1, 5, 10, 20)
 METHODS = ("retrieval", "classification", "narrowed")
 SCORES = ("raw", "cosine", "softmax")
 
@@ -22,10 +24,11 @@ class EvaluationConfig:
     image_size: int = 512  # pixels; not used by resize: native
     batch_size: int = 16
     precision: str = "float32"  # or mixed_bfloat16, mixed_float16; int8 (on CPUs)
-    positive_dist_threshold_m: float = 25.0
-    recall_values: list[int] = field(default_factory=lambda: [1, 5, 10, 20])
+    positive_dist_threshold_m: float = POSITIVE_DISTANCE_M
+    recall_values: list[int] = field(default_factory=lambda: list(RECALL_VALUES))
     index: str = "auto"  # auto | exact | scann | milvus
-    milvus_uri: str | None = None  # of a cluster; null: embedded, on this machine
+    # index: milvus: address of a cluster; null: embedded, on this machine
+    milvus_uri: str | None = None
     queries_to_draw: int = 0  # pictures of a query and its predictions
     draw_only_wrong: bool = False
 
@@ -50,6 +53,9 @@ class EvaluationConfig:
         )
         indexes = ("auto", "exact", "scann", "milvus")
         check_choice("evaluation.index", self.index, indexes)
+        if self.milvus_uri is not None:
+            expected = "milvus, since `evaluation.milvus_uri` is set"
+            check(self.index == "milvus", "evaluation.index", expected, self.index)
 
     @property
     def preprocessing(self) -> Preprocessing:

@@ -1,38 +1,151 @@
-"""Recall of a model on an evaluation set."""
+"""Recall of a model on an evaluation set, or of descriptors."""
 
 from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+import numpy.typing as npt
 
 from vpr_tf.config import EvaluationConfig
+from vpr_tf.config.evaluation import POSITIVE_DISTANCE_M, RECALL_VALUES
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
+from vpr_tf.evaluation.errors import EvaluationError
 from vpr_tf.evaluation.evaluated_model import EvaluatedModel
-from vpr_tf.evaluation.judge import judge
+from vpr_tf.evaluation.judge import Predictions, judge, judge_positions
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.extraction.encoders import Encoder
 from vpr_tf.extraction.feature_extractor import FeatureExtractor
+from vpr_tf.extraction.model_loading import load_extractor
+from vpr_tf.geo import Positions
+from vpr_tf.search import build_index
+
+Model = EvaluatedModel | FeatureExtractor | Encoder | Callable[[Any], Any] | str | Path
 
 
+@overload
 def evaluate(
-    model: EvaluatedModel | FeatureExtractor | Encoder,
-    dataset: PreparedDataset,
-    evaluation_set: EvaluationSet,
-    config: EvaluationConfig,
+    database: npt.ArrayLike,
+    database_positions: Positions | npt.ArrayLike,
+    queries: npt.ArrayLike,
+    query_positions: Positions | npt.ArrayLike,
     *,
-    work_dir: Path | None = None,
+    recall_values: Sequence[int] = ...,
+    threshold_m: float = ...,
+) -> EvaluationResult: ...
+
+
+@overload
+def evaluate(
+    model: Model,
+    dataset: PreparedDataset | str | Path,
+    evaluation_set: EvaluationSet | str = ...,
+    config: EvaluationConfig | None = ...,
+    *,
+    work_dir: str | Path | None = ...,
+    num_predictions: int | None = ...,
+    progress: bool = ...,
+) -> EvaluationResult: ...
+
+
+def evaluate(*arguments: Any, **options: Any) -> EvaluationResult:
+    """Measures recall@N of descriptors, or of a model on an evaluation set.
+
+    Arrays of descriptors are taken as `evaluate_descriptors` does, anything else as
+    `evaluate_model`: see these for the arguments.
+
+    Examples:
+        >>> import numpy as np
+        >>> from vpr_tf.evaluation import evaluate
+        >>> places = [(37.7, -122.5), (37.8, -122.4)]
+        >>> database, queries = np.eye(2), np.array([[0.1, 0.9]])
+        >>> evaluate(database, places, queries, places[1:], recall_values=[1]).recalls
+        {1: 100.0}
+    """
+    is_array = bool(arguments) and (
+        hasattr(arguments[0], "__array__") or isinstance(arguments[0], list | tuple)
+    )
+    if is_array or "database" in options:
+        return evaluate_descriptors(*arguments, **options)
+    return evaluate_model(*arguments, **options)
+
+
+def evaluate_descriptors(
+    database: npt.ArrayLike,
+    database_positions: Positions | npt.ArrayLike,
+    queries: npt.ArrayLike,
+    query_positions: Positions | npt.ArrayLike,
+    *,
+    recall_values: Sequence[int] = RECALL_VALUES,
+    threshold_m: float = POSITIVE_DISTANCE_M,
+) -> EvaluationResult:
+    """Searches descriptors and measures recall@N; see `judge_positions`.
+
+    Args:
+        database: Descriptors `(num_database, dim)`.
+        database_positions: Where they were taken: latitude and longitude in degrees
+            `(num_database, 2)`, or `geo.Positions`.
+        queries: Descriptors `(num_queries, dim)`.
+        query_positions: Where the queries were taken, likewise.
+        recall_values: The values of N.
+        threshold_m: Largest distance of a positive.
+
+    Raises:
+        EvaluationError: There are no images, or not as many positions.
+        RetrievalError: The descriptors cannot be searched.
+    """
+    places, truth = _positions(database_positions), _positions(query_positions)
+    database, queries = (
+        np.atleast_2d(np.asarray(each, np.float32)) for each in (database, queries)
+    )
+    for name, rows, positions in (
+        ("database", database, places),
+        ("queries", queries, truth),
+    ):
+        if not len(rows) or len(rows) != len(positions):
+            raise EvaluationError(
+                f"`{name}` must have descriptors, and a position for each. Received: "
+                f"{len(rows)} descriptors, {len(positions)} positions"
+            )
+    index = build_index("auto", database)
+    distances, rows = index.search(queries, max(recall_values))
+    keys = np.array([str(row).encode() for row in range(len(database))])
+    names = np.array([str(row).encode() for row in range(len(queries))])
+    found = Predictions(rows, distances, places, keys[rows], index.is_exact)
+    return judge_positions(
+        found,
+        truth,
+        names,
+        recall_values=recall_values,
+        threshold_m=threshold_m,
+        name="descriptors",
+    )
+
+
+def evaluate_model(
+    model: Model,
+    dataset: PreparedDataset | str | Path,
+    evaluation_set: EvaluationSet | str = "test",
+    config: EvaluationConfig | None = None,
+    *,
+    work_dir: str | Path | None = None,
     num_predictions: int | None = None,
     progress: bool = True,
 ) -> EvaluationResult:
     """Predicts places for the queries of a set, and measures recall@N; see `judge`.
 
     Args:
-        model: An encoder, or an encoder with heads. A bare encoder gets images as
-            `config` prepares them.
-        dataset: The prepared dataset.
-        evaluation_set: Names of its database and query splits.
+        model: An encoder (a Keras model, a function of images, or what names one, see
+            `load_extractor`), a `FeatureExtractor`, or an encoder with heads. A bare
+            encoder gets images as `config` prepares them; without a config they keep
+            their size, or get the only one that it takes.
+        dataset: A prepared dataset, or its folder.
+        evaluation_set: `val` or a test set. `test` is also the only test set, whatever
+            its name.
         config: How the database is searched, threshold and recall values.
         work_dir: Folder that keeps the descriptors (and a ScaNN index), so that an
             interrupted evaluation continues; None for a temporary one.
@@ -41,22 +154,59 @@ def evaluate(
         progress: Whether to draw progress bars.
 
     Raises:
-        EvaluationError: A split is empty.
+        EvaluationError: There is no such set, or a split is empty.
         ValueError: A record is damaged, the encoder gives no finite descriptors, or
             the heads do not fit the encoder.
     """
     if not isinstance(model, EvaluatedModel | FeatureExtractor):
-        model = FeatureExtractor(
-            model, config.preprocessing, batch_size=config.batch_size
-        )
+        preprocessing = config.preprocessing if config else None
+        model = load_extractor(model=model, preprocessing=preprocessing)
     if isinstance(model, FeatureExtractor):
         model = EvaluatedModel(model)
+    config = config or EvaluationConfig()
+    if not isinstance(dataset, PreparedDataset):
+        dataset = PreparedDataset(dataset)
+    if isinstance(evaluation_set, str):
+        evaluation_set = find_set(dataset, evaluation_set)
     k = max(*config.recall_values, num_predictions or 1)
     with descriptor_folder(work_dir) as folder:
         predictions = model.predict(
             dataset, evaluation_set, config, folder, k, progress=progress
         )
     return judge(predictions, dataset, evaluation_set, config, method=model.method)
+
+
+def find_set(dataset: PreparedDataset, name: str) -> EvaluationSet:
+    """Returns an evaluation set by its name; `test` is also the only test set.
+
+    Raises:
+        EvaluationError: There is no such set.
+    """
+    sets = dict(dataset.tests)
+    if len(sets) == 1:
+        sets.setdefault("test", *sets.values())
+    return choose_sets(dataset, [name])[0] if name not in sets else sets[name]
+
+
+def choose_sets(dataset: PreparedDataset, names: Sequence[str]) -> list[EvaluationSet]:
+    """Returns evaluation sets by their names, all test sets for no name.
+
+    Raises:
+        EvaluationError: There is no such set.
+    """
+    available = dict(dataset.tests)
+    if dataset.val is not None:
+        available = {"val": dataset.val, **available}
+    chosen = list(names) or list(dataset.tests)
+    unknown = [name for name in chosen if name not in available]
+    if unknown or not chosen:
+        raise EvaluationError(
+            f"{dataset.path} has no evaluation set "
+            f"{', '.join(map(repr, unknown)) or 'for testing'}. It has: "
+            f"{', '.join(available) or 'none'}. Choose by --set, or "
+            "add one with `vpr data add-test --config FILE NAME=DATABASE,QUERIES`."
+        )
+    return [available[name] for name in chosen]
 
 
 @contextlib.contextmanager
@@ -67,3 +217,15 @@ def descriptor_folder(work_dir: str | Path | None) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="vpr_tf_descriptors_") as folder:
         yield Path(folder)
+
+
+def _positions(positions: Positions | npt.ArrayLike) -> Positions:
+    if isinstance(positions, Positions):
+        return positions
+    degrees = np.atleast_2d(np.asarray(positions, np.float64))
+    if degrees.ndim != 2 or degrees.shape[1] != 2:
+        raise EvaluationError(
+            "Positions must be latitude and longitude in degrees, of shape (n, 2), or "
+            f"`geo.Positions`. Received: shape {degrees.shape}"
+        )
+    return Positions.from_lat_lon(degrees[:, 0], degrees[:, 1])

@@ -10,8 +10,7 @@ import numpy as np
 
 from vpr_tf.config import EvaluationConfig, ExperimentConfig
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
-from vpr_tf.evaluation.errors import EvaluationError
-from vpr_tf.evaluation.evaluate import evaluate
+from vpr_tf.evaluation.evaluate import choose_sets, evaluate_model
 from vpr_tf.evaluation.evaluated_model import EvaluatedModel
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.extraction.feature_extractor import FeatureExtractor
@@ -71,8 +70,8 @@ class Evaluation:
     def evaluate(
         self, evaluation_set: EvaluationSet, num_predictions: int | None = None
     ) -> EvaluationResult:
-        """Evaluates one set; see `evaluate`."""
-        return evaluate(
+        """Evaluates one set; see `evaluate_model`."""
+        return evaluate_model(
             self.model,
             self.dataset,
             evaluation_set,
@@ -100,24 +99,3 @@ def results_folder(config: ExperimentConfig, model: str | Path | None) -> Path:
     if source.kind == RUN:
         return source.path / "evaluation"
     return folder / f"evaluation_{source.name}"
-
-
-def choose_sets(dataset: PreparedDataset, names: Sequence[str]) -> list[EvaluationSet]:
-    """Returns evaluation sets by their names, all test sets for no name.
-
-    Raises:
-        EvaluationError: There is no such set.
-    """
-    available = dict(dataset.tests)
-    if dataset.val is not None:
-        available = {"val": dataset.val, **available}
-    chosen = list(names) or list(dataset.tests)
-    unknown = [name for name in chosen if name not in available]
-    if unknown or not chosen:
-        raise EvaluationError(
-            f"{dataset.path} has no evaluation set "
-            f"{', '.join(map(repr, unknown)) or 'for testing'}. It has: "
-            f"{', '.join(available) or 'none'}. Choose by --set, or "
-            "add one with `vpr data add-test --config FILE NAME=DATABASE,QUERIES`."
-        )
-    return [available[name] for name in chosen]

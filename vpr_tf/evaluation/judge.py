@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,11 +61,7 @@ def judge(
     *,
     method: str = "retrieval",
 ) -> EvaluationResult:
-    """Measures recall as the official protocol does.
-
-    A query counts as found at N when any of its first N predictions lies within
-    `positive_dist_threshold_m`, and queries without any positive stay in the
-    denominator. Queries of unknown position are predicted but not counted.
+    """Compares predictions for the queries of a set with their true positions.
 
     Args:
         predictions: What was predicted.
@@ -74,25 +71,63 @@ def judge(
         method: See `EvaluationResult`.
     """
     split = dataset.split(evaluation_set.queries)
-    queries, places = split.positions(), predictions.places
-    positives = positives_per_query(queries, places, config.positive_dist_threshold_m)
-    known, rows = queries.known, predictions.rows
+    return judge_positions(
+        predictions,
+        split.positions(),
+        np.array(split.keys),
+        recall_values=config.recall_values,
+        threshold_m=config.positive_dist_threshold_m,
+        name=evaluation_set.name,
+        dataset_fingerprint=dataset.fingerprint,
+        method=method,
+    )
+
+
+def judge_positions(
+    predictions: Predictions,
+    queries: Positions,
+    query_keys: np.ndarray,
+    *,
+    recall_values: Sequence[int],
+    threshold_m: float,
+    name: str,
+    dataset_fingerprint: str = "",
+    method: str = "retrieval",
+) -> EvaluationResult:
+    """Measures recall as the official protocol does.
+
+    A query counts as found at N when any of its first N predictions lies within the
+    threshold, and queries without any positive stay in the denominator. Queries of
+    unknown position are predicted but not counted.
+
+    Args:
+        predictions: What was predicted.
+        queries: Where the queries were taken.
+        query_keys: Their names, bytes.
+        recall_values: The values of N.
+        threshold_m: Largest distance of a positive.
+        name: Of the evaluation set.
+        dataset_fingerprint: Of its dataset.
+        method: See `EvaluationResult`.
+    """
+    places, rows, known = predictions.places, predictions.rows, queries.known
+    positives = positives_per_query(queries, places, threshold_m)
     num_positives = np.array([len(found) for found in positives])
     return EvaluationResult(
-        name=evaluation_set.name,
-        recalls=recall_at(rows, positives, config.recall_values, evaluated=known),
+        name=name,
+        recalls=recall_at(rows, positives, recall_values, evaluated=known),
         num_queries=len(queries),
         num_database=len(places),
         num_queries_without_positives=int(np.sum(known & (num_positives == 0))),
         num_queries_without_position=int(np.sum(~known)),
-        positive_dist_threshold_m=config.positive_dist_threshold_m,
-        dataset_fingerprint=dataset.fingerprint,
+        positive_dist_threshold_m=threshold_m,
+        dataset_fingerprint=dataset_fingerprint,
         predictions=rows,
         descriptor_distances=predictions.descriptor_distances,
         distances_m=distances_m(queries, places, rows),
         hits=hits_matrix(rows, positives),
         num_positives=np.where(known, num_positives, -1),
-        query_keys=np.array(split.keys),
+        query_keys=query_keys,
         predicted_keys=predictions.keys,
         is_exact=predictions.is_exact,
         method=method,

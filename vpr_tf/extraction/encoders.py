@@ -54,7 +54,8 @@ def as_encoder(encoder: Any) -> Any:
     Raises:
         EncoderError: It cannot be called.
     """
-    if isinstance(encoder, keras.Model) or hasattr(encoder, "descriptor_dim"):
+    known = isinstance(encoder, keras.Model | FunctionEncoder)
+    if known or hasattr(encoder, "descriptor_dim"):
         return encoder
     if callable(encoder):
         return FunctionEncoder(encoder)

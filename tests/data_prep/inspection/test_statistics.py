@@ -1,7 +1,7 @@
 import numpy as np
 
 from data_prep.build import build_dataset
-from data_prep.inspection.statistics import count_split
+from data_prep.inspection.report import count_split
 from tests.data_prep.conftest import encode_image, image_name, write_images
 
 
