@@ -6,7 +6,6 @@ import glob
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from vpr_tf.localization import Localization, LocalizationError, LocalizationResult
 from vpr_tf.photos import scan_named_photos
@@ -16,9 +15,6 @@ from vpr_tf.place_index.localizing import (
     LocalizationSettings,
     localize_descriptors,
 )
-
-if TYPE_CHECKING:
-    pass
 
 
 def locate_photos(

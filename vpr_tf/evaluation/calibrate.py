@@ -27,6 +27,7 @@ from vpr_tf.localization.calibration_text import describe_calibration
 from vpr_tf.localization.candidates import Candidates
 from vpr_tf.localization.errors import LocalizationError
 from vpr_tf.localization.estimates import estimate_positions
+from vpr_tf.localization.fitting import FittedOn
 from vpr_tf.localization.retrieval_calibration import (
     calibrate_on_queries,
     predictions_to_calibrate,
@@ -80,11 +81,13 @@ def calibrate_index(
         queries,
         database,
         config.localization,
-        threshold_m=result.positive_dist_threshold_m,
-        encoder_fingerprint=searched.extractor.fingerprint,
-        fitted_on=f"{set_name} of {config.name}",
-        dataset_fingerprint=dataset.fingerprint,
-        seed=config.seed,
+        FittedOn(
+            f"{set_name} of {config.name}",
+            result.positive_dist_threshold_m,
+            searched.extractor.fingerprint,
+            dataset.fingerprint,
+            config.seed,
+        ),
     )
     stored = to_stored(config.localization, calibration)
     PlaceIndex(index_folder).set_localization(stored)
@@ -168,11 +171,13 @@ def calibrate_trained(
             np.asarray(descriptors),
             dataset.split(queries).positions(),
             config.localization,
-            threshold_m=config.evaluation.positive_dist_threshold_m,
-            encoder_fingerprint=extractor.fingerprint,
-            fitted_on=f"{set_name} of {config.name}",
-            dataset_fingerprint=dataset.fingerprint,
-            seed=config.seed,
+            FittedOn(
+                f"{set_name} of {config.name}",
+                config.evaluation.positive_dist_threshold_m,
+                extractor.fingerprint,
+                dataset.fingerprint,
+                config.seed,
+            ),
         )
     save_calibration(calibration, folder)
     return calibration

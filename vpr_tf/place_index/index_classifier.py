@@ -49,8 +49,8 @@ def keep_classifier(
     from vpr_tf.extraction import load_extractor
     from vpr_tf.place_index.index_encoder import identity_of, keep_encoder
 
-    told = config.classification
-    classifier = ClassifierCells.from_heads(load_heads(model, told)).classifier
+    settings = config.classification
+    classifier = ClassifierCells.from_heads(load_heads(model, settings)).classifier
     extractor = load_extractor(model=model)
     identity = identity_of(extractor)
     shutil.rmtree(folder, ignore_errors=True)
@@ -67,7 +67,7 @@ def keep_classifier(
             f"values. Received: {classifier.descriptor_dim}"
         )
     return KeptClassifier(
-        extractor.description, classifier.score, told.num_cells, kept_encoder, {}
+        extractor.description, classifier.score, settings.num_cells, kept_encoder, {}
     )
 
 

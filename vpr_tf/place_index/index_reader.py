@@ -1,4 +1,4 @@
-"""What can be asked of an open index folder without changing it."""
+"""What an open index folder is read, searched and localized with, unchanged."""
 
 from __future__ import annotations
 

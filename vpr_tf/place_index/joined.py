@@ -70,7 +70,7 @@ class SelectedDescriptors:
 
 
 def join_photos(parts: Sequence[PhotoTable]) -> PhotoTable:
-    """Returns several tables as one, whose columns are made when asked for."""
+    """Returns several tables as one, whose columns are made when needed."""
     return parts[0] if len(parts) == 1 else _JoinedPhotos(parts)
 
 

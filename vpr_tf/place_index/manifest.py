@@ -123,7 +123,7 @@ class IndexManifest:
     Attributes:
         kind: Search structure of the first segment; photos added later are searched
             exactly until `compact`.
-        settings: What was asked of the search structure; None for what suits the size.
+        settings: Of the search structure, as given; None for what suits the size.
         descriptor_dim: Length of a descriptor.
         dtype: Of the stored descriptors, float32 or float16.
         encoder: The encoder of the descriptors; None where it is not known.
