@@ -102,7 +102,7 @@ def _outcome(variant: Variant, set_name: str) -> Outcome:
     method = Method.open(variant.experiment, set_name, num_timed=1)
     result = method.opened.evaluate(method.evaluation_set)
     config = variant.experiment.config
-    partition = method.opened.dataset.partition(config.dataset.partition)
+    partition = method.opened.dataset.partition(config.partition_name)
     return Outcome(
         config.name,
         variant.cell_size_m,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import typing
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.methods_runs import Experiment
-from vpr_tf.config import ConfigError
+from vpr_tf.config import ConfigError, DivideAndClassifyConfig
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +50,7 @@ def plan(
         ConfigError: The config has another partition, or a value cannot be.
     """
     partition, head = base.config.build.partition, base.config.train.head.name
-    if partition.method != "divide_and_classify":
+    if not isinstance(partition, DivideAndClassifyConfig):
         raise ConfigError(
             "The ablation varies M and N of the partition divide_and_classify. "
             f"Received: build.partition.method={partition.method!r} in {base.path}"
@@ -64,14 +65,14 @@ def plan(
 
 def _variant(base: Experiment, cell_size_m: int, stride: int, head: str) -> Variant:
     config = base.config
-    partition = config.build.partition
+    partition = typing.cast(DivideAndClassifyConfig, config.build.partition)
     changes = []
     name = config.name
     if (cell_size_m, stride) != (partition.cell_size_m, partition.cell_stride):
         folder = f"dc_m{cell_size_m}_n{stride}"
         name += f"_m{cell_size_m}_n{stride}"
         changes += [
-            f"dataset.partition={folder}",
+            "dataset.partition=null",
             f"build.partition.name={folder}",
             f"build.partition.cell_size_m={cell_size_m}",
             f"build.partition.cell_stride={stride}",

@@ -21,7 +21,7 @@ from PIL import Image
 
 from data_prep.build import build_dataset
 from data_prep.workers import WorkerPool
-from vpr_tf.config import BuildConfig, DatasetConfig, ExperimentConfig, PartitionConfig
+from vpr_tf.config import BuildConfig, CosPlaceConfig, DatasetConfig, ExperimentConfig
 from vpr_tf.photos import format_image_name
 
 _FILES_A_TASK = 64
@@ -99,7 +99,7 @@ def time_build(source: Path, target: Path, workers: int, verify: str) -> float:
             images_per_shard=512,
             workers=workers,
             verify=verify,
-            partition=PartitionConfig(min_images_per_class=1),
+            partition=CosPlaceConfig(min_images_per_class=1),
         ),
     )
     start = time.perf_counter()

@@ -20,7 +20,6 @@ import tensorflow as tf
 
 from vpr_tf.config import (
     AugmentationConfig,
-    DatasetConfig,
     Preprocessing,
     TrainConfig,
     load_config,
@@ -48,12 +47,13 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if bool(options.config) == bool(options.dataset):
         parser.error("pass either --config FILE or --dataset DIR")
-    train, place = TrainConfig(), DatasetConfig(options.dataset, options.partition)
+    train, folder, name = TrainConfig(), options.dataset, options.partition
     if options.config:
         experiment = load_config(options.config, options.overrides)
-        train, place = experiment.train, experiment.dataset
-    dataset = PreparedDataset(place.path)
-    split, partition = dataset.split("train"), dataset.partition(place.partition)
+        train, folder = experiment.train, experiment.dataset.path
+        name = experiment.partition_name
+    dataset = PreparedDataset(folder)
+    split, partition = dataset.split("train"), dataset.partition(name)
     num_images = max(options.images // train.batch_size, 1) * train.batch_size
     print(f"{os.cpu_count()} cores, {num_images} images a line")
     print(f"{'':44s} {'images/s':>9s} {'CPU ms':>7s}")

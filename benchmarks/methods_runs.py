@@ -7,7 +7,6 @@ import contextlib
 import ctypes
 import dataclasses
 import json
-import shutil
 import signal
 import subprocess
 import sys
@@ -24,7 +23,6 @@ from vpr_tf.training.run_folder import RunFolder
 _ROOT = Path(__file__).resolve().parents[1]
 # What a run is, as far as its results are concerned; its dataset may have moved.
 _OF_TRAINING = ("seed", "encoder", "train")
-_KEPT_WEIGHTS = "encoder.weights.h5"
 _PARENT_DEATH_SIGNAL = 1  # of prctl(2)
 # Statuses of a training that was told to stop, by itself or by the system.
 _STOPPED = (130, 143, -signal.SIGINT, -signal.SIGTERM)
@@ -108,9 +106,7 @@ def train_missing(experiments: Sequence[Experiment]) -> None:
     goes on. Encoders that other configs start from come first. What cannot be trained
     is told and does not stop the others.
     """
-    ordered = sorted(
-        experiments, key=lambda entry: entry.config.train.input == "descriptors"
-    )
+    ordered = sorted(experiments, key=_starts_from_a_run)
     for number, experiment in enumerate(ordered, 1):
         if _has_finished(experiment):
             continue
@@ -118,10 +114,13 @@ def train_missing(experiments: Sequence[Experiment]) -> None:
         print(f"\n[{number}/{len(ordered)}] Training {name}", flush=True)
         try:
             _add_partition(experiment)
-            _keep_weights(experiment, ordered)
             _train(experiment)
         except MissingRunError as error:
             print(f"{name}: {error}", file=sys.stderr, flush=True)
+
+
+def _starts_from_a_run(experiment: Experiment) -> bool:
+    return experiment.config.encoder.weights.startswith("run:")
 
 
 def _has_finished(experiment: Experiment) -> bool:
@@ -165,15 +164,18 @@ def _difference(run: RunFolder, config: ExperimentConfig) -> str:
 def _settings(config: ExperimentConfig) -> dict[str, Any]:
     values = as_dict(config)
     settings = {name: values[name] for name in _OF_TRAINING}
+    del settings["train"]["export"]
     return settings | {
-        "dataset.partition": config.dataset.partition,
+        "dataset.partition": config.partition_name,
         "build.partition": config.build.partition.parameters(),
     }
 
 
 def _first_difference(there: Any, here: Any, name: str = "") -> str:
     if isinstance(there, dict) and isinstance(here, dict):
-        for key in sorted(there.keys() | here.keys()):
+        names = sorted(there.keys() | here.keys())
+        # The method of a section before the fields that it has.
+        for key in sorted(names, key=lambda key: key not in ("name", "method")):
             inner = f"{name}.{key}" if name else key
             found = _first_difference(there.get(key), here.get(key), inner)
             if found:
@@ -183,28 +185,15 @@ def _first_difference(there: Any, here: Any, name: str = "") -> str:
 
 
 def _add_partition(experiment: Experiment) -> None:
-    dataset, partition = experiment.config.dataset, experiment.config.build.partition
-    if dataset.partition != partition.name:
+    config, partition = experiment.config, experiment.config.build.partition
+    if config.partition_name != partition.name:
         return
     try:
-        added = add_partition(Path(dataset.path), partition)
+        added = add_partition(Path(config.dataset.path), partition)
     except (DatasetError, DataPrepError) as error:
         raise MissingRunError(str(error)) from error
     if added is not None:
         print(summary(added, partition), flush=True)
-
-
-def _keep_weights(experiment: Experiment, others: Sequence[Experiment]) -> None:
-    """Copies the weights that a config starts from out of the run that has them."""
-    wanted = Path(experiment.config.encoder.weights)
-    if wanted.name != _KEPT_WEIGHTS or wanted.exists():
-        return
-    for other in others:
-        if other.runs.resolve() == wanted.parent.resolve():
-            trained = finished_run(other).best / _KEPT_WEIGHTS
-            print(f"{wanted} is a copy of {trained}.", flush=True)
-            shutil.copyfile(trained, wanted)
-            return
 
 
 def _train(experiment: Experiment) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from data_prep.partition.assignment import Columns, assign_classes
-from vpr_tf.config import PartitionConfig
+from vpr_tf.config import CosPlaceConfig
 
 _WEST_CM, _SOUTH_CM = 543_000_00, 4_172_000_00
 _WIDTH_CM, _HEIGHT_CM = 10_000_00, 12_000_00
@@ -71,7 +71,7 @@ def main() -> None:
     print("   seconds     rows/s      CPU s  rows/CPU s     classes  groups")
     for _ in range(arguments.repeats):
         start, cpu_start = time.perf_counter(), time.process_time()
-        assignment = assign_classes(read_columns, PartitionConfig())
+        assignment = assign_classes(read_columns, CosPlaceConfig())
         seconds = time.perf_counter() - start
         cpu_s = time.process_time() - cpu_start
         groups = int(assignment.classes["group_id"][-1]) + 1

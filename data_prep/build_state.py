@@ -11,7 +11,7 @@ from typing import IO, Any
 
 from data_prep.errors import DataPrepError, wrap_disk_errors
 from data_prep.table import write_atomically
-from vpr_tf.config import BuildConfig, as_dict
+from vpr_tf.config import BuildConfig, PartitionConfig, as_dict
 
 LISTING_NAME = "listing.bin"  # of a split folder
 # They change neither the records nor their order.
@@ -213,8 +213,8 @@ class BuildFolder:
 def _with_defaults(known: dict[str, Any]) -> dict[str, Any]:
     """Fills in fields that the program did not have when the folder was begun."""
     defaults = as_dict(BuildConfig())
-    partition = {**defaults["partition"], **known.get("partition", {})}
-    filled = {**defaults, **known, "partition": partition}
+    partition = PartitionConfig.from_parameters(known.get("partition", {}))
+    filled = {**defaults, **known, "partition": as_dict(partition)}
     return {name: filled[name] for name in filled if name not in _NOT_IN_THE_RESULT}
 
 

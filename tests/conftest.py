@@ -1,10 +1,12 @@
 """Fixtures shared by all tests."""
 
 import importlib.util
+import json
 import os
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 from hypothesis import settings
 
@@ -14,6 +16,22 @@ settings.load_profile("without deadline")
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+
+GOLDEN_PART = Path(__file__).parent / "golden"
+
+
+@pytest.fixture(scope="session")
+def official_values() -> dict[str, np.ndarray]:
+    """The small part of the official values that the tests carry; see its `make.py`."""
+    with np.load(GOLDEN_PART / "official.npz", allow_pickle=False) as file:
+        return dict(file)
+
+
+@pytest.fixture(scope="session")
+def official_shapes() -> dict[str, dict[str, list[int]]]:
+    """Names and shapes of official state dicts: VGG16_64 and ResNet18_32."""
+    return json.loads((GOLDEN_PART / "state_dict_shapes.json").read_text())
 
 
 @pytest.fixture(scope="session")

@@ -63,7 +63,7 @@ def _inspect_partition(
     from data_prep.inspection import figures
     from data_prep.inspection.s2_maps import draw_cells
 
-    config = PartitionConfig(**partition.parameters)
+    config = PartitionConfig.from_parameters(partition.parameters)
     split, classes = dataset.split("train"), partition.classes
     every = dataclasses.replace(config, min_images_per_class=1)
     assignment = assign_classes(column_reader(split, every), every)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from data_prep.inspection.spacing import measure_spacing
-from vpr_tf.config import PartitionConfig
+from vpr_tf.config import PartitionConfig, grid_config
 from vpr_tf.data import Partition, PreparedDataset, SplitIndex
 
 HEADING_BINS = 36
@@ -114,19 +114,22 @@ def describe_partition(
         config: Its parameters.
         dropped: Rows of `CLASS_DTYPE` of the classes below the minimum.
     """
-    of_kind = _describe_grid if partition.regions is None else _describe_s2_cells
-    lines = of_kind(partition, config)
+    if partition.regions is None:
+        lines = _describe_grid(partition)
+    else:
+        lines = _describe_s2_cells(partition, config)
     lines.append(
         f"  dropped: {len(dropped):,} classes with fewer than "
         f"{config.min_images_per_class} images, {dropped['num_images'].sum():,} images "
         "in them"
     )
     if partition.regions is None:
-        lines += [f"  {line}" for line in _describe_spacing(partition, config)]
+        lines += [f"  {line}" for line in _describe_spacing(partition)]
     return "\n".join(lines)
 
 
-def _describe_grid(partition: Partition, config: PartitionConfig) -> list[str]:
+def _describe_grid(partition: Partition) -> list[str]:
+    config = grid_config(partition.parameters)
     images = partition.classes["num_images"]
     _, per_group = np.unique(partition.classes["group_id"], return_counts=True)
     return [
@@ -177,7 +180,8 @@ def _num_intersections(partition: Partition) -> int:
     return len(np.unique(classes[(classes >= 0).all(axis=1)], axis=0))
 
 
-def _describe_spacing(partition: Partition, config: PartitionConfig) -> list[str]:
+def _describe_spacing(partition: Partition) -> list[str]:
+    config = grid_config(partition.parameters)
     spacing = measure_spacing(
         partition.classes,
         config.cell_size_m,

@@ -79,16 +79,14 @@ def assign_classes(
 
     Args:
         read_columns: May be called twice; yields `needed_columns` of all rows in order.
-        config: The method and its fields; those of other methods do not matter.
+        config: The method and its fields.
 
     Raises:
         DataPrepError: No class has enough images, or the method cannot use the rows.
     """
     module_name, function_name = _METHODS[config.method]
     assign = getattr(importlib.import_module(module_name), function_name)
-    assignment: ClassAssignment = assign(
-        read_columns, PartitionConfig(**config.parameters())
-    )
+    assignment: ClassAssignment = assign(read_columns, config)
     return assignment
 
 

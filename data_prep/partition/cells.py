@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from data_prep.errors import DataPrepError
-from vpr_tf.config import PartitionConfig
+from vpr_tf.config import GridConfig
 from vpr_tf.data.prepared_dataset import CLASS_DTYPE
 
 DEGREES_OF_A_TURN = 360
@@ -96,7 +96,7 @@ class ClassKeys:
         return east + corners[:, 0], north + corners[:, 1], corners[:, 3], bins
 
 
-def num_heading_bins(config: PartitionConfig) -> int:
+def num_heading_bins(config: GridConfig) -> int:
     """Number of heading bins; one when headings are ignored."""
     if config.missing_heading == "ignore":
         return 1
@@ -110,7 +110,7 @@ def cells_of(position_cm: np.ndarray, cell_size_m: int) -> np.ndarray:
     return np.floor_divide(position_cm, 100 * cell_size_m, dtype=np.int64)
 
 
-def heading_bins_of(heading_deg: np.ndarray, config: PartitionConfig) -> np.ndarray:
+def heading_bins_of(heading_deg: np.ndarray, config: GridConfig) -> np.ndarray:
     """Returns floor(heading / alpha), int64; -1 for a missing heading.
 
     float32 headings divided in float64 give the exact floor.
@@ -153,7 +153,7 @@ def find_boxes(
 
 
 def class_table(
-    keys: np.ndarray, counts: np.ndarray, class_keys: ClassKeys, config: PartitionConfig
+    keys: np.ndarray, counts: np.ndarray, class_keys: ClassKeys, config: GridConfig
 ) -> tuple[np.ndarray, np.ndarray]:
     """Describes classes and sorts them by group.
 

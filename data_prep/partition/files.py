@@ -99,7 +99,7 @@ def summary(assignment: ClassAssignment, config: PartitionConfig) -> str:
 
 def _refuse_difference(dataset: PreparedDataset, config: PartitionConfig) -> None:
     """Raises when the partition of that name was made with other parameters."""
-    known = PartitionConfig(**dataset.partition(config.name).parameters)
+    known = PartitionConfig.from_parameters(dataset.partition(config.name).parameters)
     there, here = known.parameters(), config.parameters()
     names = ["method"] if known.method != config.method else list(here)
     differences = ", ".join(

@@ -33,7 +33,7 @@ from data_prep.partition.cells import (
     heading_bins_of,
     num_heading_bins,
 )
-from vpr_tf.config import PartitionConfig
+from vpr_tf.config import GridConfig
 from vpr_tf.data.records import NO_CLASS
 
 # Up to this many possible classes, counting into a table beats sorting.
@@ -43,7 +43,7 @@ _ROWS_AT_ONCE = 1 << 19
 
 
 def assign_grid_classes(
-    read_columns: ColumnReader, config: PartitionConfig
+    read_columns: ColumnReader, config: GridConfig
 ) -> ClassAssignment:
     """Assigns every row to a class and every class to a group.
 
@@ -90,7 +90,7 @@ def assign_grid_classes(
     return assignment
 
 
-def _find_boxes(read_columns: ColumnReader, config: PartitionConfig) -> list[Box]:
+def _find_boxes(read_columns: ColumnReader, config: GridConfig) -> list[Box]:
     """Returns the box of cells of every zone."""
     extents: dict[int, tuple[int, int, int, int]] = {}
     for east_cm, north_cm, zones, _ in read_columns():
@@ -116,7 +116,7 @@ def _extremes(values: np.ndarray) -> np.ndarray:
 
 
 def _pack_all(
-    read_columns: ColumnReader, class_keys: ClassKeys, config: PartitionConfig
+    read_columns: ColumnReader, class_keys: ClassKeys, config: GridConfig
 ) -> np.ndarray:
     """Returns the class key of every row, `_NO_KEY` without a heading."""
     pieces = []

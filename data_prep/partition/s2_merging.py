@@ -22,7 +22,7 @@ from data_prep.partition.s2_classes import (
     assign_cell_classes,
     read_positions,
 )
-from vpr_tf.config import PartitionConfig
+from vpr_tf.config import CombinatorialConfig
 from vpr_tf.geo.s2_cells import edge_neighbours, parent_cells
 
 NUM_PARTITIONS = 5
@@ -33,7 +33,7 @@ _RINGS = 2
 
 
 def assign_combinatorial_classes(
-    read_columns: ColumnReader, config: PartitionConfig
+    read_columns: ColumnReader, config: CombinatorialConfig
 ) -> ClassAssignment:
     """Assigns every row to a class in each of five groups.
 

@@ -18,7 +18,7 @@ from data_prep.partition.s2_classes import (
     read_positions,
     refuse_only_small,
 )
-from vpr_tf.config import PartitionConfig
+from vpr_tf.config import HierarchicalConfig, PlanetConfig
 from vpr_tf.geo.s2_cells import (
     NO_CELL,
     child_cells,
@@ -29,7 +29,7 @@ from vpr_tf.geo.s2_cells import (
 
 
 def assign_planet_classes(
-    read_columns: ColumnReader, config: PartitionConfig
+    read_columns: ColumnReader, config: PlanetConfig
 ) -> ClassAssignment:
     """Assigns every row to its adaptive cell; one group.
 
@@ -48,7 +48,7 @@ def assign_planet_classes(
 
 
 def assign_hierarchical_classes(
-    read_columns: ColumnReader, config: PartitionConfig
+    read_columns: ColumnReader, config: HierarchicalConfig
 ) -> ClassAssignment:
     """Assigns every row to a coarse, a middle and a fine adaptive cell; three groups.
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from data_prep.partition.assignment import assign_classes, needed_columns
-from vpr_tf.config import PartitionConfig
+from vpr_tf.config import PARTITIONS, PartitionConfig
 from vpr_tf.data.records import NO_CLASS
 from vpr_tf.geo import UNKNOWN_HEADING_DEG, lat_lon_to_utm, utm_to_lat_lon
 
@@ -42,7 +42,7 @@ def partition_table(
             `longitude` in degrees, or both; `heading_deg` where known, NaN or -1 where
             not.
         config: The method and its settings; by default CosPlace's.
-        **fields: Fields of `PartitionConfig` instead of `config`.
+        **fields: Fields of `build.partition` instead of `config`, e.g. `method`.
 
     Returns:
         The ids of the rows, and the classes.
@@ -61,7 +61,7 @@ def partition_table(
     """
     if config is not None and fields:
         raise ValueError("Pass `config` or fields of it, not both.")
-    config = config or PartitionConfig(**fields)
+    config = config or PARTITIONS.create(**fields)
     columns = _columns(table)
     needed = tuple(columns[name] for name in needed_columns(config))
     assignment = assign_classes(lambda: [needed], config)

@@ -25,7 +25,7 @@ def test_plan_varies_one_thing_at_a_time(tmp_path):
         partition = config.build.partition
         values = (partition.cell_size_m, partition.cell_stride, config.train.head.name)
         assert values == (variant.cell_size_m, variant.stride, variant.head)
-        assert config.dataset.partition == partition.name
+        assert config.partition_name == partition.name
     names = {v.experiment.config.build.partition.name for v in variants}
     assert names == {"dc_m20_n2", "dc_m50_n2", "dc_m100_n2", "dc_m20_n1", "dc_m20_n3"}
 

@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 
 from vpr_tf.config import (
+    PARTITIONS,
     BuildConfig,
     DatabaseAndQueries,
     DatasetConfig,
     ExperimentConfig,
-    PartitionConfig,
 )
 from vpr_tf.photos import format_image_name
 
@@ -66,7 +66,7 @@ def make_config(tmp_path: Path) -> Callable[..., ExperimentConfig]:
         return ExperimentConfig(
             name="small",
             dataset=DatasetConfig(path=str(tmp_path / dataset)),
-            build=BuildConfig(partition=PartitionConfig(**partition), **build),
+            build=BuildConfig(partition=PARTITIONS.create(**partition), **build),
         )
 
     return make

@@ -9,10 +9,11 @@ import tensorflow as tf
 from data_prep.partition.files import add_partition
 from tests.small_training import build_small_encoder, small_config
 from vpr_tf.classification import load_heads
-from vpr_tf.config import ClassificationConfig, PartitionConfig
+from vpr_tf.config import ClassificationConfig, CosPlaceConfig, DivideAndClassifyConfig
 from vpr_tf.training import encoders
 from vpr_tf.training import train as train_module
 from vpr_tf.training.errors import TrainingInterruptedError
+from vpr_tf.training.run_folder import RunFolder
 from vpr_tf.training.train import train
 
 CLASSIFY = ("evaluation.method=classification", "evaluation.recall_values=[1,5]")
@@ -20,10 +21,8 @@ CALM = tuple(
     f"train.augmentation.{name}=0.1"
     for name in ("brightness", "contrast", "saturation", "hue", "random_resized_crop")
 )
-CELLS = PartitionConfig(
-    name="dc", method="divide_and_classify", cell_stride=2, min_images_per_class=2
-)
-ONE_GROUP = PartitionConfig(name="rigid", cell_stride=1, min_images_per_class=2)
+CELLS = DivideAndClassifyConfig(name="dc", cell_stride=2, min_images_per_class=2)
+ONE_GROUP = CosPlaceConfig(name="rigid", cell_stride=1, min_images_per_class=2)
 
 
 @pytest.fixture
@@ -40,7 +39,7 @@ def run_training(dataset, monkeypatch, tmp_path):
 
     def run(*overrides, **how):
         config = small_config(tmp_path, dataset.path, *CLASSIFY, *overrides)
-        return config, train(config, **how)
+        return config, RunFolder(train(config, **how).run)
 
     return run
 

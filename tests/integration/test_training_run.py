@@ -23,7 +23,10 @@ from vpr_tf.models import build_encoder
 from vpr_tf.training import encoders
 from vpr_tf.training import train as train_module
 from vpr_tf.training.checkpoints import CheckpointStore, load_best
-from vpr_tf.training.errors import TrainingDivergedError
+from vpr_tf.training.errors import TrainingDivergedError, TrainingError
+from vpr_tf.training.final_report import is_export_wanted
+from vpr_tf.training.resume import initial_weights
+from vpr_tf.training.run_folder import RunFolder, TrainingResult
 from vpr_tf.training.train import train
 
 SHORT = ("train.epochs=1", "train.iterations_per_epoch=2", "train.groups_num=1")
@@ -37,9 +40,9 @@ def small_encoder(monkeypatch):
 
 @pytest.fixture
 def run_training(small_encoder, small_training_dataset, tmp_path):
-    def run(*overrides, resume=False, callbacks=()):
+    def run(*overrides, **how):
         config = small_config(tmp_path, small_training_dataset.path, *overrides)
-        return train(config, resume=resume, callbacks=callbacks)
+        return RunFolder(train(config, **how).run)
 
     return run
 
@@ -93,7 +96,13 @@ def test_a_run_leaves_what_the_design_names(run_training, tmp_path):
     assert test["recalls"]["1"] > 60
     assert "| test |" in (run.report / "results.md").read_text()
     assert len(list((run.report / "test_predictions").iterdir())) == 2
-    assert (tmp_path / "savedmodels" / "small" / "1" / "saved_model.pb").is_file()
+    version = tmp_path / "savedmodels" / "small" / "1"
+    assert (version / "saved_model.pb").is_file()
+    result = TrainingResult.from_run(run)
+    assert (result.run, result.savedmodel) == (run.path, version)
+    assert result.recalls["test"][1] == test["recalls"]["1"]
+    score = json.loads((version / "assets.extra" / "training.json").read_text())
+    assert score == {"run": str(run.path), "val_recall@1": result.recalls["val"][1]}
 
     best = load_best(run.best, build_small_encoder())
     assert best["epoch"] == metrics["epochs"][-1]["best_epoch"]
@@ -167,13 +176,68 @@ def test_without_val_and_tests_the_last_model_is_exported(
     manifest |= {"val": None, "tests": {}}
     (folder / "manifest.json").write_text(json.dumps(manifest))
     assert PreparedDataset(folder).val is None
-    run = train(small_config(tmp_path, folder, *SHORT))
+    run = RunFolder(train(small_config(tmp_path, folder, *SHORT)).run)
     metrics = json.loads(run.metrics_file.read_text())
     assert [record["val_recalls"] for record in metrics["epochs"]] == [{}]
     assert metrics["epochs"][-1]["best_epoch"] == 0
     assert metrics["tests"] == {}
     assert "no test set" in run.log_file.read_text()
     assert (tmp_path / "savedmodels" / "small" / "1").is_dir()
+
+
+def darken(images):
+    return images * 0.5
+
+
+@pytest.mark.slow
+def test_own_augmentation_and_weights_of_another_run(run_training):
+    first = run_training(*SHORT, "name=first", "train.export=never")
+    assert TrainingResult.from_run(first).savedmodel is None
+    again = (*SHORT, "name=second", "encoder.weights=run:first", "train.export=never")
+    run = run_training(*again, augment=darken)
+    facts = json.loads(run.metrics_file.read_text())["run"]
+    assert facts["augment"].endswith("test_training_run.darken")
+    assert facts["initial_weights"] == str(first.best / "encoder.weights.h5")
+    assert load_config(run.config_file).encoder.weights == "run:first"
+    assert initial_weights(run) == facts["initial_weights"]
+    assert losses_of(run) != losses_of(first)
+    with pytest.raises(TrainingError, match=r"augment was '.*darken' and is None"):
+        run_training(*again, "train.epochs=2", resume=True)
+
+
+def test_augmentation_that_cannot_be_is_refused(run_training):
+    with pytest.raises(ConfigError, match=r"`augment` must keep the shape"):
+        run_training(*SHORT, augment=lambda images: images[:, :8])
+    with pytest.raises(ConfigError, match=r"reads none"):
+        run_training(*SHORT, "train.input=descriptors", augment=darken)
+
+
+def write_export(version, **score):
+    (version / "assets.extra").mkdir(parents=True)
+    (version / "saved_model.pb").write_text("")
+    if score:
+        (version / "assets.extra" / "training.json").write_text(json.dumps(score))
+
+
+def test_train_export_says_what_becomes_the_next_version(
+    small_training_dataset, tmp_path
+):
+    def wanted(score, export="best"):
+        override = f"train.export={export}"
+        config = small_config(tmp_path, small_training_dataset.path, override)
+        return is_export_wanted(config, score)
+
+    versions = tmp_path / "savedmodels" / "small"
+    assert wanted(50.0)  # nothing is there
+    write_export(versions / "1", **{"val_recall@1": 90.0})
+    write_export(versions / "2", **{"val_recall@1": 60.0})
+    assert not wanted(60.0)
+    assert wanted(60.5)
+    assert wanted(None)
+    assert wanted(1.0, "always")
+    assert not wanted(99.0, "never")
+    write_export(versions / "3")  # of a former version: its score is not known
+    assert wanted(1.0)
 
 
 def test_nothing_is_left_when_the_run_cannot_start(run_training, tmp_path):

@@ -50,9 +50,9 @@ def config_of(options: argparse.Namespace) -> ExperimentConfig:
 
 def config_text(options: argparse.Namespace) -> str:
     """Returns the config of the options as YAML."""
-    from omegaconf import OmegaConf
+    from vpr_tf.config import config_yaml
 
-    return OmegaConf.to_yaml(OmegaConf.structured(config_of(options)))
+    return config_yaml(config_of(options))
 
 
 def config_with_dataset(options: argparse.Namespace) -> ExperimentConfig:

@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
         options.overrides.insert(0, resume)
         resume = True
     config = config_with_dataset(options)
-    from vpr_tf.training.environment import environment_line, quiet_libraries
+    from vpr_tf.training.process import environment_line, quiet_libraries
     from vpr_tf.training.train import train
 
     quiet_libraries()

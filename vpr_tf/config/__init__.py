@@ -2,14 +2,17 @@
 
 One file describes a whole experiment: how the dataset is built, the encoder, the
 training, the evaluation and the export. `load_config` reads it, applies
-`dotted.key=value` overrides and checks every rule once.
+`dotted.key=value` overrides and checks every rule once. A section with several methods
+(partition, aggregation, schedule, head) has a dataclass for each.
 """
 
-from vpr_tf.config.dataset import (
-    BuildConfig,
-    DatabaseAndQueries,
-    DatasetConfig,
-    PartitionConfig,
+from vpr_tf.config.dataset import BuildConfig, DatabaseAndQueries, DatasetConfig
+from vpr_tf.config.encoder import (
+    AGGREGATIONS,
+    BACKBONE_STAGES,
+    AggregationConfig,
+    EncoderConfig,
+    GemConfig,
 )
 from vpr_tf.config.evaluation import (
     ClassificationConfig,
@@ -17,37 +20,75 @@ from vpr_tf.config.evaluation import (
     LocalizationConfig,
     ReportConfig,
 )
-from vpr_tf.config.experiment import ExperimentConfig, as_dict, load_config, save_config
+from vpr_tf.config.experiment import ExperimentConfig, as_dict
+from vpr_tf.config.files import config_yaml, load_config, save_config
+from vpr_tf.config.partition import (
+    PARTITIONS,
+    CombinatorialConfig,
+    CosPlaceConfig,
+    DivideAndClassifyConfig,
+    GridConfig,
+    HierarchicalConfig,
+    PartitionConfig,
+    PlanetConfig,
+    grid_config,
+)
 from vpr_tf.config.preprocessing import Preprocessing
 from vpr_tf.config.rules import ConfigError
 from vpr_tf.config.training import (
+    HEADS,
+    OPTIMIZERS,
+    SCHEDULES,
     AugmentationConfig,
-    EncoderConfig,
+    CosineScheduleConfig,
     HeadConfig,
+    MarginHeadConfig,
     OptimizerConfig,
+    PlateauScheduleConfig,
+    RegressionHeadConfig,
     ScheduleConfig,
     TrainConfig,
 )
 
 __all__ = [
+    "AGGREGATIONS",
+    "BACKBONE_STAGES",
+    "HEADS",
+    "OPTIMIZERS",
+    "PARTITIONS",
+    "SCHEDULES",
+    "AggregationConfig",
     "AugmentationConfig",
     "BuildConfig",
     "ClassificationConfig",
+    "CombinatorialConfig",
     "ConfigError",
+    "CosPlaceConfig",
+    "CosineScheduleConfig",
     "DatabaseAndQueries",
     "DatasetConfig",
+    "DivideAndClassifyConfig",
     "EncoderConfig",
     "EvaluationConfig",
     "ExperimentConfig",
+    "GemConfig",
+    "GridConfig",
     "HeadConfig",
+    "HierarchicalConfig",
     "LocalizationConfig",
+    "MarginHeadConfig",
     "OptimizerConfig",
     "PartitionConfig",
+    "PlanetConfig",
+    "PlateauScheduleConfig",
     "Preprocessing",
+    "RegressionHeadConfig",
     "ReportConfig",
     "ScheduleConfig",
     "TrainConfig",
     "as_dict",
+    "config_yaml",
+    "grid_config",
     "load_config",
     "save_config",
 ]

@@ -27,7 +27,8 @@ class EvaluationConfig:
     positive_dist_threshold_m: float = POSITIVE_DISTANCE_M
     recall_values: list[int] = field(default_factory=lambda: list(RECALL_VALUES))
     index: str = "auto"  # auto | exact | scann | milvus
-    milvus_uri: str | None = None  # of a cluster; null: embedded, on this machine
+    # index: milvus: address of a cluster; null: embedded, on this machine
+    milvus_uri: str | None = None
     queries_to_draw: int = 0  # pictures of a query and its predictions
     draw_only_wrong: bool = False
 
@@ -52,6 +53,9 @@ class EvaluationConfig:
         )
         indexes = ("auto", "exact", "scann", "milvus")
         check_choice("evaluation.index", self.index, indexes)
+        if self.milvus_uri is not None:
+            expected = "milvus, since `evaluation.milvus_uri` is set"
+            check(self.index == "milvus", "evaluation.index", expected, self.index)
 
     @property
     def preprocessing(self) -> Preprocessing:

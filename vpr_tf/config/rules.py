@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 
 
 class ConfigError(ValueError):
@@ -17,7 +18,17 @@ def check(rule: bool, field_name: str, expected: str, received: object) -> None:
 
 def check_choice(field_name: str, value: str, choices: Sequence[str]) -> None:
     """Checks that a value is one of a few."""
-    check(value in choices, field_name, "one of " + ", ".join(choices), value)
+    expected = "one of " + ", ".join(choices)
+    if value not in choices:
+        expected += did_you_mean(value, choices)
+    check(value in choices, field_name, expected, value)
+
+
+def did_you_mean(name: object, known: Iterable[str]) -> str:
+    """Returns `. Did you mean x?` with the known name like it, or nothing."""
+    by_lower = {other.lower(): other for other in known}
+    close = difflib.get_close_matches(str(name).lower(), by_lower, n=1, cutoff=0.6)
+    return f". Did you mean {by_lower[close[0]]}?" if close else ""
 
 
 def check_range(

@@ -1,39 +1,20 @@
-"""The encoder and its training."""
+"""Training: optimizers, a dataclass for each schedule and head, augmentation."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
 
+from vpr_tf.config.methods import Methods
 from vpr_tf.config.rules import check, check_choice, check_range
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 STRATEGIES = ("one_device", "mirrored", "multi_worker")
-
-
-@dataclass(frozen=True)
-class EncoderConfig:
-    """The network that turns an image into a descriptor."""
-
-    backbone: str = "ResNet18"
-    descriptor_dim: int | None = 512  # null: the length that the aggregation gives
-    # {name: gem, p: 3.0}, ...: a name of vpr_tf/models/aggregations.py and its options.
-    aggregation: dict[str, Any] = field(default_factory=lambda: {"name": "gem"})
-    last_stage: int | None = None  # stages of the backbone after it are cut off
-    image_size: int | None = None  # pixels; for encoders that need squares of one size
-    train_from_stage: int = 3  # stages below are frozen
-    bn_mode: str = "torch"  # or keras: frozen stages use their moving statistics
-    weights: str = "imagenet"  # or none, preset:<keras-hub preset>, a file
-
-    def __post_init__(self) -> None:
-        for name in ("descriptor_dim", "image_size"):
-            if getattr(self, name) is not None:
-                check_range(self, "encoder", 1, None, name)
-        check_range(self, "encoder", 0, None, "train_from_stage")
-        aggregation = self.aggregation.get("name")
-        named = isinstance(aggregation, str)
-        check(named, "encoder.aggregation.name", "a name", aggregation)
-        check_choice("encoder.bn_mode", self.bn_mode, ("torch", "keras"))
+# Classes of `keras.optimizers`; a test compares.
+OPTIMIZERS = (
+    *("Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lamb"),
+    *("Lion", "Muon", "Nadam", "RMSprop", "SGD", "ScheduleFreeAdamW"),
+)
 
 
 @dataclass(frozen=True)
@@ -41,7 +22,7 @@ class OptimizerConfig:
     """An optimizer of `keras.optimizers` by class name."""
 
     name: str = "Adam"
-    learning_rate: float = 1e-5
+    learning_rate: float = 1e-5  # 1e-5 for the encoder, 0.01 for the heads
     # Further arguments of its constructor, e.g. {weight_decay: 0.01}.
     arguments: dict[str, Any] = field(default_factory=dict)
 
@@ -52,50 +33,118 @@ class OptimizerConfig:
 
 @dataclass(frozen=True)
 class ScheduleConfig:
-    """Learning rate of the encoder over the run; heads keep theirs."""
+    """The learning rate over the run is that of the optimizer, after the warm-up.
 
-    name: str = "constant"  # constant | cosine | reduce_on_plateau
+    It is the rate of what trains: the encoder, or with `input: descriptors` the heads.
+    """
+
+    name: str = "constant"
     warmup_steps: int = 0  # linear from 0, before any schedule
-    final_fraction: float = 0.0  # cosine: last rate over the first
-    factor: float = 0.1  # reduce_on_plateau: multiplier
-    patience_epochs: int = 5  # reduce_on_plateau: epochs without better R@1
 
     def __post_init__(self) -> None:
-        names = ("constant", "cosine", "reduce_on_plateau")
-        check_choice("train.schedule.name", self.name, names)
-        check_range(self, "train.schedule", 0, None, "warmup_steps")
-        check_range(self, "train.schedule", 0, 1, "final_fraction", "factor")
-        check_range(self, "train.schedule", 1, None, "patience_epochs")
+        SCHEDULES.check_class(self)
+        check_range(self, SCHEDULES.path, 0, None, "warmup_steps")
 
 
-HEADS = (
-    "cosine_margin",  # CosFace, arXiv:1801.09414
-    "angular_margin",  # ArcFace, arXiv:1801.07698; in Divide&Classify s=100, m=0.2
-    "cross_entropy",
-    "soft_labels",  # over the neighbouring cells too
-    "von_mises_fisher",  # mixture, MvMF
-    "direct_regression",
-    "hypersphere_regression",
+@dataclass(frozen=True)
+class CosineScheduleConfig(ScheduleConfig):
+    """The learning rate falls along a half cosine, to its end at the last step."""
+
+    name: str = "cosine"
+    final_fraction: float = 0.0  # last rate over the first
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range(self, SCHEDULES.path, 0, 1, "final_fraction")
+
+
+@dataclass(frozen=True)
+class PlateauScheduleConfig(ScheduleConfig):
+    """The learning rate is multiplied by a factor when R@1 on val stops rising."""
+
+    name: str = "reduce_on_plateau"
+    factor: float = 0.1  # multiplier
+    patience_epochs: int = 5  # epochs without better R@1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range(self, SCHEDULES.path, 0, 1, "factor")
+        check_range(self, SCHEDULES.path, 1, None, "patience_epochs")
+
+
+SCHEDULES: Methods[ScheduleConfig] = Methods(
+    path="train.schedule",
+    key="name",
+    classes={
+        "constant": ScheduleConfig,
+        "cosine": CosineScheduleConfig,
+        "reduce_on_plateau": PlateauScheduleConfig,
+    },
+    former_fields=frozenset(
+        ["name", "warmup_steps", "final_fraction", "factor", "patience_epochs"]
+    ),
 )
 
 
 @dataclass(frozen=True)
 class HeadConfig:
-    """What the encoder is trained with, one for each group."""
+    """What the encoder is trained with, one for each group.
 
-    name: str = "cosine_margin"  # see HEADS
-    scale: float = 30.0  # s, of the margin heads
-    margin: float = 0.4  # m: of the cosine, or of the angle in radians
+    cross_entropy learns classes; soft_labels counts the neighbouring cells as right to
+    some degree; von_mises_fisher is a mixture of densities over the map (MvMF).
+    """
+
+    name: str = "cross_entropy"
     hidden_layers: int = 0  # SiLU, each as long as the descriptor, before any head
+
+    def __post_init__(self) -> None:
+        HEADS.check_class(self)
+        check_range(self, HEADS.path, 0, 3, "hidden_layers")
+
+
+@dataclass(frozen=True)
+class MarginHeadConfig(HeadConfig):
+    """CosFace (arXiv:1801.09414), ArcFace (arXiv:1801.07698; D&C: s=100, m=0.2)."""
+
+    name: str = "cosine_margin"
+    scale: float = 30.0  # s
+    margin: float = 0.4  # m: of the cosine, or of the angle in radians
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check(self.scale > 0, "train.head.scale", "above 0", self.scale)
+        check(0 <= self.margin < 1, "train.head.margin", "in [0, 1)", self.margin)
+
+
+@dataclass(frozen=True)
+class RegressionHeadConfig(HeadConfig):
+    """Position and heading as numbers, or as a point of a hypersphere."""
+
+    name: str = "direct_regression"
     regression_loss: str = "l2"  # or learned_weight, of position and heading
 
     def __post_init__(self) -> None:
-        check_choice("train.head.name", self.name, HEADS)
-        check(self.scale > 0, "train.head.scale", "above 0", self.scale)
-        check(0 <= self.margin < 1, "train.head.margin", "in [0, 1)", self.margin)
-        check_range(self, "train.head", 0, 3, "hidden_layers")
+        super().__post_init__()
         losses = ("l2", "learned_weight")
         check_choice("train.head.regression_loss", self.regression_loss, losses)
+
+
+HEADS: Methods[HeadConfig] = Methods(
+    path="train.head",
+    key="name",
+    classes={
+        "cosine_margin": MarginHeadConfig,
+        "angular_margin": MarginHeadConfig,
+        "cross_entropy": HeadConfig,
+        "soft_labels": HeadConfig,
+        "von_mises_fisher": HeadConfig,
+        "direct_regression": RegressionHeadConfig,
+        "hypersphere_regression": RegressionHeadConfig,
+    },
+    former_fields=frozenset(
+        ["name", "scale", "margin", "hidden_layers", "regression_loss"]
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -137,7 +186,7 @@ class TrainConfig:
         default_factory=lambda: OptimizerConfig(learning_rate=0.01)
     )
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
-    head: HeadConfig = field(default_factory=HeadConfig)
+    head: HeadConfig = field(default_factory=MarginHeadConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     strategy: str = "one_device"  # one_device | mirrored | multi_worker
     precision: str = "float32"  # or mixed_float16, mixed_bfloat16
@@ -146,6 +195,10 @@ class TrainConfig:
     early_stopping_patience: int | None = None  # epochs without better R@1
     validate_every_epochs: int = 1
     deterministic_ops: bool = False  # same bytes each time on a GPU too, but slower
+    # Whether the run's best encoder becomes the next version in `savedmodels_dir`:
+    # best (where its R@1 on val is above that of the newest version there, or one of
+    # the two is not known), always or never.
+    export: str = "best"
 
     def __post_init__(self) -> None:
         sizes = ("groups_num", "epochs", "iterations_per_epoch", "batch_size")
@@ -155,3 +208,7 @@ class TrainConfig:
         check_choice("train.strategy", self.strategy, STRATEGIES)
         check_choice("train.precision", self.precision, PRECISIONS)
         check_choice("train.input", self.input, ("images", "descriptors"))
+        check_choice("train.export", self.export, ("best", "always", "never"))
+        for name in ("encoder_optimizer", "head_optimizer"):
+            chosen = getattr(self, name).name
+            check_choice(f"train.{name}.name", chosen, OPTIMIZERS)

@@ -30,6 +30,7 @@ from vpr_tf.extraction.model_source import (
 from vpr_tf.extraction.saved_encoder import SavedEncoder
 from vpr_tf.models import GeoLocalizationNet, build_encoder
 from vpr_tf.models.released import released_encoder
+from vpr_tf.models.run_weights import with_run_weights
 from vpr_tf.models.saved_weights import read_keras_file
 
 _BEST_WEIGHTS = Path("best") / "encoder.weights.h5"
@@ -112,8 +113,9 @@ def _load_initial(config: ExperimentConfig | None) -> tuple[GeoLocalizationNet, 
     from vpr_tf.models.cluster_initialization import needs_clusters
 
     keras.utils.set_random_seed(config.seed)
-    encoder = build_encoder(config.encoder)
-    weights = config.encoder.weights
+    encoder_config = with_run_weights(config)
+    encoder = build_encoder(encoder_config)
+    weights = encoder_config.weights
     if needs_clusters(encoder):
         dataset = PreparedDataset(config.dataset.path)
         weights += f"; {initialize_clusters_from_train(encoder, dataset, config)}"

@@ -57,10 +57,7 @@ class MarginHead(TrainingHead):
         cosine = self._cosine(self.prepare(descriptors))
         if class_index is None:
             return self.scale * cosine
-        classes = ops.arange(self.num_classes, dtype="int32")
-        class_index = ops.convert_to_tensor(class_index, "int32")
-        is_own_class = ops.equal(class_index[:, None], classes)
-        return self.scale * ops.where(is_own_class, self.with_margin(cosine), cosine)
+        return self._logits(cosine, ops.convert_to_tensor(class_index, "int32"))
 
     def loss(self, descriptors, class_index):
         class_index = ops.convert_to_tensor(class_index, "int32")
@@ -68,6 +65,28 @@ class MarginHead(TrainingHead):
         return ops.sparse_categorical_crossentropy(
             class_index, logits, from_logits=True
         )
+
+    def loss_from_logits(self, class_index, logits):
+        """Returns the loss of each example from logits without the margin.
+
+        It is the loss of a model that ends in the head, for `model.fit`: the outputs
+        are those of prediction, so that the accuracy is real, and the loss puts the
+        margin in.
+
+            model = keras.Sequential([encoder, head])
+            model.compile("adam", head.loss_from_logits, metrics=["accuracy"])
+        """
+        class_index = ops.reshape(ops.convert_to_tensor(class_index, "int32"), (-1,))
+        logits = self._logits(ops.cast(logits, "float32") / self.scale, class_index)
+        return ops.sparse_categorical_crossentropy(
+            class_index, logits, from_logits=True
+        )
+
+    def _logits(self, cosine, class_index):
+        """Puts the margin in at the class of each example."""
+        classes = ops.arange(self.num_classes, dtype="int32")
+        is_own_class = ops.equal(class_index[:, None], classes)
+        return self.scale * ops.where(is_own_class, self.with_margin(cosine), cosine)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Adds `kernel`, the class centres `(descriptor_dim, num_classes)`, which are

@@ -25,7 +25,7 @@ def build_encoder(config: EncoderConfig) -> GeoLocalizationNet:
     model = GeoLocalizationNet(
         config.backbone,
         config.descriptor_dim,
-        aggregation=config.aggregation,
+        aggregation=config.aggregation.options(),
         last_stage=config.last_stage,
         image_shape=(config.image_size, config.image_size, 3),
         train_from_stage=config.train_from_stage,

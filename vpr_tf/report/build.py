@@ -63,7 +63,7 @@ def build_report(
     )
     attributes = measure_attributes(
         dataset,
-        config.dataset.partition,
+        config.partition_name,
         queries,
         database,
         positives_per_query(queries.positions, database.positions, threshold_m),

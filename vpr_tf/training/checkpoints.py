@@ -16,11 +16,11 @@ from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.training.errors import TrainingError
 from vpr_tf.training.group_trainer import GroupTrainer
 from vpr_tf.training.progress import TrainingProgress
+from vpr_tf.training.run_folder import BEST_INFO_FILE
 from vpr_tf.training.strategy import is_chief
 
 _MAX_TO_KEEP = 2
 BEST_WEIGHTS_FILE = "encoder.weights.h5"
-_BEST_INFO_FILE = "best.json"
 
 
 class _ProgressState(tf.train.experimental.PythonState):
@@ -136,7 +136,7 @@ def save_best(
         save_heads(predictor, folder / RUN_FOLDER.name)
     with replace_file(folder / BEST_WEIGHTS_FILE) as temporary:
         encoder.save_weights(temporary)
-    write_json(folder / _BEST_INFO_FILE, info)
+    write_json(folder / BEST_INFO_FILE, info)
 
 
 def load_best(folder: Path, encoder: keras.Model) -> dict[str, Any]:
@@ -155,4 +155,4 @@ def load_best(folder: Path, encoder: keras.Model) -> dict[str, Any]:
             f"No best model at {weights}. It is written after the first epoch."
         )
     encoder.load_weights(weights)
-    return json.loads((folder / _BEST_INFO_FILE).read_text())
+    return json.loads((folder / BEST_INFO_FILE).read_text())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from pathlib import Path
 
 import keras
 
+from vpr_tf.atomic_files import write_json
 from vpr_tf.classification import RUN_FOLDER, PlaceClassifier, load_heads
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.data.prepared_dataset import PreparedDataset
@@ -19,14 +21,17 @@ from vpr_tf.evaluation import (
     results_table,
     write_results,
 )
-from vpr_tf.evaluation.calibration_of_heads import calibrate_trained
+from vpr_tf.evaluation.calibrate import calibrate_trained
 from vpr_tf.export import export_classifier, export_encoder
+from vpr_tf.extraction.model_source import find_saved_model
 from vpr_tf.localization import LocalizationError
 from vpr_tf.training.checkpoints import load_best
 from vpr_tf.training.run_folder import MetricsFile, RunFolder
 from vpr_tf.training.validation import evaluated_model
 
 _LOG = logging.getLogger(__name__)
+# Beside the config of an export: what it is compared with by `train.export: best`.
+_SCORE_FILE = Path("assets.extra") / "training.json"
 
 
 def finish_run(
@@ -56,19 +61,40 @@ def finish_run(
     results = [
         _test(config, dataset, run, model, name) for name in sorted(dataset.tests)
     ]
-    if "savedmodel" in metrics.content and Path(metrics.content["savedmodel"]).is_dir():
-        savedmodel = Path(metrics.content["savedmodel"])
-    else:
-        savedmodel = _export(config, dataset, run, model)
-    metrics.set_tests({r.name: r.summary() for r in results}, str(savedmodel))
+    score = best["val_recalls"].get("1")
+    exported = metrics.content.get("savedmodel")
+    if not (exported and Path(exported).is_dir()):
+        exported = None
+        if is_export_wanted(config, score):
+            exported = str(_export(config, dataset, run, model, score))
+    metrics.set_tests({r.name: r.summary() for r in results}, exported)
     if results:
         write_results(results, run.report)
         _LOG.info("\n%s\n", results_table(results))
         _LOG.info("Report: %s", run.report)
     else:
         _LOG.info("The dataset has no test set.")
-    _LOG.info("SavedModel: %s", savedmodel)
+    _LOG.info(
+        "SavedModel: %s", exported or f"none (train.export: {config.train.export})"
+    )
     return results
+
+
+def is_export_wanted(config: ExperimentConfig, score: float | None) -> bool:
+    """Whether `train.export` asks for an export of an encoder with this R@1 on val."""
+    if config.train.export != "best":
+        return config.train.export == "always"
+    newest = find_saved_model(Path(config.savedmodels_dir) / config.name)
+    if newest is None or score is None:
+        return True
+    try:
+        known = json.loads((newest / _SCORE_FILE).read_text())["val_recall@1"]
+    except (OSError, ValueError, KeyError):
+        return True
+    if known is None or score > known:
+        return True
+    _LOG.info("R@1 on val, %.1f, is not above %.1f of %s.", score, known, newest)
+    return False
 
 
 def _export(
@@ -76,12 +102,25 @@ def _export(
     dataset: PreparedDataset,
     run: RunFolder,
     model: EvaluatedModel,
+    score: float | None,
 ) -> Path:
     """Exports the encoder, with the heads where they choose among places."""
-    folder = Path(config.savedmodels_dir)
-    encoder, predictor = model.extractor.encoder, model.predictor
-    if not isinstance(predictor, PlaceClassifier):
-        return export_encoder(encoder, config, folder)
+    if isinstance(model.predictor, PlaceClassifier):
+        version = _export_classifier(config, dataset, run, model, model.predictor)
+    else:
+        encoder = model.extractor.encoder
+        version = export_encoder(encoder, config, Path(config.savedmodels_dir))
+    write_json(version / _SCORE_FILE, {"run": str(run.path), "val_recall@1": score})
+    return version
+
+
+def _export_classifier(
+    config: ExperimentConfig,
+    dataset: PreparedDataset,
+    run: RunFolder,
+    model: EvaluatedModel,
+    predictor: PlaceClassifier,
+) -> Path:
     calibration = None
     try:
         heads = run.path / RUN_FOLDER
@@ -90,8 +129,9 @@ def _export(
         )
     except LocalizationError as error:
         _LOG.warning("The places have no confidence: %s", error)
+    folder = Path(config.savedmodels_dir)
     return export_classifier(
-        encoder, predictor, config, folder, calibration=calibration
+        model.extractor.encoder, predictor, config, folder, calibration=calibration
     )
 
 

@@ -6,6 +6,7 @@ import contextlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -26,6 +27,8 @@ from vpr_tf.training.progress import TrainingProgress
 from vpr_tf.training.strategy import StatisticsAverager
 from vpr_tf.training.train_step import StepFunction, StepOutcome, create_train_step
 
+# Images to images, also a Keras layer.
+Augment = Callable[..., Any]
 # Halving the loss scale this often in a row cannot be an overflow of the scale.
 _MAX_SKIPPED_STEPS = 40
 
@@ -62,6 +65,8 @@ class GroupTrainer:
         strategy: Where the variables live.
         descriptors: Of the train split, with `config.input: descriptors`; the
             encoder then passes them on.
+        augment: Applied to batches of images, floats `(batch, height, width, 3)` in
+            [0, 1], after the built-in augmentation.
 
     Attributes:
         encoder: Images to descriptors, compiled with `encoder_optimizer` so that
@@ -91,13 +96,16 @@ class GroupTrainer:
         seed: int,
         strategy: tf.distribute.Strategy,
         descriptors: np.ndarray | None = None,
+        augment: Augment | None = None,
     ) -> None:
         self.config = config
         self.strategy = strategy
         self.classes_per_group = check_groups(partition, config.groups_num)
         check_batch_size(config.batch_size, strategy.num_replicas_in_sync)
+        if augment is not None:
+            check_augment(augment, config.image_size)
         self._split, self._partition, self._seed = split, partition, seed
-        self._descriptors = descriptors
+        self._descriptors, self._augment = descriptors, augment
         self.head_factory = HeadFactory.of(config.head, partition, split)
         self._steps: dict[int, StepFunction] = {}
         self.progress = TrainingProgress(group_positions=[0] * config.groups_num)
@@ -236,7 +244,7 @@ class GroupTrainer:
         return self.strategy.distribute_datasets_from_function(make)
 
     def _pipeline(self, num_samples: int, **shares: int) -> tf.data.Dataset:
-        return training_batches(
+        batches = training_batches(
             self._split,
             self._partition,
             self.group_id,
@@ -248,6 +256,14 @@ class GroupTrainer:
             descriptors=self._descriptors,
             **shares,
         )
+        if self._augment is None:
+            return batches
+        augment = self._augment
+        # One after another, so that layers with random states repeat themselves.
+        shape = batches.element_spec[0].shape
+        return batches.map(
+            lambda x, y: (tf.ensure_shape(_augmented(augment, x), shape), y)
+        ).prefetch(2)
 
     def _step_of_group(self, group_id: int) -> StepFunction:
         if group_id not in self._steps:
@@ -284,6 +300,27 @@ class GroupTrainer:
 def _to_float(variable: keras.Variable) -> float:
     # float() does not read a variable with a copy on each replica.
     return float(keras.ops.convert_to_numpy(variable))
+
+
+def _augmented(augment: Augment, images: tf.Tensor) -> tf.Tensor:
+    is_layer = isinstance(augment, keras.layers.Layer)
+    changed = augment(images, training=True) if is_layer else augment(images)
+    return tf.cast(tf.convert_to_tensor(changed), images.dtype)
+
+
+def check_augment(augment: Augment, image_size: int) -> None:
+    """Tries an augmentation on two grey images.
+
+    Raises:
+        ConfigError: It changes the shape.
+    """
+    images = tf.fill((2, image_size, image_size, 3), 0.5)
+    shape = tuple(_augmented(augment, images).shape)
+    if shape != tuple(images.shape):
+        raise ConfigError(
+            "`augment` must keep the shape of a batch of images, "
+            f"{tuple(images.shape)}. Received: {shape}"
+        )
 
 
 def check_groups(partition: Partition, groups_num: int) -> list[int]:

@@ -14,7 +14,13 @@ from vpr_tf.classification.group_head import COSINE, LINEAR, MIXTURE
 from vpr_tf.classification.hidden_layers import hidden_of_arrays
 from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.classification.regression import PlaceRegression
-from vpr_tf.config import ConfigError, ExperimentConfig, HeadConfig
+from vpr_tf.config import (
+    ConfigError,
+    ExperimentConfig,
+    HeadConfig,
+    MarginHeadConfig,
+    RegressionHeadConfig,
+)
 from vpr_tf.data.prepared_dataset import Partition, SplitIndex
 from vpr_tf.geo import MapFrame, Positions
 from vpr_tf.layers import (
@@ -87,13 +93,13 @@ class HeadFactory:
         config, name = self.config, self.config.name
         classes = self.partition.classes_of_group(group_id)
         hidden = config.hidden_layers
-        if name in _MARGIN_HEADS:
+        if isinstance(config, MarginHeadConfig):
             return _MARGIN_HEADS[name](
                 len(classes), config.scale, config.margin, hidden_layers=hidden
             )
         if name == "cross_entropy":
             return CrossEntropyHead(len(classes), hidden_layers=hidden)
-        if name in _REGRESSION_HEADS:
+        if isinstance(config, RegressionHeadConfig):
             return _REGRESSION_HEADS[name](
                 self.frame.extent_m, config.regression_loss, hidden_layers=hidden
             )

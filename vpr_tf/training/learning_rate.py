@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import keras
 
-from vpr_tf.config import ScheduleConfig, TrainConfig
+from vpr_tf.config import CosineScheduleConfig, ScheduleConfig, TrainConfig
 from vpr_tf.training.progress import TrainingProgress
 
 MONITOR = "val_recall@1"
@@ -66,7 +66,7 @@ def schedule_factor(config: ScheduleConfig, step: int, total_steps: int) -> floa
     """
     if step < config.warmup_steps:
         return (step + 1) / (config.warmup_steps + 1)
-    if config.name != "cosine":
+    if not isinstance(config, CosineScheduleConfig):
         return 1.0
     decay_steps = max(1, total_steps - 1 - config.warmup_steps)
     done = min(1.0, (step - config.warmup_steps) / decay_steps)

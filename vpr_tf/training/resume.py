@@ -22,6 +22,7 @@ _MAY_CHANGE = (
     "train.jit_compile",
     "train.checkpoint_every_steps",
     "train.early_stopping_patience",
+    "train.export",
     "evaluation.batch_size",
     "evaluation.index",
     "evaluation.queries_to_draw",
@@ -29,17 +30,23 @@ _MAY_CHANGE = (
 )
 
 
-def find_run(config: ExperimentConfig, path: str | Path | None = None) -> RunFolder:
-    """Finds the run to resume.
+def find_run(config: ExperimentConfig, path: bool | str | Path = True) -> RunFolder:
+    """Finds the run to resume and checks that it is the same experiment.
 
     Args:
         config: Its `runs_dir` and `name` say where runs lie.
-        path: A run folder; None takes the newest run of the name.
+        path: A run folder; True takes the newest run of the name.
 
     Raises:
-        TrainingError: There is no such run.
+        TrainingError: There is no such run, or it was trained otherwise.
     """
-    if path is not None:
+    run = _find(config, path)
+    check_same_experiment(run, config)
+    return run
+
+
+def _find(config: ExperimentConfig, path: bool | str | Path) -> RunFolder:
+    if not isinstance(path, bool):
         run = RunFolder(Path(path))
         if not run.config_file.is_file():
             raise TrainingError(
@@ -62,8 +69,7 @@ def check_same_experiment(run: RunFolder, config: ExperimentConfig) -> None:
     Raises:
         TrainingError: Fields differ; the message names them with both values.
     """
-    saved = _flatten(as_dict(load_config(run.config_file)))
-    current = _flatten(as_dict(config))
+    saved, current = (_settings(c) for c in (load_config(run.config_file), config))
     may_change = list(_MAY_CHANGE)
     if config.train.schedule.name == "cosine":
         may_change.remove("train.epochs")  # the rate falls over all of them
@@ -79,6 +85,14 @@ def check_same_experiment(run: RunFolder, config: ExperimentConfig) -> None:
             + ", ".join(changed)
             + ". Undo the change, or start a new run without --resume."
         )
+
+
+def initial_weights(run: RunFolder) -> str | None:
+    """Returns the file that a run with `encoder.weights: run:NAME` started from."""
+    if not run.metrics_file.is_file():
+        return None
+    facts = json.loads(run.metrics_file.read_text())["run"]
+    return facts.get("initial_weights")
 
 
 def check_same_data(run: RunFolder, facts: dict[str, Any]) -> None:
@@ -97,6 +111,11 @@ def check_same_data(run: RunFolder, facts: dict[str, Any]) -> None:
                 f"{recorded[name]!r} and is {value!r} now. Set `dataset.path` to the "
                 "dataset of the run, or start a new run without --resume."
             )
+
+
+def _settings(config: ExperimentConfig) -> dict[str, Any]:
+    settings = _flatten(as_dict(config))
+    return settings | {"dataset.partition": config.partition_name}
 
 
 def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -6,17 +6,21 @@ import hashlib
 import logging
 from typing import Any
 
+import keras
 import numpy as np
 
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.data.prepared_dataset import Partition, PreparedDataset
-from vpr_tf.training.group_trainer import GroupTrainer
+from vpr_tf.training.group_trainer import Augment, GroupTrainer
 from vpr_tf.training.run_folder import RunFolder
 
+_OF_ALL_LAYERS = ("name", "trainable", "dtype", "data_format")
 _LOG = logging.getLogger(__name__)
 
 
-def data_facts(dataset: PreparedDataset, partition: Partition) -> dict[str, Any]:
+def data_facts(
+    dataset: PreparedDataset, partition: Partition, augment: Augment | None = None
+) -> dict[str, Any]:
     """Returns the fingerprints of what the samples depend on."""
     digest = hashlib.sha256()
     arrays = [partition.classes, partition.class_offsets, partition.record_ids]
@@ -28,7 +32,20 @@ def data_facts(dataset: PreparedDataset, partition: Partition) -> dict[str, Any]
         "dataset_fingerprint": dataset.fingerprint,
         "partition": partition.name,
         "partition_fingerprint": digest.hexdigest(),
+        "augment": _describe(augment),
     }
+
+
+def _describe(augment: Augment | None) -> str | None:
+    """Names a function, and a layer with its settings."""
+    if augment is None:
+        return None
+    if isinstance(augment, keras.layers.Layer):
+        settings = augment.get_config()
+        shown = [f"{n}={v!r}" for n, v in settings.items() if n not in _OF_ALL_LAYERS]
+        return f"{type(augment).__name__}({', '.join(shown)})"
+    name = getattr(augment, "__qualname__", type(augment).__qualname__)
+    return f"{getattr(augment, '__module__', '?')}.{name}"
 
 
 def model_facts(trainer: GroupTrainer, partition: Partition) -> dict[str, Any]:
@@ -71,7 +88,7 @@ def announce(config: ExperimentConfig, facts: dict[str, Any], run: RunFolder) ->
     )
     _LOG.info(
         "Data: %s, partition %s: %d group(s) of %s classes, %s images",
-        *(config.dataset.path, config.dataset.partition, len(counts)),
+        *(config.dataset.path, config.partition_name, len(counts)),
         classes + (" + ..." if len(counts) > 8 else ""),
         f"{facts['num_train_images']:,}",
     )

@@ -12,6 +12,7 @@ from vpr_tf.atomic_files import replace_file, write_json
 from vpr_tf.config import ExperimentConfig, save_config
 from vpr_tf.training.errors import TrainingError
 
+BEST_INFO_FILE = "best.json"
 _LOSSES_HEADER = "step,epoch,group,loss\n"
 
 
@@ -97,6 +98,41 @@ def _create_unique(parent: Path, stamp: str) -> Path:
     raise FileExistsError(f"{parent / stamp} and its numbered successors exist")
 
 
+@dataclasses.dataclass(frozen=True)
+class TrainingResult:
+    """What a run came to.
+
+    Attributes:
+        run: The run's folder; None on a worker that writes nothing.
+        recalls: Of the best model, in percent by N, by the name of the set: `val` and
+            the test sets.
+        metrics: What `metrics.json` holds: facts of the run, epochs, tests.
+        savedmodel: The exported version; None if nothing was exported.
+    """
+
+    run: Path | None = None
+    recalls: dict[str, dict[int, float]] = dataclasses.field(default_factory=dict)
+    metrics: dict[str, Any] = dataclasses.field(default_factory=dict)
+    savedmodel: Path | None = None
+
+    @staticmethod
+    def from_run(run: RunFolder) -> TrainingResult:
+        """Reads what a finished run wrote."""
+        metrics = json.loads(run.metrics_file.read_text())
+        best = json.loads((run.best / BEST_INFO_FILE).read_text())
+        by_set = {"val": best["val_recalls"]}
+        by_set |= {name: test["recalls"] for name, test in metrics["tests"].items()}
+        recalls = {
+            name: {int(n): value for n, value in values.items()}
+            for name, values in by_set.items()
+            if values
+        }
+        savedmodel = metrics.get("savedmodel")
+        return TrainingResult(
+            run.path, recalls, metrics, Path(savedmodel) if savedmodel else None
+        )
+
+
 class LossesFile:
     """Appends one line a step; a resumed run cuts it at its checkpoint.
 
@@ -154,8 +190,8 @@ class MetricsFile:
             record for record in self.content["epochs"] if record["epoch"] < first_epoch
         ]
 
-    def set_tests(self, tests: dict[str, Any], savedmodel: str) -> None:
-        """Records the final results."""
+    def set_tests(self, tests: dict[str, Any], savedmodel: str | None) -> None:
+        """Records the final results, and the export if there is one: the run ended."""
         self.content["tests"] = tests
         self.content["savedmodel"] = savedmodel
         self._write()

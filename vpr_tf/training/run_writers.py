@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from vpr_tf.classification.predictor import PlacePredictor
-from vpr_tf.config import ExperimentConfig, TrainConfig
+from vpr_tf.config import ExperimentConfig, PlateauScheduleConfig, TrainConfig
 from vpr_tf.evaluation import EvaluationResult, prediction_picture
 from vpr_tf.training.callbacks import (
     EarlyStopping,
@@ -103,7 +103,7 @@ def decision_callbacks(
     """Makes the callbacks that act on val's recall, the same on every worker."""
     callbacks: list[keras.callbacks.Callback] = []
     schedule = config.schedule
-    if schedule.name == "reduce_on_plateau":
+    if isinstance(schedule, PlateauScheduleConfig):
         callbacks.append(
             ReduceOnPlateau(progress, schedule.factor, schedule.patience_epochs)
         )

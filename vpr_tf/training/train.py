@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from vpr_tf.classification import ClassTable
-from vpr_tf.config import ExperimentConfig
+from vpr_tf.classification.predictor import PlacePredictor
+from vpr_tf.config import ConfigError, EncoderConfig, ExperimentConfig
 from vpr_tf.data.prepared_dataset import Partition, PreparedDataset
 from vpr_tf.models import build_encoder
+from vpr_tf.models.run_weights import with_run_weights
 from vpr_tf.training.callbacks import CheckpointSaver
 from vpr_tf.training.checkpoints import CheckpointStore
 from vpr_tf.training.encoders import (
@@ -25,12 +30,12 @@ from vpr_tf.training.encoders import (
 from vpr_tf.training.epoch_loop import EpochLoop
 from vpr_tf.training.errors import TrainingInterruptedError
 from vpr_tf.training.final_report import finish_run
-from vpr_tf.training.group_trainer import GroupTrainer
+from vpr_tf.training.group_trainer import Augment, GroupTrainer
 from vpr_tf.training.heads import classifier_from_heads
 from vpr_tf.training.process import StopSignal, run_log, stop_on_signals
-from vpr_tf.training.resume import check_same_data, check_same_experiment, find_run
+from vpr_tf.training.resume import check_same_data, find_run, initial_weights
 from vpr_tf.training.run_facts import announce, data_facts, model_facts
-from vpr_tf.training.run_folder import RunFolder, create_run_folder
+from vpr_tf.training.run_folder import RunFolder, TrainingResult, create_run_folder
 from vpr_tf.training.run_writers import RunWriters, decision_callbacks
 from vpr_tf.training.strategy import create_strategy, is_chief, values_of_chief
 from vpr_tf.training.validation import Validator
@@ -43,7 +48,8 @@ def train(
     *,
     resume: bool | str | Path = False,
     callbacks: Sequence[keras.callbacks.Callback] = (),
-) -> RunFolder | None:
+    augment: Augment | None = None,
+) -> TrainingResult:
     """Trains, validates each epoch, tests the best model and exports it.
 
     Args:
@@ -52,9 +58,14 @@ def train(
             config's name, a path with that run.
         callbacks: Further Keras callbacks; they see the encoder as their model and
             the logs that `vpr_tf.training.callbacks` lists.
+        augment: A function or a Keras layer from images to images, applied in the
+            input pipeline to batches `(batch, height, width, 3)` of floats in [0, 1],
+            after `train.augmentation`. What it draws itself is not repeated on
+            resume.
 
     Returns:
-        The run's folder; None on a worker that is not the chief of a new run.
+        The numbers of the run, its folder and its export; nothing on a worker that is
+        not the chief.
 
     Raises:
         ConfigError: The config does not fit the dataset or the machine.
@@ -65,94 +76,120 @@ def train(
     keras.utils.set_random_seed(config.seed)
     if config.train.deterministic_ops:
         tf.config.experimental.enable_op_determinism()
-    dataset = PreparedDataset(config.dataset.path)
-    partition = dataset.partition(config.dataset.partition)
-    fixed = None
-    if config.train.input == "descriptors":
-        fixed = FixedDescriptors.of(build_encoder(config.encoder), dataset, config)
-    trainer = _create_trainer(config, dataset, partition, strategy, fixed)
-    run = _open_run(config, resume, dataset, partition, is_chief(strategy))
+    run = None if resume is False else find_run(config, resume)
+    setting = _Setting.load(config, strategy, augment, run)
+    trainer = _create_trainer(setting, augment)
+    if run is not None:
+        check_same_data(run, setting.facts)
+    elif is_chief(strategy):
+        # Once nothing else can be wrong.
+        run = create_run_folder(config)
     log_file = run.log_file if run and is_chief(strategy) else None
     with run_log(log_file):
         try:
-            _run(config, dataset, partition, trainer, fixed, run, callbacks)
+            _run(setting, trainer, run, callbacks)
         except Exception:
             _LOG.debug("The run failed.", exc_info=True)
             raise
-    return run
+    if run is None or log_file is None:
+        return TrainingResult()
+    return TrainingResult.from_run(run)
 
 
-def _create_trainer(
-    config: ExperimentConfig,
-    dataset: PreparedDataset,
-    partition: Partition,
-    strategy: tf.distribute.Strategy,
-    fixed: FixedDescriptors | None,
-) -> GroupTrainer:
+@dataclass(frozen=True, eq=False)
+class _Setting:
+    """What a run is made of, before it has a trainer.
+
+    Attributes:
+        config: The experiment.
+        encoder: `config.encoder`, its weights a file where they were a run's.
+        dataset: The prepared dataset.
+        partition: Classes and groups.
+        strategy: Where the variables live.
+        fixed: With `train.input: descriptors`.
+        facts: What the run trains on.
+    """
+
+    config: ExperimentConfig
+    encoder: EncoderConfig
+    dataset: PreparedDataset
+    partition: Partition
+    strategy: tf.distribute.Strategy
+    fixed: FixedDescriptors | None
+    facts: dict[str, Any]
+
+    @classmethod
+    def load(
+        cls,
+        config: ExperimentConfig,
+        strategy: tf.distribute.Strategy,
+        augment: Augment | None,
+        resumed: RunFolder | None,
+    ) -> _Setting:
+        dataset = PreparedDataset(config.dataset.path)
+        partition = dataset.partition(config.partition_name)
+        weights = initial_weights(resumed) if resumed else None
+        if weights is not None:
+            encoder = dataclasses.replace(config.encoder, weights=weights)
+        else:
+            encoder = with_run_weights(config)
+        facts = data_facts(dataset, partition, augment)
+        if encoder.weights != config.encoder.weights:
+            facts["initial_weights"] = encoder.weights
+        fixed = None
+        if config.train.input == "descriptors":
+            if augment is not None:
+                raise ConfigError(
+                    "`augment` changes images, and `train.input: descriptors` reads "
+                    "none. Set `train.input: images`, or leave `augment` out."
+                )
+            fixed = FixedDescriptors.of(build_encoder(encoder), dataset, config)
+        return cls(config, encoder, dataset, partition, strategy, fixed, facts)
+
+
+def _create_trainer(setting: _Setting, augment: Augment | None) -> GroupTrainer:
+    fixed = setting.fixed
+
     def create() -> keras.Model:
         if fixed is not None:
             return identity_encoder(fixed.descriptors.shape[1])
-        return build_encoder(config.encoder)
+        return build_encoder(setting.encoder)
 
     return GroupTrainer(
         create,
-        dataset.split("train"),
-        partition,
-        config.train,
-        config.seed,
-        strategy,
+        setting.dataset.split("train"),
+        setting.partition,
+        setting.config.train,
+        setting.config.seed,
+        setting.strategy,
         fixed.descriptors if fixed else None,
+        augment,
     )
 
 
-def _open_run(
-    config: ExperimentConfig,
-    resume: bool | str | Path,
-    dataset: PreparedDataset,
-    partition: Partition,
-    chief: bool,
-) -> RunFolder | None:
-    """Makes or finds the run folder, once nothing else can be wrong."""
-    if resume is False:
-        return create_run_folder(config) if chief else None
-    run = find_run(config, None if resume is True else resume)
-    check_same_experiment(run, config)
-    check_same_data(run, data_facts(dataset, partition))
-    return run
-
-
 def _run(
-    config: ExperimentConfig,
-    dataset: PreparedDataset,
-    partition: Partition,
+    setting: _Setting,
     trainer: GroupTrainer,
-    fixed: FixedDescriptors | None,
     run: RunFolder | None,
     user_callbacks: Sequence[keras.callbacks.Callback],
 ) -> None:
+    config, dataset, strategy = setting.config, setting.dataset, setting.strategy
     store = CheckpointStore(trainer, run.checkpoints if run else None)
     restored = store.restore_latest()
     writers = None
-    if run is not None and is_chief(trainer.strategy):
-        facts = data_facts(dataset, partition) | model_facts(trainer, partition)
+    if run is not None and is_chief(strategy):
+        facts = setting.facts | model_facts(trainer, setting.partition)
         announce(config, facts, run)
         if store.latest:
             _LOG.info("Going on from step %d: %s", trainer.progress.step, store.latest)
         writers = RunWriters(config, trainer, run, facts)
     else:
         _LOG.warning("This worker trains along; the chief reports.")
-    plain_encoder = fixed.encoder if fixed else build_plain_encoder(config.encoder)
-    classifier = None
-    if config.evaluation.method == "classification":
-        split, groups_num = dataset.split("train"), config.train.groups_num
-        table = ClassTable.from_partition(partition, split, groups_num)
-        factory = trainer.head_factory
-        classifier = functools.partial(
-            classifier_from_heads, trainer.heads, factory, table, config
-        )
+    fixed = setting.fixed
+    plain_encoder = fixed.encoder if fixed else build_plain_encoder(setting.encoder)
     if not restored and fixed is None:
         start_from_clusters(trainer, plain_encoder, dataset, config)
-    val, strategy = dataset.val, trainer.strategy
+    val = dataset.val
     saver = CheckpointSaver(store, trainer.progress, config.train)
     with stop_on_signals() as stop:
         EpochLoop(
@@ -161,7 +198,7 @@ def _run(
             validator=Validator(dataset, val, config.evaluation, strategy)
             if val
             else None,
-            classifier=classifier,
+            classifier=_classifier(setting, trainer),
             store=store,
             saver=saver,
             callbacks=[
@@ -177,6 +214,21 @@ def _run(
             _finish(config, dataset, run, plain_encoder, stop)
         # A worker that left would look like one that failed.
         values_of_chief(strategy, [0.0])
+
+
+def _classifier(
+    setting: _Setting, trainer: GroupTrainer
+) -> Callable[[], PlacePredictor] | None:
+    """Returns what makes a classifier of the heads; None where they are dropped."""
+    config = setting.config
+    if config.evaluation.method != "classification":
+        return None
+    table = ClassTable.from_partition(
+        setting.partition, setting.dataset.split("train"), config.train.groups_num
+    )
+    return functools.partial(
+        classifier_from_heads, trainer.heads, trainer.head_factory, table, config
+    )
 
 
 def _finish(

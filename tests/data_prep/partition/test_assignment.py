@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from data_prep.errors import DataPrepError
 from data_prep.partition import grid
 from data_prep.partition.assignment import assign_classes
-from vpr_tf.config import PartitionConfig
+from vpr_tf.config import PARTITIONS
 from vpr_tf.photos import parse_image_name
 
 GOLDEN = {
@@ -30,7 +30,7 @@ def columns_of(names: list[str]):
 
 
 def assign(columns, piece: int = 1000, **parameters):
-    config = PartitionConfig(**{"min_images_per_class": 1, **parameters})
+    config = PARTITIONS.create(**{"min_images_per_class": 1, **parameters})
     num_rows = len(columns[0])
 
     def read_columns():
@@ -38,6 +38,52 @@ def assign(columns, piece: int = 1000, **parameters):
             yield tuple(column[start : start + piece] for column in columns)
 
     return assign_classes(read_columns, config)
+
+
+# Of a result's classes, in the order of the columns of official values.
+CLASS_COLUMNS = (
+    "cell_east_m",
+    "cell_north_m",
+    "heading_bin_deg",
+    "group_east",
+    "group_north",
+    "group_heading",
+)
+AXES = ("east", "north", "heading")
+
+
+@pytest.mark.parametrize(
+    ("name", "group_order", "parameters"),
+    [
+        ("partition_first_images", "first_seen", (10, 30, 5, 2, 1)),
+        ("partition_first_images", "canonical", (10, 30, 5, 2, 1)),
+        ("partition_classes", "canonical", (20, 60, 2, 2, 2)),
+    ],
+)
+def test_equal_to_official_classes(official_values, name, group_order, parameters):
+    table = official_values[name]
+    size, alpha, stride, heading_stride, minimum = parameters
+    zones = np.full(len(table), 10, np.int16)
+    east_cm, north_cm, heading = table.T[:3]
+    result = assign(
+        (east_cm.astype(np.int64), north_cm, zones, heading.astype(np.float32)),
+        cell_size_m=size,
+        heading_bin_deg=alpha,
+        cell_stride=stride,
+        heading_stride=heading_stride,
+        min_images_per_class=minimum,
+        group_order=group_order,
+        heading_360="own_bin",
+    )
+    columns = CLASS_COLUMNS
+    if group_order == "first_seen":
+        columns = (*columns, "group_id")
+    expected = table[:, 3 : 3 + len(columns)]
+    kept = expected[:, 0] >= 0
+    np.testing.assert_array_equal(result.class_ids >= 0, kept)
+    found = result.classes[result.class_ids[kept]]
+    received = np.stack([found[column] for column in columns], axis=1)
+    np.testing.assert_array_equal(received, expected[kept])
 
 
 def image_names(shared_dir: Path, source: str) -> list[str]:
@@ -76,14 +122,8 @@ def test_equal_to_official_partition(
     )
     kept = {name for name, id_ in zip(names, result.class_ids, strict=True) if id_ >= 0}
     assert kept == expected.keys()
-    pairs = (
-        ("class_east", "cell_east_m"),
-        ("class_north", "cell_north_m"),
-        ("class_heading", "heading_bin_deg"),
-        ("group_east", "group_east"),
-        ("group_north", "group_north"),
-        ("group_heading", "group_heading"),
-    )
+    official = [f"{of}_{axis}" for of in ("class", "group") for axis in AXES]
+    pairs = tuple(zip(official, CLASS_COLUMNS, strict=True))
     for name, class_id in zip(names, result.class_ids, strict=True):
         if class_id >= 0:
             row, found = expected[name], result.classes[class_id]
@@ -313,15 +353,9 @@ def test_divide_and_classify_ignores_headings(table, stride, size):
     assert not classes["group_heading"].any()
 
 
-def test_divide_and_classify_does_not_use_the_fields_of_headings():
+def test_divide_and_classify_does_not_use_headings():
     columns = to_columns([(0, 0, 10, 5.0), (0, 0, 10, -1.0), (3_000, 0, 10, 200.0)])
     plain = assign(columns, method="divide_and_classify")
-    other = assign(
-        columns,
-        method="divide_and_classify",
-        heading_bin_deg=7,
-        heading_stride=5,
-        heading_360="own_bin",
-    )
-    assert np.array_equal(plain.classes, other.classes)
-    assert plain.class_ids.tolist() == [0, 0, other.class_ids[2]]
+    turned = assign((*columns[:3], columns[3] * 0 + 77), method="divide_and_classify")
+    assert np.array_equal(plain.classes, turned.classes)
+    assert plain.class_ids.tolist() == [0, 0, turned.class_ids[2]]

@@ -5,14 +5,14 @@ from data_prep.build import build_dataset
 from data_prep.errors import DataPrepError
 from data_prep.partition.files import add_partition
 from tests.data_prep.test_build_dataset import files_of
-from vpr_tf.config import PartitionConfig
+from vpr_tf.config import CosPlaceConfig
 from vpr_tf.data.prepared_dataset import PreparedDataset
 
 
 def test_another_partition_is_added_and_nothing_else_changes(city_config):
     path = build_dataset(city_config).path
     before = files_of(path)
-    config = PartitionConfig(name="coarse", cell_size_m=50, min_images_per_class=2)
+    config = CosPlaceConfig(name="coarse", cell_size_m=50, min_images_per_class=2)
     add_partition(path, config)
     after = files_of(path)
     assert {name: after[name] for name in before} == before
@@ -32,9 +32,7 @@ def test_another_partition_is_added_and_nothing_else_changes(city_config):
 def test_the_same_parameters_give_the_partition_of_the_build(city_config):
     dataset = build_dataset(city_config)
     built = dataset.partition("cosplace")
-    added = add_partition(
-        dataset.path, PartitionConfig("again", min_images_per_class=1)
-    )
+    added = add_partition(dataset.path, CosPlaceConfig("again", min_images_per_class=1))
     assert np.array_equal(built.classes, added.classes)
     assert np.array_equal(built.record_ids, added.record_ids)
 
@@ -55,4 +53,4 @@ def test_the_same_partition_again_is_no_error(city_config):
 def test_a_name_that_is_taken_is_refused(city_config):
     path = build_dataset(city_config).path
     with pytest.raises(DataPrepError, match="cell_size_m=10 there, 20 here"):
-        add_partition(path, PartitionConfig(cell_size_m=20, min_images_per_class=1))
+        add_partition(path, CosPlaceConfig(cell_size_m=20, min_images_per_class=1))

@@ -5,7 +5,12 @@ from hypothesis import strategies as st
 
 from data_prep.errors import DataPrepError
 from data_prep.partition.assignment import assign_classes
-from vpr_tf.config import ConfigError, PartitionConfig
+from vpr_tf.config import (
+    ConfigError,
+    HierarchicalConfig,
+    PartitionConfig,
+    PlanetConfig,
+)
 from vpr_tf.geo import lat_lon_to_utm
 from vpr_tf.geo.s2_cells import (
     first_leaves,
@@ -34,7 +39,9 @@ def to_columns(latitude, longitude):
 
 
 def assign(columns, method, piece=37, **parameters):
-    config = PartitionConfig(method=method, **{**SMALL_MAP, **parameters})
+    config = PartitionConfig.from_parameters(
+        {"method": method, **SMALL_MAP, **parameters}
+    )
 
     def read_columns():
         for start in range(0, len(columns[0]), piece):
@@ -233,8 +240,7 @@ def test_rows_and_enough_cells_are_needed():
 
 def test_maxima_that_contradict_are_refused():
     with pytest.raises(ConfigError, match="max_images_per_class` must be 10 or more"):
-        PartitionConfig(method="planet", max_images_per_class=9)
-    PartitionConfig(max_images_per_class=9)  # cosplace does not use it
+        PlanetConfig(max_images_per_class=9)
     for levels in ([5, 4], [100, 100, 50], [10, 20, 30], [100, 50, 9]):
         with pytest.raises(ConfigError, match=r"max_images_per_level.*Received"):
-            PartitionConfig(method="hierarchical", max_images_per_level=levels)
+            HierarchicalConfig(max_images_per_level=levels)

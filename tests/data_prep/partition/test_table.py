@@ -6,7 +6,7 @@ import pytest
 import data_prep
 import data_prep.partition.table
 from data_prep import build_dataset, partition_table
-from vpr_tf.config import PartitionConfig
+from vpr_tf.config import CosPlaceConfig
 
 
 def table_of(index) -> dict[str, np.ndarray]:
@@ -48,7 +48,7 @@ def test_data_frame_and_degrees_give_the_same():
         "longitude": rng.uniform(-122.5, -122.499, 200),
         "heading_deg": rng.uniform(-180, 360, 200),
     }
-    config = PartitionConfig(min_images_per_class=2)
+    config = CosPlaceConfig(min_images_per_class=2)
     expected = partition_table(table, config)
     frame = pandas.DataFrame(table, index=range(1000, 1200))
     for a, b in zip(partition_table(frame, config), expected, strict=True):

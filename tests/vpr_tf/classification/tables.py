@@ -6,14 +6,13 @@ import numpy as np
 
 from data_prep.partition.assignment import assign_classes, needed_columns
 from vpr_tf.classification import ClassTable
-from vpr_tf.config import PartitionConfig
+from vpr_tf.config import DivideAndClassifyConfig, PartitionConfig
 from vpr_tf.data.prepared_dataset import Partition
 from vpr_tf.geo import Positions
 
 EAST_M, NORTH_M, ZONE = 548_000.0, 4_173_000.0, 10
-DIVIDE_AND_CLASSIFY = PartitionConfig(
+DIVIDE_AND_CLASSIFY = DivideAndClassifyConfig(
     name="dc",
-    method="divide_and_classify",
     cell_size_m=20,
     cell_stride=2,
     min_images_per_class=1,

@@ -13,7 +13,7 @@ from tests.vpr_tf.classification.tables import (
     places,
 )
 from vpr_tf.classification import ClassificationError, ClassTable
-from vpr_tf.config import PartitionConfig
+from vpr_tf.config import CombinatorialConfig, CosPlaceConfig, PartitionConfig
 from vpr_tf.geo import distances_m
 
 coordinates = st.integers(0, 30_000)  # centimetres
@@ -68,7 +68,7 @@ def test_only_trained_groups_have_places():
 
 
 def test_classes_of_one_cell_that_differ_in_heading_share_it():
-    config = PartitionConfig(
+    config = CosPlaceConfig(
         cell_size_m=20, cell_stride=1, heading_stride=1, min_images_per_class=1
     )
     columns = Columns(places([[3, 5]] * 3 + [[30, 5]]), [10, 20, 95, 95])
@@ -85,12 +85,14 @@ def test_s2_cells_locate_the_images_of_their_classes(method):
     rng = np.random.default_rng(1)
     positions = places(rng.uniform(0, 300, (400, 2)))
     columns = Columns(positions)
-    config = PartitionConfig(
-        method=method,
-        min_images_per_class=5,
-        max_images_per_class=40,
-        max_images_per_level=[160, 80, 40],
-        num_classes=12,
+    config = PartitionConfig.from_parameters(
+        {
+            "method": method,
+            "min_images_per_class": 5,
+            "max_images_per_class": 40,
+            "max_images_per_level": [160, 80, 40],
+            "num_classes": 12,
+        }
     )
     partition = partition_of(columns, config)
 
@@ -114,9 +116,7 @@ def test_an_intersection_is_where_its_images_are():
     rng = np.random.default_rng(2)
     positions = places(rng.uniform(0, 200, (300, 2)))
     columns = Columns(positions)
-    config = PartitionConfig(
-        method="combinatorial", min_images_per_class=1, num_classes=8
-    )
+    config = CombinatorialConfig(min_images_per_class=1, num_classes=8)
     table = ClassTable.from_partition(partition_of(columns, config), columns)
     located = table.cells.locate(positions)
     for place in range(0, len(table), 7):

@@ -12,7 +12,7 @@ from vpr_tf.classification import (
     save_heads,
 )
 from vpr_tf.classification.regression import PlaceRegression
-from vpr_tf.config import ClassificationConfig, PartitionConfig
+from vpr_tf.config import ClassificationConfig, CombinatorialConfig
 from vpr_tf.geo import MapFrame
 
 CONFIG = ClassificationConfig(score="softmax")
@@ -57,9 +57,7 @@ def test_a_classifier_is_the_same_after_loading(tmp_path, kind):
 
 def test_a_classifier_of_s2_cells_is_the_same_after_loading(tmp_path):
     columns = Columns(POINTS)
-    config = PartitionConfig(
-        method="combinatorial", min_images_per_class=1, num_classes=9
-    )
+    config = CombinatorialConfig(min_images_per_class=1, num_classes=9)
     partition = partition_of(columns, config)
     heads = random_classifier(ClassTable.from_partition(partition, columns))
     save_heads(heads, tmp_path)

@@ -48,7 +48,7 @@ def reference_jitter(image: np.ndarray, factors: np.ndarray, order) -> np.ndarra
     return image
 
 
-@pytest.mark.parametrize(
+official_operations = pytest.mark.parametrize(
     ("name", "operation", "factor", "tolerance"),
     [
         ("brightness_1_5", adjust_brightness, 1.5, _TOLERANCE),
@@ -58,6 +58,19 @@ def reference_jitter(image: np.ndarray, factors: np.ndarray, order) -> np.ndarra
         ("hue_m0_4", adjust_hue, -0.4, _HUE_TOLERANCE),
     ],
 )
+
+
+@official_operations
+def test_operation_equals_golden_pixels(
+    official_values, name, operation, factor, tolerance
+):
+    # The second half of the pixels only keeps the mean of the whole image.
+    pixels = tf.constant(official_values["pixels"][None])
+    result = operation(pixels, tf.constant(factor))[0, : len(pixels[0]) // 2]
+    np.testing.assert_allclose(result, official_values[name], atol=tolerance, rtol=0)
+
+
+@official_operations
 def test_operation_equals_golden_values(golden_dir, name, operation, factor, tolerance):
     golden = np.load(golden_dir / "layers_and_image_operations.npz")
     image = golden["image"].astype(np.float32) / 255

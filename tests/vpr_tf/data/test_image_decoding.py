@@ -149,6 +149,35 @@ def test_decoded_crop_is_the_part_of_the_decoded_image(image_format):
 
 
 @pytest.mark.parametrize(
+    ("name", "height", "width"),
+    [
+        ("resized_crop_t10_l20_h60_w80_to_64", 60, 80),
+        ("resized_crop_t5_l3_h40_w30_to_64", 40, 30),
+        ("resize_shorter_48", 96, 128),
+    ],
+)
+def test_corners_of_a_resized_image_equal_golden_values(
+    official_values, name, height, width
+):
+    first, last = official_values[f"{name}/window"]
+    image = np.zeros((height, width, 3), np.uint8)
+    image[: len(first), : len(first)] = first
+    image[-len(last) :, -len(last) :] = last
+    if name == "resize_shorter_48":
+        config = Preprocessing(resize="shorter_side", image_size=48)
+        resized = resize_for_evaluation(tf.constant(image), config)
+    else:
+        resized = resize_antialiased(tf.constant(image), tf.constant([64, 64])) / 255
+    expected_first, expected_last = official_values[f"{name}/resized"]
+    size = len(expected_first)
+    for corner, expected in (
+        (resized[:size, :size], expected_first),
+        (resized[-size:, -size:], expected_last),
+    ):
+        np.testing.assert_allclose(corner, expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
     ("name", "window"),
     [
         ("resized_crop_t10_l20_h60_w80_to_64", (10, 20, 60, 80)),

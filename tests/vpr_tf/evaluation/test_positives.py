@@ -21,19 +21,17 @@ def positions(east_m, north_m, zones=None):
     )
 
 
-def from_names(names):
-    fields = [name.split("@") for name in names]
-    return positions([float(f[1]) for f in fields], [float(f[2]) for f in fields])
-
-
-def test_protocol_equals_the_official_one(golden_dir):
-    golden = np.load(golden_dir / "retrieval_protocol.npz")
-    database = from_names(golden["database_names"])
-    positives = positives_per_query(from_names(golden["query_names"]), database, 25)
+def test_protocol_equals_the_official_one(official_values):
+    queries, database = (
+        positions(*official_values[f"{side}_position_cm"].T / 100)
+        for side in ("query", "database")
+    )
+    positives = positives_per_query(queries, database, 25)
     counts = [len(rows) for rows in positives]
-    np.testing.assert_array_equal(counts, golden["positives_count"])
-    recalls = recall_at(golden["predictions"], positives, [1, 5, 10, 20])
-    np.testing.assert_allclose(list(recalls.values()), golden["recalls_1_5_10_20"])
+    np.testing.assert_array_equal(counts, official_values["positives_count"])
+    recalls = recall_at(official_values["predictions"], positives, [1, 5, 10, 20])
+    expected = official_values["recalls_1_5_10_20"]
+    np.testing.assert_allclose(list(recalls.values()), expected)
 
 
 @settings(max_examples=100, deadline=None)

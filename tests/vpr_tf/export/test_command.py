@@ -36,7 +36,7 @@ def test_exports_the_encoder_with_its_config(config_file, tmp_path, capsys):
     descriptors = describe(images=tf.zeros((1, 64, 64, 3)))["descriptors"]
     np.testing.assert_allclose(np.linalg.norm(descriptors, axis=1), 1, rtol=1e-5)
     stored = load_config(version / "assets.extra" / "config.yaml")
-    assert stored.encoder.aggregation == {"name": "gem", "p": 2.0}
+    assert stored.encoder.aggregation.options() == {"name": "gem", "p": 2.0}
     assert stored.encoder.descriptor_dim == 8
 
 

@@ -145,9 +145,9 @@ def test_saved_model_of_another_program_is_refused(config, pooling_model, tmp_pa
         SavedEncoder(folder)(IMAGES, training=True)
 
 
-def test_unknown_backbone_is_named(config):
-    strange = dataclasses.replace(config, encoder=EncoderConfig("ResNet17"))
-    with pytest.raises(EncoderError, match=r"the encoder of the config.*ResNet17"):
+def test_missing_weights_of_the_config_are_named(config):
+    strange = dataclasses.replace(config, encoder=EncoderConfig(weights="a.h5"))
+    with pytest.raises(EncoderError, match=r"the encoder of the config.*'a\.h5'"):
         load_extractor(strange, None)
 
 

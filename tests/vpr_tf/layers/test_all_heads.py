@@ -122,3 +122,28 @@ def test_checkpoints_restore_every_weight(name, tmp_path):
     tf.train.Checkpoint(heads=[restored]).restore(path).assert_consumed()
     for first, second in zip(saved.get_weights(), restored.get_weights(), strict=True):
         np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("name", ["CosineMarginHead", "AngularMarginHead"])
+def test_the_loss_from_logits_is_the_loss(name):
+    head = create_head(name)
+    descriptors, classes = examples(head)
+    expected = head.loss(descriptors, classes)
+    losses = head.loss_from_logits(classes[:, None], head(descriptors))
+    np.testing.assert_allclose(losses, expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["CosineMarginHead", "AngularMarginHead"])
+def test_fit_reports_the_accuracy_of_prediction(name):
+    head = getattr(layers, name)(num_classes=3, seed=1)
+    rng = np.random.default_rng(0)
+    classes = np.arange(60) % 3
+    descriptors = np.eye(6, dtype="float32")[classes] + rng.normal(0, 0.05, (60, 6))
+    model = keras.Sequential([keras.Input((6,)), head])
+    optimizer = keras.optimizers.Adam(0.05)
+    model.compile(optimizer, head.loss_from_logits, metrics=["accuracy"])
+    history = model.fit(descriptors, classes, epochs=12, verbose=0).history
+    assert history["loss"][-1] < history["loss"][0]
+    assert history["accuracy"][-1] == 1.0
+    predicted = model.predict(descriptors, verbose=0).argmax(axis=1)
+    np.testing.assert_array_equal(predicted, classes)

@@ -34,11 +34,10 @@ def test_layer_basics():
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
-def test_values_and_gradients_equal_official(golden_dir, jit_compile):
-    golden = np.load(golden_dir / "layers_and_image_operations.npz")
+def test_values_and_gradients_equal_official(official_values, jit_compile):
     head = CosineMarginHead(4)
-    head.build(golden["cosface_x"].shape)
-    head.class_centres.assign(golden["cosface_w"].T)
+    head.build(official_values["cosface_x"].shape)
+    head.class_centres.assign(official_values["cosface_w"].T)
 
     @tf.function(jit_compile=jit_compile)
     def compute(x, labels):
@@ -47,14 +46,16 @@ def test_values_and_gradients_equal_official(golden_dir, jit_compile):
             loss = tf.reduce_mean(head.loss(x, labels))
         return loss, *tape.gradient(loss, [x, head.class_centres.value])
 
-    labels = tf.constant(golden["cosface_labels"])
-    loss, dx, dw = compute(tf.constant(golden["cosface_x"]), labels)
+    labels = tf.constant(official_values["cosface_labels"])
+    loss, dx, dw = compute(tf.constant(official_values["cosface_x"]), labels)
     np.testing.assert_allclose(
-        head(golden["cosface_x"], labels), golden["cosface_logits"], atol=1e-5
+        head(official_values["cosface_x"], labels),
+        official_values["cosface_logits"],
+        atol=1e-5,
     )
-    np.testing.assert_allclose(loss, golden["cosface_loss"], rtol=1e-5)
-    np.testing.assert_allclose(dx, golden["cosface_dx"], atol=1e-5)
-    np.testing.assert_allclose(dw.numpy().T, golden["cosface_dw"], atol=1e-5)
+    np.testing.assert_allclose(loss, official_values["cosface_loss"], rtol=1e-5)
+    np.testing.assert_allclose(dx, official_values["cosface_dx"], atol=1e-5)
+    np.testing.assert_allclose(dw.numpy().T, official_values["cosface_dw"], atol=1e-5)
 
 
 def test_logits_equal_numpy():

@@ -47,6 +47,16 @@ def test_learned_grid_is_added_as_it_is(options):
 
 
 @pytest.mark.parametrize(("height", "width"), [(23, 23), (16, 20)])
+def test_a_channel_of_dinov2_positions_equals_official(official_values, height, width):
+    layer = filled_layer(37, 1, offset=0.1)
+    layer.embeddings.assign(official_values["position_embedding"])
+    official = official_values[f"position_embedding_{height}x{width}"]
+    ours = layer.interpolated(height, width).numpy().transpose(0, 3, 1, 2)
+    atol = 1e-4 * np.abs(official).max()
+    np.testing.assert_allclose(ours, official, rtol=0, atol=atol)
+
+
+@pytest.mark.parametrize(("height", "width"), [(23, 23), (16, 20)])
 def test_dinov2_positions_equal_official(golden_dir, reference, height, width):
     values = reference.reference_array("backbone.pos_embed", [1, 1370, 768])
     layer = filled_layer(37, 4, offset=0.1)

@@ -31,10 +31,9 @@ def test_layer_basics():
     )
 
 
-def test_values_equal_official(golden_dir):
-    golden = np.load(golden_dir / "layers_and_image_operations.npz")
+def test_values_equal_official(official_values):
     np.testing.assert_allclose(
-        L2Normalization()(golden["l2_x"]), golden["l2_y"], atol=1e-7
+        L2Normalization()(official_values["l2_x"]), official_values["l2_y"], atol=1e-7
     )
 
 

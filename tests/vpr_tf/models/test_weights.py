@@ -9,7 +9,7 @@ from tests.vpr_tf.models.torch_weights.legacy_pth_files import (
     fake_torch,
     write_state_dict,
 )
-from vpr_tf.config import EncoderConfig
+from vpr_tf.config import EncoderConfig, GemConfig
 from vpr_tf.models import GeoLocalizationNet, build_encoder
 from vpr_tf.models.backbones import efficientnet_lite0
 from vpr_tf.models.weights import load_weights
@@ -35,7 +35,7 @@ def test_build_encoder_follows_the_config():
     config = EncoderConfig(
         "EfficientNetLite0",
         24,
-        aggregation={"name": "gem", "p": 2.0},
+        aggregation=GemConfig(p=2.0),
         train_from_stage=3,
         bn_mode="keras",
         weights="none",

@@ -35,10 +35,11 @@ def test_handmade_ranks_and_recalls():
     assert table.at(25)[2].value == table.recalls[2][1].value
 
 
-def test_official_protocol_on_real_positions(golden_dir):
-    golden = np.load(golden_dir / "retrieval_protocol.npz")
+def test_official_protocol_on_real_positions(official_values):
+    golden = official_values
     queries, database = (
-        positions_of_names(golden[f"{side}_names"]) for side in ("query", "database")
+        positions_in_zone_10(*golden[f"{side}_position_cm"].T.astype(np.int64))
+        for side in ("query", "database")
     )
     hits = hit_ranks(golden["predictions"], queries, database, [1, 5, 25, 100])
     np.testing.assert_array_equal(hits.num_positives[2], golden["positives_count"])
@@ -47,12 +48,10 @@ def test_official_protocol_on_real_positions(golden_dir):
     np.testing.assert_allclose(recalls, golden["recalls_1_5_10_20"], rtol=1e-9)
 
 
-def positions_of_names(names):
-    fields = [name.split("@") for name in names]
-    metres = np.array([(float(field[1]), float(field[2])) for field in fields])
-    zones = np.full(len(names), 10, np.int16)
-    east_cm, north_cm = np.rint(metres * 100).astype(np.int64).T
-    return Positions(east_cm, north_cm, zones, *np.zeros((2, len(names))))
+def positions_in_zone_10(east_cm, north_cm):
+    count = len(east_cm)
+    zones = np.full(count, 10, np.int16)
+    return Positions(east_cm, north_cm, zones, *np.zeros((2, count)))
 
 
 @settings(max_examples=30, deadline=None)

@@ -65,6 +65,13 @@ def test_search_tells_apart_what_a_float32_product_cannot():
     np.testing.assert_array_equal(ids, nearest_by_sorting(queries, database, 10)[1])
 
 
+def test_search_of_a_few_equals_the_official_predictions(official_values):
+    expected = official_values["search_predictions"]
+    index = ExactIndex.build(official_values["search_database"])
+    _, ids = index.search(official_values["search_queries"], expected.shape[1])
+    np.testing.assert_array_equal(ids, expected)
+
+
 def test_search_equals_the_official_predictions(golden_dir):
     golden = np.load(golden_dir / "retrieval_protocol.npz")
     index = ExactIndex.build(golden["database_descriptors"])

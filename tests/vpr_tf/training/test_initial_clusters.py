@@ -8,6 +8,7 @@ import pytest
 from tests.small_training import small_config
 from vpr_tf.extraction import EncoderError, load_extractor
 from vpr_tf.training import train as train_module
+from vpr_tf.training.run_folder import RunFolder, TrainingResult
 from vpr_tf.training.train import train
 
 OVERRIDES = (
@@ -36,6 +37,9 @@ def clusters_at_start(monkeypatch):
     monkeypatch.setattr(LoopThatMovesClusters, "seen", [])
     monkeypatch.setattr(train_module, "EpochLoop", LoopThatMovesClusters)
     monkeypatch.setattr(train_module, "finish_run", lambda *arguments: [])
+    monkeypatch.setattr(
+        TrainingResult, "from_run", lambda run: TrainingResult(run.path)
+    )
     return LoopThatMovesClusters.seen
 
 
@@ -52,7 +56,7 @@ def config(small_training_dataset, tmp_path):
 def test_training_starts_from_clusters_and_a_resumed_run_goes_on(
     config, clusters_at_start
 ):
-    run = train(config())
+    run = RunFolder(train(config()).run)
     line = "Initialised 3 clusters of NetVLAD by k-means on 4,000 local features"
     assert run.log_file.read_text().count(line) == 1
     # An evaluation of the initial weights sees what training starts from.
@@ -63,7 +67,7 @@ def test_training_starts_from_clusters_and_a_resumed_run_goes_on(
     for ours, theirs in zip(clusters_at_start[0], initial.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     # === Resume ===
-    assert train(config(), resume=True) == run
+    assert train(config(), resume=True).run == run.path
     assert run.log_file.read_text().count("Initialised") == 1
     (assignment, centroids), resumed = clusters_at_start
     np.testing.assert_array_equal(resumed[0], assignment)

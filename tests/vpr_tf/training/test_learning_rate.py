@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vpr_tf.config import ScheduleConfig
+from vpr_tf.config import CosineScheduleConfig, ScheduleConfig
 from vpr_tf.training.learning_rate import schedule_factor
 
 
@@ -18,7 +18,7 @@ def test_warmup_rises_linearly_to_the_base_rate():
 
 
 def test_cosine_falls_from_one_to_the_final_fraction():
-    config = ScheduleConfig(name="cosine", final_fraction=0.1, warmup_steps=2)
+    config = CosineScheduleConfig(final_fraction=0.1, warmup_steps=2)
     factors = [schedule_factor(config, step, 13) for step in range(13)]
     assert factors[2] == 1
     assert factors[7] == pytest.approx(0.55)
@@ -27,7 +27,9 @@ def test_cosine_falls_from_one_to_the_final_fraction():
 
 @given(st.integers(0, 50), st.integers(1, 60), st.floats(0, 1))
 def test_cosine_never_leaves_its_range(warmup_steps, total_steps, final_fraction):
-    config = ScheduleConfig("cosine", warmup_steps, final_fraction)
+    config = CosineScheduleConfig(
+        warmup_steps=warmup_steps, final_fraction=final_fraction
+    )
     for step in range(total_steps + 5):
         factor = schedule_factor(config, step, total_steps)
         assert 0 <= factor <= 1 + 1e-9

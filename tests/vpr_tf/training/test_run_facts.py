@@ -1,6 +1,7 @@
 import dataclasses
 import json
 
+import keras
 import numpy as np
 import pytest
 
@@ -42,3 +43,12 @@ def test_regions_are_part_of_the_fingerprint(small_training_dataset):
         for regions in (None, np.ones(1, REGION_DTYPE), np.zeros(1, REGION_DTYPE))
     }
     assert len(found) == 3
+
+
+def test_an_augmentation_is_described_with_its_settings(small_training_dataset):
+    partition = small_training_dataset.partition("cosplace")
+    flip = keras.layers.RandomFlip("horizontal", seed=1)
+    facts = data_facts(small_training_dataset, partition, flip)
+    assert facts["augment"] == "RandomFlip(seed=1, mode='horizontal')"
+    facts = data_facts(small_training_dataset, partition, np.flip)
+    assert facts["augment"] == "numpy.flip"

@@ -3,9 +3,9 @@ import dataclasses
 import pytest
 
 from vpr_tf.config import (
+    CosineScheduleConfig,
     DatasetConfig,
     ExperimentConfig,
-    ScheduleConfig,
     TrainConfig,
 )
 from vpr_tf.training.errors import TrainingError
@@ -68,7 +68,7 @@ def test_settings_of_the_machine_and_more_epochs_may_change(tmp_path):
 
 
 def test_epochs_may_not_change_under_cosine(tmp_path):
-    cosine = ScheduleConfig(name="cosine")
+    cosine = CosineScheduleConfig()
     run = create_run_folder(make_config(tmp_path, schedule=cosine))
     with pytest.raises(TrainingError, match=r"train.epochs \(50 in the run, 99 now\)"):
         check_same_experiment(run, make_config(tmp_path, schedule=cosine, epochs=99))

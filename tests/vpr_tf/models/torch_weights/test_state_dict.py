@@ -4,23 +4,24 @@ import keras
 import numpy as np
 import pytest
 
+from tests.golden.stand_in import stand_in_images, stand_in_state_dict
 from vpr_tf.models import GeoLocalizationNet
 from vpr_tf.models.torch_weights.state_dict import load_torch_state_dict
 
 
 @pytest.fixture(scope="module")
-def state_dict(reference):
-    return reference.reference_state_dict("ResNet18", 512)
+def state_dict(official_shapes):
+    return stand_in_state_dict(official_shapes["ResNet18_32"])
 
 
 @pytest.fixture
 def encoder():
-    return GeoLocalizationNet("ResNet18", 512)
+    return GeoLocalizationNet("ResNet18", 32)
 
 
 @pytest.fixture(scope="module")
 def converted(state_dict):
-    model = GeoLocalizationNet("ResNet18", 512)
+    model = GeoLocalizationNet("ResNet18", 32)
     load_torch_state_dict(model, state_dict)
     return model
 
@@ -40,6 +41,29 @@ def torchvision_names(state_dict):
     return bare
 
 
+def test_vgg16_equals_official(official_shapes, official_values):
+    model = GeoLocalizationNet("VGG16", 64)
+    load_torch_state_dict(model, stand_in_state_dict(official_shapes["VGG16_64"]))
+    features, descriptors = features_and_descriptors(model, stand_in_images(192, 320))
+    expected = official_values["vgg16_features_first_2_channels_192x320"]
+    assert_close_to_official(features[:, :2], expected)
+    assert_close_to_official(descriptors, official_values["vgg16_descriptors_192x320"])
+
+
+def features_and_descriptors(model, images):
+    """Returns both, features as `(batch, channels, height, width)`."""
+    network = keras.Model(
+        model.input, [model.get_layer("normalize_features").input, model.output]
+    )
+    features, descriptors = network(images / np.float32(255))
+    return features.numpy().transpose(0, 3, 1, 2), descriptors
+
+
+def assert_close_to_official(ours, expected):
+    atol = 1e-4 * np.abs(expected).max()
+    np.testing.assert_allclose(ours, expected, rtol=0, atol=atol)
+
+
 @pytest.fixture(
     scope="module", params=[("ResNet18", 512), ("VGG16", 64), ("EfficientNet_B0", 512)]
 )
@@ -54,25 +78,22 @@ def official(request, reference, golden_dir):
 @pytest.mark.parametrize(("height", "width"), [(224, 224), (192, 320)])
 def test_features_and_descriptors_equal_official(official, reference, height, width):
     model, golden = official
-    images = reference.reference_images(height, width) / np.float32(255)
-    network = keras.Model(
-        model.input, [model.get_layer("normalize_features").input, model.output]
-    )
-    features, descriptors = network(images)
-    features = features.numpy().transpose(0, 3, 1, 2)[:, :8]
+    images = reference.reference_images(height, width)
+    features, descriptors = features_and_descriptors(model, images)
     size = f"{height}x{width}"
-    for ours, expected in (
-        (features, golden[f"features_first_8_channels_{size}"]),
-        (descriptors, golden[f"descriptors_{size}"]),
-    ):
-        atol = 1e-4 * np.abs(expected).max()
-        np.testing.assert_allclose(ours, expected, rtol=0, atol=atol)
+    expected = golden[f"features_first_8_channels_{size}"]
+    assert_close_to_official(features[:, :8], expected)
+    assert_close_to_official(descriptors, golden[f"descriptors_{size}"])
+
+
+@pytest.mark.parametrize("name", ["ResNet18_32", "VGG16_64"])
+def test_official_network_loads_strictly(official_shapes, name):
+    check_loads_strictly(name, official_shapes[name])
 
 
 @pytest.mark.parametrize(
     "name",
     [
-        "ResNet18_32",
         "ResNet50_128",
         "ResNet101_64",
         "ResNet152_32",
@@ -81,7 +102,11 @@ def test_features_and_descriptors_equal_official(official, reference, height, wi
     ],
 )
 def test_every_official_network_loads_strictly(golden_dir, name):
-    shapes = json.loads((golden_dir / "state_dict_shapes.json").read_text())[name]
+    shapes = json.loads((golden_dir / "state_dict_shapes.json").read_text())
+    check_loads_strictly(name, shapes[name])
+
+
+def check_loads_strictly(name, shapes):
     rng = np.random.default_rng(0)
     state_dict = {key: rng.random(shape, "float32") for key, shape in shapes.items()}
     backbone, dim = name.rsplit("_", 1)
@@ -128,7 +153,7 @@ def test_bare_torchvision_backbone_keeps_projection(state_dict, converted, encod
         ),
         (
             lambda d: d.update({"aggregation.3.weight": np.zeros((256, 512))}),
-            r"aggregation.3.weight: shape \(256, 512\), expected \(512, 512\)",
+            r"aggregation.3.weight: shape \(256, 512\), expected \(32, 512\)",
         ),
         (
             lambda d: d.update({"backbone.1.bias": np.full(64, np.nan)}),
@@ -153,7 +178,7 @@ def test_any_difference_is_named_and_nothing_is_set(
 
 
 def test_another_backbone_lists_some_of_the_differences(state_dict):
-    model = GeoLocalizationNet("EfficientNetLite0", 512)
+    model = GeoLocalizationNet("EfficientNetLite0", 32)
     with pytest.raises(
         ValueError, match=r"not fit EfficientNetLite0[\s\S]*and \d+ more"
     ):

@@ -1,0 +1,22 @@
+from pathlib import Path
+
+from vpr_tf.config.reference import config_reference
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "config.md"
+
+
+def test_the_page_is_up_to_date():
+    command = "python -m vpr_tf.config.reference > docs/config.md"
+    assert PAGE.read_text() == config_reference(), f"Write it anew: {command}"
+
+
+def test_fields_have_defaults_and_comments():
+    page = config_reference()
+    for line in (
+        "| `cell_size_m` | `10` | M |",
+        "| `max_images_per_level` | `[500, 200, 100]` | of coarse, middle and fine",
+        "### `cosine_margin`, `angular_margin`",
+        "| `scale` | `30.0` | s |",
+        "## `build.val` and `build.tests.NAME`",
+    ):
+        assert line in page

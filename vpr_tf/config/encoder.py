@@ -1,0 +1,173 @@
+"""The encoder: backbones, and a dataclass for each aggregation.
+
+The networks themselves are in `vpr_tf/models/`; a test compares these names, stages
+and options with theirs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+from vpr_tf.config.methods import Methods
+from vpr_tf.config.rules import check, check_choice, check_range
+
+# Stages of each backbone, for `train_from_stage` and `last_stage`.
+BACKBONE_STAGES = {
+    **dict.fromkeys(("ResNet18", "ResNet50", "ResNet101", "ResNet152"), 5),
+    "VGG16": 5,
+    **{f"EfficientNet_B{number}": 9 for number in range(8)},
+    "EfficientNetLite0": 9,
+    **dict.fromkeys(("MobileNetV3Small", "MobileNetV3Large"), 5),
+    **{f"ConvNeXt{size}": 5 for size in ("Tiny", "Small", "Base", "Large")},
+    **dict.fromkeys(("DINOv2_S14", "DINOv2_B14"), 13),
+    "DINOv2_L14": 25,
+    **dict.fromkeys(("DINOv2_S14_reg4", "DINOv2_B14_reg4"), 13),
+    "DINOv2_L14_reg4": 25,
+    **dict.fromkeys(("ViT_S16", "ViT_B16"), 13),
+    "ViT_L16": 25,
+}
+
+
+@dataclass(frozen=True)
+class AggregationConfig:
+    """How the backbone's features become one vector; options of the layer."""
+
+    name: str = "class_token"
+    normalize_features: bool = False  # divides each location by its L2 norm before
+
+    def __post_init__(self) -> None:
+        AGGREGATIONS.check_class(self)
+
+    def options(self) -> dict[str, Any]:
+        """Returns `name` and the options that are not the defaults.
+
+        So that the same encoder has the same description, however it was written.
+        """
+        default = type(self)(name=self.name)
+        values = dataclasses.asdict(self)
+        changed = {n: v for n, v in values.items() if v != getattr(default, n)}
+        return {"name": self.name, **changed}
+
+
+@dataclass(frozen=True)
+class PoolingConfig(AggregationConfig):
+    """Average or maximum of each channel (SPoC, MAC)."""
+
+    name: str = "average"
+    normalize_features: bool = True  # divides each location by its L2 norm before
+
+
+@dataclass(frozen=True)
+class GemConfig(PoolingConfig):
+    """Generalized mean of each channel (GeM, arXiv:1711.02512)."""
+
+    name: str = "gem"
+    p: float = 3.0  # the exponent at the start; it is learnt
+    epsilon: float = 1e-6  # the smallest activation
+
+
+@dataclass(frozen=True)
+class RmacConfig(PoolingConfig):
+    """Maximum of each channel in regions (R-MAC, arXiv:1511.05879)."""
+
+    name: str = "rmac"
+    levels: int = 3  # scales of the regions
+
+
+@dataclass(frozen=True)
+class NetVLADConfig(AggregationConfig):
+    """Residuals to learnt clusters (NetVLAD, arXiv:1511.07247)."""
+
+    name: str = "netvlad"
+    num_clusters: int = 64
+    normalize_input: bool = True
+
+
+@dataclass(frozen=True)
+class MixVPRConfig(AggregationConfig):
+    """MLPs over the locations (MixVPR, arXiv:2303.02190); needs `image_size`."""
+
+    name: str = "mixvpr"
+    out_channels: int = 1024
+    out_rows: int = 4  # values that are left of the locations of each channel
+    mix_depth: int = 4  # feature mixers
+    mlp_ratio: float = 1.0  # hidden units of a mixer over the number of locations
+
+
+@dataclass(frozen=True)
+class AttentionConfig(AggregationConfig):
+    """Attention of a learnt query (Set Transformer, arXiv:1810.00825)."""
+
+    name: str = "attention"
+    num_heads: int = 8
+
+
+@dataclass(frozen=True)
+class OptimalTransportConfig(AggregationConfig):
+    """Assignment to clusters by optimal transport (SALAD, arXiv:2311.15937)."""
+
+    name: str = "optimal_transport"
+    num_clusters: int = 64
+    cluster_dim: int = 128
+    token_dim: int = 256
+    hidden_dim: int = 512
+    dropout: float = 0.3
+    sinkhorn_iterations: int = 3
+    token: str = "class_token"  # or mean of the patches, or none: no global part
+
+
+AGGREGATIONS: Methods[AggregationConfig] = Methods(
+    path="encoder.aggregation",
+    key="name",
+    classes={
+        "gem": GemConfig,
+        "average": PoolingConfig,
+        "max": PoolingConfig,
+        "rmac": RmacConfig,
+        "netvlad": NetVLADConfig,
+        "mixvpr": MixVPRConfig,
+        "attention": AttentionConfig,
+        "class_token": AggregationConfig,
+        "optimal_transport": OptimalTransportConfig,
+    },
+)
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """The network that turns an image into a descriptor."""
+
+    backbone: str = "ResNet18"  # see `vpr models list`
+    descriptor_dim: int | None = 512  # null: the length that the aggregation gives
+    aggregation: AggregationConfig = field(default_factory=GemConfig)
+    last_stage: int | None = None  # stages of the backbone after it are cut off
+    image_size: int | None = None  # pixels; for encoders that need squares of one size
+    train_from_stage: int = 3  # stages below are frozen
+    bn_mode: str = "torch"  # or keras: frozen stages use their moving statistics
+    # or none, preset:NAME (of keras-hub), a released encoder's name, a file, or
+    # run:NAME (the best weights of the newest finished run of that name)
+    weights: str = "imagenet"
+
+    def __post_init__(self) -> None:
+        for name in ("descriptor_dim", "image_size"):
+            if getattr(self, name) is not None:
+                check_range(self, "encoder", 1, None, name)
+        check_choice("encoder.backbone", self.backbone, tuple(BACKBONE_STAGES))
+        stages = BACKBONE_STAGES[self.backbone]
+        first, last = self.train_from_stage, self.last_stage
+        check(
+            0 <= first <= stages,
+            "encoder.train_from_stage",
+            f"between 0 (all train) and {stages} (none does), as {self.backbone} has "
+            f"the stages 0 to {stages - 1}",
+            first,
+        )
+        check(
+            last is None or 0 <= last < stages,
+            "encoder.last_stage",
+            f"a stage of {self.backbone}, 0 to {stages - 1}, or null",
+            last,
+        )
+        check_choice("encoder.bn_mode", self.bn_mode, ("torch", "keras"))
