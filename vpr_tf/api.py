@@ -1,4 +1,4 @@
-"""Functions of `import vpr_tf as vpr` that take whatever says plainly what is meant."""
+"""Functions of `import vpr_tf as vpr` alone."""
 
 from __future__ import annotations
 
