@@ -17,7 +17,7 @@ def main() -> dict[int, float]:
     taken = rng.choice(500, 100, replace=False)
     queries = database[taken] + 1.2 * rng.normal(size=(100, 32))
     moved = positions[taken] + 5e-5 * rng.normal(size=(100, 2))  # about 6 m
-    result = vpr.evaluate(database, positions, queries, moved, unit="deg")
+    result = vpr.evaluate(database, positions, queries, moved)
     for n, recall in result.recalls.items():
         print(f"R@{n}: {recall:.1f}")
     return dict(result.recalls)
