@@ -18,8 +18,9 @@ from vpr_tf._lazy import lazy_names
 
 if TYPE_CHECKING:
     from vpr_tf import layers, models
-    from vpr_tf.api import evaluate, load_encoder
+    from vpr_tf.api import load_encoder
     from vpr_tf.config import load_config
+    from vpr_tf.evaluation import evaluate
     from vpr_tf.extraction import FeatureExtractor
     from vpr_tf.models import GeoLocalizationNet
     from vpr_tf.place_index import PlaceIndex
@@ -43,7 +44,7 @@ __getattr__, __dir__ = lazy_names(
         "FeatureExtractor": "vpr_tf.extraction",
         "GeoLocalizationNet": "vpr_tf.models",
         "PlaceIndex": "vpr_tf.place_index",
-        "evaluate": "vpr_tf.api",
+        "evaluate": "vpr_tf.evaluation",
         "layers": "vpr_tf.layers",
         "load_config": "vpr_tf.config",
         "load_encoder": "vpr_tf.api",

@@ -47,14 +47,8 @@ def test_evaluation_of_a_function_on_a_dataset(small_training_dataset):
     def mean_colours(images):
         return np.mean(images, axis=(1, 2)) - 0.5
 
-    for dataset in (small_training_dataset, str(small_training_dataset.path)):
-        found = vpr.evaluate(mean_colours, dataset, "test", recall_values=[1, 2])
-        assert set(found.recalls) == {1, 2}
-        assert found.recalls[1] > 50
-    with pytest.raises(ValueError, match="no evaluation set 'tokyo'"):
-        vpr.evaluate(mean_colours, small_training_dataset, "tokyo")
-    with pytest.raises(ValueError, match="or a model, a dataset and the name"):
-        vpr.evaluate(mean_colours, small_training_dataset, np.zeros(3))
+    found = vpr.evaluate(mean_colours, str(small_training_dataset.path), "test")
+    assert found.recalls[1] > 50
 
 
 @pytest.mark.parametrize("name", OBJECTS)

@@ -18,6 +18,7 @@ from vpr_tf.geo import Positions
 from vpr_tf.localization import (
     THRESHOLDS_AROUND,
     Calibration,
+    FittedOn,
     LocalizationError,
     estimate_positions,
     fit_calibration,
@@ -32,12 +33,7 @@ def calibrate_predictor(
     descriptors: np.ndarray,
     queries: Positions,
     config: LocalizationConfig,
-    *,
-    threshold_m: float,
-    encoder_fingerprint: str,
-    fitted_on: str,
-    dataset_fingerprint: str = "",
-    seed: int = 0,
+    fitted_on: FittedOn,
 ) -> Calibration:
     """Fits the calibration of heads on queries whose positions are known.
 
@@ -50,11 +46,7 @@ def calibrate_predictor(
         descriptors: Of the queries, `(num_queries, descriptor_dim)`.
         queries: Where they were taken.
         config: Kind, wanted precision, and how many cells are looked at.
-        threshold_m: See `fit_calibration`.
-        encoder_fingerprint: Same.
-        fitted_on: Same.
-        dataset_fingerprint: Same.
-        seed: Same.
+        fitted_on: The set of the queries.
 
     Raises:
         LocalizationError: No query has a candidate and a known position.
@@ -65,22 +57,13 @@ def calibrate_predictor(
     estimates = estimate_positions(predictor.predict(descriptors, n), settings)
     outside = None
     if isinstance(predictor, PlaceClassifier) and config.outside_share:
-        radius_m = THRESHOLDS_AROUND * threshold_m
+        radius_m = THRESHOLDS_AROUND * fitted_on.threshold_m
         elsewhere = predict_outside(
             predictor, descriptors, queries, radius_m=radius_m, n=n
         )
         outside = estimate_positions(elsewhere, settings)
-    return fit_calibration(
-        estimates,
-        estimates.errors_m(queries),
-        config,
-        threshold_m=threshold_m,
-        encoder_fingerprint=encoder_fingerprint,
-        fitted_on=fitted_on,
-        dataset_fingerprint=dataset_fingerprint,
-        outside=outside,
-        seed=seed,
-    )
+    errors_m = estimates.errors_m(queries)
+    return fit_calibration(estimates, errors_m, config, fitted_on, outside)
 
 
 def save_calibration(calibration: Calibration, folder: str | Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -21,7 +22,7 @@ from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.extraction.encoders import Encoder
 from vpr_tf.extraction.feature_extractor import FeatureExtractor
 from vpr_tf.extraction.model_loading import load_extractor
-from vpr_tf.geo import Positions
+from vpr_tf.geo import UNKNOWN_ZONE, Positions
 from vpr_tf.search import build_index
 
 Model = EvaluatedModel | FeatureExtractor | Encoder | Callable[[Any], Any] | str | Path
@@ -46,6 +47,8 @@ def evaluate(
     evaluation_set: EvaluationSet | str = ...,
     config: EvaluationConfig | None = ...,
     *,
+    recall_values: Sequence[int] | None = ...,
+    threshold_m: float | None = ...,
     work_dir: str | Path | None = ...,
     num_predictions: int | None = ...,
     progress: bool = ...,
@@ -55,15 +58,18 @@ def evaluate(
 def evaluate(*arguments: Any, **options: Any) -> EvaluationResult:
     """Measures recall@N of descriptors, or of a model on an evaluation set.
 
-    Arrays of descriptors are taken as `evaluate_descriptors` does, anything else as
-    `evaluate_model`: see these for the arguments.
+    `evaluate(database, database_positions, queries, query_positions)` takes
+    descriptors, see `evaluate_descriptors`; `evaluate(model, dataset, set_name)` takes
+    a model, see `evaluate_model`.
 
     Examples:
         >>> import numpy as np
-        >>> from vpr_tf.evaluation import evaluate
+        >>> import vpr_tf as vpr
         >>> places = [(37.7, -122.5), (37.8, -122.4)]
         >>> database, queries = np.eye(2), np.array([[0.1, 0.9]])
-        >>> evaluate(database, places, queries, places[1:], recall_values=[1]).recalls
+        >>> vpr.evaluate(
+        ...     database, places, queries, places[1:], recall_values=[1]
+        ... ).recalls
         {1: 100.0}
     """
     is_array = bool(arguments) and (
@@ -85,10 +91,12 @@ def evaluate_descriptors(
 ) -> EvaluationResult:
     """Searches descriptors and measures recall@N; see `judge_positions`.
 
+    Positions in metres on one plane are given as `geo.Positions.from_utm`.
+
     Args:
         database: Descriptors `(num_database, dim)`.
         database_positions: Where they were taken: latitude and longitude in degrees
-            `(num_database, 2)`, or `geo.Positions`.
+            `(num_database, 2)`, NaN where unknown, or `geo.Positions`.
         queries: Descriptors `(num_queries, dim)`.
         query_positions: Where the queries were taken, likewise.
         recall_values: The values of N.
@@ -132,6 +140,8 @@ def evaluate_model(
     evaluation_set: EvaluationSet | str = "test",
     config: EvaluationConfig | None = None,
     *,
+    recall_values: Sequence[int] | None = None,
+    threshold_m: float | None = None,
     work_dir: str | Path | None = None,
     num_predictions: int | None = None,
     progress: bool = True,
@@ -147,6 +157,8 @@ def evaluate_model(
         evaluation_set: `val` or a test set. `test` is also the only test set, whatever
             its name.
         config: How the database is searched, threshold and recall values.
+        recall_values: Instead of those of `config`.
+        threshold_m: Instead of that of `config`.
         work_dir: Folder that keeps the descriptors (and a ScaNN index), so that an
             interrupted evaluation continues; None for a temporary one.
         num_predictions: Predictions of each query, if more than the largest recall
@@ -164,9 +176,13 @@ def evaluate_model(
     if isinstance(model, FeatureExtractor):
         model = EvaluatedModel(model)
     config = config or EvaluationConfig()
+    if recall_values is not None:
+        config = dataclasses.replace(config, recall_values=list(recall_values))
+    if threshold_m is not None:
+        config = dataclasses.replace(config, positive_dist_threshold_m=threshold_m)
     if not isinstance(dataset, PreparedDataset):
         dataset = PreparedDataset(dataset)
-    if isinstance(evaluation_set, str):
+    if not isinstance(evaluation_set, EvaluationSet):
         evaluation_set = find_set(dataset, evaluation_set)
     k = max(*config.recall_values, num_predictions or 1)
     with descriptor_folder(work_dir) as folder:
@@ -182,6 +198,12 @@ def find_set(dataset: PreparedDataset, name: str) -> EvaluationSet:
     Raises:
         EvaluationError: There is no such set.
     """
+    if not isinstance(name, str):
+        raise EvaluationError(
+            "`evaluate` takes a database, its positions, queries and their positions, "
+            "or a model, a dataset and the name of a set. Received a set of type "
+            f"{type(name).__name__}"
+        )
     sets = dict(dataset.tests)
     if len(sets) == 1:
         sets.setdefault("test", *sets.values())
@@ -228,4 +250,7 @@ def _positions(positions: Positions | npt.ArrayLike) -> Positions:
             "Positions must be latitude and longitude in degrees, of shape (n, 2), or "
             f"`geo.Positions`. Received: shape {degrees.shape}"
         )
-    return Positions.from_lat_lon(degrees[:, 0], degrees[:, 1])
+    known = np.asarray(np.isfinite(degrees).all(axis=1))
+    found = Positions.from_lat_lon(*np.where(known[:, None], degrees, 0.0).T)
+    zones = np.where(known, found.utm_zone, UNKNOWN_ZONE).astype(found.utm_zone.dtype)
+    return dataclasses.replace(found, utm_zone=zones)

@@ -1,6 +1,8 @@
 """From photos to descriptors: the encoder, and all that uses it."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from vpr_tf._lazy import lazy_names
 
 if TYPE_CHECKING:
     from vpr_tf.extraction.described_photos import DescribedPhotos
@@ -12,20 +14,6 @@ if TYPE_CHECKING:
     from vpr_tf.extraction.model_source import ModelSource, find_model
     from vpr_tf.extraction.stored_encoder import read_stored_encoder, store_encoder
 
-_MODULES = {
-    "DescribedPhotos": "described_photos",
-    "DescriptorError": "errors",
-    "DescriptorFile": "descriptor_file",
-    "Encoder": "encoders",
-    "EncoderError": "errors",
-    "FeatureExtractor": "feature_extractor",
-    "ModelSource": "model_source",
-    "encoder_fingerprint": "encoders",
-    "find_model": "model_source",
-    "load_extractor": "model_loading",
-    "read_stored_encoder": "stored_encoder",
-    "store_encoder": "stored_encoder",
-}
 __all__ = [
     "DescribedPhotos",
     "DescriptorError",
@@ -40,12 +28,20 @@ __all__ = [
     "read_stored_encoder",
     "store_encoder",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    """Loads a public name when it is used: most need TensorFlow."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "DescribedPhotos": "vpr_tf.extraction.described_photos",
+        "DescriptorError": "vpr_tf.extraction.errors",
+        "DescriptorFile": "vpr_tf.extraction.descriptor_file",
+        "Encoder": "vpr_tf.extraction.encoders",
+        "EncoderError": "vpr_tf.extraction.errors",
+        "FeatureExtractor": "vpr_tf.extraction.feature_extractor",
+        "ModelSource": "vpr_tf.extraction.model_source",
+        "encoder_fingerprint": "vpr_tf.extraction.encoders",
+        "find_model": "vpr_tf.extraction.model_source",
+        "load_extractor": "vpr_tf.extraction.model_loading",
+        "read_stored_encoder": "vpr_tf.extraction.stored_encoder",
+        "store_encoder": "vpr_tf.extraction.stored_encoder",
+    },
+)

@@ -9,7 +9,7 @@ from vpr_tf.localization.candidates import Candidates
 from vpr_tf.localization.errors import LocalizationError
 from vpr_tf.localization.estimates import Estimates, estimate_positions
 from vpr_tf.localization.features import CellSettings, calibrated_settings
-from vpr_tf.localization.fitting import fit_calibration
+from vpr_tf.localization.fitting import FittedOn, fit_calibration
 from vpr_tf.localization.formats import (
     LocalizationResult,
     as_geojson,
@@ -39,6 +39,7 @@ __all__ = [
     "Candidates",
     "CellSettings",
     "Estimates",
+    "FittedOn",
     "Localization",
     "LocalizationError",
     "LocalizationResult",

@@ -29,17 +29,31 @@ ERROR_QUANTILE = 0.68
 _NUM_FOLDS = 5
 
 
+@dataclass(frozen=True)
+class FittedOn:
+    """The set that a calibration is fitted on.
+
+    Attributes:
+        name: For people, e.g. `val of sf_xs_dark`.
+        threshold_m: Largest error of a right position.
+        encoder_fingerprint: Encoder of the descriptors.
+        dataset_fingerprint: Dataset of the set; empty if it is of none.
+        seed: Of the division into folds.
+    """
+
+    name: str
+    threshold_m: float
+    encoder_fingerprint: str
+    dataset_fingerprint: str = ""
+    seed: int = 0
+
+
 def fit_calibration(
     estimates: Estimates,
     errors_m: np.ndarray,
     config: LocalizationConfig,
-    *,
-    threshold_m: float,
-    encoder_fingerprint: str,
-    fitted_on: str,
-    dataset_fingerprint: str = "",
+    fitted_on: FittedOn,
     outside: Estimates | None = None,
-    seed: int = 0,
 ) -> Calibration:
     """Fits the calibration of positions.
 
@@ -47,25 +61,22 @@ def fit_calibration(
         estimates: Of a set that nothing is reported on, e.g. val.
         errors_m: See `Estimates.errors_m`; queries with NaN are left out.
         config: Kind of the curve, wanted precision, share of photos from outside.
-        threshold_m: Largest error of a right position.
-        encoder_fingerprint: Encoder of the descriptors.
-        fitted_on: The set, for people.
-        dataset_fingerprint: Its dataset.
+        fitted_on: The set.
         outside: Of the same queries without the photos or cells near them:
             `config.outside_share` of the photos to come. None if every photo to come
             is taken where there are some.
-        seed: Of the division into folds.
 
     Raises:
         LocalizationError: No query has a candidate and a known position.
     """
+    seed, threshold_m = fitted_on.seed, fitted_on.threshold_m
     samples = Samples.from_estimates(
         estimates, errors_m, outside, config.outside_share, threshold_m
     )
     if not len(samples):
         raise LocalizationError(
-            f"A calibration needs queries of known position. {fitted_on} has none with "
-            "a candidate; choose another set by --set."
+            f"A calibration needs queries of known position. {fitted_on.name} has none "
+            "with a candidate; choose another set by --set."
         )
     fit = _fit(samples, config, seed)
     localized = fit.suffices(samples.features)
@@ -73,9 +84,9 @@ def fit_calibration(
     return Calibration(
         kind=config.calibration,
         settings=estimates.settings,
-        encoder_fingerprint=encoder_fingerprint,
-        fitted_on=fitted_on,
-        dataset_fingerprint=dataset_fingerprint,
+        encoder_fingerprint=fitted_on.encoder_fingerprint,
+        fitted_on=fitted_on.name,
+        dataset_fingerprint=fitted_on.dataset_fingerprint,
         num_queries=len(samples),
         num_right=int(samples.right.sum()),
         threshold_m=float(threshold_m),

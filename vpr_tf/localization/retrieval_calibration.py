@@ -9,7 +9,7 @@ from vpr_tf.geo import distances_m
 from vpr_tf.localization.calibration import Calibration
 from vpr_tf.localization.candidates import Candidates
 from vpr_tf.localization.estimates import Estimates, estimate_positions
-from vpr_tf.localization.fitting import fit_calibration
+from vpr_tf.localization.fitting import FittedOn, fit_calibration
 from vpr_tf.photos import PhotoTable
 from vpr_tf.search import MISSING_ID
 
@@ -33,12 +33,7 @@ def calibrate_on_queries(
     queries: PhotoTable,
     photos: PhotoTable,
     config: LocalizationConfig,
-    *,
-    threshold_m: float,
-    encoder_fingerprint: str,
-    fitted_on: str,
-    dataset_fingerprint: str = "",
-    seed: int = 0,
+    fitted_on: FittedOn,
 ) -> Calibration:
     """Fits the calibration on queries whose positions are known.
 
@@ -52,11 +47,7 @@ def calibrate_on_queries(
         queries: Positions are the truth; headings are used.
         photos: The database.
         config: How matches become a position.
-        threshold_m: Largest error of a right position.
-        encoder_fingerprint: Encoder of the descriptors.
-        fitted_on: The set, for people.
-        dataset_fingerprint: Its dataset.
-        seed: Of the division into folds.
+        fitted_on: The set of the queries.
 
     Raises:
         LocalizationError: No query has a candidate and a known position.
@@ -65,17 +56,11 @@ def calibrate_on_queries(
         distances, rows, photos, config, queries.heading_deg
     )
     estimates = estimate_positions(candidates, config)
-    return fit_calibration(
-        estimates,
-        estimates.errors_m(queries.positions),
-        config,
-        threshold_m=threshold_m,
-        encoder_fingerprint=encoder_fingerprint,
-        fitted_on=fitted_on,
-        dataset_fingerprint=dataset_fingerprint,
-        outside=estimate_outside(distances, rows, queries, photos, config, threshold_m),
-        seed=seed,
+    outside = estimate_outside(
+        distances, rows, queries, photos, config, fitted_on.threshold_m
     )
+    errors_m = estimates.errors_m(queries.positions)
+    return fit_calibration(estimates, errors_m, config, fitted_on, outside)
 
 
 def estimate_outside(

@@ -14,6 +14,7 @@ from vpr_tf.config import LocalizationConfig
 from vpr_tf.geo import GeoCircle
 from vpr_tf.localization import (
     Calibration,
+    FittedOn,
     Localization,
     LocalizationError,
     calibrate_on_queries,
@@ -184,9 +185,6 @@ def calibrate(
         queries,
         matches.photos,
         config,
-        threshold_m=threshold_m,
-        encoder_fingerprint=manifest.encoder_fingerprint,
-        fitted_on=fitted_on,
-        seed=seed,
+        FittedOn(fitted_on, threshold_m, manifest.encoder_fingerprint, seed=seed),
     )
     return to_stored(config, calibration), calibration

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from vpr_tf.localization import (
     Candidates,
     CellSettings,
     Estimates,
+    FittedOn,
     LocalizationError,
     calibrate_on_queries,
     estimate_positions,
@@ -170,18 +170,18 @@ def calibrate_on_val(
     )
     if not len(queries) or (predictor is None and not len(database)):
         return None, "the val set has no images to calibrate on"
-    settings: dict[str, Any] = {
-        "threshold_m": opened.config.positive_dist_threshold_m,
-        "encoder_fingerprint": opened.extractor.fingerprint,
-        "fitted_on": "val",
-        "dataset_fingerprint": opened.dataset.fingerprint,
-        "seed": seed,
-    }
+    fitted_on = FittedOn(
+        "val",
+        opened.config.positive_dist_threshold_m,
+        opened.extractor.fingerprint,
+        opened.dataset.fingerprint,
+        seed,
+    )
     try:
         if predictor is not None:
             descriptors = opened.descriptors(val.queries)
             return calibrate_predictor(
-                predictor, descriptors, queries.positions, config, **settings
+                predictor, descriptors, queries.positions, config, fitted_on
             ), ""
         result = opened.evaluate(val, predictions_to_calibrate(config))
         return calibrate_on_queries(
@@ -190,7 +190,7 @@ def calibrate_on_val(
             queries,
             database,
             config,
-            **settings,
+            fitted_on,
         ), ""
     except LocalizationError as error:
         return None, f"val gives no calibration ({error})"

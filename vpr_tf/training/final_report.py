@@ -21,7 +21,7 @@ from vpr_tf.evaluation import (
     results_table,
     write_results,
 )
-from vpr_tf.evaluation.calibration_of_heads import calibrate_trained
+from vpr_tf.evaluation.calibrate import calibrate_trained
 from vpr_tf.export import export_classifier, export_encoder
 from vpr_tf.extraction.model_source import find_saved_model
 from vpr_tf.localization import LocalizationError

@@ -22,6 +22,7 @@ from vpr_tf.localization import (
     Calibration,
     Candidates,
     CellSettings,
+    FittedOn,
     LocalizationError,
     calibrated_settings,
     estimate_positions,
@@ -38,9 +39,7 @@ def calibrate(classifier, descriptors, truth, config=CONFIG):
         descriptors,
         truth,
         config,
-        threshold_m=25.0,
-        encoder_fingerprint="e",
-        fitted_on="val",
+        FittedOn("val", 25.0, "e"),
     )
 
 

@@ -53,7 +53,7 @@ def run_folder(tmp_path, monkeypatch):
         assert str(model).endswith("town")
         return FeatureExtractor(MeanColourEncoder(), description="colour")
 
-    for module in ("extraction.model_loading", "evaluation.calibration_of_heads"):
+    for module in ("extraction", "extraction.model_loading", "evaluation.calibrate"):
         monkeypatch.setattr(f"vpr_tf.{module}.load_extractor", load_extractor)
     return folder
 

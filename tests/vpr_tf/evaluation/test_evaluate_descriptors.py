@@ -47,6 +47,24 @@ def test_threshold_in_metres_and_one_query():
         assert result.recalls == {1: recall}
 
 
+def test_unknown_positions_and_queries_without_positives():
+    queries, truth = np.eye(3)[:3], PLACES.copy()
+    truth[0], truth[2] = np.nan, (10.0, 10.0)
+    result = evaluate(np.eye(3), PLACES, queries, truth, recall_values=[1, 4])
+    assert result.recalls == {1: 50, 4: 50}
+    assert result.num_queries_without_position == 1
+    assert result.num_queries_without_positives == 1
+    assert result.predictions.shape == (3, 4)
+    assert (result.predictions[:, 3] == -1).all()
+
+
+def test_positions_of_two_zones():
+    database = Positions.from_lat_lon([50.0, 50.0], [5.9999, 6.5])
+    query = Positions.from_lat_lon([50.0], [6.0001])
+    result = evaluate(np.eye(2), database, np.eye(2)[0], query, recall_values=[1])
+    assert result.recalls == {1: 100}
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -21,7 +21,7 @@ from vpr_tf.config import DatasetConfig, EvaluationConfig, ExperimentConfig
 from vpr_tf.data.image_decoding import decode_image, resize_for_evaluation
 from vpr_tf.export import export_classifier, unknown_operations
 from vpr_tf.extraction.saved_encoder import SavedEncoder
-from vpr_tf.localization import LocalizationError, estimate_positions
+from vpr_tf.localization import FittedOn, LocalizationError, estimate_positions
 
 CONFIG = ExperimentConfig(
     name="town",
@@ -61,9 +61,7 @@ def calibration(classifier):
         descriptors,
         classifier.table.positions.take(rows),
         SETTINGS,
-        threshold_m=25.0,
-        encoder_fingerprint="e",
-        fitted_on="val of town",
+        FittedOn("val of town", 25.0, "e"),
     )
 
 

@@ -22,7 +22,7 @@ from vpr_tf.classification import (
 from vpr_tf.config import LocalizationConfig, Preprocessing
 from vpr_tf.export.served_calibration import interpolated
 from vpr_tf.export.served_classifier import ServedClassifier
-from vpr_tf.localization import LocalizationError, estimate_positions
+from vpr_tf.localization import FittedOn, LocalizationError, estimate_positions
 
 CONFIG = Preprocessing(resize="square", image_size=8)
 
@@ -94,9 +94,7 @@ def test_confidence_equals_numpy(score):
         descriptors,
         truth,
         LocalizationConfig(),
-        threshold_m=25.0,
-        encoder_fingerprint="e",
-        fitted_on="val",
+        FittedOn("val", 25.0, "e"),
     )
     found = check_equal(classifier, photos(40, 2)[0], calibration, num_places=3)
     assert np.ptp(found["confidence"]) > 0.2

@@ -15,6 +15,7 @@ from tests.vpr_tf.localization.places import (
 from vpr_tf.config import LocalizationConfig
 from vpr_tf.localization import (
     Calibration,
+    FittedOn,
     LocalizationError,
     calibrate_on_queries,
     fit_calibration,
@@ -25,6 +26,7 @@ from vpr_tf.localization.retrieval_calibration import estimate_outside
 from vpr_tf.localization.scores import fit_scores
 
 CONFIG = LocalizationConfig()
+VAL = FittedOn("val", 25.0, "e")
 
 
 def make_queries(num_queries, seed=0):
@@ -39,13 +41,10 @@ def make_queries(num_queries, seed=0):
     return photos, distances, rows, truth
 
 
-def fit(num_queries, config=CONFIG, seed=0, **options):
+def fit(num_queries, config=CONFIG, seed=0):
     photos, distances, rows, truth = make_queries(num_queries, seed)
     estimates = estimate(distances, rows, photos, config)
-    arguments = {"threshold_m": 25.0, "encoder_fingerprint": "e", "fitted_on": "val"}
-    calibration = fit_calibration(
-        estimates, estimates.errors_m(truth), config, **(arguments | options)
-    )
+    calibration = fit_calibration(estimates, estimates.errors_m(truth), config, VAL)
     return calibration, (photos, distances, rows, truth)
 
 
@@ -167,9 +166,7 @@ def test_precision_that_cannot_be_reached_is_said():
         estimates,
         np.array([1.0, 99.0, 1.0, 99.0]),
         config,
-        threshold_m=25,
-        encoder_fingerprint="e",
-        fitted_on="val",
+        FittedOn("val", 25.0, "e"),
     )
     assert not calibration.reaches_wanted_precision
     assert calibration.precision == 0.5
@@ -187,8 +184,7 @@ def test_photos_from_elsewhere_have_a_low_confidence():
     distances[:, 0] = rng.uniform(0.1, 0.4, 40)
     config = LocalizationConfig(num_predictions=10)
     arguments = (distances, rows, queries, photos, config)
-    options = {"threshold_m": 25.0, "encoder_fingerprint": "e", "fitted_on": "val"}
-    calibration = calibrate_on_queries(*arguments, **options)
+    calibration = calibrate_on_queries(*arguments, VAL)
     assert calibration.outside_answered == 0
     assert calibration.coverage == 1
     assert calibration.feature_weights["similarity"] > 0
@@ -203,9 +199,7 @@ def test_photos_from_elsewhere_have_a_low_confidence():
     near = estimate(distances, rows, photos, config, calibration=calibration)
     assert near.confidence.min() > 0.9
     without = dataclasses.replace(config, outside_share=0.0)
-    trusting = calibrate_on_queries(
-        distances, rows, queries, photos, without, **options
-    )
+    trusting = calibrate_on_queries(distances, rows, queries, photos, without, VAL)
     far = estimate(distances[:, 1:], rows[:, 1:], photos, config, calibration=trusting)
     assert far.confidence.min() > 0.9  # it never saw a wrong position
 
@@ -223,11 +217,10 @@ def test_queries_of_unknown_position_are_left_out():
     photos, distances, rows, truth = make_queries(40)
     estimates = estimate(distances, rows, photos, CONFIG)
     errors_m = estimates.errors_m(truth)
-    options = {"threshold_m": 25, "encoder_fingerprint": "e", "fitted_on": "val"}
     errors_m[30:] = np.nan
-    assert fit_calibration(estimates, errors_m, CONFIG, **options).num_queries == 30
+    assert fit_calibration(estimates, errors_m, CONFIG, VAL).num_queries == 30
     with pytest.raises(LocalizationError, match="val has none"):
-        fit_calibration(estimates, np.full(40, np.nan), CONFIG, **options)
+        fit_calibration(estimates, np.full(40, np.nan), CONFIG, VAL)
 
 
 def test_fewer_matches_than_calibrated_have_no_confidence():

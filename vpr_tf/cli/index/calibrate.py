@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> Outcome:
         from vpr_tf.classification import heads_folder
 
         heads_folder(options.classifier)  # so is one without heads
-        from vpr_tf.evaluation.calibration_of_heads import calibrate_model
+        from vpr_tf.evaluation.calibrate import calibrate_model
 
         found = calibrate_model(options.classifier, config, set_name=options.set)
     else:
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> Outcome:
 
         with PlaceIndex.open(options.index):  # a wrong folder is refused at once
             pass
-        from vpr_tf.evaluation.calibration_of_indexes import calibrate_index
+        from vpr_tf.evaluation.calibrate import calibrate_index
 
         found = calibrate_index(
             options.index, config, set_name=options.set, model=options.model

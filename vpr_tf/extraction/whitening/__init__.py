@@ -1,5 +1,5 @@
 """PCA and whitening of descriptors, folded into the encoder."""
 
-from vpr_tf.extraction.whitening.whitened_encoder import whiten_encoder
+from vpr_tf.extraction.whitening.folding import whiten_encoder
 
 __all__ = ["whiten_encoder"]

@@ -1,9 +1,82 @@
-"""An encoder with a whitening layer at its end."""
+"""An encoder with a whitening layer at its end, fitted on descriptors."""
 
 from __future__ import annotations
 
-from vpr_tf.extraction.whitening.pca import Whitening
+from pathlib import Path
+
+import numpy as np
+
+from vpr_tf.config import ExperimentConfig
+from vpr_tf.data.prepared_dataset import PreparedDataset
+from vpr_tf.extraction.model_loading import load_extractor
+from vpr_tf.extraction.whitening.pca import Whitening, fit_whitening
 from vpr_tf.models import GeoLocalizationNet
+
+
+def whiten_encoder(
+    config: ExperimentConfig,
+    model: str | Path | None,
+    output: str | Path,
+    *,
+    dim: int,
+    whiten: bool = True,
+    split_name: str = "train",
+    max_images: int = 10_000,
+) -> GeoLocalizationNet:
+    """Fits a whitening on images of a split and saves the encoder with it.
+
+    Args:
+        config: Dataset, preparation of images and seed of the sample.
+        model: See `load_extractor`.
+        output: The `.keras` file to write.
+        dim: Length of the new descriptors.
+        whiten: False for PCA alone.
+        split_name: Split whose images are described.
+        max_images: Size of the sample.
+
+    Returns:
+        The encoder that was saved.
+
+    Raises:
+        EncoderError: There is no such model.
+        DatasetError: There is no such split.
+        ValueError: The encoder is whitened already, `dim` is too large, or `output`
+            is no `.keras` file.
+    """
+    output = Path(output)
+    if output.suffix != ".keras":
+        raise ValueError(f"`output` must end in .keras. Received: {str(output)!r}")
+    split = PreparedDataset(config.dataset.path).split(split_name)
+    extractor = load_extractor(config, model)
+    encoder = check_not_whitened(extractor.encoder)
+    print(f"Model: {extractor.description}")
+    rng = np.random.default_rng(config.seed)
+    record_ids = np.sort(rng.permutation(len(split))[:max_images])
+    _check_dim(dim, encoder.descriptor_dim, len(record_ids), split_name)
+    descriptors = extractor.extract_records(split, record_ids)
+    whitening = fit_whitening(descriptors, dim, whiten)
+    whitened = add_whitening(encoder, whitening)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    whitened.save(output)
+    print(
+        f"PCA of {whitening.num_descriptors:,} descriptors of {split_name}: {dim} of "
+        f"{encoder.descriptor_dim} directions hold "
+        f"{100 * whitening.explained_variance:.1f} % of the variance"
+        + (", whitened." if whiten else ".")
+    )
+    print(f"Saved: {output}")
+    return whitened
+
+
+def _check_dim(dim: int, descriptor_dim: int, num_images: int, split: str) -> None:
+    """Refuses before the descriptors are computed, which may take hours."""
+    largest = min(descriptor_dim, num_images - 1)
+    if not 1 <= dim <= largest:
+        raise ValueError(
+            f"`--dim` must be between 1 and {largest}: the descriptors have "
+            f"{descriptor_dim} values, and {num_images} images of {split} are used. "
+            f"Received: {dim}"
+        )
 
 
 def check_not_whitened(encoder: object) -> GeoLocalizationNet:

@@ -1,4 +1,4 @@
-"""What `vpr index calibrate` does."""
+"""Calibrations of indexes and of classifiers on the queries of a set."""
 
 from __future__ import annotations
 
@@ -7,14 +7,27 @@ from pathlib import Path
 
 import numpy as np
 
+from vpr_tf.classification import (
+    SAVED_MODEL_FOLDER,
+    PlacePredictor,
+    calibrate_predictor,
+    heads_folder,
+    load_heads,
+    save_calibration,
+)
 from vpr_tf.config import ExperimentConfig, LocalizationConfig
 from vpr_tf.data.prepared_dataset import PreparedDataset
-from vpr_tf.evaluation import EvaluatedModel, EvaluationResult, evaluate
+from vpr_tf.evaluation.evaluate import choose_sets, descriptor_folder, evaluate_model
+from vpr_tf.evaluation.evaluated_model import EvaluatedModel
+from vpr_tf.evaluation.evaluation import results_folder
+from vpr_tf.evaluation.results import EvaluationResult
+from vpr_tf.extraction import FeatureExtractor, load_extractor
 from vpr_tf.localization.calibration import Calibration, to_stored
 from vpr_tf.localization.calibration_text import describe_calibration
 from vpr_tf.localization.candidates import Candidates
 from vpr_tf.localization.errors import LocalizationError
 from vpr_tf.localization.estimates import estimate_positions
+from vpr_tf.localization.fitting import FittedOn
 from vpr_tf.localization.retrieval_calibration import (
     calibrate_on_queries,
     predictions_to_calibrate,
@@ -43,19 +56,14 @@ def calibrate_index(
         model: Where the encoder is; None for the copy in the index.
 
     Raises:
-        LocalizationError: There is no such set, or nothing in it to calibrate on.
+        EvaluationError: There is no such set.
+        LocalizationError: There is nothing in it to calibrate on.
         IndexMismatchError: The index is damaged or of another encoder.
     """
     dataset = PreparedDataset(config.dataset.path)
-    sets = {**({"val": dataset.val} if dataset.val else {}), **dataset.tests}
-    if set_name not in sets:
-        raise LocalizationError(
-            f"{dataset.path} has no evaluation set {set_name!r}. It has: "
-            f"{', '.join(sets) or 'none'}. Choose by --set."
-        )
-    evaluation_set = sets[set_name]
+    [evaluation_set] = choose_sets(dataset, [set_name])
     searched = _model_of(index_folder, model)
-    result = evaluate(
+    result = evaluate_model(
         searched,
         dataset,
         evaluation_set,
@@ -73,16 +81,105 @@ def calibrate_index(
         queries,
         database,
         config.localization,
-        threshold_m=result.positive_dist_threshold_m,
-        encoder_fingerprint=searched.extractor.fingerprint,
-        fitted_on=f"{set_name} of {config.name}",
-        dataset_fingerprint=dataset.fingerprint,
-        seed=config.seed,
+        FittedOn(
+            f"{set_name} of {config.name}",
+            result.positive_dist_threshold_m,
+            searched.extractor.fingerprint,
+            dataset.fingerprint,
+            config.seed,
+        ),
     )
     stored = to_stored(config.localization, calibration)
     PlaceIndex(index_folder).set_localization(stored)
     print(compare_methods(result, queries, database, config.localization))
     print(f"\n{describe_calibration(calibration)}\n\nStored in {index_folder}.")
+    return calibration
+
+
+def calibrate_model(
+    model: str | Path, config: ExperimentConfig, *, set_name: str = "val"
+) -> Calibration:
+    """Fits the calibration of the heads of a run, and stores it beside them.
+
+    Args:
+        model: Run folder.
+        config: Dataset, largest error of a right position, score, localization.
+        set_name: `val`, or a test set that nothing will be reported on.
+
+    Raises:
+        ClassificationError: The model keeps no heads.
+        EvaluationError: There is no such set.
+        LocalizationError: It is a SavedModel, or there is nothing in the set to
+            calibrate on.
+    """
+    folder = heads_folder(model)
+    if folder.parts[-2:] == SAVED_MODEL_FOLDER.parts:
+        raise LocalizationError(
+            "`--model` must be a run folder: the graph of a SavedModel holds the "
+            f"calibration that it was exported with. Received: {model}. Calibrate the "
+            "run and export it again."
+        )
+    predictor = load_heads(model, config.classification)
+    dataset = PreparedDataset(config.dataset.path)
+    calibration = calibrate_trained(
+        load_extractor(config, model),
+        predictor,
+        dataset,
+        config,
+        folder,
+        set_name=set_name,
+        work_dir=results_folder(config, model) / "descriptors",
+    )
+    print(f"{describe_calibration(calibration)}\n\nStored in {folder}.")
+    return calibration
+
+
+def calibrate_trained(
+    extractor: FeatureExtractor,
+    predictor: PlacePredictor,
+    dataset: PreparedDataset,
+    config: ExperimentConfig,
+    folder: str | Path,
+    *,
+    set_name: str = "val",
+    work_dir: str | Path | None = None,
+    progress: bool = True,
+) -> Calibration:
+    """Fits the calibration of heads in a folder, and stores it there.
+
+    Args:
+        extractor: Of the encoder that the heads were trained with.
+        predictor: What the folder holds, with the score of `config`.
+        dataset: Holds the set.
+        config: Evaluation, localization, seed; its name is noted.
+        folder: What `save_heads` wrote, e.g. `<run>/best/classifier`.
+        set_name: `val`, or a test set that nothing will be reported on.
+        work_dir: Folder that keeps the descriptors; None for a temporary one.
+        progress: Whether to draw progress bars.
+
+    Raises:
+        EvaluationError: There is no such set.
+        LocalizationError: There is nothing in it to calibrate on.
+    """
+    queries = choose_sets(dataset, [set_name])[0].queries
+    with descriptor_folder(work_dir) as parent:
+        descriptors = extractor.extract_split(
+            dataset, queries, parent / queries, progress=progress
+        )
+        calibration = calibrate_predictor(
+            predictor,
+            np.asarray(descriptors),
+            dataset.split(queries).positions(),
+            config.localization,
+            FittedOn(
+                f"{set_name} of {config.name}",
+                config.evaluation.positive_dist_threshold_m,
+                extractor.fingerprint,
+                dataset.fingerprint,
+                config.seed,
+            ),
+        )
+    save_calibration(calibration, folder)
     return calibration
 
 
