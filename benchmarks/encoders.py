@@ -19,10 +19,13 @@ import tensorflow as tf
 from benchmarks.extraction import gflop_per_image
 from benchmarks.timing import describe_machine, measure_rate
 from vpr_tf.extraction.compiled_encoders import compile_encoder
-from vpr_tf.models import GeoLocalizationNet
-from vpr_tf.models.precision import in_precision
-from vpr_tf.models.pretrained import build_released
-from vpr_tf.models.released import ReleasedEncoder, released_encoder
+from vpr_tf.models import (
+    GeoLocalizationNet,
+    ReleasedEncoder,
+    build_released,
+    in_precision,
+    released_encoder,
+)
 
 _NAMES = (
     "cosplace_vgg16_512",

@@ -29,8 +29,7 @@ from vpr_tf.config import Preprocessing
 from vpr_tf.data.image_batches import ImageBatches, SplitImages
 from vpr_tf.data.prepared_dataset import PreparedDataset
 from vpr_tf.extraction.compiled_encoders import compile_encoder
-from vpr_tf.models import GeoLocalizationNet
-from vpr_tf.models.precision import in_precision
+from vpr_tf.models import GeoLocalizationNet, in_precision
 
 Forward = Callable[[tf.Tensor], np.ndarray]
 

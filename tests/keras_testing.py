@@ -52,7 +52,9 @@ def check_saving(
     for x in (inputs, inputs[:1, 1:, :-1] if open_sides else inputs[:1]):
         expected = model(x)
         np.testing.assert_array_equal(loaded(x), expected)
-        np.testing.assert_allclose(served.serve(x), expected, rtol=1e-5, atol=1e-6)
+        # The graph rounds in another order, in units of the largest value.
+        atol = 1e-6 * max(1, np.abs(expected).max())
+        np.testing.assert_allclose(served.serve(x), expected, rtol=1e-5, atol=atol)
 
 
 def check_gradients_in_float16(layer_cls: type, shape: tuple[int, ...], **kwargs: Any):

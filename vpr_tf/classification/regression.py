@@ -114,6 +114,6 @@ class PlaceRegression:
             outputs[:, :2] *= self.frame.extent_m / 2
             return outputs
         # Of a package that imports Keras.
-        from vpr_tf.layers.hypersphere import hypersphere_to_place
+        from vpr_tf.layers import hypersphere_to_place
 
         return np.asarray(hypersphere_to_place(outputs, self.frame.extent_m))

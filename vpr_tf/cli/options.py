@@ -113,7 +113,7 @@ def add_encoder_name(parser: argparse.ArgumentParser) -> None:
 
 
 def _released(text: str) -> str:
-    from vpr_tf.models.released import released_encoder
+    from vpr_tf.models import released_encoder
 
     try:
         return released_encoder(text).name
@@ -167,7 +167,7 @@ def add_model(
 def existing_model(text: str) -> str:
     """Reads a model: a path that is there, or the name of a released encoder."""
     if not Path(text).exists():
-        from vpr_tf.models.released import released_names
+        from vpr_tf.models import released_names
 
         if text not in released_names():
             raise argparse.ArgumentTypeError(

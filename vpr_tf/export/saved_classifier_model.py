@@ -15,7 +15,7 @@ from vpr_tf.config import ExperimentConfig
 from vpr_tf.export.saved_model import write_version
 from vpr_tf.export.served_classifier import ServedClassifier
 from vpr_tf.localization import Calibration
-from vpr_tf.models.precision import in_precision
+from vpr_tf.models import in_precision
 
 NUM_PLACES = 20
 

@@ -13,7 +13,7 @@ import tensorflow as tf
 from vpr_tf.config import ExperimentConfig, save_config
 from vpr_tf.export.served_encoder import ServedEncoder
 from vpr_tf.export.stock_ops import unknown_operations
-from vpr_tf.models.precision import in_precision
+from vpr_tf.models import in_precision
 
 # TF Serving leaves this folder of a SavedModel to its users.
 CONFIG_FILE = Path("assets.extra") / "config.yaml"

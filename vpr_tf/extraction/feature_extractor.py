@@ -26,7 +26,7 @@ from vpr_tf.extraction.encoders import (
 )
 from vpr_tf.extraction.errors import EncoderError
 from vpr_tf.extraction.photo_sources import GivenPhotos, PhotoImages
-from vpr_tf.models.precision import in_precision
+from vpr_tf.models import in_precision
 from vpr_tf.photos import PhotoFiles, RejectedPhoto
 
 ENGINES = ("tensorflow",)

@@ -28,10 +28,13 @@ from vpr_tf.extraction.model_source import (
     find_model,
 )
 from vpr_tf.extraction.saved_encoder import SavedEncoder
-from vpr_tf.models import GeoLocalizationNet, build_encoder
-from vpr_tf.models.released import released_encoder
-from vpr_tf.models.run_weights import with_run_weights
-from vpr_tf.models.saved_weights import read_keras_file
+from vpr_tf.models import (
+    GeoLocalizationNet,
+    build_encoder,
+    read_keras_file,
+    released_encoder,
+    with_run_weights,
+)
 
 _BEST_WEIGHTS = Path("best") / "encoder.weights.h5"
 
@@ -110,7 +113,7 @@ def _load_initial(config: ExperimentConfig | None) -> tuple[GeoLocalizationNet, 
         raise EncoderError("Pass a config or a model. Received: neither")
     # Here since it imports scikit-learn, which a query need not wait for.
     from vpr_tf.extraction.initial_clusters import initialize_clusters_from_train
-    from vpr_tf.models.cluster_initialization import needs_clusters
+    from vpr_tf.models import needs_clusters
 
     keras.utils.set_random_seed(config.seed)
     encoder_config = with_run_weights(config)

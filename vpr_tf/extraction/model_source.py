@@ -58,7 +58,7 @@ def find_model(model: str | Path) -> ModelSource:
     version = find_saved_model(path)
     if version is not None:
         return ModelSource(SAVED_MODEL, version)
-    from vpr_tf.models.released import released_names
+    from vpr_tf.models import released_names
 
     if not path.exists() and str(model) in released_names():
         return ModelSource(RELEASED, path)

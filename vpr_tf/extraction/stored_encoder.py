@@ -14,8 +14,7 @@ import h5py
 from vpr_tf.extraction.encoders import Encoder
 from vpr_tf.extraction.errors import EncoderError
 from vpr_tf.extraction.saved_encoder import SavedEncoder
-from vpr_tf.models import GeoLocalizationNet
-from vpr_tf.models.saved_weights import read_keras_file
+from vpr_tf.models import GeoLocalizationNet, read_keras_file
 
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 _METADATA, _WEIGHTS = "metadata.json", "model.weights.h5"

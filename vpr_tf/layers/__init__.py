@@ -1,5 +1,7 @@
 """Keras layers of the field: pooling, normalisation and training heads."""
 
+from vpr_tf.layers._dtype_policy import dtype_policy
+from vpr_tf.layers._torch_linear import torch_linear
 from vpr_tf.layers.angular_margin_head import AngularMarginHead
 from vpr_tf.layers.arithmetic_mean_pooling import ArithmeticMeanPooling2D
 from vpr_tf.layers.attention_pooling import AttentionPooling2D
@@ -7,21 +9,28 @@ from vpr_tf.layers.class_token import ClassToken
 from vpr_tf.layers.cosine_margin_head import CosineMarginHead
 from vpr_tf.layers.cross_entropy_head import CrossEntropyHead
 from vpr_tf.layers.direct_regression_head import DirectRegressionHead
-from vpr_tf.layers.fused_batch_normalization import FusedBatchNormalization
+from vpr_tf.layers.fused_batch_normalization import (
+    FusedBatchNormalization,
+    with_fused_batch_norm,
+)
 from vpr_tf.layers.generalized_mean_pooling import GeneralizedMeanPooling2D
+from vpr_tf.layers.hypersphere import hypersphere_to_place, place_to_hypersphere
 from vpr_tf.layers.hypersphere_regression_head import HypersphereRegressionHead
 from vpr_tf.layers.interpolated_position_embedding import InterpolatedPositionEmbedding
 from vpr_tf.layers.l2_normalization import L2Normalization
 from vpr_tf.layers.layer_scale import LayerScale
 from vpr_tf.layers.learned_tokens import LearnedTokens
+from vpr_tf.layers.margin_head import MarginHead
 from vpr_tf.layers.maximum_activation_pooling import MaximumActivationPooling2D
 from vpr_tf.layers.mixvpr import MixVPR
 from vpr_tf.layers.netvlad import NetVLAD
+from vpr_tf.layers.place_regression_head import PlaceRegressionHead
 from vpr_tf.layers.regional_maximum_pooling import RegionalMaximumPooling2D
 from vpr_tf.layers.resize_to_patch_multiples import ResizeToPatchMultiples
 from vpr_tf.layers.salad import SALAD
 from vpr_tf.layers.soft_label_head import SoftLabelHead
 from vpr_tf.layers.token_sequence import SequenceToTokens, TokensToSequence
+from vpr_tf.layers.training_head import TrainingHead
 from vpr_tf.layers.von_mises_fisher_head import MixtureOfVonMisesFisherHead
 
 __all__ = [
@@ -40,13 +49,21 @@ __all__ = [
     "L2Normalization",
     "LayerScale",
     "LearnedTokens",
+    "MarginHead",
     "MaximumActivationPooling2D",
     "MixVPR",
     "MixtureOfVonMisesFisherHead",
     "NetVLAD",
+    "PlaceRegressionHead",
     "RegionalMaximumPooling2D",
     "ResizeToPatchMultiples",
     "SequenceToTokens",
     "SoftLabelHead",
     "TokensToSequence",
+    "TrainingHead",
+    "dtype_policy",
+    "hypersphere_to_place",
+    "place_to_hypersphere",
+    "torch_linear",
+    "with_fused_batch_norm",
 ]

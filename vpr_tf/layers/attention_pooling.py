@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from vpr_tf.layers.unit_vectors import check_feature_map
+from vpr_tf.layers._checks import check_feature_map
 
 
 @keras.saving.register_keras_serializable(package="vpr_tf")
@@ -18,7 +18,7 @@ class AttentionPooling2D(keras.layers.Layer):
     transformer: `h = LN(query + attention)`, `LN(h + relu(Dense(h)))`. That is the
     Set Transformer's pooling by multi-head attention with one seed, without a dense
     layer before it, since the backbone ends in one. Positions are seen only as far
-    as the features tell them, so images of any size will do. Computes in float32
+    as the features say, so images of any size will do. Computes in float32
     whatever the dtype policy, and returns the compute dtype.
 
     Args:

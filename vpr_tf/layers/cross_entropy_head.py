@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from vpr_tf.layers.head_arguments import check_num_classes
+from vpr_tf.layers._checks import check_num_classes
 from vpr_tf.layers.linear_head import LinearHead
 
 

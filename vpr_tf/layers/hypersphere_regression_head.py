@@ -8,8 +8,8 @@ import keras
 from keras import ops
 
 from vpr_tf.layers.hypersphere import hypersphere_to_place, place_to_hypersphere
+from vpr_tf.layers.l2_normalization import unit_vectors
 from vpr_tf.layers.place_regression_head import PlaceRegressionHead
-from vpr_tf.layers.unit_vectors import unit_vectors
 
 
 @keras.saving.register_keras_serializable(package="vpr_tf")

@@ -8,6 +8,26 @@ import keras
 from keras import ops
 
 
+def unit_vectors(
+    x: Any, axis: int = -1, epsilon: float = 1e-12, *, stop_short: bool = True
+) -> Any:
+    """Divides float32 vectors by `max(||x||, epsilon)`, inside other layers.
+
+    Args:
+        x: Float32 tensor.
+        axis: Axis of the vectors.
+        epsilon: Lower bound of the norm (not of its square).
+        stop_short: Whether the gradient of vectors shorter than `epsilon` is zero.
+            That of the formula, `1 / epsilon`, would be infinite where it reaches a
+            float16 feature map.
+    """
+    square_sum = ops.sum(ops.square(x), axis=axis, keepdims=True)
+    shortest = epsilon**2
+    if stop_short:
+        x = ops.where(square_sum > shortest, x, ops.stop_gradient(x))
+    return x * ops.rsqrt(ops.maximum(square_sum, shortest))
+
+
 @keras.saving.register_keras_serializable(package="vpr_tf")
 class L2Normalization(keras.layers.Layer):
     """Divides by the L2 norm along one axis: `x / max(||x||, epsilon)`.
@@ -50,11 +70,8 @@ class L2Normalization(keras.layers.Layer):
 
     def call(self, inputs):
         x = ops.cast(inputs, "float32")
-        square_sum = ops.sum(ops.square(x), axis=self.axis, keepdims=True)
-        shortest = self.epsilon**2
-        if keras.backend.standardize_dtype(inputs.dtype) == "float16":
-            x = ops.where(square_sum > shortest, x, ops.stop_gradient(x))
-        outputs = x * ops.rsqrt(ops.maximum(square_sum, shortest))
+        is_float16 = keras.backend.standardize_dtype(inputs.dtype) == "float16"
+        outputs = unit_vectors(x, self.axis, self.epsilon, stop_short=is_float16)
         return ops.cast(outputs, self.compute_dtype)
 
     def compute_output_shape(self, input_shape):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from vpr_tf.layers.head_arguments import check_num_classes
+from vpr_tf.layers._checks import check_num_classes
 from vpr_tf.layers.training_head import TrainingHead
 
 _SMALLEST_NORM_PRODUCT = 1e-8

@@ -7,8 +7,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from vpr_tf.layers.torch_linear import torch_linear
-from vpr_tf.layers.unit_vectors import check_feature_map, unit_vectors
+from vpr_tf.layers._checks import check_feature_map
+from vpr_tf.layers._torch_linear import torch_linear
+from vpr_tf.layers.l2_normalization import unit_vectors
 
 
 @keras.saving.register_keras_serializable(package="vpr_tf")

@@ -9,7 +9,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from vpr_tf.layers.unit_vectors import check_feature_map, unit_vectors
+from vpr_tf.layers._checks import check_feature_map
+from vpr_tf.layers.l2_normalization import unit_vectors
 
 # The nearest cluster weighs so many times as much as the second, on average.
 _NEAREST_OVER_SECOND = 100.0

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
-from vpr_tf.layers.head_arguments import check_class_centres
+from vpr_tf.layers._checks import check_class_centres
 from vpr_tf.layers.linear_head import LinearHead
 
 # Components cannot shrink onto single images, where the density has no bound.

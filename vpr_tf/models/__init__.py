@@ -5,14 +5,48 @@ from typing import TYPE_CHECKING
 from vpr_tf._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from vpr_tf.models.cluster_initialization import initialize_clusters, needs_clusters
     from vpr_tf.models.encoder_builder import build_encoder
     from vpr_tf.models.geolocalization_net import GeoLocalizationNet
+    from vpr_tf.models.precision import in_precision
+    from vpr_tf.models.pretrained import build_released
+    from vpr_tf.models.released import (
+        ReleasedEncoder,
+        released_encoder,
+        released_names,
+    )
+    from vpr_tf.models.run_weights import with_run_weights
+    from vpr_tf.models.saved_weights import read_keras_file
+    from vpr_tf.models.weights import load_weights
 
-__all__ = ["GeoLocalizationNet", "build_encoder"]
+__all__ = [
+    "GeoLocalizationNet",
+    "ReleasedEncoder",
+    "build_encoder",
+    "build_released",
+    "in_precision",
+    "initialize_clusters",
+    "load_weights",
+    "needs_clusters",
+    "read_keras_file",
+    "released_encoder",
+    "released_names",
+    "with_run_weights",
+]
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "GeoLocalizationNet": "vpr_tf.models.geolocalization_net",
+        "ReleasedEncoder": "vpr_tf.models.released",
         "build_encoder": "vpr_tf.models.encoder_builder",
+        "build_released": "vpr_tf.models.pretrained",
+        "in_precision": "vpr_tf.models.precision",
+        "initialize_clusters": "vpr_tf.models.cluster_initialization",
+        "load_weights": "vpr_tf.models.weights",
+        "needs_clusters": "vpr_tf.models.cluster_initialization",
+        "read_keras_file": "vpr_tf.models.saved_weights",
+        "released_encoder": "vpr_tf.models.released",
+        "released_names": "vpr_tf.models.released",
+        "with_run_weights": "vpr_tf.models.run_weights",
     },
 )

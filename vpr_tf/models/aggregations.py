@@ -38,7 +38,7 @@ class AggregationSpec:
         inputs_by_options: What it takes instead, where that depends on its options.
         normalize_features: Whether each location of the map is divided by its L2 norm
             before, unless the config says otherwise by an option of this name.
-        fixed_size: Whether it needs images of one size, told by the encoder's
+        fixed_size: Whether it needs images of one size, that of the encoder's
             `image_shape`.
     """
 

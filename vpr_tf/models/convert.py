@@ -51,7 +51,7 @@ def build_named(
 def convert_to_keras(
     model: GeoLocalizationNet, checkpoint: Path, output: Path, heads: Path | None
 ) -> None:
-    """Writes the encoder, and if asked the class centres, of a checkpoint.
+    """Writes the encoder, and on request the class centres, of a checkpoint.
 
     Args:
         model: The network; its weights are set.

@@ -1,4 +1,10 @@
-"""Downloads weights to a cache folder: resumable, whole or not at all, verified."""
+"""Downloads weights to a cache folder: resumable, whole or not at all, verified.
+
+No kept library does this in public. `keras.utils.get_file` starts anew after each
+break, waits for a silent server for ever and follows redirects to plain http;
+`huggingface_hub` resumes, but what it makes public loads from its own Hub alone, and
+most of the released weights are on GitHub.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +24,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from vpr_tf.atomic_files import replace_file
+from vpr_tf.atomic_files import write_json
 
 _CACHE_VARIABLE = "VPR_TF_CACHE"
 _LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
@@ -99,11 +105,8 @@ def discard_download(path: Path) -> None:
 
 def file_sha256(path: Path) -> str:
     """Returns the checksum of a file in hexadecimal."""
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _recorded(record_path: Path) -> str | None:
@@ -119,8 +122,7 @@ def _recorded(record_path: Path) -> str | None:
 
 def _record(record_path: Path, url: str, path: Path, sha256: str) -> None:
     record = {"url": url, "sha256": sha256, "size_bytes": path.stat().st_size}
-    with replace_file(record_path) as temporary:
-        temporary.write_text(json.dumps(record, indent=2) + "\n")
+    write_json(record_path, record)
 
 
 def _check_file(path: Path, size_bytes: int | None, sha256: str | None) -> str:
@@ -183,7 +185,7 @@ def _fetch_once(url: str, partial: Path, timeout_s: float, progress: bool) -> No
     with _OPENER.open(request, timeout=timeout_s) as response:
         tag_path.unlink(missing_ok=True)
         if response.headers.get_content_type() == "text/html":
-            raise ConnectionError("the server answers with a web page, not the file")
+            raise ConnectionError("the server sent a web page, not the file")
         total = _total_bytes(response, start)
         if response.status != http.client.PARTIAL_CONTENT:
             start = 0
@@ -197,14 +199,14 @@ def _fetch_once(url: str, partial: Path, timeout_s: float, progress: bool) -> No
 
 
 def _total_bytes(response: Any, start: int) -> int | None:
-    """Returns the length of the whole file; None if the server does not tell."""
+    """Returns the length of the whole file; None if the server does not say."""
     if response.status == http.client.PARTIAL_CONTENT:
         unit, _, rest = response.headers.get("Content-Range", "").partition(" ")
         place, _, total = rest.partition("/")
         if unit != "bytes" or place.partition("-")[0] != str(start):
-            raise ConnectionError("the server sent another part than was asked for")
+            raise ConnectionError("the server sent another part than was requested")
         if not total.isdigit():
-            raise ConnectionError("the server does not tell the length of the file")
+            raise ConnectionError("the server does not say how long the file is")
         return int(total)
     length = response.headers.get("Content-Length", "")
     return int(length) if length.isdigit() else None
@@ -253,7 +255,7 @@ _OPENER = urllib.request.build_opener(_CheckedRedirects)
 
 def _reason(error: Exception) -> str:
     if isinstance(error, urllib.error.HTTPError):
-        return f"the server answers {error.code} {error.reason}"
+        return f"the server replied {error.code} {error.reason}"
     if isinstance(error, urllib.error.URLError):
         return str(error.reason)
     return str(error) or type(error).__name__

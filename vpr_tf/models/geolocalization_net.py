@@ -9,9 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from vpr_tf.layers import L2Normalization
-from vpr_tf.layers.dtype_policy import dtype_policy
-from vpr_tf.layers.torch_linear import torch_linear
+from vpr_tf.layers import L2Normalization, dtype_policy, torch_linear
 from vpr_tf.models.aggregations import (
     BOTH,
     CLASS_TOKEN,

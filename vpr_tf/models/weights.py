@@ -18,7 +18,7 @@ from vpr_tf.models.torch_weights.checkpoint import read_checkpoint
 from vpr_tf.models.torch_weights.state_dict import load_torch_state_dict
 
 _PRESET_PREFIX = "preset:"
-# Formats of torch and safetensors are told apart by content, not by these suffixes.
+# Formats of torch and safetensors are recognised by content, not by these suffixes.
 _TORCH_SUFFIXES = (".pth", ".pt", ".ckpt", ".torch", ".safetensors")
 
 __all__ = ["load_torch_state_dict", "load_weights"]

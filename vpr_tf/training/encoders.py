@@ -14,8 +14,7 @@ from vpr_tf.config import EncoderConfig, ExperimentConfig
 from vpr_tf.data.prepared_dataset import PreparedDataset
 from vpr_tf.extraction import FeatureExtractor
 from vpr_tf.extraction.initial_clusters import initialize_clusters_from_train
-from vpr_tf.models import build_encoder
-from vpr_tf.models.cluster_initialization import needs_clusters
+from vpr_tf.models import build_encoder, needs_clusters
 from vpr_tf.training.group_trainer import GroupTrainer
 from vpr_tf.training.strategy import is_chief, values_of_chief
 

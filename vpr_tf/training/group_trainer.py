@@ -16,9 +16,7 @@ from vpr_tf.config import ConfigError, TrainConfig
 from vpr_tf.data.errors import damaged_records_named
 from vpr_tf.data.prepared_dataset import Partition, SplitIndex
 from vpr_tf.data.training_batches import sampled_record_ids, training_batches
-from vpr_tf.layers import GeneralizedMeanPooling2D
-from vpr_tf.layers.dtype_policy import dtype_policy
-from vpr_tf.layers.training_head import TrainingHead
+from vpr_tf.layers import GeneralizedMeanPooling2D, TrainingHead, dtype_policy
 from vpr_tf.training.errors import TrainingDivergedError
 from vpr_tf.training.heads import HeadFactory
 from vpr_tf.training.learning_rate import LearningRate

@@ -29,12 +29,12 @@ from vpr_tf.layers import (
     CrossEntropyHead,
     DirectRegressionHead,
     HypersphereRegressionHead,
+    MarginHead,
     MixtureOfVonMisesFisherHead,
+    PlaceRegressionHead,
     SoftLabelHead,
+    TrainingHead,
 )
-from vpr_tf.layers.margin_head import MarginHead
-from vpr_tf.layers.place_regression_head import PlaceRegressionHead
-from vpr_tf.layers.training_head import TrainingHead
 
 _MARGIN_HEADS = {"cosine_margin": CosineMarginHead, "angular_margin": AngularMarginHead}
 _REGRESSION_HEADS = {

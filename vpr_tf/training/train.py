@@ -17,8 +17,7 @@ from vpr_tf.classification import ClassTable
 from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.config import ConfigError, EncoderConfig, ExperimentConfig
 from vpr_tf.data.prepared_dataset import Partition, PreparedDataset
-from vpr_tf.models import build_encoder
-from vpr_tf.models.run_weights import with_run_weights
+from vpr_tf.models import build_encoder, with_run_weights
 from vpr_tf.training.callbacks import CheckpointSaver
 from vpr_tf.training.checkpoints import CheckpointStore
 from vpr_tf.training.encoders import (

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from vpr_tf.layers.training_head import TrainingHead
+from vpr_tf.layers import TrainingHead
 
 # (images, targets, stop_requested) of each replica -> values of `StepOutcome`.
 StepFunction = Callable[[Any, Any, tf.Tensor], tf.Tensor]

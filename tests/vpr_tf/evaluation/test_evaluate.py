@@ -9,8 +9,7 @@ from vpr_tf import evaluation
 from vpr_tf.config import EncoderConfig, EvaluationConfig
 from vpr_tf.evaluation import EvaluationError
 from vpr_tf.extraction import FeatureExtractor, encoder_fingerprint
-from vpr_tf.models import build_encoder
-from vpr_tf.models.precision import in_precision
+from vpr_tf.models import build_encoder, in_precision
 
 CONFIG = EvaluationConfig(batch_size=4, recall_values=[1, 2, 5])
 RED, GREEN, BLUE, YELLOW = (220, 30, 30), (30, 220, 30), (30, 30, 220), (220, 220, 30)

@@ -22,8 +22,7 @@ from vpr_tf.config import (
 from vpr_tf.data.image_decoding import decode_image, resize_for_evaluation
 from vpr_tf.export import export_encoder, unknown_operations
 from vpr_tf.export.saved_model import CONFIG_FILE
-from vpr_tf.models import build_encoder
-from vpr_tf.models.precision import in_precision
+from vpr_tf.models import build_encoder, in_precision
 
 ENCODER = EncoderConfig("EfficientNetLite0", descriptor_dim=16, weights="none")
 RESIZES = {

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vpr_tf.layers.hypersphere import hypersphere_to_place, place_to_hypersphere
+from vpr_tf.layers import hypersphere_to_place, place_to_hypersphere
 
 EXTENT_M = 20_000.0
 metres = st.floats(-EXTENT_M / 2, EXTENT_M / 2)

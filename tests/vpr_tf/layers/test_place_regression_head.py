@@ -3,8 +3,12 @@ import pytest
 import tensorflow as tf
 
 from tests.keras_testing import check_saving, run_layer_test
-from vpr_tf.layers import DirectRegressionHead, HypersphereRegressionHead
-from vpr_tf.layers.hypersphere import hypersphere_to_place, place_to_hypersphere
+from vpr_tf.layers import (
+    DirectRegressionHead,
+    HypersphereRegressionHead,
+    hypersphere_to_place,
+    place_to_hypersphere,
+)
 
 EXTENT_M = 8000.0
 heads = pytest.mark.parametrize(

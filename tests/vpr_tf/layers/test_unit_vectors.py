@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from vpr_tf.layers.unit_vectors import check_feature_map, unit_vectors
+from vpr_tf.layers._checks import check_feature_map
+from vpr_tf.layers.l2_normalization import unit_vectors
 
 
 def test_values_and_gradient_equal_numpy():

@@ -2,8 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from vpr_tf.models import GeoLocalizationNet
-from vpr_tf.models.cluster_initialization import initialize_clusters, needs_clusters
+from vpr_tf.models import GeoLocalizationNet, initialize_clusters, needs_clusters
 
 
 def make_encoder(aggregation, **arguments):

@@ -1,7 +1,7 @@
 import pytest
 
+from vpr_tf.models import released_encoder, released_names
 from vpr_tf.models.backbones import backbone_spec
-from vpr_tf.models.released import released_encoder, released_names
 
 
 def test_counts_of_the_releases():

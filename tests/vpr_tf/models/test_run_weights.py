@@ -4,7 +4,7 @@ import json
 import pytest
 
 from vpr_tf.config import ConfigError, DatasetConfig, EncoderConfig, ExperimentConfig
-from vpr_tf.models.run_weights import with_run_weights
+from vpr_tf.models import with_run_weights
 
 
 @pytest.fixture

@@ -10,9 +10,8 @@ from tests.vpr_tf.models.torch_weights.legacy_pth_files import (
     write_state_dict,
 )
 from vpr_tf.config import EncoderConfig, GemConfig
-from vpr_tf.models import GeoLocalizationNet, build_encoder
+from vpr_tf.models import GeoLocalizationNet, build_encoder, load_weights
 from vpr_tf.models.backbones import efficientnet_lite0
-from vpr_tf.models.weights import load_weights
 
 
 def lite0(descriptor_dim=8, **kwargs):

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Outcome:
     """Lists."""
-    from vpr_tf.models.released import released_encoder, released_names
+    from vpr_tf.models import released_encoder, released_names
 
     encoders = [released_encoder(name) for name in released_names()]
     header = ("name", "backbone", "aggregation", "values", "paper")

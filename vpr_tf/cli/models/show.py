@@ -38,11 +38,11 @@ def run(options: argparse.Namespace) -> Outcome:
 def _facts(model: str) -> dict[str, Any]:
     path = Path(model)
     if not path.exists():
-        from vpr_tf.models.released import released_encoder
+        from vpr_tf.models import released_encoder
 
         return dataclasses.asdict(released_encoder(model))
     if path.suffix == ".keras":
-        from vpr_tf.models.saved_weights import read_keras_file
+        from vpr_tf.models import read_keras_file
 
         encoder = read_keras_file(path)
         return {**encoder.get_config(), "parameters": encoder.count_params()}

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import keras
 
-from vpr_tf.layers.fused_batch_normalization import with_fused_batch_norm
+from vpr_tf.layers import with_fused_batch_norm
 from vpr_tf.models.backbones.backbone_spec import (
     BackboneSpec,
     ImageShape,

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 import keras
 from keras_hub.models import ResNetBackbone
 
-from vpr_tf.layers.fused_batch_normalization import with_fused_batch_norm
+from vpr_tf.layers import with_fused_batch_norm
 from vpr_tf.models.backbones.backbone_spec import (
     BackboneSpec,
     ImageShape,

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import keras
 import numpy as np
 
-from vpr_tf.layers.interpolated_position_embedding import InterpolatedPositionEmbedding
-from vpr_tf.layers.learned_tokens import LearnedTokens
+from vpr_tf.layers import InterpolatedPositionEmbedding, LearnedTokens
 from vpr_tf.models.torch_weights.entries import (
     StateDictEntry,
     layer_entries,

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 
 import keras
 
-from vpr_tf.layers.interpolated_position_embedding import InterpolatedPositionEmbedding
-from vpr_tf.layers.learned_tokens import LearnedTokens
-from vpr_tf.layers.resize_to_patch_multiples import ResizeToPatchMultiples
-from vpr_tf.layers.token_sequence import SequenceToTokens, TokensToSequence
+from vpr_tf.layers import (
+    InterpolatedPositionEmbedding,
+    LearnedTokens,
+    ResizeToPatchMultiples,
+    SequenceToTokens,
+    TokensToSequence,
+)
 from vpr_tf.models.backbones.backbone_spec import ImageShape
 
 

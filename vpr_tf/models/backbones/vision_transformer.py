@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import keras
 
-from vpr_tf.layers.interpolated_position_embedding import InterpolatedPositionEmbedding
+from vpr_tf.layers import InterpolatedPositionEmbedding
 from vpr_tf.models.backbones.backbone_spec import BackboneSpec, ImageShape
 from vpr_tf.models.backbones.transformer_entries import (
     block_entries,

@@ -73,7 +73,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
 
     Raises:
         FileNotFoundError: There is no such file.
-        CheckpointError: The file is of no such kind, damaged, or asks for anything
+        CheckpointError: The file is of no such kind, damaged, or names anything
             but weights and plain data.
     """
     path = Path(path)

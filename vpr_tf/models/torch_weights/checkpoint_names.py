@@ -1,4 +1,4 @@
-"""The names that a checkpoint's pickle may use, and the data that answer them.
+"""The names that a checkpoint's pickle may use, and the data they stand for.
 
 No name is ever looked up, imported or called: each stands for a function of this
 module that turns its arguments into plain data.
@@ -56,7 +56,7 @@ def answer_name(module: str, name: str) -> Any:
     make = _MAKERS.get((module, name))
     if make is None:
         raise CheckpointError(
-            f"The file asks for `{short(module)}.{short(name)}`, which is no part of "
+            f"The file names `{short(module)}.{short(name)}`, which is no part of "
             "weights and plain data. Nothing of it was run. Do not trust this file; "
             "if it is your own, save its state dict alone: "
             "torch.save(model.state_dict(), file)."
@@ -65,7 +65,7 @@ def answer_name(module: str, name: str) -> Any:
 
 
 def build(target: Any, state: Any) -> None:
-    """Answers BUILD, which sets the attributes of an object.
+    """Carries out BUILD, which sets the attributes of an object.
 
     Raises:
         CheckpointError: The object is none that torch would write so.

@@ -33,7 +33,7 @@ class CheckpointError(ValueError):
 
 @dataclasses.dataclass
 class Storage:
-    """Elements that tensors view; only those that are asked for are read.
+    """Elements that tensors view; only those that are needed are read.
 
     Attributes:
         key: Name in the file.
@@ -79,7 +79,7 @@ class Storages:
         self.by_key: dict[str, Storage] = {}
 
     def persistent_load(self, pid: Any) -> Storage:
-        """Answers a persistent id of torch, `("storage", type, key, device, size)`.
+        """Resolves a persistent id of torch, `("storage", type, key, device, size)`.
 
         Raises:
             CheckpointError: It is malformed or contradicts an earlier one.

@@ -30,7 +30,7 @@ def read_legacy_content(file: BinaryIO, file_size: int) -> Any:
         file_size: Its length in bytes.
 
     Raises:
-        CheckpointError: The file is not of the legacy format, or asks for anything
+        CheckpointError: The file is not of the legacy format, or names anything
             but weights and plain data.
         Exception: Many kinds, when it is damaged.
     """

@@ -2,7 +2,7 @@
 
 A pickle is a program for a stack machine. This is such a machine with the
 instructions that make plain data only: it never looks a name up, and what a name may
-stand for is told by `checkpoint_names`. It allocates in proportion to the file, not to
+stand for is said by `checkpoint_names`. It allocates in proportion to the file, not to
 what the file declares.
 """
 
@@ -34,7 +34,7 @@ def unpickle(
     Args:
         file: The open file; afterwards it stands behind the pickle.
         end: Position that the pickle must not reach beyond.
-        persistent_load: Answers persistent ids; None refuses them.
+        persistent_load: Resolves persistent ids; None refuses them.
 
     Raises:
         CheckpointError: The pickle uses a name or an instruction that torch's weights

@@ -69,7 +69,7 @@ def to_torch_state_dict(model: keras.Model, layout: Layout) -> dict[str, np.ndar
         layout: The project's names.
 
     Returns:
-        All keys that torch's strict `load_state_dict` asks for, float32 but for the
+        All keys that torch's strict `load_state_dict` needs, float32 but for the
         int64 counters of batch norms, which are 0.
 
     Raises:

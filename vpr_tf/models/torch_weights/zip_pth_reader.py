@@ -44,7 +44,7 @@ def read_zip_content(file: BinaryIO, file_size: int) -> Any:
         file_size: Its length in bytes.
 
     Raises:
-        CheckpointError: The archive is none that torch writes, or asks for anything
+        CheckpointError: The archive is none that torch writes, or names anything
             but weights and plain data.
         Exception: Many kinds, when it is damaged.
     """

@@ -11,7 +11,7 @@ from vpr_tf.cli.index import work_folder
 from vpr_tf.config import Preprocessing
 from vpr_tf.extraction import describe_images
 from vpr_tf.extraction.encoders import encoder_fingerprint
-from vpr_tf.models.saved_weights import read_keras_file
+from vpr_tf.models import read_keras_file
 from vpr_tf.place_index import PlaceIndex
 
 

@@ -2,11 +2,10 @@ import keras
 import numpy as np
 import pytest
 
-from vpr_tf.models import GeoLocalizationNet
+from vpr_tf.models import GeoLocalizationNet, load_weights
 from vpr_tf.models.backbones import backbone_spec, convnext
 from vpr_tf.models.torch_weights.layouts import BARE_BACKBONE
 from vpr_tf.models.torch_weights.state_dict import encoder_entries
-from vpr_tf.models.weights import load_weights
 
 
 @pytest.fixture(scope="module")

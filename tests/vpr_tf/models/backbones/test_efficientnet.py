@@ -6,7 +6,7 @@ import pytest
 from keras_hub.models import EfficientNetBackbone
 
 from vpr_tf.layers import FusedBatchNormalization
-from vpr_tf.models import GeoLocalizationNet
+from vpr_tf.models import GeoLocalizationNet, load_weights
 from vpr_tf.models.backbones import backbone_spec
 from vpr_tf.models.backbones.efficientnet_blocks import (
     EfficientNetPlan,
@@ -19,7 +19,6 @@ from vpr_tf.models.torch_weights.layouts import (
     DIVIDE_AND_CLASSIFY,
 )
 from vpr_tf.models.torch_weights.state_dict import encoder_entries
-from vpr_tf.models.weights import load_weights
 
 B0_OF_KERAS_HUB = {
     "stackwise_width_coefficients": [1.0] * 7,

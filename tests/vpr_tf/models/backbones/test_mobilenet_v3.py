@@ -2,10 +2,9 @@ import keras
 import numpy as np
 import pytest
 
-from vpr_tf.models import GeoLocalizationNet
+from vpr_tf.models import GeoLocalizationNet, load_weights
 from vpr_tf.models.backbones import backbone_spec, mobilenet_v3
 from vpr_tf.models.torch_weights.state_dict import load_torch_state_dict
-from vpr_tf.models.weights import load_weights
 
 
 def fill(network, seed):

@@ -13,7 +13,7 @@ from tests.vpr_tf.models.backbones.tiny_transformers import (
     numpy_transformer,
     register_tiny_specs,
 )
-from vpr_tf.models import GeoLocalizationNet
+from vpr_tf.models import GeoLocalizationNet, load_weights
 from vpr_tf.models.backbones import backbone_spec
 from vpr_tf.models.backbones.dinov2 import DINOV2_NAMES
 from vpr_tf.models.backbones.vision_transformer import VIT_NAMES
@@ -26,7 +26,6 @@ from vpr_tf.models.torch_weights.state_dict import (
     encoder_entries,
     load_torch_state_dict,
 )
-from vpr_tf.models.weights import load_weights
 
 TINY = tuple(TINY_SPECS)
 SALAD = {"name": "optimal_transport", "num_clusters": 3, "cluster_dim": 2,

@@ -3,8 +3,7 @@ import numpy as np
 import pytest
 from keras_hub.models import VGGBackbone
 
-from vpr_tf.models import GeoLocalizationNet
-from vpr_tf.models.weights import load_weights
+from vpr_tf.models import GeoLocalizationNet, load_weights
 
 
 @pytest.fixture(scope="module")

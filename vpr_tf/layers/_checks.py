@@ -1,4 +1,4 @@
-"""Checks of arguments that several heads take."""
+"""Checks of what several layers take."""
 
 from __future__ import annotations
 
@@ -33,3 +33,17 @@ def check_class_centres(class_centres: npt.ArrayLike) -> np.ndarray:
     if not np.isfinite(centres).all():
         raise ValueError("`class_centres` must be finite. Received: NaN or infinity.")
     return centres
+
+
+def check_feature_map(name: str, input_shape: tuple[int | None, ...]) -> None:
+    """Checks that a layer gets feature maps.
+
+    Raises:
+        ValueError: The shape is another one.
+    """
+    if len(input_shape) != 4 or input_shape[3] is None:
+        raise ValueError(
+            f"{name} takes feature maps of shape (batch, height, width, channels) "
+            f"with a known number of channels. Received: input_shape="
+            f"{tuple(input_shape)}"
+        )
