@@ -1,4 +1,4 @@
-"""Errors of data preparation, and how failures of the disk are told."""
+"""Errors of data preparation, and how failures of the disk are reported."""
 
 from __future__ import annotations
 

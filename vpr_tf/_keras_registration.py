@@ -81,7 +81,7 @@ def _register() -> None:
 
 
 class _KerasFinder(importlib.abc.MetaPathFinder):
-    """Finds Keras as the others do, and is told when it has been imported."""
+    """Finds Keras as the others do, and sees when it has been imported."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None

@@ -2,7 +2,7 @@
 
 The command `index build` is the module `vpr_tf.cli.index.build`: its docstring is the
 help, `add_arguments(parser)` declares its options, `run(options)` does it and returns
-the exit status or an `Outcome`. Only the module that is asked for is imported.
+the exit status or an `Outcome`. Only the module of the command is imported.
 """
 
 from __future__ import annotations

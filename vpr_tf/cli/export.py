@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive,
         default=20,
         metavar="N",
-        help="places that heads answer to each photo; default: 20",
+        help="places that heads give for each photo; default: 20",
     )
     add_json(parser)
 

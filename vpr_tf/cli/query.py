@@ -1,7 +1,7 @@
 """Finds the photos of an index that look most like other photos.
 
 The encoder is the one that the index keeps. Photos that cannot be read are named, the
-others are answered; the exit status is then 1. For positions with their expected error
+others are searched; the exit status is then 1. For positions with their expected error
 and a confidence, see `vpr localize`.
 
 Examples:
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> Outcome:
     """Finds the matches; status 1 when a photo could not be read."""
     with PlaceIndex.open(options.index) as index:
         photos = scan_named_photos(options.photos)
-        answers: list[dict[str, Any]] = []
+        results: list[dict[str, Any]] = []
         rejected = photos.rejected
         if len(photos):
             encoder = index.extractor(options.model)
@@ -60,14 +60,14 @@ def run(options: argparse.Namespace) -> Outcome:
                 described.in_memory(), options.k, within=options.within, cells=cells
             )
             paths = [path.decode() for path in described.photos.paths]
-            answers = list(_answers(paths, matches))
+            results = list(_results(paths, matches))
     print_rejected(rejected)
     failed = [{"photo": one.printable_path, "error": one.reason} for one in rejected]
-    text = "\n".join(line for answer in answers for line in _lines(answer))
-    return Outcome([*answers, *failed], text, PARTLY if rejected else DONE)
+    text = "\n".join(line for result in results for line in _lines(result))
+    return Outcome([*results, *failed], text, PARTLY if rejected else DONE)
 
 
-def _answers(paths: list[str], matches: Matches) -> Iterator[dict[str, Any]]:
+def _results(paths: list[str], matches: Matches) -> Iterator[dict[str, Any]]:
     for query, path in enumerate(paths):
         found = matches.rows[query] >= 0
         rows = matches.rows[query][found]
@@ -94,11 +94,11 @@ def _heading(heading_deg: float) -> float | None:
     return None if heading_deg < 0 else round(heading_deg, 3)
 
 
-def _lines(answer: dict[str, Any]) -> Iterator[str]:
-    yield answer["photo"]
-    if not answer["matches"]:
+def _lines(result: dict[str, Any]) -> Iterator[str]:
+    yield result["photo"]
+    if not result["matches"]:
         yield "  no photo of the index lies there"
-    for rank, match in enumerate(answer["matches"], 1):
+    for rank, match in enumerate(result["matches"], 1):
         heading = match["heading_deg"]
         looks = "heading ?" if heading is None else f"heading {heading:.0f}"
         yield (

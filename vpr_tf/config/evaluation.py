@@ -17,7 +17,7 @@ SCORES = ("raw", "cosine", "softmax")
 class EvaluationConfig:
     """Descriptors, search and recall."""
 
-    # retrieval; classification: the heads answer; narrowed: their best cells are
+    # retrieval; classification: the heads alone; narrowed: their best cells are
     # searched
     method: str = "retrieval"
     resize: str = "native"  # native | shorter_side | square
@@ -92,7 +92,7 @@ class LocalizationConfig:
     # both headings are known; null: headings do not matter.
     heading_tolerance_deg: float | None = None
     calibration: str = "isotonic"  # or platt: a logistic curve, for few val queries
-    wanted_precision: float = 0.95  # of the answers given; the others are withheld
+    wanted_precision: float = 0.95  # of the photos localized; the others are withheld
     # Of the photos to come, taken where the index has none: nothing should be said.
     outside_share: float = 0.05
 

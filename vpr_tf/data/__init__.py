@@ -1,6 +1,6 @@
 """Prepared datasets: records, random access, class-balanced batches.
 
-What needs TensorFlow is imported when it is asked for. The pipelines are the modules
+What needs TensorFlow is imported when it is first used. The pipelines are the modules
 `training_batches` and `evaluation_batches`.
 """
 

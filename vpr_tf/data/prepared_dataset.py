@@ -62,7 +62,7 @@ REGION_DTYPE = np.dtype(
 
 
 class DatasetError(ValueError):
-    """A dataset folder that is missing, damaged or lacks what is asked of it."""
+    """A dataset folder that is missing, damaged or lacks what is needed."""
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ def prediction_picture(
 def queries_to_draw(
     result: EvaluationResult, max_queries: int, only_wrong: bool
 ) -> np.ndarray:
-    """Returns record ids of queries, evenly spread over those asked for."""
+    """Returns record ids of queries, evenly spread over those wanted."""
     wrong = (result.num_positives >= 0) & ~result.hits[:, 0]
     queries = np.flatnonzero(wrong) if only_wrong else np.arange(result.num_queries)
     if len(queries) <= max_queries:

@@ -27,7 +27,7 @@ def export_model(
         config: `name`, `savedmodels_dir` and the preparation of images. With
             `evaluation.method: classification` the heads are exported too.
         model: See `load_extractor`; it must be a Keras encoder.
-        num_places: Places that heads answer to each image.
+        num_places: Places that heads give for each image.
 
     Returns:
         The folder of the version.
@@ -91,7 +91,7 @@ def _export_heads(
         sure = f"calibrated on {calibration.fitted_on}"
     return version, (
         f"Heads: {len(predictor.heads)}, {len(predictor.table):,} places, the best "
-        f"{count} by {predictor.score} are answered; {sure}"
+        f"{count} by {predictor.score} are given; {sure}"
     )
 
 

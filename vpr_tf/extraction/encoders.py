@@ -35,7 +35,7 @@ class FunctionEncoder:
             descriptors `(batch, dim)`; it is called eagerly.
 
     Attributes:
-        fingerprint: Another one for each: what a function computes cannot be told, so
+        fingerprint: Another one for each: what a function computes is not known, so
             that its descriptors are never taken for those of another.
     """
 

@@ -55,7 +55,7 @@ def load_extractor(
             of a released encoder, a SavedModel (a version, or the folder of its
             versions), a Keras model or a function of images; or None for the encoder
             of `config` as training starts from it. A SavedModel prepares images as it
-            was exported to, whatever else is asked for: its results are those of
+            was exported to, whatever else is set: its results are those of
             serving.
         preprocessing: Instead of that of `config`.
 

@@ -1,4 +1,4 @@
-"""What a user names as a model: found, and told apart, before anything is loaded."""
+"""What a user names as a model: found and recognised before anything is loaded."""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ def save_best(
     info: dict[str, Any],
     predictor: PlacePredictor | None = None,
 ) -> None:
-    """Writes the encoder's weights, the heads that answer, and what is known of them.
+    """Writes the encoder's weights, the heads that localize, and what is known of them.
 
     Each file appears whole; the description comes last.
     """

@@ -77,7 +77,7 @@ class GroupTrainer:
         progress: Counters; restored from a checkpoint before training goes on.
 
     Raises:
-        ConfigError: More groups are asked for than exist, a group has fewer than
+        ConfigError: More groups are set than exist, a group has fewer than
             two classes, or the batch cannot be split over the replicas.
 
     Reference:
@@ -179,7 +179,7 @@ class GroupTrainer:
 
         Args:
             finish_before: Whether the state after this many steps will be saved.
-            stop_requested: Asked before each step. When any worker answers True, all
+            stop_requested: Called before each step. When it gives any worker True, all
                 of them end the epoch after the same step.
 
         Raises:

@@ -88,7 +88,7 @@ class RunWriters:
         recalls: dict[int, float],
         predictor: PlacePredictor | None,
     ) -> None:
-        """Keeps the encoder, and the heads that answer, as the best so far."""
+        """Keeps the encoder, and the heads that localize, as the best so far."""
         info = {
             "epoch": self._progress.epoch,
             "step": self._progress.step,

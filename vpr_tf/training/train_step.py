@@ -22,7 +22,7 @@ class StepOutcome(NamedTuple):
         diverged: Above 0 when a gradient that no loss scale can mend is not finite.
         overflowed: Above 0 when float16 gradients overflowed; the encoder's update
             was skipped and the loss scale halved.
-        stop_requested: Above 0 when any worker asked to stop.
+        stop_requested: Above 0 when any worker requested to stop.
     """
 
     loss: float

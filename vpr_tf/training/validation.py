@@ -52,7 +52,7 @@ class Validator:
 
         Args:
             encoder: The encoder.
-            predictor: Heads that answer; None for retrieval.
+            predictor: Heads that localize; None for retrieval.
 
         Returns:
             Recall in percent by N, the same on every worker and empty when no query

@@ -148,7 +148,7 @@ def _build(
     settings: dict[str, Any] | None,
     work: Path,
 ) -> PlaceIndex:
-    source = scan_source(options)  # an error here is told before TensorFlow is loaded
+    source = scan_source(options)  # an error here shows before TensorFlow is loaded
     config = config_of_model(options)
     from vpr_tf.extraction import load_extractor
     from vpr_tf.place_index.index_encoder import identity_of
