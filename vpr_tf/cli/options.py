@@ -56,18 +56,21 @@ def config_text(options: argparse.Namespace) -> str:
 
 
 def config_with_dataset(options: argparse.Namespace) -> ExperimentConfig:
-    """Loads the config, and sees that its dataset is there.
+    """Loads the config, and sees that its dataset and the sets of `--set` are there.
 
-    Both take no time; what follows may load TensorFlow.
+    This takes no time; what follows may load TensorFlow.
 
     Raises:
         ConfigError: There is no config, or it is wrong.
-        DatasetError: There is no dataset, or it is of another version.
+        DatasetError: There is no dataset, it is of another version, or lacks a set.
     """
     from vpr_tf.data.prepared_dataset import PreparedDataset
 
     config = config_of(options)
-    PreparedDataset(config.dataset.path)
+    dataset = PreparedDataset(config.dataset.path)
+    names = getattr(options, "set", None)
+    if names:
+        dataset.evaluation_sets([names] if isinstance(names, str) else names)
     return config
 
 

@@ -36,6 +36,10 @@ def run(options: argparse.Namespace) -> int:
         options.overrides.insert(0, resume)
         resume = True
     config = config_with_dataset(options)
+    if resume:
+        from vpr_tf.training.resume import find_run
+
+        find_run(config, resume)
     from vpr_tf.training.process import environment_line, quiet_libraries
     from vpr_tf.training.train import train
 

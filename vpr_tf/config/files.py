@@ -35,6 +35,12 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> ExperimentCo
     Raises:
         ConfigError: The file is missing or not YAML, or a key is unknown, or a
             value has the wrong type or breaks a rule.
+
+    Example:
+        >>> import vpr_tf as vpr
+        >>> config = vpr.load_config("small.yaml", ["train.batch_size=8"])
+        >>> config.name, config.train.batch_size
+        ('small', 8)
     """
     path = Path(path)
     values = _merge(_read_with_bases(path, ()), _parse_overrides(overrides))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -244,6 +245,26 @@ class PreparedDataset:
         """The validation set, if the dataset has one."""
         entry = self.manifest.get("val")
         return entry and _evaluation_set("val", entry)
+
+    def evaluation_sets(self, names: Sequence[str] = ()) -> list[EvaluationSet]:
+        """Returns evaluation sets by their names, all test sets for no name.
+
+        Raises:
+            DatasetError: There is no such set.
+        """
+        available = dict(self.tests)
+        if self.val is not None:
+            available = {"val": self.val, **available}
+        chosen = list(names) or list(self.tests)
+        unknown = [name for name in chosen if name not in available]
+        if unknown or not chosen:
+            raise DatasetError(
+                f"{self.path} has no evaluation set "
+                f"{', '.join(map(repr, unknown)) or 'for testing'}. It has: "
+                f"{', '.join(available) or 'none'}. Choose by --set, or add one with "
+                "`vpr data add-test --config FILE NAME=DATABASE,QUERIES`."
+            )
+        return [available[name] for name in chosen]
 
     @property
     def tests(self) -> dict[str, EvaluationSet]:

@@ -17,7 +17,7 @@ from vpr_tf.classification import (
 )
 from vpr_tf.config import ExperimentConfig, LocalizationConfig
 from vpr_tf.data.prepared_dataset import PreparedDataset
-from vpr_tf.evaluation.evaluate import choose_sets, descriptor_folder, evaluate_model
+from vpr_tf.evaluation.evaluate import descriptor_folder, evaluate_model
 from vpr_tf.evaluation.evaluated_model import EvaluatedModel
 from vpr_tf.evaluation.evaluation import results_folder
 from vpr_tf.evaluation.results import EvaluationResult
@@ -61,7 +61,7 @@ def calibrate_index(
         IndexMismatchError: The index is damaged or of another encoder.
     """
     dataset = PreparedDataset(config.dataset.path)
-    [evaluation_set] = choose_sets(dataset, [set_name])
+    [evaluation_set] = dataset.evaluation_sets([set_name])
     searched = _model_of(index_folder, model)
     result = evaluate_model(
         searched,
@@ -161,7 +161,7 @@ def calibrate_trained(
         EvaluationError: There is no such set.
         LocalizationError: There is nothing in it to calibrate on.
     """
-    queries = choose_sets(dataset, [set_name])[0].queries
+    queries = dataset.evaluation_sets([set_name])[0].queries
     with descriptor_folder(work_dir) as parent:
         descriptors = extractor.extract_split(
             dataset, queries, parent / queries, progress=progress

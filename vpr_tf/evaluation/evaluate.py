@@ -196,7 +196,8 @@ def find_set(dataset: PreparedDataset, name: str) -> EvaluationSet:
     """Returns an evaluation set by its name; `test` is also the only test set.
 
     Raises:
-        EvaluationError: There is no such set.
+        EvaluationError: It is no name.
+        DatasetError: There is no such set.
     """
     if not isinstance(name, str):
         raise EvaluationError(
@@ -207,28 +208,7 @@ def find_set(dataset: PreparedDataset, name: str) -> EvaluationSet:
     sets = dict(dataset.tests)
     if len(sets) == 1:
         sets.setdefault("test", *sets.values())
-    return choose_sets(dataset, [name])[0] if name not in sets else sets[name]
-
-
-def choose_sets(dataset: PreparedDataset, names: Sequence[str]) -> list[EvaluationSet]:
-    """Returns evaluation sets by their names, all test sets for no name.
-
-    Raises:
-        EvaluationError: There is no such set.
-    """
-    available = dict(dataset.tests)
-    if dataset.val is not None:
-        available = {"val": dataset.val, **available}
-    chosen = list(names) or list(dataset.tests)
-    unknown = [name for name in chosen if name not in available]
-    if unknown or not chosen:
-        raise EvaluationError(
-            f"{dataset.path} has no evaluation set "
-            f"{', '.join(map(repr, unknown)) or 'for testing'}. It has: "
-            f"{', '.join(available) or 'none'}. Choose by --set, or "
-            "add one with `vpr data add-test --config FILE NAME=DATABASE,QUERIES`."
-        )
-    return [available[name] for name in chosen]
+    return sets[name] if name in sets else dataset.evaluation_sets([name])[0]
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ import numpy as np
 
 from vpr_tf.config import EvaluationConfig, ExperimentConfig
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
-from vpr_tf.evaluation.evaluate import choose_sets, evaluate_model
+from vpr_tf.evaluation.evaluate import evaluate_model
 from vpr_tf.evaluation.evaluated_model import EvaluatedModel
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.extraction.feature_extractor import FeatureExtractor
@@ -57,7 +57,7 @@ class Evaluation:
             ClassificationError: The model has no heads, and the method needs them.
         """
         dataset = PreparedDataset(config.dataset.path)
-        sets = choose_sets(dataset, set_names)
+        sets = dataset.evaluation_sets(set_names)
         loaded = EvaluatedModel.load(config, model)
         folder = Path(output_dir or results_folder(config, model))
         return cls(dataset, sets, loaded, config.evaluation, folder)

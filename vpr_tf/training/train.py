@@ -70,6 +70,14 @@ def train(
         ConfigError: The config does not fit the dataset or the machine.
         DatasetError: The dataset lacks what the config names.
         TrainingError: The run cannot start, diverged or was interrupted.
+
+    Example:
+        >>> import vpr_tf as vpr
+        >>> config = vpr.load_config("small.yaml", ["train.epochs=1"])
+        >>> result = vpr.train(config)  # doctest: +ELLIPSIS
+        Encoder: ...
+        >>> sorted(result.recalls), result.run.parent.name
+        (['test', 'val'], 'small')
     """
     strategy = create_strategy(config.train.strategy)
     keras.utils.set_random_seed(config.seed)

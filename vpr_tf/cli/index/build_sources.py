@@ -130,13 +130,8 @@ def _split_names(
                 f"({', '.join(sets)}) or --split SPLIT "
                 f"({', '.join(dataset.split_names)})."
             )
-    unknown = [name for name in chosen if name not in sets]
-    if unknown:
-        raise DatasetError(
-            f"{dataset.path} has no evaluation set {', '.join(unknown)}. It has: "
-            f"{', '.join(sets) or 'none'}."
-        )
-    names = [*(sets[name].database for name in chosen), *options.split]
+    chosen_sets = dataset.evaluation_sets(chosen) if chosen else []
+    names = [*(chosen_set.database for chosen_set in chosen_sets), *options.split]
     for name in names:
         if not len(dataset.split(name)):
             raise DatasetError(f"The split {name!r} of {dataset.path} has no images.")

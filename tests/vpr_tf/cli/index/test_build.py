@@ -135,7 +135,7 @@ def test_index_of_the_splits_of_a_dataset(model, tmp_path, capsys):
     with PlaceIndex.open(two) as index:
         assert index.num_photos == 8
     assert on_index("build", tmp_path / "x", *command, "--set", "b", override) == 2
-    assert "has no evaluation set b. It has: a, val" in capsys.readouterr().err
+    assert "has no evaluation set 'b'. It has: val, a" in capsys.readouterr().err
 
 
 def test_preparation_comes_from_the_model_or_a_config(built, model, tmp_path, capsys):
