@@ -109,7 +109,7 @@ def _with_encoder(
             config.encoder,
             backbone=described["backbone"],
             descriptor_dim=described["descriptor_dim"],
-            aggregation=aggregation,
+            aggregation=AGGREGATIONS.create(**aggregation),
             last_stage=described["last_stage"],
             weights=config.encoder.weights if model is None else str(model),
         ),
