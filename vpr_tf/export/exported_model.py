@@ -11,7 +11,7 @@ from vpr_tf.classification import (
     load_calibration,
     load_heads,
 )
-from vpr_tf.config import ConfigError, ExperimentConfig
+from vpr_tf.config import AGGREGATIONS, ConfigError, ExperimentConfig
 from vpr_tf.export.saved_classifier_model import NUM_PLACES, export_classifier
 from vpr_tf.export.saved_model import export_encoder
 from vpr_tf.extraction import load_extractor
