@@ -63,7 +63,7 @@ class CityPreset:
 class SharedCityPreset(CityPreset):
     """A city whose splits all photograph the streets of the train district.
 
-    Localisation by classes gives places that it was trained on, so its queries
+    Localization by classes gives places that it was trained on, so its queries
     come from there. No photograph is in two splits; every panorama stands and looks
     elsewhere than those of other visits.
     """

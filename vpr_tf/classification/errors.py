@@ -1,4 +1,4 @@
-"""Errors of localisation by classes."""
+"""Errors of localization by classes."""
 
 
 class ClassificationError(ValueError):

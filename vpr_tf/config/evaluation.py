@@ -1,4 +1,4 @@
-"""Evaluation, localisation and their report."""
+"""Evaluation, localization and their report."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class EvaluationConfig:
 
 @dataclass(frozen=True)
 class ClassificationConfig:
-    """Localisation by the heads (Divide&Classify, arXiv:2307.08417)."""
+    """Localization by the heads (Divide&Classify, arXiv:2307.08417)."""
 
     # raw: product with the prototypes, as the official code; cosine; or softmax inside
     # each group, as the paper.
