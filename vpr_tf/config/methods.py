@@ -67,7 +67,7 @@ class Methods(Generic[Section]):
             others = [m for m, other in self.classes.items() if name in _names(other)]
             if not others:
                 raise ConfigError(
-                    f"`{self.path}` has no field `{name}`{did_you_mean(name, own)}. "
+                    f"`{self.path}` has no field `{name}`{did_you_mean(name, own)} "
                     f"Known: {', '.join(own)}."
                 )
             method = values.get(self.key, next(iter(self.classes)))

@@ -18,17 +18,18 @@ def check(rule: bool, field_name: str, expected: str, received: object) -> None:
 
 def check_choice(field_name: str, value: str, choices: Sequence[str]) -> None:
     """Checks that a value is one of a few."""
-    expected = "one of " + ", ".join(choices)
     if value not in choices:
-        expected += did_you_mean(value, choices)
-    check(value in choices, field_name, expected, value)
+        raise ConfigError(
+            f"`{field_name}` must be one of {', '.join(choices)}"
+            f"{did_you_mean(value, choices)} Received: {value!r}"
+        )
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:
-    """Returns `. Did you mean x?` with the known name like it, or nothing."""
+    """Ends a sentence, and asks for the known name like `name` if there is one."""
     by_lower = {other.lower(): other for other in known}
     close = difflib.get_close_matches(str(name).lower(), by_lower, n=1, cutoff=0.6)
-    return f". Did you mean {by_lower[close[0]]}?" if close else ""
+    return f". Did you mean {by_lower[close[0]]}?" if close else "."
 
 
 def check_range(
