@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,23 +76,33 @@ def config_with_dataset(options: argparse.Namespace) -> ExperimentConfig:
 
 
 def config_of_model(options: argparse.Namespace) -> ExperimentConfig:
-    """Loads the config of the options, else that which a run or SavedModel keeps.
+    """Loads the config of the options, else what the model says itself.
+
+    A run and a SavedModel keep their config; of a released encoder it is known how
+    photos are prepared.
 
     Raises:
         ConfigError: There is none, or it is wrong.
     """
-    from vpr_tf.config import ConfigError, load_config
+    from vpr_tf.config import ConfigError, config_from_values, load_config
+    from vpr_tf.models import released_encoder, released_names
 
     if options.config is not None:
         return config_of(options)
     file = kept_config(options.model) if options.model else None
-    if file is None:
-        raise ConfigError(
-            f"{options.model or 'No --model'} does not say how images are prepared (it "
-            "is no run folder and no SavedModel). Pass --config FILE, whose "
-            "`evaluation` does."
+    if file is not None:
+        return load_config(file, options.overrides)
+    if options.model in released_names():
+        evaluation = dataclasses.asdict(released_encoder(options.model).preprocessing)
+        values = {"name": options.model, "dataset": {"path": "none"}}
+        return config_from_values(
+            {**values, "evaluation": evaluation}, options.overrides
         )
-    return load_config(file, options.overrides)
+    raise ConfigError(
+        f"{options.model or 'No --model'} does not say how images are prepared (it is "
+        "no run folder, no SavedModel and no released encoder). Pass --config FILE, "
+        "whose `evaluation` does."
+    )
 
 
 def kept_config(model: str | Path) -> Path | None:

@@ -21,7 +21,12 @@ from vpr_tf.config.evaluation import (
     ReportConfig,
 )
 from vpr_tf.config.experiment import ExperimentConfig, as_dict
-from vpr_tf.config.files import config_yaml, load_config, save_config
+from vpr_tf.config.files import (
+    config_from_values,
+    config_yaml,
+    load_config,
+    save_config,
+)
 from vpr_tf.config.partition import (
     PARTITIONS,
     CombinatorialConfig,
@@ -87,6 +92,7 @@ __all__ = [
     "ScheduleConfig",
     "TrainConfig",
     "as_dict",
+    "config_from_values",
     "config_yaml",
     "grid_config",
     "load_config",

@@ -43,13 +43,32 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> ExperimentCo
         ('small', 8)
     """
     path = Path(path)
-    values = _merge(_read_with_bases(path, ()), _parse_overrides(overrides))
+    return _checked(_read_with_bases(path, ()), overrides, str(path))
+
+
+def config_from_values(
+    values: Mapping[str, Any], overrides: Sequence[str] = ()
+) -> ExperimentConfig:
+    """Checks a configuration that is a mapping, as of a YAML file.
+
+    Args:
+        values: Fields of `ExperimentConfig`.
+        overrides: See `load_config`.
+
+    Raises:
+        ConfigError: See `load_config`.
+    """
+    return _checked(dict(values), overrides, "config")
+
+
+def _checked(values: Values, overrides: Sequence[str], source: str) -> ExperimentConfig:
+    values = _merge(values, _parse_overrides(overrides))
     try:
         return _to_config(values)
     except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from None
+        raise ConfigError(f"{source}: {error}") from None
     except (OmegaConfBaseException, TypeError, ValueError) as error:
-        raise ConfigError(f"{path}: {_first_lines(error)}") from error
+        raise ConfigError(f"{source}: {_first_lines(error)}") from error
 
 
 def config_yaml(config: ExperimentConfig) -> str:

@@ -22,6 +22,7 @@ from vpr_tf.extraction.errors import EncoderError
 from vpr_tf.extraction.feature_extractor import FeatureExtractor
 from vpr_tf.extraction.model_source import (
     KERAS_FILE,
+    RELEASED,
     RUN,
     SAVED_MODEL,
     ModelSource,
@@ -71,6 +72,8 @@ def load_extractor(
                 evaluation = load_config(source.config_file).evaluation
         if preprocessing is None and evaluation is not None:
             preprocessing = evaluation.preprocessing
+        if preprocessing is None and source is not None and source.kind == RELEASED:
+            preprocessing = released_encoder(str(source.path)).preprocessing
         encoder, description = _load(config, model, source)
     except EncoderError:
         raise

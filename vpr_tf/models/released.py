@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from vpr_tf.config import Preprocessing
+
+_IMAGE_SIZE, _DINOV2_IMAGE_SIZE = 512, 322  # pixels
 _COSPLACE_DIMS = {
     "VGG16": (64, 128, 256, 512),
     "ResNet18": (32, 64, 128, 256, 512),
@@ -58,6 +61,19 @@ class ReleasedEncoder:
     def image_shape(self) -> tuple[int | None, int | None, int]:
         """The encoder's `image_shape`."""
         return (self.image_size, self.image_size, 3)
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How photos are prepared for it, if nothing else is said.
+
+        The size that it needs; for patches of DINOv2 the 322 pixels of the papers; else
+        the shorter side as long as that of the images of SF-XL, which are 512 wide.
+        """
+        if self.image_size is not None:
+            return Preprocessing("square", self.image_size)
+        if self.backbone.startswith("DINOv2"):
+            return Preprocessing("square", _DINOV2_IMAGE_SIZE)
+        return Preprocessing("shorter_side", _IMAGE_SIZE)
 
     @property
     def file_name(self) -> str:

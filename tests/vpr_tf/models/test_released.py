@@ -59,3 +59,16 @@ def test_mixvpr_needs_images_of_its_size():
 def test_unknown_name_lists_the_known_ones():
     with pytest.raises(ValueError, match=r"'cosplace_vgg19_512'.*cosplace_vgg16_64.*"):
         released_encoder("cosplace_vgg19_512")
+
+
+@pytest.mark.parametrize(
+    ("name", "prepared"),
+    [
+        ("cosplace_resnet18_512", "shorter_side 512, float32"),
+        ("mixvpr_resnet50_512", "square 320, float32"),
+        ("salad", "square 322, float32"),
+        ("megaloc", "square 322, float32"),
+    ],
+)
+def test_a_release_says_how_photos_are_prepared(name, prepared):
+    assert str(released_encoder(name).preprocessing) == prepared

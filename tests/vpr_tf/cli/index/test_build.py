@@ -1,3 +1,4 @@
+import argparse
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from tests.vpr_tf.cli.index.conftest import NUM_PHOTOS, build, write_photos
 from tests.vpr_tf.evaluation.tiny_dataset import Shot, write_dataset
 from tests.vpr_tf.photos.photo_writer import write_photo
 from vpr_tf.cli.index import work_folder
+from vpr_tf.cli.options import config_of_model
 from vpr_tf.config import Preprocessing
 from vpr_tf.extraction import describe_images
 from vpr_tf.extraction.encoders import encoder_fingerprint
@@ -144,6 +146,15 @@ def test_preparation_comes_from_the_model_or_a_config(built, model, tmp_path, ca
     assert "does not say how images are prepared" in capsys.readouterr().err
     assert on_index(*arguments) == 2
     assert "Pass --photos DIR" in capsys.readouterr().err
+
+
+def test_a_released_encoder_needs_no_config():
+    options = argparse.Namespace(
+        config=None, model="salad", overrides=["evaluation.batch_size=2"]
+    )
+    config = config_of_model(options)
+    assert config.evaluation.preprocessing == Preprocessing("square", 322)
+    assert config.evaluation.batch_size == 2
 
 
 def test_stored_encoder_is_the_same_encoder(built, model):
