@@ -166,7 +166,8 @@ def evaluate_model(
         progress: Whether to draw progress bars.
 
     Raises:
-        EvaluationError: There is no such set, or a split is empty.
+        DatasetError: There is no such set.
+        EvaluationError: A split is empty.
         ValueError: A record is damaged, the encoder gives no finite descriptors, or
             the heads do not fit the encoder.
     """

@@ -17,6 +17,7 @@ from vpr_tf.search.descriptors import (
     Descriptors,
     check_descriptors,
     finite_blocks,
+    no_neighbours,
 )
 from vpr_tf.search.distances import nearest_of
 from vpr_tf.search.errors import IndexMismatchError
@@ -39,6 +40,7 @@ _MAX_REQUEST_HITS = 1 << 18
 _FLAT_DIFFERENCE_VALUES = 1 << 26
 _ROWS_OF_EMBEDDED_PART = 100_000
 _SPARE_NEIGHBORS = 8
+_ROUNDING = 1e-5  # relative, of two ways to compute a distance
 _SAMPLED_ROWS = 32
 _QUIET_BELOW = 20_000
 
@@ -193,14 +195,28 @@ class MilvusIndex(SearchIndex):
         self._database.close()
 
     def _search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        # Which of equally near rows Milvus gives is chance: the lowest of some more.
-        spare = _SPARE_NEIGHBORS if self.is_exact else 0
-        fetched = min(k + spare, self.num_images)
-        if fetched > _MAX_PER_REQUEST:  # more than Milvus gives
+        if not self.is_exact:
+            return self._fetch(queries, k)
+        distances, ids = no_neighbours(len(queries), k)
+        # Which of equally near rows Milvus gives is chance: fetch until one is farther.
+        waiting = np.arange(len(queries))
+        fetched = k + _SPARE_NEIGHBORS
+        while len(waiting):
+            fetched = min(fetched, self.num_images)
+            found, rows = self._fetch(queries[waiting], fetched)
+            distances[waiting], ids[waiting] = found[:, :k], rows[:, :k]
+            tied = found[:, -1] <= found[:, k - 1] * (1 + _ROUNDING)
+            waiting = waiting[tied & (fetched < self.num_images)]
+            fetched *= 8
+        return distances, ids
+
+    def _fetch(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Asks Milvus, and orders what it gives by the true distances."""
+        if k > _MAX_PER_REQUEST:  # more than Milvus gives
             return search_rows(self.descriptors, queries, k, np.arange(self.num_images))
-        step = self._queries_per_request(fetched)
+        step = self._queries_per_request(k)
         ids = [
-            self._request(queries[start : start + step], fetched)
+            self._request(queries[start : start + step], k)
             for start in range(0, len(queries), step)
         ]
         return nearest_of(self.descriptors, queries, np.concatenate(ids), k)

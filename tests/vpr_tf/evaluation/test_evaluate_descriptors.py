@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tests.vpr_tf.evaluation.tiny_dataset import MeanColourEncoder, Shot, write_dataset
+from vpr_tf.data.prepared_dataset import DatasetError
 from vpr_tf.evaluation import EvaluationError, evaluate
 from vpr_tf.extraction import FeatureExtractor
 from vpr_tf.geo import Positions
@@ -121,9 +122,7 @@ def test_any_encoder_and_a_function_are_evaluated(dataset, make):
 
 
 def test_unknown_sets_are_told(dataset):
-    with pytest.raises(
-        EvaluationError, match=r"no evaluation set 'day'\. It has: night"
-    ):
+    with pytest.raises(DatasetError, match=r"no evaluation set 'day'\. It has: night"):
         evaluate(mean_colour, dataset, "day")
 
 
