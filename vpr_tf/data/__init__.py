@@ -1,14 +1,14 @@
 """Prepared datasets: records, random access, class-balanced batches.
 
 What needs TensorFlow is imported when it is first used. The pipelines are the modules
-`training_batches` and `evaluation_batches`.
+`training_batches` and `image_batches`.
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from vpr_tf._lazy import lazy_names
 from vpr_tf.data.prepared_dataset import (
     DatasetError,
     EvaluationSet,
@@ -34,16 +34,13 @@ __all__ = [
     "resize_for_evaluation",
     "verify_split",
 ]
-
-_MODULES = {
-    "errors": ("DamagedRecordError", "damaged_records_named"),
-    "image_decoding": ("decode_image", "resize_for_evaluation"),
-    "verification": ("verify_split",),
-}
-
-
-def __getattr__(name: str) -> Any:
-    for module, names in _MODULES.items():
-        if name in names:
-            return getattr(importlib.import_module(f"vpr_tf.data.{module}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "DamagedRecordError": "vpr_tf.data.errors",
+        "damaged_records_named": "vpr_tf.data.errors",
+        "decode_image": "vpr_tf.data.image_decoding",
+        "resize_for_evaluation": "vpr_tf.data.image_decoding",
+        "verify_split": "vpr_tf.data.verification",
+    },
+)

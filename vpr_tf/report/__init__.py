@@ -3,34 +3,27 @@
 Names are loaded when they are used: reports are compared without TensorFlow.
 """
 
-import importlib
-from typing import Any
+from vpr_tf._lazy import lazy_names
 
 _MODULE_OF = {
-    "COLOURS": "figure_style",
-    "BootstrapSettings": "bootstrap",
-    "Comparison": "comparison",
-    "Drawing": "figure_style",
-    "Report": "report",
-    "ReportError": "errors",
-    "StoredReport": "stored_report",
-    "bootstrap_percentages": "bootstrap",
-    "build_report": "build",
-    "compare": "comparison",
-    "compare_runs": "comparison_files",
-    "comparison_markdown": "comparison_files",
-    "headline_table": "tables",
-    "json_ready": "json_values",
-    "read_report": "stored_report",
-    "run_report": "run",
-    "write_html": "report_files",
-    "write_report": "report_files",
+    "COLOURS": "vpr_tf.report.figure_style",
+    "BootstrapSettings": "vpr_tf.report.bootstrap",
+    "Comparison": "vpr_tf.report.comparison",
+    "Drawing": "vpr_tf.report.figure_style",
+    "Report": "vpr_tf.report.report",
+    "ReportError": "vpr_tf.report.errors",
+    "StoredReport": "vpr_tf.report.stored_report",
+    "bootstrap_percentages": "vpr_tf.report.bootstrap",
+    "build_report": "vpr_tf.report.build",
+    "compare": "vpr_tf.report.comparison",
+    "compare_runs": "vpr_tf.report.comparison_files",
+    "comparison_markdown": "vpr_tf.report.comparison_files",
+    "headline_table": "vpr_tf.report.tables",
+    "json_ready": "vpr_tf.report.json_values",
+    "read_report": "vpr_tf.report.stored_report",
+    "run_report": "vpr_tf.report.run",
+    "write_html": "vpr_tf.report.report_files",
+    "write_report": "vpr_tf.report.report_files",
 }
 __all__ = list(_MODULE_OF)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = importlib.import_module(f"{__name__}.{_MODULE_OF[name]}")
-    return getattr(module, name)
+__getattr__, __dir__ = lazy_names(__name__, _MODULE_OF)
