@@ -11,7 +11,6 @@ import numpy as np
 import tensorflow as tf
 
 from vpr_tf.config import Preprocessing
-from vpr_tf.data.errors import first_damaged_record
 from vpr_tf.data.image_decoding import (
     decode_image,
     evaluation_size,
@@ -23,6 +22,7 @@ from vpr_tf.data.prepared_dataset import SplitIndex
 from vpr_tf.data.record_reading import (
     RecordReader,
     checked_record_ids,
+    first_damaged_record,
     pipeline_options,
 )
 
