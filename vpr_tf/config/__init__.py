@@ -23,6 +23,7 @@ from vpr_tf.config.dataset import (
 from vpr_tf.config.encoder import (
     AGGREGATIONS,
     BACKBONE_STAGES,
+    RUN_PREFIX,
     AggregationConfig,
     EncoderConfig,
     GemConfig,
@@ -42,7 +43,7 @@ from vpr_tf.config.experiment import (
     load_config,
     save_config,
 )
-from vpr_tf.config.rules import ConfigError
+from vpr_tf.config.rules import ConfigError, check_name
 from vpr_tf.config.training import (
     HEADS,
     OPTIMIZERS,
@@ -64,6 +65,7 @@ __all__ = [
     "HEADS",
     "OPTIMIZERS",
     "PARTITIONS",
+    "RUN_PREFIX",
     "SCHEDULES",
     "AggregationConfig",
     "AugmentationConfig",
@@ -95,6 +97,7 @@ __all__ = [
     "ScheduleConfig",
     "TrainConfig",
     "as_dict",
+    "check_name",
     "config_from_values",
     "config_yaml",
     "grid_config",
