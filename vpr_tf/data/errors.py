@@ -1,4 +1,4 @@
-"""Names the record behind an error of an input pipeline.
+"""Names the image behind an error of an input pipeline.
 
 An error inside a tf.data graph says what is wrong but not with which image. The
 pipelines are deterministic, so the records about to be read are known: they are read
@@ -10,16 +10,23 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from vpr_tf.data.image_decoding import decode_image
-from vpr_tf.data.image_source import DamagedImage
 from vpr_tf.data.prepared_dataset import DatasetError, SplitIndex
 from vpr_tf.data.record_reading import RecordReader
 
 _GRAPH_NAMES = re.compile(r"\{\{.*?\}\}|\[Op:.*")
+
+
+class DamagedImage(NamedTuple):
+    """An image that cannot be read, and the error that names it."""
+
+    row: int
+    error: ValueError
 
 
 class DamagedRecordError(DatasetError):
