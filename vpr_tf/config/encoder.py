@@ -10,8 +10,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
-from vpr_tf.config.methods import Methods
-from vpr_tf.config.rules import check, check_choice, check_range
+from vpr_tf.config.rules import Methods, check, check_choice, check_range
 
 # Stages of each backbone, for `train_from_stage` and `last_stage`.
 BACKBONE_STAGES = {

@@ -12,7 +12,6 @@ import numpy as np
 import tensorflow as tf
 
 from vpr_tf.config import Preprocessing
-from vpr_tf.data.errors import DamagedImage, first_damaged_record
 from vpr_tf.data.image_decoding import (
     decode_image,
     evaluation_size,
@@ -21,8 +20,10 @@ from vpr_tf.data.image_decoding import (
 )
 from vpr_tf.data.prepared_dataset import SplitIndex
 from vpr_tf.data.record_reading import (
+    DamagedImage,
     RecordReader,
     checked_record_ids,
+    first_damaged_record,
     pipeline_options,
 )
 
