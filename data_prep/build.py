@@ -82,14 +82,15 @@ def build_splits(
         for split in plan.splits:
             work = folder.split_folder(split.name)
             splits.append(ScannedSplit(split, work, listings[split.name]))
+        rejected = folder.dataset_path / "rejected.csv"
         try:
             for scanned in splits:
-                scan_split(pool, scanned, build)
+                scan_split(pool, scanned, build, rejected)
         except DataPrepError:
             folder.mark_stopped()
             raise
         finally:
-            _collect_rejected(folder.dataset_path, splits, known_rejected)
+            _collect_rejected(rejected, splits, known_rejected)
         for scanned in splits:
             if scanned.plan.name == "train":
                 assign_train_classes(scanned, folder.dataset_path, build.partition)
@@ -99,17 +100,17 @@ def build_splits(
 
 
 def _collect_rejected(
-    dataset_path: Path, splits: list[ScannedSplit], known: Sequence[Sequence[str]]
+    path: Path, splits: list[ScannedSplit], known: Sequence[Sequence[str]]
 ) -> None:
-    """Writes rejected.csv from the rejected files of all splits."""
-    temporary = dataset_path / ".rejected.csv.tmp"
+    """Writes the table of the rejected files of all splits."""
+    temporary = path.with_name(f".{path.name}.tmp")
     with temporary.open("wb") as file:
         file.write(csv_lines([("file", "reason"), *known]))
         for split in splits:
             if split.progress.rejected_size:
                 with split.table.rejected_path.open("rb") as part:
                     shutil.copyfileobj(part, file)
-    temporary.replace(dataset_path / "rejected.csv")
+    temporary.replace(path)
 
 
 def list_sources(plan: BuildPlan, folder: BuildFolder) -> dict[str, Listing]:

@@ -51,8 +51,16 @@ class ScannedSplit:
         self.shards: list[dict[str, Any]] = []
 
 
-def scan_split(pool: WorkerPool, split: ScannedSplit, build: BuildConfig) -> None:
+def scan_split(
+    pool: WorkerPool, split: ScannedSplit, build: BuildConfig, rejected: Path
+) -> None:
     """Reads the metadata of all images of a split into its table.
+
+    Args:
+        pool: Reads the files.
+        split: Its progress is changed.
+        build: How to read.
+        rejected: Where all rejected files will be listed.
 
     Raises:
         DataPrepError: More than `max_rejected_fraction` cannot be used.
@@ -78,8 +86,8 @@ def scan_split(pool: WorkerPool, split: ScannedSplit, build: BuildConfig) -> Non
             bar.update(num_entries)
             decode_seconds += chunk.decode_seconds
             decoded += len(chunk.rows)
-            _refuse_too_many_rejected(split, build.max_rejected_fraction)
-    _refuse_too_many_rejected(split, build.max_rejected_fraction)
+            _refuse_too_many_rejected(split, build.max_rejected_fraction, rejected)
+    _refuse_too_many_rejected(split, build.max_rejected_fraction, rejected)
     text = f"{split.plan.name}: {progress.num_rows:,} images"
     text += f", {progress.num_rejected:,} rejected"
     if decode_seconds:
@@ -144,7 +152,9 @@ def _write_ids(path: Path, assignment: ClassAssignment) -> None:
     temporary.replace(path)
 
 
-def _refuse_too_many_rejected(split: ScannedSplit, largest_fraction: float) -> None:
+def _refuse_too_many_rejected(
+    split: ScannedSplit, largest_fraction: float, rejected: Path
+) -> None:
     progress, num_entries = split.progress, split.listing.num_entries
     all_rejected = progress.num_rejected == num_entries
     if progress.num_rejected <= largest_fraction * num_entries and not all_rejected:
@@ -156,7 +166,8 @@ def _refuse_too_many_rejected(split: ScannedSplit, largest_fraction: float) -> N
         f"{split.plan.source.path} cannot be used (of {num_entries:,} in all; "
         f"`build.max_rejected_fraction` is {largest_fraction:g}). The first:"
         + "".join(f"{os.linesep}  {example}" for example in examples)
-        + f"{os.linesep}All are in rejected.csv. Mend or remove them, or allow more."
+        + f"{os.linesep}All are in {rejected}. Mend or remove them, "
+        "or allow more."
     )
 
 

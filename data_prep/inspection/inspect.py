@@ -34,7 +34,7 @@ def inspect_dataset(dataset: PreparedDataset, output: Path) -> list[Path]:
     }
     print(f"{dataset.path} (fingerprint {dataset.fingerprint[:12]})")
     print(describe_splits(dataset, statistics))
-    with wrap_disk_errors(output):
+    with wrap_disk_errors(output, "have the pictures elsewhere by `--output DIR`"):
         output.mkdir(parents=True, exist_ok=True)
         pictures = _draw_splits(statistics, output)
         for name in dataset.partition_names:
