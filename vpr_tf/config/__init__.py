@@ -39,6 +39,7 @@ from vpr_tf.config.partition import (
     grid_config,
 )
 from vpr_tf.config.preprocessing import Preprocessing
+from vpr_tf.config.reading import DEFAULT_READING, ReadingConfig
 from vpr_tf.config.rules import ConfigError
 from vpr_tf.config.training import (
     HEADS,
@@ -58,6 +59,7 @@ from vpr_tf.config.training import (
 __all__ = [
     "AGGREGATIONS",
     "BACKBONE_STAGES",
+    "DEFAULT_READING",
     "HEADS",
     "OPTIMIZERS",
     "PARTITIONS",
@@ -87,6 +89,7 @@ __all__ = [
     "PlanetConfig",
     "PlateauScheduleConfig",
     "Preprocessing",
+    "ReadingConfig",
     "RegressionHeadConfig",
     "ReportConfig",
     "ScheduleConfig",

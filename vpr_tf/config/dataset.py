@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from vpr_tf.config.partition import CosPlaceConfig, PartitionConfig
+from vpr_tf.config.reading import ReadingConfig
 from vpr_tf.config.rules import check_choice, check_range
 
 
@@ -41,6 +42,7 @@ class BuildConfig:
     train: str | None = None  # image folder or CSV file
     val: DatabaseAndQueries | None = None  # `database`, `queries`, as below
     tests: dict[str, DatabaseAndQueries] = field(default_factory=dict)  # as val
+    reading: ReadingConfig = field(default_factory=ReadingConfig)
     partition: PartitionConfig = field(default_factory=CosPlaceConfig)
     images_per_shard: int = 4096
     workers: int = 2
