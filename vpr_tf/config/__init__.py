@@ -44,6 +44,7 @@ from vpr_tf.config.training import (
     HEADS,
     OPTIMIZERS,
     SCHEDULES,
+    AngularMarginHeadConfig,
     AugmentationConfig,
     CosineScheduleConfig,
     HeadConfig,
@@ -52,6 +53,7 @@ from vpr_tf.config.training import (
     PlateauScheduleConfig,
     RegressionHeadConfig,
     ScheduleConfig,
+    SoftLabelHeadConfig,
     TrainConfig,
 )
 
@@ -63,6 +65,7 @@ __all__ = [
     "PARTITIONS",
     "SCHEDULES",
     "AggregationConfig",
+    "AngularMarginHeadConfig",
     "AugmentationConfig",
     "BuildConfig",
     "ClassificationConfig",
@@ -90,6 +93,7 @@ __all__ = [
     "RegressionHeadConfig",
     "ReportConfig",
     "ScheduleConfig",
+    "SoftLabelHeadConfig",
     "TrainConfig",
     "as_dict",
     "config_from_values",
