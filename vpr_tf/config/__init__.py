@@ -6,10 +6,24 @@ training, the evaluation and the export. `load_config` reads it, applies
 (partition, aggregation, schedule, head) has a dataclass for each.
 """
 
-from vpr_tf.config.dataset import BuildConfig, DatabaseAndQueries, DatasetConfig
+from vpr_tf.config.dataset import (
+    PARTITIONS,
+    BuildConfig,
+    CombinatorialConfig,
+    CosPlaceConfig,
+    DatabaseAndQueries,
+    DatasetConfig,
+    DivideAndClassifyConfig,
+    GridConfig,
+    HierarchicalConfig,
+    PartitionConfig,
+    PlanetConfig,
+    grid_config,
+)
 from vpr_tf.config.encoder import (
     AGGREGATIONS,
     BACKBONE_STAGES,
+    RUN_PREFIX,
     AggregationConfig,
     EncoderConfig,
     GemConfig,
@@ -18,28 +32,18 @@ from vpr_tf.config.evaluation import (
     ClassificationConfig,
     EvaluationConfig,
     LocalizationConfig,
+    Preprocessing,
     ReportConfig,
 )
-from vpr_tf.config.experiment import ExperimentConfig, as_dict
-from vpr_tf.config.files import (
+from vpr_tf.config.experiment import (
+    ExperimentConfig,
+    as_dict,
     config_from_values,
     config_yaml,
     load_config,
     save_config,
 )
-from vpr_tf.config.partition import (
-    PARTITIONS,
-    CombinatorialConfig,
-    CosPlaceConfig,
-    DivideAndClassifyConfig,
-    GridConfig,
-    HierarchicalConfig,
-    PartitionConfig,
-    PlanetConfig,
-    grid_config,
-)
-from vpr_tf.config.preprocessing import Preprocessing
-from vpr_tf.config.rules import ConfigError
+from vpr_tf.config.rules import ConfigError, check_name
 from vpr_tf.config.training import (
     HEADS,
     OPTIMIZERS,
@@ -63,6 +67,7 @@ __all__ = [
     "HEADS",
     "OPTIMIZERS",
     "PARTITIONS",
+    "RUN_PREFIX",
     "SCHEDULES",
     "AggregationConfig",
     "AngularMarginHeadConfig",
@@ -96,6 +101,7 @@ __all__ = [
     "SoftLabelHeadConfig",
     "TrainConfig",
     "as_dict",
+    "check_name",
     "config_from_values",
     "config_yaml",
     "grid_config",

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from vpr_tf.config.methods import Methods
-from vpr_tf.config.rules import check, check_choice, check_range
+from vpr_tf.config.rules import Methods, check, check_choice, check_range
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 STRATEGIES = ("one_device", "mirrored", "multi_worker")
