@@ -24,13 +24,11 @@ from vpr_tf.config import (
     TrainConfig,
     load_config,
 )
-from vpr_tf.data.augmentation import CROP_DRAWS, Augmentation
-from vpr_tf.data.class_sampler import ClassSampler
-from vpr_tf.data.color_jitter import JITTER_DRAWS
+from vpr_tf.data.augmentation import CROP_DRAWS, JITTER_DRAWS, Augmentation
 from vpr_tf.data.image_batches import ImageBatches, SplitImages
 from vpr_tf.data.prepared_dataset import Partition, PreparedDataset, SplitIndex
 from vpr_tf.data.record_reading import RecordReader, pipeline_options
-from vpr_tf.data.training_batches import training_batches
+from vpr_tf.data.training_batches import ClassSampler, training_batches
 
 _SEED = 0
 

@@ -5,8 +5,8 @@ import pytest
 
 from tests.small_training import write_config
 from vpr_tf.config import load_config
-from vpr_tf.data.errors import DamagedRecordError
 from vpr_tf.data.prepared_dataset import PreparedDataset
+from vpr_tf.data.record_reading import DamagedRecordError
 from vpr_tf.training.train import train
 
 

@@ -6,10 +6,26 @@ training, the evaluation and the export. `load_config` reads it, applies
 (partition, aggregation, schedule, head) has a dataclass for each.
 """
 
-from vpr_tf.config.dataset import BuildConfig, DatabaseAndQueries, DatasetConfig
+from vpr_tf.config.dataset import (
+    DEFAULT_READING,
+    PARTITIONS,
+    BuildConfig,
+    CombinatorialConfig,
+    CosPlaceConfig,
+    DatabaseAndQueries,
+    DatasetConfig,
+    DivideAndClassifyConfig,
+    GridConfig,
+    HierarchicalConfig,
+    PartitionConfig,
+    PlanetConfig,
+    ReadingConfig,
+    grid_config,
+)
 from vpr_tf.config.encoder import (
     AGGREGATIONS,
     BACKBONE_STAGES,
+    RUN_PREFIX,
     AggregationConfig,
     EncoderConfig,
     GemConfig,
@@ -18,33 +34,23 @@ from vpr_tf.config.evaluation import (
     ClassificationConfig,
     EvaluationConfig,
     LocalizationConfig,
+    Preprocessing,
     ReportConfig,
 )
-from vpr_tf.config.experiment import ExperimentConfig, as_dict
-from vpr_tf.config.files import (
+from vpr_tf.config.experiment import (
+    ExperimentConfig,
+    as_dict,
     config_from_values,
     config_yaml,
     load_config,
     save_config,
 )
-from vpr_tf.config.partition import (
-    PARTITIONS,
-    CombinatorialConfig,
-    CosPlaceConfig,
-    DivideAndClassifyConfig,
-    GridConfig,
-    HierarchicalConfig,
-    PartitionConfig,
-    PlanetConfig,
-    grid_config,
-)
-from vpr_tf.config.preprocessing import Preprocessing
-from vpr_tf.config.reading import DEFAULT_READING, ReadingConfig
-from vpr_tf.config.rules import ConfigError
+from vpr_tf.config.rules import ConfigError, check_name
 from vpr_tf.config.training import (
     HEADS,
     OPTIMIZERS,
     SCHEDULES,
+    AngularMarginHeadConfig,
     AugmentationConfig,
     CosineScheduleConfig,
     HeadConfig,
@@ -53,6 +59,7 @@ from vpr_tf.config.training import (
     PlateauScheduleConfig,
     RegressionHeadConfig,
     ScheduleConfig,
+    SoftLabelHeadConfig,
     TrainConfig,
 )
 
@@ -63,8 +70,10 @@ __all__ = [
     "HEADS",
     "OPTIMIZERS",
     "PARTITIONS",
+    "RUN_PREFIX",
     "SCHEDULES",
     "AggregationConfig",
+    "AngularMarginHeadConfig",
     "AugmentationConfig",
     "BuildConfig",
     "ClassificationConfig",
@@ -93,8 +102,10 @@ __all__ = [
     "RegressionHeadConfig",
     "ReportConfig",
     "ScheduleConfig",
+    "SoftLabelHeadConfig",
     "TrainConfig",
     "as_dict",
+    "check_name",
     "config_from_values",
     "config_yaml",
     "grid_config",

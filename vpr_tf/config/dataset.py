@@ -1,12 +1,195 @@
-"""How a dataset is built and which one a run reads."""
+"""How a dataset is built, a dataclass for each partition, and which one a run reads."""
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
-from vpr_tf.config.partition import CosPlaceConfig, PartitionConfig
-from vpr_tf.config.reading import ReadingConfig
-from vpr_tf.config.rules import check_choice, check_range
+from vpr_tf.config.rules import (
+    ConfigError,
+    Methods,
+    check,
+    check_choice,
+    check_name,
+    check_range,
+)
+
+_SECTION = "build.partition"
+
+
+@dataclass(frozen=True)
+class PartitionConfig:
+    """How positions become classes and groups.
+
+    The papers of the methods with S2 cells divide the globe and give no settings for a
+    city: the defaults suit some ten thousand images; better ones are found on val.
+    """
+
+    name: str = "cosplace"  # of the folder below `partitions/`, and for training
+    method: str = "cosplace"
+    min_images_per_class: int = 10  # classes with fewer are dropped
+
+    def __post_init__(self) -> None:
+        PARTITIONS.check_class(self)
+        check_name(f"{_SECTION}.name", self.name)
+        check_range(self, _SECTION, 1, None, "min_images_per_class")
+
+    def parameters(self) -> dict[str, Any]:
+        """Returns what decides what the partition is, JSON-ready.
+
+        Two configs make the same partition exactly when these are equal.
+        """
+        return dataclasses.asdict(self)
+
+    @staticmethod
+    def from_parameters(parameters: Mapping[str, Any]) -> PartitionConfig:
+        """Makes the config of a partition on disk from its `parameters`."""
+        return PARTITIONS.create(**PARTITIONS.own_values(parameters))
+
+
+@dataclass(frozen=True)
+class CellsConfig(PartitionConfig):
+    """Square cells, and groups of cells that are no neighbours."""
+
+    cell_size_m: int = 10  # M
+    cell_stride: int = 5  # N
+    group_order: str = "canonical"  # or first_seen, the official order
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range(self, _SECTION, 1, None, "cell_size_m", "cell_stride")
+        orders = ("canonical", "first_seen")
+        check_choice(f"{_SECTION}.group_order", self.group_order, orders)
+
+
+@dataclass(frozen=True)
+class CosPlaceConfig(CellsConfig):
+    """Cells and heading bins (CosPlace, arXiv:2204.02287); N * N * L groups."""
+
+    heading_bin_deg: int = 30  # alpha
+    heading_stride: int = 2  # L
+    missing_heading: str = "reject"  # or ignore: one bin for all headings
+    heading_360: str = "zero"  # or own_bin: a bin after the last, as the official code
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range(self, _SECTION, 1, None, "heading_stride")
+        check_range(self, _SECTION, 1, 360, "heading_bin_deg")
+        policies = ("reject", "ignore")
+        check_choice(f"{_SECTION}.missing_heading", self.missing_heading, policies)
+        choices = ("zero", "own_bin")
+        check_choice(f"{_SECTION}.heading_360", self.heading_360, choices)
+
+
+@dataclass(frozen=True)
+class DivideAndClassifyConfig(CellsConfig):
+    """Cells without headings (Divide&Classify, arXiv:2307.08417); N * N groups."""
+
+    method: str = "divide_and_classify"
+    # A grid without headings is one with a single bin for all.
+    heading_bin_deg: ClassVar[int] = 360
+    heading_stride: ClassVar[int] = 1
+    missing_heading: ClassVar[str] = "ignore"
+    heading_360: ClassVar[str] = "zero"
+
+    def parameters(self) -> dict[str, Any]:
+        """Adds the bin that stands for no headings."""
+        names = ("heading_bin_deg", "heading_stride", "missing_heading")
+        return super().parameters() | {name: getattr(self, name) for name in names}
+
+
+# What the grid takes: cells, and heading bins, be it one for all headings.
+GridConfig = CosPlaceConfig | DivideAndClassifyConfig
+
+
+@dataclass(frozen=True)
+class PlanetConfig(PartitionConfig):
+    """One group of S2 cells as large as allowed (PlaNet, arXiv:1602.05314)."""
+
+    method: str = "planet"
+    max_images_per_class: int = 100  # an S2 cell with more is split
+    s2_max_level: int = 20  # finest cells, about 9 m wide; 18: 35 m, 22: 2 m
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        minimum = self.min_images_per_class
+        check_range(self, _SECTION, minimum, None, "max_images_per_class")
+        check_range(self, _SECTION, 0, 30, "s2_max_level")
+
+
+@dataclass(frozen=True)
+class HierarchicalConfig(PartitionConfig):
+    """Three groups, each the cells of planet (Mueller-Budack et al., ECCV 2018)."""
+
+    method: str = "hierarchical"
+    # of coarse, middle and fine cells
+    max_images_per_level: list[int] = field(default_factory=lambda: [500, 200, 100])
+    s2_max_level: int = 20  # finest cells, about 9 m wide
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range(self, _SECTION, 0, 30, "s2_max_level")
+        minimum, levels = self.min_images_per_class, list(self.max_images_per_level)
+        descending = sorted(set(levels), reverse=True) == levels
+        check(
+            len(levels) == 3 and descending and levels[-1] >= minimum,
+            f"{_SECTION}.max_images_per_level",
+            "three numbers, each less than the one before (coarse, middle, fine), "
+            f"none below `min_images_per_class` ({minimum})",
+            levels,
+        )
+
+
+@dataclass(frozen=True)
+class CombinatorialConfig(PartitionConfig):
+    """Five groups, each another merging of neighbours (CPlaNet, arXiv:1808.02130)."""
+
+    method: str = "combinatorial"
+    s2_base_level: int = 19  # cells that are merged, about 17 m wide
+    num_classes: int = 200  # of each of the five groups, if the map holds together
+    seed: int = 0  # of the merging
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range(self, _SECTION, 0, 30, "s2_base_level")
+        check_range(self, _SECTION, 1, None, "num_classes")
+        check_range(self, _SECTION, 0, None, "seed")
+
+
+def grid_config(parameters: Mapping[str, Any]) -> GridConfig:
+    """Returns the config of a partition on disk that is a grid.
+
+    Raises:
+        ConfigError: It is one of S2 cells.
+    """
+    config = PartitionConfig.from_parameters(parameters)
+    if not isinstance(config, CosPlaceConfig | DivideAndClassifyConfig):
+        raise ConfigError(f"The partition {config.name!r} is no grid: {config.method}.")
+    return config
+
+
+PARTITIONS: Methods[PartitionConfig] = Methods(
+    path=_SECTION,
+    key="method",
+    classes={
+        "cosplace": CosPlaceConfig,
+        "divide_and_classify": DivideAndClassifyConfig,
+        "planet": PlanetConfig,
+        "hierarchical": HierarchicalConfig,
+        "combinatorial": CombinatorialConfig,
+    },
+    former_fields=frozenset(
+        (
+            *("name", "method", "cell_size_m", "heading_bin_deg", "cell_stride"),
+            *("heading_stride", "min_images_per_class", "group_order"),
+            *("missing_heading", "heading_360", "max_images_per_class"),
+            *("max_images_per_level", "s2_max_level", "s2_base_level"),
+            *("num_classes", "seed"),
+        )
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -17,6 +200,10 @@ class DatasetConfig:
     # Name of the partition that training uses; null: `build.partition.name`.
     partition: str | None = None
 
+    def __post_init__(self) -> None:
+        if self.partition is not None:
+            check_name("dataset.partition", self.partition)
+
 
 @dataclass(frozen=True)
 class DatabaseAndQueries:
@@ -26,6 +213,20 @@ class DatabaseAndQueries:
     queries: str = "???"
     # False: any file name will do; predictions are made, recall is not computed.
     queries_have_positions: bool = True
+
+
+@dataclass(frozen=True)
+class ReadingConfig:
+    """How names and tables of photos are read."""
+
+    # A photo whose UTM fields and degrees are farther apart is rejected.
+    max_disagreement_m: float = 100.0
+
+    def __post_init__(self) -> None:
+        check_range(self, "build.reading", 0, None, "max_disagreement_m")
+
+
+DEFAULT_READING = ReadingConfig()
 
 
 @dataclass(frozen=True)
@@ -50,6 +251,8 @@ class BuildConfig:
     max_rejected_fraction: float = 0.01  # of the images of a split; more is an error
 
     def __post_init__(self) -> None:
+        for name in self.tests:
+            check_name(f"build.tests.{name}", name)
         check_range(self, "build", 1, None, "images_per_shard", "workers")
         check_range(self, "build", 0, 1, "max_rejected_fraction")
         check_choice("build.verify", self.verify, ("header", "full"))

@@ -1,16 +1,65 @@
-"""Evaluation, localization and their report."""
+"""How images are prepared for an encoder; evaluation, localization, their report."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
-from vpr_tf.config.preprocessing import Preprocessing, check_preprocessing
 from vpr_tf.config.rules import check, check_choice, check_range
 
+RESIZES = ("native", "shorter_side", "square")
+EXTRACTION_PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16", "int8")
 POSITIVE_DISTANCE_M = 25.0  # largest distance of a positive, as the field measures
 RECALL_VALUES = (1, 5, 10, 20)
 METHODS = ("retrieval", "classification", "narrowed")
 SCORES = ("raw", "cosine", "softmax")
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Resize of an image and the precision of the encoder that gets it.
+
+    Attributes:
+        resize: `native` keeps the size, `shorter_side` keeps the aspect, `square` does
+            not.
+        image_size: Pixels; not used by `native`.
+        precision: `float32`, `mixed_bfloat16`, `mixed_float16`, or `int8` (on CPUs).
+    """
+
+    resize: str = "native"
+    image_size: int = 512
+    precision: str = "float32"
+
+    def __post_init__(self) -> None:
+        check_preprocessing(self, "")
+
+    def __str__(self) -> str:
+        size = "" if self.resize == "native" else f" {self.image_size}"
+        return f"{self.resize}{size}, {self.precision}"
+
+    def identity(self) -> dict[str, Any]:
+        """Returns what two must share to give the same descriptors; JSON-ready."""
+        return {
+            "precision": self.precision,
+            "resize": self.resize,
+            "image_size": None if self.resize == "native" else self.image_size,
+        }
+
+
+def check_preprocessing(config: Any, section: str) -> None:
+    """Checks `resize`, `image_size` and `precision` of a config.
+
+    Args:
+        config: Has these fields.
+        section: Where they stand in a file, such as `evaluation`; empty for nowhere.
+
+    Raises:
+        ConfigError: One cannot be used.
+    """
+    prefix = f"{section}." if section else ""
+    check_choice(f"{prefix}resize", config.resize, RESIZES)
+    check_range(config, section, 1, None, "image_size")
+    check_choice(f"{prefix}precision", config.precision, EXTRACTION_PRECISIONS)
 
 
 @dataclass(frozen=True)
@@ -68,13 +117,15 @@ class ClassificationConfig:
     """Localization by the heads (Divide&Classify, arXiv:2307.08417)."""
 
     # raw: product with the prototypes, as the official code; cosine; or softmax inside
-    # each group, as the paper.
-    score: str = "cosine"
+    # each group, as the paper. null: what the heads were trained for (softmax of linear
+    # layers, cosine of margin heads); of stored heads the score they were stored with.
+    score: str | None = None
     num_cells: int | None = 100  # K, of method narrowed; null: all cells
     model: str | None = None  # run whose heads narrow; null: those of the run itself
 
     def __post_init__(self) -> None:
-        check_choice("classification.score", self.score, SCORES)
+        if self.score is not None:
+            check_choice("classification.score", self.score, SCORES)
         if self.num_cells is not None:
             check_range(self, "classification", 1, None, "num_cells")
 

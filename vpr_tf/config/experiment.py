@@ -1,12 +1,20 @@
-"""A whole experiment."""
+"""A whole experiment: its dataclass, from YAML files and back."""
 
 from __future__ import annotations
 
 import dataclasses
+import types
+import typing
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from vpr_tf.config.dataset import BuildConfig, DatasetConfig
+import yaml
+from omegaconf import DictConfig, OmegaConf, read_write
+from omegaconf.errors import OmegaConfBaseException
+
+from vpr_tf.config.dataset import PARTITIONS, BuildConfig, DatasetConfig
 from vpr_tf.config.encoder import AGGREGATIONS, EncoderConfig
 from vpr_tf.config.evaluation import (
     ClassificationConfig,
@@ -14,11 +22,18 @@ from vpr_tf.config.evaluation import (
     LocalizationConfig,
     ReportConfig,
 )
-from vpr_tf.config.partition import PARTITIONS
-from vpr_tf.config.rules import check
+from vpr_tf.config.rules import (
+    ConfigError,
+    Methods,
+    check,
+    check_name,
+    did_you_mean,
+)
 from vpr_tf.config.training import HEADS, SCHEDULES, TrainConfig
 
 METHOD_SECTIONS = (PARTITIONS, AGGREGATIONS, HEADS, SCHEDULES)
+_BASE = "base"
+Values = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -39,6 +54,7 @@ class ExperimentConfig:
     report: ReportConfig = field(default_factory=ReportConfig)
 
     def __post_init__(self) -> None:
+        check_name("name", self.name)
         size = self.encoder.image_size
         if size is None:
             return
@@ -59,3 +75,246 @@ class ExperimentConfig:
 def as_dict(config: Any) -> dict[str, Any]:
     """Returns a dataclass of the config as plain JSON-ready values."""
     return dataclasses.asdict(config)
+
+
+def load_config(path: str | Path, overrides: Sequence[str] = ()) -> ExperimentConfig:
+    """Reads a YAML file, applies overrides and checks every rule.
+
+    A file may say `base: other.yaml`, relative to itself: then it holds what differs
+    from that file. Mappings are merged, everything else is replaced. Where a section's
+    method changes, fields that the new method does not have are not inherited.
+
+    Args:
+        path: YAML file with the fields of `ExperimentConfig`.
+        overrides: `dotted.key=value` strings, e.g. `train.batch_size=8`.
+
+    Raises:
+        ConfigError: The file is missing or not YAML, or a key is unknown, or a
+            value has the wrong type or breaks a rule.
+
+    Example:
+        >>> import vpr_tf as vpr
+        >>> config = vpr.load_config("small.yaml", ["train.batch_size=8"])
+        >>> config.name, config.train.batch_size
+        ('small', 8)
+    """
+    path = Path(path)
+    return _checked(_read_with_bases(path, ()), overrides, str(path))
+
+
+def config_from_values(
+    values: Mapping[str, Any], overrides: Sequence[str] = ()
+) -> ExperimentConfig:
+    """Checks a configuration that is a mapping, as of a YAML file.
+
+    Args:
+        values: Fields of `ExperimentConfig`.
+        overrides: See `load_config`.
+
+    Raises:
+        ConfigError: See `load_config`.
+    """
+    return _checked(dict(values), overrides, "config")
+
+
+def _checked(values: Values, overrides: Sequence[str], source: str) -> ExperimentConfig:
+    values = _merge(values, _parse_overrides(overrides))
+    try:
+        return _to_config(values)
+    except ConfigError as error:
+        raise ConfigError(f"{source}: {error}") from None
+    except (OmegaConfBaseException, TypeError, ValueError) as error:
+        raise ConfigError(f"{source}: {_first_lines(error)}") from error
+
+
+def config_yaml(config: ExperimentConfig) -> str:
+    """Returns a resolved configuration as YAML: all fields, no `base`."""
+    return OmegaConf.to_yaml(OmegaConf.structured(config))
+
+
+def save_config(config: ExperimentConfig, path: str | Path) -> None:
+    """Writes the resolved configuration as YAML that `load_config` reads."""
+    Path(path).write_text(config_yaml(config))
+
+
+# === Reading ===
+
+
+def _read_with_bases(path: Path, readers: tuple[Path, ...]) -> Values:
+    """Reads a file over the file that it names as its base."""
+    if not path.is_file():
+        if readers:
+            raise ConfigError(f"{readers[-1]}: there is no file {path}, its `base`.")
+        raise ConfigError(
+            f"No config file at {path}. Pass one of configs/*.yaml by --config."
+        )
+    chain = (*readers, path)
+    if path.resolve() in [reader.resolve() for reader in readers]:
+        names = " -> ".join(str(reader) for reader in chain)
+        raise ConfigError(f"The `base` of these files goes in a circle: {names}")
+    values = _read(path)
+    base = values.pop(_BASE, None)
+    if base is None:
+        return values
+    if not isinstance(base, str):
+        raise ConfigError(f"{path}: `base` must be a file name. Received: {base!r}")
+    return _merge(_read_with_bases(path.parent / base, chain), values)
+
+
+def _read(path: Path) -> Values:
+    try:
+        loaded = OmegaConf.load(path)
+    except (yaml.YAMLError, OmegaConfBaseException) as error:
+        raise ConfigError(f"{path} is not valid YAML: {error}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error
+    if not isinstance(loaded, DictConfig):
+        raise ConfigError(f"{path} must hold a mapping of fields.")
+    values = _plain(loaded)
+    for methods in METHOD_SECTIONS:
+        _drop_former_fields(methods, values)
+    return values
+
+
+def _parse_overrides(overrides: Sequence[str]) -> Values:
+    for override in overrides:
+        if "=" not in override:
+            raise ConfigError(
+                f"An override must look like train.batch_size=8. Received: {override!r}"
+            )
+    try:
+        values = _plain(OmegaConf.from_dotlist(list(overrides)))
+    except (yaml.YAMLError, OmegaConfBaseException, TypeError) as error:
+        text = " ".join(overrides)
+        raise ConfigError(f"Overrides {text}: {_first_lines(error)}") from error
+    if _BASE in values:
+        raise ConfigError("`base` stands in config files; it cannot be overridden.")
+    return values
+
+
+def _plain(loaded: DictConfig) -> Values:
+    return typing.cast(Values, OmegaConf.to_container(loaded, resolve=False))
+
+
+def _drop_former_fields(methods: Methods, values: Values) -> None:
+    """Forgets what a run of a former version saved of the methods it did not use."""
+    parent, name = _parent(methods, values)
+    section = parent.get(name) if parent is not None else None
+    if methods.former_fields and isinstance(section, dict):
+        known = section.get(methods.key) in methods.classes
+        if known and section.keys() >= methods.former_fields:
+            parent[name] = methods.own_values(section)
+
+
+# === Merging ===
+
+
+def _merge(below: Values, above: Values) -> Values:
+    """Returns values with others over them."""
+    for methods in METHOD_SECTIONS:
+        _drop_inherited_fields(methods, below, above)
+    return _merge_mappings(below, above)
+
+
+def _drop_inherited_fields(methods: Methods, below: Values, above: Values) -> None:
+    """Forgets the fields of a section whose method changes to one without them."""
+    parent, name = _parent(methods, below)
+    changed, _ = _parent(methods, above)
+    section = parent.get(name) if parent is not None else None
+    change = changed.get(name) if changed is not None else None
+    if isinstance(section, dict) and isinstance(change, dict):
+        method = change.get(methods.key, section.get(methods.key))
+        if method != section.get(methods.key) and method in methods.classes:
+            own = methods.fields_of({methods.key: method})
+            parent[name] = {n: v for n, v in section.items() if n in own}
+
+
+def _parent(methods: Methods, values: Values) -> tuple[Any, str]:
+    """Returns the mapping that holds a section, None if there is none; its name."""
+    outer, name = methods.path.split(".")
+    found = values.get(outer)
+    return (found if isinstance(found, dict) else None), name
+
+
+def _merge_mappings(below: Values, above: Values) -> Values:
+    merged = dict(below)
+    for name, value in above.items():
+        there = merged.get(name)
+        if isinstance(value, dict) and isinstance(there, dict):
+            value = _merge_mappings(there, value)
+        merged[name] = value
+    return merged
+
+
+# === Checking ===
+
+
+def _to_config(values: Values) -> ExperimentConfig:
+    _check_fields(ExperimentConfig, values, "")
+    schema = OmegaConf.structured(ExperimentConfig)
+    for methods in METHOD_SECTIONS:
+        parent, name = _parent(methods, values)
+        section = (parent or {}).get(name, {})
+        outer = schema[methods.path.split(".")[0]]
+        with read_write(outer):
+            outer[name] = OmegaConf.structured(methods.class_of(section))
+    config = OmegaConf.to_object(OmegaConf.merge(schema, values))
+    return typing.cast(ExperimentConfig, config)
+
+
+def _check_fields(config_class: type, values: Any, path: str) -> None:
+    """Refuses unknown fields, in sections with methods those of other methods."""
+    if not isinstance(values, Mapping):
+        if values is None:
+            raise ConfigError(f"`{path}` is empty; leave it out to take its defaults.")
+        raise ConfigError(f"`{path}` must be a mapping of fields. Received: {values!r}")
+    for methods in METHOD_SECTIONS:
+        if methods.path == path:
+            methods.check_fields(values)
+            config_class = methods.class_of(values)
+    hints = typing.get_type_hints(config_class)
+    known = [field.name for field in dataclasses.fields(config_class)]
+    for name, value in values.items():
+        dotted = f"{path}.{name}" if path else str(name)
+        if name not in known:
+            raise ConfigError(
+                f"There is no field `{dotted}`{did_you_mean(name, known)}"
+            )
+        if hints[name] in (str, str | None):
+            _check_text(dotted, value, (bool, float))
+        nested, is_optional, is_table = _nested_class(hints[name])
+        if nested is None or (is_optional and value is None):
+            continue
+        if is_table and isinstance(value, Mapping):
+            for key, entry in value.items():
+                _check_text(f"{dotted}.{key}", key, (bool, float, int))
+                _check_fields(nested, entry, f"{dotted}.{key}")
+        else:
+            _check_fields(nested, value, dotted)
+
+
+def _check_text(path: str, value: Any, others: tuple[type, ...]) -> None:
+    if isinstance(value, others):
+        raise ConfigError(
+            f"`{path}` must be text. Received: {value}, as which YAML reads no, off, "
+            "yes, on and numbers. Write it in quotation marks."
+        )
+
+
+def _nested_class(hint: Any) -> tuple[Any, bool, bool]:
+    """Returns the dataclass of a field, if it may be null, if it is a table of such."""
+    arguments = typing.get_args(hint)
+    if typing.get_origin(hint) is dict and dataclasses.is_dataclass(arguments[1]):
+        return arguments[1], False, True
+    is_optional = isinstance(hint, types.UnionType) and type(None) in arguments
+    for kind in arguments if is_optional else (hint,):
+        if dataclasses.is_dataclass(kind):
+            return kind, is_optional, False
+    return None, is_optional, False
+
+
+def _first_lines(error: Exception) -> str:
+    """Keeps the message and the key of an OmegaConf error, not its object dump."""
+    lines = str(error).splitlines()
+    kept = [line.strip() for line in lines if "object_type" not in line]
+    return " ".join(line for line in kept if line)

@@ -15,7 +15,7 @@ from typing import Any
 
 from vpr_tf.config.dataset import BuildConfig, DatabaseAndQueries
 from vpr_tf.config.experiment import METHOD_SECTIONS, ExperimentConfig
-from vpr_tf.config.methods import Methods
+from vpr_tf.config.rules import Methods
 
 _INTRODUCTION = """# Config reference
 

@@ -1,9 +1,14 @@
-"""What values a config may have, and the error of those it may not."""
+"""What values a config may have, by field and by method, and the error of others."""
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+Section = TypeVar("Section")
 
 
 class ConfigError(ValueError):
@@ -23,6 +28,17 @@ def check_choice(field_name: str, value: str, choices: Sequence[str]) -> None:
             f"`{field_name}` must be one of {', '.join(choices)}"
             f"{did_you_mean(value, choices)} Received: {value!r}"
         )
+
+
+def check_name(field_name: str, value: str) -> None:
+    """Checks that a value names a folder inside another: that it is no path."""
+    is_plain = value.isprintable() and not {"/", "\\"} & set(value)
+    check(
+        is_plain and value.strip() == value and value not in ("", ".", ".."),
+        field_name,
+        "a name: printable text without / and \\, not a path",
+        value,
+    )
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:
@@ -46,3 +62,84 @@ def check_range(
             expected,
             value,
         )
+
+
+@dataclass(frozen=True)
+class Methods(Generic[Section]):
+    """The methods of one section.
+
+    Attributes:
+        path: Where the section stands, e.g. `train.head`.
+        key: The field that names the method.
+        classes: The dataclass of each method; the first is taken when none is named.
+        former_fields: The fields of all methods together while the section was one
+            dataclass. Runs saved all of them: who writes them all means no method
+            by those that are not its own.
+    """
+
+    path: str
+    key: str
+    classes: Mapping[str, type[Section]]
+    former_fields: frozenset[str] = frozenset()
+
+    def class_of(self, values: Mapping[str, Any]) -> type[Section]:
+        """Returns the dataclass of the method that values name.
+
+        Raises:
+            ConfigError: There is no such method.
+        """
+        name = values.get(self.key, next(iter(self.classes)))
+        check_choice(f"{self.path}.{self.key}", name, tuple(self.classes))
+        return self.classes[name]
+
+    def fields_of(self, values: Mapping[str, Any]) -> list[str]:
+        """Returns the names of the fields of the method that values name."""
+        return _names(self.class_of(values))
+
+    def own_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns values without those of other methods."""
+        own = self.fields_of(values)
+        return {name: value for name, value in values.items() if name in own}
+
+    def create(self, **values: Any) -> Section:
+        """Makes the dataclass of the method that the values name.
+
+        Raises:
+            ConfigError: A field belongs to no or to another method, or breaks a rule.
+        """
+        self.check_fields(values)
+        return self.class_of(values)(**values)
+
+    def check_fields(self, values: Mapping[str, Any]) -> None:
+        """Refuses fields that the method does not have, and says whose they are."""
+        own = self.fields_of(values)
+        for name in values:
+            if name in own:
+                continue
+            others = [m for m, other in self.classes.items() if name in _names(other)]
+            if not others:
+                raise ConfigError(
+                    f"`{self.path}` has no field `{name}`{did_you_mean(name, own)} "
+                    f"Known: {', '.join(own)}."
+                )
+            method = values.get(self.key, next(iter(self.classes)))
+            raise ConfigError(
+                f"`{self.path}.{name}` belongs to {', '.join(others)}, and "
+                f"`{self.path}.{self.key}` is {method}. Leave it out, or choose "
+                f"another `{self.path}.{self.key}`."
+            )
+
+    def check_class(self, config: Section) -> None:
+        """Checks that a dataclass is the one of the method that it names."""
+        name = getattr(config, self.key)
+        known = tuple(n for n, c in self.classes.items() if c is type(config))
+        check(
+            name in known,
+            f"{self.path}.{self.key}",
+            f"a method of {type(config).__name__} ({', '.join(known)})",
+            name,
+        )
+
+
+def _names(config_class: type) -> list[str]:
+    return [field.name for field in dataclasses.fields(config_class)]

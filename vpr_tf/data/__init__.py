@@ -18,8 +18,8 @@ from vpr_tf.data.prepared_dataset import (
 )
 
 if TYPE_CHECKING:
-    from vpr_tf.data.errors import DamagedRecordError, damaged_records_named
     from vpr_tf.data.image_decoding import decode_image, resize_for_evaluation
+    from vpr_tf.data.record_reading import DamagedRecordError, damaged_records_named
     from vpr_tf.data.verification import verify_split
 
 __all__ = [
@@ -37,8 +37,8 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        "DamagedRecordError": "vpr_tf.data.errors",
-        "damaged_records_named": "vpr_tf.data.errors",
+        "DamagedRecordError": "vpr_tf.data.record_reading",
+        "damaged_records_named": "vpr_tf.data.record_reading",
         "decode_image": "vpr_tf.data.image_decoding",
         "resize_for_evaluation": "vpr_tf.data.image_decoding",
         "verify_split": "vpr_tf.data.verification",

@@ -1,14 +1,32 @@
-"""Random access to the records of a split inside the tf.data graph."""
+"""Random access to the records of a split inside the tf.data graph.
+
+An error inside a graph says what is wrong but not with which image. The pipelines are
+deterministic, so the records about to be read are known: they are read again one by
+one, and the first that fails is named.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import contextlib
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from vpr_tf.data.prepared_dataset import SplitIndex
+from vpr_tf.data.image_decoding import decode_image
+from vpr_tf.data.prepared_dataset import DatasetError, SplitIndex
 from vpr_tf.data.records import FRAME_BYTES, EncodedImage, parse_image
+
+_GRAPH_NAMES = re.compile(r"\{\{.*?\}\}|\[Op:.*")
+
+
+class DamagedImage(NamedTuple):
+    """An image that cannot be read, and the error that names it."""
+
+    row: int
+    error: ValueError
 
 
 class RecordReader:
@@ -76,3 +94,73 @@ def pipeline_options(num_threads: int) -> Any:
     options.threading.private_threadpool_size = num_threads
     options.threading.max_intra_op_parallelism = 1
     return options
+
+
+class DamagedRecordError(DatasetError):
+    """A record that cannot be read or decoded; names shard, byte offset and key."""
+
+
+@contextlib.contextmanager
+def damaged_records_named(
+    split: SplitIndex, record_ids: Callable[[], Iterable[int]]
+) -> Iterator[None]:
+    """Around the consumption of batches: turns their errors into clear ones.
+
+    Args:
+        split: Split that the batches come from.
+        record_ids: Called on an error; returns the records to look at, starting with
+            the next ones to be read.
+
+    Raises:
+        DamagedRecordError: One of the records is damaged.
+    """
+    try:
+        yield
+    except tf.errors.OpError:
+        damaged = first_damaged_record(split, record_ids())
+        if damaged is not None:
+            raise damaged.error from None
+        raise  # not the fault of a record
+
+
+def first_damaged_record(
+    split: SplitIndex, record_ids: Iterable[int]
+) -> DamagedImage | None:
+    """Reads and decodes records one by one, up to one that is damaged.
+
+    Returns:
+        That record, with a `DamagedRecordError`.
+    """
+    for record_id in record_ids:
+        try:
+            record = RecordReader(split, np.array([record_id]))(
+                tf.constant(0, tf.int64)
+            )
+            found = decode_image(record.image).shape[:2].as_list()
+        except tf.errors.OpError as error:
+            return _damaged(split, record_id, graph_error_reason(error))
+        expected = [int(split.column(name)[record_id]) for name in ("height", "width")]
+        if found != expected:
+            return _damaged(
+                split, record_id, f"the image is {found}, the index says {expected}"
+            )
+    return None
+
+
+def _damaged(split: SplitIndex, record_id: int, reason: str) -> DamagedImage:
+    shard = split.shard_paths[int(split.column("shard")[record_id])]
+    offset = int(split.column("byte_offset")[record_id])
+    error = DamagedRecordError(
+        f"A record of split {split.name!r} is damaged: {shard}, byte offset {offset}, "
+        f"key {split.keys[record_id].decode()!r}: {reason}. Remove the shard and run "
+        "`vpr data build` again."
+    )
+    return DamagedImage(int(record_id), error)
+
+
+def graph_error_reason(error: tf.errors.OpError) -> str:
+    """Returns what an error of a graph says, without the names of the graph."""
+    message = _GRAPH_NAMES.sub("", error.message.splitlines()[0]).strip(" .")
+    if message == "Dataset was empty":
+        return "the shard ends before it"
+    return message

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from vpr_tf.data.errors import damaged_records_named
 from vpr_tf.data.image_decoding import decode_image
 from vpr_tf.data.prepared_dataset import SplitIndex
-from vpr_tf.data.record_reading import RecordReader
+from vpr_tf.data.record_reading import RecordReader, damaged_records_named
 
 
 def read_image(split: SplitIndex, record_id: int) -> np.ndarray:

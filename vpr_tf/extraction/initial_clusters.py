@@ -8,9 +8,9 @@ import keras
 import numpy as np
 
 from vpr_tf.config import ExperimentConfig, Preprocessing
-from vpr_tf.data.errors import damaged_records_named
 from vpr_tf.data.image_batches import ImageBatches, SplitImages
 from vpr_tf.data.prepared_dataset import PreparedDataset
+from vpr_tf.data.record_reading import damaged_records_named
 from vpr_tf.models.cluster_initialization import (
     FEATURES_PER_IMAGE,
     MAX_FEATURES,

@@ -6,9 +6,9 @@ import numpy as np
 from tqdm import tqdm
 
 from vpr_tf.config import Preprocessing
-from vpr_tf.data.errors import damaged_records_named
 from vpr_tf.data.image_batches import ImageBatches, SplitImages
 from vpr_tf.data.prepared_dataset import SplitIndex
+from vpr_tf.data.record_reading import damaged_records_named
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from vpr_tf.data.errors import DamagedRecordError
 from vpr_tf.data.prepared_dataset import SplitIndex
+from vpr_tf.data.record_reading import DamagedRecordError
 
 _HEIGHT = 220  # pixels, nearly twice of what the page shows: sharp on any screen
 _QUALITIES = (80, 65, 50, 35, 20)

@@ -4,8 +4,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vpr_tf.data.class_sampler import ClassSampler, shuffled_class
 from vpr_tf.data.prepared_dataset import CLASS_DTYPE, Partition
+from vpr_tf.data.training_batches import ClassSampler, shuffled_class
 
 
 def partition_of(counts_per_group: list[list[int]]) -> Partition:

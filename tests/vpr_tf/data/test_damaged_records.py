@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from tests.vpr_tf.data.prepared_fixture import stored, write_prepared_dataset
 from vpr_tf.config import Preprocessing, TrainConfig
-from vpr_tf.data.errors import DamagedRecordError, damaged_records_named
 from vpr_tf.data.image_batches import ImageBatches, SplitImages
+from vpr_tf.data.record_reading import DamagedRecordError, damaged_records_named
 from vpr_tf.data.training_batches import sampled_record_ids, training_batches
 
 _BAD = 7  # in the second shard, its third record

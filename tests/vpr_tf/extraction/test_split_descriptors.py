@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tests.vpr_tf.evaluation.tiny_dataset import MeanColourEncoder, Shot, write_dataset
 from vpr_tf.config import Preprocessing
-from vpr_tf.data.errors import DamagedRecordError
+from vpr_tf.data.record_reading import DamagedRecordError
 from vpr_tf.extraction import DescriptorError, FeatureExtractor
 from vpr_tf.models import GeoLocalizationNet
 

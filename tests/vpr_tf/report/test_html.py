@@ -185,7 +185,7 @@ def test_failures_show_query_predictions_and_nearest_positive(dataset, tmp_path)
 
 
 def test_unreadable_pictures_are_named_not_fatal(dataset, tmp_path, monkeypatch):
-    from vpr_tf.data.errors import DamagedRecordError
+    from vpr_tf.data.record_reading import DamagedRecordError
     from vpr_tf.report import pictures
 
     def damaged(split, row):
