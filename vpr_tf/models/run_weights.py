@@ -6,9 +6,8 @@ import dataclasses
 import json
 from pathlib import Path
 
-from vpr_tf.config import ConfigError, EncoderConfig, ExperimentConfig
+from vpr_tf.config import RUN_PREFIX, ConfigError, EncoderConfig, ExperimentConfig
 
-_PREFIX = "run:"
 _BEST_WEIGHTS = Path("best") / "encoder.weights.h5"
 
 
@@ -22,9 +21,9 @@ def with_run_weights(config: ExperimentConfig) -> EncoderConfig:
         ConfigError: There is no finished run of that name.
     """
     weights = config.encoder.weights
-    if not weights.startswith(_PREFIX):
+    if not weights.startswith(RUN_PREFIX):
         return config.encoder
-    name = weights.removeprefix(_PREFIX)
+    name = weights.removeprefix(RUN_PREFIX)
     parent = Path(config.runs_dir) / name
     runs = sorted((file.parent for file in parent.glob("*/config.yaml")), reverse=True)
     for run in runs:
