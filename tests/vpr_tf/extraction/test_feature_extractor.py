@@ -85,7 +85,7 @@ def test_one_photo_and_none():
         (np.full((4, 4, 3), 7.0), r"photo 1: .*floats must be in \[0, 1\]"),
         (np.zeros((4, 4, 2)), r"photo 1: .*Received: shape \(4, 4, 2\)"),
         (np.zeros((4, 4, 3), np.int64), "photo 1: .*int64"),
-        (png_of(PIXELS).replace(b"IDAT\x78", b"IDAT\x00"), "photo 1: .*does not decode"),
+        (png_of(PIXELS).replace(b"IDAT\x78", b"IDAT\x00"), "photo 1: image does not"),
     ],
 )
 def test_a_bad_photo_is_named(photo, message):
