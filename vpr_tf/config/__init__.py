@@ -7,6 +7,7 @@ training, the evaluation and the export. `load_config` reads it, applies
 """
 
 from vpr_tf.config.dataset import (
+    DEFAULT_READING,
     PARTITIONS,
     BuildConfig,
     CombinatorialConfig,
@@ -18,6 +19,7 @@ from vpr_tf.config.dataset import (
     HierarchicalConfig,
     PartitionConfig,
     PlanetConfig,
+    ReadingConfig,
     grid_config,
 )
 from vpr_tf.config.encoder import (
@@ -48,6 +50,7 @@ from vpr_tf.config.training import (
     HEADS,
     OPTIMIZERS,
     SCHEDULES,
+    AngularMarginHeadConfig,
     AugmentationConfig,
     CosineScheduleConfig,
     HeadConfig,
@@ -56,18 +59,21 @@ from vpr_tf.config.training import (
     PlateauScheduleConfig,
     RegressionHeadConfig,
     ScheduleConfig,
+    SoftLabelHeadConfig,
     TrainConfig,
 )
 
 __all__ = [
     "AGGREGATIONS",
     "BACKBONE_STAGES",
+    "DEFAULT_READING",
     "HEADS",
     "OPTIMIZERS",
     "PARTITIONS",
     "RUN_PREFIX",
     "SCHEDULES",
     "AggregationConfig",
+    "AngularMarginHeadConfig",
     "AugmentationConfig",
     "BuildConfig",
     "ClassificationConfig",
@@ -92,9 +98,11 @@ __all__ = [
     "PlanetConfig",
     "PlateauScheduleConfig",
     "Preprocessing",
+    "ReadingConfig",
     "RegressionHeadConfig",
     "ReportConfig",
     "ScheduleConfig",
+    "SoftLabelHeadConfig",
     "TrainConfig",
     "as_dict",
     "check_name",
