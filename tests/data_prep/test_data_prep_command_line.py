@@ -41,6 +41,11 @@ def test_add_test(tmp_path, capsys):
     sets = ["tokyo=tokyo/database,tokyo/queries", "build.workers=1"]
     assert main(["add-test", "--config", config, *sets]) == 0
     assert list(PreparedDataset(tmp_path / "dataset").tests) == ["tokyo"]
+    assert main(["add-test", "--config", config, *sets, "--print-config"]) == 0
+    assert "seed: 0" in capsys.readouterr().out
+    paths = "../tokyo=tokyo/database,tokyo/queries"
+    assert main(["add-test", "--config", config, paths]) == 2
+    assert "`build.tests.../tokyo` must be a name" in capsys.readouterr().err
     assert main(["add-test", "--config", config, "tokyo=tokyo/database"]) == 2
     assert "must be given as NAME=DATABASE,QUERIES" in capsys.readouterr().err
 

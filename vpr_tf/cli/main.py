@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, NoReturn
 
+from vpr_tf._tensorflow_lines import hide_tensorflow_warnings
 from vpr_tf.cli.commands import (
     COMMANDS,
     FIRST_STEPS,
@@ -119,6 +120,7 @@ def _command_name(words: list[str], program: str) -> str:
 
 
 def _run(name: str, words: list[str], program: str) -> int:
+    hide_tensorflow_warnings()
     module = importlib.import_module(command_module(name))
     options = parse(module, words, f"{program} {name}")
     if getattr(options, "print_config", False):

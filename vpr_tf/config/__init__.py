@@ -23,6 +23,7 @@ from vpr_tf.config.dataset import (
 from vpr_tf.config.encoder import (
     AGGREGATIONS,
     BACKBONE_STAGES,
+    RUN_PREFIX,
     AggregationConfig,
     EncoderConfig,
     GemConfig,
@@ -42,11 +43,12 @@ from vpr_tf.config.experiment import (
     load_config,
     save_config,
 )
-from vpr_tf.config.rules import ConfigError
+from vpr_tf.config.rules import ConfigError, check_name
 from vpr_tf.config.training import (
     HEADS,
     OPTIMIZERS,
     SCHEDULES,
+    AngularMarginHeadConfig,
     AugmentationConfig,
     CosineScheduleConfig,
     HeadConfig,
@@ -55,6 +57,7 @@ from vpr_tf.config.training import (
     PlateauScheduleConfig,
     RegressionHeadConfig,
     ScheduleConfig,
+    SoftLabelHeadConfig,
     TrainConfig,
 )
 
@@ -64,8 +67,10 @@ __all__ = [
     "HEADS",
     "OPTIMIZERS",
     "PARTITIONS",
+    "RUN_PREFIX",
     "SCHEDULES",
     "AggregationConfig",
+    "AngularMarginHeadConfig",
     "AugmentationConfig",
     "BuildConfig",
     "ClassificationConfig",
@@ -93,8 +98,10 @@ __all__ = [
     "RegressionHeadConfig",
     "ReportConfig",
     "ScheduleConfig",
+    "SoftLabelHeadConfig",
     "TrainConfig",
     "as_dict",
+    "check_name",
     "config_from_values",
     "config_yaml",
     "grid_config",

@@ -7,7 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from vpr_tf.config.rules import ConfigError, Methods, check, check_choice, check_range
+from vpr_tf.config.rules import (
+    ConfigError,
+    Methods,
+    check,
+    check_choice,
+    check_name,
+    check_range,
+)
 
 _SECTION = "build.partition"
 
@@ -26,6 +33,7 @@ class PartitionConfig:
 
     def __post_init__(self) -> None:
         PARTITIONS.check_class(self)
+        check_name(f"{_SECTION}.name", self.name)
         check_range(self, _SECTION, 1, None, "min_images_per_class")
 
     def parameters(self) -> dict[str, Any]:
@@ -192,6 +200,10 @@ class DatasetConfig:
     # Name of the partition that training uses; null: `build.partition.name`.
     partition: str | None = None
 
+    def __post_init__(self) -> None:
+        if self.partition is not None:
+            check_name("dataset.partition", self.partition)
+
 
 @dataclass(frozen=True)
 class DatabaseAndQueries:
@@ -224,6 +236,8 @@ class BuildConfig:
     max_rejected_fraction: float = 0.01  # of the images of a split; more is an error
 
     def __post_init__(self) -> None:
+        for name in self.tests:
+            check_name(f"build.tests.{name}", name)
         check_range(self, "build", 1, None, "images_per_shard", "workers")
         check_range(self, "build", 0, 1, "max_rejected_fraction")
         check_choice("build.verify", self.verify, ("header", "full"))

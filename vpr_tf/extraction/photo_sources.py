@@ -10,9 +10,9 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageOps
 
+from vpr_tf.data.image_batches import ImageLoader, ImageSource
 from vpr_tf.data.image_decoding import decode_image
-from vpr_tf.data.image_source import DamagedImage, ImageLoader, ImageSource
-from vpr_tf.data.record_reading import graph_error_reason
+from vpr_tf.data.record_reading import DamagedImage, graph_error_reason
 from vpr_tf.photos import (
     InvalidEntryError,
     PhotoFiles,

@@ -177,13 +177,16 @@ class AngularMarginHead(MarginHead):
     """Scaled cosine between descriptors and class centres, with a wider angle.
 
     The logit of class j is `scale * cos(theta_j)`. For the class of the example it is
-    `scale * cos(theta + margin)` where `cos(theta) > 0`, and has no margin elsewhere
-    (the easy margin).
+    `scale * cos(theta + margin)`: equation 4 of Divide&Classify. With the easy margin,
+    which its official code has, it is so where `cos(theta) > 0` only, and there is no
+    margin elsewhere.
 
     Args:
         num_classes: Number of classes of the group.
         scale: Factor of the cosine (s).
         margin: Added to the angle of the example's class (m), radians in [0, 1).
+        easy_margin: Whether angles above 90 degrees have no margin. Without it, the
+            logit rises again where `theta + margin` passes 180 degrees.
         **kwargs: Keyword arguments of `TrainingHead`.
 
     Call arguments:
@@ -205,12 +208,17 @@ class AngularMarginHead(MarginHead):
         num_classes: int,
         scale: float = 100.0,
         margin: float = 0.2,
+        easy_margin: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(num_classes, scale, margin, **kwargs)
+        self.easy_margin = easy_margin
 
     def with_margin(self, cosine: Any) -> Any:
         squared_sine = ops.maximum(1.0 - ops.square(cosine), _SMALLEST_SQUARED_SINE)
         wider = cosine * math.cos(self.margin)
         wider = wider - ops.sqrt(squared_sine) * math.sin(self.margin)
-        return ops.where(cosine > 0, wider, cosine)
+        return ops.where(cosine > 0, wider, cosine) if self.easy_margin else wider
+
+    def get_config(self):
+        return super().get_config() | {"easy_margin": self.easy_margin}

@@ -10,7 +10,7 @@ import dataclasses
 import json
 from pathlib import Path
 
-from vpr_tf.config import ConfigError, EncoderConfig, ExperimentConfig
+from vpr_tf.config import RUN_PREFIX, ConfigError, EncoderConfig, ExperimentConfig
 from vpr_tf.models.backbones import backbone_spec
 from vpr_tf.models.geolocalization_net import GeoLocalizationNet
 from vpr_tf.models.imagenet_weights import load_imagenet, load_preset
@@ -20,7 +20,6 @@ from vpr_tf.models.saved_weights import load_keras_file, load_weights_h5
 from vpr_tf.models.torch_weights.checkpoint import read_checkpoint
 from vpr_tf.models.torch_weights.state_dict import load_torch_state_dict
 
-_RUN_PREFIX = "run:"
 _BEST_WEIGHTS = Path("best") / "encoder.weights.h5"
 _PRESET_PREFIX = "preset:"
 # Formats of torch and safetensors are recognised by content, not by these suffixes.
@@ -65,9 +64,9 @@ def with_run_weights(config: ExperimentConfig) -> EncoderConfig:
         ConfigError: There is no finished run of that name.
     """
     weights = config.encoder.weights
-    if not weights.startswith(_RUN_PREFIX):
+    if not weights.startswith(RUN_PREFIX):
         return config.encoder
-    name = weights.removeprefix(_RUN_PREFIX)
+    name = weights.removeprefix(RUN_PREFIX)
     parent = Path(config.runs_dir) / name
     runs = sorted((file.parent for file in parent.glob("*/config.yaml")), reverse=True)
     for run in runs:

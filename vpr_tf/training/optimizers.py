@@ -57,7 +57,27 @@ def create_optimizer(
         optimizer = optimizer_class(learning_rate=config.learning_rate, **arguments)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"`{field_name}.arguments`: {error}") from error
+    if config.l2:
+        optimizer = _with_l2(optimizer, config.l2)
     return _sum_gradients_outside(optimizer)
+
+
+def _with_l2(
+    optimizer: keras.optimizers.Optimizer, l2: float
+) -> keras.optimizers.Optimizer:
+    """Adds `l2` times the weights to their gradients, after these were clipped.
+
+    Keras's `weight_decay` shrinks the weights beside the step, so that Adam does not
+    divide it by the gradient's size.
+    """
+    update_step = optimizer.update_step
+
+    def with_l2(gradient: Any, variable: Any, learning_rate: Any) -> Any:
+        weights = keras.ops.cast(variable, gradient.dtype)
+        return update_step(gradient + l2 * weights, variable, learning_rate)
+
+    optimizer.update_step = with_l2
+    return optimizer
 
 
 def _check_arguments(

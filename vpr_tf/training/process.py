@@ -201,12 +201,6 @@ def run_log(file: Path | None) -> Iterator[None]:
         logger.level, logger.propagate = before
 
 
-def quiet_libraries() -> None:
-    """Keeps informational messages of TensorFlow and Abseil off the screen."""
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    logging.getLogger("absl").setLevel(logging.ERROR)
-
-
 class StopSignal:
     """Remembers a signal until the training loop asks for it.
 
