@@ -50,6 +50,7 @@ from data_prep.workers import WorkerPool
 from vpr_tf.config import BuildConfig, ExperimentConfig, PartitionConfig
 from vpr_tf.data import PreparedDataset
 from vpr_tf.data.records import NO_CLASS
+from vpr_tf.geo import constant_heading_text
 from vpr_tf.photos.scan import scan_chunk
 
 _REJECTED_EXAMPLES = 3
@@ -208,6 +209,17 @@ def scan_split(pool: WorkerPool, split: ScannedSplit, build: BuildConfig) -> Non
         speed = decoded / decode_seconds
         text += f"; decoded {decoded:,} at {speed:,.0f} images/s a worker"
     print(text)
+    if remark := _heading_remark(split):
+        print(f"{split.plan.name}: {remark}")
+
+
+def _heading_remark(split: ScannedSplit) -> str:
+    low, high, count = np.inf, -np.inf, 0
+    for rows in split.table.iterate_rows(split.progress.num_rows):
+        known = rows["heading_deg"][rows["heading_deg"] >= 0]
+        low, high = known.min(initial=low), known.max(initial=high)
+        count += len(known)
+    return constant_heading_text(float(low), float(high), count)
 
 
 def assign_train_classes(

@@ -214,7 +214,9 @@ def _with_defaults(known: dict[str, Any]) -> dict[str, Any]:
     """Fills in fields that the program did not have when the folder was begun."""
     defaults = as_dict(BuildConfig())
     partition = PartitionConfig.from_parameters(known.get("partition", {}))
-    filled = {**defaults, **known, "partition": as_dict(partition)}
+    reading = {**defaults["reading"], **known.get("reading", {})}
+    known = {**known, "partition": as_dict(partition), "reading": reading}
+    filled = {**defaults, **known}
     return {name: filled[name] for name in filled if name not in _NOT_IN_THE_RESULT}
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from data_prep.inspection.spacing import measure_spacing
 from vpr_tf.config import PartitionConfig, grid_config
 from vpr_tf.data import Partition, PreparedDataset, SplitIndex
+from vpr_tf.geo import constant_heading_text
 
 HEADING_BINS = 36
 _ROWS_AT_ONCE = 1 << 20
@@ -26,6 +27,7 @@ class SplitStatistics:
         images_per_year: By year; 0 is unknown.
         images_per_heading: In bins of ten degrees from north.
         num_without_heading: Images whose heading is missing.
+        heading_range: Lowest and highest of the headings that are known.
         num_rotated: Images whose EXIF orientation is not upright.
     """
 
@@ -36,6 +38,7 @@ class SplitStatistics:
         default_factory=lambda: np.zeros(HEADING_BINS, np.int64)
     )
     num_without_heading: int = 0
+    heading_range: tuple[float, float] = (np.inf, -np.inf)
     num_rotated: int = 0
 
 
@@ -67,6 +70,8 @@ def _count_headings(result: SplitStatistics, headings: np.ndarray) -> None:
     bins = (known % _TURN_DEG / (_TURN_DEG / HEADING_BINS)).astype(np.int64)
     result.images_per_heading += np.bincount(bins, minlength=HEADING_BINS)
     result.num_without_heading += len(headings) - len(known)
+    low, high = result.heading_range
+    result.heading_range = (known.min(initial=low), known.max(initial=high))
 
 
 def describe_splits(
@@ -101,6 +106,9 @@ def describe_splits(
         ):
             if number:
                 lines.append(f"{name}: {number:,} images {what}")
+        num_known = counts.num_images - counts.num_without_heading
+        if remark := constant_heading_text(*counts.heading_range, num_known):
+            lines.append(f"{name}: {remark}")
     return "\n".join(lines)
 
 

@@ -26,7 +26,7 @@ from vpr_tf.cli.output import (
     size_text,
     table_text,
 )
-from vpr_tf.geo import wrap_degrees
+from vpr_tf.geo import constant_heading_text, wrap_degrees
 from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index import IndexManifest, PlaceIndex
 
@@ -112,8 +112,18 @@ def _photo_facts(photos: PhotoTable) -> Iterator[tuple[str, str]]:
         yield "", f"{np.sum(~known):,} photos of unknown position"
     if len(photos):
         yield "Years:", _years_text(photos.timestamps)
-        with_heading = int(np.sum(photos.heading_deg >= 0))
-        yield "Headings:", f"known of {with_heading:,} photos"
+        known_deg = photos.heading_deg[photos.heading_deg >= 0]
+        yield "Headings:", f"known of {len(known_deg):,} photos"
+        if remark := _heading_remark(known_deg):
+            yield "", remark
+
+
+def _heading_remark(known_deg: np.ndarray) -> str:
+    if not len(known_deg):
+        return ""
+    return constant_heading_text(
+        float(known_deg.min()), float(known_deg.max()), len(known_deg)
+    )
 
 
 def _years_text(timestamps: np.ndarray) -> str:
