@@ -17,8 +17,11 @@ from data_prep.inspection.report import (
     describe_partition,
     describe_splits,
 )
-from data_prep.partition.assignment import ClassAssignment, assign_classes
-from data_prep.partition.files import column_reader
+from data_prep.partition.assignment import (
+    ClassAssignment,
+    assign_classes,
+    column_reader,
+)
 from vpr_tf.config import PartitionConfig
 from vpr_tf.data import Partition, PreparedDataset, verify_split
 

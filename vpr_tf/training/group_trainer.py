@@ -19,10 +19,9 @@ from vpr_tf.data.training_batches import sampled_record_ids, training_batches
 from vpr_tf.layers import GeneralizedMeanPooling2D, TrainingHead, dtype_policy
 from vpr_tf.training.errors import TrainingDivergedError
 from vpr_tf.training.heads import HeadFactory
-from vpr_tf.training.learning_rate import LearningRate
-from vpr_tf.training.optimizers import create_optimizer
+from vpr_tf.training.optimizers import LearningRate, create_optimizer
+from vpr_tf.training.process import StatisticsAverager
 from vpr_tf.training.progress import TrainingProgress
-from vpr_tf.training.strategy import StatisticsAverager
 from vpr_tf.training.train_step import StepFunction, StepOutcome, create_train_step
 
 # Images to images, also a Keras layer.
