@@ -15,13 +15,9 @@ ablation.png.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 from benchmarks.ablation_plan import Variant, plan
 from benchmarks.ablation_results import Outcome, ablation_table, write_ablation

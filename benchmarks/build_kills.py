@@ -21,8 +21,6 @@ from pathlib import Path
 
 import numpy as np
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 _CONFIG = """
 name: kills
 dataset: {path: none}

@@ -17,13 +17,9 @@ heads, class tables, database descriptors and indexes; encoders, of equal size, 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 from benchmarks.methods_runs import Experiment, take_overrides, train_missing
 

@@ -13,7 +13,6 @@ grid; a group has every other in both directions.
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import tempfile
 import time
@@ -296,5 +295,4 @@ def _memory_mib(name: str) -> float:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     main()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from vpr_tf._keras_registration import register_when_keras_is_imported
 from vpr_tf._lazy import lazy_names
+from vpr_tf._tensorflow_lines import hide_tensorflow_lines
 
 if TYPE_CHECKING:
     from vpr_tf import layers, models
@@ -53,8 +54,6 @@ __getattr__, __dir__ = lazy_names(
     },
 )
 
-# Both are read when the libraries are imported. TensorFlow's start-up lines would bury
-# what `vpr` prints; what goes wrong is raised all the same.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+hide_tensorflow_lines()
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # read when Keras is imported
 register_when_keras_is_imported()

@@ -9,13 +9,10 @@ when Keras asks for an object of it. The decorator of the class then takes its p
 from __future__ import annotations
 
 import importlib
-import importlib.abc
-import importlib.util
 import sys
-from collections.abc import Sequence
-from importlib.machinery import ModuleSpec
-from types import ModuleType
 from typing import Any
+
+from vpr_tf._after_import import after_import
 
 PACKAGE = "vpr_tf"
 _LAYERS = (
@@ -54,10 +51,7 @@ CLASSES = {
 
 def register_when_keras_is_imported() -> None:
     """Registers the classes now, or at the end of the import of Keras."""
-    if "keras" in sys.modules:
-        _register()
-    elif not any(isinstance(finder, _KerasFinder) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _KerasFinder())
+    after_import("keras", _register)
 
 
 class _StandIn:
@@ -78,38 +72,3 @@ def _register() -> None:
     for name, path in CLASSES.items():
         if saving.get_registered_object(f"{PACKAGE}>{name}") is None:
             saving.register_keras_serializable(PACKAGE, name)(_StandIn(path))
-
-
-class _KerasFinder(importlib.abc.MetaPathFinder):
-    """Finds Keras as the others do, and sees when it has been imported."""
-
-    def find_spec(
-        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        """Returns the spec of Keras, with a loader that registers afterwards."""
-        if name != "keras":
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
-        if spec is not None and spec.loader is not None:
-            spec.loader = _KerasLoader(spec.loader)
-        return spec
-
-
-class _KerasLoader(importlib.abc.Loader):
-    """Loads Keras as another loader does, and registers afterwards."""
-
-    def __init__(self, loader: importlib.abc.Loader) -> None:
-        self._loader = loader
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        """See `Loader`."""
-        return self._loader.create_module(spec)
-
-    def exec_module(self, module: ModuleType) -> None:
-        """See `Loader`."""
-        module.__loader__ = self._loader
-        if module.__spec__ is not None:
-            module.__spec__.loader = self._loader
-        self._loader.exec_module(module)
-        _register()

@@ -11,7 +11,7 @@ import numpy as np
 
 from vpr_tf.classification.class_table import OWN_GROUP, PRODUCT, ClassTable, part
 from vpr_tf.classification.errors import ClassificationError
-from vpr_tf.classification.group_head import MIXTURE, SCORE_KINDS, GroupHead
+from vpr_tf.classification.group_head import LINEAR, MIXTURE, SCORE_KINDS, GroupHead
 from vpr_tf.classification.groups import best_of_groups
 from vpr_tf.classification.hidden_layers import input_dim
 from vpr_tf.localization import Candidates, CellSettings
@@ -68,6 +68,12 @@ class PlaceClassifier:
     def head_score(self) -> str:
         """How each head scores its classes; see `GroupHead.scores`."""
         return "softmax" if self.table.combine == PRODUCT else self.score
+
+    @property
+    def drops_biases(self) -> bool:
+        """Whether linear layers are scored by cosines, which they do not learn."""
+        of_linear = any(head.kind == LINEAR for head in self.heads)
+        return of_linear and self.head_score == "cosine"
 
     def with_score(self, score: str) -> PlaceClassifier:
         """Returns the same classifier with another score."""

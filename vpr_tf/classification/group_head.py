@@ -56,6 +56,15 @@ class GroupHead:
         """Classes of the group."""
         return int(self.kernel.shape[1])
 
+    @property
+    def trained_score(self) -> str:
+        """The score that the training made right: see `scores`.
+
+        The logits of a margin head are cosines. Those of a linear layer are not: its
+        norms and biases are learned, and a cosine would drop them.
+        """
+        return "softmax" if self.kind == LINEAR else "cosine"
+
     def embedded(self, descriptors: np.ndarray) -> np.ndarray:
         """Applies the hidden layers; float32 `(num_queries, dim)`."""
         return embedded(descriptors, self.hidden)

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vpr_tf.classification.calibration import load_calibration
-from vpr_tf.classification.classifier import PlaceClassifier
 from vpr_tf.classification.errors import ClassificationError
 from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.classification.stored_heads import heads_folder, load_heads
-from vpr_tf.config import LocalizationConfig
+from vpr_tf.config import ClassificationConfig, LocalizationConfig
 from vpr_tf.localization import (
     NUM_CANDIDATES,
     Calibration,
@@ -77,10 +76,13 @@ class ClassifierLocalizer:
         self, photos: Sequence[Any], *, min_confidence: float | None = None
     ) -> list[Localization]:
         """See `Localizer.localize`."""
-        names = [str(one) if isinstance(one, (str, Path)) else "" for one in photos]
-        descriptors = self.extractor.extract(photos)
+        from vpr_tf.extraction.photo_sources import photo_list, photo_names
+
+        photos = photo_list(photos)
         return self.localize_descriptors(
-            descriptors, names, min_confidence=min_confidence
+            self.extractor.extract(photos),
+            photo_names(photos),
+            min_confidence=min_confidence,
         )
 
     def localize_descriptors(
@@ -116,8 +118,5 @@ class ClassifierLocalizer:
 
 
 def _load_scored(folder: Path, calibration: Calibration | None) -> PlacePredictor:
-    heads = load_heads(folder)
     score = None if calibration is None else calibration.settings.get("score")
-    if score and isinstance(heads, PlaceClassifier):
-        return heads.with_score(score)
-    return heads
+    return load_heads(folder, ClassificationConfig(score=score or None))

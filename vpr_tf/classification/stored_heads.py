@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,12 @@ SAVED_MODEL_FOLDER = Path("assets.extra") / "classifier"
 INFO_FILE = "classifier.json"
 ARRAYS_FILE = "classifier.npz"
 _FORMAT_VERSION = 1
+_LOG = logging.getLogger(__name__)
+_STORED_COSINE = (
+    "The heads in %s are linear layers that were stored with the score cosine, which "
+    "drops their norms and biases. They are trained for classification.score=softmax: "
+    "set it, and calibrate again."
+)
 _KINDS: dict[str, type[PlaceClassifier] | type[PlaceRegression]] = {
     "classes": PlaceClassifier,
     "regression": PlaceRegression,
@@ -59,7 +66,8 @@ def load_heads(
 
     Args:
         model: See `heads_folder`.
-        config: Its `score` is what places are scored by; None for the stored one.
+        config: Its `score` is what places are scored by; without one it is the score
+            that was stored, with a warning where the heads were trained for another.
 
     Raises:
         ClassificationError: No model is named, it keeps no heads, or a file is damaged
@@ -77,8 +85,12 @@ def load_heads(
         heads = _KINDS[content["kind"]].from_stored(arrays, content)
     except (KeyError, TypeError) as error:
         raise _damaged(folder, error) from error
-    if isinstance(heads, PlaceClassifier) and config is not None:
+    if not isinstance(heads, PlaceClassifier):
+        return heads
+    if config is not None and config.score is not None:
         return heads.with_score(config.score)
+    if heads.drops_biases:
+        _LOG.warning(_STORED_COSINE, folder)
     return heads
 
 

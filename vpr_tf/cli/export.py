@@ -19,6 +19,7 @@ from vpr_tf.cli.options import (
     add_json,
     add_model,
     config_of_model,
+    folder_name,
     positive,
 )
 
@@ -30,7 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", metavar="DIR", help="default: savedmodels_dir of the config"
     )
-    parser.add_argument("--name", help="default: name of the config")
+    parser.add_argument(
+        "--name", type=folder_name, help="of the model; default: name of the config"
+    )
     parser.add_argument(
         "--num-places",
         type=positive,

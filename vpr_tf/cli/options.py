@@ -17,9 +17,20 @@ MODEL_KINDS = "run folder, .keras file, SavedModel or name of a released encoder
 
 
 def add_config(
-    parser: argparse.ArgumentParser, *, required: bool = True, what: str = "experiment"
+    parser: argparse.ArgumentParser,
+    *,
+    required: bool = True,
+    what: str = "experiment",
+    words: type[argparse.Action] | str = "store",
 ) -> None:
-    """Adds `--config`, `--print-config` and overrides."""
+    """Adds `--config`, `--print-config` and overrides.
+
+    Args:
+        parser: Of the command.
+        required: Whether it needs a config.
+        what: What the config is of.
+        words: The action of overrides, for commands that take other words among them.
+    """
     parser.add_argument(
         "--config", required=required, metavar="FILE", help=f"YAML file of the {what}"
     )
@@ -31,6 +42,7 @@ def add_config(
     parser.add_argument(
         "overrides",
         nargs="*",
+        action=words,
         metavar="key=value",
         help="another value than the config's, such as train.batch_size=8",
     )
@@ -133,6 +145,17 @@ def _released(text: str) -> str:
         return released_encoder(text).name
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def folder_name(text: str) -> str:
+    """Reads the name of a folder in another: no path."""
+    from vpr_tf.config import ConfigError, check_name
+
+    try:
+        check_name("NAME", text)
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
 
 
 def existing_file(text: str) -> Path:

@@ -40,10 +40,9 @@ def run(options: argparse.Namespace) -> int:
         from vpr_tf.training.resume import find_run
 
         find_run(config, resume)
-    from vpr_tf.training.process import environment_line, quiet_libraries
+    from vpr_tf.training.process import environment_line
     from vpr_tf.training.train import train
 
-    quiet_libraries()
     print(environment_line(), flush=True)
     train(config, resume=resume)
     return 0

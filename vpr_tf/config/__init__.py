@@ -7,6 +7,7 @@ training, the evaluation and the export. `load_config` reads it, applies
 """
 
 from vpr_tf.config.dataset import (
+    DEFAULT_READING,
     PARTITIONS,
     BuildConfig,
     CombinatorialConfig,
@@ -18,11 +19,13 @@ from vpr_tf.config.dataset import (
     HierarchicalConfig,
     PartitionConfig,
     PlanetConfig,
+    ReadingConfig,
     grid_config,
 )
 from vpr_tf.config.encoder import (
     AGGREGATIONS,
     BACKBONE_STAGES,
+    RUN_PREFIX,
     AggregationConfig,
     EncoderConfig,
     GemConfig,
@@ -42,11 +45,12 @@ from vpr_tf.config.experiment import (
     load_config,
     save_config,
 )
-from vpr_tf.config.rules import ConfigError
+from vpr_tf.config.rules import ConfigError, check_name
 from vpr_tf.config.training import (
     HEADS,
     OPTIMIZERS,
     SCHEDULES,
+    AngularMarginHeadConfig,
     AugmentationConfig,
     CosineScheduleConfig,
     HeadConfig,
@@ -55,17 +59,21 @@ from vpr_tf.config.training import (
     PlateauScheduleConfig,
     RegressionHeadConfig,
     ScheduleConfig,
+    SoftLabelHeadConfig,
     TrainConfig,
 )
 
 __all__ = [
     "AGGREGATIONS",
     "BACKBONE_STAGES",
+    "DEFAULT_READING",
     "HEADS",
     "OPTIMIZERS",
     "PARTITIONS",
+    "RUN_PREFIX",
     "SCHEDULES",
     "AggregationConfig",
+    "AngularMarginHeadConfig",
     "AugmentationConfig",
     "BuildConfig",
     "ClassificationConfig",
@@ -90,11 +98,14 @@ __all__ = [
     "PlanetConfig",
     "PlateauScheduleConfig",
     "Preprocessing",
+    "ReadingConfig",
     "RegressionHeadConfig",
     "ReportConfig",
     "ScheduleConfig",
+    "SoftLabelHeadConfig",
     "TrainConfig",
     "as_dict",
+    "check_name",
     "config_from_values",
     "config_yaml",
     "grid_config",

@@ -7,7 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from vpr_tf.config.rules import ConfigError, Methods, check, check_choice, check_range
+from vpr_tf.config.rules import (
+    ConfigError,
+    Methods,
+    check,
+    check_choice,
+    check_name,
+    check_range,
+)
 
 _SECTION = "build.partition"
 
@@ -26,6 +33,7 @@ class PartitionConfig:
 
     def __post_init__(self) -> None:
         PARTITIONS.check_class(self)
+        check_name(f"{_SECTION}.name", self.name)
         check_range(self, _SECTION, 1, None, "min_images_per_class")
 
     def parameters(self) -> dict[str, Any]:
@@ -192,6 +200,10 @@ class DatasetConfig:
     # Name of the partition that training uses; null: `build.partition.name`.
     partition: str | None = None
 
+    def __post_init__(self) -> None:
+        if self.partition is not None:
+            check_name("dataset.partition", self.partition)
+
 
 @dataclass(frozen=True)
 class DatabaseAndQueries:
@@ -201,6 +213,20 @@ class DatabaseAndQueries:
     queries: str = "???"
     # False: any file name will do; predictions are made, recall is not computed.
     queries_have_positions: bool = True
+
+
+@dataclass(frozen=True)
+class ReadingConfig:
+    """How names and tables of photos are read."""
+
+    # A photo whose UTM fields and degrees are farther apart is rejected.
+    max_disagreement_m: float = 100.0
+
+    def __post_init__(self) -> None:
+        check_range(self, "build.reading", 0, None, "max_disagreement_m")
+
+
+DEFAULT_READING = ReadingConfig()
 
 
 @dataclass(frozen=True)
@@ -217,6 +243,7 @@ class BuildConfig:
     train: str | None = None  # image folder or CSV file
     val: DatabaseAndQueries | None = None  # `database`, `queries`, as below
     tests: dict[str, DatabaseAndQueries] = field(default_factory=dict)  # as val
+    reading: ReadingConfig = field(default_factory=ReadingConfig)
     partition: PartitionConfig = field(default_factory=CosPlaceConfig)
     images_per_shard: int = 4096
     workers: int = 2
@@ -224,6 +251,8 @@ class BuildConfig:
     max_rejected_fraction: float = 0.01  # of the images of a split; more is an error
 
     def __post_init__(self) -> None:
+        for name in self.tests:
+            check_name(f"build.tests.{name}", name)
         check_range(self, "build", 1, None, "images_per_shard", "workers")
         check_range(self, "build", 0, 1, "max_rejected_fraction")
         check_choice("build.verify", self.verify, ("header", "full"))

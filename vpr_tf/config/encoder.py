@@ -10,8 +10,9 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
-from vpr_tf.config.rules import Methods, check, check_choice, check_range
+from vpr_tf.config.rules import Methods, check, check_choice, check_name, check_range
 
+RUN_PREFIX = "run:"  # of `encoder.weights`
 # Stages of each backbone, for `train_from_stage` and `last_stage`.
 BACKBONE_STAGES = {
     **dict.fromkeys(("ResNet18", "ResNet50", "ResNet101", "ResNet152"), 5),
@@ -169,4 +170,7 @@ class EncoderConfig:
             f"a stage of {self.backbone}, 0 to {stages - 1}, or null",
             last,
         )
+        if self.weights.startswith(RUN_PREFIX):
+            run = self.weights.removeprefix(RUN_PREFIX)
+            check_name("encoder.weights: run:NAME", run)
         check_choice("encoder.bn_mode", self.bn_mode, ("torch", "keras"))

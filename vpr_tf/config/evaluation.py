@@ -117,13 +117,15 @@ class ClassificationConfig:
     """Localization by the heads (Divide&Classify, arXiv:2307.08417)."""
 
     # raw: product with the prototypes, as the official code; cosine; or softmax inside
-    # each group, as the paper.
-    score: str = "cosine"
+    # each group, as the paper. null: what the heads were trained for (softmax of linear
+    # layers, cosine of margin heads); of stored heads the score they were stored with.
+    score: str | None = None
     num_cells: int | None = 100  # K, of method narrowed; null: all cells
     model: str | None = None  # run whose heads narrow; null: those of the run itself
 
     def __post_init__(self) -> None:
-        check_choice("classification.score", self.score, SCORES)
+        if self.score is not None:
+            check_choice("classification.score", self.score, SCORES)
         if self.num_cells is not None:
             check_range(self, "classification", 1, None, "num_cells")
 

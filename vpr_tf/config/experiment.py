@@ -22,7 +22,13 @@ from vpr_tf.config.evaluation import (
     LocalizationConfig,
     ReportConfig,
 )
-from vpr_tf.config.rules import ConfigError, Methods, check, did_you_mean
+from vpr_tf.config.rules import (
+    ConfigError,
+    Methods,
+    check,
+    check_name,
+    did_you_mean,
+)
 from vpr_tf.config.training import HEADS, SCHEDULES, TrainConfig
 
 METHOD_SECTIONS = (PARTITIONS, AGGREGATIONS, HEADS, SCHEDULES)
@@ -48,6 +54,7 @@ class ExperimentConfig:
     report: ReportConfig = field(default_factory=ReportConfig)
 
     def __post_init__(self) -> None:
+        check_name("name", self.name)
         size = self.encoder.image_size
         if size is None:
             return
@@ -264,7 +271,7 @@ def _check_fields(config_class: type, values: Any, path: str) -> None:
     for methods in METHOD_SECTIONS:
         if methods.path == path:
             methods.check_fields(values)
-            return
+            config_class = methods.class_of(values)
     hints = typing.get_type_hints(config_class)
     known = [field.name for field in dataclasses.fields(config_class)]
     for name, value in values.items():
@@ -273,14 +280,25 @@ def _check_fields(config_class: type, values: Any, path: str) -> None:
             raise ConfigError(
                 f"There is no field `{dotted}`{did_you_mean(name, known)}"
             )
+        if hints[name] in (str, str | None):
+            _check_text(dotted, value, (bool, float))
         nested, is_optional, is_table = _nested_class(hints[name])
         if nested is None or (is_optional and value is None):
             continue
         if is_table and isinstance(value, Mapping):
             for key, entry in value.items():
+                _check_text(f"{dotted}.{key}", key, (bool, float, int))
                 _check_fields(nested, entry, f"{dotted}.{key}")
         else:
             _check_fields(nested, value, dotted)
+
+
+def _check_text(path: str, value: Any, others: tuple[type, ...]) -> None:
+    if isinstance(value, others):
+        raise ConfigError(
+            f"`{path}` must be text. Received: {value}, as which YAML reads no, off, "
+            "yes, on and numbers. Write it in quotation marks."
+        )
 
 
 def _nested_class(hint: Any) -> tuple[Any, bool, bool]:

@@ -30,6 +30,17 @@ def check_choice(field_name: str, value: str, choices: Sequence[str]) -> None:
         )
 
 
+def check_name(field_name: str, value: str) -> None:
+    """Checks that a value names a folder inside another: that it is no path."""
+    is_plain = value.isprintable() and not {"/", "\\"} & set(value)
+    check(
+        is_plain and value.strip() == value and value not in ("", ".", ".."),
+        field_name,
+        "a name: printable text without / and \\, not a path",
+        value,
+    )
+
+
 def did_you_mean(name: object, known: Iterable[str]) -> str:
     """Ends a sentence, and asks for the known name like `name` if there is one."""
     by_lower = {other.lower(): other for other in known}

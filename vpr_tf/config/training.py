@@ -22,12 +22,16 @@ class OptimizerConfig:
 
     name: str = "Adam"
     learning_rate: float = 1e-5  # 1e-5 for the encoder, 0.01 for the heads
-    # Further arguments of its constructor, e.g. {weight_decay: 0.01}.
+    # Further arguments of its constructor, e.g. {weight_decay: 0.01}, which Keras takes
+    # off the weights beside the step: that of PyTorch's AdamW.
     arguments: dict[str, Any] = field(default_factory=dict)
+    # Added to the gradient, times the weight: `weight_decay` of PyTorch's Adam and SGD.
+    l2: float = 0.0
 
     def __post_init__(self) -> None:
         rate = self.learning_rate
         check(rate > 0, "learning_rate", "above 0", rate)
+        check(self.l2 >= 0, "l2", "0 or more", self.l2)
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,7 @@ class HeadConfig:
 
 @dataclass(frozen=True)
 class MarginHeadConfig(HeadConfig):
-    """CosFace (arXiv:1801.09414), ArcFace (arXiv:1801.07698; D&C: s=100, m=0.2)."""
+    """CosFace (arXiv:1801.09414)."""
 
     name: str = "cosine_margin"
     scale: float = 30.0  # s
@@ -113,6 +117,24 @@ class MarginHeadConfig(HeadConfig):
         super().__post_init__()
         check(self.scale > 0, "train.head.scale", "above 0", self.scale)
         check(0 <= self.margin < 1, "train.head.margin", "in [0, 1)", self.margin)
+
+
+@dataclass(frozen=True)
+class AngularMarginHeadConfig(MarginHeadConfig):
+    """ArcFace (arXiv:1801.07698); Divide&Classify: s=100, m=0.2."""
+
+    name: str = "angular_margin"
+    # No margin where the angle is above 90 degrees, as the official code of D&C; false:
+    # everywhere, as equation 4 of its paper.
+    easy_margin: bool = True
+
+
+@dataclass(frozen=True)
+class SoftLabelHeadConfig(HeadConfig):
+    """Labels that the cells around a position share, by their inverse distance."""
+
+    name: str = "soft_labels"
+    spread_headings: bool = False  # over the heading bins beside the own one as well
 
 
 @dataclass(frozen=True)
@@ -133,9 +155,9 @@ HEADS: Methods[HeadConfig] = Methods(
     key="name",
     classes={
         "cosine_margin": MarginHeadConfig,
-        "angular_margin": MarginHeadConfig,
+        "angular_margin": AngularMarginHeadConfig,
         "cross_entropy": HeadConfig,
-        "soft_labels": HeadConfig,
+        "soft_labels": SoftLabelHeadConfig,
         "von_mises_fisher": HeadConfig,
         "direct_regression": RegressionHeadConfig,
         "hypersphere_regression": RegressionHeadConfig,

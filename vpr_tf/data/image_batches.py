@@ -1,9 +1,10 @@
-"""Batches of whole images for descriptor extraction."""
+"""Batches of whole images, of a split or another source, to compute descriptors of."""
 
 from __future__ import annotations
 
+import abc
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,14 +18,48 @@ from vpr_tf.data.image_decoding import (
     resize_for_evaluation,
     upright_size,
 )
-from vpr_tf.data.image_source import DamagedImage, ImageLoader, ImageSource
 from vpr_tf.data.prepared_dataset import SplitIndex
 from vpr_tf.data.record_reading import (
+    DamagedImage,
     RecordReader,
     checked_record_ids,
     first_damaged_record,
     pipeline_options,
 )
+
+# Inside the function of a `tf.data.Dataset.map`: from a place in the list of rows to
+# the upright image `(height, width, 3)`, in grey levels from 0 to 255.
+ImageLoader = Callable[[Any], Any]
+
+
+class ImageSource(abc.ABC):
+    """Images that are read in any order by their row numbers.
+
+    Attributes:
+        name: What they are, for people.
+        keys: Name of each image, UTF-8 bytes.
+    """
+
+    name: str
+    keys: np.ndarray
+
+    def __len__(self) -> int:
+        """Number of images."""
+        return len(self.keys)
+
+    @abc.abstractmethod
+    def stored_sizes(
+        self, rows: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Returns heights and widths of the stored pixels, and EXIF orientations."""
+
+    @abc.abstractmethod
+    def loader(self, rows: np.ndarray) -> ImageLoader:
+        """Returns what reads the listed images, int64 row numbers, in a graph."""
+
+    @abc.abstractmethod
+    def first_damaged(self, rows: Iterable[int]) -> DamagedImage | None:
+        """Reads images one by one, outside of a graph, up to one that cannot be."""
 
 
 class SplitImages(ImageSource):

@@ -10,17 +10,23 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from vpr_tf.data.image_decoding import decode_image
-from vpr_tf.data.image_source import DamagedImage
 from vpr_tf.data.prepared_dataset import DatasetError, SplitIndex
 from vpr_tf.data.records import FRAME_BYTES, EncodedImage, parse_image
 
 _GRAPH_NAMES = re.compile(r"\{\{.*?\}\}|\[Op:.*")
+
+
+class DamagedImage(NamedTuple):
+    """An image that cannot be read, and the error that names it."""
+
+    row: int
+    error: ValueError
 
 
 class RecordReader:

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 from vpr_tf._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from vpr_tf.extraction.described_photos import DescribedPhotos
+    from vpr_tf.extraction.describe_images import DescribedPhotos
     from vpr_tf.extraction.descriptor_file import DescriptorFile
     from vpr_tf.extraction.encoders import Encoder, encoder_fingerprint
     from vpr_tf.extraction.errors import DescriptorError, EncoderError
     from vpr_tf.extraction.feature_extractor import FeatureExtractor
     from vpr_tf.extraction.model_loading import load_extractor
     from vpr_tf.extraction.model_source import ModelSource, find_model
-    from vpr_tf.extraction.stored_encoder import read_stored_encoder, store_encoder
+    from vpr_tf.extraction.saved_encoder import read_stored_encoder, store_encoder
 
 __all__ = [
     "DescribedPhotos",
@@ -31,7 +31,7 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        "DescribedPhotos": "vpr_tf.extraction.described_photos",
+        "DescribedPhotos": "vpr_tf.extraction.describe_images",
         "DescriptorError": "vpr_tf.extraction.errors",
         "DescriptorFile": "vpr_tf.extraction.descriptor_file",
         "Encoder": "vpr_tf.extraction.encoders",
@@ -41,7 +41,7 @@ __getattr__, __dir__ = lazy_names(
         "encoder_fingerprint": "vpr_tf.extraction.encoders",
         "find_model": "vpr_tf.extraction.model_source",
         "load_extractor": "vpr_tf.extraction.model_loading",
-        "read_stored_encoder": "vpr_tf.extraction.stored_encoder",
-        "store_encoder": "vpr_tf.extraction.stored_encoder",
+        "read_stored_encoder": "vpr_tf.extraction.saved_encoder",
+        "store_encoder": "vpr_tf.extraction.saved_encoder",
     },
 )

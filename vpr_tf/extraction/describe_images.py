@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -11,6 +12,7 @@ from tqdm import tqdm
 from vpr_tf.data.image_batches import ImageBatches
 from vpr_tf.extraction.compiled_encoders import Forward
 from vpr_tf.extraction.errors import DescriptorError
+from vpr_tf.photos import PhotoFiles
 
 
 class ImageSizeError(DescriptorError):
@@ -61,6 +63,27 @@ class DescriptorArray:
 
     def commit(self) -> None:
         """Does nothing: memory survives no crash."""
+
+
+@dataclass(frozen=True, eq=False)
+class DescribedPhotos:
+    """Photos and their descriptors.
+
+    Attributes:
+        photos: The photos that could be described; those that could not are in
+            `photos.rejected`, with what was rejected before.
+        descriptors: `(num_listed, descriptor_dim)`, memory-mapped or in memory.
+        rows: Row of `descriptors` of each photo, int64, ascending: all of them unless
+            a photo could not be read.
+    """
+
+    photos: PhotoFiles
+    descriptors: np.ndarray
+    rows: np.ndarray
+
+    def in_memory(self) -> np.ndarray:
+        """Returns the descriptors of `photos`, one a photo, as float32."""
+        return np.asarray(self.descriptors[self.rows], np.float32)
 
 
 def describe_images(

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 
 from vpr_tf.config import Preprocessing
-from vpr_tf.data.image_batches import ImageBatches, SplitImages
-from vpr_tf.data.image_source import ImageSource
+from vpr_tf.data.image_batches import ImageBatches, ImageSource, SplitImages
 from vpr_tf.data.prepared_dataset import PreparedDataset, SplitIndex
 from vpr_tf.extraction.compiled_encoders import Forward, compile_encoder
-from vpr_tf.extraction.describe_images import DescriptorArray, describe_images
-from vpr_tf.extraction.described_photos import DescribedPhotos
+from vpr_tf.extraction.describe_images import (
+    DescribedPhotos,
+    DescriptorArray,
+    describe_images,
+)
 from vpr_tf.extraction.descriptor_file import DescriptorFile
 from vpr_tf.extraction.encoders import (
     Encoder,

@@ -1,17 +1,27 @@
-"""An exported encoder, used as any other."""
+"""Encoders on disk: exported as SavedModels, or as files beside their descriptors."""
 
 from __future__ import annotations
 
 import hashlib
+import io
+import json
+import tempfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
+import h5py
 import tensorflow as tf
 
 from vpr_tf.config import ExperimentConfig, Preprocessing, load_config
+from vpr_tf.extraction.encoders import Encoder
+from vpr_tf.extraction.errors import EncoderError
 from vpr_tf.extraction.model_source import EXPORTED_CONFIG
+from vpr_tf.models import GeoLocalizationNet, read_keras_file
 
 _SIGNATURE = "descriptors"
+_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+_METADATA, _WEIGHTS = "metadata.json", "model.weights.h5"
 
 
 class SavedEncoder:
@@ -67,3 +77,84 @@ def _hash_of(folder: Path) -> str:
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
+
+
+def store_encoder(encoder: Any, path: str | Path) -> Path:
+    """Writes a Keras encoder to a file, or finds where a SavedModel lies.
+
+    Args:
+        encoder: The encoder.
+        path: The `.keras` file to write; the same encoder gives the same bytes.
+
+    Returns:
+        The file, or the folder of the SavedModel.
+
+    Raises:
+        EncoderError: Any other kind of encoder, or it cannot be written.
+    """
+    if isinstance(encoder, SavedEncoder):
+        return encoder.folder
+    if not isinstance(encoder, GeoLocalizationNet):
+        raise EncoderError(
+            "An index keeps a GeoLocalizationNet or a SavedModel. Received: "
+            f"{type(encoder).__name__}"
+        )
+    path = Path(path)
+    try:
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            saved = Path(folder) / "encoder.keras"
+            encoder.save(saved)
+            undated = Path(folder) / "undated.keras"
+            _without_dates(saved, undated)
+            undated.replace(path)
+    except (OSError, RuntimeError) as error:  # of HDF5
+        raise EncoderError(
+            f"Cannot write the encoder to {path.parent}: {error}. Make space there, or "
+            "give permission to write; the same command continues."
+        ) from error
+    return path
+
+
+def read_stored_encoder(path: str | Path) -> Encoder:
+    """Loads what `store_encoder` wrote, or a copy of a SavedModel.
+
+    Raises:
+        EncoderError: It cannot be loaded.
+    """
+    path = Path(path)
+    try:
+        return SavedEncoder(path) if path.is_dir() else read_keras_file(path)
+    except (ValueError, OSError) as error:
+        raise EncoderError(f"Cannot load the encoder {path}: {error}") from error
+
+
+def _without_dates(source: Path, destination: Path) -> None:
+    """Copies a `.keras` file without the times of its making."""
+    with (
+        zipfile.ZipFile(source) as dated,
+        zipfile.ZipFile(destination, "w", zipfile.ZIP_STORED) as undated,
+    ):
+        for name in sorted(dated.namelist()):
+            content = dated.read(name)
+            if name == _METADATA:
+                metadata = json.loads(content) | {"date_saved": ""}
+                content = json.dumps(metadata).encode()
+            elif name == _WEIGHTS:
+                content = _without_layer_names(content)
+            undated.writestr(zipfile.ZipInfo(name, _ZIP_EPOCH), content)
+
+
+def _without_layer_names(content: bytes) -> bytes:
+    """Copies HDF5 weights without the names that count the layers of a process."""
+    copy = io.BytesIO()
+    with h5py.File(io.BytesIO(content)) as named, h5py.File(copy, "w") as unnamed:
+        for group in named:
+            named.copy(group, unnamed, without_attrs=True)
+
+        def copy_attributes(path: str, item: h5py.HLObject) -> None:
+            for name, value in item.attrs.items():
+                if name != "name":
+                    unnamed[path].attrs[name] = value
+
+        named.visititems(copy_attributes)
+    return copy.getvalue()

@@ -9,10 +9,13 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
-from vpr_tf.layers._checks import check_class_centres
+from vpr_tf.layers._construction import check_class_centres
 
 # Of a cell or heading bin; what is nearer to a centre is as near as this.
 _SMALLEST_DISTANCE = 1e-3
+# Headings of a degree that are told apart: a sine and cosine in float32 give 30 degrees
+# as 29.999998, which is the bin before.
+_STEPS_PER_DEG = 1000.0
 # Free rows and columns around the grid, where positions off the map go.
 _MARGIN = 3
 _OFFSETS = np.stack(np.meshgrid([-1, 0, 1], [-1, 0, 1], indexing="ij"), -1)
@@ -27,12 +30,14 @@ class NeighbouringClasses:
             a grid; cells may be missing.
         cell_size_m: Length of the cells' sides.
         class_headings_deg: Middle of each class's heading bin, `(num_classes,)`; None
-            when classes have no heading.
+            when classes have no heading. Bins begin at multiples of their width.
         heading_size_deg: Width of the heading bins; None without headings.
+        spread_headings: Whether the two bins beside the own one count as well, by the
+            inverse of the angle to their middle.
 
     Raises:
         ValueError: The centres lie on no such grid, two classes share a cell and
-            heading, or an argument has another shape.
+            heading, a bin begins elsewhere, or an argument has another shape.
     """
 
     def __init__(
@@ -41,6 +46,7 @@ class NeighbouringClasses:
         cell_size_m: float,
         class_headings_deg: npt.ArrayLike | None = None,
         heading_size_deg: float | None = None,
+        spread_headings: bool = False,
     ) -> None:
         centres = check_class_centres(class_centres)
         if not cell_size_m > 0:
@@ -51,6 +57,7 @@ class NeighbouringClasses:
         self._centres, self._cell_size_m = centres, cell_size_m
         self._headings_deg = None if class_headings_deg is None else headings
         self._heading_size_deg = heading_size_deg
+        self._spread_headings = spread_headings
         self._origin = centres.min(axis=0)
         cells = self._cells_of_centres(centres)
         self._num_cells = cells.max(axis=0) + 1
@@ -74,9 +81,8 @@ class NeighbouringClasses:
     def __call__(self, places: Any) -> tuple[Any, Any]:
         """Returns the classes near places, and their weights.
 
-        A weight is the inverse of the distance to the cell's centre, times the inverse
-        of the angle to the middle of the heading bin, of which the own bin and the two
-        beside it count, or all of them alike when the heading is unknown.
+        A weight is the inverse of the distance to the cell's centre. Of the heading
+        bins the own one counts, or all of them alike when the heading is unknown.
 
         Args:
             places: Float32 tensor `(batch, 4)`: metres east and north, sine and cosine
@@ -112,6 +118,7 @@ class NeighbouringClasses:
             "cell_size_m": self._cell_size_m,
             "class_headings_deg": None if headings is None else headings.tolist(),
             "heading_size_deg": self._heading_size_deg,
+            "spread_headings": self._spread_headings,
         }
 
     def _cells_of_centres(self, centres: np.ndarray) -> np.ndarray:
@@ -145,13 +152,26 @@ class NeighbouringClasses:
         """Weights of the heading bins, `(batch, num_bins)`."""
         if self._heading_size_deg is None:
             return ops.ones_like(headings[:, :1])
+        size = self._heading_size_deg
         heading_deg = ops.arctan2(headings[:, 0], headings[:, 1]) * (180 / math.pi)
+        if not self._spread_headings:
+            heading_deg = (self._own_bin(heading_deg) + 0.5) * size
         turn = heading_deg[:, None] - self._bins_deg.astype("float32")
-        angles = ops.abs(ops.mod(turn + 180.0, 360.0) - 180.0) / self._heading_size_deg
-        weights = 1.0 / ops.maximum(angles, _SMALLEST_DISTANCE)
-        weights = ops.where(angles < 1.5, weights, 0.0)
+        angles = ops.abs(ops.mod(turn + 180.0, 360.0) - 180.0) / size
+        if self._spread_headings:
+            weights = 1.0 / ops.maximum(angles, _SMALLEST_DISTANCE)
+            weights = ops.where(angles < 1.5, weights, 0.0)
+        else:
+            weights = ops.cast(angles < _SMALLEST_DISTANCE, "float32")
         known = ops.any(headings != 0, axis=1, keepdims=True)
         return ops.where(known, weights, 1.0)
+
+    def _own_bin(self, heading_deg: Any) -> Any:
+        """Number of the bin of each heading, float32."""
+        # Whole numbers: graphs multiply by the rounded inverse instead of dividing.
+        steps = ops.cast(ops.round(heading_deg % 360.0 * _STEPS_PER_DEG), "int64")
+        size = round(_STEPS_PER_DEG * float(self._heading_size_deg or 360))
+        return ops.cast(steps // size, "float32")
 
 
 def _check_headings(
@@ -171,5 +191,12 @@ def _check_headings(
             "`class_headings_deg` must have one value for each class, and "
             "`heading_size_deg` be in (0, 360]. Received: class_headings_deg.shape="
             f"{headings.shape} for {num_classes} classes, heading_size_deg={size_deg}"
+        )
+    off = np.abs(headings / size_deg % 1 - 0.5)
+    if 360 % size_deg == 0 and off.max() > _SMALLEST_DISTANCE:
+        raise ValueError(
+            "`class_headings_deg` must be middles of bins that begin at multiples of "
+            f"`heading_size_deg`. Received: {headings[off.argmax()]} with "
+            f"heading_size_deg={size_deg}"
         )
     return headings

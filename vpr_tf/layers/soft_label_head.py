@@ -8,8 +8,8 @@ import keras
 import numpy.typing as npt
 from keras import ops
 
-from vpr_tf.layers.linear_head import LinearHead
 from vpr_tf.layers.neighbouring_classes import NeighbouringClasses
+from vpr_tf.layers.training_head import LinearHead
 
 
 @keras.saving.register_keras_serializable(package="vpr_tf")
@@ -26,6 +26,8 @@ class SoftLabelHead(LinearHead):
         class_headings_deg: Middle of each class's heading bin, `(num_classes,)`; None
             when classes have no heading.
         heading_size_deg: Width of the heading bins; None without headings.
+        spread_headings: Whether a label is shared among heading bins as well, by the
+            inverse angle to their middle; otherwise it stays in the own bin.
         **kwargs: Keyword arguments of `TrainingHead`.
 
     Output shape:
@@ -40,10 +42,15 @@ class SoftLabelHead(LinearHead):
         cell_size_m: float,
         class_headings_deg: npt.ArrayLike | None = None,
         heading_size_deg: float | None = None,
+        spread_headings: bool = False,
         **kwargs: Any,
     ) -> None:
         neighbours = NeighbouringClasses(
-            class_centres, cell_size_m, class_headings_deg, heading_size_deg
+            class_centres,
+            cell_size_m,
+            class_headings_deg,
+            heading_size_deg,
+            spread_headings,
         )
         super().__init__(neighbours.num_classes, **kwargs)
         self._neighbours = neighbours

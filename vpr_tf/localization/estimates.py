@@ -18,8 +18,7 @@ from vpr_tf.geo import (
     lat_lon_to_utm,
 )
 from vpr_tf.localization.calibration import Calibration
-from vpr_tf.localization.candidates import Candidates
-from vpr_tf.localization.clusters import Clusters, find_clusters, geometric_medians
+from vpr_tf.localization.candidates import Candidates, Clusters, find_clusters
 from vpr_tf.localization.features import (
     CELLS,
     MATCHES,
@@ -32,6 +31,8 @@ from vpr_tf.localization.features import (
 
 # A mean of unit vectors shorter than this has no direction.
 _SHORTEST_MEAN = 1e-6
+_WEISZFELD_STEPS = 64
+_NEAREST_M = 0.01  # keeps the weight of a photo at the median finite
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,6 +245,37 @@ def _positions(
         return points[queries, clusters.centre[queries]]
     weights = np.where(clusters.members, clusters.weights, 0.0)[queries]
     return geometric_medians(points[queries], weights)
+
+
+def geometric_medians(points: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Returns the points with the least weighted sum of distances to others.
+
+    A far point pulls no more than a near one. Every step is a weighted mean of the
+    points, so the result lies in their convex hull.
+
+    Args:
+        points: Metres `(num_queries, n, 3)`.
+        weights: 0 or more `(num_queries, n)`, not all 0 in a query.
+
+    Returns:
+        Metres `(num_queries, 3)`.
+
+    Reference:
+        Weiszfeld, "Sur le point pour lequel la somme des distances de n points donnes
+        est minimum", Tohoku Mathematical Journal 43, 1937.
+    """
+    origin = points[np.arange(len(points)), weights.argmax(axis=1)]
+    offsets = points - origin[:, None]
+    median = _weighted_mean(offsets, weights)
+    for _ in range(_WEISZFELD_STEPS):
+        metres = np.linalg.norm(offsets - median[:, None], axis=-1)
+        median = _weighted_mean(offsets, weights / np.maximum(metres, _NEAREST_M))
+    return origin + median
+
+
+def _weighted_mean(points: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    total = np.einsum("qi,qix->qx", weights, points)
+    return total / weights.sum(axis=1)[:, None]
 
 
 def _mean_headings(candidates: Candidates, clusters: Clusters) -> np.ndarray:

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 
 from vpr_tf.config import LocalizationConfig
-from vpr_tf.localization.candidates import Candidates
-from vpr_tf.localization.clusters import Clusters
+from vpr_tf.localization.candidates import Candidates, Clusters
 from vpr_tf.localization.errors import LocalizationError
 
 # Cells nearer to each other than this are one place.

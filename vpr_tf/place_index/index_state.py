@@ -13,17 +13,20 @@ from vpr_tf.geo import GeoCircle
 from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index.joined import JoinedDescriptors, join_photos
 from vpr_tf.place_index.manifest import IndexManifest, check_file
-from vpr_tf.place_index.merged_search import nearest, search_without
 from vpr_tf.place_index.photo_columns import empty_photos, find_rows, is_older
 from vpr_tf.place_index.segment import OpenSegment
 from vpr_tf.search import (
+    MISSING_ID,
     CellFilter,
     CellRanking,
     CellRows,
     Descriptors,
+    SearchIndex,
     checked_queries,
     no_neighbours,
 )
+
+_SPARE_NEIGHBOURS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,7 +203,7 @@ class IndexState:
             return found[0]
         found.append(no_neighbours(len(queries), k))
         distances, ids = map(np.hstack, zip(*found, strict=True))
-        return nearest(distances, ids, k)
+        return _nearest(distances, ids, k)
 
     def _search_cells(
         self, queries: np.ndarray, k: int, rows: np.ndarray | None, cells: CellFilter
@@ -227,9 +230,60 @@ class IndexState:
         if rows is None:
             start, stop = np.searchsorted(self.removed, bounds)
             removed = self.removed[start:stop] - first
-            return search_without(segment.index, queries, k, removed)
+            return _search_without(segment.index, queries, k, removed)
         start, stop = np.searchsorted(rows, bounds)
         return segment.index.search(queries, k, rows=rows[start:stop] - first)
+
+
+def _nearest(
+    distances: np.ndarray, ids: np.ndarray, k: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the k nearest columns; of equal ones the first, the lowest row."""
+    order = np.argsort(distances, axis=1, kind="stable")[:, :k]
+    return (
+        np.take_along_axis(distances, order, axis=1),
+        np.take_along_axis(ids, order, axis=1),
+    )
+
+
+def _search_without(
+    index: SearchIndex, queries: np.ndarray, k: int, removed: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Searches an index as if some of its rows were not there.
+
+    More neighbours than wanted are fetched, and more again for the queries that lost
+    too many: what remains is what an index without these rows finds.
+
+    Args:
+        index: The index.
+        queries: Descriptors.
+        k: Neighbours a query.
+        removed: Rows, ascending.
+
+    Returns:
+        See `SearchIndex.search`.
+    """
+    if not len(removed):
+        return index.search(queries, k)
+    distances, ids = no_neighbours(len(queries), k)
+    num_alive = index.num_images - len(removed)
+    if not num_alive:
+        return distances, ids
+    fetched = k * index.num_images // num_alive + _SPARE_NEIGHBOURS
+    waiting = np.arange(len(queries))
+    while len(waiting):
+        fetched = min(fetched, index.num_images)
+        found, rows = index.search(queries[waiting], fetched)
+        is_all = (rows[:, -1] < 0) | (fetched == index.num_images)
+        gone = np.isin(rows, removed)
+        found[gone], rows[gone] = np.inf, MISSING_ID
+        done = is_all | ((rows >= 0).sum(axis=1) >= k)
+        found, rows = _nearest(found[done], rows[done], k)
+        width = found.shape[1]
+        distances[waiting[done], :width], ids[waiting[done], :width] = found, rows
+        waiting = waiting[~done]
+        fetched *= 4
+    return distances, ids
 
 
 def _read_removed(folder: Path, manifest: IndexManifest) -> np.ndarray:

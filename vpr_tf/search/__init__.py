@@ -17,7 +17,6 @@ from vpr_tf.search.descriptors import (
 )
 from vpr_tf.search.distances import squared_distances
 from vpr_tf.search.errors import IndexMismatchError, RetrievalError
-from vpr_tf.search.exact_index import ExactIndex
 from vpr_tf.search.index_choice import (
     EXACT_SEARCH_MAX_IMAGES,
     KEPT_EXACT_MAX_IMAGES,
@@ -29,7 +28,7 @@ from vpr_tf.search.index_settings import REORDERS, MilvusSettings, ScannSettings
 from vpr_tf.search.milvus_index import MilvusIndex
 from vpr_tf.search.saved_index import load_saved_index, save_index
 from vpr_tf.search.scann_index import ScannIndex
-from vpr_tf.search.search_index import SearchIndex
+from vpr_tf.search.search_index import ExactIndex, SearchIndex
 
 __all__ = [
     "EXACT_SEARCH_MAX_IMAGES",

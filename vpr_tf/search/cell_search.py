@@ -7,13 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from vpr_tf.search.cell_rows import CellRows
-from vpr_tf.search.descriptors import Descriptors, no_neighbours
+from vpr_tf.search.descriptors import Descriptors, as_float32, no_neighbours
 from vpr_tf.search.distances import (
     k_nearest_pairs,
     pair_distances,
     rounding_of_scores,
 )
-from vpr_tf.search.half_floats import as_float32
 
 _SCORES_PER_CHUNK = 1 << 22  # float32: 16 MiB
 _VALUES_PER_BLOCK = 1 << 22  # of the database: 16 MiB

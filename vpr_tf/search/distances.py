@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from vpr_tf.search.descriptors import MISSING_ID, Descriptors, no_neighbours
-from vpr_tf.search.half_floats import as_float32
+from vpr_tf.search.descriptors import MISSING_ID, Descriptors, as_float32, no_neighbours
 
 _DIFFERENCES_PER_STEP = 1 << 17  # float64: 1 MiB
 _VALUES_PER_BLOCK = 1 << 22  # of the database, read at once

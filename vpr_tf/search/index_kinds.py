@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from vpr_tf.search.descriptors import Descriptors
-from vpr_tf.search.exact_index import ExactIndex
 from vpr_tf.search.index_choice import index_kind
 from vpr_tf.search.milvus_index import MilvusIndex
 from vpr_tf.search.scann_index import ScannIndex
-from vpr_tf.search.search_index import SearchIndex
+from vpr_tf.search.search_index import ExactIndex, SearchIndex
 
 INDEX_KINDS: dict[str, type[SearchIndex]] = {
     kind.kind: kind for kind in (ExactIndex, ScannIndex, MilvusIndex)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 
-from vpr_tf.search.accelerator import accelerator, best_scores
-from vpr_tf.search.descriptors import MISSING_ID, Descriptors
+from vpr_tf.search.descriptors import MISSING_ID, Descriptors, as_float32
 from vpr_tf.search.distances import (
     k_nearest_pairs,
     pair_distances,
     rounding_of_scores,
 )
-from vpr_tf.search.half_floats import as_float32
 
 _QUERIES_PER_BLOCK = 1024
 _SCORES_PER_BLOCK = 1 << 23  # float32: 32 MiB
@@ -37,7 +37,7 @@ class NearestRows:
     """
 
     def __init__(self, queries: np.ndarray, k: int) -> None:
-        self._device = accelerator()
+        self._device = _accelerator()
         self.queries = queries
         self.k = k
         self.norms = np.einsum("qd,qd->q", queries, queries, dtype=np.float64)
@@ -78,7 +78,7 @@ class NearestRows:
         if self._device is None:
             return None
         count = min(self.k + _MORE_ON_DEVICE, len(rows))
-        scores, found = best_scores(
+        scores, found = _best_scores(
             self._device, self.queries[block], rows, halves, count
         )
         lowest = (self.norms[block] - self.distances[block, -1]) / 2
@@ -162,3 +162,44 @@ def _at_least(
     query, row = np.divmod(passed, products.shape[1])
     kept = products[query, row] - halves[row].astype(np.float64) >= lowest[query]
     return query[kept], row[kept]
+
+
+def _accelerator() -> str | None:
+    """Returns the device to search on, if a program that uses TensorFlow sees one.
+
+    TensorFlow is not imported for it: a program that did not import it has none.
+    """
+    tf = sys.modules.get("tensorflow")
+    if tf is None or not tf.config.list_logical_devices("GPU"):
+        return None
+    return "/GPU:0"
+
+
+def _best_scores(
+    device: str, queries: np.ndarray, rows: np.ndarray, halves: np.ndarray, count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the rows of the largest products less half norms, largest first.
+
+    Args:
+        device: Where to compute.
+        queries: Float32 `(num_queries, dim)`.
+        rows: Float32 `(num_rows, dim)`.
+        halves: Half of the rows' squared norms.
+        count: Rows wanted of each query, at most `num_rows`.
+
+    Returns:
+        Scores, float32, and rows, int64, `(num_queries, count)`.
+    """
+    import tensorflow as tf
+
+    precision = tf.config.experimental
+    # TensorFloat-32 rounds more than exact search allows for.
+    had_fast = precision.tensor_float_32_execution_enabled()
+    precision.enable_tensor_float_32_execution(False)
+    try:
+        with tf.device(device):
+            products = tf.linalg.matmul(queries, rows, transpose_b=True)
+            best = tf.math.top_k(products - halves, count)
+            return best.values.numpy(), best.indices.numpy().astype(np.int64)
+    finally:
+        precision.enable_tensor_float_32_execution(had_fast)

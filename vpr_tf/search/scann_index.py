@@ -21,10 +21,9 @@ from vpr_tf.search.descriptors import (
     finite_blocks,
 )
 from vpr_tf.search.distances import nearest_of
-from vpr_tf.search.exact_index import ExactIndex
 from vpr_tf.search.index_settings import ScannSettings
 from vpr_tf.search.scann_library import ASSETS_FILE, scann_library
-from vpr_tf.search.search_index import SearchIndex
+from vpr_tf.search.search_index import ExactIndex, SearchIndex
 
 _FLOAT32_FILE = "dataset.npy"
 _QUERIES_PER_BATCH = 256

@@ -1,4 +1,4 @@
-"""The interface of an index: build, search, write, read."""
+"""The interface of an index: build, search, write, read; and the one that is exact."""
 
 from __future__ import annotations
 
@@ -8,8 +8,18 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from vpr_tf.search.descriptors import Descriptors, checked_queries, no_neighbours
-from vpr_tf.search.nearest_rows import search_rows
+from vpr_tf.search.descriptors import (
+    Descriptors,
+    as_float32,
+    check_descriptors,
+    checked_queries,
+    finite_blocks,
+    no_neighbours,
+)
+from vpr_tf.search.errors import IndexMismatchError
+from vpr_tf.search.nearest_rows import NearestRows, search_rows
+
+_NORMS_FILE = "squared_norms.npy"
 
 
 class SearchIndex(abc.ABC):
@@ -125,3 +135,73 @@ class SearchIndex(abc.ABC):
         Raises:
             IndexMismatchError: The files do not fit the descriptors.
         """
+
+
+class ExactIndex(SearchIndex):
+    """Compares every query with every database descriptor, block by block.
+
+    A matrix product finds the candidates; their distances are then computed from
+    differences in float64. So identical descriptors have identical distances, and
+    equal distances are ordered by the lowest row. The database is never held in
+    memory as a whole.
+
+    Args:
+        descriptors: The database, e.g. memory-mapped.
+        squared_norms: Float32, one a row.
+    """
+
+    kind = "exact"
+
+    def __init__(self, descriptors: Descriptors, squared_norms: np.ndarray) -> None:
+        self.descriptors = descriptors
+        self._squared_norms = squared_norms
+
+    @classmethod
+    def build(
+        cls, descriptors: Descriptors, settings: dict[str, Any] | None = None
+    ) -> ExactIndex:
+        """See `SearchIndex.build`; reads the database once, keeps a reference to it."""
+        check_descriptors(descriptors)
+        if settings:
+            raise ValueError(
+                f"An exact index has no settings. Received: {', '.join(settings)}"
+            )
+        norms = np.empty(len(descriptors), np.float32)
+        for start, _, squared_norms in finite_blocks(descriptors):
+            norms[start : start + len(squared_norms)] = squared_norms
+        return cls(descriptors, norms)
+
+    @property
+    def is_exact(self) -> bool:
+        """Always true."""
+        return True
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """None."""
+        return {}
+
+    def _search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        best = NearestRows(queries, k)
+        step = best.rows_per_block
+        for start in range(0, self.num_images, step):
+            rows = as_float32(self.descriptors[start : start + step])
+            best.update(start, rows, self._squared_norms[start : start + step])
+        return best.distances.astype(np.float32), best.ids
+
+    def write(self, folder: Path) -> None:
+        """Keeps the norms, so that opening need not read the database."""
+        np.save(folder / _NORMS_FILE, self._squared_norms, allow_pickle=False)
+
+    @classmethod
+    def read(
+        cls, folder: Path, descriptors: Descriptors, settings: dict[str, Any]
+    ) -> ExactIndex:
+        """See `SearchIndex.read`."""
+        norms = np.load(folder / _NORMS_FILE, allow_pickle=False)
+        if norms.shape != (len(descriptors),) or norms.dtype != np.float32:
+            raise IndexMismatchError(
+                f"{folder / _NORMS_FILE} must hold {len(descriptors)} float32 values. "
+                f"Received: {norms.dtype} of shape {norms.shape}. Build it again."
+            )
+        return cls(descriptors, norms)

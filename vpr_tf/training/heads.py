@@ -15,11 +15,13 @@ from vpr_tf.classification.hidden_layers import hidden_of_arrays
 from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.classification.regression import PlaceRegression
 from vpr_tf.config import (
+    AngularMarginHeadConfig,
     ConfigError,
     ExperimentConfig,
     HeadConfig,
     MarginHeadConfig,
     RegressionHeadConfig,
+    SoftLabelHeadConfig,
 )
 from vpr_tf.data.prepared_dataset import Partition, SplitIndex
 from vpr_tf.geo import MapFrame, Positions
@@ -94,8 +96,11 @@ class HeadFactory:
         classes = self.partition.classes_of_group(group_id)
         hidden = config.hidden_layers
         if isinstance(config, MarginHeadConfig):
+            easy = {}
+            if isinstance(config, AngularMarginHeadConfig):
+                easy["easy_margin"] = config.easy_margin
             return _MARGIN_HEADS[name](
-                len(classes), config.scale, config.margin, hidden_layers=hidden
+                len(classes), config.scale, config.margin, hidden_layers=hidden, **easy
             )
         if name == "cross_entropy":
             return CrossEntropyHead(len(classes), hidden_layers=hidden)
@@ -108,9 +113,12 @@ class HeadFactory:
             return MixtureOfVonMisesFisherHead(
                 centres, self._deviation_m(classes), hidden_layers=hidden
             )
-        return self._soft_label_head(classes, centres)
+        spread = isinstance(config, SoftLabelHeadConfig) and config.spread_headings
+        return self._soft_label_head(classes, centres, spread)
 
-    def _soft_label_head(self, classes: range, centres: np.ndarray) -> SoftLabelHead:
+    def _soft_label_head(
+        self, classes: range, centres: np.ndarray, spread_headings: bool
+    ) -> SoftLabelHead:
         parameters = self.partition.parameters
         if self.partition.regions is not None:
             raise ConfigError(
@@ -127,6 +135,7 @@ class HeadFactory:
             float(parameters["cell_size_m"]),
             headings,
             size,
+            spread_headings,
             hidden_layers=self.config.hidden_layers,
         )
 
@@ -172,7 +181,8 @@ def classifier_from_heads(
     if isinstance(first, MixtureOfVonMisesFisherHead):
         table = _around_components(table, first, factory.frame)
     groups = tuple(_group_head(head) for head in heads)
-    return PlaceClassifier(table, groups, config.classification.score, info)
+    score = config.classification.score or groups[0].trained_score
+    return PlaceClassifier(table, groups, score, info)
 
 
 def _regression(

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from data_prep.errors import DataPrepError
 from data_prep.partition import grid
 from data_prep.partition.assignment import assign_classes
-from vpr_tf.config import PARTITIONS
+from vpr_tf.config import PARTITIONS, load_config
 from vpr_tf.photos import parse_image_name
 
+CONFIGS = Path(__file__).parents[3] / "configs"
 GOLDEN = {
     "sf_xs_dark_train": [(10, 30, 1, 1, 1), (10, 30, 5, 2, 10)],
     "sf_xs_val_database": [(10, 30, 5, 2, 1), (20, 60, 2, 2, 2), (50, 90, 3, 2, 2)],
@@ -130,6 +131,26 @@ def test_equal_to_official_partition(
             assert [int(row[a]) for a, _ in pairs] == [int(found[b]) for _, b in pairs]
             if group_order == "first_seen":
                 assert int(row["first_seen_group"]) == found["group_id"]
+
+
+@pytest.mark.parametrize("encoder", ["resnet18", "resnet50"])
+def test_the_configs_of_sf_xl_make_the_official_classes_and_groups(
+    shared_dir, golden_dir, encoder
+):
+    file = "partition_sf_xs_val_database_M10_alpha30_N5_L2_min1.csv.gz"
+    with gzip.open(golden_dir / file, "rt") as text:
+        expected = {row["name"]: row for row in csv.DictReader(text)}
+    config = load_config(CONFIGS / f"cosplace_{encoder}_sf_xl.yaml")
+    parameters = config.build.partition.parameters() | {"min_images_per_class": 1}
+    names = image_names(shared_dir, "sf_xs_val_database")
+    result = assign(columns_of(names), **parameters)
+    classes = result.classes[result.class_ids]
+    for column, official in (
+        ("heading_bin_deg", "class_heading"),
+        ("group_id", "first_seen_group"),
+    ):
+        found = classes[column].tolist()
+        assert found == [int(expected[name][official]) for name in names]
 
 
 def test_heading_360_is_0_and_the_rest_equals_the_official_partition(

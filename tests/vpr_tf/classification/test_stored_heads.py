@@ -55,6 +55,28 @@ def test_a_classifier_is_the_same_after_loading(tmp_path, kind):
     )
 
 
+@pytest.mark.parametrize("config", [None, ClassificationConfig()])
+@pytest.mark.parametrize(
+    ("kind", "score", "warns"),
+    [
+        ("linear", "cosine", True),
+        ("linear", "softmax", False),
+        ("linear", "raw", False),
+        ("cosine", "cosine", False),
+        ("mixture", "cosine", False),
+    ],
+)
+def test_a_stored_score_stays_with_a_warning_where_it_is_wrong(
+    tmp_path, caplog, config, kind, score, warns
+):
+    save_heads(random_classifier(grid_table(POINTS), kind=kind, score=score), tmp_path)
+    assert load_heads(tmp_path, config).score == score
+    assert ("classification.score=softmax" in caplog.text) == warns
+    caplog.clear()
+    assert load_heads(tmp_path, ClassificationConfig(score="cosine")).score == "cosine"
+    assert not caplog.text
+
+
 def test_a_classifier_of_s2_cells_is_the_same_after_loading(tmp_path):
     columns = Columns(POINTS)
     config = CombinatorialConfig(min_images_per_class=1, num_classes=9)

@@ -12,6 +12,7 @@ from vpr_tf.config import (
     PartitionConfig,
     PlanetConfig,
     RegressionHeadConfig,
+    SoftLabelHeadConfig,
     load_config,
     save_config,
 )
@@ -165,7 +166,7 @@ def test_another_method_does_not_inherit_what_it_has_not(tmp_path):
     head = "train: {head: {name: angular_margin, margin: 0.2, hidden_layers: 1}}\n"
     write_files(tmp_path, ground=MINIMAL + head)
     write_files(tmp_path, top="base: ground.yaml\ntrain: {head: {name: soft_labels}}\n")
-    expected = HeadConfig("soft_labels", hidden_layers=1)
+    expected = SoftLabelHeadConfig(hidden_layers=1)
     assert load_config(tmp_path / "top.yaml").train.head == expected
     overrides = ["train.head.name=soft_labels"]
     assert load_config(tmp_path / "ground.yaml", overrides).train.head == expected

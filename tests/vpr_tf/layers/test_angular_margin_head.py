@@ -13,13 +13,14 @@ def random_problem(batch=6, dim=5, classes=7, seed=0):
     return x, rng.integers(0, classes, batch)
 
 
-def oracle_logits(x, w, class_index, scale, margin):
+def oracle_logits(x, w, class_index, scale, margin, easy_margin=True):
     """By the angle itself, in float64."""
     x, w = x.astype("float64"), w.astype("float64")
     cosine = x @ w / (np.linalg.norm(x, axis=1)[:, None] * np.linalg.norm(w, axis=0))
     own = (np.arange(len(x)), class_index)
     wider = np.cos(np.arccos(cosine[own]) + margin)
-    cosine[own] = np.where(cosine[own] > 0, wider, cosine[own])
+    has_margin = (cosine[own] > 0) | (not easy_margin)
+    cosine[own] = np.where(has_margin, wider, cosine[own])
     return scale * cosine
 
 
@@ -62,12 +63,26 @@ def test_values_and_gradients_equal_official(official_values, jit_compile):
     )
 
 
-def test_logits_equal_numpy():
+@pytest.mark.parametrize("easy_margin", [True, False])
+def test_logits_equal_numpy(easy_margin):
     x, class_index = random_problem(batch=40)
-    head = AngularMarginHead(7, scale=20.0, margin=0.25)
+    head = AngularMarginHead(7, scale=20.0, margin=0.25, easy_margin=easy_margin)
     logits = head(x, class_index)
-    expected = oracle_logits(x, head.class_centres.numpy(), class_index, 20.0, 0.25)
+    expected = oracle_logits(
+        x, head.class_centres.numpy(), class_index, 20.0, 0.25, easy_margin
+    )
     np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_without_the_easy_margin_it_is_at_every_angle():
+    x, class_index = random_problem(batch=40)
+    head = AngularMarginHead(7, easy_margin=False)
+    without, own = head(x).numpy(), np.eye(7, dtype=bool)[class_index]
+    with_margin = head(x, class_index).numpy()
+    np.testing.assert_array_equal(with_margin < without, own)
+    assert (without[own] < 0).any()
+    same = AngularMarginHead.from_config(head.get_config())
+    assert same.easy_margin is False
 
 
 def test_margin_is_only_where_the_cosine_is_positive():

@@ -1,5 +1,8 @@
 import numpy as np
 import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vpr_tf.layers.neighbouring_classes import NeighbouringClasses
 
@@ -20,7 +23,7 @@ def place(east_m, north_m, heading_deg=None):
     return [east_m, north_m, np.sin(heading), np.cos(heading)]
 
 
-def oracle(places, centres, size_m, headings=None, heading_size=None):
+def oracle(places, centres, size_m, headings=None, heading_size=None, spread=True):
     """Every class tried, in float64."""
     rows = []
     for east, north, sine, cosine in np.asarray(places, "float64"):
@@ -34,7 +37,10 @@ def oracle(places, centres, size_m, headings=None, heading_size=None):
             if headings is not None and (sine or cosine):
                 turn = np.degrees(np.arctan2(sine, cosine)) - headings[index]
                 angle = abs((turn + 180) % 360 - 180) / heading_size
-                weights[index] *= 1 / max(angle, 1e-3) if angle < 1.5 else 0
+                if spread:
+                    weights[index] *= 1 / max(angle, 1e-3) if angle < 1.5 else 0
+                else:
+                    weights[index] *= angle < 0.5
         rows.append(weights / max(weights.sum(), 1e-12))
     return np.array(rows)
 
@@ -63,11 +69,13 @@ def test_shares_equal_numpy():
     np.testing.assert_allclose(found.sum(axis=1).max(), 1, rtol=1e-5)
 
 
-def test_shares_with_headings_equal_numpy():
+@pytest.mark.parametrize("spread", [False, True])
+def test_shares_with_headings_equal_numpy(spread):
     centres, headings = random_grid(200, num_bins=6)
     places = random_places(centres)
-    found = targets(NeighbouringClasses(centres, 20.0, headings, 60.0), places, 200)
-    expected = oracle(places, centres, 20.0, headings, 60.0)
+    neighbours = NeighbouringClasses(centres, 20.0, headings, 60.0, spread)
+    found = targets(neighbours, places, 200)
+    expected = oracle(places, centres, 20.0, headings, 60.0, spread)
     np.testing.assert_allclose(found, expected, atol=2e-3)
 
 
@@ -82,10 +90,33 @@ def test_shares_by_hand():
     )
 
 
+@given(st.sampled_from([15, 30, 45, 60, 90, 360]), st.integers(0, 35999))
+def test_headings_stay_in_the_bin_that_the_partition_gives(size, heading_cdeg):
+    # Bins begin at multiples of their width, where most photos of SF-XL look.
+    middles = np.arange(0, 360, size) + size / 2
+    neighbours = NeighbouringClasses(
+        np.zeros((len(middles), 2)), 20.0, middles, float(size)
+    )
+    places = [place(3, 4, heading_cdeg / 100), place(3, 4, 360 + heading_cdeg / 100)]
+    found = targets(
+        tf.function(neighbours), tf.constant(places, "float32"), 360 // size
+    )
+    expected = np.eye(len(middles))[heading_cdeg // (100 * size)]
+    np.testing.assert_allclose(found, [expected, expected], atol=1e-6)
+
+
+def test_space_is_shared_in_the_own_bin_only():
+    centres = np.repeat([[-10.0, 0.0], [10.0, 0.0]], 3, axis=0)
+    headings = np.tile([15.0, 45.0, 75.0], 2)
+    neighbours = NeighbouringClasses(centres, 20.0, headings, 30.0)
+    found = targets(neighbours, [place(5, 0, 30), place(5, 0, 59.99)], 6)
+    np.testing.assert_allclose(found, [[0, 0.25, 0, 0, 0.75, 0]] * 2, atol=1e-5)
+
+
 def test_headings_wrap_and_unknown_ones_count_for_every_bin():
     headings = np.arange(15, 360, 30)
     centres = np.zeros((12, 2))
-    neighbours = NeighbouringClasses(centres, 20.0, headings, 30.0)
+    neighbours = NeighbouringClasses(centres, 20.0, headings, 30.0, True)
     found = targets(neighbours, [place(3, 4, 359), place(3, 4)], 12)
     weights = np.zeros(12)
     weights[[10, 11, 0]] = 1 / 44, 1 / 14, 1 / 16
@@ -117,3 +148,5 @@ def test_invalid_arguments():
         NeighbouringClasses(grid, 20.0, None, 30)
     with pytest.raises(ValueError, match=r"one value for each class.*\(1,\)"):
         NeighbouringClasses(grid, 20.0, [15], 30)
+    with pytest.raises(ValueError, match=r"multiples of `heading_size_deg`.*: 30\.0 "):
+        NeighbouringClasses(grid, 20.0, [15, 30], 30)

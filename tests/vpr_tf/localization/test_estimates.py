@@ -12,6 +12,7 @@ from tests.vpr_tf.localization.places import (
     supporting,
 )
 from vpr_tf.config import LocalizationConfig
+from vpr_tf.localization.estimates import geometric_medians
 
 CLUSTER = LocalizationConfig()
 
@@ -196,7 +197,7 @@ def test_blocks_of_queries_give_the_same(monkeypatch):
     rows = rng.integers(0, 50, (9, 4))
     distances = np.sort(rng.random((9, 4)), axis=1)
     expected = estimate(distances, rows, photos, CLUSTER)
-    monkeypatch.setattr("vpr_tf.localization.clusters._PAIRS_PER_BLOCK", 40)
+    monkeypatch.setattr("vpr_tf.localization.candidates._PAIRS_PER_BLOCK", 40)
     found = estimate(distances, rows, photos, CLUSTER)
     np.testing.assert_array_equal(found.latitude_deg, expected.latitude_deg)
 
@@ -236,3 +237,29 @@ def test_metres_per_degree_are_those_of_the_position():
     assert (found.longitude_deg[0] - 30) * METRES_PER_DEGREE == pytest.approx(
         10, abs=0.02
     )
+
+
+def test_geometric_median_minimizes_the_sum_of_distances():
+    from scipy.optimize import minimize
+
+    rng = np.random.default_rng(3)
+    points = rng.normal(size=(6, 7, 3)) * 10 + 6e6
+    weights = rng.random((6, 7))
+    medians = geometric_medians(points, weights)
+    for query in range(6):
+
+        def total(offset, q=query):
+            metres = np.linalg.norm(points[q] - points[q, 0] - offset, axis=1)
+            return (weights[q] * metres).sum()
+
+        best = minimize(total, np.zeros(3), method="Nelder-Mead", tol=1e-9).fun
+        found = total(medians[query] - points[query, 0])
+        assert found == pytest.approx(best, rel=1e-4)
+
+
+def test_geometric_median_stays_where_most_of_the_weight_is():
+    points = np.array([[[0.0, 0, 0], [1, 0, 0], [-1, 0, 0], [1000, 0, 0]]])
+    median = geometric_medians(points, np.ones((1, 4)))
+    assert abs(median[0, 0]) < 1.001
+    heavy = geometric_medians(points, np.array([[9.0, 1, 1, 1]]))
+    np.testing.assert_allclose(heavy, 0, atol=0.01)

@@ -10,13 +10,16 @@ Example:
 from __future__ import annotations
 
 import argparse
+from dataclasses import fields
+from typing import Any
 
 from vpr_tf.cli.options import add_config, config_with_dataset
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
-    add_config(parser)
+    add_config(parser, words=_SetsAndOverrides)
+    parser.set_defaults(sets=[])
     parser.add_argument(
         "--without-positions",
         action="store_true",
@@ -25,15 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Adds the sets NAME=DATABASE,QUERIES; words with a dot are overrides."""
-    words = options.overrides
-    sets = [word for word in words if "." not in word.partition("=")[0]]
-    options.overrides = [word for word in words if word not in sets]
+    """Adds the sets NAME=DATABASE,QUERIES."""
     config = config_with_dataset(options)
     from vpr_tf.config import DatabaseAndQueries
 
     tests = {}
-    for word in sets:
+    for word in options.sets:
         name, _, sources = word.partition("=")
         database, _, queries = sources.partition(",")
         if not (name and database and queries) or "," in queries:
@@ -50,3 +50,16 @@ def run(options: argparse.Namespace) -> int:
 
     add_test(config, tests)
     return 0
+
+
+class _SetsAndOverrides(argparse.Action):
+    """Tells sets from overrides, whose keys begin with a section of the config."""
+
+    def __call__(
+        self, _parser: Any, options: Any, words: Any, _option: Any = None
+    ) -> None:
+        from vpr_tf.config import ExperimentConfig
+
+        sections = tuple(f"{field.name}." for field in fields(ExperimentConfig))
+        options.overrides = [word for word in words if word.startswith(sections)]
+        options.sets = [word for word in words if not word.startswith(sections)]

@@ -3,10 +3,7 @@ import pytest
 
 from tests.vpr_tf.place_index.samples import make_descriptors
 from vpr_tf.place_index.joined import JoinedDescriptors, SelectedDescriptors
-from vpr_tf.place_index.stored_descriptors import (
-    StoredDescriptors,
-    checksums_of_rows,
-)
+from vpr_tf.place_index.segment import StoredDescriptors, checksums_of_rows
 from vpr_tf.search import DamagedRowError, DescriptorFile, IndexMismatchError
 from vpr_tf.stored_files import StoredFile
 

@@ -125,13 +125,13 @@ def test_search_on_a_device_equals_sorting(monkeypatch, more):
     database[100:200] += rng.normal(size=(100, 6)).astype(np.float32)
     queries = database[90:110]
     with_device = []
-    best_scores = nearest_rows.best_scores
-    monkeypatch.setattr(nearest_rows, "accelerator", lambda: "/CPU:0")
+    best_scores = nearest_rows._best_scores
+    monkeypatch.setattr(nearest_rows, "_accelerator", lambda: "/CPU:0")
     monkeypatch.setattr(nearest_rows, "_MORE_ON_DEVICE", more)
     monkeypatch.setattr(nearest_rows, "_VALUES_PER_BLOCK", 6 * 150)
     monkeypatch.setattr(
         nearest_rows,
-        "best_scores",
+        "_best_scores",
         lambda *args: with_device.append(args[0]) or best_scores(*args),
     )
     _, ids = ExactIndex.build(database).search(queries, 7)

@@ -1,7 +1,7 @@
 import numpy as np
 
-from vpr_tf.search import half_floats
-from vpr_tf.search.half_floats import as_float32
+from vpr_tf.search import descriptors
+from vpr_tf.search.descriptors import as_float32
 
 
 def test_every_finite_float16_is_converted_exactly(monkeypatch):
@@ -9,8 +9,8 @@ def test_every_finite_float16_is_converted_exactly(monkeypatch):
     halves = halves[np.isfinite(halves)]
     expected = halves.astype(np.float32).view(np.uint32)
     np.testing.assert_array_equal(as_float32(halves).view(np.uint32), expected)
-    monkeypatch.setattr(half_floats, "_VALUES_PER_THREAD", 1000)
-    monkeypatch.setattr(half_floats, "_VALUES_PER_STEP", 999)
+    monkeypatch.setattr(descriptors, "_VALUES_PER_THREAD", 1000)
+    monkeypatch.setattr(descriptors, "_VALUES_PER_STEP", 999)
     np.testing.assert_array_equal(as_float32(halves).view(np.uint32), expected)
 
 

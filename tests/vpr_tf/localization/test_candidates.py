@@ -5,12 +5,7 @@ from hypothesis import strategies as st
 
 from tests.vpr_tf.localization.places import photos_in_plane
 from vpr_tf.config import LocalizationConfig
-from vpr_tf.localization.candidates import Candidates
-from vpr_tf.localization.clusters import (
-    find_clusters,
-    geometric_medians,
-    match_weights,
-)
+from vpr_tf.localization.candidates import Candidates, find_clusters, match_weights
 from vpr_tf.localization.errors import LocalizationError
 
 
@@ -72,32 +67,6 @@ def test_of_equal_clusters_the_one_around_the_nearest_match_is_taken():
     config = LocalizationConfig()
     candidates = candidates_of([0.2, 0.2, 0.2, 0.2], [0, 500, 501, 1], config)
     assert find_clusters(candidates, config).members.tolist() == [[1, 0, 0, 1]]
-
-
-def test_geometric_median_minimizes_the_sum_of_distances():
-    from scipy.optimize import minimize
-
-    rng = np.random.default_rng(3)
-    points = rng.normal(size=(6, 7, 3)) * 10 + 6e6
-    weights = rng.random((6, 7))
-    medians = geometric_medians(points, weights)
-    for query in range(6):
-
-        def total(offset, q=query):
-            metres = np.linalg.norm(points[q] - points[q, 0] - offset, axis=1)
-            return (weights[q] * metres).sum()
-
-        best = minimize(total, np.zeros(3), method="Nelder-Mead", tol=1e-9).fun
-        found = total(medians[query] - points[query, 0])
-        assert found == pytest.approx(best, rel=1e-4)
-
-
-def test_geometric_median_stays_where_most_of_the_weight_is():
-    points = np.array([[[0.0, 0, 0], [1, 0, 0], [-1, 0, 0], [1000, 0, 0]]])
-    median = geometric_medians(points, np.ones((1, 4)))
-    assert abs(median[0, 0]) < 1.001
-    heavy = geometric_medians(points, np.array([[9.0, 1, 1, 1]]))
-    np.testing.assert_allclose(heavy, 0, atol=0.01)
 
 
 def test_only_the_first_predictions_vote():
