@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from vpr_tf.config import Preprocessing
 from vpr_tf.geo import Positions
 from vpr_tf.tables import Column, Table
 
@@ -45,6 +46,7 @@ class EvaluationResult:
         spread_m: See `Candidates`; None for retrieval.
         places: What the predictions count in, where that is no database; None for
             retrieval.
+        preprocessing: How images were prepared; None of descriptors alone.
     """
 
     name: str
@@ -67,6 +69,7 @@ class EvaluationResult:
     scores: np.ndarray | None = None
     spread_m: np.ndarray | None = None
     places: Positions | None = None
+    preprocessing: Preprocessing | None = None
 
     @property
     def symbol(self) -> str:
@@ -86,6 +89,7 @@ class EvaluationResult:
             "dataset_fingerprint": self.dataset_fingerprint,
             "is_exact": self.is_exact,
             "method": self.method,
+            "images": None if self.preprocessing is None else str(self.preprocessing),
         }
 
 
@@ -98,7 +102,7 @@ def results_table(results: Sequence[EvaluationResult]) -> str:
     columns = [Column("set", "text"), *(Column(f"{symbol}@{n}") for n in values)]
     columns += [Column("queries"), Column(known), Column("without positives")]
     columns += [Column("without position")] * unknown
-    columns += map(Column, ("threshold", "search", "dataset"))
+    columns += map(Column, ("threshold", "search", "images", "dataset"))
     rows = [
         [
             result.name,
@@ -109,6 +113,7 @@ def results_table(results: Sequence[EvaluationResult]) -> str:
             *([result.num_queries_without_position] * unknown),
             f"{result.positive_dist_threshold_m:g} m",
             "exact" if result.is_exact else "approximate",
+            "" if result.preprocessing is None else str(result.preprocessing),
             result.dataset_fingerprint[:12],
         ]
         for result in results

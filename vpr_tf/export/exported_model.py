@@ -49,14 +49,16 @@ def export_model(
             f"encoder. Received a SavedModel: {model}"
         )
     config = _with_encoder(config, encoder, model)
+    prepared = dataclasses.asdict(loaded.preprocessing)
+    evaluation = dataclasses.replace(config.evaluation, **prepared)
+    config = dataclasses.replace(config, evaluation=evaluation)
     heads = ""
     if config.evaluation.method == "classification":
         version, heads = _export_heads(config, encoder, model, num_places)
     else:
         version = export_encoder(encoder, config, config.savedmodels_dir)
-    size = "" if config.evaluation.resize == "native" else config.evaluation.image_size
     print(f"Model: {loaded.description}")
-    print(f"Images: {config.evaluation.resize} {size}".rstrip())
+    print(f"Images: {loaded.preprocessing}")
     print(f"SavedModel: {version}, {encoder.descriptor_dim} dimensions")
     if heads:
         print(heads)

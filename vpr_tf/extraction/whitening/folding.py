@@ -56,6 +56,7 @@ def whiten_encoder(
     descriptors = extractor.extract_records(split, record_ids)
     whitening = fit_whitening(descriptors, dim, whiten)
     whitened = add_whitening(encoder, whitening)
+    whitened.preprocessing = extractor.preprocessing
     output.parent.mkdir(parents=True, exist_ok=True)
     whitened.save(output)
     print(
