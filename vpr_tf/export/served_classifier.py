@@ -11,7 +11,7 @@ from vpr_tf.classification import ClassificationError, PlaceClassifier
 from vpr_tf.classification.class_table import OWN_GROUP, PRODUCT
 from vpr_tf.config import Preprocessing
 from vpr_tf.export.served_calibration import ServedCalibration
-from vpr_tf.export.served_encoder import ServedEncoder
+from vpr_tf.export.served_encoder import ServedEncoder, of_files, of_images
 from vpr_tf.export.served_heads import ServedHead, fixed
 from vpr_tf.geo import ecef
 from vpr_tf.localization import calibrated_settings
@@ -84,9 +84,7 @@ class ServedClassifier(tf.Module):
             )
         )
 
-    @tf.function(
-        input_signature=[tf.TensorSpec((None,), tf.string, name="image_bytes")]
-    )
+    @of_files
     def from_bytes(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         """Locates JPEG or PNG files; see `locate`.
 
@@ -95,11 +93,7 @@ class ServedClassifier(tf.Module):
         """
         return self.locate(self.encoder.from_bytes(image_bytes)["descriptors"])
 
-    @tf.function(
-        input_signature=[
-            tf.TensorSpec((None, None, None, 3), tf.float32, name="images")
-        ]
-    )
+    @of_images
     def from_images(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         """Locates RGB images in [0, 1] as they are, without a resize; see `locate`.
 

@@ -9,6 +9,14 @@ import tensorflow as tf
 from vpr_tf.config import Preprocessing
 from vpr_tf.data.image_decoding import decode_image, resize_for_evaluation
 
+# Decorators of the two signatures that every exported graph has.
+of_files = tf.function(
+    input_signature=[tf.TensorSpec((None,), tf.string, name="image_bytes")]
+)
+of_images = tf.function(
+    input_signature=[tf.TensorSpec((None, None, None, 3), tf.float32, name="images")]
+)
+
 
 class ServedEncoder:
     """From encoded or decoded images to descriptors, in one graph.
@@ -25,9 +33,7 @@ class ServedEncoder:
         self._encoder = encoder
         self._preprocessing = preprocessing
 
-    @tf.function(
-        input_signature=[tf.TensorSpec((None,), tf.string, name="image_bytes")]
-    )
+    @of_files
     def from_bytes(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         """Describes JPEG or PNG files.
 
@@ -47,11 +53,7 @@ class ServedEncoder:
         images = tf.map_fn(self._prepare, image_bytes, fn_output_signature=spec)
         return {"descriptors": self._encoder(images, training=False)}
 
-    @tf.function(
-        input_signature=[
-            tf.TensorSpec((None, None, None, 3), tf.float32, name="images")
-        ]
-    )
+    @of_images
     def from_images(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         """Describes RGB images in [0, 1] as they are, without a resize.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from vpr_tf.config import RUN_PREFIX, ConfigError, EncoderConfig, ExperimentConfig
 
-_BEST_WEIGHTS = Path("best") / "encoder.weights.h5"
+BEST_WEIGHTS = Path("best") / "encoder.weights.h5"
 
 
 def with_run_weights(config: ExperimentConfig) -> EncoderConfig:
@@ -28,7 +28,7 @@ def with_run_weights(config: ExperimentConfig) -> EncoderConfig:
     runs = sorted((file.parent for file in parent.glob("*/config.yaml")), reverse=True)
     for run in runs:
         if _is_finished(run):
-            return dataclasses.replace(config.encoder, weights=str(run / _BEST_WEIGHTS))
+            return dataclasses.replace(config.encoder, weights=str(run / BEST_WEIGHTS))
     found = f"{len(runs)} that did not end" if runs else "none"
     raise ConfigError(
         f"`encoder.weights: {weights}` needs a finished run in {parent}. Found: "
@@ -42,4 +42,4 @@ def _is_finished(run: Path) -> bool:
         metrics = json.loads((run / "metrics.json").read_text())
     except (OSError, ValueError):
         return False
-    return "savedmodel" in metrics and (run / _BEST_WEIGHTS).is_file()
+    return "savedmodel" in metrics and (run / BEST_WEIGHTS).is_file()
