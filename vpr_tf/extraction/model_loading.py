@@ -37,7 +37,7 @@ from vpr_tf.models import (
     released_encoder,
     with_run_weights,
 )
-from vpr_tf.models.run_weights import BEST_WEIGHTS
+from vpr_tf.models.encoder_builder import BEST_WEIGHTS
 
 
 def load_extractor(
