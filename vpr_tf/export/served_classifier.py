@@ -11,7 +11,7 @@ from vpr_tf.classification import ClassificationError, PlaceClassifier
 from vpr_tf.classification.class_table import OWN_GROUP, PRODUCT
 from vpr_tf.config import Preprocessing
 from vpr_tf.export.served_calibration import ServedCalibration
-from vpr_tf.export.served_encoder import ServedEncoder, of_files, of_images
+from vpr_tf.export.served_encoder import ServedEncoder
 from vpr_tf.export.served_heads import ServedHead, fixed
 from vpr_tf.geo import ecef
 from vpr_tf.localization import calibrated_settings
@@ -84,7 +84,9 @@ class ServedClassifier(tf.Module):
             )
         )
 
-    @of_files
+    @tf.function(
+        input_signature=[tf.TensorSpec((None,), tf.string, name="image_bytes")]
+    )
     def from_bytes(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         """Locates JPEG or PNG files; see `locate`.
 
@@ -93,7 +95,34 @@ class ServedClassifier(tf.Module):
         """
         return self.locate(self.encoder.from_bytes(image_bytes)["descriptors"])
 
-    @of_images
+    @tf.function(
+        input_signature=[tf.TensorSpec((None,), tf.string, name="image_bytes")]
+    )
+    def flagged(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Locates the files that can be read; see `locate`.
+
+        Args:
+            image_bytes: Strings of shape `(batch,)`; sizes may differ.
+
+        Returns:
+            Also `is_valid`, bool `(batch,)`; where it is False all else is NaN.
+        """
+        described = self.encoder.flagged(image_bytes)
+        is_valid = described["is_valid"]
+        located = {"is_valid": is_valid}
+        for name, value in self.locate(described["descriptors"]).items():
+            shape = tf.concat(
+                [tf.shape(value)[:1], tf.ones_like(tf.shape(value)[1:])], 0
+            )
+            unknown = tf.constant(np.nan, value.dtype)
+            located[name] = tf.where(tf.reshape(is_valid, shape), value, unknown)
+        return located
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec((None, None, None, 3), tf.float32, name="images")
+        ]
+    )
     def from_images(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         """Locates RGB images in [0, 1] as they are, without a resize; see `locate`.
 
