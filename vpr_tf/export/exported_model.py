@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 from pathlib import Path
 
 from vpr_tf.classification import (
@@ -11,26 +12,54 @@ from vpr_tf.classification import (
     load_calibration,
     load_heads,
 )
-from vpr_tf.config import AGGREGATIONS, ConfigError, ExperimentConfig
+from vpr_tf.config import (
+    AGGREGATIONS,
+    ConfigError,
+    ExperimentConfig,
+    Preprocessing,
+    load_config,
+)
 from vpr_tf.export.saved_classifier_model import NUM_PLACES, export_classifier
 from vpr_tf.export.saved_model import export_encoder
-from vpr_tf.extraction import load_extractor
+from vpr_tf.extraction import find_model, load_extractor
 from vpr_tf.models import GeoLocalizationNet
 
 
+@dataclass(frozen=True)
+class ExportedModel:
+    """A SavedModel, and what went into it.
+
+    Attributes:
+        version: Its folder.
+        model: What was exported, for people.
+        preprocessing: How it prepares images.
+        descriptor_dim: Length of its descriptors.
+        heads: What its heads are, for people; empty without.
+    """
+
+    version: Path
+    model: str
+    preprocessing: Preprocessing
+    descriptor_dim: int
+    heads: str = ""
+
+
 def export_model(
-    config: ExperimentConfig, model: str | Path | None, *, num_places: int = NUM_PLACES
-) -> Path:
-    """Exports a model and prints where.
+    config: ExperimentConfig,
+    model: str | Path | None,
+    *,
+    name: str | None = None,
+    num_places: int = NUM_PLACES,
+) -> ExportedModel:
+    """Exports a model.
 
     Args:
-        config: `name`, `savedmodels_dir` and the preparation of images. With
+        config: `savedmodels_dir`, and what it says of the preparation of images. With
             `evaluation.method: classification` the heads are exported too.
         model: See `load_extractor`; it must be a Keras encoder.
+        name: Of the export; None for that of the model: of its experiment, its file or
+            its release.
         num_places: Places that heads give for each image.
-
-    Returns:
-        The folder of the version.
 
     Raises:
         ConfigError: The model is a SavedModel already, or its heads compute a place
@@ -48,21 +77,30 @@ def export_model(
             "`--model` must be a run folder, a .keras file or the name of a released "
             f"encoder. Received a SavedModel: {model}"
         )
-    config = _with_encoder(config, encoder, model)
     prepared = dataclasses.asdict(loaded.preprocessing)
-    evaluation = dataclasses.replace(config.evaluation, **prepared)
-    config = dataclasses.replace(config, evaluation=evaluation)
+    config = dataclasses.replace(
+        _with_encoder(config, encoder, model),
+        name=name or _name_of(model) or config.name,
+        evaluation=dataclasses.replace(config.evaluation, **prepared),
+    )
     heads = ""
     if config.evaluation.method == "classification":
         version, heads = _export_heads(config, encoder, model, num_places)
     else:
         version = export_encoder(encoder, config, config.savedmodels_dir)
-    print(f"Model: {loaded.description}")
-    print(f"Images: {loaded.preprocessing}")
-    print(f"SavedModel: {version}, {encoder.descriptor_dim} dimensions")
-    if heads:
-        print(heads)
-    return version
+    return ExportedModel(
+        version, loaded.description, loaded.preprocessing, encoder.descriptor_dim, heads
+    )
+
+
+def _name_of(model: str | Path | None) -> str | None:
+    """Returns what a model is called; None if it is the config's own."""
+    if model is None:
+        return None
+    source = find_model(model)
+    if source.config_file is not None:
+        return load_config(source.config_file).name
+    return source.name
 
 
 def _export_heads(
