@@ -2,7 +2,8 @@
 
 They see the encoder as `self.model` and these logs: after each step `loss`, after each
 epoch `epoch`, `group`, `loss`, `learning_rate`, `head_learning_rate`, `gem_p`,
-`images_per_s` and, when the epoch was validated, `val_recall@N`.
+`images_per_s` and, when the epoch was validated, `val_recall@N` and, of heads that are
+kept or whose loss a schedule watches, `val_loss`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import keras
@@ -93,11 +95,6 @@ class MetricsWriter(keras.callbacks.Callback):
         self._losses.flush()
 
     def on_epoch_end(self, epoch, logs=None):
-        recalls = {
-            name.removeprefix("val_recall@"): value
-            for name, value in logs.items()
-            if name.startswith("val_recall@")
-        }
         self._metrics.set_epoch(
             {
                 "epoch": epoch,
@@ -108,7 +105,8 @@ class MetricsWriter(keras.callbacks.Callback):
                 "head_learning_rate": logs["head_learning_rate"],
                 "gem_p": logs["gem_p"],
                 "images_per_s": logs["images_per_s"],
-                "val_recalls": dict(sorted(recalls.items(), key=_as_number)),
+                "val_loss": logs.get("val_loss"),
+                "val_recalls": val_recalls(logs),
                 "best_epoch": self._progress.best_epoch,
             }
         )
@@ -117,8 +115,12 @@ class MetricsWriter(keras.callbacks.Callback):
         self._losses.close()
 
 
-def _as_number(item: tuple[str, float]) -> int:
-    return int(item[0])
+def val_recalls(logs: Mapping[str, float]) -> dict[str, float]:
+    """Returns the recalls on val of an epoch's logs by N, as text, in order."""
+    prefix = "val_recall@"
+    of_logs = [name for name in logs if name.startswith(prefix)]
+    numbers = sorted(int(name.removeprefix(prefix)) for name in of_logs)
+    return {str(n): logs[f"{prefix}{n}"] for n in numbers}
 
 
 class EarlyStopping(keras.callbacks.Callback):

@@ -20,10 +20,11 @@ from vpr_tf.training.errors import (
     TrainingInterruptedError,
 )
 from vpr_tf.training.group_trainer import GroupTrainer
+from vpr_tf.training.learning_rate import MONITOR, VAL_LOSS
 from vpr_tf.training.process import StopSignal
 from vpr_tf.training.run_writers import RunWriters
 from vpr_tf.training.strategy import num_workers, sum_over_workers
-from vpr_tf.training.validation import Validator
+from vpr_tf.training.validation import Validation, Validator
 
 _LOG = logging.getLogger(__name__)
 
@@ -92,8 +93,8 @@ class EpochLoop:
         images_per_s = self._train(callbacks)
         self._close_bar()
         logs = self._epoch_logs(images_per_s)
-        recalls, is_best = self._validate()
-        logs |= {f"val_recall@{n}": value for n, value in recalls.items()}
+        metrics, is_best = self._validate()
+        logs |= metrics
         callbacks.on_epoch_end(progress.epoch, logs)
         self._report(logs, is_best)
         progress.finish_epoch()
@@ -139,8 +140,8 @@ class EpochLoop:
             return None
         return timed_steps * config.batch_size / (last_end - first_end)
 
-    def _validate(self) -> tuple[dict[int, float], bool]:
-        """Returns recalls, when due, and whether the epoch's model is the best."""
+    def _validate(self) -> tuple[dict[str, float], bool]:
+        """Returns metrics of val, when due, and whether the model is the best."""
         progress, config = self.trainer.progress, self.trainer.config
         is_last = progress.epoch + 1 == config.epochs
         if not is_last and (progress.epoch + 1) % config.validate_every_epochs:
@@ -148,19 +149,19 @@ class EpochLoop:
         if config.input == "images":
             self.plain_encoder.set_weights(self.trainer.encoder_weights())
         predictor = self.classifier() if self.classifier is not None else None
-        recalls: dict[int, float] = {}
-        result = None
+        measured = Validation({}, None)
         if self.validator is not None:
             # The epoch's steps are saved; but other workers would wait for ever.
             with self.stop.raising(num_workers(self.trainer.strategy) == 1):
-                recalls, result = self.validator.measure(self.plain_encoder, predictor)
-        is_best = progress.record_recall(recalls.get(1))
+                measured = self.validator.measure(self.plain_encoder, predictor)
+        metrics, result = measured
+        is_best = progress.record_recall(metrics.get(MONITOR))
         if self.writers is not None:
             if is_best:
-                self.writers.write_best(self.plain_encoder, recalls, predictor)
+                self.writers.write_best(self.plain_encoder, metrics, predictor)
             if self.validator is not None and result is not None:
                 self.writers.write_predictions(self.validator, result)
-        return recalls, is_best
+        return metrics, is_best
 
     def _epoch_logs(self, images_per_s: float | None) -> dict[str, Any]:
         trainer = self.trainer
@@ -192,6 +193,8 @@ class EpochLoop:
             for name, value in logs.items()
             if name.startswith("val_recall@")
         ]
+        if VAL_LOSS in logs:
+            parts.append(f"val loss {logs[VAL_LOSS]:.3f}")
         if recalls:
             parts.append("val " + " ".join(recalls) + (" (best)" if is_best else ""))
         _LOG.info("%s", ", ".join(parts))

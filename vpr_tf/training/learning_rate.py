@@ -7,10 +7,15 @@ from collections.abc import Sequence
 
 import keras
 
-from vpr_tf.config import CosineScheduleConfig, ScheduleConfig, TrainConfig
+from vpr_tf.config import (
+    CosineScheduleConfig,
+    PlateauScheduleConfig,
+    ScheduleConfig,
+    TrainConfig,
+)
 from vpr_tf.training.progress import TrainingProgress
 
-MONITOR = "val_recall@1"
+MONITOR, VAL_LOSS = "val_recall@1", "val_loss"
 
 
 class LearningRate:
@@ -75,29 +80,32 @@ def schedule_factor(config: ScheduleConfig, step: int, total_steps: int) -> floa
 
 
 class ReduceOnPlateau(keras.callbacks.Callback):
-    """Multiplies the learning rate by a factor when R@1 on val stops rising.
+    """Multiplies the learning rate by a factor when val stops getting better.
 
     What it remembers is in `TrainingProgress`, so that a resumed run decides the same;
     epochs without validation are no plateau.
 
     Args:
-        progress: Holds the best epoch and the product of the reductions.
-        factor: The multiplier.
-        patience_epochs: Epochs without a better R@1, and since the last reduction.
+        progress: Holds the best epochs and the product of the reductions.
+        schedule: What is watched, the factor, and the epochs that are borne.
     """
 
     def __init__(
-        self, progress: TrainingProgress, factor: float, patience_epochs: int
+        self, progress: TrainingProgress, schedule: PlateauScheduleConfig
     ) -> None:
         super().__init__()
-        self._progress = progress
-        self._factor, self._patience = factor, patience_epochs
+        self._progress, self._schedule = progress, schedule
 
     def on_epoch_end(self, epoch, logs=None):
-        if MONITOR not in (logs or {}):
+        watches_loss = self._schedule.monitor == "val_loss"
+        value = (logs or {}).get(VAL_LOSS if watches_loss else MONITOR)
+        if value is None:
             return
         progress = self._progress
-        since = max(progress.best_epoch or 0, progress.last_reduction_epoch or 0)
-        if epoch - since >= self._patience:
-            progress.learning_rate_factor *= self._factor
+        if watches_loss:
+            progress.record_val_loss(epoch, value)
+        best = progress.best_val_loss_epoch if watches_loss else progress.best_epoch
+        since = max(best or 0, progress.last_reduction_epoch or 0)
+        if epoch - since > self._schedule.patience_epochs:
+            progress.learning_rate_factor *= self._schedule.factor
             progress.last_reduction_epoch = epoch

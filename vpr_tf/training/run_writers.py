@@ -15,6 +15,7 @@ from vpr_tf.training.callbacks import (
     MetricsWriter,
     ProgressBar,
     TensorBoardWriter,
+    val_recalls,
 )
 from vpr_tf.training.checkpoints import save_best
 from vpr_tf.training.group_trainer import GroupTrainer
@@ -85,14 +86,14 @@ class RunWriters:
     def write_best(
         self,
         encoder: keras.Model,
-        recalls: dict[int, float],
+        metrics: dict[str, float],
         predictor: PlacePredictor | None,
     ) -> None:
         """Keeps the encoder, and the heads that localize, as the best so far."""
         info = {
             "epoch": self._progress.epoch,
             "step": self._progress.step,
-            "val_recalls": {str(n): value for n, value in recalls.items()},
+            "val_recalls": val_recalls(metrics),
         }
         save_best(self.run.best, encoder, info, predictor)
 
@@ -100,13 +101,11 @@ class RunWriters:
 def decision_callbacks(
     config: TrainConfig, progress: TrainingProgress
 ) -> list[keras.callbacks.Callback]:
-    """Makes the callbacks that act on val's recall, the same on every worker."""
+    """Makes the callbacks that act on val, the same on every worker."""
     callbacks: list[keras.callbacks.Callback] = []
     schedule = config.schedule
     if isinstance(schedule, PlateauScheduleConfig):
-        callbacks.append(
-            ReduceOnPlateau(progress, schedule.factor, schedule.patience_epochs)
-        )
+        callbacks.append(ReduceOnPlateau(progress, schedule))
     if config.early_stopping_patience is not None:
         callbacks.append(EarlyStopping(progress, config.early_stopping_patience))
     return callbacks
