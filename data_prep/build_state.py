@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from data_prep.errors import DataPrepError, wrap_disk_errors
-from data_prep.table import write_atomically
+from data_prep.shards import write_atomically
 from vpr_tf.config import BuildConfig, PartitionConfig, as_dict
 
 LISTING_NAME = "listing.bin"  # of a split folder
@@ -214,7 +214,9 @@ def _with_defaults(known: dict[str, Any]) -> dict[str, Any]:
     """Fills in fields that the program did not have when the folder was begun."""
     defaults = as_dict(BuildConfig())
     partition = PartitionConfig.from_parameters(known.get("partition", {}))
-    filled = {**defaults, **known, "partition": as_dict(partition)}
+    reading = {**defaults["reading"], **known.get("reading", {})}
+    known = {**known, "partition": as_dict(partition), "reading": reading}
+    filled = {**defaults, **known}
     return {name: filled[name] for name in filled if name not in _NOT_IN_THE_RESULT}
 
 

@@ -118,7 +118,7 @@ def _plan_set(
 def _plan_split(
     build: BuildConfig, name: str, entry: str, needs_position: bool = True
 ) -> SplitPlan:
-    source = PhotoSource(Path(build.source) / entry, needs_position)
+    source = PhotoSource(Path(build.source) / entry, needs_position, build.reading)
     if not source.exists():
         kind = "CSV file" if source.is_csv else "image folder"
         raise DataPrepError(

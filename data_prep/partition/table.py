@@ -9,9 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from data_prep.partition.assignment import assign_classes, needed_columns
-from vpr_tf.config import PARTITIONS, PartitionConfig
+from vpr_tf.config import DEFAULT_READING, PARTITIONS, PartitionConfig
 from vpr_tf.data.records import NO_CLASS
-from vpr_tf.geo import UNKNOWN_HEADING_DEG, lat_lon_to_utm, utm_to_lat_lon
+from vpr_tf.geo import (
+    UNKNOWN_HEADING_DEG,
+    Positions,
+    contradictions,
+    lat_lon_to_utm,
+    normalized_headings,
+    utm_to_lat_lon,
+)
 
 
 class PartitionedTable(NamedTuple):
@@ -87,6 +94,8 @@ def _columns(table: Mapping[str, npt.ArrayLike]) -> dict[str, np.ndarray]:
         zone = _numbers(table, "utm_zone").astype(np.int16)
     else:
         east_m, north_m, zone = lat_lon_to_utm(latitude, longitude)
+    if has_utm and has_degrees:
+        _check_agreement(Positions.from_utm(east_m, north_m, zone), latitude, longitude)
     if not has_degrees:
         latitude, longitude = utm_to_lat_lon(east_m, north_m, zone)
     columns: dict[str, np.ndarray] = {
@@ -106,14 +115,21 @@ def _columns(table: Mapping[str, npt.ArrayLike]) -> dict[str, np.ndarray]:
     return columns
 
 
+def _check_agreement(
+    utm: Positions, latitude: np.ndarray, longitude: np.ndarray
+) -> None:
+    if len(utm) != len(latitude) or len(utm) != len(longitude):
+        return  # lengths are checked with those of all columns
+    apart = contradictions(utm, latitude, longitude, DEFAULT_READING.max_disagreement_m)
+    for row, problem in apart.items():
+        raise ValueError(f"Row {row} of `table`: {problem}.")
+
+
 def _headings(table: Mapping[str, npt.ArrayLike], num_rows: int) -> np.ndarray:
     """Returns float64 degrees from 0 to 360, `UNKNOWN_HEADING_DEG` where unknown."""
     if "heading_deg" not in table:
         return np.full(num_rows, UNKNOWN_HEADING_DEG)
-    given = np.asarray(table["heading_deg"], np.float64)
-    known = np.isfinite(given) & (given != UNKNOWN_HEADING_DEG)
-    in_turn = np.minimum(np.where(known, given, 0.0) % 360.0, np.nextafter(360.0, 0))
-    return np.where(known, np.where(given == 360, given, in_turn), UNKNOWN_HEADING_DEG)
+    return normalized_headings(table["heading_deg"])
 
 
 def _numbers(table: Mapping[str, npt.ArrayLike], name: str) -> np.ndarray:

@@ -15,6 +15,7 @@ from vpr_tf.config import (
     DatasetConfig,
     ExperimentConfig,
 )
+from vpr_tf.geo import utm_to_lat_lon
 from vpr_tf.photos import format_image_name
 
 
@@ -31,14 +32,17 @@ def encode_image(
 
 def image_name(number: int, **fields) -> str:
     """The name of an image on a small square, four images a cell and heading."""
+    east_m = 544_000.0 + 10 * (number // 4 % 7) + 0.01 * number
+    north_m = 4_174_000.0 + 10 * (number // 28)
+    latitude, longitude = utm_to_lat_lon(east_m, north_m, 10)
     return format_image_name(
         **{
-            "utm_east_m": 544_000.0 + 10 * (number // 4 % 7) + 0.01 * number,
-            "utm_north_m": 4_174_000.0 + 10 * (number // 28),
+            "utm_east_m": east_m,
+            "utm_north_m": north_m,
             "zone_number": 10,
             "zone_letter": "S",
-            "latitude": 37.7,
-            "longitude": -122.5,
+            "latitude": float(latitude),
+            "longitude": float(longitude),
             "pano_id": f"pano{number}",
             "heading_deg": 30 * (number // 2 % 2),
             "timestamp": "2016",

@@ -1,6 +1,7 @@
 import pytest
 
 from data_prep.build import build_dataset
+from data_prep.inspection.report import count_split, describe_splits
 from tests.data_prep.conftest import encode_image
 from vpr_tf.photos import PhotoSourceError
 
@@ -67,9 +68,62 @@ def test_bad_rows_are_rejected_with_their_line(tmp_path, make_config):
         "photos/2.jpg,line 4: utm_east is not a number",
         "photos/9.jpg,line 5: file cannot be read: No such file",
         ",line 6: path is empty",
-        'photos/3.jpg,"line 7: ',
+        "photos/3.jpg,line 7: the row has more or fewer fields than the header",
     ):
         assert reason in text
+
+
+def test_rows_that_cannot_be_are_rejected_by_row_and_field(tmp_path, make_config):
+    write_table(
+        tmp_path,
+        "path,utm_east,utm_north,zone,latitude,longitude,heading_deg,timestamp",
+        "photos/0.jpg,544388.51,4172758.25,10S,37.70098,-122.49646,-1,2019-06-30",
+        "photos/1.jpg,544388.51,4172758.25,11S,37.70098,-122.49646,,",
+        "photos/1.jpg,,,,0,0,,",
+        "photos/1.jpg,,,,37.7,-122.5,,201913",
+        "photos/1.jpg,,,,37.7,-122.5,999,",
+        "photos/1.jpg,334873.0,6252266.0,56S,,,,",
+        "photos/1.jpg,4173201.04,547400.04,10S,,,,",
+        "photos/1.jpg,,,,37,7,-122,5,,",
+        "photos/2.jpg,,,,37.70098,-122.49646,-999,",
+        "photos/3.jpg,544388.51,4172758.25,10S,,,nan,nan",
+    )
+    partition = {"missing_heading": "ignore"}
+    config = make_config(
+        train="table.csv", max_rejected_fraction=0.9, partition=partition
+    )
+    dataset = build_dataset(config)
+    train = dataset.split("train")
+    assert train.column("heading_deg").tolist() == [-1, -1, -1]
+    assert train.column("timestamp").tolist() == [b"20190630", b"", b""]
+    assert train.column("utm_zone").tolist() == [10, 10, 10]
+    text = (dataset.path / "rejected.csv").read_text()
+    for reason in (
+        "line 3: utm_east, utm_north, zone and latitude, longitude contradict",
+        "line 4: latitude and longitude are 0, 0",
+        "line 5: timestamp 201913 does not exist",
+        "line 6: heading_deg 999 is impossible",
+        "line 7: utm_north 6252266.00 is latitude 56.4",
+        "line 8: utm_east 4173201.04 is impossible",
+        "line 9: the row has more or fewer fields",
+    ):
+        assert reason in text
+
+
+def test_columns_named_twice_are_an_error(tmp_path, make_config):
+    write_table(tmp_path, "path,latitude,longitude,latitude", "photos/0.jpg,1,2,3")
+    with pytest.raises(PhotoSourceError, match="names columns twice: latitude"):
+        build_table(make_config)
+
+
+def test_one_heading_of_all_is_remarked(tmp_path, make_config, capsys):
+    rows = [f"photos/{i}.jpg,37.7,-122.5,90" for i in range(4)]
+    write_table(tmp_path, "path,latitude,longitude,heading_deg", *rows)
+    dataset = build_table(make_config)
+    remark = "train: all 4 headings are 90, so probably none was measured"
+    assert remark in capsys.readouterr().out
+    statistics = {"train": count_split(dataset.split("train"))}
+    assert remark in describe_splits(dataset, statistics)
 
 
 @pytest.mark.parametrize("header", ["", "file,latitude,longitude", "path,latitude"])

@@ -7,6 +7,7 @@ training, the evaluation and the export. `load_config` reads it, applies
 """
 
 from vpr_tf.config.dataset import (
+    DEFAULT_READING,
     PARTITIONS,
     BuildConfig,
     CombinatorialConfig,
@@ -18,6 +19,7 @@ from vpr_tf.config.dataset import (
     HierarchicalConfig,
     PartitionConfig,
     PlanetConfig,
+    ReadingConfig,
     grid_config,
 )
 from vpr_tf.config.encoder import (
@@ -64,6 +66,7 @@ from vpr_tf.config.training import (
 __all__ = [
     "AGGREGATIONS",
     "BACKBONE_STAGES",
+    "DEFAULT_READING",
     "HEADS",
     "OPTIMIZERS",
     "PARTITIONS",
@@ -95,6 +98,7 @@ __all__ = [
     "PlanetConfig",
     "PlateauScheduleConfig",
     "Preprocessing",
+    "ReadingConfig",
     "RegressionHeadConfig",
     "ReportConfig",
     "ScheduleConfig",

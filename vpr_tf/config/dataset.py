@@ -216,6 +216,20 @@ class DatabaseAndQueries:
 
 
 @dataclass(frozen=True)
+class ReadingConfig:
+    """How names and tables of photos are read."""
+
+    # A photo whose UTM fields and degrees are farther apart is rejected.
+    max_disagreement_m: float = 100.0
+
+    def __post_init__(self) -> None:
+        check_range(self, "build.reading", 0, None, "max_disagreement_m")
+
+
+DEFAULT_READING = ReadingConfig()
+
+
+@dataclass(frozen=True)
 class BuildConfig:
     """What `vpr data build` reads and how it writes.
 
@@ -229,6 +243,7 @@ class BuildConfig:
     train: str | None = None  # image folder or CSV file
     val: DatabaseAndQueries | None = None  # `database`, `queries`, as below
     tests: dict[str, DatabaseAndQueries] = field(default_factory=dict)  # as val
+    reading: ReadingConfig = field(default_factory=ReadingConfig)
     partition: PartitionConfig = field(default_factory=CosPlaceConfig)
     images_per_shard: int = 4096
     workers: int = 2

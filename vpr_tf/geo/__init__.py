@@ -5,11 +5,22 @@ from vpr_tf.geo.circle import GeoCircle
 from vpr_tf.geo.earth import (
     UNKNOWN_HEADING_DEG,
     UNKNOWN_ZONE,
-    heading_differences_deg,
     wrap_degrees,
+)
+from vpr_tf.geo.headings import (
+    HEADING_RULE,
+    constant_heading_text,
+    heading_differences_deg,
+    normalized_headings,
 )
 from vpr_tf.geo.local_plane import LocalPlane, cities
 from vpr_tf.geo.map_frame import MapFrame
+from vpr_tf.geo.position_rules import (
+    contradictions,
+    is_zero,
+    lat_lon_problem,
+    utm_problems,
+)
 from vpr_tf.geo.positions import Positions, distances_m
 from vpr_tf.geo.utm import (
     NORTHERN_LIMIT_DEG,
@@ -17,11 +28,13 @@ from vpr_tf.geo.utm import (
     is_northern_band,
     lat_lon_to_utm,
     parse_zone,
+    parse_zone_and_band,
     utm_to_lat_lon,
     utm_zones,
 )
 
 __all__ = [
+    "HEADING_RULE",
     "NORTHERN_LIMIT_DEG",
     "SOUTHERN_LIMIT_DEG",
     "UNKNOWN_HEADING_DEG",
@@ -31,12 +44,19 @@ __all__ = [
     "MapFrame",
     "Positions",
     "cities",
+    "constant_heading_text",
+    "contradictions",
     "distances_m",
     "ecef",
     "heading_differences_deg",
     "is_northern_band",
+    "is_zero",
+    "lat_lon_problem",
     "lat_lon_to_utm",
+    "normalized_headings",
     "parse_zone",
+    "parse_zone_and_band",
+    "utm_problems",
     "utm_to_lat_lon",
     "utm_zones",
     "wrap_degrees",

@@ -19,14 +19,3 @@ ECCENTRICITY_SQUARED = FLATTENING * (2 - FLATTENING)
 def wrap_degrees(degrees: npt.ArrayLike) -> np.ndarray:
     """Returns angles as float64 in [-180, 180)."""
     return (np.asarray(degrees, np.float64) + 180.0) % 360.0 - 180.0
-
-
-def heading_differences_deg(a: npt.ArrayLike, b: npt.ArrayLike) -> np.ndarray:
-    """Returns the angle between headings, 0 to 180 degrees; NaN where one is unknown.
-
-    Args:
-        a: Degrees clockwise from north; negative where unknown.
-        b: Likewise; the shapes broadcast.
-    """
-    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    return np.where((a < 0) | (b < 0), np.nan, np.abs(wrap_degrees(a - b)))

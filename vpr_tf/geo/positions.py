@@ -146,12 +146,24 @@ def _pairwise_m(queries: Positions, images: Positions) -> np.ndarray:
     off_deg = wrap_degrees(images.longitude_deg - centre_deg)
     far = queries.utm_zone != images.utm_zone
     far &= np.abs(off_deg) > _MAX_DEGREES_OFF_CENTRE
-    return np.where(far, _great_circle_m(queries, images), planar_m)
+    great_circle = great_circle_m(
+        queries.latitude_deg,
+        queries.longitude_deg,
+        images.latitude_deg,
+        images.longitude_deg,
+    )
+    return np.where(far, great_circle, planar_m)
 
 
-def _great_circle_m(a: Positions, b: Positions) -> np.ndarray:
-    latitude_a, latitude_b = np.radians(a.latitude_deg), np.radians(b.latitude_deg)
-    longitude = np.radians(b.longitude_deg - a.longitude_deg)
+def great_circle_m(
+    latitude_a_deg: npt.ArrayLike,
+    longitude_a_deg: npt.ArrayLike,
+    latitude_b_deg: npt.ArrayLike,
+    longitude_b_deg: npt.ArrayLike,
+) -> np.ndarray:
+    """Returns metres along the sphere between places a and b; NaN where one is NaN."""
+    latitude_a, latitude_b = np.radians(latitude_a_deg), np.radians(latitude_b_deg)
+    longitude = np.radians(np.asarray(longitude_b_deg) - np.asarray(longitude_a_deg))
     haversine = (
         np.sin((latitude_b - latitude_a) / 2) ** 2
         + np.cos(latitude_a) * np.cos(latitude_b) * np.sin(longitude / 2) ** 2

@@ -10,17 +10,25 @@ import utm
 
 from vpr_tf.geo.earth import wrap_degrees
 
-_ZONE_TEXT = re.compile(r"([+-]?\d{1,2})([C-HJ-NP-X]?)")
+_ZONE_TEXT = re.compile(r"([+-]?[0-9]{1,2}) ?([C-HJ-NP-X]?)")
 SOUTHERN_LIMIT_DEG, NORTHERN_LIMIT_DEG = -80.0, 84.0
 
 
 def parse_zone(text: str) -> int:
+    """Reads a signed UTM zone; see `parse_zone_and_band`."""
+    return parse_zone_and_band(text)[0]
+
+
+def parse_zone_and_band(text: str) -> tuple[int, str]:
     """Reads a UTM zone: a signed number, or a number and a band letter as in 10S.
+
+    Returns:
+        The signed zone, and the letter, empty if there is none.
 
     Raises:
         ValueError: Another form, or a number beyond 60.
     """
-    match = _ZONE_TEXT.fullmatch(text.strip())
+    match = _ZONE_TEXT.fullmatch(text.strip().upper())
     number = int(match.group(1)) if match else 0
     letter = match.group(2) if match else ""
     if not 1 <= abs(number) <= 60 or (letter and number < 0):
@@ -28,7 +36,7 @@ def parse_zone(text: str) -> int:
             "UTM zone must be 1 to 60, with a band letter (10S) or negative in the "
             f"south (-33). Received: {text!r}"
         )
-    return -number if letter and not is_northern_band(letter) else number
+    return (-number if letter and not is_northern_band(letter) else number), letter
 
 
 def is_northern_band(letter: str) -> bool:

@@ -9,23 +9,25 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from vpr_tf.geo import parse_zone
 from vpr_tf.photos.errors import InvalidEntryError, PhotoSourceError
 from vpr_tf.photos.metadata import (
-    parse_centimetres,
-    parse_degrees_e7,
+    ReadMetadata,
+    is_unknown,
+    parse_degrees,
     parse_heading_deg,
     parse_timestamp,
+    parse_utm,
+    parse_zone,
 )
-from vpr_tf.photos.schema import ImageMetadata
 
 _LAT_LON = ("latitude", "longitude")
 _UTM = ("utm_east", "utm_north", "zone")
-_SOUTHERN_LIMIT_E7 = -80 * 10**7
+_NO_POSITION = "latitude and longitude or utm_east, utm_north and zone are empty"
+_OTHER_LENGTH = "the row has more or fewer fields than the header"
 _OPTIONAL = ("heading_deg", "timestamp")
 
 
@@ -51,6 +53,8 @@ def walk_csv_table(table: Path, needs_position: bool) -> Iterator[tuple[str, int
                 path = row["path"] or ""
                 entry = {"line": reader.line_num, "path": path}
                 entry |= {name: (row[name] or "").strip() for name in columns}
+                if None in row or None in row.values():
+                    entry["problem"] = _OTHER_LENGTH
                 yield json.dumps(entry), _file_size(table.parent / path)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise PhotoSourceError(f"Cannot read the table {table}: {error}.") from error
@@ -62,51 +66,47 @@ def parse_csv_entry(text: str) -> dict[str, Any]:
     return row
 
 
-def parse_csv_metadata(row: dict[str, Any]) -> ImageMetadata:
-    """Returns the metadata of one row.
+def read_csv_metadata(row: dict[str, Any], needs_position: bool) -> ReadMetadata:
+    """Returns what one row says; what its fields say together is not checked.
 
     Raises:
-        InvalidEntryError: A value is missing or malformed.
+        InvalidEntryError: A value is missing, malformed or cannot be.
     """
     if not row["path"]:
         raise InvalidEntryError("path is empty")
-    heading_deg = parse_heading_deg(row.get("heading_deg", ""))
-    timestamp = parse_timestamp(row.get("timestamp", ""))
-    if "utm_east" in row:
-        try:
-            zone = parse_zone(row["zone"])
-        except ValueError as error:
-            raise InvalidEntryError(str(error)) from None
-        east = parse_centimetres(row["utm_east"], "utm_east")
-        north = parse_centimetres(row["utm_north"], "utm_north")
-        return ImageMetadata(east, north, zone, None, None, heading_deg, timestamp)
-    latitude_e7 = parse_degrees_e7(row.get("latitude", ""), "latitude", 84)
-    longitude_e7 = parse_degrees_e7(row.get("longitude", ""), "longitude", 180)
-    if latitude_e7 is None or longitude_e7 is None:
-        raise InvalidEntryError("latitude or longitude is empty")
-    if latitude_e7 < _SOUTHERN_LIMIT_E7:
-        raise InvalidEntryError("latitude is south of -80 degrees, the limit of UTM")
-    # The UTM position is computed later, for many rows at once.
-    return ImageMetadata(
-        None, None, None, latitude_e7, longitude_e7, heading_deg, timestamp
+    if row.get("problem"):
+        raise InvalidEntryError(row["problem"])
+    utm = [row.get(name, "") for name in _UTM]
+    has_utm = not all(map(is_unknown, utm))
+    degrees_e7 = parse_degrees(*(row.get(name, "") for name in _LAT_LON))
+    if needs_position and not has_utm and degrees_e7 is None:
+        raise InvalidEntryError(_NO_POSITION)
+    return ReadMetadata(
+        parse_utm(utm[0], utm[1]) if has_utm else None,
+        parse_zone(utm[2]) if has_utm else None,
+        degrees_e7,
+        parse_heading_deg(row.get("heading_deg", "")),
+        parse_timestamp(row.get("timestamp", "")),
     )
 
 
 def _checked_columns(
-    table: Path, columns: Collection[str], needs_position: bool
+    table: Path, columns: Sequence[str], needs_position: bool
 ) -> list[str]:
     """Returns the columns that are used besides `path`."""
+    twice = [name for name in dict.fromkeys(columns) if columns.count(name) > 1]
+    if twice:
+        raise PhotoSourceError(
+            f"{table} names columns twice: {', '.join(twice)}. Give each its own name."
+        )
+    positions = [group for group in (_UTM, _LAT_LON) if set(group) <= set(columns)]
+    if "path" not in columns or (needs_position and not positions):
+        raise PhotoSourceError(
+            f"{table} must have the columns path and latitude, longitude or path and "
+            f"utm_east, utm_north, zone. Received: {', '.join(columns) or 'no header'}"
+        )
     optional = [name for name in _OPTIONAL if name in columns]
-    if "path" in columns:
-        for position in (_UTM, _LAT_LON):
-            if all(name in columns for name in position):
-                return [*position, *optional]
-        if not needs_position:
-            return optional
-    raise PhotoSourceError(
-        f"{table} must have the columns path and latitude, longitude or path and "
-        f"utm_east, utm_north, zone. Received: {', '.join(columns) or 'no header'}"
-    )
+    return [name for group in (*positions, optional) for name in group]
 
 
 def _file_size(path: Path) -> int:

@@ -13,24 +13,25 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from vpr_tf.geo import NORTHERN_LIMIT_DEG, SOUTHERN_LIMIT_DEG, UNKNOWN_HEADING_DEG
+from vpr_tf.geo import UNKNOWN_HEADING_DEG
 from vpr_tf.photos.errors import InvalidEntryError
 from vpr_tf.photos.metadata import (
-    parse_degrees_e7,
+    ReadMetadata,
+    parse_degrees,
     parse_heading_deg,
     parse_timestamp,
 )
-from vpr_tf.photos.schema import ImageMetadata
 
 _EXIF_DIRECTORY, _GPS_DIRECTORY = 0x8769, 0x8825
 _DATE_TIME_ORIGINAL, _DATE_TIME = 0x9003, 0x0132
 _GPS_LATITUDE, _GPS_LONGITUDE = 2, 4  # the tag before each is its hemisphere
 _GPS_STATUS, _GPS_IMG_DIRECTION = 9, 17
 _VOID_STATUS = "V"  # the receiver had lost its satellites
-_DATE_TIME_TEXT = re.compile(r"(\d{4}):(\d\d):(\d\d) (\d\d):(\d\d):(\d\d)")
+_DATE_TIME_TEXT = re.compile(r"[0-9]{4}:[0-9]{2}:[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
+_NO_DATE = re.compile(r"0000:|[0-9]{4}:00:|[0-9]{4}:[0-9]{2}:00")
 
 
-def read_exif_metadata(path: str) -> ImageMetadata:
+def read_exif_metadata(path: str) -> ReadMetadata:
     """Reads what the camera wrote: GPS position, image direction, time of the shot.
 
     A direction from magnetic north is taken as it is.
@@ -39,7 +40,7 @@ def read_exif_metadata(path: str) -> ImageMetadata:
         path: A JPEG or PNG file.
 
     Raises:
-        InvalidEntryError: There is no usable position.
+        InvalidEntryError: There is no position, or what there is cannot be.
     """
     exif, details, gps = _read_directories(path)
     if not gps:
@@ -48,15 +49,16 @@ def read_exif_metadata(path: str) -> ImageMetadata:
         )
     latitude_deg, longitude_deg = _position_deg(gps)
     taken = details.get(_DATE_TIME_ORIGINAL) or exif.get(_DATE_TIME)
-    return ImageMetadata(
-        None,
-        None,
-        None,
-        parse_degrees_e7(f"{latitude_deg:.9f}", "EXIF latitude", 90),
-        parse_degrees_e7(f"{longitude_deg:.9f}", "EXIF longitude", 180),
-        _heading_deg(gps.get(_GPS_IMG_DIRECTION)),
-        _timestamp(taken),
-    )
+    try:
+        return ReadMetadata(
+            None,
+            None,
+            parse_degrees(f"{latitude_deg:.9f}", f"{longitude_deg:.9f}"),
+            _heading_deg(gps.get(_GPS_IMG_DIRECTION)),
+            _timestamp(taken),
+        )
+    except InvalidEntryError as error:
+        raise InvalidEntryError(f"EXIF {error}") from None
 
 
 def _read_directories(
@@ -84,17 +86,6 @@ def _position_deg(gps: Mapping[int, Any]) -> tuple[float, float]:
         raise InvalidEntryError("EXIF GPS position is marked as void (no satellites)")
     latitude_deg = _signed_deg(gps, _GPS_LATITUDE, "latitude", "NS")
     longitude_deg = _signed_deg(gps, _GPS_LONGITUDE, "longitude", "EW")
-    if latitude_deg == 0 and longitude_deg == 0:
-        raise InvalidEntryError(
-            "EXIF GPS position is 0, 0, which cameras write without satellites"
-        )
-    if not SOUTHERN_LIMIT_DEG <= latitude_deg <= NORTHERN_LIMIT_DEG:
-        raise InvalidEntryError(
-            f"EXIF latitude {latitude_deg:.5f} is outside -80 to 84 degrees, the "
-            "limits of UTM"
-        )
-    if abs(longitude_deg) > 180:
-        raise InvalidEntryError(f"EXIF longitude {longitude_deg:.5f} is beyond 180")
     return latitude_deg, longitude_deg
 
 
@@ -108,15 +99,20 @@ def _signed_deg(gps: Mapping[int, Any], tag: int, name: str, hemispheres: str) -
             f"EXIF {name} must be {' or '.join(hemispheres)}, not {hemisphere!r}"
         )
     parts = _numbers(gps[tag])
-    if not 1 <= len(parts) <= 3 or not all(0 <= part < 361 for part in parts):
-        raise InvalidEntryError(f"EXIF {name} is not degrees, minutes, seconds")
+    whole = 1 <= len(parts) <= 3 and all(0 <= part < 361 for part in parts)
+    # Seconds may have been rounded up to 60.
+    if not whole or any(part >= 60 for part in parts[1:2]) or parts[2:] > [60]:
+        raise InvalidEntryError(
+            f"EXIF {name} {_numbers_text(parts)} is not degrees, minutes and seconds "
+            "(minutes and seconds below 60)"
+        )
     degrees = sum(part / 60**power for power, part in enumerate(parts))
     return -degrees if hemisphere == hemispheres[1] else degrees
 
 
 def _heading_deg(direction: Any) -> float:
     numbers = _numbers(direction) if direction is not None else []
-    if len(numbers) != 1 or not 0 <= numbers[0] <= 360:  # as by a damaged compass
+    if len(numbers) != 1 or math.isinf(numbers[0]):
         return UNKNOWN_HEADING_DEG
     return parse_heading_deg(f"{numbers[0]:.6f}")
 
@@ -124,10 +120,9 @@ def _heading_deg(direction: Any) -> float:
 def _timestamp(taken: Any) -> str:
     """Returns `YYYYMMDD_hhmmss`, empty for what is no time."""
     match = _DATE_TIME_TEXT.match(_text(taken))
-    if not match or "00" in match.groups()[1:3] or match[1] == "0000":
+    if not match or _NO_DATE.match(match[0]):
         return ""
-    year, month, day, hour, minute, second = match.groups()
-    return parse_timestamp(f"{year}{month}{day}_{hour}{minute}{second}")
+    return parse_timestamp(match[0])
 
 
 def _numbers(value: Any) -> list[float]:
@@ -140,6 +135,10 @@ def _numbers(value: Any) -> list[float]:
         except (TypeError, ValueError, ZeroDivisionError):
             numbers.append(math.nan)
     return numbers
+
+
+def _numbers_text(numbers: list[float]) -> str:
+    return ", ".join(f"{number:g}" for number in numbers)
 
 
 def _text(value: Any) -> str:

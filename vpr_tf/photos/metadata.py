@@ -2,98 +2,214 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 import re
+from collections.abc import Sequence
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal, InvalidOperation
+from typing import NamedTuple
 
 import numpy as np
 
+from vpr_tf.config import ReadingConfig
 from vpr_tf.geo import (
+    HEADING_RULE,
     UNKNOWN_HEADING_DEG,
+    Positions,
+    contradictions,
+    lat_lon_problem,
     lat_lon_to_utm,
-    utm_to_lat_lon,
+    normalized_headings,
+    parse_zone_and_band,
+    utm_problems,
 )
 from vpr_tf.photos.errors import InvalidEntryError
-from vpr_tf.photos.schema import ImageMetadata
+from vpr_tf.photos.schema import WITHOUT_POSITION, ImageMetadata
 
 _LARGEST_POSITION_CM = 10**10  # 100,000 km: no UTM position is further
-_BELOW_360 = math.nextafter(360.0, 0.0)
-_TIMESTAMP = re.compile(r"(\d{4}(\d{2}(\d{2}(_\d{2}(\d{2}(\d{2})?)?)?)?)?)?")
+_UNKNOWN_TEXTS = frozenset(("", "nan", "none", "null", "na", "n/a"))
+# YYYY[MM[DD[_hh[mm[ss]]]]], ISO 8601 and the form of EXIF; a fraction of a second and
+# the offset from UTC do not count.
+_TIME = re.compile(
+    r"([0-9]{4})(?:([-:/]?)([0-9]{2})(?:\2([0-9]{2})"
+    r"(?:[T_ ]([0-9]{2})(?::?([0-9]{2})(?::?([0-9]{2})(?:[.,][0-9]+)?)?)?"
+    r" ?(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?)?)?"
+)
+_YEARS = (1800, 2100)  # nobody took a photo before, or has taken one after
 
 
-def complete_positions(table: list[ImageMetadata]) -> list[ImageMetadata]:
-    """Computes missing UTM positions from degrees, and missing degrees from UTM."""
-    table = list(table)
-    no_utm = [i for i, row in enumerate(table) if row.utm_zone is None]
-    if no_utm:
-        degrees = [(table[i].latitude_e7, table[i].longitude_e7) for i in no_utm]
-        east, north, zones = lat_lon_to_utm(*(np.array(degrees).T / 1e7))
-        for i, row_east, row_north, zone in zip(
-            no_utm, east, north, zones, strict=True
-        ):
-            table[i] = table[i]._replace(
-                utm_east_cm=math.floor(row_east * 100),
-                utm_north_cm=math.floor(row_north * 100),
-                utm_zone=int(zone),
-            )
-    no_degrees = [
-        i
-        for i, row in enumerate(table)
-        if row.latitude_e7 is None or row.longitude_e7 is None
+class ReadMetadata(NamedTuple):
+    """What the texts of one photo say; `None` and empty where they say nothing.
+
+    Attributes:
+        utm_cm: UTM east and north in centimetres, never rounded up.
+        zone: Signed, and the band letter if there was one.
+        degrees_e7: Latitude and longitude, 1e-7 degrees.
+        heading_deg: See `schema.ImageMetadata`.
+        timestamp: Likewise.
+    """
+
+    utm_cm: tuple[int, int] | None
+    zone: tuple[int, str] | None
+    degrees_e7: tuple[int, int] | None
+    heading_deg: float = UNKNOWN_HEADING_DEG
+    timestamp: str = ""
+
+
+NOTHING_KNOWN = ReadMetadata(None, None, None)
+
+
+def complete_positions(
+    table: Sequence[ReadMetadata], reading: ReadingConfig
+) -> list[ImageMetadata | InvalidEntryError]:
+    """Computes UTM from degrees and degrees from UTM, or says why they cannot be.
+
+    Args:
+        table: With UTM and zone, or degrees, or both; a photo with neither has no
+            position.
+        reading: How far the two positions of a photo may be apart.
+    """
+    found: list[ImageMetadata | InvalidEntryError | None] = [None] * len(table)
+    in_utm = [i for i, row in enumerate(table) if row.utm_cm is not None]
+    _complete_degrees(table, in_utm, reading.max_disagreement_m, found)
+    in_degrees = [
+        i for i, row in enumerate(table) if row.utm_cm is None and row.degrees_e7
     ]
-    if no_degrees:
-        utm = np.array([table[i][:3] for i in no_degrees], np.int64)
-        degrees_e7 = utm_to_lat_lon(utm[:, 0] / 100, utm[:, 1] / 100, utm[:, 2])
-        for i, latitude, longitude in zip(no_degrees, *degrees_e7, strict=True):
-            table[i] = table[i]._replace(
-                latitude_e7=round(latitude * 1e7), longitude_e7=round(longitude * 1e7)
-            )
-    return table
+    _complete_utm(table, in_degrees, found)
+    return [
+        WITHOUT_POSITION._replace(heading_deg=row.heading_deg, timestamp=row.timestamp)
+        if complete is None
+        else complete
+        for row, complete in zip(table, found, strict=True)
+    ]
 
 
-def parse_centimetres(text: str, field_name: str) -> int:
-    """Reads metres and returns the centimetre at or below them.
+def _complete_degrees(
+    table: Sequence[ReadMetadata],
+    rows: list[int],
+    max_disagreement_m: float,
+    found: list[ImageMetadata | InvalidEntryError | None],
+) -> None:
+    if not rows:
+        return
+    utm_cm = np.array([table[i].utm_cm for i in rows], np.int64)
+    zones = [table[i].zone or (0, "") for i in rows]
+    signed = np.array([zone for zone, _ in zones], np.int16)
+    positions = Positions.from_utm(utm_cm[:, 0] / 100, utm_cm[:, 1] / 100, signed)
+    given = np.array([table[i].degrees_e7 or (np.nan, np.nan) for i in rows]) / 1e7
+    problems = utm_problems(positions, [band for _, band in zones])
+    apart = contradictions(positions, given[:, 0], given[:, 1], max_disagreement_m)
+    computed = np.rint(
+        np.stack([positions.latitude_deg, positions.longitude_deg], 1) * 1e7
+    )
+    for number, i in enumerate(rows):
+        reasons = [why[number] for why in (problems, apart) if number in why]
+        if reasons:
+            found[i] = InvalidEntryError("; ".join(reasons))
+            continue
+        latitude_e7, longitude_e7 = table[i].degrees_e7 or computed[number].tolist()
+        found[i] = ImageMetadata(
+            int(utm_cm[number, 0]),
+            int(utm_cm[number, 1]),
+            int(signed[number]),
+            int(latitude_e7),
+            int(longitude_e7),
+            table[i].heading_deg,
+            table[i].timestamp,
+        )
+
+
+def _complete_utm(
+    table: Sequence[ReadMetadata],
+    rows: list[int],
+    found: list[ImageMetadata | InvalidEntryError | None],
+) -> None:
+    if not rows:
+        return
+    degrees_e7 = np.array([table[i].degrees_e7 for i in rows], np.int64)
+    east, north, zones = lat_lon_to_utm(degrees_e7[:, 0] / 1e7, degrees_e7[:, 1] / 1e7)
+    for number, i in enumerate(rows):
+        found[i] = ImageMetadata(
+            math.floor(east[number] * 100),
+            math.floor(north[number] * 100),
+            int(zones[number]),
+            int(degrees_e7[number, 0]),
+            int(degrees_e7[number, 1]),
+            table[i].heading_deg,
+            table[i].timestamp,
+        )
+
+
+# === Texts ===
+
+
+def is_unknown(text: str) -> bool:
+    """Whether a text stands for a value that is not known, such as an empty one."""
+    return text.strip().lower() in _UNKNOWN_TEXTS
+
+
+def parse_utm(east: str, north: str) -> tuple[int, int]:
+    """Reads metres and returns the centimetres at or below them.
 
     Raises:
-        InvalidEntryError: Not a number, or further than any UTM position.
+        InvalidEntryError: Not numbers, or further than any UTM position.
     """
-    number = _parse_decimal(text, field_name)
-    centimetres = int(number.scaleb(2).to_integral_value(ROUND_FLOOR))
-    if abs(centimetres) > _LARGEST_POSITION_CM:
-        raise InvalidEntryError(f"{field_name} {text} is out of range")
-    return centimetres
+    return _centimetres(east, "utm_east"), _centimetres(north, "utm_north")
 
 
-def parse_degrees_e7(text: str, field_name: str, largest: int) -> int | None:
-    """Reads a latitude or longitude; an empty field is None.
+def parse_zone(text: str) -> tuple[int, str]:
+    """Reads a signed zone and the band letter, empty if there is none.
 
     Raises:
-        InvalidEntryError: Not a number, or beyond `largest` degrees.
+        InvalidEntryError: No UTM zone.
     """
-    if not text:
+    try:
+        return parse_zone_and_band(text)
+    except ValueError as error:
+        raise InvalidEntryError(str(error)) from None
+
+
+def parse_degrees(latitude: str, longitude: str) -> tuple[int, int] | None:
+    """Reads latitude and longitude in 1e-7 degrees; None where both are unknown.
+
+    Raises:
+        InvalidEntryError: Not numbers, only one of the two, beyond what can be, or
+            0, 0.
+    """
+    if is_unknown(latitude) and is_unknown(longitude):
         return None
-    number = _parse_decimal(text, field_name)
-    if abs(number) > largest:
-        raise InvalidEntryError(f"{field_name} {text} is beyond {largest} degrees")
-    return int(number.scaleb(7).to_integral_value(ROUND_HALF_EVEN))
+    for name, text in (("latitude", latitude), ("longitude", longitude)):
+        if is_unknown(text):
+            raise InvalidEntryError(f"{name} is empty and the other of the two is not")
+    found = _decimal(latitude, "latitude"), _decimal(longitude, "longitude")
+    problem = lat_lon_problem(float(found[0]), float(found[1]))
+    if problem:
+        raise InvalidEntryError(problem)
+    latitude_e7, longitude_e7 = (
+        int(number.scaleb(7).to_integral_value(ROUND_HALF_EVEN)) for number in found
+    )
+    return latitude_e7, longitude_e7
 
 
 def parse_heading_deg(text: str) -> float:
-    """Reads a heading into [0, 360] as a float32 number; an empty field is -1.
+    """Reads a heading into [0, 360] as a float32 number; -1 where it is unknown.
 
-    360 itself is kept: whether it is 0 is for the partition to say. A heading that
-    float32 would round up to the next whole degree stays below it, so that its bin is
-    that of the number in the text.
+    A heading that float32 would round up to the next whole degree stays below it, so
+    that its bin is that of the number in the text.
 
     Raises:
-        InvalidEntryError: Not a finite number.
+        InvalidEntryError: Not a number, or beyond what can be.
     """
-    if not text:
+    if is_unknown(text):
         return UNKNOWN_HEADING_DEG
-    number = float(_parse_decimal(text, "heading"))
-    if number == 360:
-        return number
-    heading = min(number % 360.0, _BELOW_360)
+    try:
+        heading = float(normalized_headings(float(_decimal(text, "heading_deg"))))
+    except InvalidEntryError:
+        raise
+    except ValueError:
+        raise InvalidEntryError(
+            f"heading_deg {text} is impossible; it must be {HEADING_RULE}"
+        ) from None
     stored = np.float32(heading)
     if math.floor(stored) > math.floor(heading):
         stored = np.nextafter(stored, np.float32(0))
@@ -101,19 +217,52 @@ def parse_heading_deg(text: str) -> float:
 
 
 def parse_timestamp(text: str) -> str:
-    """Checks a timestamp of the form YYYY[MM[DD[_hh[mm[ss]]]]].
+    """Returns a time as YYYY[MM[DD[_hh[mm[ss]]]]], empty where it is unknown.
+
+    Args:
+        text: In that form, in ISO 8601 (2019-06-30T12:34:56Z) or as cameras write it
+            (2019:06:30 12:34:56). An offset from UTC is left out: the time is that of
+            the clock.
 
     Raises:
-        InvalidEntryError: Another form.
+        InvalidEntryError: Another form, or a time that does not exist.
     """
-    if not _TIMESTAMP.fullmatch(text):
+    if is_unknown(text):
+        return ""
+    match = _TIME.fullmatch(text.strip())
+    if not match:
         raise InvalidEntryError(
-            f"timestamp must have the form YYYY[MM[DD[_hh[mm[ss]]]]], not {text!r}"
+            "timestamp must have the form YYYY[MM[DD[_hh[mm[ss]]]]] or of ISO 8601, "
+            f"not {text!r}"
         )
-    return text
+    year, _, *rest = match.groups()
+    others = [part for part in rest if part]
+    first, last = _YEARS
+    try:
+        numbers = [int(year), *map(int, others), *(1, 1, 0, 0, 0)[len(others) :]]
+        year_number, month, day, hour, minute, second = numbers
+        datetime.datetime(year_number, month, day, hour, minute, second)
+        exists = first <= int(year) <= last
+    except ValueError:
+        exists = False
+    if not exists:
+        raise InvalidEntryError(
+            f"timestamp {text} does not exist: year {first} to {last}, month 01 to 12, "
+            "a day of the month, hour 00 to 23, minutes and seconds 00 to 59"
+        )
+    date, hours = "".join([year, *others[:2]]), "".join(others[2:])
+    return f"{date}_{hours}" if hours else date
 
 
-def _parse_decimal(text: str, field_name: str) -> Decimal:
+def _centimetres(text: str, field_name: str) -> int:
+    number = _decimal(text, field_name)
+    centimetres = int(number.scaleb(2).to_integral_value(ROUND_FLOOR))
+    if abs(centimetres) > _LARGEST_POSITION_CM:
+        raise InvalidEntryError(f"{field_name} {text} is out of range")
+    return centimetres
+
+
+def _decimal(text: str, field_name: str) -> Decimal:
     try:
         number = Decimal(text)
     except InvalidOperation:

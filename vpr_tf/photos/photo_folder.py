@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from tqdm import tqdm
 
+from vpr_tf.config import DEFAULT_READING, ReadingConfig
 from vpr_tf.photos.errors import PhotoSourceError
 from vpr_tf.photos.image_folder import walk_image_folder
 from vpr_tf.photos.photo_table import PhotoFiles, RejectedPhoto
@@ -21,7 +22,12 @@ _CHUNK_ENTRIES = 512
 _TYPES = mimetypes.MimeTypes(filenames=())  # those of every machine
 
 
-def scan_photos(source: str | Path, *, progress: bool = True) -> PhotoFiles:
+def scan_photos(
+    source: str | Path,
+    *,
+    reading: ReadingConfig = DEFAULT_READING,
+    progress: bool = True,
+) -> PhotoFiles:
     """Reads metadata and headers of all photos of a folder or CSV table.
 
     A position comes from the table; in a folder from the name of a file when that
@@ -29,6 +35,7 @@ def scan_photos(source: str | Path, *, progress: bool = True) -> PhotoFiles:
 
     Args:
         source: A folder, with its subfolders, or a CSV table.
+        reading: How names and tables are read.
         progress: Whether to draw a progress bar.
 
     Returns:
@@ -37,7 +44,7 @@ def scan_photos(source: str | Path, *, progress: bool = True) -> PhotoFiles:
     Raises:
         PhotoSourceError: The source cannot be read, or nothing in it can be used.
     """
-    photo_source = PhotoSource(Path(source))
+    photo_source = PhotoSource(Path(source), reading=reading)
     if not photo_source.exists():
         kind = "CSV table" if photo_source.is_csv else "folder"
         raise PhotoSourceError(

@@ -10,27 +10,32 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from vpr_tf.config import DEFAULT_READING, ReadingConfig
 from vpr_tf.photos.csv_table import (
     parse_csv_entry,
-    parse_csv_metadata,
+    read_csv_metadata,
     walk_csv_table,
 )
 from vpr_tf.photos.errors import InvalidEntryError
 from vpr_tf.photos.exif_position import read_exif_metadata
 from vpr_tf.photos.image_folder import walk_image_folder
 from vpr_tf.photos.image_headers import read_image_header
-from vpr_tf.photos.metadata import complete_positions
+from vpr_tf.photos.metadata import (
+    NOTHING_KNOWN,
+    ReadMetadata,
+    complete_positions,
+)
 from vpr_tf.photos.schema import (
     ROW_DTYPE,
     WITHOUT_POSITION,
     ImageHeader,
     ImageMetadata,
 )
-from vpr_tf.photos.sf_xl_names import has_name_fields, parse_image_name
+from vpr_tf.photos.sf_xl_names import has_name_fields, read_image_name
 
 
 @dataclass(frozen=True)
@@ -43,10 +48,12 @@ class PhotoSource:
     Attributes:
         path: The folder or table.
         needs_position: False takes any photo and leaves what is unknown unknown.
+        reading: How names and tables are read.
     """
 
     path: Path
     needs_position: bool = True
+    reading: ReadingConfig = DEFAULT_READING
 
     @property
     def is_csv(self) -> bool:
@@ -104,12 +111,10 @@ def scan_chunk(
         entries: Of `PhotoSource.walk`.
         decode: Decode every image as well.
     """
-    rejected: list[tuple[str, str]] = []
-    keys: list[bytes] = []
-    table: list[ImageMetadata] = []
-    files: list[tuple[int, ImageHeader]] = []
+    photos: list[_ReadPhoto] = []
+    rejected: list[tuple[int, str, str]] = []
     decode_seconds = 0.0
-    for entry in entries:
+    for number, entry in enumerate(entries):
         path, place, csv_row = source.read_entry(entry)
         file_path = os.path.join(source.folder, path)  # noqa: PTH118
         try:
@@ -121,19 +126,45 @@ def scan_chunk(
             if decode:
                 decode_seconds += _decode(Path(file_path))
         except InvalidEntryError as error:
-            rejected.append((path, f"{place}{error}"))
+            rejected.append((number, path, f"{place}{error}"))
             continue
-        keys.append(key)
-        table.append(metadata)
-        files.append(file)
-    lengths = [len(key) for key in keys]
+        photos.append(_ReadPhoto(number, path, place, key, file, metadata))
+    table, impossible = _complete(source, photos)
+    lengths = [len(photo.key) for photo, _ in table]
     return ScannedChunk(
-        rows=_pack_rows(lengths, files, complete_positions(table)),
-        keys=b"".join(keys),
-        rejected=rejected,
+        rows=_pack_rows(table),
+        keys=b"".join(photo.key for photo, _ in table),
+        rejected=[(path, why) for _, path, why in sorted(rejected + impossible)],
         longest_key=max(lengths, default=0),
         decode_seconds=decode_seconds,
     )
+
+
+class _ReadPhoto(NamedTuple):
+    """A photo whose file is whole, and what is said of it."""
+
+    number: int
+    path: str
+    place: str
+    key: bytes
+    file: tuple[int, ImageHeader]
+    metadata: ReadMetadata
+
+
+def _complete(
+    source: PhotoSource, photos: list[_ReadPhoto]
+) -> tuple[list[tuple[_ReadPhoto, ImageMetadata]], list[tuple[int, str, str]]]:
+    """Completes positions; returns the photos, and those whose position cannot be."""
+    completed = complete_positions([photo.metadata for photo in photos], source.reading)
+    table, rejected = [], []
+    for photo, found in zip(photos, completed, strict=True):
+        if isinstance(found, ImageMetadata):
+            table.append((photo, found))
+        elif source.needs_position:
+            rejected.append((photo.number, photo.path, f"{photo.place}{found}"))
+        else:
+            table.append((photo, WITHOUT_POSITION))
+    return table, rejected
 
 
 def _encode_key(path: str) -> bytes:
@@ -145,25 +176,25 @@ def _encode_key(path: str) -> bytes:
 
 def _text_metadata(
     source: PhotoSource, path: str, csv_row: dict[str, Any] | None
-) -> ImageMetadata | None:
+) -> ReadMetadata | None:
     """Returns what table or name say; None when only EXIF data can."""
     try:
         if csv_row:
-            return parse_csv_metadata(csv_row)
-        return parse_image_name(path) if has_name_fields(path) else None
+            return read_csv_metadata(csv_row, source.needs_position)
+        return read_image_name(path) if has_name_fields(path) else None
     except InvalidEntryError:
         if source.needs_position:
             raise
-        return WITHOUT_POSITION
+        return NOTHING_KNOWN
 
 
-def _exif_metadata(source: PhotoSource, file_path: str) -> ImageMetadata:
+def _exif_metadata(source: PhotoSource, file_path: str) -> ReadMetadata:
     try:
         return read_exif_metadata(file_path)
     except InvalidEntryError:
         if source.needs_position:
             raise
-        return WITHOUT_POSITION
+        return NOTHING_KNOWN
 
 
 def _read_file_header(path: str) -> tuple[int, ImageHeader]:
@@ -199,18 +230,14 @@ def _decode(file: Path) -> float:
     return time.perf_counter() - start
 
 
-def _pack_rows(
-    key_lengths: list[int],
-    files: list[tuple[int, ImageHeader]],
-    table: list[ImageMetadata],
-) -> np.ndarray:
+def _pack_rows(table: list[tuple[_ReadPhoto, ImageMetadata]]) -> np.ndarray:
     """Returns rows of `ROW_DTYPE`."""
     rows = np.array(
         [
-            (0, size, *header, *metadata[:-1], metadata.timestamp.encode())
-            for (size, header), metadata in zip(files, table, strict=True)
+            (0, photo.file[0], *photo.file[1], *known[:-1], known.timestamp.encode())
+            for photo, known in table
         ],
         ROW_DTYPE,
     )
-    rows["key_end"] = np.cumsum(key_lengths, dtype=np.int64)
+    rows["key_end"] = np.cumsum([len(photo.key) for photo, _ in table], dtype=np.int64)
     return rows

@@ -9,12 +9,16 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
+from vpr_tf.config import DEFAULT_READING, ReadingConfig
 from vpr_tf.photos.errors import InvalidEntryError
 from vpr_tf.photos.metadata import (
-    parse_centimetres,
-    parse_degrees_e7,
+    ReadMetadata,
+    complete_positions,
+    parse_degrees,
     parse_heading_deg,
     parse_timestamp,
+    parse_utm,
+    parse_zone,
 )
 from vpr_tf.photos.schema import ImageMetadata
 
@@ -30,14 +34,31 @@ def has_name_fields(name: str) -> bool:
     return len(fields) == _NUM_FIELDS and not fields[0]
 
 
-def parse_image_name(name: str) -> ImageMetadata:
+def parse_image_name(
+    name: str, reading: ReadingConfig = DEFAULT_READING
+) -> ImageMetadata:
     """Reads the metadata in a file name.
 
     Args:
         name: File name or path; only its last part counts.
+        reading: How far the positions in UTM and in degrees may be apart.
 
     Raises:
-        InvalidEntryError: The name does not follow the standard.
+        InvalidEntryError: The name does not follow the standard, or says what cannot
+            be.
+    """
+    (found,) = complete_positions([read_image_name(name)], reading)
+    if isinstance(found, InvalidEntryError):
+        raise found
+    return found
+
+
+def read_image_name(name: str) -> ReadMetadata:
+    """Reads the fields of a file name; what they say together is not checked.
+
+    Raises:
+        InvalidEntryError: The name does not follow the standard, or a field of it says
+            what cannot be.
     """
     fields = PurePosixPath(name).name.split("@")
     if not has_name_fields(name):
@@ -47,12 +68,10 @@ def parse_image_name(name: str) -> ImageMetadata:
         )
     if fields[15].lower() not in IMAGE_SUFFIXES:
         raise InvalidEntryError("name does not end with .jpg, .jpeg or .png")
-    return ImageMetadata(
-        utm_east_cm=parse_centimetres(fields[1], "utm_east"),
-        utm_north_cm=parse_centimetres(fields[2], "utm_north"),
-        utm_zone=_parse_zone(fields[3], fields[4]),
-        latitude_e7=parse_degrees_e7(fields[5], "latitude", 90),
-        longitude_e7=parse_degrees_e7(fields[6], "longitude", 180),
+    return ReadMetadata(
+        utm_cm=parse_utm(fields[1], fields[2]),
+        zone=_parse_zone(fields[3], fields[4]),
+        degrees_e7=parse_degrees(fields[5], fields[6]),
         heading_deg=parse_heading_deg(fields[9]),
         timestamp=parse_timestamp(fields[13]),
     )
@@ -105,10 +124,10 @@ def format_image_name(
     return "@".join(fields)
 
 
-def _parse_zone(number: str, letter: str) -> int:
-    """Returns the signed zone: negative south of the equator."""
+def _parse_zone(number: str, letter: str) -> tuple[int, str]:
+    """Returns the signed zone, negative south of the equator, and the band letter."""
     if not _ZONE.fullmatch(number) or not 1 <= int(number) <= 60:
         raise InvalidEntryError(f"UTM zone number must be 1 to 60, not {number!r}")
     if not _BAND.fullmatch(letter):
         raise InvalidEntryError(f"UTM zone letter must be C to X, not {letter!r}")
-    return int(number) if letter >= "N" else -int(number)
+    return parse_zone(number + letter)

@@ -10,7 +10,14 @@ from typing import Any, TypedDict, Unpack
 import numpy as np
 import numpy.typing as npt
 
-from vpr_tf.geo import UNKNOWN_HEADING_DEG, Positions
+from vpr_tf.geo import (
+    UNKNOWN_HEADING_DEG,
+    Positions,
+    is_zero,
+    lat_lon_problem,
+    normalized_headings,
+    utm_problems,
+)
 from vpr_tf.photos import PhotoTable, parse_timestamp
 from vpr_tf.photos.schema import TABLE_COLUMNS
 from vpr_tf.search import Descriptors
@@ -39,7 +46,7 @@ class PhotoColumns(TypedDict, total=False):
         utm_north: Metres.
         utm_zone: 1 to 60, negative south of the equator; one value may be for all.
         keys: Names, unique; numbers if left out.
-        heading_deg: Degrees clockwise from north; NaN or -1 where unknown.
+        heading_deg: Degrees clockwise from north; NaN, -1 or -999 where unknown.
         timestamps: As `2019`, `2019-06-30`, `20190630_1200` or dates; None where
             unknown.
     """
@@ -95,7 +102,7 @@ def parse_time(time: str | bytes | datetime.date | None) -> bytes:
         has_hours = isinstance(time, datetime.datetime)
         return time.strftime("%Y%m%d_%H%M%S" if has_hours else "%Y%m%d").encode()
     text = time.decode() if isinstance(time, bytes) else time
-    return parse_timestamp(text.replace("-", "")).encode()
+    return parse_timestamp(text).encode()
 
 
 def next_number(keys: Iterable[bytes]) -> int:
@@ -116,12 +123,42 @@ def _positions(num_photos: int, columns: PhotoColumns) -> Positions:
         )
     values: list[np.ndarray] = [np.asarray(v, np.float64) for v in given.values()]
     if "utm_zone" in given:
+        _check_zones(values[2])
         values[2] = np.broadcast_to(values[2], values[0].shape)
     known = np.full(num_photos, bool(given))
     for name, column in zip(given, values, strict=True):
         _check_length(name, column, num_photos)
         known &= ~np.isnan(column)
-    return _filled(known, [column[known] for column in values])
+    positions = _filled(known, [column[known] for column in values])
+    _check_positions(positions, "utm_zone" in given)
+    return positions
+
+
+def _check_zones(zones: np.ndarray) -> None:
+    known = zones[~np.isnan(zones)]
+    wrong = known[(known != np.rint(known)) | ~((abs(known) >= 1) & (abs(known) <= 60))]
+    if wrong.size:
+        raise ValueError(
+            "`utm_zone` must be a whole number from 1 to 60, negative in the south. "
+            f"Received: {wrong[:3].tolist()}"
+        )
+
+
+def _check_positions(positions: Positions, in_utm: bool) -> None:
+    """Refuses positions that cannot be, and 0, 0."""
+    rows = np.flatnonzero(positions.known)
+    known = positions.take(rows)
+    problems = utm_problems(known, [""] * len(rows)) if in_utm else {}
+    for row in np.flatnonzero(
+        is_zero(known.latitude_deg, known.longitude_deg)
+    ).tolist():
+        degrees = known.latitude_deg[row], known.longitude_deg[row]
+        problems[row] = lat_lon_problem(*map(float, degrees))
+    if problems:
+        row = min(problems)
+        raise ValueError(
+            f"Photo {rows[row]}: {problems[row]}. NaN stands for unknown positions."
+        )
 
 
 def _filled(known: np.ndarray, columns: list[np.ndarray]) -> Positions:
@@ -142,14 +179,10 @@ def _headings(num_photos: int, heading_deg: npt.ArrayLike | None) -> np.ndarray:
         return np.full(num_photos, UNKNOWN_HEADING_DEG, np.float32)
     headings = np.asarray(heading_deg, np.float64)
     _check_length("heading_deg", headings, num_photos)
-    headings = np.where(np.isnan(headings), UNKNOWN_HEADING_DEG, headings)
-    outside = (headings != UNKNOWN_HEADING_DEG) & ~((headings >= 0) & (headings <= 360))
-    if outside.any():
-        raise ValueError(
-            "`heading_deg` must lie between 0 and 360, or be NaN or -1 where unknown. "
-            f"Received: {headings[outside][:3].tolist()}"
-        )
-    return headings.astype(np.float32)
+    try:
+        return normalized_headings(headings).astype(np.float32)
+    except ValueError as error:
+        raise ValueError(f"`heading_deg`: {error}") from None
 
 
 def _check_length(name: str, values: np.ndarray, num_photos: int) -> None:

@@ -19,13 +19,13 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from vpr_tf.config import TrainConfig
+from vpr_tf.config import PlateauScheduleConfig, TrainConfig
 from vpr_tf.training.checkpoints import CheckpointStore
-from vpr_tf.training.learning_rate import MONITOR
 from vpr_tf.training.progress import TrainingProgress
 from vpr_tf.training.run_folder import LossesFile, MetricsFile
 
 _LOG = logging.getLogger(__name__)
+MONITOR, VAL_LOSS = "val_recall@1", "val_loss"
 _LINES_PER_EPOCH = 5
 _SECONDS_BETWEEN_LINES = 10.0
 _LOSS_EVERY_STEPS = 10
@@ -105,7 +105,7 @@ class MetricsWriter(keras.callbacks.Callback):
                 "head_learning_rate": logs["head_learning_rate"],
                 "gem_p": logs["gem_p"],
                 "images_per_s": logs["images_per_s"],
-                "val_loss": logs.get("val_loss"),
+                "val_loss": logs.get(VAL_LOSS),
                 "val_recalls": val_recalls(logs),
                 "best_epoch": self._progress.best_epoch,
             }
@@ -143,6 +143,51 @@ class EarlyStopping(keras.callbacks.Callback):
             return
         if epoch - (self._progress.best_epoch or 0) >= self._patience:
             self._progress.stopped_early = True
+
+
+class ReduceOnPlateau(keras.callbacks.Callback):
+    """Multiplies the learning rate by a factor when val stops getting better.
+
+    What it remembers is in `TrainingProgress`, so that a resumed run decides the same;
+    epochs without validation are no plateau.
+
+    Args:
+        progress: Holds the best epochs and the product of the reductions.
+        schedule: What is watched, the factor, and the epochs that are borne.
+    """
+
+    def __init__(
+        self, progress: TrainingProgress, schedule: PlateauScheduleConfig
+    ) -> None:
+        super().__init__()
+        self._progress, self._schedule = progress, schedule
+
+    def on_epoch_end(self, epoch, logs=None):
+        watches_loss = self._schedule.monitor == "val_loss"
+        value = (logs or {}).get(VAL_LOSS if watches_loss else MONITOR)
+        if value is None:
+            return
+        progress = self._progress
+        if watches_loss:
+            progress.record_val_loss(epoch, value)
+        best = progress.best_val_loss_epoch if watches_loss else progress.best_epoch
+        since = max(best or 0, progress.last_reduction_epoch or 0)
+        if epoch - since > self._schedule.patience_epochs:
+            progress.learning_rate_factor *= self._schedule.factor
+            progress.last_reduction_epoch = epoch
+
+
+def decision_callbacks(
+    config: TrainConfig, progress: TrainingProgress
+) -> list[keras.callbacks.Callback]:
+    """Makes the callbacks that act on val, the same on every worker."""
+    callbacks: list[keras.callbacks.Callback] = []
+    schedule = config.schedule
+    if isinstance(schedule, PlateauScheduleConfig):
+        callbacks.append(ReduceOnPlateau(progress, schedule))
+    if config.early_stopping_patience is not None:
+        callbacks.append(EarlyStopping(progress, config.early_stopping_patience))
+    return callbacks
 
 
 class ProgressBar(keras.callbacks.Callback):

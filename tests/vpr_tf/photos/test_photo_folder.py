@@ -14,11 +14,11 @@ from vpr_tf.photos import (
 
 SF_XL = format_image_name(
     utm_east_m=543000.5,
-    utm_north_m=4178906.25,
+    utm_north_m=4178206.25,
     zone_number=10,
     zone_letter="S",
-    latitude=37.75,
-    longitude=-122.51,
+    latitude=37.75015,
+    longitude=-122.51188,
     heading_deg=90,
     timestamp="201805",
 )
@@ -41,7 +41,7 @@ def test_positions_come_from_names_and_exif(folder):
     positions = found.photos.positions
     assert positions.utm_zone.tolist() == [10, -56]
     assert positions.utm_east_cm[0] == 54300050
-    np.testing.assert_allclose(positions.latitude_deg, [37.75, -33.85], atol=1e-6)
+    np.testing.assert_allclose(positions.latitude_deg, [37.75015, -33.85], atol=1e-6)
     assert found.photos.heading_deg.tolist() == [90, -1]
     assert found.photos.timestamps.tolist() == [b"201805", b""]
     assert found.heights.tolist() == [20, 32]

@@ -2,7 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vpr_tf.config import ReadingConfig
 from vpr_tf.photos import InvalidEntryError, format_image_name, parse_image_name
+from vpr_tf.photos.sf_xl_names import read_image_name
 
 REAL = (
     "@0544388.51@4172758.25@10@S@037.70098@-122.49646"
@@ -25,7 +27,7 @@ def test_parse_real_name():
     north_cm=st.integers(0, 10**9 - 1),
     zone=st.integers(1, 60),
     letter=st.sampled_from("CDEFGHJKLMNPQRSTUVWX"),
-    latitude=st.integers(-80, 84),
+    latitude=st.integers(-80, 84).filter(bool),
     longitude=st.integers(-180, 180),
     heading=st.one_of(st.none(), st.integers(0, 360)),
     timestamp=st.sampled_from(["", "2016", "20160203_1112"]),
@@ -46,10 +48,10 @@ def test_format_and_parse_agree(
         suffix=suffix,
     )
     assert name.count("@") == 15
-    row = parse_image_name(name)
-    assert (row.utm_east_cm, row.utm_north_cm) == (east_cm, north_cm)
-    assert row.utm_zone == (zone if letter >= "N" else -zone)
-    assert (row.latitude_e7, row.longitude_e7) == (latitude * 10**7, longitude * 10**7)
+    row = read_image_name(name)
+    assert row.utm_cm == (east_cm, north_cm)
+    assert row.zone == (zone if letter >= "N" else -zone, letter)
+    assert row.degrees_e7 == (latitude * 10**7, longitude * 10**7)
     assert row.heading_deg == (-1 if heading is None else heading)
     assert row.timestamp == timestamp
 
@@ -71,9 +73,16 @@ def replaced(index: int, value: str) -> str:
         (replaced(2, "1e12"), "utm_north 1e12 is out of range"),
         (replaced(3, "61"), "zone number"),
         (replaced(4, "I"), "zone letter"),
-        (replaced(5, "91"), "latitude 91 is beyond 90"),
-        (replaced(9, "north"), "heading is not a number"),
-        (replaced(13, "2016-06"), "timestamp"),
+        (replaced(5, "91"), "latitude 91 is outside -80 to 84 degrees"),
+        (replaced(5, "-81"), "latitude -81 is outside -80 to 84 degrees"),
+        (replaced(6, "181"), "longitude 181 is beyond 180"),
+        (replaced(6, ""), "longitude is empty and the other"),
+        (replaced(5, "0").replace("-122.49646", "0"), "are 0, 0, which is written"),
+        (replaced(9, "north"), "heading_deg is not a number"),
+        (replaced(9, "725"), "heading_deg 725 is impossible; it must be 0 to 360"),
+        (replaced(9, "-181"), "heading_deg -181 is impossible"),
+        (replaced(13, "June 2016"), "timestamp must have the form"),
+        (replaced(13, "201613"), "timestamp 201613 does not exist"),
         (replaced(15, ".gif"), "does not end with"),
     ],
 )
@@ -87,12 +96,24 @@ def test_wrong_name_is_rejected_with_the_reason(name, reason):
     [("544049.999", 54404999), ("-0.001", -1), ("4178906.01", 417890601), ("7", 700)],
 )
 def test_positions_are_floored_so_that_cells_are_exact(text, centimetres):
-    assert parse_image_name(replaced(1, text)).utm_east_cm == centimetres
+    assert read_image_name(replaced(1, text)).utm_cm[0] == centimetres
 
 
 @pytest.mark.parametrize(
     ("text", "heading"),
-    [("360", 360), ("0", 0), ("-10", 350), ("725", 5), ("", -1), ("030.5", 30.5)],
+    [
+        ("360", 360),
+        ("0", 0),
+        ("-10", 350),
+        ("-180", 180),
+        ("030.5", 30.5),
+        ("", -1),
+        ("-1", -1),
+        ("-1.0", -1),
+        ("-999", -1),
+        ("-9999.00", -1),
+        ("NaN", -1),
+    ],
 )
 def test_headings(text, heading):
     assert parse_image_name(replaced(9, text)).heading_deg == heading
@@ -102,6 +123,42 @@ def test_headings(text, heading):
 def test_heading_below_a_whole_degree_stays_below(text):
     parsed = parse_image_name(replaced(9, text)).heading_deg
     assert parsed // 30 == float(text) % 360 // 30 or parsed // 30 == 11
+
+
+SWAPPED = "@0394543.00@4990360.00@32@T@007.66677@045.05882@id@@0@@@@@@.jpg"
+BAND_S = "@0334873.00@6252266.00@56@S@-33.85700@0151.21500@id@@0@@@@@@.jpg"
+WRONG_ZONE = "@0547400.04@4173201.04@11@S@037.70482@-122.46227@id@@0@@@@@@.jpg"
+UTM_SWAPPED = "@4173201.04@0547400.04@10@S@037.70482@-122.46227@id@@0@@@@@@.jpg"
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        (
+            SWAPPED,
+            r"are [0-9,]+ km apart.*k?m if latitude and longitude are swapped",
+        ),
+        (BAND_S, r"does not fit band S.*hemisphere\? In.*-56 or 56H.* km apart"),
+        (
+            WRONG_ZONE,
+            r"are [0-9]+ km apart.*agree to 0 m if the zone is 10 inst",
+        ),
+        (UTM_SWAPPED, r"utm_east 4173201.04 is imposs.*utm_east and utm_north are sw"),
+    ],
+)
+def test_contradicting_positions_name_fields_distance_and_mix_up(name, reason):
+    with pytest.raises(InvalidEntryError, match=reason) as error:
+        parse_image_name(name)
+    assert "utm_east, utm_north, zone and latitude, longitude contradict" in str(
+        error.value
+    )
+
+
+def test_positions_may_be_apart_as_far_as_is_allowed():
+    name = replaced(5, "037.70186")  # 98 m north
+    assert parse_image_name(name).latitude_e7 == 377018600
+    with pytest.raises(InvalidEntryError, match=r"98 m apart \(more than 50 m\)"):
+        parse_image_name(name, ReadingConfig(max_disagreement_m=50.0))
 
 
 def test_format_refuses_a_separator_in_a_text():

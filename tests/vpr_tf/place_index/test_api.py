@@ -109,7 +109,20 @@ def test_photos_are_removed_by_time_and_place(index):
         ({"latitude": [1.0], "longitude": [1.0, 2.0]}, "`latitude` must have one"),
         ({"keys": ["a"]}, "`keys` must have one value a photo, 2"),
         ({"keys": ["a", "a"]}, "more than once"),
-        ({"heading_deg": [400, 3]}, "between 0 and 360"),
+        ({"heading_deg": [400, 3]}, "`heading_deg`: A heading must be 0 to 360"),
+        ({"latitude": [1.0, 0], "longitude": [1.0, 0]}, "Photo 1: .* are 0, 0, which"),
+        (
+            {"utm_east": [4e6, 4e5], "utm_north": [4e5, 4e6], "utm_zone": 10},
+            "Photo 0: utm_east 4000000.00 is impossible.*swapped",
+        ),
+        (
+            {"utm_east": [4e5, 4e5], "utm_north": [4e6, 9.9e6], "utm_zone": 10},
+            "Photo 1: utm_north 9900000.00 is latitude",
+        ),
+        (
+            {"utm_east": [4e5, 4e5], "utm_north": [4e6, 4e6], "utm_zone": [10, 61]},
+            "`utm_zone` must be a whole number.*61",
+        ),
         ({"timestamps": ["2019", "June"]}, "timestamp must have the form"),
         ({"latitude": [89, 1.0], "longitude": [1.0, 2.0]}, "between -80 and 84"),
     ],

@@ -4,8 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vpr_tf.config import PlateauScheduleConfig
-from vpr_tf.training.callbacks import EarlyStopping
-from vpr_tf.training.learning_rate import ReduceOnPlateau
+from vpr_tf.training.callbacks import EarlyStopping, ReduceOnPlateau
 from vpr_tf.training.progress import TrainingProgress
 
 

@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> Outcome:
 
 def _parse_time(text: str) -> bytes:
     try:
-        time = parse_timestamp(text.replace("-", ""))
+        time = parse_timestamp(text)
     except InvalidEntryError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
     if not time:

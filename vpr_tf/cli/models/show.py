@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> Outcome:
     """Describes."""
     facts = _facts(options.model)
     shown = {name: value for name, value in facts.items() if value is not None}
-    return Outcome(facts, facts_text(shown))
+    return Outcome(facts, facts_text(shown.items()))
 
 
 def _facts(model: str) -> dict[str, Any]:
