@@ -72,8 +72,8 @@ def build_small_dataset(folder: Path) -> PreparedDataset:
 def _name(cell: int, number: int) -> str:
     # Far enough apart for only one cell's images to be positives.
     east = 550_005 + 30 * cell + 0.1 * number
-    latitude, longitude = utm_to_lat_lon(np.array([east]), np.array([4_178_005.0]), 10)
-    place = f"@{east:.2f}@4178005.00@10@S@{latitude[0]:.5f}@{longitude[0]:.5f}"
+    latitude, longitude = utm_to_lat_lon(east, 4178005.0, 10)
+    place = f"@{east:.2f}@4178005.00@10@S@{latitude:.5f}@{longitude:.5f}"
     return f"{place}@pano{number}@@90@@@@201606@@.jpg"
 
 

@@ -27,11 +27,6 @@ def facts_text(facts: Iterable[tuple[str, object]]) -> str:
     return "\n".join(f"{name:<{width}}  {value}" for name, value in named)
 
 
-def wants_progress(num_photos: int) -> bool:
-    """Whether a progress bar is of use."""
-    return sys.stderr.isatty() and num_photos > 1
-
-
 def change_outcome(manifest: IndexManifest, text: str) -> Outcome:
     """Returns what an index is after a change.
 
