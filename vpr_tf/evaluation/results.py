@@ -122,19 +122,19 @@ def results_table(results: Sequence[EvaluationResult]) -> str:
 
 
 def write_results(results: Sequence[EvaluationResult], folder: str | Path) -> None:
-    """Writes results.md, results.json and `<set>_predictions.csv`.
+    """Writes results.md, results.json and predictions.csv of each set.
 
     Args:
         results: One for each evaluation set.
-        folder: Existing or new folder.
+        folder: Existing or new folder; those of the sets are made in it.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "results.md").write_text(results_table(results) + "\n")
-    summaries = [result.summary() for result in results]
-    (folder / "results.json").write_text(json.dumps(summaries, indent=2) + "\n")
     for result in results:
-        _write_predictions(result, folder / f"{result.name}_predictions.csv")
+        of_set = Path(folder) / result.name
+        of_set.mkdir(parents=True, exist_ok=True)
+        (of_set / "results.md").write_text(results_table([result]) + "\n")
+        summary = json.dumps(result.summary(), indent=2)
+        (of_set / "results.json").write_text(summary + "\n")
+        _write_predictions(result, of_set / "predictions.csv")
 
 
 def _write_predictions(result: EvaluationResult, path: Path) -> None:

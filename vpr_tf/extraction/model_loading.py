@@ -69,12 +69,12 @@ def load_extractor(
     stated = config.evaluation if isinstance(config, ExperimentConfig) else config
     source = None
     try:
-        kept = None
         if isinstance(model, str | Path):
             source = find_model(model)
-            if source.config_file is not None:
-                kept = load_config(source.config_file).evaluation
         encoder, description = _load(experiment, model, source)
+        kept = None
+        if source is not None and source.config_file is not None:
+            kept = load_config(source.config_file).evaluation
     except EncoderError:
         raise
     except (ConfigError, ValueError, OSError) as error:
