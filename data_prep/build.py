@@ -118,9 +118,11 @@ def list_sources(plan: BuildPlan, folder: BuildFolder) -> dict[str, Listing]:
     for split in plan.splits:
         path = folder.split_folder(split.name) / LISTING_NAME
         listing = write_listing(split.source, path)
+        found = listing.skipped.text
         if not listing.num_entries:
             raise DataPrepError(
-                f"{split.source.path} holds no files (split {split.name})."
+                f"{split.source.path} holds no photos (split {split.name})"
+                f"{found and f'; there are {found}'}."
             )
         listings[split.name] = listing
     return listings

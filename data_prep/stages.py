@@ -27,6 +27,7 @@ from data_prep.writer import ShardTask, finished_summary, write_shard
 from vpr_tf.config import BuildConfig, PartitionConfig
 from vpr_tf.data.records import NO_CLASS
 from vpr_tf.geo import constant_heading_text
+from vpr_tf.photos.file_kinds import SkippedFiles
 from vpr_tf.photos.scan import scan_chunk
 
 _REJECTED_EXAMPLES = 3
@@ -51,6 +52,13 @@ class ScannedSplit:
         self.tasks: list[ShardTask] = []
         self.shards: list[dict[str, Any]] = []
 
+    @property
+    def skipped(self) -> SkippedFiles:
+        """Files beside the photos, as far as they were scanned."""
+        known = self.listing.skipped
+        num_other = known.num_other + self.progress.num_other
+        return SkippedFiles(known.num_hidden, num_other)
+
 
 def scan_split(pool: WorkerPool, split: ScannedSplit, build: BuildConfig) -> None:
     """Reads the metadata of all images of a split into its table.
@@ -73,7 +81,7 @@ def scan_split(pool: WorkerPool, split: ScannedSplit, build: BuildConfig) -> Non
         for chunk in pool.map_in_order(partial(scan_chunk, decode=decode), tasks()):
             split.table.append(progress, chunk, split.plan.rejected_prefix)
             progress.listing_offset = offsets.pop(0)
-            num_entries = len(chunk.rows) + len(chunk.rejected)
+            num_entries = len(chunk.rows) + len(chunk.rejected) + chunk.num_other
             progress.num_entries += num_entries
             split.table.write_checkpoint(progress)
             bar.update(num_entries)
@@ -83,6 +91,8 @@ def scan_split(pool: WorkerPool, split: ScannedSplit, build: BuildConfig) -> Non
     _refuse_too_many_rejected(split, build.max_rejected_fraction)
     text = f"{split.plan.name}: {progress.num_rows:,} images"
     text += f", {progress.num_rejected:,} rejected"
+    if skipped := split.skipped.text:
+        text += f"; left out {skipped}"
     if decode_seconds:
         speed = decoded / decode_seconds
         text += f"; decoded {decoded:,} at {speed:,.0f} images/s a worker"
@@ -157,7 +167,13 @@ def _write_ids(path: Path, assignment: ClassAssignment) -> None:
 
 
 def _refuse_too_many_rejected(split: ScannedSplit, largest_fraction: float) -> None:
-    progress, num_entries = split.progress, split.listing.num_entries
+    progress = split.progress
+    num_entries = split.listing.num_entries - progress.num_other
+    if not num_entries:
+        raise DataPrepError(
+            f"{split.plan.source.path} holds no photos (split {split.plan.name}); "
+            f"there are {split.skipped.text}."
+        )
     all_rejected = progress.num_rejected == num_entries
     if progress.num_rejected <= largest_fraction * num_entries and not all_rejected:
         return

@@ -35,6 +35,7 @@ class Progress:
     rejected_size: int = 0
     longest_key: int = 0
     longest_timestamp: int = 0
+    num_other: int = 0
 
 
 class MetadataTable:
@@ -77,6 +78,7 @@ class MetadataTable:
         _write_at(self.rejected_path, progress.rejected_size, rejected)
         progress.num_rows += len(rows)
         progress.num_rejected += len(chunk.rejected)
+        progress.num_other += chunk.num_other
         progress.keys_size += len(chunk.keys)
         progress.rejected_size += len(rejected)
         progress.longest_key = max(progress.longest_key, chunk.longest_key)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vpr_tf.classification import ClassifierLocalizer, PlaceClassifier
 from vpr_tf.cli.localize_photos import expanded
+from vpr_tf.cli.output import print_left_out
 from vpr_tf.localization import (
     NUM_CANDIDATES,
     Localization,
@@ -50,6 +51,7 @@ def locate_by_classifier(
     localizer = ClassifierLocalizer(model, encoder_model)
     calibration, predictor = localizer.calibration, localizer.predictor
     files = scan_named_photos(list(expanded(photos)))
+    print_left_out(files)
     if not len(files) and not files.rejected:
         raise LocalizationError(f"No photos in {', '.join(photos)}.")
     found: list[Localization] = []

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from vpr_tf.cli.output import print_left_out
 from vpr_tf.localization import Localization, LocalizationError, LocalizationResult
 from vpr_tf.photos import scan_named_photos
 from vpr_tf.place_index import PlaceIndex
@@ -40,6 +41,7 @@ def locate_photos(
         manifest = index.manifest
         settings = LocalizationSettings.from_manifest(manifest, options)
         files = scan_named_photos(list(expanded(photos)))
+        print_left_out(files)
         if not len(files) and not files.rejected:
             raise LocalizationError(f"No photos in {', '.join(photos)}.")
         found: list[Localization] = []

@@ -129,8 +129,7 @@ def report_rejected(photos: PhotoFiles, table: Path) -> None:
         table: CSV file with the columns file and reason; an old one is deleted.
     """
     table.unlink(missing_ok=True)
-    if photos.num_skipped:
-        print(f"{photos.num_skipped:,} files that are no photos were left out.")
+    print_left_out(photos)
     rejected = photos.rejected
     if not rejected:
         return
@@ -140,6 +139,12 @@ def report_rejected(photos: PhotoFiles, table: Path) -> None:
         writer.writerow(("file", "reason"))
         writer.writerows((one.printable_path, one.reason) for one in rejected)
     print(f"{len(rejected):,} photos cannot be used. All reasons: {table}")
+
+
+def print_left_out(photos: PhotoFiles) -> None:
+    """Prints how many files beside photos are none."""
+    if photos.skipped.text:
+        print(f"Left out: {photos.skipped.text}.", file=sys.stderr)
 
 
 def print_rejected(rejected: Sequence[RejectedPhoto]) -> None:

@@ -26,7 +26,7 @@ from vpr_tf.cli.options import (
     add_within,
     positive,
 )
-from vpr_tf.cli.output import print_rejected, wants_progress
+from vpr_tf.cli.output import print_left_out, print_rejected, wants_progress
 from vpr_tf.photos import scan_named_photos
 from vpr_tf.place_index import Matches, PlaceIndex
 
@@ -61,6 +61,7 @@ def run(options: argparse.Namespace) -> Outcome:
             )
             paths = [path.decode() for path in described.photos.paths]
             results = list(_results(paths, matches))
+    print_left_out(photos)
     print_rejected(rejected)
     failed = [{"photo": one.printable_path, "error": one.reason} for one in rejected]
     text = "\n".join(line for result in results for line in _lines(result))

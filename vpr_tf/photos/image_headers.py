@@ -15,7 +15,7 @@ import os
 import struct
 from collections.abc import Callable
 
-from vpr_tf.photos.errors import InvalidEntryError
+from vpr_tf.photos.errors import InvalidEntryError, NoImageError
 from vpr_tf.photos.schema import ImageHeader
 
 _HEAD_BYTES = 4096
@@ -86,7 +86,7 @@ def _read_header(head: bytes, read: Reader, file_size: int) -> ImageHeader:
         return _read_jpeg(read, file_size)
     if head.startswith(_PNG_SIGNATURE):
         return _read_png(read, file_size)
-    raise InvalidEntryError("not a JPEG or PNG image" + _looks_like(head))
+    raise NoImageError("not a JPEG or PNG image" + _looks_like(head))
 
 
 def _looks_like(head: bytes) -> str:

@@ -14,6 +14,7 @@ from dataclasses import fields
 from typing import Any
 
 from vpr_tf.cli.options import add_config, config_with_dataset
+from vpr_tf.paths import expand_path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
                 f"{word!r}. Name folders or CSV files below build.source."
             )
         tests[name] = DatabaseAndQueries(
-            database, queries, not options.without_positions
+            expand_path(database), expand_path(queries), not options.without_positions
         )
     if not tests:
         raise ValueError("Name a test set: NAME=DATABASE,QUERIES.")

@@ -27,7 +27,7 @@ import numpy as np
 
 from vpr_tf.cli.main import Outcome
 from vpr_tf.cli.options import add_index, add_json, add_model
-from vpr_tf.cli.output import print_rejected, table_text, wants_progress
+from vpr_tf.cli.output import print_left_out, print_rejected, table_text, wants_progress
 from vpr_tf.photos import scan_named_photos
 from vpr_tf.place_index import PlaceIndex
 from vpr_tf.place_index.tuning import RECALL_VALUES, Measurement, TuningReport
@@ -137,6 +137,7 @@ def _described(options: argparse.Namespace) -> tuple[np.ndarray, str]:
     encoder = PlaceIndex.open(options.index).extractor(options.model)
     progress = wants_progress(len(photos))
     described = encoder.extract_files(photos, progress=progress)
+    print_left_out(photos)
     print_rejected(described.photos.rejected)
     found = described.in_memory()
     return found, f"{len(found)} photos of {options.query_photos}"
