@@ -93,6 +93,8 @@ def scan_split(pool: WorkerPool, split: ScannedSplit, build: BuildConfig) -> Non
     text += f", {progress.num_rejected:,} rejected"
     if skipped := split.skipped.text:
         text += f"; left out {skipped}"
+    if source.list_file is not None:
+        text += f"; those that {source.list_file} names"
     if decode_seconds:
         speed = decoded / decode_seconds
         text += f"; decoded {decoded:,} at {speed:,.0f} images/s a worker"

@@ -142,7 +142,9 @@ def report_rejected(photos: PhotoFiles, table: Path) -> None:
 
 
 def print_left_out(photos: PhotoFiles) -> None:
-    """Prints how many files beside photos are none."""
+    """Prints where photos are listed, and how many files beside them are none."""
+    if photos.listed_in is not None:
+        print(f"Photos are those that {photos.listed_in} names.", file=sys.stderr)
     if photos.skipped.text:
         print(f"Left out: {photos.skipped.text}.", file=sys.stderr)
 

@@ -13,7 +13,6 @@ from tqdm import tqdm
 from vpr_tf.config import DEFAULT_READING, ReadingConfig
 from vpr_tf.photos.errors import PhotoSourceError
 from vpr_tf.photos.file_kinds import SkippedFiles
-from vpr_tf.photos.image_folder import walk_image_folder
 from vpr_tf.photos.photo_table import PhotoFiles, RejectedPhoto
 from vpr_tf.photos.scan import PhotoSource, ScannedChunk, scan_chunk
 from vpr_tf.photos.schema import ROW_DTYPE
@@ -122,6 +121,7 @@ def _scan(
         np.array(keys, "S" if keys else "S1"),
         tuple(rejected),
         skipped,
+        source.list_file,
     )
 
 
@@ -153,7 +153,7 @@ def _expand(files: Sequence[str | Path], skipped: SkippedFiles) -> Iterator[str]
             yield str(file)
             continue
         with tempfile.TemporaryDirectory(prefix="vpr_tf_scan_") as scratch:
-            for entry, _ in skipped.leave_out(walk_image_folder(file, Path(scratch))):
+            for entry, _ in PhotoSource(file).walk(Path(scratch), skipped):
                 yield str(file / entry)
 
 

@@ -96,6 +96,7 @@ class PhotoFiles:
         rows: Rows of `schema.ROW_DTYPE`, as they were scanned.
         rejected: What was found besides and cannot be used.
         skipped: Files beside them that are no photos.
+        listed_in: The list that says what the photos of the folder are, if any.
     """
 
     folder: Path
@@ -104,6 +105,7 @@ class PhotoFiles:
     rows: np.ndarray
     rejected: tuple[RejectedPhoto, ...] = ()
     skipped: SkippedFiles = dataclasses.field(default_factory=SkippedFiles)
+    listed_in: Path | None = None
 
     @classmethod
     def from_rows(
@@ -113,13 +115,15 @@ class PhotoFiles:
         keys: np.ndarray,
         rejected: tuple[RejectedPhoto, ...] = (),
         skipped: SkippedFiles | None = None,
+        listed_in: Path | None = None,
     ) -> PhotoFiles:
         """Makes photos of scanned rows and their keys, bytes; see the attributes."""
         columns = {name: rows[name].copy() for name in METADATA_COLUMNS}
         longest = np.char.str_len(rows["timestamp"]).max(initial=1)
         columns["timestamp"] = columns["timestamp"].astype(f"S{longest}")
         photos = PhotoTable.from_columns(table_columns(columns) | {"key": keys})
-        return cls(folder, keys, photos, rows, rejected, skipped or SkippedFiles())
+        others = skipped or SkippedFiles()
+        return cls(folder, keys, photos, rows, rejected, others, listed_in)
 
     @property
     def file_sizes(self) -> np.ndarray:

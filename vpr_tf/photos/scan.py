@@ -24,7 +24,7 @@ from vpr_tf.photos.errors import InvalidEntryError, NoImageError
 from vpr_tf.photos.exif_position import read_exif_metadata
 from vpr_tf.photos.file_kinds import SkippedFiles, is_image_name
 from vpr_tf.photos.image_completeness import lost_text
-from vpr_tf.photos.image_folder import walk_image_folder
+from vpr_tf.photos.image_folder import walk_image_folder, walk_path_list
 from vpr_tf.photos.image_headers import read_image_header
 from vpr_tf.photos.metadata import (
     NOTHING_KNOWN,
@@ -43,6 +43,8 @@ from vpr_tf.photos.sf_xl_names import has_name_fields, read_image_name
 @dataclass(frozen=True)
 class PhotoSource:
     """A folder of photos, with its subfolders, or a CSV table of them.
+
+    If `<folder>_images_paths.txt` lies beside a folder, it says what the photos are.
 
     A position comes from the table; in a folder from the name of a file when that
     follows the SF-XL standard, else from its EXIF data.
@@ -84,8 +86,19 @@ class PhotoSource:
             PhotoSourceError: The source cannot be read.
         """
         if self.is_csv:
-            return walk_csv_table(self.path, self.needs_position)
+            return walk_csv_table(self.path, self.needs_position, self.reading)
+        list_file = self.list_file
+        if list_file is not None:
+            return skipped.leave_out(walk_path_list(list_file, self.path))
         return skipped.leave_out(walk_image_folder(self.path, scratch))
+
+    @property
+    def list_file(self) -> Path | None:
+        """The list of photos beside a folder, as other tools write it, if any."""
+        if self.is_csv or not self.path.name:
+            return None
+        file = self.path.with_name(f"{self.path.name}_images_paths.txt")
+        return file if file.is_file() else None
 
     def is_other(self, path: str, error: InvalidEntryError) -> bool:
         """Whether a file of a folder, not usable, is no photo and none is missed."""
@@ -202,7 +215,7 @@ def _text_metadata(
     """Returns what table or name say; None when only EXIF data can."""
     try:
         if csv_row:
-            return read_csv_metadata(csv_row, source.needs_position)
+            return read_csv_metadata(csv_row, source.needs_position, source.reading)
         return read_image_name(path) if has_name_fields(path) else None
     except InvalidEntryError:
         if source.needs_position:

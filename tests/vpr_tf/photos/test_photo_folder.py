@@ -108,6 +108,23 @@ def test_table_of_photos(folder):
     ]
 
 
+def test_list_beside_a_folder_says_what_the_photos_are(folder):
+    listed = folder.with_name(f"{folder.name}_images_paths.txt")
+    listed.write_text("b/exif.jpg\n\nb/gone.jpg\n.hidden.jpg\n")
+    found = scan(folder)
+    assert found.paths.tolist() == [b"b/exif.jpg"]
+    assert [path for path, _ in found.rejected] == ["b/gone.jpg"]
+    assert "No such file" in found.rejected[0].reason
+    assert found.listed_in == listed
+    assert found.skipped == SkippedFiles(num_hidden=1)
+    assert len(scan_named_photos([folder])) == 1
+    listed.write_text("b/exif.jpg\n./b/exif.jpg\n")
+    with pytest.raises(PhotoSourceError, match=r"names b/exif.jpg more than once"):
+        scan(folder)
+    listed.unlink()
+    assert len(scan(folder)) == 2
+
+
 def test_named_photos_need_no_position(folder):
     (folder / "text.jpg").write_text("hello")
     names = [folder / "text.jpg", folder / "gone.jpg", folder / "b"]
