@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.errors import DataPrepError
-from data_prep.partition.files import add_partition, summary
+from data_prep.partition.assignment import add_partition, summary
 from vpr_tf.config import ConfigError, ExperimentConfig, as_dict, load_config
 from vpr_tf.data.prepared_dataset import DatasetError, PreparedDataset
 from vpr_tf.training.run_folder import RunFolder

@@ -24,7 +24,7 @@ from vpr_tf.config import EncoderConfig, OptimizerConfig
 from vpr_tf.layers import CosineMarginHead
 from vpr_tf.models import build_encoder
 from vpr_tf.training.optimizers import create_optimizer
-from vpr_tf.training.strategy import create_strategy
+from vpr_tf.training.process import create_strategy
 from vpr_tf.training.train_step import create_train_step
 
 

@@ -9,25 +9,52 @@ bytes as an undisturbed one. The manifest is written last.
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
+from itertools import islice
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
 
 from data_prep.build_state import LISTING_NAME, BuildFolder, build_parameters
 from data_prep.errors import DataPrepError, wrap_disk_errors
 from data_prep.finish import finish_dataset
-from data_prep.plan import BuildPlan, Listing, plan_build, write_listing
-from data_prep.stages import (
-    ScannedSplit,
-    assign_train_classes,
-    scan_split,
-    write_shards,
+from data_prep.partition.assignment import (
+    ClassAssignment,
+    Columns,
+    assign_classes,
+    needed_columns,
+    summary,
+    write_partition,
 )
-from data_prep.table import csv_lines
+from data_prep.plan import (
+    BuildPlan,
+    Listing,
+    plan_build,
+    read_chunks,
+    write_listing,
+)
+from data_prep.shards import (
+    ScannedSplit,
+    ShardTask,
+    csv_lines,
+    finished_summary,
+    write_shard,
+)
 from data_prep.workers import WorkerPool
-from vpr_tf.config import BuildConfig, ExperimentConfig
+from vpr_tf.config import BuildConfig, ExperimentConfig, PartitionConfig
 from vpr_tf.data import PreparedDataset
+from vpr_tf.data.records import NO_CLASS
+from vpr_tf.geo import constant_heading_text
+from vpr_tf.photos.scan import scan_chunk
+
+_REJECTED_EXAMPLES = 3
+_IDS_AT_ONCE = 1 << 19
 
 
 def build_dataset(config: ExperimentConfig) -> PreparedDataset:
@@ -82,14 +109,15 @@ def build_splits(
         for split in plan.splits:
             work = folder.split_folder(split.name)
             splits.append(ScannedSplit(split, work, listings[split.name]))
+        rejected = folder.dataset_path / "rejected.csv"
         try:
             for scanned in splits:
-                scan_split(pool, scanned, build)
+                scan_split(pool, scanned, build, rejected)
         except DataPrepError:
             folder.mark_stopped()
             raise
         finally:
-            _collect_rejected(folder.dataset_path, splits, known_rejected)
+            _collect_rejected(rejected, splits, known_rejected)
         for scanned in splits:
             if scanned.plan.name == "train":
                 assign_train_classes(scanned, folder.dataset_path, build.partition)
@@ -99,17 +127,17 @@ def build_splits(
 
 
 def _collect_rejected(
-    dataset_path: Path, splits: list[ScannedSplit], known: Sequence[Sequence[str]]
+    path: Path, splits: list[ScannedSplit], known: Sequence[Sequence[str]]
 ) -> None:
-    """Writes rejected.csv from the rejected files of all splits."""
-    temporary = dataset_path / ".rejected.csv.tmp"
+    """Writes the table of the rejected files of all splits."""
+    temporary = path.with_name(f".{path.name}.tmp")
     with temporary.open("wb") as file:
         file.write(csv_lines([("file", "reason"), *known]))
         for split in splits:
             if split.progress.rejected_size:
                 with split.table.rejected_path.open("rb") as part:
                     shutil.copyfileobj(part, file)
-    temporary.replace(dataset_path / "rejected.csv")
+    temporary.replace(path)
 
 
 def list_sources(plan: BuildPlan, folder: BuildFolder) -> dict[str, Listing]:
@@ -147,3 +175,140 @@ def refuse_nesting(path: Path, plan: BuildPlan) -> None:
                 f"`dataset.path` {path} lies in the image folder {split.source.path}. "
                 "Choose a folder outside."
             )
+
+
+def scan_split(
+    pool: WorkerPool, split: ScannedSplit, build: BuildConfig, rejected: Path
+) -> None:
+    """Reads the metadata of all images of a split into its table.
+
+    Args:
+        pool: Reads the files.
+        split: Its progress is changed.
+        build: How to read.
+        rejected: Where all rejected files will be listed.
+
+    Raises:
+        DataPrepError: More than `max_rejected_fraction` cannot be used.
+    """
+    source, decode = split.plan.source, build.verify == "full"
+    progress, listing = split.progress, split.listing
+    offsets: list[int] = []
+
+    def tasks() -> Iterable[tuple[Any, ...]]:
+        for entries, offset in read_chunks(listing, progress.listing_offset):
+            offsets.append(offset)
+            yield source, entries
+
+    decode_seconds, decoded = 0.0, 0
+    description = f"scan {split.plan.name}"
+    with _bar(description, listing.num_entries, progress.num_entries) as bar:
+        for chunk in pool.map_in_order(partial(scan_chunk, decode=decode), tasks()):
+            split.table.append(progress, chunk, split.plan.rejected_prefix)
+            progress.listing_offset = offsets.pop(0)
+            num_entries = len(chunk.rows) + len(chunk.rejected)
+            progress.num_entries += num_entries
+            split.table.write_checkpoint(progress)
+            bar.update(num_entries)
+            decode_seconds += chunk.decode_seconds
+            decoded += len(chunk.rows)
+            _refuse_too_many_rejected(split, build.max_rejected_fraction, rejected)
+    _refuse_too_many_rejected(split, build.max_rejected_fraction, rejected)
+    text = f"{split.plan.name}: {progress.num_rows:,} images"
+    text += f", {progress.num_rejected:,} rejected"
+    if decode_seconds:
+        speed = decoded / decode_seconds
+        text += f"; decoded {decoded:,} at {speed:,.0f} images/s a worker"
+    print(text)
+    if remark := _heading_remark(split):
+        print(f"{split.plan.name}: {remark}")
+
+
+def _heading_remark(split: ScannedSplit) -> str:
+    low, high, count = np.inf, -np.inf, 0
+    for rows in split.table.iterate_rows(split.progress.num_rows):
+        known = rows["heading_deg"][rows["heading_deg"] >= 0]
+        low, high = known.min(initial=low), known.max(initial=high)
+        count += len(known)
+    return constant_heading_text(float(low), float(high), count)
+
+
+def assign_train_classes(
+    split: ScannedSplit, dataset_path: Path, config: PartitionConfig
+) -> None:
+    """Partitions the train split and notes the ids of every image."""
+    names = needed_columns(config)
+
+    def read_columns() -> Iterable[Columns]:
+        for rows in split.table.iterate_rows(split.progress.num_rows):
+            yield tuple(rows[name] for name in names)
+
+    assignment = assign_classes(read_columns, config)
+    _write_ids(split.table.class_ids_path, assignment)
+    write_partition(dataset_path, assignment, config)
+    print(summary(assignment, config))
+
+
+def write_shards(
+    pool: WorkerPool, split: ScannedSplit, dataset_path: Path, images_per_shard: int
+) -> None:
+    """Writes the shards that are not complete yet."""
+    num_rows = split.progress.num_rows
+    num_shards = -(-num_rows // images_per_shard)
+    split.tasks = [
+        ShardTask(
+            images=str(split.plan.source.folder),
+            work=split.work,
+            shard=dataset_path
+            / f"{split.plan.name}-{i:05d}-of-{num_shards:05d}.tfrecord",
+            start=i * images_per_shard,
+            end=min((i + 1) * images_per_shard, num_rows),
+        )
+        for i in range(num_shards)
+    ]
+    known = [finished_summary(task) for task in split.tasks]
+    todo = [(task,) for task, done in zip(split.tasks, known, strict=True) if not done]
+    finished = sum(done["num_records"] for done in known if done)
+    written = pool.map_in_order(write_shard, todo)
+    with _bar(f"write {split.plan.name}", num_rows, finished) as bar:
+        for done in known:
+            if done is None:
+                done = next(written)
+                bar.update(done["num_records"])
+            split.shards.append(done)
+
+
+def _write_ids(path: Path, assignment: ClassAssignment) -> None:
+    """Writes class and group id of every row as int32 pairs."""
+    groups = np.append(assignment.classes["group_id"], np.int32(NO_CLASS))
+    temporary = path.with_suffix(".tmp")
+    with temporary.open("wb") as file:
+        for start in range(0, len(assignment.class_ids), _IDS_AT_ONCE):
+            class_ids = assignment.class_ids[start : start + _IDS_AT_ONCE]
+            np.stack([class_ids, groups[class_ids]], 1).astype("<i4").tofile(file)
+    temporary.replace(path)
+
+
+def _refuse_too_many_rejected(
+    split: ScannedSplit, largest_fraction: float, rejected: Path
+) -> None:
+    progress, num_entries = split.progress, split.listing.num_entries
+    all_rejected = progress.num_rejected == num_entries
+    if progress.num_rejected <= largest_fraction * num_entries and not all_rejected:
+        return
+    with split.table.rejected_path.open(encoding="utf-8") as file:
+        examples = [line.strip() for line in islice(file, _REJECTED_EXAMPLES)]
+    raise DataPrepError(
+        f"{progress.num_rejected:,} of the first {progress.num_entries:,} files of "
+        f"{split.plan.source.path} cannot be used (of {num_entries:,} in all; "
+        f"`build.max_rejected_fraction` is {largest_fraction:g}). The first:"
+        + "".join(f"{os.linesep}  {example}" for example in examples)
+        + f"{os.linesep}All are in {rejected}. Mend or remove them, or allow more."
+    )
+
+
+def _bar(description: str, total: int, initial: int) -> Any:
+    """A progress bar on a terminal, nothing in a log."""
+    return tqdm(
+        desc=description, total=total, initial=initial, unit="image", disable=None
+    )

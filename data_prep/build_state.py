@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from data_prep.errors import DataPrepError, wrap_disk_errors
-from data_prep.table import write_atomically
+from data_prep.shards import write_atomically
 from vpr_tf.config import BuildConfig, PartitionConfig, as_dict
 
 LISTING_NAME = "listing.bin"  # of a split folder

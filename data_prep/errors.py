@@ -18,11 +18,14 @@ _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 @contextmanager
-def wrap_disk_errors(path: Path) -> Iterator[None]:
+def wrap_disk_errors(
+    path: Path, remedy: str = "choose another `dataset.path`"
+) -> Iterator[None]:
     """Turns a full disk or a forbidden folder into a clear error.
 
     Args:
         path: File or folder that is being written.
+        remedy: What to do where the folder cannot be made writable.
 
     Raises:
         DataPrepError: The disk is full, or the folder may not be written.
@@ -39,7 +42,7 @@ def wrap_disk_errors(path: Path) -> Iterator[None]:
         if error.errno in _FORBIDDEN:
             raise DataPrepError(
                 f"Cannot write {path}: {error.strerror}. {_free_space(path)}Make the "
-                "folder writable or choose another `dataset.path`."
+                f"folder writable, or {remedy}."
             ) from error
         raise
 

@@ -16,9 +16,7 @@ import numpy as np
 from data_prep.build_state import build_parameters
 from data_prep.errors import wrap_disk_errors
 from data_prep.plan import BuildPlan
-from data_prep.stages import ScannedSplit
-from data_prep.table import MetadataTable, write_atomically
-from data_prep.writer import ShardTask
+from data_prep.shards import MetadataTable, ScannedSplit, ShardTask, write_atomically
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.data.prepared_dataset import FORMAT_VERSION, INDEX_COLUMNS
 from vpr_tf.data.records import FRAME_BYTES, tfds_features

@@ -34,7 +34,7 @@ class WorkerPool:
     def __init__(self, workers: int) -> None:
         self._workers = workers
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["vpr_tf.photos.scan", "data_prep.writer"])
+        context.set_forkserver_preload(["vpr_tf.photos.scan", "data_prep.shards"])
         lifeline, self._lifeline = context.Pipe(duplex=False)
         self._executor = ProcessPoolExecutor(
             workers, context, initializer=_start_worker, initargs=(lifeline,)

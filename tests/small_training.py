@@ -9,6 +9,7 @@ from PIL import Image
 from data_prep.build import build_dataset
 from vpr_tf.config import ExperimentConfig, load_config
 from vpr_tf.data.prepared_dataset import PreparedDataset
+from vpr_tf.geo import utm_to_lat_lon
 from vpr_tf.layers import GeneralizedMeanPooling2D, L2Normalization
 
 NUM_CELLS = 8
@@ -71,7 +72,8 @@ def build_small_dataset(folder: Path) -> PreparedDataset:
 def _name(cell: int, number: int) -> str:
     # Far enough apart for only one cell's images to be positives.
     east = 550_005 + 30 * cell + 0.1 * number
-    place = f"@{east:.2f}@4178005.00@10@S@37.70098@-122.49646"
+    latitude, longitude = utm_to_lat_lon(east, 4178005.0, 10)
+    place = f"@{east:.2f}@4178005.00@10@S@{latitude:.5f}@{longitude:.5f}"
     return f"{place}@pano{number}@@90@@@@201606@@.jpg"
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, Literal
 
 UNKNOWN = "-"  # stands where a number is not known
+_LONGEST_NAME = 40  # on a terminal
 _LATEX = str.maketrans(
     {
         **{character: f"\\{character}" for character in "&%$#_{}"},
@@ -146,21 +148,39 @@ class Table:
             parts.insert(1, self._grid())
         return "\n\n".join(filter(None, parts))
 
+    def to_text(self) -> str:
+        """Returns title, table and note for a terminal, with long names cut."""
+        texts = [[str(cell) for cell in row] for row in self.cells()]
+        for number, column in enumerate(self.columns):
+            if column.kind == "name":
+                cut = told_apart(line[number] for line in texts)
+                for line in texts:
+                    line[number] = cut[line[number]]
+        parts = [self.title, self.note]
+        if texts:
+            lines = self._aligned(texts)
+            parts.insert(1, "\n".join("  ".join(line).rstrip() for line in lines))
+        return "\n\n".join(filter(None, parts))
+
     def _grid(self) -> str:
-        lines = [[column.name for column in self.columns]]
-        lines += [[_markdown_cell(c) for c in row] for row in self.cells()]
-        widths = [max(map(len, texts)) for texts in zip(*lines, strict=True)]
-        pairs = list(zip(self.columns, widths, strict=True))
+        texts = [[_markdown_cell(cell) for cell in row] for row in self.cells()]
+        lines = self._aligned(texts)
+        pairs = zip(self.columns, map(len, lines[0]), strict=True)
         rule = ["-" * n if c.is_text else "-" * (n - 1) + ":" for c, n in pairs]
-        lines = [
+        lines.insert(1, rule)
+        return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+    def _aligned(self, texts: list[list[str]]) -> list[list[str]]:
+        """Returns the head and rows of text, those of a column of one width."""
+        lines = [[column.name for column in self.columns], *texts]
+        widths = [max(map(len, texts)) for texts in zip(*lines, strict=True)]
+        return [
             [
                 text.ljust(width) if column.is_text else text.rjust(width)
-                for text, (column, width) in zip(line, pairs, strict=True)
+                for text, column, width in zip(line, self.columns, widths, strict=True)
             ]
             for line in lines
         ]
-        lines.insert(1, rule)
-        return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
     def to_latex(self) -> str:
         """Returns a `table` for papers; it needs the package booktabs."""
@@ -184,6 +204,46 @@ def _markdown_cell(cell: Cell) -> str:
 def _latex_cell(cell: Cell) -> str:
     range_ = rf" {{\scriptsize {cell.interval}}}" if cell.interval else ""
     return ("--" if cell.text == UNKNOWN else latex(cell.text)) + range_
+
+
+def told_apart(names: Iterable[str], longest: int = _LONGEST_NAME) -> dict[str, str]:
+    """Cuts long names so that different ones stay different.
+
+    Args:
+        names: Paths, for instance.
+        longest: Characters of a name that is not cut. It is exceeded where names could
+            not be told apart.
+
+    Returns:
+        The start and the end of each long name, with the first of what differs.
+    """
+    known = list(dict.fromkeys(names))
+    long = [name for name in known if len(name) > longest]
+    start, end = _num_shared(long), _num_shared([name[::-1] for name in long])
+    for room in itertools.count(longest):
+        cut = [_cut(name, room, start, len(name) - end) for name in known]
+        if len(set(cut)) == len(known):
+            break
+    return dict(zip(known, cut, strict=True))
+
+
+def _num_shared(names: Sequence[str]) -> int:
+    """Returns how many characters all names begin with."""
+    ends = zip(min(names, default=""), max(names, default=""), strict=False)
+    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], ends))
+
+
+def _cut(name: str, room: int, first: int, last: int) -> str:
+    """Cuts a name, which differs from others at `first` to `last`."""
+    if len(name) <= room:
+        return name
+    start = (room - 1) // 2
+    end = len(name) - (room - 1 - start)
+    if not start <= first < last <= end:
+        return f"{name[:start]}…{name[end:]}"
+    part = (room - 2) // 3
+    end = len(name) - part
+    return f"{name[:part]}…{name[first : min(first + part, end)]}…{name[end:]}"
 
 
 def latex(text: str) -> str:

@@ -17,8 +17,11 @@ from data_prep.inspection.report import (
     describe_partition,
     describe_splits,
 )
-from data_prep.partition.assignment import ClassAssignment, assign_classes
-from data_prep.partition.files import column_reader
+from data_prep.partition.assignment import (
+    ClassAssignment,
+    assign_classes,
+    column_reader,
+)
 from vpr_tf.config import PartitionConfig
 from vpr_tf.data import Partition, PreparedDataset, verify_split
 
@@ -34,7 +37,7 @@ def inspect_dataset(dataset: PreparedDataset, output: Path) -> list[Path]:
     }
     print(f"{dataset.path} (fingerprint {dataset.fingerprint[:12]})")
     print(describe_splits(dataset, statistics))
-    with wrap_disk_errors(output):
+    with wrap_disk_errors(output, "have the pictures elsewhere by `--output DIR`"):
         output.mkdir(parents=True, exist_ok=True)
         pictures = _draw_splits(statistics, output)
         for name in dataset.partition_names:

@@ -11,6 +11,7 @@ from data_prep.inspection.spacing import measure_spacing
 from vpr_tf.config import PartitionConfig, grid_config
 from vpr_tf.data import Partition, PreparedDataset, SplitIndex
 from vpr_tf.geo import constant_heading_text
+from vpr_tf.tables import Column, Table
 
 HEADING_BINS = 36
 _ROWS_AT_ONCE = 1 << 20
@@ -78,9 +79,9 @@ def describe_splits(
     dataset: PreparedDataset, statistics: dict[str, SplitStatistics]
 ) -> str:
     """Returns a table of the splits."""
-    rows: list[tuple[str, ...]] = [
-        ("split", "images", "rejected", "shards", "MB", "height", "width", "years")
-    ]
+    columns = [Column("split", "text"), *map(Column, ("images", "rejected", "shards"))]
+    columns += map(Column, ("MB", "height", "width", "years"))
+    rows = []
     for name, counts in statistics.items():
         entry = dataset.manifest["splits"][name]
         years = [year for year in counts.images_per_year if year]
@@ -89,16 +90,16 @@ def describe_splits(
         rows.append(
             (
                 name,
-                f"{counts.num_images:,}",
-                f"{entry['num_rejected']:,}",
-                str(len(entry["shards"])),
-                f"{num_bytes / 1e6:,.1f}",
+                counts.num_images,
+                entry["num_rejected"],
+                len(entry["shards"]),
+                num_bytes / 1e6,
                 _interval(low_height, high_height),
                 _interval(low_width, high_width),
                 _interval(min(years), max(years)) if years else "unknown",
             )
         )
-    lines = [_table(rows)]
+    lines = [Table("", columns, rows).to_text()]
     for name, counts in statistics.items():
         for number, what in (
             (counts.num_without_heading, "have no heading"),
@@ -230,15 +231,3 @@ def describe_figures(paths: list[Path]) -> str:
 
 def _interval(low: int, high: int) -> str:
     return f"{low}" if low == high else f"{low}-{high}"
-
-
-def _table(rows: list[tuple[str, ...]]) -> str:
-    """Aligns columns: the first to the left, the others to the right."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if i == 0 else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    )

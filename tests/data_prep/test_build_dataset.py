@@ -164,9 +164,13 @@ def test_too_many_rejected_stop_the_build_until_the_source_is_mended(
     names = write_images(tmp_path / "train", 8)
     (tmp_path / "train" / names[3]).write_bytes(b"")
     config = make_config(max_rejected_fraction=0.1)
-    with pytest.raises(DataPrepError, match=r"(?s)1 of the first 8.*zero bytes"):
+    with pytest.raises(
+        DataPrepError, match=r"(?s)1 of the first 8.*zero bytes"
+    ) as raised:
         build_dataset(config)
-    assert names[3] in (tmp_path / "dataset" / "rejected.csv").read_text()
+    rejected = tmp_path / "dataset" / "rejected.csv"
+    assert f"All are in {rejected}." in str(raised.value)
+    assert names[3] in rejected.read_text()
     (tmp_path / "train" / names[3]).write_bytes(encode_image(3))
     assert len(build_dataset(config).split("train")) == 8
 

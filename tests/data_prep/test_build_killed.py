@@ -43,7 +43,7 @@ def test_each_stage_goes_on_after_a_kill(tmp_path, make_config, monkeypatch):
     """Stops at every named step in turn, as a kill there would."""
     import data_prep.build
     import data_prep.finish
-    import data_prep.stages
+    import data_prep.shards
     from data_prep.build import build_dataset
 
     class Killed(BaseException):
@@ -54,9 +54,9 @@ def test_each_stage_goes_on_after_a_kill(tmp_path, make_config, monkeypatch):
     shutil.rmtree(tmp_path / "dataset")
     steps = [
         (data_prep.build, "scan_split", 0),
-        (data_prep.stages.MetadataTable, "write_checkpoint", 1),
-        (data_prep.stages, "_write_ids", 0),
-        (data_prep.stages, "write_partition", 0),
+        (data_prep.shards.MetadataTable, "write_checkpoint", 1),
+        (data_prep.build, "_write_ids", 0),
+        (data_prep.build, "write_partition", 0),
         (data_prep.build, "write_shards", 0),
         (data_prep.build, "finish_dataset", 0),
         (data_prep.finish, "write_tfds_metadata", 0),

@@ -1,3 +1,6 @@
+import errno
+from pathlib import Path
+
 import pytest
 
 from data_prep.__main__ import main
@@ -48,6 +51,26 @@ def test_add_test(tmp_path, capsys):
     assert "`build.tests.../tokyo` must be a name" in capsys.readouterr().err
     assert main(["add-test", "--config", config, "tokyo=tokyo/database"]) == 2
     assert "must be given as NAME=DATABASE,QUERIES" in capsys.readouterr().err
+
+
+def test_a_dataset_that_cannot_be_written_is_inspected_elsewhere(
+    tmp_path, capsys, monkeypatch
+):
+    write_images(tmp_path / "train", 4)
+    config = str(write_yaml(tmp_path))
+    assert main(["build", "--config", config]) == 0
+    make = Path.mkdir
+
+    def refuse(path, *arguments, **options):
+        if path.is_relative_to(tmp_path / "dataset"):
+            raise OSError(errno.EROFS, "Read-only file system")
+        make(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    assert main(["inspect", "--config", config]) == 2
+    assert "or have the pictures elsewhere by `--output DIR`" in capsys.readouterr().err
+    pictures = str(tmp_path / "pictures")
+    assert main(["inspect", "--config", config, "--output", pictures]) == 0
 
 
 @pytest.mark.parametrize(

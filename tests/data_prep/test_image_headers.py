@@ -136,3 +136,24 @@ def test_lossless_jpeg_is_rejected(read_header):
 )
 def test_any_exif_block_gives_an_orientation(data, start):
     assert 1 <= exif_orientation(start + data) <= 8
+
+
+def _png_header(width: int, height: int) -> bytes:
+    png = bytearray(encode("PNG"))
+    png[16:24] = struct.pack(">II", width, height)
+    return bytes(png)
+
+
+def test_more_pixels_than_allowed_are_rejected_by_the_header(read_header):
+    for width, height in [(2**31 - 1, 2**31 - 1), (22_000, 22_000), (10_001, 10_000)]:
+        with pytest.raises(InvalidEntryError, match=f"100 megapixels: {width} x"):
+            read_header(_png_header(width, height))
+    assert read_header(_png_header(10_000, 10_000))[:2] == (10_000, 10_000)
+
+
+def test_a_jpeg_of_too_many_pixels_is_rejected(read_header):
+    jpeg = bytearray(encode("JPEG"))
+    frame = jpeg.index(b"\xff\xc0")
+    jpeg[frame + 5 : frame + 9] = struct.pack(">HH", 65_000, 65_000)
+    with pytest.raises(InvalidEntryError, match="100 megapixels: 65000 x 65000"):
+        read_header(bytes(jpeg))

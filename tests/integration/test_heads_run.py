@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_prep.partition.files import add_partition
+from data_prep.partition.assignment import add_partition
 from tests.small_training import build_small_encoder, small_config
 from vpr_tf.classification import load_heads
 from vpr_tf.config import ClassificationConfig, CosPlaceConfig, DivideAndClassifyConfig

@@ -3,9 +3,20 @@
 import math
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vpr_tf.report.page import environment
-from vpr_tf.tables import UNKNOWN, Column, Interval, Quantity, Table, counted, metres
+from vpr_tf.tables import (
+    UNKNOWN,
+    Column,
+    Interval,
+    Quantity,
+    Table,
+    counted,
+    metres,
+    told_apart,
+)
 
 TABLE = Table(
     "Recall & error",
@@ -37,6 +48,50 @@ def test_markdown():
         "",
         "100% of them.",
     ]
+
+
+def test_text():
+    assert TABLE.to_text().split("\n")[2:4] == [
+        "photo               recall (%)  queries   error",
+        "a_1|<b>.jpg  89.1 [85.0, 92.7]    1,234  12.3 m",
+    ]
+    long = [
+        "trip/" + "a" * 40 + f"/{camera}/" + "b" * 40 for camera in ("front", "rear")
+    ]
+    rows = [(name, 1) for name in long]
+    table = Table("", [Column("photo", "name"), Column("n")], rows).to_text()
+    assert table.split("\n") == [
+        "photo                                   n",
+        "trip/aaaaaaa…front/bbbbbb…bbbbbbbbbbbb  1",
+        "trip/aaaaaaa…rear/bbbbbbb…bbbbbbbbbbbb  1",
+    ]
+
+
+@given(
+    st.lists(st.text(st.sampled_from("ab/…"), max_size=30), max_size=8),
+    st.text(st.sampled_from("ab/"), max_size=30),
+    st.text(st.sampled_from("ab/"), max_size=30),
+    st.integers(8, 40),
+)
+def test_cut_names_are_told_apart(middles, start, end, longest):
+    names = [start + middle + end for middle in middles]
+    cut = told_apart(names, longest)
+    assert list(cut) == list(dict.fromkeys(names))
+    assert len(set(cut.values())) == len(cut)
+    for name, short in cut.items():
+        assert len(short) <= len(name)
+        if len(name) <= longest:
+            assert short == name
+        elif short != name and "…" not in name:
+            first, *_, last = short.split("…")
+            assert name.startswith(first)
+            assert name.endswith(last)
+
+
+def test_one_long_name_keeps_its_ends():
+    assert told_apart(["a" * 30 + "b" * 30]) == {
+        "a" * 30 + "b" * 30: "a" * 19 + "…" + "b" * 20
+    }
 
 
 def test_latex_has_no_command_from_the_data():

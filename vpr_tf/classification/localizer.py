@@ -76,10 +76,13 @@ class ClassifierLocalizer:
         self, photos: Sequence[Any], *, min_confidence: float | None = None
     ) -> list[Localization]:
         """See `Localizer.localize`."""
-        names = [str(one) if isinstance(one, (str, Path)) else "" for one in photos]
-        descriptors = self.extractor.extract(photos)
+        from vpr_tf.extraction.photo_sources import photo_list, photo_names
+
+        photos = photo_list(photos)
         return self.localize_descriptors(
-            descriptors, names, min_confidence=min_confidence
+            self.extractor.extract(photos),
+            photo_names(photos),
+            min_confidence=min_confidence,
         )
 
     def localize_descriptors(

@@ -180,9 +180,16 @@ def _json_ready(value: Any) -> Any:
 
 
 def _joined(words: Sequence[str]) -> list[str]:
-    """Joins `--within` and a southern latitude, which looks like an option."""
+    """Says of words that look like options what they are.
+
+    They are a southern latitude after `--within`, and any word after `--`, which is a
+    path: argparse forgets that mark where options and other words are intermixed.
+    """
     joined: list[str] = []
-    for word in words:
+    for number, word in enumerate(words):
+        if word == "--":
+            rest = words[number + 1 :]
+            return joined + [f"./{w}" if w.startswith("-") else w for w in rest]
         if joined and joined[-1] == "--within" and word.startswith("-"):
             joined[-1] += f"={word}"
         else:
@@ -198,5 +205,8 @@ def _explain(error: Exception) -> str:
     if error.errno in _FULL:
         return f"{text} Free some space; the same command continues."
     if error.errno in _FORBIDDEN:
-        return f"{text} Make it readable and writable, or choose another place."
+        return (
+            f"{text} Make it readable and writable, or choose another place: by "
+            "`--output` where the command has it."
+        )
     return text

@@ -97,38 +97,25 @@ def config_of_model(options: argparse.Namespace) -> ExperimentConfig:
         ConfigError: There is none, or it is wrong.
     """
     from vpr_tf.config import ConfigError, config_from_values, load_config
-    from vpr_tf.models import released_encoder, released_names
+    from vpr_tf.extraction import find_model
+    from vpr_tf.models import released_encoder
 
     if options.config is not None:
         return config_of(options)
-    file = kept_config(options.model) if options.model else None
-    if file is not None:
+    source = find_model(options.model) if options.model else None
+    if source is not None and (file := source.config_file):
         return load_config(file, options.overrides)
-    if options.model in released_names():
+    if source is not None and source.kind == "released":
         evaluation = dataclasses.asdict(released_encoder(options.model).preprocessing)
         values = {"name": options.model, "dataset": {"path": "none"}}
         return config_from_values(
             {**values, "evaluation": evaluation}, options.overrides
         )
     raise ConfigError(
-        f"{options.model or 'No --model'} does not say how images are prepared (it is "
-        "no run folder, no SavedModel and no released encoder). Pass --config FILE, "
-        "whose `evaluation` does."
+        f"{options.model or 'No --model'} does not say how images are prepared. Pass "
+        "--config FILE, whose `evaluation` does, or a run folder, a SavedModel or a "
+        "released encoder."
     )
-
-
-def kept_config(model: str | Path) -> Path | None:
-    """Returns the config that lies in a run or SavedModel; None if there is none."""
-    folder = Path(model)
-    versions = sorted(
-        (path for path in folder.glob("*/") if path.name.isdecimal()),
-        key=lambda path: int(path.name),
-    )
-    for place in (folder, *reversed(versions)):
-        for name in ("config.yaml", "assets.extra/config.yaml"):
-            if (place / name).is_file():
-                return place / name
-    return None
 
 
 def add_encoder_name(parser: argparse.ArgumentParser) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from vpr_tf.cli.main import Outcome
@@ -20,32 +20,11 @@ from vpr_tf.place_index import (
 _PRINTED_REJECTED = 10
 
 
-def table_text(rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
-    """Returns a table for people.
-
-    Args:
-        rows: The header and the rows.
-        right: Columns that are aligned to the right.
-    """
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if column in right else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    )
-
-
-def facts_text(facts: Mapping[str, object]) -> str:
-    """Returns names and values, one a line."""
-    rows = [(f"{name}:", str(value)) for name, value in facts.items()]
-    return table_text(rows)
-
-
-def wants_progress(num_photos: int) -> bool:
-    """Whether a progress bar is of use."""
-    return sys.stderr.isatty() and num_photos > 1
+def facts_text(facts: Iterable[tuple[str, object]]) -> str:
+    """Returns names and values, one a line; without a name it belongs to the last."""
+    named = [(f"{name}:" if name else "", value) for name, value in facts]
+    width = max(len(name) for name, _ in named)
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in named)
 
 
 def change_outcome(manifest: IndexManifest, text: str) -> Outcome:

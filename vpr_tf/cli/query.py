@@ -14,10 +14,12 @@ Examples:
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from vpr_tf.cli.main import DONE, PARTLY, Outcome
+from vpr_tf.cli.named_photos import describe, named_photos
 from vpr_tf.cli.options import (
     add_cells,
     add_index,
@@ -26,9 +28,11 @@ from vpr_tf.cli.options import (
     add_within,
     positive,
 )
-from vpr_tf.cli.output import print_left_out, print_rejected, wants_progress
-from vpr_tf.photos import scan_named_photos
+from vpr_tf.cli.output import print_rejected
+from vpr_tf.localization import Match, matches_of
+from vpr_tf.photos import PhotoFiles
 from vpr_tf.place_index import Matches, PlaceIndex
+from vpr_tf.tables import Column, Table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,63 +51,63 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> Outcome:
     """Finds the matches; status 1 when a photo could not be read."""
     with PlaceIndex.open(options.index) as index:
-        photos = scan_named_photos(options.photos)
-        results: list[dict[str, Any]] = []
+        photos = named_photos(options.photos)
+        found: list[tuple[str, list[Match]]] = []
         rejected = photos.rejected
         if len(photos):
-            encoder = index.extractor(options.model)
-            progress = wants_progress(len(photos))
-            described = encoder.extract_files(photos, progress=progress)
+            described = describe(photos, index.extractor(options.model))
             rejected = described.photos.rejected
             cells = index.cell_filter(options.cells, described.photos)
             matches = index.search(
                 described.in_memory(), options.k, within=options.within, cells=cells
             )
-            paths = [path.decode() for path in described.photos.paths]
-            results = list(_results(paths, matches))
-    print_left_out(photos)
+            found = list(_found(described.photos, matches))
     print_rejected(rejected)
-    failed = [{"photo": one.printable_path, "error": one.reason} for one in rejected]
-    text = "\n".join(line for result in results for line in _lines(result))
-    return Outcome([*results, *failed], text, PARTLY if rejected else DONE)
+    content = [_content(photo, matches) for photo, matches in found]
+    content += [{"photo": one.printable_path, "error": one.reason} for one in rejected]
+    return Outcome(content, _table(found).to_text(), PARTLY if rejected else DONE)
 
 
-def _results(paths: list[str], matches: Matches) -> Iterator[dict[str, Any]]:
-    for query, path in enumerate(paths):
-        found = matches.rows[query] >= 0
-        rows = matches.rows[query][found]
-        photos = matches.photos.take(rows)
-        positions = photos.positions
-        yield {
-            "photo": path,
-            "matches": [
-                {
-                    "key": photos.keys[i].decode(),
-                    "latitude": round(float(positions.latitude_deg[i]), 7),
-                    "longitude": round(float(positions.longitude_deg[i]), 7),
-                    "heading_deg": _heading(float(photos.heading_deg[i])),
-                    "timestamp": photos.timestamps[i].decode() or None,
-                    "distance": round(float(matches.distances[query][i]), 6),
-                    "similarity": round(1 - float(matches.distances[query][i]) / 2, 6),
-                }
-                for i in range(len(rows))
-            ],
-        }
+def _found(photos: PhotoFiles, matches: Matches) -> Iterator[tuple[str, list[Match]]]:
+    for path, rows, distances in zip(
+        photos.paths, matches.rows, matches.distances, strict=True
+    ):
+        there = rows >= 0
+        found = matches_of(matches.photos, rows[there], distances[there])
+        yield path.decode(), found
 
 
-def _heading(heading_deg: float) -> float | None:
-    return None if heading_deg < 0 else round(heading_deg, 3)
+def _content(photo: str, matches: list[Match]) -> dict[str, Any]:
+    shown = [dataclasses.asdict(match) for match in matches]
+    for match in shown:
+        match["timestamp"] = match["timestamp"] or None
+    return {"photo": photo, "matches": shown}
 
 
-def _lines(result: dict[str, Any]) -> Iterator[str]:
-    yield result["photo"]
-    if not result["matches"]:
-        yield "  no photo of the index lies there"
-    for rank, match in enumerate(result["matches"], 1):
-        heading = match["heading_deg"]
-        looks = "heading ?" if heading is None else f"heading {heading:.0f}"
-        yield (
-            f"  {rank:2}  similarity {match['similarity']:.3f}  "
-            f"{match['latitude']:.5f}, {match['longitude']:.5f}  {looks}  "
-            f"{match['timestamp'] or 'time ?'}  {match['key']}"
-        )
+def _table(found: list[tuple[str, list[Match]]]) -> Table:
+    columns = [
+        Column("photo", "name"),
+        Column("similarity", digits=3),
+        Column("latitude", digits=6),
+        Column("longitude", digits=6),
+        Column("heading", digits=0),
+        Column("time", "text"),
+        Column("match", "text"),  # whole, as other commands take it
+    ]
+    rows: list[Sequence[Any]] = []
+    for photo, matches in found:
+        rows += [
+            (
+                photo,
+                match.similarity,
+                match.latitude,
+                match.longitude,
+                match.heading_deg,
+                match.timestamp or None,
+                match.key,
+            )
+            for match in matches
+        ]
+        if not matches:
+            rows.append((photo, *[None] * 5, "no photo of the index lies there"))
+    return Table("", columns, rows)

@@ -11,8 +11,10 @@ from typing import Any
 import tensorflow as tf
 
 from vpr_tf.config import Preprocessing
+from vpr_tf.photos.schema import MAX_PIXELS
 
 _DCT = "INTEGER_ACCURATE"
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def decode_image(
@@ -38,6 +40,36 @@ def decode_image(
     if exif_orientation is None:
         return image
     return make_upright(image, exif_orientation)
+
+
+def check_header(image_bytes: tf.Tensor) -> tf.Operation:
+    """Returns a check that a file is a JPEG or PNG of a size that may be decoded.
+
+    Args:
+        image_bytes: Scalar string.
+
+    Raises:
+        tf.errors.InvalidArgumentError: When the graph runs: another format, or more
+            pixels than `MAX_PIXELS` by its header.
+    """
+
+    def png_pixels() -> tf.Tensor:
+        # After signature, length and type of the first chunk, big-endian.
+        sides = tf.strings.substr(image_bytes, 16, 8)
+        sides = tf.io.decode_raw(sides, tf.int32, little_endian=False)
+        return tf.reduce_prod(tf.cast(sides, tf.float32))
+
+    def jpeg_pixels() -> tf.Tensor:
+        shape = tf.image.extract_jpeg_shape(image_bytes)
+        return tf.reduce_prod(tf.cast(shape[:2], tf.float32))
+
+    signature = tf.strings.substr(image_bytes, 0, len(_PNG_SIGNATURE))
+    is_png = tf.equal(signature, _PNG_SIGNATURE)
+    pixels = tf.cond(is_png, png_pixels, jpeg_pixels)
+    return tf.debugging.Assert(
+        (pixels > 0) & (pixels <= MAX_PIXELS),
+        [f"An image must have at most {MAX_PIXELS:,} pixels. Received:", pixels],
+    )
 
 
 def decode_crop(image_bytes: tf.Tensor, window: tf.Tensor) -> tf.Tensor:

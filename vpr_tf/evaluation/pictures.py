@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
 from vpr_tf.evaluation.record_images import read_image
 from vpr_tf.evaluation.results import EvaluationResult
+from vpr_tf.tables import told_apart
 
 _RIGHT, _WRONG, _NEUTRAL = (26, 150, 65), (215, 38, 45), (110, 116, 125)
 _INK, _FAINT, _PAPER, _EMPTY = (28, 31, 36), (110, 116, 125), (255,) * 3, (236,) * 3
@@ -208,9 +209,10 @@ def _join(tiles: Sequence[Image.Image], title: tuple[str, str]) -> Image.Image:
 
 def _shorten(draw: ImageDraw.ImageDraw, text: str, room: float) -> str:
     shortened = text
-    while draw.textlength(shortened, _font(14)) > room and len(text) > 8:
-        text = text[:-1]
-        shortened = f"{text}…"
+    for longest in range(len(text), 8, -1):
+        shortened = told_apart([text], longest)[text]
+        if draw.textlength(shortened, _font(14)) <= room:
+            break
     return shortened
 
 

@@ -35,6 +35,7 @@ def export_classifier(
     `places` maps `images`, floats in [0, 1]; both give `latitude`, `longitude` and
     `score` of the best places, `(batch, num_places)`, best first, and `confidence`,
     `expected_error_m` and `spread_m` of the first, `(batch,)`, NaN where unknown.
+    `flagged` locates the files that can be read and flags the others by `is_valid`.
     `descriptors` maps `images` as `export_encoder` does. The heads with their class
     table and the calibration lie in `assets.extra/classifier`, so that `vpr evaluate`
     and `vpr localize` need the SavedModel alone.
@@ -71,6 +72,7 @@ def export_classifier(
 
     signatures = {
         "serving_default": served.from_bytes,
+        "flagged": served.flagged,
         "places": served.from_images,
         "descriptors": served.encoder.from_images,
     }

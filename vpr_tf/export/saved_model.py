@@ -27,7 +27,9 @@ def export_encoder(encoder: Any, config: ExperimentConfig, folder: str | Path) -
     """Exports an encoder with the preparation of its images.
 
     Signatures: `serving_default` maps `image_bytes`, JPEG or PNG files of any size,
-    and `descriptors` maps `images`, floats in [0, 1]; both give `descriptors`. The
+    and `descriptors` maps `images`, floats in [0, 1]; both give `descriptors`, and
+    refuse the batch when something in it is wrong. `flagged` describes the files of
+    `image_bytes` that can be read and flags the others by `is_valid`. The
     graph computes in float32, whatever the precision of training. The version appears
     under its number when it is complete, so that a server may watch the folder.
 
@@ -49,6 +51,7 @@ def export_encoder(encoder: Any, config: ExperimentConfig, folder: str | Path) -
     )
     signatures = {
         "serving_default": served.from_bytes,
+        "flagged": served.flagged,
         "descriptors": served.from_images,
     }
     return write_version(served.as_module(), signatures, config, folder)

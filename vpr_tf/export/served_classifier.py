@@ -96,6 +96,29 @@ class ServedClassifier(tf.Module):
         return self.locate(self.encoder.from_bytes(image_bytes)["descriptors"])
 
     @tf.function(
+        input_signature=[tf.TensorSpec((None,), tf.string, name="image_bytes")]
+    )
+    def flagged(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Locates the files that can be read; see `locate`.
+
+        Args:
+            image_bytes: Strings of shape `(batch,)`; sizes may differ.
+
+        Returns:
+            Also `is_valid`, bool `(batch,)`; where it is False all else is NaN.
+        """
+        described = self.encoder.flagged(image_bytes)
+        is_valid = described["is_valid"]
+        located = {"is_valid": is_valid}
+        for name, value in self.locate(described["descriptors"]).items():
+            shape = tf.concat(
+                [tf.shape(value)[:1], tf.ones_like(tf.shape(value)[1:])], 0
+            )
+            unknown = tf.constant(np.nan, value.dtype)
+            located[name] = tf.where(tf.reshape(is_valid, shape), value, unknown)
+        return located
+
+    @tf.function(
         input_signature=[
             tf.TensorSpec((None, None, None, 3), tf.float32, name="images")
         ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -102,12 +102,10 @@ class GivenPhotos(ImageSource):
     name = "photos"
 
     def __init__(self, photos: Any) -> None:
-        lone = isinstance(photos, str | bytes | Path | Image.Image)
-        if lone or getattr(photos, "ndim", 0) in (2, 3):
-            photos = [photos]
+        photos = photo_list(photos)
         self._photos: list[Any] = []
         sizes = []
-        names = [_name_of(photo, row) for row, photo in enumerate(photos)]
+        names = photo_names(photos)
         for name, photo in zip(names, photos, strict=True):
             try:
                 photo, size = _opened(photo)
@@ -166,10 +164,20 @@ class GivenPhotos(ImageSource):
         return np.asarray(photo, np.float32)
 
 
-def _name_of(photo: Any, row: int) -> str:
-    if isinstance(photo, str | Path):
-        return str(photo)
-    return f"photo {row} ({type(photo).__name__})"
+def photo_list(photos: Any) -> list[Any]:
+    """Returns photos, as `GivenPhotos` takes them, as a list."""
+    lone = isinstance(photos, str | bytes | bytearray | Path | Image.Image)
+    if lone or getattr(photos, "ndim", 0) in (2, 3):
+        return [photos]
+    return list(photos)
+
+
+def photo_names(photos: Sequence[Any]) -> list[str]:
+    """Returns what photos are called: their paths; numbers where they have none."""
+    return [
+        str(photo) if isinstance(photo, str | Path) else f"photo {row}"
+        for row, photo in enumerate(photos)
+    ]
 
 
 def _opened(photo: Any) -> tuple[Any, tuple[int, int, int]]:

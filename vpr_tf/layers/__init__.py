@@ -1,12 +1,9 @@
 """Keras layers of the field: pooling, normalisation and training heads."""
 
-from vpr_tf.layers._dtype_policy import dtype_policy
-from vpr_tf.layers._torch_linear import torch_linear
-from vpr_tf.layers.angular_margin_head import AngularMarginHead
+from vpr_tf.layers._construction import dtype_policy, torch_linear
 from vpr_tf.layers.arithmetic_mean_pooling import ArithmeticMeanPooling2D
 from vpr_tf.layers.attention_pooling import AttentionPooling2D
 from vpr_tf.layers.class_token import ClassToken
-from vpr_tf.layers.cosine_margin_head import CosineMarginHead
 from vpr_tf.layers.cross_entropy_head import CrossEntropyHead
 from vpr_tf.layers.direct_regression_head import DirectRegressionHead
 from vpr_tf.layers.fused_batch_normalization import (
@@ -20,7 +17,7 @@ from vpr_tf.layers.interpolated_position_embedding import InterpolatedPositionEm
 from vpr_tf.layers.l2_normalization import L2Normalization
 from vpr_tf.layers.layer_scale import LayerScale
 from vpr_tf.layers.learned_tokens import LearnedTokens
-from vpr_tf.layers.margin_head import MarginHead
+from vpr_tf.layers.margin_heads import AngularMarginHead, CosineMarginHead, MarginHead
 from vpr_tf.layers.maximum_activation_pooling import MaximumActivationPooling2D
 from vpr_tf.layers.mixvpr import MixVPR
 from vpr_tf.layers.netvlad import NetVLAD

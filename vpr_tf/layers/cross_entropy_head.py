@@ -7,8 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from vpr_tf.layers._checks import check_num_classes
-from vpr_tf.layers.linear_head import LinearHead
+from vpr_tf.layers._construction import check_num_classes
+from vpr_tf.layers.training_head import LinearHead
 
 
 @keras.saving.register_keras_serializable(package="vpr_tf")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 from keras import ops
 
-from vpr_tf.layers._checks import check_feature_map
+from vpr_tf.layers._construction import check_feature_map
 
 
 @keras.saving.register_keras_serializable(package="vpr_tf")

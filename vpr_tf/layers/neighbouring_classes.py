@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
-from vpr_tf.layers._checks import check_class_centres
+from vpr_tf.layers._construction import check_class_centres
 
 # Of a cell or heading bin; what is nearer to a centre is as near as this.
 _SMALLEST_DISTANCE = 1e-3

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from vpr_tf.layers._checks import check_feature_map
+from vpr_tf.layers._construction import check_feature_map
 from vpr_tf.layers.l2_normalization import unit_vectors
 
 # The nearest cluster weighs so many times as much as the second, on average.

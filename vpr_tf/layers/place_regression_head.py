@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from keras import ops
 
-from vpr_tf.layers.linear_head import LinearHead
+from vpr_tf.layers.training_head import LinearHead
 
 _LOSS_KINDS = ("l2", "learned_weight")
 

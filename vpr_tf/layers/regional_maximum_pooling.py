@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from vpr_tf.layers._checks import check_feature_map
+from vpr_tf.layers._construction import check_feature_map
 from vpr_tf.layers.l2_normalization import unit_vectors
 
 _WANTED_OVERLAP = 0.4

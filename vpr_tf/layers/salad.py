@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from vpr_tf.layers._torch_linear import torch_linear
+from vpr_tf.layers._construction import torch_linear
 from vpr_tf.layers.l2_normalization import L2Normalization
 from vpr_tf.layers.sinkhorn import transport_to_clusters
 

@@ -8,8 +8,8 @@ import keras
 import numpy.typing as npt
 from keras import ops
 
-from vpr_tf.layers.linear_head import LinearHead
 from vpr_tf.layers.neighbouring_classes import NeighbouringClasses
+from vpr_tf.layers.training_head import LinearHead
 
 
 @keras.saving.register_keras_serializable(package="vpr_tf")

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
-from vpr_tf.layers._checks import check_class_centres
-from vpr_tf.layers.linear_head import LinearHead
+from vpr_tf.layers._construction import check_class_centres
+from vpr_tf.layers.training_head import LinearHead
 
 # Components cannot shrink onto single images, where the density has no bound.
 _SMALLEST_DEVIATION_M = 1.0

@@ -24,6 +24,7 @@ from vpr_tf.localization.localization import (
     Match,
     localizations,
     localize_matches,
+    matches_of,
 )
 from vpr_tf.localization.retrieval_calibration import (
     THRESHOLDS_AROUND,
@@ -56,6 +57,7 @@ __all__ = [
     "fit_calibration",
     "localizations",
     "localize_matches",
+    "matches_of",
     "predictions_to_calibrate",
     "read_stored",
     "to_stored",

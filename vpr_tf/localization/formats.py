@@ -9,11 +9,9 @@ from typing import Any
 
 from vpr_tf.localization.calibration import Calibration
 from vpr_tf.localization.localization import Localization
+from vpr_tf.tables import Column, Table, told_apart
 
-_HEADER = ("photo", "latitude", "longitude", "within about", "confidence")
-_NUMERIC = range(1, 5)
 _DECIMALS_DEG = 7  # 1 cm
-_LONGEST_NAME = 40  # in a table; JSON and GeoJSON have all of it
 
 
 @dataclass(frozen=True)
@@ -39,16 +37,18 @@ class LocalizationResult:
 def as_table(result: LocalizationResult) -> str:
     """Returns a table for people, with what to know of it below."""
     what = "groups" if "classifier" in result.source else "matches"
-    rows = [(*_HEADER, f"{what} that agree"), *map(_row, result.localizations)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(
-            cell.rjust(width) if column in _NUMERIC else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
+    columns = [
+        Column("photo", "name"),
+        Column("latitude", digits=6),
+        Column("longitude", digits=6),
+        Column("within about", "metres"),
+        Column("confidence", digits=2),
+        Column(f"{what} that agree", "text"),
     ]
-    return "\n".join([*lines, *([""] if result.notes else []), *result.notes])
+    found = result.localizations
+    best = told_apart(one.matches[0].key for one in found if one.matches)
+    rows = [_row(one, best) for one in found]
+    return Table("", columns, rows, "\n".join(result.notes)).to_text()
 
 
 def as_json(result: LocalizationResult) -> str:
@@ -79,40 +79,19 @@ def as_geojson(result: LocalizationResult) -> str:
     return json.dumps(collection, indent=2, allow_nan=False)
 
 
-def _row(one: Localization) -> tuple[str, ...]:
-    """Returns the cells of a table's row."""
-    confidence = "-" if one.confidence is None else f"{one.confidence:.2f}"
+def _row(one: Localization, best: dict[str, str]) -> tuple[Any, ...]:
+    """Returns the values of a table's row."""
     if not one.is_localized:
         reason = f"{one.status}: {one.reason}"
-        return (_shortened(one.photo), "-", "-", "-", confidence, reason)
-    error_m, agreeing = one.expected_error_m, "-"
+        return (one.photo, None, None, None, one.confidence, reason)
+    agreeing = None
     if one.matches:
-        best = _shortened(one.matches[0].key)
-        agreeing = f"{len(one.matches)} of {one.num_candidates}, best: {best}"
+        first = best[one.matches[0].key]
+        agreeing = f"{len(one.matches)} of {one.num_candidates}, best: {first}"
     elif one.num_groups is not None:
         agreeing = f"{one.num_agreeing} of {one.num_groups}"
-    return (
-        _shortened(one.photo),
-        f"{one.latitude:.6f}",
-        f"{one.longitude:.6f}",
-        "-" if error_m is None else _metres(error_m),
-        confidence,
-        agreeing,
-    )
-
-
-def _shortened(name: str) -> str:
-    """Returns the start and the end of a long name."""
-    if len(name) <= _LONGEST_NAME:
-        return name
-    start = (_LONGEST_NAME - 1) // 2
-    return f"{name[:start]}…{name[start + 1 - _LONGEST_NAME :]}"
-
-
-def _metres(metres: float) -> str:
-    if metres < 10:
-        return f"{metres:.1f} m"
-    return f"{metres:,.0f} m" if metres < 10_000 else f"{metres / 1000:,.0f} km"
+    place = (one.latitude, one.longitude)
+    return (one.photo, *place, one.expected_error_m, one.confidence, agreeing)
 
 
 def _features(one: Localization) -> list[dict[str, Any]]:

@@ -189,7 +189,9 @@ def localizations(
         if candidates.photos is None:
             cells = _cells(candidates, query, num_candidates)
         else:
-            matches = _matches(candidates, estimates.members, query)
+            voted = np.flatnonzero(estimates.members[query])
+            rows, distances = candidates.rows[query], -candidates.scores[query]
+            matches = matches_of(candidates.photos, rows[voted], distances[voted])
         found.append(
             Localization(
                 photo=name,
@@ -232,12 +234,16 @@ def _status(estimates: Estimates, query: int) -> tuple[str, str]:
     )
 
 
-def _matches(candidates: Candidates, members: np.ndarray, query: int) -> list[Match]:
-    columns = np.flatnonzero(members[query])
-    photos, rows = candidates.photos, candidates.rows[query, columns]
-    if photos is None:
-        return []
-    distances = (-candidates.scores[query, columns]).tolist()
+def matches_of(
+    photos: PhotoTable, rows: np.ndarray, distances: np.ndarray
+) -> list[Match]:
+    """Returns some photos as matches.
+
+    Args:
+        photos: Those that were searched.
+        rows: Which of them, `(num_matches,)`.
+        distances: Squared distances of the descriptors, same shape.
+    """
     return [
         Match(
             key=photos.keys[row].decode(errors="replace"),
@@ -248,7 +254,7 @@ def _matches(candidates: Candidates, members: np.ndarray, query: int) -> list[Ma
             distance=distance,
             similarity=1 - distance / 2,
         )
-        for row, distance in zip(rows, distances, strict=True)
+        for row, distance in zip(rows, distances.tolist(), strict=True)
     ]
 
 

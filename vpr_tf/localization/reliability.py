@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from vpr_tf.tables import Column, Table
+
 NUM_BINS = 10
 
 
@@ -54,13 +56,12 @@ class Reliability:
 
     def table(self) -> str:
         """Returns the bins as a markdown table."""
-        lines = ["| confidence | queries | right |", "| ---: | ---: | ---: |"]
-        lines += [
-            f"| {entry.mean_confidence:.2f} | {entry.num_queries:,} | "
-            f"{entry.precision:.2f} |"
+        columns = [Column("confidence", digits=2), Column("queries")]
+        rows = [
+            (entry.mean_confidence, entry.num_queries, entry.precision)
             for entry in self.bins
         ]
-        return "\n".join(lines)
+        return Table("", [*columns, Column("right", digits=2)], rows).to_markdown()
 
 
 def reliability_bins(

@@ -6,7 +6,11 @@ from vpr_tf._lazy import lazy_names
 
 if TYPE_CHECKING:
     from vpr_tf.models.cluster_initialization import initialize_clusters, needs_clusters
-    from vpr_tf.models.encoder_builder import build_encoder
+    from vpr_tf.models.encoder_builder import (
+        build_encoder,
+        load_weights,
+        with_run_weights,
+    )
     from vpr_tf.models.geolocalization_net import GeoLocalizationNet
     from vpr_tf.models.precision import in_precision
     from vpr_tf.models.pretrained import build_released
@@ -15,9 +19,7 @@ if TYPE_CHECKING:
         released_encoder,
         released_names,
     )
-    from vpr_tf.models.run_weights import with_run_weights
     from vpr_tf.models.saved_weights import read_keras_file
-    from vpr_tf.models.weights import load_weights
 
 __all__ = [
     "GeoLocalizationNet",
@@ -42,11 +44,11 @@ __getattr__, __dir__ = lazy_names(
         "build_released": "vpr_tf.models.pretrained",
         "in_precision": "vpr_tf.models.precision",
         "initialize_clusters": "vpr_tf.models.cluster_initialization",
-        "load_weights": "vpr_tf.models.weights",
+        "load_weights": "vpr_tf.models.encoder_builder",
         "needs_clusters": "vpr_tf.models.cluster_initialization",
         "read_keras_file": "vpr_tf.models.saved_weights",
         "released_encoder": "vpr_tf.models.released",
         "released_names": "vpr_tf.models.released",
-        "with_run_weights": "vpr_tf.models.run_weights",
+        "with_run_weights": "vpr_tf.models.encoder_builder",
     },
 )

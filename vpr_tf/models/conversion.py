@@ -11,7 +11,7 @@ from vpr_tf.atomic_files import replace_file
 from vpr_tf.models.aggregations import parse_aggregation
 from vpr_tf.models.download import file_sha256
 from vpr_tf.models.torch_weights.checkpoint import Checkpoint
-from vpr_tf.models.torch_weights.layouts import (
+from vpr_tf.models.torch_weights.state_dict import (
     BARE_BACKBONE,
     COSPLACE,
     DIVIDE_AND_CLASSIFY,
@@ -19,8 +19,6 @@ from vpr_tf.models.torch_weights.layouts import (
     MODEL_AND_AGGREGATOR,
     Layout,
     detect_layout,
-)
-from vpr_tf.models.torch_weights.state_dict import (
     encoder_entries,
     load_torch_state_dict,
 )

@@ -25,8 +25,7 @@ from vpr_tf.models.pretrained import build_released
 from vpr_tf.models.released import released_encoder
 from vpr_tf.models.saved_weights import read_keras_file
 from vpr_tf.models.torch_weights.checkpoint import read_checkpoint
-from vpr_tf.models.torch_weights.layouts import LAYOUTS, Layout
-from vpr_tf.models.torch_weights.state_dict import to_torch_state_dict
+from vpr_tf.models.torch_weights.state_dict import LAYOUTS, Layout, to_torch_state_dict
 
 _LAYOUTS = {layout.name: layout for layout in LAYOUTS}
 

@@ -1,10 +1,29 @@
-"""From the config to an encoder with its weights."""
+"""From the config to an encoder with its weights, which are put in strictly.
+
+Every key of a file must be used and every weight set with its exact shape; otherwise
+nothing is set, and the error lists the differences.
+"""
 
 from __future__ import annotations
 
-from vpr_tf.config import EncoderConfig
+import dataclasses
+import json
+from pathlib import Path
+
+from vpr_tf.config import RUN_PREFIX, ConfigError, EncoderConfig, ExperimentConfig
+from vpr_tf.models.backbones import backbone_spec
 from vpr_tf.models.geolocalization_net import GeoLocalizationNet
-from vpr_tf.models.weights import load_weights
+from vpr_tf.models.imagenet_weights import load_imagenet, load_preset
+from vpr_tf.models.pretrained import load_released
+from vpr_tf.models.released import released_names
+from vpr_tf.models.saved_weights import load_keras_file, load_weights_h5
+from vpr_tf.models.torch_weights.checkpoint import read_checkpoint
+from vpr_tf.models.torch_weights.state_dict import load_torch_state_dict
+
+_BEST_WEIGHTS = Path("best") / "encoder.weights.h5"
+_PRESET_PREFIX = "preset:"
+# Formats of torch and safetensors are recognised by content, not by these suffixes.
+_TORCH_SUFFIXES = (".pth", ".pt", ".ckpt", ".torch", ".safetensors")
 
 
 def build_encoder(config: EncoderConfig) -> GeoLocalizationNet:
@@ -33,3 +52,92 @@ def build_encoder(config: EncoderConfig) -> GeoLocalizationNet:
     )
     load_weights(model, config.weights)
     return model
+
+
+def with_run_weights(config: ExperimentConfig) -> EncoderConfig:
+    """Returns `config.encoder`, with a file as weights where they were `run:NAME`.
+
+    The file holds the best weights of the newest finished run of that name in
+    `config.runs_dir`.
+
+    Raises:
+        ConfigError: There is no finished run of that name.
+    """
+    weights = config.encoder.weights
+    if not weights.startswith(RUN_PREFIX):
+        return config.encoder
+    name = weights.removeprefix(RUN_PREFIX)
+    parent = Path(config.runs_dir) / name
+    runs = sorted((file.parent for file in parent.glob("*/config.yaml")), reverse=True)
+    for run in runs:
+        if _is_finished(run):
+            return dataclasses.replace(config.encoder, weights=str(run / _BEST_WEIGHTS))
+    found = f"{len(runs)} that did not end" if runs else "none"
+    raise ConfigError(
+        f"`encoder.weights: {weights}` needs a finished run in {parent}. Found: "
+        f"{found}. Train the config named {name} first, or set `encoder.weights` to a "
+        "file, imagenet or none."
+    )
+
+
+def _is_finished(run: Path) -> bool:
+    try:
+        metrics = json.loads((run / "metrics.json").read_text())
+    except (OSError, ValueError):
+        return False
+    return "savedmodel" in metrics and (run / _BEST_WEIGHTS).is_file()
+
+
+def load_weights(model: GeoLocalizationNet, weights: str) -> None:
+    """Sets the weights of an encoder.
+
+    Args:
+        model: The encoder.
+        weights: `none` (keep the random ones), `imagenet`, `preset:<name>` (a
+            keras-hub preset of the backbone by its name or URL, which needs the
+            network, or a folder that holds one), the name of a released encoder of
+            the same architecture (see `vpr_tf.models.released`), or the path of a
+            `.keras`, `.weights.h5`, `.safetensors`, `.pth`, `.pt`, `.ckpt` or
+            `.torch` file. Those of torch may hold the backbone alone, or be training
+            checkpoints, whose heads are left out.
+
+    Raises:
+        FileNotFoundError: The file, or the package with the weights, is missing.
+        ConnectionError: The preset or the released weights cannot be fetched.
+        ValueError: The weights do not fit; the differences are listed.
+    """
+    if weights == "none":
+        return
+    if weights == "imagenet":
+        installed_file = backbone_spec(model.backbone_name).imagenet_file
+        if installed_file is None:
+            load_imagenet(model)
+        else:
+            _load_file(model, installed_file())
+    elif weights.startswith(_PRESET_PREFIX):
+        load_preset(model, weights.removeprefix(_PRESET_PREFIX))
+    elif weights in released_names():
+        load_released(model, weights)
+    else:
+        _load_file(model, Path(weights))
+
+
+def _load_file(model: GeoLocalizationNet, path: Path) -> None:
+    known = (".keras", ".weights.h5", *_TORCH_SUFFIXES)
+    if not path.name.endswith(known):
+        raise ValueError(
+            "`weights` must be none, imagenet, preset:<name>, the name of a released "
+            f"encoder ({', '.join(released_names()[:3])}, ...) or the path of a file "
+            f"({', '.join(known)}). Received: {str(path)!r}"
+        )
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"No weights file at {path}. Correct `encoder.weights`, or use imagenet or "
+            "none."
+        )
+    if path.name.endswith(".keras"):
+        load_keras_file(model, path)
+    elif path.name.endswith(".weights.h5"):
+        load_weights_h5(model, path)
+    else:
+        load_torch_state_dict(model, read_checkpoint(path).state_dict)

@@ -16,7 +16,7 @@ import struct
 from collections.abc import Callable
 
 from vpr_tf.photos.errors import InvalidEntryError, NoImageError
-from vpr_tf.photos.schema import ImageHeader
+from vpr_tf.photos.schema import MAX_PIXELS, ImageHeader
 
 _HEAD_BYTES = 4096
 _TAIL_BYTES = 16
@@ -83,10 +83,17 @@ def _read_header(head: bytes, read: Reader, file_size: int) -> ImageHeader:
     if file_size == 0:
         raise InvalidEntryError("file is empty (zero bytes)")
     if head.startswith(b"\xff\xd8\xff"):
-        return _read_jpeg(read, file_size)
-    if head.startswith(_PNG_SIGNATURE):
-        return _read_png(read, file_size)
-    raise NoImageError("not a JPEG or PNG image" + _looks_like(head))
+        header = _read_jpeg(read, file_size)
+    elif head.startswith(_PNG_SIGNATURE):
+        header = _read_png(read, file_size)
+    else:
+        raise NoImageError("not a JPEG or PNG image" + _looks_like(head))
+    if header.height * header.width > MAX_PIXELS:
+        raise InvalidEntryError(
+            f"image has more than {MAX_PIXELS // 10**6} megapixels: "
+            f"{header.width} x {header.height}; make it smaller"
+        )
+    return header
 
 
 def _looks_like(head: bytes) -> str:

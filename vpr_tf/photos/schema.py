@@ -12,6 +12,9 @@ import numpy as np
 
 from vpr_tf.geo import UNKNOWN_HEADING_DEG, UNKNOWN_ZONE
 
+# An image that claims more is not decoded: 57 bytes may claim 10^18 pixels.
+MAX_PIXELS = 100_000_000
+
 
 class ImageHeader(NamedTuple):
     """What the header of an image file says.

@@ -14,7 +14,7 @@ from vpr_tf.extraction import (
 )
 from vpr_tf.extraction.saved_encoder import SavedEncoder
 from vpr_tf.models import GeoLocalizationNet
-from vpr_tf.place_index.manifest import EncoderIdentity, check_file, read_manifest
+from vpr_tf.place_index.manifest import EncoderIdentity, IndexManifest, check_file
 from vpr_tf.search import IndexMismatchError
 from vpr_tf.stored_files import StoredFile
 
@@ -22,22 +22,21 @@ _KERAS_FILE, _SAVED_MODEL_FOLDER = "encoder.keras", "saved_model"
 
 
 def open_encoder(
-    index_folder: str | Path, model: str | Path | None = None
+    folder: Path, manifest: IndexManifest, model: str | Path | None = None
 ) -> FeatureExtractor:
     """Loads the encoder that an index was built with.
 
     Args:
-        index_folder: The index.
+        folder: The index.
+        manifest: Its state.
         model: Where the encoder is, see `load_extractor`; None for the copy that the
             index keeps.
 
     Raises:
-        IndexMismatchError: No index, no encoder or a damaged one in it, or `model` is
-            another encoder.
+        IndexMismatchError: No encoder or a damaged one in it, or `model` is another
+            encoder.
         EncoderError: The model cannot be loaded.
     """
-    folder = Path(index_folder)
-    manifest = read_manifest(folder)
     identity = manifest.encoder
     if identity is None:
         raise IndexMismatchError(

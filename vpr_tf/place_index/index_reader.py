@@ -15,6 +15,11 @@ import numpy.typing as npt
 from vpr_tf.geo import GeoCircle
 from vpr_tf.photos import PhotoFiles, PhotoTable
 from vpr_tf.place_index.index_state import IndexState, Matches
+from vpr_tf.place_index.localizing import (
+    LocalizationOptions,
+    known_headings,
+    localize_descriptors,
+)
 from vpr_tf.place_index.manifest import (
     MANIFEST_FILE,
     STORED,
@@ -50,7 +55,7 @@ class IndexReader:
         self._state: IndexState | None = None
         self._file: _OpenFile | None = None
         self._is_closed = False
-        self._extractor: tuple[tuple[str, str], FeatureExtractor] | None = None
+        self._extractor: tuple[Any, FeatureExtractor] | None = None
         self._classifier: IndexClassifier | None = None
 
     @classmethod
@@ -186,7 +191,8 @@ class IndexReader:
                 width[, channels])`.
             min_confidence: Positions below are withheld; None for the calibration's.
             num_predictions: Matches that vote; None for the index's setting.
-            heading_deg: Where the photos look, if it is known.
+            heading_deg: Where the photos look; None for what names or EXIF data of
+                files say, where the index's settings use it.
             within: Only photos of this circle are searched.
             cells: How many of the best cells of the index's classifier are searched,
                 None for all, `stored` for as many as the index says.
@@ -203,24 +209,22 @@ class IndexReader:
             >>> one.latitude, one.longitude, one.confidence  # doctest: +SKIP
             (37.704829, -122.462268, 0.98)
         """
-        from vpr_tf.place_index.localizing import (
-            LocalizationOptions,
-            localize_descriptors,
-        )
+        from vpr_tf.extraction.photo_sources import photo_list, photo_names
 
-        if isinstance(photos, str | bytes | Path):
-            photos = [photos]
+        photos = photo_list(photos)
         options = LocalizationOptions(
             num_predictions, within, heading_deg, min_confidence, cells
         )
+        state = self.state()
+        descriptors = self.extractor().extract(photos)
+        config, _ = state.manifest.localization_settings
+        uses_headings = config.heading_tolerance_deg is not None
         return localize_descriptors(
-            self.state(),
-            self.extractor().extract(photos),
-            [
-                str(photo) if isinstance(photo, str | Path) else f"photo {row}"
-                for row, photo in enumerate(photos)
-            ],
+            state,
+            descriptors,
+            photo_names(photos),
             options,
+            heading_deg=known_headings(photos) if uses_headings else None,
             cells=self.cell_filter(cells, photos),
         )
 
@@ -237,9 +241,10 @@ class IndexReader:
         """
         from vpr_tf.place_index.index_encoder import open_encoder
 
-        wanted = self.manifest.encoder_fingerprint, str(model or "")
+        manifest = self.manifest
+        wanted = manifest.encoder, str(model or "")
         if self._extractor is None or self._extractor[0] != wanted:
-            self._extractor = wanted, open_encoder(self.folder, model)
+            self._extractor = wanted, open_encoder(self.folder, manifest, model)
         return self._extractor[1]
 
     def classifier(self) -> IndexClassifier:

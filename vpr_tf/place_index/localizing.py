@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from vpr_tf.config import LocalizationConfig
-from vpr_tf.geo import GeoCircle
+from vpr_tf.geo import UNKNOWN_HEADING_DEG, GeoCircle
 from vpr_tf.localization import (
     Calibration,
     FittedOn,
@@ -22,10 +23,9 @@ from vpr_tf.localization import (
     explain_confidence,
     localize_matches,
     predictions_to_calibrate,
-    read_stored,
     to_stored,
 )
-from vpr_tf.photos import PhotoTable
+from vpr_tf.photos import PhotoTable, scan_named_photos
 from vpr_tf.place_index.index_state import IndexState
 from vpr_tf.place_index.manifest import STORED, IndexManifest
 from vpr_tf.search import CellFilter
@@ -96,9 +96,7 @@ class LocalizationSettings:
         Raises:
             LocalizationError: The settings of the index are damaged.
         """
-        config, calibration = read_stored(
-            manifest.localization, manifest.encoder_fingerprint
-        )
+        config, calibration = manifest.localization_settings
         stored = calibrated_settings(config)
         if options.num_predictions is not None:
             config = dataclasses.replace(
@@ -123,6 +121,21 @@ class LocalizationSettings:
             text = f"Not calibrated for {', '.join(changed)}: no confidence, no error."
             return cls(config, None, text)
         return cls(config, calibration, explain_confidence(calibration))
+
+
+def known_headings(photos: Sequence[Any]) -> np.ndarray:
+    """Returns where photos look, as names or EXIF data of files say.
+
+    Args:
+        photos: Paths, and others, whose heading is unknown.
+
+    Returns:
+        Degrees `(num_photos,)`; negative where unknown.
+    """
+    paths = [str(Path(one)) if isinstance(one, str | Path) else "" for one in photos]
+    files = scan_named_photos([path for path in paths if path]).photos
+    of_path = dict(zip(files.keys.tolist(), files.heading_deg.tolist(), strict=True))
+    return np.array([of_path.get(p.encode(), UNKNOWN_HEADING_DEG) for p in paths])
 
 
 def localize_descriptors(
@@ -177,7 +190,7 @@ def calibrate(
     """See `PlaceIndex.calibrate`; returns what the index is to keep as well."""
     manifest = state.manifest
     if config is None:
-        config, _ = read_stored(manifest.localization, manifest.encoder_fingerprint)
+        config, _ = manifest.localization_settings
     matches = state.search(descriptors, predictions_to_calibrate(config), cells=cells)
     calibration = calibrate_on_queries(
         matches.distances,

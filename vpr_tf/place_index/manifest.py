@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 from dataclasses import dataclass, field
@@ -10,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from vpr_tf.atomic_files import replace_file
-from vpr_tf.config import Preprocessing
+from vpr_tf.config import LocalizationConfig, Preprocessing
+from vpr_tf.localization import Calibration, read_stored
 from vpr_tf.search import IndexMismatchError
 from vpr_tf.stored_files import StoredFile, fsync
 
@@ -168,6 +170,15 @@ class IndexManifest:
     def encoder_description(self) -> str:
         """Of the encoder, for people."""
         return self.encoder.description if self.encoder else "not known"
+
+    @functools.cached_property
+    def localization_settings(self) -> tuple[LocalizationConfig, Calibration | None]:
+        """How matches become a position, and the calibration for that.
+
+        Raises:
+            LocalizationError: They are damaged, or of another encoder.
+        """
+        return read_stored(self.localization, self.encoder_fingerprint)
 
     @property
     def num_rows(self) -> int:

@@ -15,6 +15,7 @@ from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index import changes
 from vpr_tf.place_index.creation import KeptParts, create_folder, kept_encoder
 from vpr_tf.place_index.index_reader import IndexReader
+from vpr_tf.place_index.localizing import calibrate
 from vpr_tf.place_index.manifest import (
     EncoderIdentity,
     IndexManifest,
@@ -361,8 +362,6 @@ class PlaceIndex(IndexReader):
             >>> calibration.threshold_m, calibration.num_queries
             (25.0, 2)
         """
-        from vpr_tf.place_index.localizing import calibrate
-
         if photos is None:
             photos = photo_table(len(np.asarray(descriptors)), **columns)
         state = self.state()

@@ -17,13 +17,13 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from vpr_tf.config import TrainConfig
+from vpr_tf.config import PlateauScheduleConfig, TrainConfig
 from vpr_tf.training.checkpoints import CheckpointStore
-from vpr_tf.training.learning_rate import MONITOR
 from vpr_tf.training.progress import TrainingProgress
 from vpr_tf.training.run_folder import LossesFile, MetricsFile
 
 _LOG = logging.getLogger(__name__)
+_MONITOR = "val_recall@1"
 _LINES_PER_EPOCH = 5
 _SECONDS_BETWEEN_LINES = 10.0
 _LOSS_EVERY_STEPS = 10
@@ -137,10 +137,54 @@ class EarlyStopping(keras.callbacks.Callback):
         self._progress, self._patience = progress, patience_epochs
 
     def on_epoch_end(self, epoch, logs=None):
-        if MONITOR not in (logs or {}):
+        if _MONITOR not in (logs or {}):
             return
         if epoch - (self._progress.best_epoch or 0) >= self._patience:
             self._progress.stopped_early = True
+
+
+class ReduceOnPlateau(keras.callbacks.Callback):
+    """Multiplies the learning rate by a factor when R@1 on val stops rising.
+
+    What it remembers is in `TrainingProgress`, so that a resumed run decides the same;
+    epochs without validation are no plateau.
+
+    Args:
+        progress: Holds the best epoch and the product of the reductions.
+        factor: The multiplier.
+        patience_epochs: Epochs without a better R@1, and since the last reduction.
+    """
+
+    def __init__(
+        self, progress: TrainingProgress, factor: float, patience_epochs: int
+    ) -> None:
+        super().__init__()
+        self._progress = progress
+        self._factor, self._patience = factor, patience_epochs
+
+    def on_epoch_end(self, epoch, logs=None):
+        if _MONITOR not in (logs or {}):
+            return
+        progress = self._progress
+        since = max(progress.best_epoch or 0, progress.last_reduction_epoch or 0)
+        if epoch - since >= self._patience:
+            progress.learning_rate_factor *= self._factor
+            progress.last_reduction_epoch = epoch
+
+
+def decision_callbacks(
+    config: TrainConfig, progress: TrainingProgress
+) -> list[keras.callbacks.Callback]:
+    """Makes the callbacks that act on val's recall, the same on every worker."""
+    callbacks: list[keras.callbacks.Callback] = []
+    schedule = config.schedule
+    if isinstance(schedule, PlateauScheduleConfig):
+        callbacks.append(
+            ReduceOnPlateau(progress, schedule.factor, schedule.patience_epochs)
+        )
+    if config.early_stopping_patience is not None:
+        callbacks.append(EarlyStopping(progress, config.early_stopping_patience))
+    return callbacks
 
 
 class ProgressBar(keras.callbacks.Callback):

@@ -15,9 +15,9 @@ from vpr_tf.classification import RUN_FOLDER, save_heads
 from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.training.errors import TrainingError
 from vpr_tf.training.group_trainer import GroupTrainer
+from vpr_tf.training.process import is_chief
 from vpr_tf.training.progress import TrainingProgress
 from vpr_tf.training.run_folder import BEST_INFO_FILE
-from vpr_tf.training.strategy import is_chief
 
 _MAX_TO_KEEP = 2
 BEST_WEIGHTS_FILE = "encoder.weights.h5"

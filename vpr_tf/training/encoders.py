@@ -16,7 +16,7 @@ from vpr_tf.extraction import FeatureExtractor
 from vpr_tf.extraction.initial_clusters import initialize_clusters_from_train
 from vpr_tf.models import build_encoder, needs_clusters
 from vpr_tf.training.group_trainer import GroupTrainer
-from vpr_tf.training.strategy import is_chief, values_of_chief
+from vpr_tf.training.process import is_chief, values_of_chief
 
 _LOG = logging.getLogger(__name__)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import math
+import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,6 +14,10 @@ import keras
 import tensorflow as tf
 
 from vpr_tf.classification.predictor import PlacePredictor
+from vpr_tf.config import EvaluationConfig
+from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
+from vpr_tf.evaluation import EvaluatedModel, EvaluationResult, evaluate
+from vpr_tf.extraction import FeatureExtractor
 from vpr_tf.training.callbacks import CheckpointSaver
 from vpr_tf.training.checkpoints import CheckpointStore
 from vpr_tf.training.errors import (
@@ -20,10 +26,14 @@ from vpr_tf.training.errors import (
     TrainingInterruptedError,
 )
 from vpr_tf.training.group_trainer import GroupTrainer
-from vpr_tf.training.process import StopSignal
+from vpr_tf.training.process import (
+    StopSignal,
+    is_chief,
+    num_workers,
+    sum_over_workers,
+    values_of_chief,
+)
 from vpr_tf.training.run_writers import RunWriters
-from vpr_tf.training.strategy import num_workers, sum_over_workers
-from vpr_tf.training.validation import Validator
 
 _LOG = logging.getLogger(__name__)
 
@@ -159,7 +169,8 @@ class EpochLoop:
             if is_best:
                 self.writers.write_best(self.plain_encoder, recalls, predictor)
             if self.validator is not None and result is not None:
-                self.writers.write_predictions(self.validator, result)
+                val = self.validator
+                self.writers.write_predictions(val.dataset, val.evaluation_set, result)
         return recalls, is_best
 
     def _epoch_logs(self, images_per_s: float | None) -> dict[str, Any]:
@@ -214,3 +225,70 @@ class EpochLoop:
     def _close_bar(self) -> None:
         if self.writers is not None:
             self.writers.close_bar()
+
+
+class Validator:
+    """Measures an encoder on one evaluation set.
+
+    Args:
+        dataset: The prepared dataset.
+        evaluation_set: The set, usually val.
+        config: How images are prepared and searched.
+        strategy: Its chief measures; the others wait.
+    """
+
+    def __init__(
+        self,
+        dataset: PreparedDataset,
+        evaluation_set: EvaluationSet,
+        config: EvaluationConfig,
+        strategy: tf.distribute.Strategy,
+    ) -> None:
+        self.dataset = dataset
+        self.evaluation_set = evaluation_set
+        # The best model is chosen by R@1.
+        self.config = dataclasses.replace(
+            config, recall_values=sorted({1, *config.recall_values})
+        )
+        self._strategy = strategy
+
+    def measure(
+        self, encoder: keras.Model, predictor: PlacePredictor | None = None
+    ) -> tuple[dict[int, float], EvaluationResult | None]:
+        """Measures recall; all workers must call it.
+
+        Args:
+            encoder: The encoder.
+            predictor: Heads that localize; None for retrieval.
+
+        Returns:
+            Recall in percent by N, the same on every worker and empty when no query
+            has a known position; and, on the chief, the whole result.
+        """
+        result = None
+        values = [math.nan] * len(self.config.recall_values)
+        if is_chief(self._strategy):
+            result = evaluate(
+                evaluated_model(encoder, predictor, self.config),
+                self.dataset,
+                self.evaluation_set,
+                self.config,
+                progress=sys.stderr.isatty(),
+            )
+            values = [result.recalls[n] for n in self.config.recall_values]
+        values = values_of_chief(self._strategy, values)
+        recalls = dict(zip(self.config.recall_values, values, strict=True))
+        if math.isnan(recalls[1]):
+            _LOG.warning("No query of val has a known position: no recall.")
+            return {}, result
+        return recalls, result
+
+
+def evaluated_model(
+    encoder: keras.Model, predictor: PlacePredictor | None, config: EvaluationConfig
+) -> EvaluatedModel:
+    """Returns what is evaluated: heads if there are any, else retrieval."""
+    extractor = FeatureExtractor(
+        encoder, config.preprocessing, batch_size=config.batch_size
+    )
+    return EvaluatedModel(extractor, predictor)

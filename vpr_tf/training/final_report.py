@@ -26,8 +26,8 @@ from vpr_tf.export import export_classifier, export_encoder
 from vpr_tf.extraction.model_source import find_saved_model
 from vpr_tf.localization import LocalizationError
 from vpr_tf.training.checkpoints import load_best
+from vpr_tf.training.epoch_loop import evaluated_model
 from vpr_tf.training.run_folder import MetricsFile, RunFolder
-from vpr_tf.training.validation import evaluated_model
 
 _LOG = logging.getLogger(__name__)
 # Beside the config of an export: what it is compared with by `train.export: best`.

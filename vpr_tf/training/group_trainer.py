@@ -19,10 +19,9 @@ from vpr_tf.data.training_batches import sampled_record_ids, training_batches
 from vpr_tf.layers import GeneralizedMeanPooling2D, TrainingHead, dtype_policy
 from vpr_tf.training.errors import TrainingDivergedError
 from vpr_tf.training.heads import HeadFactory
-from vpr_tf.training.learning_rate import LearningRate
-from vpr_tf.training.optimizers import create_optimizer
+from vpr_tf.training.optimizers import LearningRate, create_optimizer
+from vpr_tf.training.process import StatisticsAverager
 from vpr_tf.training.progress import TrainingProgress
-from vpr_tf.training.strategy import StatisticsAverager
 from vpr_tf.training.train_step import StepFunction, StepOutcome, create_train_step
 
 # Images to images, also a Keras layer.
@@ -335,10 +334,12 @@ def check_groups(partition: Partition, groups_num: int) -> list[int]:
     counts = [len(partition.classes_of_group(group)) for group in range(groups_num)]
     for group_id, count in enumerate(counts):
         if count < 2:
+            fewer = f"Set `train.groups_num` to {group_id}, or make" * (group_id > 0)
             raise ConfigError(
                 f"Group {group_id} of partition {partition.name!r} has {count} "
-                "class(es); a group needs 2 or more. Lower `train.groups_num`, or "
-                "`build.partition.min_images_per_class` of the partition."
+                f"class(es); a group needs 2 or more. {fewer or 'Make'} a partition "
+                "with more classes a group by `vpr data partition`: another `name` and "
+                "a smaller `min_images_per_class`, `cell_size_m` or `cell_stride`."
             )
     return counts
 

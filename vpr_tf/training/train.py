@@ -18,7 +18,7 @@ from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.config import ConfigError, EncoderConfig, ExperimentConfig
 from vpr_tf.data.prepared_dataset import Partition, PreparedDataset
 from vpr_tf.models import build_encoder, with_run_weights
-from vpr_tf.training.callbacks import CheckpointSaver
+from vpr_tf.training.callbacks import CheckpointSaver, decision_callbacks
 from vpr_tf.training.checkpoints import CheckpointStore
 from vpr_tf.training.encoders import (
     FixedDescriptors,
@@ -26,18 +26,27 @@ from vpr_tf.training.encoders import (
     identity_encoder,
     start_from_clusters,
 )
-from vpr_tf.training.epoch_loop import EpochLoop
+from vpr_tf.training.epoch_loop import EpochLoop, Validator
 from vpr_tf.training.errors import TrainingInterruptedError
 from vpr_tf.training.final_report import finish_run
 from vpr_tf.training.group_trainer import Augment, GroupTrainer
 from vpr_tf.training.heads import classifier_from_heads
-from vpr_tf.training.process import StopSignal, run_log, stop_on_signals
+from vpr_tf.training.process import (
+    StopSignal,
+    create_strategy,
+    is_chief,
+    run_log,
+    stop_on_signals,
+    values_of_chief,
+)
 from vpr_tf.training.resume import check_same_data, find_run, initial_weights
-from vpr_tf.training.run_facts import announce, data_facts, model_facts
 from vpr_tf.training.run_folder import RunFolder, TrainingResult, create_run_folder
-from vpr_tf.training.run_writers import RunWriters, decision_callbacks
-from vpr_tf.training.strategy import create_strategy, is_chief, values_of_chief
-from vpr_tf.training.validation import Validator
+from vpr_tf.training.run_writers import (
+    RunWriters,
+    announce,
+    data_facts,
+    model_facts,
+)
 
 _LOG = logging.getLogger(__name__)
 

@@ -48,7 +48,7 @@ def tiny_index(tmp_path_factory) -> Path:
 
 @pytest.fixture(autouse=True)
 def stored_encoder(monkeypatch):
-    def open_encoder(folder, model=None):
+    def open_encoder(folder, manifest, model=None):
         assert model is None
         return FeatureExtractor(MeanColourEncoder())
 
@@ -66,6 +66,19 @@ def run(capsys, *arguments):
     status = vpr("localize", *arguments)
     captured = capsys.readouterr()
     return status, captured.out, captured.err
+
+
+def test_a_name_with_a_dash_stands_after_two(capsys, tiny_index, photos, monkeypatch):
+    (photos / "1.jpg").rename(photos / "-dash.jpg")
+    monkeypatch.chdir(photos)
+    words = ("--index", tiny_index, "--json", "--", "-dash.jpg", "0.jpg")
+    status, out, err = run(capsys, *words)
+    assert (status, err) == (0, "")
+    found = json.loads(out)["localizations"]
+    assert [one["photo"] for one in found] == ["-dash.jpg", "0.jpg"]
+    assert vpr("query", *words) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [one["photo"] for one in found] == ["-dash.jpg", "0.jpg"]
 
 
 def test_folders_files_and_patterns_are_localized(capsys, tiny_index, photos):
@@ -205,7 +218,7 @@ def test_calibrated_index_says_how_sure_it_is(capsys, tiny_index, photos, tmp_pa
     assert vpr("index", "calibrate", *arguments) == 0
     printed = capsys.readouterr().out
     assert "16 of 18 positions are right, within 25 m" in printed
-    assert "| cluster | 88.9% | 2.0 m |" in printed
+    assert "| cluster    |       88.9% |  2.0 m |" in printed
     assert "On held-out queries (5 folds)" in printed
     stored = manifest_of(tiny_index).localization
     assert stored["settings"]["num_predictions"] == 6

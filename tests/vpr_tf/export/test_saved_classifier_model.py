@@ -129,6 +129,16 @@ def test_saved_model_cli_gives_the_same(version, expected, tmp_path):
     check(found, expected, 2)
 
 
+def test_unreadable_files_are_flagged_and_have_no_place(version, expected):
+    serve = tf.saved_model.load(str(version)).signatures["flagged"]
+    found = serve(image_bytes=tf.constant([*FILES[:2], b"no image"]))
+    found = {name: value.numpy() for name, value in found.items()}
+    assert found.pop("is_valid").tolist() == [True, True, False]
+    for value in found.values():
+        assert np.isnan(value[2]).all()
+    check({name: value[:2] for name, value in found.items()}, expected, 2)
+
+
 def test_float_images_give_places_and_descriptors(version, encoder, classifier):
     images = np.random.default_rng(0).random((2, 20, 30, 3), np.float32)
     signatures = tf.saved_model.load(str(version)).signatures

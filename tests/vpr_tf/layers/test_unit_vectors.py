@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from vpr_tf.layers._checks import check_feature_map
+from vpr_tf.layers._construction import check_feature_map
 from vpr_tf.layers.l2_normalization import unit_vectors
 
 

@@ -69,7 +69,7 @@ def test_table():
     header = "photo    latitude    longitude  within about  confidence  "
     assert lines == [
         header + "matches that agree",
-        "a.jpg  -17.000000  -179.999990          12 m        0.95  2 of 2, best: 0.jpg",
+        "a.jpg  -17.000000  -179.999990        12.4 m        0.95  2 of 2, best: 0.jpg",
         "b.jpg           -            -             -        0.50  "
         "withheld: confidence 0.50 is below 0.60",
         "c.jpg           -            -             -           -  "

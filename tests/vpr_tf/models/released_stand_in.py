@@ -8,8 +8,7 @@ import numpy as np
 from tests.vpr_tf.models.torch_weights.legacy_pth_files import contiguous
 from tests.vpr_tf.models.torch_weights.zip_pth_files import zip_bytes
 from vpr_tf.models import GeoLocalizationNet, released
-from vpr_tf.models.torch_weights.layouts import COSPLACE
-from vpr_tf.models.torch_weights.state_dict import to_torch_state_dict
+from vpr_tf.models.torch_weights.state_dict import COSPLACE, to_torch_state_dict
 
 NAME = "cosplace_resnet18_32"
 

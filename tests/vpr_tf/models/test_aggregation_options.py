@@ -2,7 +2,7 @@ import keras
 import pytest
 
 from vpr_tf.layers import ArithmeticMeanPooling2D, GeneralizedMeanPooling2D, MixVPR
-from vpr_tf.models.aggregation_options import check_options, option_names
+from vpr_tf.models.aggregations import check_options, option_names
 
 
 class Layer(keras.layers.Layer):

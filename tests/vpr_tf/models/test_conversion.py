@@ -5,8 +5,10 @@ from tests.golden.stand_in import stand_in_state_dict
 from vpr_tf.models import GeoLocalizationNet
 from vpr_tf.models.conversion import natural_layout, set_encoder, verify_encoder
 from vpr_tf.models.torch_weights.checkpoint import Checkpoint
-from vpr_tf.models.torch_weights.layouts import MODEL_AND_AGGREGATOR
-from vpr_tf.models.torch_weights.state_dict import to_torch_state_dict
+from vpr_tf.models.torch_weights.state_dict import (
+    MODEL_AND_AGGREGATOR,
+    to_torch_state_dict,
+)
 
 
 @pytest.mark.parametrize(("backbone", "dim"), [("ResNet18", 32), ("VGG16", 64)])

@@ -17,12 +17,12 @@ from tests.vpr_tf.models.torch_weights.legacy_pth_files import contiguous, fake_
 from tests.vpr_tf.models.torch_weights.zip_pth_files import zip_bytes
 from vpr_tf.models import GeoLocalizationNet
 from vpr_tf.models.conversion import check_official, natural_layout
-from vpr_tf.models.torch_weights.layouts import (
+from vpr_tf.models.torch_weights.state_dict import (
     COSPLACE,
     DIVIDE_AND_CLASSIFY,
     MODEL_AND_AGGREGATOR,
+    to_torch_state_dict,
 )
-from vpr_tf.models.torch_weights.state_dict import to_torch_state_dict
 
 main = command("convert")
 

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vpr_tf.config import Preprocessing
+from tests.vpr_tf.photos.photo_writer import gps_of, write_photo
+from vpr_tf.config import LocalizationConfig, Preprocessing
 from vpr_tf.extraction import FeatureExtractor
+from vpr_tf.localization import to_stored
 from vpr_tf.models import GeoLocalizationNet
 from vpr_tf.place_index import PlaceIndex
 from vpr_tf.search import IndexMismatchError
@@ -53,6 +55,40 @@ def test_paths_bytes_images_and_arrays(folder, tmp_path):
     assert [one.photo for one in found][1:] == ["photo 1", "photo 2", "photo 3"]
     assert again.photo == str(tmp_path / "0.png")
     assert again.matches[0].key == "00000000"
+
+
+def test_one_photo_alone(folder):
+    file = io.BytesIO()
+    Image.fromarray(PIXELS[1]).save(file, "PNG")
+    with PlaceIndex.open(folder) as index:
+        for photo in (file.getvalue(), Image.fromarray(PIXELS[1]), PIXELS[1]):
+            [found] = index.localize(photo, num_predictions=1)
+            assert (found.photo, found.matches[0].key) == ("photo 0", "00000001")
+
+
+def test_headings_that_files_say_leave_out_photos_that_look_elsewhere(tmp_path):
+    encoder = GeoLocalizationNet("EfficientNetLite0", 32, last_stage=0)
+    extractor = FeatureExtractor(encoder, Preprocessing("square", 32))
+    index = PlaceIndex.create(
+        tmp_path / "index",
+        extractor.extract([PIXELS[0]] * 2),
+        latitude=LATITUDE[:2],
+        longitude=[-122.5] * 2,
+        heading_deg=[90, 270],
+        encoder=extractor,
+    )
+    east, unknown = tmp_path / "east.jpg", tmp_path / "unknown.jpg"
+    write_photo(east, (9, 99, 199), gps=gps_of(37.7, -122.5, heading_deg=100.0))
+    write_photo(unknown, (9, 99, 199))
+    photos = [east, str(unknown), PIXELS[0]]
+    assert [one.num_candidates for one in index.localize(photos)] == [2, 2, 2]
+    config = LocalizationConfig(heading_tolerance_deg=60)
+    index.set_localization(to_stored(config, None))
+    found = index.localize(photos)
+    assert [one.num_candidates for one in found] == [1, 2, 2]
+    assert found[0].latitude == pytest.approx(LATITUDE[0])
+    [west] = index.localize(east, heading_deg=260)
+    assert west.latitude == pytest.approx(LATITUDE[1])
 
 
 def test_index_without_its_encoder(tmp_path):

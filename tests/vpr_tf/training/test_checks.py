@@ -26,8 +26,15 @@ def test_too_many_groups_are_refused_with_the_number_that_exist():
 
 
 def test_a_group_of_one_class_is_refused():
-    with pytest.raises(ConfigError, match=r"Group 2 of partition 'city' has 1 class"):
+    message = r"Group 2 of partition 'city' has 1 class.*Set `train.groups_num` to 2,"
+    with pytest.raises(ConfigError, match=message):
         check_groups(make_partition(4, 2, 1), 3)
+
+
+def test_fewer_groups_are_no_advice_for_the_only_one():
+    with pytest.raises(ConfigError, match="Make a partition with more") as raised:
+        check_groups(make_partition(1), 1)
+    assert "groups_num" not in str(raised.value)
 
 
 def test_batch_must_split_over_the_replicas():

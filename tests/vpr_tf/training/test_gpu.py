@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tests.small_training import build_small_encoder, small_config
 from vpr_tf.training.group_trainer import GroupTrainer
-from vpr_tf.training.strategy import create_strategy
+from vpr_tf.training.process import create_strategy
 
 pytestmark = [
     pytest.mark.gpu,

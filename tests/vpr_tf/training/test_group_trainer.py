@@ -17,7 +17,7 @@ from vpr_tf.training import group_trainer
 from vpr_tf.training.checkpoints import CheckpointStore
 from vpr_tf.training.errors import TrainingDivergedError, TrainingError
 from vpr_tf.training.group_trainer import GroupTrainer
-from vpr_tf.training.strategy import create_strategy
+from vpr_tf.training.process import create_strategy
 
 CONFIG = TrainConfig(
     groups_num=2,

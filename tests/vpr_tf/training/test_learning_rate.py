@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vpr_tf.config import CosineScheduleConfig, ScheduleConfig
-from vpr_tf.training.learning_rate import schedule_factor
+from vpr_tf.training.optimizers import schedule_factor
 
 
 def test_constant_stays_at_one():

@@ -1,5 +1,4 @@
-from vpr_tf.training.callbacks import EarlyStopping
-from vpr_tf.training.learning_rate import ReduceOnPlateau
+from vpr_tf.training.callbacks import EarlyStopping, ReduceOnPlateau
 from vpr_tf.training.progress import TrainingProgress
 
 

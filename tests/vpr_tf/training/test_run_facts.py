@@ -8,8 +8,8 @@ import pytest
 from vpr_tf.data.prepared_dataset import REGION_DTYPE
 from vpr_tf.training.errors import TrainingError
 from vpr_tf.training.resume import check_same_data
-from vpr_tf.training.run_facts import data_facts
 from vpr_tf.training.run_folder import RunFolder
+from vpr_tf.training.run_writers import data_facts
 
 
 def test_a_run_goes_on_with_its_data_only(small_training_dataset, tmp_path):

@@ -1,7 +1,7 @@
 import pytest
 
 from vpr_tf.config import ConfigError
-from vpr_tf.training.strategy import (
+from vpr_tf.training.process import (
     create_strategy,
     is_chief,
     num_workers,

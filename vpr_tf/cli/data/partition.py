@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Adds the partition."""
     config = config_of(options)
-    from data_prep.partition.files import add_partition, summary
+    from data_prep.partition.assignment import add_partition, summary
 
     partition, path = config.build.partition, Path(config.dataset.path)
     assignment = add_partition(path, partition)

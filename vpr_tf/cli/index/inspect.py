@@ -20,11 +20,11 @@ from vpr_tf.cli.main import Outcome
 from vpr_tf.cli.options import add_index, add_json
 from vpr_tf.cli.output import (
     classifier_text,
+    facts_text,
     preparation_text,
     recall_text,
     settings_text,
     size_text,
-    table_text,
 )
 from vpr_tf.geo import constant_heading_text, wrap_degrees
 from vpr_tf.photos import PhotoTable
@@ -47,13 +47,13 @@ def run(options: argparse.Namespace) -> Outcome:
     """Describes an index."""
     with PlaceIndex.open(options.index) as index:
         manifest, photos = index.manifest, index.photos
-    rows = [("Index:", options.index), *_facts(manifest, photos)]
+    rows = [("Index", options.index), *_facts(manifest, photos)]
     if options.map:
         from vpr_tf.cli.index.index_map import draw_map
 
         draw_map(photos, Path(options.map), title=Path(options.index).name)
-        rows.append(("Map:", options.map))
-    text = table_text(rows) + (f"\n{manifest.advice}" if manifest.advice else "")
+        rows.append(("Map", options.map))
+    text = facts_text(rows) + (f"\n{manifest.advice}" if manifest.advice else "")
     content: dict[str, Any] = dataclasses.asdict(manifest)
     content |= {"num_photos": manifest.num_photos, "num_bytes": _sizes(manifest)}
     content.pop("segments")
@@ -63,28 +63,28 @@ def run(options: argparse.Namespace) -> Outcome:
 def _facts(manifest: IndexManifest, photos: PhotoTable) -> Iterator[tuple[str, str]]:
     encoder = manifest.encoder
     removed = f", {manifest.num_removed:,} removed" if manifest.num_removed else ""
-    yield "Photos:", f"{manifest.num_photos:,}{removed}"
+    yield "Photos", f"{manifest.num_photos:,}{removed}"
     yield (
-        "State:",
+        "State",
         f"generation {manifest.generation}, segments: {len(manifest.segments)}, "
         f"{manifest.unmerged_share:.0%} of the rows not merged",
     )
-    yield "Search:", settings_text(manifest)
-    yield "Recall:", recall_text(manifest.recall)
-    yield "Descriptors:", f"{manifest.descriptor_dim} values, {manifest.dtype}"
+    yield "Search", settings_text(manifest)
+    yield "Recall", recall_text(manifest.recall)
+    yield "Descriptors", f"{manifest.descriptor_dim} values, {manifest.dtype}"
     if encoder is None:
-        yield "Encoder:", "not known; made of descriptors"
+        yield "Encoder", "not known; made of descriptors"
     else:
         kept = f"kept as {encoder.file}" if encoder.file else "not kept in the index"
-        yield "Encoder:", f"{encoder.description} ({kept})"
+        yield "Encoder", f"{encoder.description} ({kept})"
         yield "", f"fingerprint {encoder.fingerprint[:16]}"
-        yield "Images:", preparation_text(encoder)
+        yield "Images", preparation_text(encoder)
     if manifest.classifier is not None:
-        yield "Classifier:", classifier_text(manifest.classifier)
-    yield "Localization:", "calibrated" if manifest.localization else "not calibrated"
+        yield "Classifier", classifier_text(manifest.classifier)
+    yield "Localization", "calibrated" if manifest.localization else "not calibrated"
     yield from _photo_facts(photos)
     yield (
-        "Disk:",
+        "Disk",
         ", ".join(
             f"{name} {size_text(num_bytes)}"
             for name, num_bytes in _sizes(manifest).items()
@@ -101,19 +101,19 @@ def _photo_facts(photos: PhotoTable) -> Iterator[tuple[str, str]]:
         north_m = np.ptp(latitude) * _METRES_PER_DEGREE
         east_m = (east - west) * _METRES_PER_DEGREE * np.cos(np.radians(latitude)).max()
         yield (
-            "Extent:",
+            "Extent",
             f"latitude {latitude.min():.5f} to {latitude.max():.5f}, longitude "
             f"{west:.5f} to {wrap_degrees(east):.5f} "
             f"({north_m / 1000:.2f} x {east_m / 1000:.2f} km)",
         )
         zones = np.unique(positions.utm_zone[known])
-        yield "UTM zones:", ", ".join(f"{abs(z)}{'N' if z > 0 else 'S'}" for z in zones)
+        yield "UTM zones", ", ".join(f"{abs(z)}{'N' if z > 0 else 'S'}" for z in zones)
     if not known.all():
         yield "", f"{np.sum(~known):,} photos of unknown position"
     if len(photos):
-        yield "Years:", _years_text(photos.timestamps)
+        yield "Years", _years_text(photos.timestamps)
         known_deg = photos.heading_deg[photos.heading_deg >= 0]
-        yield "Headings:", f"known of {len(known_deg):,} photos"
+        yield "Headings", f"known of {len(known_deg):,} photos"
         if remark := _heading_remark(known_deg):
             yield "", remark
 

@@ -26,23 +26,24 @@ from pathlib import Path
 import numpy as np
 
 from vpr_tf.cli.main import Outcome
+from vpr_tf.cli.named_photos import describe, named_photos
 from vpr_tf.cli.options import add_index, add_json, add_model
-from vpr_tf.cli.output import print_left_out, print_rejected, table_text, wants_progress
-from vpr_tf.photos import scan_named_photos
+from vpr_tf.cli.output import print_rejected
 from vpr_tf.place_index import PlaceIndex
-from vpr_tf.place_index.tuning import RECALL_VALUES, Measurement, TuningReport
+from vpr_tf.place_index.tuning import RECALL_VALUES, TuningReport
 from vpr_tf.search import RetrievalError
+from vpr_tf.tables import Column, Table
 
 _SAMPLE = 1000
-_HEADER = (
-    "  setting",
-    *(f"recall@{n}" for n in RECALL_VALUES),
-    "p50 ms",
-    "p95 ms",
-    "queries/s",
-    "memory",
-    "size",
-    "build",
+_COLUMNS = (
+    Column("  setting", "text"),
+    *(Column(f"recall@{n}", digits=4) for n in RECALL_VALUES),
+    Column("p50 ms", digits=3),
+    Column("p95 ms", digits=3),
+    Column("queries/s", digits=0),
+    Column("memory", digits=0, unit=" MiB"),
+    Column("size", digits=0, unit=" MiB"),
+    Column("build", unit=" s"),
 )
 
 
@@ -131,13 +132,12 @@ def _queries(options: argparse.Namespace) -> tuple[np.ndarray | None, str | None
 
 
 def _described(options: argparse.Namespace) -> tuple[np.ndarray, str]:
-    photos = scan_named_photos([options.query_photos])
+    photos = named_photos([options.query_photos])
     if not len(photos):
         raise RetrievalError(f"{options.query_photos} has no photos. Name another.")
-    encoder = PlaceIndex.open(options.index).extractor(options.model)
-    progress = wants_progress(len(photos))
-    described = encoder.extract_files(photos, progress=progress)
-    print_left_out(photos)
+    described = describe(
+        photos, PlaceIndex.open(options.index).extractor(options.model)
+    )
     print_rejected(described.photos.rejected)
     found = described.in_memory()
     return found, f"{len(found)} photos of {options.query_photos}"
@@ -146,21 +146,20 @@ def _described(options: argparse.Namespace) -> tuple[np.ndarray, str]:
 def _table(report: TuningReport) -> str:
     """Returns the measurements as text, fastest first; the chosen one is marked."""
     fast = sorted(report.measurements, key=lambda one: -one.queries_per_s)
-    rows = [_row(one, one == report.chosen) for one in fast]
-    return table_text([_HEADER, *rows], right=range(1, len(_HEADER)))
-
-
-def _row(one: Measurement, chosen: bool) -> tuple[str, ...]:
-    return (
-        f"{'*' if chosen else ' '} {one.name}",
-        *(f"{one.recalls[n]:.4f}" for n in RECALL_VALUES),
-        f"{one.p50_ms:.3f}",
-        f"{one.p95_ms:.3f}",
-        f"{one.queries_per_s:,.0f}",
-        f"{one.memory_mib:,.0f} MiB",
-        f"{one.size_mib:,.0f} MiB",
-        f"{one.build_s:,.1f} s",
-    )
+    rows = [
+        (
+            f"{'*' if one == report.chosen else ' '} {one.name}",
+            *(one.recalls[n] for n in RECALL_VALUES),
+            one.p50_ms,
+            one.p95_ms,
+            one.queries_per_s,
+            one.memory_mib,
+            one.size_mib,
+            one.build_s,
+        )
+        for one in fast
+    ]
+    return Table("", _COLUMNS, rows).to_text()
 
 
 def _conclusion(report: TuningReport, options: argparse.Namespace) -> str:

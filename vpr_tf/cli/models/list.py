@@ -11,7 +11,7 @@ import dataclasses
 
 from vpr_tf.cli.main import Outcome
 from vpr_tf.cli.options import add_json
-from vpr_tf.cli.output import table_text
+from vpr_tf.tables import Column, Table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,16 +24,17 @@ def run(options: argparse.Namespace) -> Outcome:
     from vpr_tf.models import released_encoder, released_names
 
     encoders = [released_encoder(name) for name in released_names()]
-    header = ("name", "backbone", "aggregation", "values", "paper")
+    columns = [Column(name, "text") for name in ("name", "backbone", "aggregation")]
+    columns += [Column("values"), Column("paper", "text")]
     rows = [
         (
             encoder.name,
             encoder.backbone,
-            str(encoder.aggregation["name"]),
-            str(encoder.descriptor_dim),
+            encoder.aggregation["name"],
+            encoder.descriptor_dim,
             encoder.reference,
         )
         for encoder in encoders
     ]
     content = [dataclasses.asdict(encoder) for encoder in encoders]
-    return Outcome(content, table_text([header, *rows], right=(3,)))
+    return Outcome(content, Table("", columns, rows).to_text())

@@ -102,8 +102,10 @@ def _compare(
     """Returns the comparisons, and the modules that were not recorded."""
     from vpr_tf.models.parity.references import Goldens, compare_activations
     from vpr_tf.models.torch_weights.checkpoint import read_checkpoint
-    from vpr_tf.models.torch_weights.layouts import detect_layout
-    from vpr_tf.models.torch_weights.state_dict import load_torch_state_dict
+    from vpr_tf.models.torch_weights.state_dict import (
+        detect_layout,
+        load_torch_state_dict,
+    )
 
     state_dict = None
     if options.checkpoint is not None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from vpr_tf.models.backbones import backbone_spec
 from vpr_tf.models.geolocalization_net import GeoLocalizationNet
-from vpr_tf.models.torch_weights.layouts import BARE_BACKBONE, Layout
+from vpr_tf.models.torch_weights.state_dict import BARE_BACKBONE, Layout
 
 # Name of the output of the whole torch model, whose module has the empty name.
 WHOLE_MODEL = "output"

@@ -15,7 +15,7 @@ import numpy as np
 from vpr_tf.models.geolocalization_net import GeoLocalizationNet
 from vpr_tf.models.parity.layer_outputs import LayerOutput, layer_outputs
 from vpr_tf.models.parity.report import Comparison, compare
-from vpr_tf.models.torch_weights.layouts import Layout
+from vpr_tf.models.torch_weights.state_dict import Layout
 
 _IMAGES = "images"
 _GOLDEN_NAME = re.compile(r"network_(.+)_(\d+)\.npz")

@@ -12,13 +12,13 @@ import struct
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
-from vpr_tf.models.torch_weights.checkpoint_names import (
+from vpr_tf.models.torch_weights.checkpoint_objects import (
+    CheckpointError,
     Name,
     answer_name,
     build,
     check_key,
 )
-from vpr_tf.models.torch_weights.checkpoint_tensors import CheckpointError
 
 _MOST_INSTRUCTIONS = 2_000_000  # a checkpoint of MegaLoc with its Adam has 30,000
 _LONGEST_NAME_BYTES = 1000

@@ -8,7 +8,7 @@ import ml_dtypes
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from vpr_tf.models.torch_weights.checkpoint_tensors import CheckpointError
+from vpr_tf.models.torch_weights.checkpoint_objects import CheckpointError
 
 _DTYPES = ("F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U8", "BOOL")
 

@@ -35,7 +35,7 @@ def test_added_photos_are_found(index, new_photos, capsys):
     assert "Recall against exact search: 100 %" in told
     assert keys_of(index)[-1] == "monday/n2.jpg"
     assert run("query", index, new_photos / "n1.jpg", "--k", 1) == 0
-    assert "similarity 1.000  -33.85000, 151.20100" in capsys.readouterr().out
+    assert "1.000  -33.850000  151.201000" in capsys.readouterr().out
     assert sorted(path.name for path in index.parent.iterdir()) == ["city.index", "new"]
 
 

@@ -4,8 +4,7 @@ import pytest
 
 from vpr_tf.models import GeoLocalizationNet, load_weights
 from vpr_tf.models.backbones import backbone_spec, convnext
-from vpr_tf.models.torch_weights.layouts import BARE_BACKBONE
-from vpr_tf.models.torch_weights.state_dict import encoder_entries
+from vpr_tf.models.torch_weights.state_dict import BARE_BACKBONE, encoder_entries
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,11 @@ import pytest
 
 from vpr_tf.models import GeoLocalizationNet
 from vpr_tf.models.backbones import backbone_spec
-from vpr_tf.models.torch_weights.layouts import BARE_BACKBONE, COSPLACE
-from vpr_tf.models.torch_weights.state_dict import encoder_entries
+from vpr_tf.models.torch_weights.state_dict import (
+    BARE_BACKBONE,
+    COSPLACE,
+    encoder_entries,
+)
 
 # EfficientNetLite0 is the network of the encoder's own tests.
 SMALL_MEMBERS = (

@@ -13,12 +13,12 @@ from vpr_tf.models.backbones.efficientnet_blocks import (
     Stack,
     build_stages,
 )
-from vpr_tf.models.torch_weights.layouts import (
+from vpr_tf.models.torch_weights.state_dict import (
     BARE_BACKBONE,
     COSPLACE,
     DIVIDE_AND_CLASSIFY,
+    encoder_entries,
 )
-from vpr_tf.models.torch_weights.state_dict import encoder_entries
 
 B0_OF_KERAS_HUB = {
     "stackwise_width_coefficients": [1.0] * 7,

@@ -17,12 +17,10 @@ from vpr_tf.models import GeoLocalizationNet, load_weights
 from vpr_tf.models.backbones import backbone_spec
 from vpr_tf.models.backbones.dinov2 import DINOV2_NAMES
 from vpr_tf.models.backbones.vision_transformer import VIT_NAMES
-from vpr_tf.models.torch_weights.layouts import (
+from vpr_tf.models.torch_weights.state_dict import (
     BARE_BACKBONE,
     MEGALOC,
     MODEL_AND_AGGREGATOR,
-)
-from vpr_tf.models.torch_weights.state_dict import (
     encoder_entries,
     load_torch_state_dict,
 )

@@ -9,8 +9,7 @@ from tests.command_line import command
 from tests.vpr_tf.models.released_stand_in import NAME, random_encoder
 from vpr_tf.models.parity.layer_outputs import LayerOutput
 from vpr_tf.models.parity.report import Comparison, compare, report_table
-from vpr_tf.models.torch_weights.layouts import COSPLACE
-from vpr_tf.models.torch_weights.state_dict import to_torch_state_dict
+from vpr_tf.models.torch_weights.state_dict import COSPLACE, to_torch_state_dict
 
 main = command("models parity")
 

@@ -5,14 +5,12 @@ import pytest
 from vpr_tf.layers import MixVPR, NetVLAD
 from vpr_tf.models import GeoLocalizationNet
 from vpr_tf.models.torch_weights.aggregation_entries import aggregation_entries
-from vpr_tf.models.torch_weights.layouts import (
+from vpr_tf.models.torch_weights.state_dict import (
     COSPLACE,
     MODEL_AND_AGGREGATOR,
     NETVLAD,
     NETVLAD_AND_LINEAR,
     detect_layout,
-)
-from vpr_tf.models.torch_weights.state_dict import (
     encoder_entries,
     load_torch_state_dict,
 )

@@ -12,7 +12,7 @@ from tests.vpr_tf.models.torch_weights.legacy_pth_files import (
     write_state_dict,
 )
 from vpr_tf.models.torch_weights.checkpoint import read_checkpoint
-from vpr_tf.models.torch_weights.checkpoint_tensors import CheckpointError
+from vpr_tf.models.torch_weights.checkpoint_objects import CheckpointError
 
 
 @pytest.fixture(autouse=True)

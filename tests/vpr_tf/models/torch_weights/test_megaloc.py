@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from vpr_tf.models import GeoLocalizationNet
-from vpr_tf.models.torch_weights.layouts import MEGALOC
 from vpr_tf.models.torch_weights.state_dict import (
+    MEGALOC,
     encoder_entries,
     load_torch_state_dict,
 )

@@ -23,7 +23,7 @@ from tests.vpr_tf.models.torch_weights.legacy_pth_files import (
 from tests.vpr_tf.models.torch_weights.zip_pth_files import archive_bytes, zip_bytes
 from vpr_tf.models.torch_weights import restricted_unpickler
 from vpr_tf.models.torch_weights.checkpoint import read_checkpoint
-from vpr_tf.models.torch_weights.checkpoint_tensors import CheckpointError
+from vpr_tf.models.torch_weights.checkpoint_objects import CheckpointError
 
 FORMATS = pytest.mark.parametrize("to_bytes", [legacy_bytes, zip_bytes])
 MEGABYTE = 2**20

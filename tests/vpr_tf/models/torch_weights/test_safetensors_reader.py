@@ -7,7 +7,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from vpr_tf.models.torch_weights.checkpoint import read_checkpoint
-from vpr_tf.models.torch_weights.checkpoint_tensors import CheckpointError
+from vpr_tf.models.torch_weights.checkpoint_objects import CheckpointError
 
 
 def safetensors_bytes(header, data):

@@ -17,7 +17,7 @@ from tests.vpr_tf.models.torch_weights.zip_pth_files import (
     zip_members,
 )
 from vpr_tf.models.torch_weights.checkpoint import read_checkpoint
-from vpr_tf.models.torch_weights.checkpoint_tensors import CheckpointError
+from vpr_tf.models.torch_weights.checkpoint_objects import CheckpointError
 
 
 @pytest.fixture(autouse=True)

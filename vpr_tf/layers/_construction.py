@@ -1,7 +1,12 @@
-"""Checks of what several layers take."""
+"""What layers share when they are made: checks, dtype policy, torch's linear layer."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import keras
 import numpy as np
 import numpy.typing as npt
 
@@ -47,3 +52,37 @@ def check_feature_map(name: str, input_shape: tuple[int | None, ...]) -> None:
             f"with a known number of channels. Received: input_shape="
             f"{tuple(input_shape)}"
         )
+
+
+@contextlib.contextmanager
+def dtype_policy(policy: str | keras.DTypePolicy) -> Iterator[None]:
+    """Sets the global dtype policy for the layers made inside.
+
+    Layers that keras-hub makes take their policy from the global one.
+    """
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def torch_linear(inputs: int, units: int, **kwargs: Any) -> keras.layers.Dense:
+    """Returns a dense layer with the initial weights of torch's `Linear`.
+
+    Weights and bias are uniform within 1 / sqrt(inputs), where Keras's are Glorot
+    uniform and zero.
+
+    Args:
+        inputs: Length of its input.
+        units: Length of its output.
+        **kwargs: Keyword arguments of `keras.layers.Dense`.
+    """
+    limit = inputs**-0.5
+    return keras.layers.Dense(
+        units,
+        kernel_initializer=keras.initializers.RandomUniform(-limit, limit),
+        bias_initializer=keras.initializers.RandomUniform(-limit, limit),
+        **kwargs,
+    )

@@ -3,7 +3,7 @@ import pytest
 
 from data_prep.build import build_dataset
 from data_prep.errors import DataPrepError
-from data_prep.partition.files import add_partition
+from data_prep.partition.assignment import add_partition
 from tests.data_prep.test_build_dataset import files_of
 from vpr_tf.config import CosPlaceConfig
 from vpr_tf.data.prepared_dataset import PreparedDataset
