@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vpr_tf.cli.output import print_left_out
 from vpr_tf.photos import PhotoFiles, PhotoSourceError, scan_named_photos
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ def named_photos(words: Sequence[str]) -> PhotoFiles:
         PhotoSourceError: There are none.
     """
     files = scan_named_photos(list(_expanded(words)))
+    print_left_out(files)
     if not len(files) and not files.rejected:
         raise PhotoSourceError(f"No photos in {', '.join(words)}. Name others.")
     return files
