@@ -10,6 +10,8 @@ from vpr_tf.evaluation.recall import recall_at
 from vpr_tf.evaluation.results import (
     EvaluationResult,
     results_table,
+    results_text,
+    warning_lines,
     write_results,
 )
 
@@ -24,5 +26,7 @@ __all__ = [
     "prediction_picture",
     "recall_at",
     "results_table",
+    "results_text",
+    "warning_lines",
     "write_results",
 ]

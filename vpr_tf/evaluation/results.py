@@ -45,6 +45,7 @@ class EvaluationResult:
         spread_m: See `Candidates`; None for retrieval.
         places: What the predictions count in, where that is no database; None for
             retrieval.
+        warnings: What makes the result doubtful; see `result_warnings`.
     """
 
     name: str
@@ -67,6 +68,7 @@ class EvaluationResult:
     scores: np.ndarray | None = None
     spread_m: np.ndarray | None = None
     places: Positions | None = None
+    warnings: Sequence[str] = ()
 
     @property
     def symbol(self) -> str:
@@ -86,6 +88,7 @@ class EvaluationResult:
             "dataset_fingerprint": self.dataset_fingerprint,
             "is_exact": self.is_exact,
             "method": self.method,
+            "warnings": list(self.warnings),
         }
 
 
@@ -116,6 +119,16 @@ def results_table(results: Sequence[EvaluationResult]) -> str:
     return Table("", columns, rows).to_markdown()
 
 
+def results_text(results: Sequence[EvaluationResult]) -> str:
+    """Returns the table and the warnings below it, as markdown."""
+    return "\n\n".join([results_table(results), *warning_lines(results)])
+
+
+def warning_lines(results: Sequence[EvaluationResult]) -> list[str]:
+    """Returns the warnings with the set that each is of."""
+    return [f"Warning: {r.name}: {text}" for r in results for text in r.warnings]
+
+
 def write_results(results: Sequence[EvaluationResult], folder: str | Path) -> None:
     """Writes results.md, results.json and `<set>_predictions.csv`.
 
@@ -125,7 +138,7 @@ def write_results(results: Sequence[EvaluationResult], folder: str | Path) -> No
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "results.md").write_text(results_table(results) + "\n")
+    (folder / "results.md").write_text(results_text(results) + "\n")
     summaries = [result.summary() for result in results]
     (folder / "results.json").write_text(json.dumps(summaries, indent=2) + "\n")
     for result in results:

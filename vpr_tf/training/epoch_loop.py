@@ -170,7 +170,7 @@ class EpochLoop:
                 self.writers.write_best(self.plain_encoder, recalls, predictor)
             if self.validator is not None and result is not None:
                 val = self.validator
-                self.writers.write_predictions(val.dataset, val.evaluation_set, result)
+                self.writers.write_result(val.dataset, val.evaluation_set, result)
         return recalls, is_best
 
     def _epoch_logs(self, images_per_s: float | None) -> dict[str, Any]:

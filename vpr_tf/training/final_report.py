@@ -18,7 +18,7 @@ from vpr_tf.evaluation import (
     EvaluationResult,
     draw_predictions,
     evaluate,
-    results_table,
+    results_text,
     write_results,
 )
 from vpr_tf.evaluation.calibrate import calibrate_trained
@@ -70,7 +70,7 @@ def finish_run(
     metrics.set_tests({r.name: r.summary() for r in results}, exported)
     if results:
         write_results(results, run.report)
-        _LOG.info("\n%s\n", results_table(results))
+        _LOG.info("\n%s\n", results_text(results))
         _LOG.info("Report: %s", run.report)
     else:
         _LOG.info("The dataset has no test set.")
