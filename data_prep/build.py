@@ -146,9 +146,11 @@ def list_sources(plan: BuildPlan, folder: BuildFolder) -> dict[str, Listing]:
     for split in plan.splits:
         path = folder.split_folder(split.name) / LISTING_NAME
         listing = write_listing(split.source, path)
+        found = listing.skipped.text
         if not listing.num_entries:
             raise DataPrepError(
-                f"{split.source.path} holds no files (split {split.name})."
+                f"{split.source.path} holds no photos (split {split.name})"
+                f"{found and f'; there are {found}'}."
             )
         listings[split.name] = listing
     return listings
@@ -204,7 +206,7 @@ def scan_split(
         for chunk in pool.map_in_order(partial(scan_chunk, decode=decode), tasks()):
             split.table.append(progress, chunk, split.plan.rejected_prefix)
             progress.listing_offset = offsets.pop(0)
-            num_entries = len(chunk.rows) + len(chunk.rejected)
+            num_entries = len(chunk.rows) + len(chunk.rejected) + chunk.num_other
             progress.num_entries += num_entries
             split.table.write_checkpoint(progress)
             bar.update(num_entries)
@@ -214,6 +216,10 @@ def scan_split(
     _refuse_too_many_rejected(split, build.max_rejected_fraction, rejected)
     text = f"{split.plan.name}: {progress.num_rows:,} images"
     text += f", {progress.num_rejected:,} rejected"
+    if skipped := split.skipped.text:
+        text += f"; left out {skipped}"
+    if source.list_file is not None:
+        text += f"; those that {source.list_file} names"
     if decode_seconds:
         speed = decoded / decode_seconds
         text += f"; decoded {decoded:,} at {speed:,.0f} images/s a worker"
@@ -290,7 +296,13 @@ def _write_ids(path: Path, assignment: ClassAssignment) -> None:
 def _refuse_too_many_rejected(
     split: ScannedSplit, largest_fraction: float, rejected: Path
 ) -> None:
-    progress, num_entries = split.progress, split.listing.num_entries
+    progress = split.progress
+    num_entries = split.listing.num_entries - progress.num_other
+    if not num_entries:
+        raise DataPrepError(
+            f"{split.plan.source.path} holds no photos (split {split.plan.name}); "
+            f"there are {split.skipped.text}."
+        )
     all_rejected = progress.num_rejected == num_entries
     if progress.num_rejected <= largest_fraction * num_entries and not all_rejected:
         return

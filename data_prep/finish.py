@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import itertools
 import json
@@ -76,6 +77,7 @@ def split_entry(split: ScannedSplit) -> dict[str, Any]:
         "source": split.plan.entry,
         "num_records": split.progress.num_rows,
         "num_rejected": split.progress.num_rejected,
+        "num_left_out": dataclasses.asdict(split.skipped),
         "shards": split.shards,
     }
 

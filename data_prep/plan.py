@@ -12,6 +12,7 @@ from typing import Any
 from data_prep.errors import DataPrepError
 from vpr_tf.config import BuildConfig, DatabaseAndQueries
 from vpr_tf.photos import PhotoSource
+from vpr_tf.photos.file_kinds import SkippedFiles
 from vpr_tf.photos.image_folder import nul_terminated
 
 CHUNK_ENTRIES = 512
@@ -144,11 +145,13 @@ class Listing:
         path: File of NUL-terminated entries.
         num_entries: How many.
         sha256: Hash over the entries and their file sizes.
+        skipped: Files beside them that are no photos by their names.
     """
 
     path: Path
     num_entries: int
     sha256: str
+    skipped: SkippedFiles
 
 
 def write_listing(source: PhotoSource, path: Path) -> Listing:
@@ -158,14 +161,14 @@ def write_listing(source: PhotoSource, path: Path) -> Listing:
         PhotoSourceError: The source cannot be read.
     """
     digest = hashlib.sha256()
-    num_entries = 0
+    num_entries, skipped = 0, SkippedFiles()
     with path.open("wb", buffering=1 << 20) as file:
-        for entry, size in source.walk(path.parent):
+        for entry, size in source.walk(path.parent, skipped):
             data = entry.encode("utf-8", "surrogateescape") + b"\0"
             file.write(data)
             digest.update(b"%d %s" % (size, data))
             num_entries += 1
-    return Listing(path, num_entries, digest.hexdigest())
+    return Listing(path, num_entries, digest.hexdigest(), skipped)
 
 
 def read_chunks(listing: Listing, offset: int) -> Iterator[tuple[list[str], int]]:

@@ -29,6 +29,7 @@ from vpr_tf.data.records import (
     encode_record_parts,
     write_frame,
 )
+from vpr_tf.photos.file_kinds import SkippedFiles
 from vpr_tf.photos.scan import ScannedChunk
 from vpr_tf.photos.schema import PHOTO_COLUMNS, ROW_DTYPE
 
@@ -48,6 +49,7 @@ class Progress:
     rejected_size: int = 0
     longest_key: int = 0
     longest_timestamp: int = 0
+    num_other: int = 0
 
 
 class MetadataTable:
@@ -90,6 +92,7 @@ class MetadataTable:
         _write_at(self.rejected_path, progress.rejected_size, rejected)
         progress.num_rows += len(rows)
         progress.num_rejected += len(chunk.rejected)
+        progress.num_other += chunk.num_other
         progress.keys_size += len(chunk.keys)
         progress.rejected_size += len(rejected)
         progress.longest_key = max(progress.longest_key, chunk.longest_key)
@@ -209,6 +212,13 @@ class ScannedSplit:
         self.progress = self.table.progress()
         self.tasks: list[ShardTask] = []
         self.shards: list[dict[str, Any]] = []
+
+    @property
+    def skipped(self) -> SkippedFiles:
+        """Files beside the photos, as far as they were scanned."""
+        known = self.listing.skipped
+        num_other = known.num_other + self.progress.num_other
+        return SkippedFiles(known.num_hidden, num_other)
 
 
 def finished_summary(task: ShardTask) -> dict[str, Any] | None:

@@ -19,7 +19,7 @@ TOKYO = DatabaseAndQueries("tokyo/database", "tokyo/queries")
 def config(tmp_path, city_config):
     write_images(tmp_path / "tokyo" / "database", 20, pano_id="tokyo")
     write_images(tmp_path / "tokyo" / "queries", 5, pano_id="tokyo")
-    (tmp_path / "tokyo" / "queries" / "notes.txt").write_text("no image")
+    (tmp_path / "tokyo" / "queries" / "broken.jpg").write_text("no image")
     return replace_build(city_config, max_rejected_fraction=0.5)
 
 

@@ -184,6 +184,48 @@ def test_more_rejected_may_be_allowed_on_the_second_run(tmp_path, make_config):
     assert len(dataset.split("train")) == 7
 
 
+def test_hidden_and_other_files_are_no_rejected_photos(tmp_path, make_config, capsys):
+    names = write_images(tmp_path / "train", 4)
+    (tmp_path / "train" / ".DS_Store").write_bytes(b"Bud1")
+    (tmp_path / "train" / f"._{names[0]}").write_bytes(bytes(80))
+    for suffix in ("AAE", "xmp", "DNG", "foo"):
+        (tmp_path / "train" / f"IMG.{suffix}").write_text("<x/>")
+    config = make_config(max_rejected_fraction=0)
+    dataset = build_dataset(config)
+    entry = dataset.manifest["splits"]["train"]
+    assert (entry["num_records"], entry["num_rejected"]) == (4, 0)
+    assert entry["num_left_out"] == {"num_hidden": 2, "num_other": 4}
+    text = "4 other files and 2 hidden or system files"
+    assert f"train: 4 images, 0 rejected; left out {text}" in capsys.readouterr().out
+    (tmp_path / "train" / "Thumbs.db").touch()
+    build_dataset(config)
+    assert "nothing to do" in capsys.readouterr().out
+
+
+def test_folder_without_photos_says_what_is_there(tmp_path, make_config):
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "a.xmp").touch()
+    with pytest.raises(DataPrepError, match=r"no photos .*there are 1 other files"):
+        build_dataset(make_config())
+    (tmp_path / "train" / "a.foo").write_text("x")
+    with pytest.raises(DataPrepError, match=r"no photos .*there are 2 other files"):
+        build_dataset(make_config())
+
+
+def test_full_verification_names_what_a_jpeg_lost(tmp_path, make_config):
+    names = write_images(tmp_path / "train", 8)
+    for number, cut in ((0, 4), (1, 2)):
+        whole = encode_image(number, size=(96, 96))
+        data = whole[: -len(whole) // cut] + (b"\xff\xd9" if number == 0 else b"")
+        (tmp_path / "train" / names[number]).write_bytes(data)
+    config = make_config(verify="full", max_rejected_fraction=0.5)
+    dataset = build_dataset(config)
+    assert len(dataset.split("train")) == 6
+    text = (dataset.path / "rejected.csv").read_text()
+    assert f"{names[0]},image lost a part of its data: 28% of its pixels are" in text
+    assert "truncated (no end marker); 58% of its pixels are missing" in text
+
+
 def test_full_verification_rejects_what_does_not_decode(tmp_path, make_config, capsys):
     names = write_images(tmp_path / "train", 8)
     data = bytearray(encode_image(0, "PNG"))

@@ -2,7 +2,10 @@ import pytest
 
 from data_prep.build import build_dataset
 from data_prep.inspection.report import count_split, describe_splits
-from tests.data_prep.conftest import encode_image
+from tests.data_prep.conftest import encode_image, write_images
+from vpr_tf.cli import main
+from vpr_tf.config import DatabaseAndQueries, ReadingConfig, save_config
+from vpr_tf.data import PreparedDataset
 from vpr_tf.photos import PhotoSourceError
 
 EAST_NORTH = (544388.51, 4172758.25)
@@ -110,6 +113,34 @@ def test_rows_that_cannot_be_are_rejected_by_row_and_field(tmp_path, make_config
         assert reason in text
 
 
+def test_list_beside_a_folder_is_stated(tmp_path, make_config, capsys):
+    names = write_images(tmp_path / "train", 4)
+    listed = tmp_path / "train_images_paths.txt"
+    listed.write_text("\n".join([names[2], names[0], "gone.jpg"]))
+    dataset = build_dataset(make_config(max_rejected_fraction=0.5))
+    expected = [names[2].encode(), names[0].encode()]
+    assert dataset.split("train").keys.tolist() == expected
+    assert f"1 rejected; those that {listed} names" in capsys.readouterr().out
+    assert "train/gone.jpg,file cannot" in (dataset.path / "rejected.csv").read_text()
+
+
+def test_reading_of_the_config_and_of_the_command_line(tmp_path, make_config):
+    write_table(tmp_path, "bild;lat;lon", "photos/0.jpg;37,70098;-122,49646")
+    config = make_config(
+        train=None,
+        tests={"a": DatabaseAndQueries("table.csv", "table.csv")},
+        reading=ReadingConfig(columns={"path": "bild"}),
+    )
+    assert len(build_dataset(config).split("test-a-database")) == 1
+    words = ["data", "build", "--config", "c.yaml", "--columns", "path=bild"]
+    save_config(config, tmp_path / "c.yaml")
+    path = tmp_path / "second"
+    words[3] = str(tmp_path / "c.yaml")
+    words += ["--delimiter", ";", f"dataset.path={path}", "build.reading.columns={}"]
+    assert main(words) == 0
+    assert PreparedDataset(path).manifest["build"]["reading"]["delimiter"] == ";"
+
+
 def test_columns_named_twice_are_an_error(tmp_path, make_config):
     write_table(tmp_path, "path,latitude,longitude,latitude", "photos/0.jpg,1,2,3")
     with pytest.raises(PhotoSourceError, match="names columns twice: latitude"):
@@ -126,7 +157,7 @@ def test_one_heading_of_all_is_remarked(tmp_path, make_config, capsys):
     assert remark in describe_splits(dataset, statistics)
 
 
-@pytest.mark.parametrize("header", ["", "file,latitude,longitude", "path,latitude"])
+@pytest.mark.parametrize("header", ["", "picture,latitude,longitude", "path,latitude"])
 def test_missing_columns_are_an_error(tmp_path, make_config, header):
     write_table(tmp_path, header, "photos/0.jpg,1,2")
     with pytest.raises(PhotoSourceError, match="must have the columns path and lat"):

@@ -9,7 +9,12 @@ import tensorflow as tf
 from data_prep.partition.assignment import add_partition
 from tests.small_training import build_small_encoder, small_config
 from vpr_tf.classification import load_heads
-from vpr_tf.config import ClassificationConfig, CosPlaceConfig, DivideAndClassifyConfig
+from vpr_tf.config import (
+    ClassificationConfig,
+    ConfigError,
+    CosPlaceConfig,
+    DivideAndClassifyConfig,
+)
 from vpr_tf.training import encoders
 from vpr_tf.training import train as train_module
 from vpr_tf.training.errors import TrainingInterruptedError
@@ -96,13 +101,32 @@ def test_heads_of_places_train_on_descriptors_that_stay(run_training, head, tmp_
         "train.iterations_per_epoch=60",
         "train.batch_size=8",
         "train.schedule.name=reduce_on_plateau",
+        "train.schedule.monitor=val_loss",
+        "train.schedule.patience_epochs=0",
     )
 
     losses = np.loadtxt(run.losses_file, delimiter=",", skiprows=1)[:, -1]
     assert losses[-20:].mean() < losses[:20].mean()
+    epochs = json.loads(run.metrics_file.read_text())["epochs"]
+    val_losses = [epoch["val_loss"] for epoch in epochs]
+    assert val_losses[-1] < val_losses[0]
+    assert f"val loss {val_losses[0]:.3f}" in run.log_file.read_text()
     tests = json.loads(run.metrics_file.read_text())["tests"]
     assert tests["test"]["recalls"]["1"] >= 25  # chance is 12.5
     assert list((tmp_path / "runs" / "train_descriptors").iterdir())
+
+
+def test_a_loss_that_cannot_be_watched_is_refused_before_the_run(
+    run_training, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(train_module.ValLoss, "num_photos", property(lambda loss: 0))
+    with pytest.raises(ConfigError, match="monitor: val_recall"):
+        run_training(
+            "dataset.partition=dc",
+            "train.schedule.name=reduce_on_plateau",
+            "train.schedule.monitor=val_loss",
+        )
+    assert not (tmp_path / "runs").exists()
 
 
 def test_an_interrupted_run_goes_on_to_the_same_heads(run_training):

@@ -53,7 +53,7 @@ class GridCells:
             ],
             axis=1,
         )
-        return _rows_of(table, queries, positions.known)
+        return rows_of(table, queries, positions.known)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """See `Cells.arrays`."""
@@ -82,15 +82,21 @@ class RegionCells:
 
     def locate(self, positions: Positions) -> np.ndarray:
         """See `Cells.locate`."""
+        queries = self.classes(positions)
+        inside = np.asarray((queries >= 0).all(axis=1))
+        return rows_of(self.members.astype(np.int64), queries, inside)
+
+    def classes(self, positions: Positions) -> np.ndarray:
+        """Returns the class of each group, int64 `(num_positions, num_groups)`.
+
+        It is -1 where a group has no class, and at unknown positions.
+        """
         from vpr_tf.geo.s2_cells import leaf_cells
 
         leaves = leaf_cells(positions.latitude_deg, positions.longitude_deg)
         num_groups = self.members.shape[1]
-        queries = np.stack(
-            [self._classes(group, leaves) for group in range(num_groups)], axis=1
-        )
-        inside = positions.known & (queries >= 0).all(axis=1)
-        return _rows_of(self.members.astype(np.int64), queries, inside)
+        found = [self._classes(group, leaves) for group in range(num_groups)]
+        return np.where(positions.known[:, None], np.stack(found, axis=1), MISSING_ID)
 
     def _classes(self, group: int, leaves: np.ndarray) -> np.ndarray:
         rows = slice(*np.searchsorted(self.group, [group, group + 1]).tolist())
@@ -114,7 +120,7 @@ def cells_of_arrays(arrays: dict[str, Any]) -> Cells:
     return RegionCells(**arrays)
 
 
-def _rows_of(table: np.ndarray, queries: np.ndarray, valid: np.ndarray) -> np.ndarray:
+def rows_of(table: np.ndarray, queries: np.ndarray, valid: np.ndarray) -> np.ndarray:
     """Finds rows of one integer table in another; -1 where there is none."""
     found = np.full(len(queries), MISSING_ID, np.int64)
     if not len(table):

@@ -159,7 +159,7 @@ class ClassTable:
         members = _own_members(classes, num_groups)
         if partition.regions is not None:
             cell = np.arange(last)
-            cells: Cells = _region_cells(partition, num_groups, members)
+            cells: Cells = region_cells(partition, num_groups, members)
         else:
             cell, cells = _grid_cells(classes, partition.parameters)
         return cls(
@@ -211,9 +211,14 @@ def _grid_cells(
     return cell.ravel(), GridCells(size_m, zone, east, north)
 
 
-def _region_cells(
+def region_cells(
     partition: Partition, num_groups: int, members: np.ndarray
 ) -> RegionCells:
+    """Returns the ground of the classes of the first groups; see `RegionCells`.
+
+    Raises:
+        ClassificationError: The partition is of an older form without regions.
+    """
     regions = partition.regions
     if regions is None:
         raise ClassificationError(
@@ -259,7 +264,7 @@ def _of_intersections(
         np.full(len(found), UNKNOWN_HEADING_DEG),
         members,
         np.arange(len(found)),
-        _region_cells(partition, num_groups, members),
+        region_cells(partition, num_groups, members),
         PRODUCT,
     )
 

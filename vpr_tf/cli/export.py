@@ -54,5 +54,11 @@ def run(options: argparse.Namespace) -> Outcome:
     )
     from vpr_tf.export.exported_model import export_model
 
-    version = export_model(config, options.model, num_places=options.num_places)
-    return Outcome({"savedmodel": str(version)})
+    made = export_model(config, options.model, num_places=options.num_places)
+    lines = [
+        f"Model: {made.model}",
+        f"Images: {made.preprocessing}",
+        f"SavedModel: {made.version}, {made.descriptor_dim} dimensions",
+    ]
+    lines += [made.heads] if made.heads else []
+    return Outcome({"savedmodel": str(made.version)}, "\n".join(lines))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from vpr_tf.classification import ClassifierLocalizer, PlaceClassifier
-from vpr_tf.cli.localize_photos import expanded
+from vpr_tf.cli.named_photos import describe, named_photos
 from vpr_tf.localization import (
     NUM_CANDIDATES,
     Localization,
@@ -15,7 +14,6 @@ from vpr_tf.localization import (
     LocalizationResult,
     explain_confidence,
 )
-from vpr_tf.photos import scan_named_photos
 from vpr_tf.place_index.localizing import LocalizationOptions
 
 _NOT_CALIBRATED = (
@@ -41,24 +39,22 @@ def locate_by_classifier(
 
     Raises:
         ClassificationError: The model keeps no heads, or they are damaged.
-        LocalizationError: There are no photos, an option does not apply, or the
-            calibration is damaged or of other heads.
+        PhotoSourceError: There are no photos.
+        LocalizationError: An option does not apply, or the calibration is damaged or
+            of other heads.
         EncoderError: The encoder cannot be loaded.
     """
     options = options or LocalizationOptions()
     num_candidates = _checked_count(options)
     localizer = ClassifierLocalizer(model, encoder_model)
     calibration, predictor = localizer.calibration, localizer.predictor
-    files = scan_named_photos(list(expanded(photos)))
-    if not len(files) and not files.rejected:
-        raise LocalizationError(f"No photos in {', '.join(photos)}.")
+    files = named_photos(photos)
     found: list[Localization] = []
     encoder = str(localizer.encoder_folder)
     if len(files):
         # TensorFlow is loaded when the photos and the heads turned out to be usable.
         extractor = localizer.extractor
-        progress = sys.stderr.isatty() and len(files) > 1
-        described = extractor.extract_files(files, progress=progress)
+        described = describe(files, extractor)
         encoder, files = extractor.description, described.photos
         found = localizer.localize_descriptors(
             described.in_memory(),

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import glob
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from vpr_tf.localization import Localization, LocalizationError, LocalizationResult
-from vpr_tf.photos import scan_named_photos
+from vpr_tf.cli.named_photos import describe, named_photos
+from vpr_tf.localization import Localization, LocalizationResult
 from vpr_tf.place_index import PlaceIndex
 from vpr_tf.place_index.localizing import (
     LocalizationOptions,
@@ -32,22 +30,19 @@ def locate_photos(
         options: How photos are located.
 
     Raises:
-        LocalizationError: There are no photos, or the calibration is damaged.
+        PhotoSourceError: There are no photos.
+        LocalizationError: The calibration is damaged.
         IndexMismatchError: The index is damaged or of another encoder.
     """
     options = options or LocalizationOptions()
     with PlaceIndex.open(index_folder) as index:
         manifest = index.manifest
         settings = LocalizationSettings.from_manifest(manifest, options)
-        files = scan_named_photos(list(expanded(photos)))
-        if not len(files) and not files.rejected:
-            raise LocalizationError(f"No photos in {', '.join(photos)}.")
+        files = named_photos(photos)
         found: list[Localization] = []
         if len(files):
-            progress = sys.stderr.isatty() and len(files) > 1
             # TensorFlow is loaded when photos and index turned out to be usable.
-            encoder = index.extractor(model)
-            described = encoder.extract_files(files, progress=progress)
+            described = describe(files, index.extractor(model))
             files = described.photos
             found = localize_descriptors(
                 index.state(),
@@ -68,13 +63,3 @@ def locate_photos(
         localizations=found,
         unreadable=[(one.printable_path, one.reason) for one in files.rejected],
     )
-
-
-def expanded(photos: Sequence[str]) -> Iterator[str]:
-    """Yields files and folders, those of patterns that the shell left as they are."""
-    for photo in photos:
-        if Path(photo).exists() or not glob.has_magic(photo):
-            yield photo
-        else:
-            found = glob.glob(photo, recursive=True)  # noqa: PTH207 - of any folder
-            yield from sorted(found) or [photo]

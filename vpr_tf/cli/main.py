@@ -27,6 +27,7 @@ from vpr_tf.cli.commands import (
     help_text,
     unknown_text,
 )
+from vpr_tf.paths import expand_word
 
 DONE, PARTLY, REFUSED, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -156,6 +157,7 @@ def parse(module: ModuleType, words: Sequence[str], program: str) -> Any:
 
     Raises:
         UsageError: They do not fit the command.
+        ValueError: A path names a variable that is not defined.
     """
     parser = Parser(
         program,
@@ -163,7 +165,7 @@ def parse(module: ModuleType, words: Sequence[str], program: str) -> Any:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     module.add_arguments(parser)
-    return parser.parse_intermixed_args(_joined(words))
+    return parser.parse_intermixed_args(_joined([*map(expand_word, words)]))
 
 
 def _json_ready(value: Any) -> Any:

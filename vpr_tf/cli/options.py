@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vpr_tf.config import ExperimentConfig
+    from vpr_tf.config import ExperimentConfig, ReadingConfig
     from vpr_tf.geo import GeoCircle
     from vpr_tf.models import GeoLocalizationNet
 
@@ -97,38 +97,25 @@ def config_of_model(options: argparse.Namespace) -> ExperimentConfig:
         ConfigError: There is none, or it is wrong.
     """
     from vpr_tf.config import ConfigError, config_from_values, load_config
-    from vpr_tf.models import released_encoder, released_names
+    from vpr_tf.extraction import find_model
+    from vpr_tf.models import released_encoder
 
     if options.config is not None:
         return config_of(options)
-    file = kept_config(options.model) if options.model else None
-    if file is not None:
+    source = find_model(options.model) if options.model else None
+    if source is not None and (file := source.config_file):
         return load_config(file, options.overrides)
-    if options.model in released_names():
+    if source is not None and source.kind == "released":
         evaluation = dataclasses.asdict(released_encoder(options.model).preprocessing)
         values = {"name": options.model, "dataset": {"path": "none"}}
         return config_from_values(
             {**values, "evaluation": evaluation}, options.overrides
         )
     raise ConfigError(
-        f"{options.model or 'No --model'} does not say how images are prepared (it is "
-        "no run folder, no SavedModel and no released encoder). Pass --config FILE, "
-        "whose `evaluation` does."
+        f"{options.model or 'No --model'} does not say how images are prepared. Pass "
+        "--config FILE, whose `evaluation` does, or a run folder, a SavedModel or a "
+        "released encoder."
     )
-
-
-def kept_config(model: str | Path) -> Path | None:
-    """Returns the config that lies in a run or SavedModel; None if there is none."""
-    folder = Path(model)
-    versions = sorted(
-        (path for path in folder.glob("*/") if path.name.isdecimal()),
-        key=lambda path: int(path.name),
-    )
-    for place in (folder, *reversed(versions)):
-        for name in ("config.yaml", "assets.extra/config.yaml"):
-            if (place / name).is_file():
-                return place / name
-    return None
 
 
 def add_encoder_name(parser: argparse.ArgumentParser) -> None:
@@ -273,6 +260,59 @@ def positive(text: str) -> int:
             f"must be a whole number of 1 or more. Received: {text!r}"
         )
     return int(text)
+
+
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    """Adds how tables of photos are read; `reading_of` returns it."""
+    parser.add_argument(
+        "--delimiter",
+        metavar="CHARACTER",
+        help="between the fields of a CSV file, such as ';' or tab; default: what its "
+        "header has",
+    )
+    parser.add_argument(
+        "--columns",
+        metavar="FIELD=NAME,...",
+        help="columns of a CSV file with unusual names, e.g. latitude=breite",
+    )
+    parser.add_argument(
+        "--zone", metavar="ZONE", help="UTM zone of a CSV file without one, e.g. 10S"
+    )
+
+
+def reading_of(
+    options: argparse.Namespace, reading: ReadingConfig | None = None
+) -> ReadingConfig:
+    """Returns how photos are read: what the config says, with the options over it.
+
+    Raises:
+        ConfigError: An option is malformed.
+    """
+    from vpr_tf.config import DEFAULT_READING, ConfigError
+
+    given = {
+        name: value
+        for name in ("delimiter", "zone")
+        if (value := getattr(options, name)) is not None
+    }
+    if options.columns is not None:
+        pairs = [pair.partition("=") for pair in options.columns.split(",")]
+        if not all(name and equals and column for name, equals, column in pairs):
+            raise ConfigError(
+                "--columns must look like latitude=breite,longitude=laenge. Received: "
+                f"{options.columns!r}"
+            )
+        given["columns"] = {name: column for name, _, column in pairs}
+    return dataclasses.replace(reading or DEFAULT_READING, **given)
+
+
+def with_reading(
+    options: argparse.Namespace, config: ExperimentConfig
+) -> ExperimentConfig:
+    """Returns a config whose `build.reading` has the options over it."""
+    reading = reading_of(options, config.build.reading)
+    build = dataclasses.replace(config.build, reading=reading)
+    return dataclasses.replace(config, build=build)
 
 
 def add_max_rejected(parser: argparse.ArgumentParser) -> None:

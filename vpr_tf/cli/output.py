@@ -27,11 +27,6 @@ def facts_text(facts: Iterable[tuple[str, object]]) -> str:
     return "\n".join(f"{name:<{width}}  {value}" for name, value in named)
 
 
-def wants_progress(num_photos: int) -> bool:
-    """Whether a progress bar is of use."""
-    return sys.stderr.isatty() and num_photos > 1
-
-
 def change_outcome(manifest: IndexManifest, text: str) -> Outcome:
     """Returns what an index is after a change.
 
@@ -113,8 +108,7 @@ def report_rejected(photos: PhotoFiles, table: Path) -> None:
         table: CSV file with the columns file and reason; an old one is deleted.
     """
     table.unlink(missing_ok=True)
-    if photos.num_skipped:
-        print(f"{photos.num_skipped:,} files that are no photos were left out.")
+    print_left_out(photos)
     rejected = photos.rejected
     if not rejected:
         return
@@ -124,6 +118,14 @@ def report_rejected(photos: PhotoFiles, table: Path) -> None:
         writer.writerow(("file", "reason"))
         writer.writerows((one.printable_path, one.reason) for one in rejected)
     print(f"{len(rejected):,} photos cannot be used. All reasons: {table}")
+
+
+def print_left_out(photos: PhotoFiles) -> None:
+    """Prints where photos are listed, and how many files beside them are none."""
+    if photos.listed_in is not None:
+        print(f"Photos are those that {photos.listed_in} names.", file=sys.stderr)
+    if photos.skipped.text:
+        print(f"Left out: {photos.skipped.text}.", file=sys.stderr)
 
 
 def print_rejected(rejected: Sequence[RejectedPhoto]) -> None:

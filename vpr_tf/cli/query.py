@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from vpr_tf.cli.main import DONE, PARTLY, Outcome
+from vpr_tf.cli.named_photos import describe, named_photos
 from vpr_tf.cli.options import (
     add_cells,
     add_index,
@@ -27,9 +28,9 @@ from vpr_tf.cli.options import (
     add_within,
     positive,
 )
-from vpr_tf.cli.output import print_rejected, wants_progress
+from vpr_tf.cli.output import print_rejected
 from vpr_tf.localization import Match, matches_of
-from vpr_tf.photos import PhotoFiles, scan_named_photos
+from vpr_tf.photos import PhotoFiles
 from vpr_tf.place_index import Matches, PlaceIndex
 from vpr_tf.tables import Column, Table
 
@@ -50,13 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> Outcome:
     """Finds the matches; status 1 when a photo could not be read."""
     with PlaceIndex.open(options.index) as index:
-        photos = scan_named_photos(options.photos)
+        photos = named_photos(options.photos)
         found: list[tuple[str, list[Match]]] = []
         rejected = photos.rejected
         if len(photos):
-            encoder = index.extractor(options.model)
-            progress = wants_progress(len(photos))
-            described = encoder.extract_files(photos, progress=progress)
+            described = describe(photos, index.extractor(options.model))
             rejected = described.photos.rejected
             cells = index.cell_filter(options.cells, described.photos)
             matches = index.search(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 
+from vpr_tf.cli.main import Outcome
 from vpr_tf.cli.options import add_config, add_model, config_with_dataset, positive
 
 
@@ -37,12 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> Outcome:
     """Whitens."""
     config = config_with_dataset(options)
     from vpr_tf.extraction.whitening import whiten_encoder
 
-    whiten_encoder(
+    extractor, whitening = whiten_encoder(
         config,
         options.model,
         options.output,
@@ -51,4 +52,11 @@ def run(options: argparse.Namespace) -> int:
         split_name=options.split,
         max_images=options.images,
     )
-    return 0
+    return Outcome(
+        None,
+        f"Model: {extractor.description}\n"
+        f"PCA of {whitening.num_descriptors:,} descriptors of {options.split}: "
+        f"{options.dim} of {extractor.descriptor_dim} directions hold "
+        f"{100 * whitening.explained_variance:.1f} % of the variance"
+        f"{'.' if options.no_whiten else ', whitened.'}\nSaved: {options.output}",
+    )

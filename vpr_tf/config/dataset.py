@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -215,15 +216,41 @@ class DatabaseAndQueries:
     queries_have_positions: bool = True
 
 
+_ZONE = re.compile(r"[+-]?[0-9]{1,2}[A-Za-z]?")
+_PHOTO_COLUMNS = (
+    *("path", "latitude", "longitude", "utm_east", "utm_north", "zone"),
+    *("heading_deg", "timestamp"),
+)
+
+
 @dataclass(frozen=True)
 class ReadingConfig:
     """How names and tables of photos are read."""
 
     # A photo whose UTM fields and degrees are farther apart is rejected.
     max_disagreement_m: float = 100.0
+    # Between the fields of a CSV file, such as ; or tab; null: what its header has.
+    delimiter: str | None = None
+    # Of a CSV file, where they have unusual names, such as {latitude: breite}.
+    columns: dict[str, str] = field(default_factory=dict)
+    # UTM zone of tables without one, such as 10S or -56.
+    zone: str | None = None
 
     def __post_init__(self) -> None:
         check_range(self, "build.reading", 0, None, "max_disagreement_m")
+        if self.delimiter in ("tab", "\\t"):
+            object.__setattr__(self, "delimiter", "\t")
+        check(
+            self.delimiter is None or len(self.delimiter) == 1,
+            "build.reading.delimiter",
+            "one character, or tab",
+            self.delimiter,
+        )
+        for name in self.columns:
+            check_choice("build.reading.columns", name, _PHOTO_COLUMNS)
+        if self.zone is not None:
+            known = _ZONE.fullmatch(self.zone) is not None
+            check(known, "build.reading.zone", "a UTM zone as 10S or -56", self.zone)
 
 
 DEFAULT_READING = ReadingConfig()

@@ -30,6 +30,7 @@ from vpr_tf.config.rules import (
     did_you_mean,
 )
 from vpr_tf.config.training import HEADS, SCHEDULES, TrainConfig
+from vpr_tf.paths import expand_path, expand_paths
 
 METHOD_SECTIONS = (PARTITIONS, AGGREGATIONS, HEADS, SCHEDULES)
 _BASE = "base"
@@ -119,8 +120,9 @@ def config_from_values(
 
 def _checked(values: Values, overrides: Sequence[str], source: str) -> ExperimentConfig:
     values = _merge(values, _parse_overrides(overrides))
+    own = [field.name for field in dataclasses.fields(ExperimentConfig)]
     try:
-        return _to_config(values)
+        return _to_config(expand_paths(values, kept=own))
     except ConfigError as error:
         raise ConfigError(f"{source}: {error}") from None
     except (OmegaConfBaseException, TypeError, ValueError) as error:
@@ -158,7 +160,11 @@ def _read_with_bases(path: Path, readers: tuple[Path, ...]) -> Values:
         return values
     if not isinstance(base, str):
         raise ConfigError(f"{path}: `base` must be a file name. Received: {base!r}")
-    return _merge(_read_with_bases(path.parent / base, chain), values)
+    try:
+        below = path.parent / expand_path(base)
+    except ValueError as error:
+        raise ConfigError(f"{path}: `base`: {error}") from None
+    return _merge(_read_with_bases(below, chain), values)
 
 
 def _read(path: Path) -> Values:

@@ -63,16 +63,25 @@ class CosineScheduleConfig(ScheduleConfig):
 
 @dataclass(frozen=True)
 class PlateauScheduleConfig(ScheduleConfig):
-    """The learning rate is multiplied by a factor when R@1 on val stops rising."""
+    """The learning rate is multiplied by a factor when val stops getting better.
+
+    As PyTorch's ReduceLROnPlateau: after more than `patience_epochs` epochs without a
+    better value since the best one and since the last reduction.
+    """
 
     name: str = "reduce_on_plateau"
+    # val_recall: R@1. val_loss: of the val queries that lie in trained classes; one
+    # that is not lower by 1e-4 of it is not better.
+    monitor: str = "val_recall"
     factor: float = 0.1  # multiplier
-    patience_epochs: int = 5  # epochs without better R@1
+    patience_epochs: int = 5  # that many epochs without a better value are borne
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_range(self, SCHEDULES.path, 0, 1, "factor")
-        check_range(self, SCHEDULES.path, 1, None, "patience_epochs")
+        check_range(self, SCHEDULES.path, 0, None, "patience_epochs")
+        monitors = ("val_recall", "val_loss")
+        check_choice("train.schedule.monitor", self.monitor, monitors)
 
 
 SCHEDULES: Methods[ScheduleConfig] = Methods(

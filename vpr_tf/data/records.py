@@ -69,11 +69,6 @@ def encode_record_parts(record: Mapping[str, Any]) -> tuple[bytes, bytes, bytes]
     return b"\n" + _varint(length) + head, image, tail
 
 
-def encode_record(record: Mapping[str, Any]) -> bytes:
-    """Returns the serialized `tf.train.Example` of one image."""
-    return b"".join(encode_record_parts(record))
-
-
 @functools.lru_cache(maxsize=1 << 14)
 def _varint(value: int) -> bytes:
     """Base-128 encoding of an unsigned number."""

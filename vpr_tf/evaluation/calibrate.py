@@ -23,7 +23,6 @@ from vpr_tf.evaluation.evaluation import results_folder
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.extraction import FeatureExtractor, load_extractor
 from vpr_tf.localization.calibration import Calibration, to_stored
-from vpr_tf.localization.calibration_text import describe_calibration
 from vpr_tf.localization.candidates import Candidates
 from vpr_tf.localization.errors import LocalizationError
 from vpr_tf.localization.estimates import estimate_positions
@@ -34,6 +33,7 @@ from vpr_tf.localization.retrieval_calibration import (
 )
 from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index import PlaceIndex
+from vpr_tf.tables import Column, Table
 
 
 def calibrate_index(
@@ -42,7 +42,7 @@ def calibrate_index(
     *,
     set_name: str = "val",
     model: str | Path | None = None,
-) -> Calibration:
+) -> tuple[Calibration, Table]:
     """Fits the calibration of an index and stores it there.
 
     The queries of the set are located by the set's own database, with the encoder of
@@ -54,6 +54,9 @@ def calibrate_index(
         config: Dataset, largest error of a right position, localization.
         set_name: `val`, or a test set that nothing will be reported on.
         model: Where the encoder is; None for the copy in the index.
+
+    Returns:
+        The calibration, and the errors of each way to locate.
 
     Raises:
         EvaluationError: There is no such set.
@@ -91,9 +94,7 @@ def calibrate_index(
     )
     stored = to_stored(config.localization, calibration)
     PlaceIndex(index_folder).set_localization(stored)
-    print(compare_methods(result, queries, database, config.localization))
-    print(f"\n{describe_calibration(calibration)}\n\nStored in {index_folder}.")
-    return calibration
+    return calibration, compare_methods(result, queries, database, config.localization)
 
 
 def calibrate_model(
@@ -121,7 +122,7 @@ def calibrate_model(
         )
     predictor = load_heads(model, config.classification)
     dataset = PreparedDataset(config.dataset.path)
-    calibration = calibrate_trained(
+    return calibrate_trained(
         load_extractor(config, model),
         predictor,
         dataset,
@@ -130,8 +131,6 @@ def calibrate_model(
         set_name=set_name,
         work_dir=results_folder(config, model) / "descriptors",
     )
-    print(f"{describe_calibration(calibration)}\n\nStored in {folder}.")
-    return calibration
 
 
 def calibrate_trained(
@@ -206,13 +205,16 @@ def compare_methods(
     queries: PhotoTable,
     database: PhotoTable,
     config: LocalizationConfig,
-) -> str:
-    """Returns a markdown table of the errors of both methods."""
+) -> Table:
+    """Returns the errors of both methods."""
     threshold_m = result.positive_dist_threshold_m
-    lines = [
-        f"| {result.name} | within {threshold_m:g} m | median | p90 |",
-        "| :-- | --: | --: | --: |",
+    columns = [
+        Column(result.name, "text"),
+        Column(f"within {threshold_m:g} m", unit="%"),
+        Column("median", "metres"),
+        Column("p90", "metres"),
     ]
+    rows = []
     for method in ("cluster", "best_match"):
         of_method = dataclasses.replace(config, method=method)
         candidates = Candidates.from_matches(
@@ -226,8 +228,6 @@ def compare_methods(
         errors_m = estimates.errors_m(queries.positions)[queries.positions.known]
         errors_m = np.where(np.isnan(errors_m), np.inf, errors_m)
         median, p90 = np.quantile(errors_m, (0.5, 0.9), method="inverted_cdf")
-        lines.append(
-            f"| {method} | {(errors_m <= threshold_m).mean():.1%} | {median:.1f} m | "
-            f"{p90:.1f} m |"
-        )
-    return "\n".join(lines)
+        share = 100 * (errors_m <= threshold_m).mean()
+        rows.append((method, share, median, p90))
+    return Table("", columns, rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 from pathlib import Path
 
 from vpr_tf.classification import (
@@ -11,26 +12,47 @@ from vpr_tf.classification import (
     load_calibration,
     load_heads,
 )
-from vpr_tf.config import AGGREGATIONS, ConfigError, ExperimentConfig
+from vpr_tf.config import (
+    AGGREGATIONS,
+    ConfigError,
+    ExperimentConfig,
+    Preprocessing,
+)
 from vpr_tf.export.saved_classifier_model import NUM_PLACES, export_classifier
 from vpr_tf.export.saved_model import export_encoder
 from vpr_tf.extraction import load_extractor
 from vpr_tf.models import GeoLocalizationNet
 
 
+@dataclass(frozen=True)
+class ExportedModel:
+    """A SavedModel, and what went into it.
+
+    Attributes:
+        version: Its folder.
+        model: What was exported, for people.
+        preprocessing: How it prepares images.
+        descriptor_dim: Length of its descriptors.
+        heads: What its heads are, for people; empty without.
+    """
+
+    version: Path
+    model: str
+    preprocessing: Preprocessing
+    descriptor_dim: int
+    heads: str = ""
+
+
 def export_model(
     config: ExperimentConfig, model: str | Path | None, *, num_places: int = NUM_PLACES
-) -> Path:
-    """Exports a model and prints where.
+) -> ExportedModel:
+    """Exports a model.
 
     Args:
         config: `name`, `savedmodels_dir` and the preparation of images. With
             `evaluation.method: classification` the heads are exported too.
         model: See `load_extractor`; it must be a Keras encoder.
         num_places: Places that heads give for each image.
-
-    Returns:
-        The folder of the version.
 
     Raises:
         ConfigError: The model is a SavedModel already, or its heads compute a place
@@ -54,13 +76,10 @@ def export_model(
         version, heads = _export_heads(config, encoder, model, num_places)
     else:
         version = export_encoder(encoder, config, config.savedmodels_dir)
-    size = "" if config.evaluation.resize == "native" else config.evaluation.image_size
-    print(f"Model: {loaded.description}")
-    print(f"Images: {config.evaluation.resize} {size}".rstrip())
-    print(f"SavedModel: {version}, {encoder.descriptor_dim} dimensions")
-    if heads:
-        print(heads)
-    return version
+    preprocessing = config.evaluation.preprocessing
+    return ExportedModel(
+        version, loaded.description, preprocessing, encoder.descriptor_dim, heads
+    )
 
 
 def _export_heads(

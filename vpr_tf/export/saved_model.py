@@ -13,10 +13,8 @@ import tensorflow as tf
 from vpr_tf.config import ExperimentConfig, save_config
 from vpr_tf.export.served_encoder import ServedEncoder
 from vpr_tf.export.stock_ops import unknown_operations
+from vpr_tf.extraction.model_source import EXPORTED_CONFIG
 from vpr_tf.models import in_precision
-
-# TF Serving leaves this folder of a SavedModel to its users.
-CONFIG_FILE = Path("assets.extra") / "config.yaml"
 
 
 class ExportError(RuntimeError):
@@ -86,10 +84,10 @@ def write_version(
         shutil.rmtree(unfinished, ignore_errors=True)
         parent.mkdir(parents=True, exist_ok=True)
         tf.saved_model.save(module, str(unfinished), signatures=signatures)
-        (unfinished / CONFIG_FILE).parent.mkdir(exist_ok=True)
-        save_config(config, unfinished / CONFIG_FILE)
+        (unfinished / EXPORTED_CONFIG).parent.mkdir(exist_ok=True)
+        save_config(config, unfinished / EXPORTED_CONFIG)
         if write_extra is not None:
-            write_extra(unfinished / CONFIG_FILE.parent)
+            write_extra(unfinished / EXPORTED_CONFIG.parent)
         _check_operations(unfinished)
         return _publish(unfinished, parent)
     except (OSError, tf.errors.OpError) as error:

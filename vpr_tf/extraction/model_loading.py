@@ -24,6 +24,7 @@ from vpr_tf.extraction.model_source import (
     KERAS_FILE,
     RELEASED,
     RUN,
+    RUN_CONFIG,
     SAVED_MODEL,
     ModelSource,
     find_model,
@@ -36,8 +37,7 @@ from vpr_tf.models import (
     released_encoder,
     with_run_weights,
 )
-
-_BEST_WEIGHTS = Path("best") / "encoder.weights.h5"
+from vpr_tf.models.encoder_builder import BEST_WEIGHTS
 
 
 def load_extractor(
@@ -129,13 +129,13 @@ def _load_initial(config: ExperimentConfig | None) -> tuple[GeoLocalizationNet, 
 
 
 def _load_run(folder: Path) -> tuple[GeoLocalizationNet, str]:
-    weights = folder / _BEST_WEIGHTS
+    weights = folder / BEST_WEIGHTS
     if not weights.is_file():
         raise EncoderError(
-            f"The run {folder} has no best model yet ({_BEST_WEIGHTS} is missing). It "
+            f"The run {folder} has no best model yet ({BEST_WEIGHTS} is missing). It "
             "is written after the first validation."
         )
-    trained = load_config(folder / "config.yaml").encoder
+    trained = load_config(folder / RUN_CONFIG).encoder
     encoder = build_encoder(dataclasses.replace(trained, weights="none"))
     encoder.load_weights(weights)
     return encoder, f"{trained.backbone}, best weights of {folder}"

@@ -9,6 +9,7 @@ from vpr_tf.extraction.errors import EncoderError
 
 RUN, KERAS_FILE, RELEASED, SAVED_MODEL = "run", "keras_file", "released", "saved_model"
 RUN_CONFIG = "config.yaml"
+# TF Serving leaves this folder of a SavedModel to its users.
 EXPORTED_CONFIG = Path("assets.extra") / "config.yaml"
 
 

@@ -20,7 +20,7 @@ from vpr_tf.models.saved_weights import load_keras_file, load_weights_h5
 from vpr_tf.models.torch_weights.checkpoint import read_checkpoint
 from vpr_tf.models.torch_weights.state_dict import load_torch_state_dict
 
-_BEST_WEIGHTS = Path("best") / "encoder.weights.h5"
+BEST_WEIGHTS = Path("best") / "encoder.weights.h5"
 _PRESET_PREFIX = "preset:"
 # Formats of torch and safetensors are recognised by content, not by these suffixes.
 _TORCH_SUFFIXES = (".pth", ".pt", ".ckpt", ".torch", ".safetensors")
@@ -71,7 +71,7 @@ def with_run_weights(config: ExperimentConfig) -> EncoderConfig:
     runs = sorted((file.parent for file in parent.glob("*/config.yaml")), reverse=True)
     for run in runs:
         if _is_finished(run):
-            return dataclasses.replace(config.encoder, weights=str(run / _BEST_WEIGHTS))
+            return dataclasses.replace(config.encoder, weights=str(run / BEST_WEIGHTS))
     found = f"{len(runs)} that did not end" if runs else "none"
     raise ConfigError(
         f"`encoder.weights: {weights}` needs a finished run in {parent}. Found: "
@@ -85,7 +85,7 @@ def _is_finished(run: Path) -> bool:
         metrics = json.loads((run / "metrics.json").read_text())
     except (OSError, ValueError):
         return False
-    return "savedmodel" in metrics and (run / _BEST_WEIGHTS).is_file()
+    return "savedmodel" in metrics and (run / BEST_WEIGHTS).is_file()
 
 
 def load_weights(model: GeoLocalizationNet, weights: str) -> None:

@@ -2,17 +2,20 @@
 
 Columns: `path` (relative to the folder of the table), then `latitude` and `longitude`
 or `utm_east`, `utm_north` and `zone` (signed number, or number and letter as in 10S);
-`heading_deg` and `timestamp` are optional. Rows keep their order.
+`heading_deg` and `timestamp` are optional. Other names that are usual are known, see
+`_KNOWN_AS`; still others are named by `ReadingConfig.columns`. Rows keep their order.
 """
 
 from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+from vpr_tf.config import ReadingConfig
 from vpr_tf.photos.errors import InvalidEntryError, PhotoSourceError
 from vpr_tf.photos.metadata import (
     ReadMetadata,
@@ -24,19 +27,41 @@ from vpr_tf.photos.metadata import (
     parse_zone,
 )
 
+# Names of columns as cameras, mapping programs and other tools write them, in small
+# letters, with "_" for blanks and without the unit "_deg".
+_KNOWN_AS = {
+    "path": "path file filename file_name file_path filepath image image_path img "
+    "img_path image_name",
+    "latitude": "latitude lat gps_latitude gpslatitude gps_lat",
+    "longitude": "longitude lon lng long gps_longitude gpslongitude gps_lon",
+    "utm_east": "utm_east east easting utm_easting utm_e",
+    "utm_north": "utm_north north northing utm_northing utm_n",
+    "zone": "zone utm_zone",
+    "heading_deg": "heading yaw azimuth bearing compass compass_angle direction",
+    "timestamp": "timestamp time datetime date_time date taken captured_at",
+}
+_FIELD_OF = {
+    name: field for field, names in _KNOWN_AS.items() for name in names.split()
+}
 _LAT_LON = ("latitude", "longitude")
 _UTM = ("utm_east", "utm_north", "zone")
+_OPTIONAL = ("heading_deg", "timestamp")
+_DELIMITERS = (",", ";", "\t", "|")
+_DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
 _NO_POSITION = "latitude and longitude or utm_east, utm_north and zone are empty"
 _OTHER_LENGTH = "the row has more or fewer fields than the header"
-_OPTIONAL = ("heading_deg", "timestamp")
+_CONVERT = "Save it as UTF-8, e.g. by `iconv -f {} -t UTF-8 {} > utf8.csv`."
 
 
-def walk_csv_table(table: Path, needs_position: bool) -> Iterator[tuple[str, int]]:
+def walk_csv_table(
+    table: Path, needs_position: bool, reading: ReadingConfig
+) -> Iterator[tuple[str, int]]:
     """Yields every row as JSON text, with the size of its image file.
 
     Args:
-        table: CSV file.
+        table: CSV file, in UTF-8.
         needs_position: False asks for the column `path` alone.
+        reading: The delimiter and the names of columns.
 
     Yields:
         `{"line": ..., "path": ..., <columns>}` and the size in bytes, -1 when the
@@ -47,17 +72,114 @@ def walk_csv_table(table: Path, needs_position: bool) -> Iterator[tuple[str, int
     """
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            columns = _checked_columns(table, reader.fieldnames or (), needs_position)
+            delimiter = reading.delimiter or _delimiter_of(table, file)
+            reader = csv.reader(file, delimiter=delimiter)
+            header = next(reader, [])
+            columns = _columns(table, header, needs_position, reading)
             for row in reader:
-                path = row["path"] or ""
-                entry = {"line": reader.line_num, "path": path}
-                entry |= {name: (row[name] or "").strip() for name in columns}
-                if None in row or None in row.values():
-                    entry["problem"] = _OTHER_LENGTH
-                yield json.dumps(entry), _file_size(table.parent / path)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+                if row:
+                    entry: dict[str, Any] = {"line": reader.line_num}
+                    for field, place in columns.items():
+                        entry[field] = _value(row, place, delimiter)
+                    if len(row) != len(header):
+                        entry["problem"] = _OTHER_LENGTH
+                    yield json.dumps(entry), _file_size(table.parent / entry["path"])
+    except UnicodeDecodeError as error:
+        raise PhotoSourceError(_encoding_text(table)) from error
+    except (OSError, csv.Error) as error:
         raise PhotoSourceError(f"Cannot read the table {table}: {error}.") from error
+
+
+def _delimiter_of(table: Path, file: IO[str]) -> str:
+    """Returns the delimiter that the header has most of, a comma if it has none."""
+    header = file.readline()
+    file.seek(0)
+    if "\0" in header:
+        raise PhotoSourceError(_encoding_text(table))
+    return max(_DELIMITERS, key=header.count)
+
+
+def _value(row: Sequence[str], place: int, delimiter: str) -> str:
+    text = row[place].strip() if place < len(row) else ""
+    if delimiter != "," and _DECIMAL_COMMA.fullmatch(text):
+        return text.replace(",", ".")
+    return text
+
+
+def _encoding_text(table: Path) -> str:
+    with table.open("rb") as file:
+        start = file.read(1024)
+    is_utf16 = start[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in start
+    if is_utf16:
+        return f"{table} is in UTF-16, not UTF-8. {_CONVERT.format('UTF-16', table)}"
+    remedy = _CONVERT.format("WINDOWS-1252", table)
+    return (
+        f"{table} is not in UTF-8; it may be in Latin-1 (Windows-1252), as some "
+        f"spreadsheets write. {remedy}"
+    )
+
+
+def _columns(
+    table: Path, header: Sequence[str], needs_position: bool, reading: ReadingConfig
+) -> dict[str, int]:
+    """Returns the columns that are used by their fields; `path` is the first."""
+    names = [name.strip() for name in header]
+    twice = [name for name in dict.fromkeys(names) if name and names.count(name) > 1]
+    if twice:
+        raise PhotoSourceError(
+            f"{table} names columns twice: {', '.join(twice)}. Give each its own name."
+        )
+    found = {}
+    for field in _KNOWN_AS:
+        name = _name_of(table, field, names, reading)
+        if name is not None:
+            found[field] = names.index(name)
+    positions = [
+        group
+        for group in (_UTM, _LAT_LON)
+        if set(group) <= found.keys() | ({"zone"} if reading.zone else set())
+    ]
+    if "path" not in found or (needs_position and not positions):
+        raise PhotoSourceError(
+            f"{table} must have the columns path and latitude, longitude or path and "
+            f"utm_east, utm_north, zone. Received: {', '.join(names) or 'no header'}. "
+            "Other names are given by `build.reading.columns` or --columns."
+        )
+    used = ["path", *(name for group in (*positions, _OPTIONAL) for name in group)]
+    return {field: found[field] for field in used if field in found}
+
+
+def _name_of(
+    table: Path, field: str, names: Sequence[str], reading: ReadingConfig
+) -> str | None:
+    """Returns the column of a field: the one that is named, or a usual name."""
+    if field in reading.columns:
+        name = reading.columns[field]
+        if name not in names:
+            raise PhotoSourceError(
+                f"{table} has no column {name!r}, which should be {field}. It has "
+                f"{', '.join(names) or 'no header'}."
+            )
+        return name
+    if field in names:
+        return field
+    taken = set(reading.columns.values())
+    found = [
+        name
+        for name in names
+        if name not in taken and _FIELD_OF.get(_plain(name)) == field
+    ]
+    if len(found) > 1:
+        raise PhotoSourceError(
+            f"{table} has several columns that may be {field}: {', '.join(found)}. "
+            f"Choose by `build.reading.columns: {{{field}: {found[0]}}}` or --columns "
+            f"{field}={found[0]}."
+        )
+    return found[0] if found else None
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_-]+", "_", name.lower()).removesuffix("_deg")
 
 
 def parse_csv_entry(text: str) -> dict[str, Any]:
@@ -66,7 +188,9 @@ def parse_csv_entry(text: str) -> dict[str, Any]:
     return row
 
 
-def read_csv_metadata(row: dict[str, Any], needs_position: bool) -> ReadMetadata:
+def read_csv_metadata(
+    row: dict[str, Any], needs_position: bool, reading: ReadingConfig
+) -> ReadMetadata:
     """Returns what one row says; what its fields say together is not checked.
 
     Raises:
@@ -78,35 +202,17 @@ def read_csv_metadata(row: dict[str, Any], needs_position: bool) -> ReadMetadata
         raise InvalidEntryError(row["problem"])
     utm = [row.get(name, "") for name in _UTM]
     has_utm = not all(map(is_unknown, utm))
+    zone = reading.zone if reading.zone and is_unknown(utm[2]) else utm[2]
     degrees_e7 = parse_degrees(*(row.get(name, "") for name in _LAT_LON))
     if needs_position and not has_utm and degrees_e7 is None:
         raise InvalidEntryError(_NO_POSITION)
     return ReadMetadata(
         parse_utm(utm[0], utm[1]) if has_utm else None,
-        parse_zone(utm[2]) if has_utm else None,
+        parse_zone(zone) if has_utm else None,
         degrees_e7,
         parse_heading_deg(row.get("heading_deg", "")),
         parse_timestamp(row.get("timestamp", "")),
     )
-
-
-def _checked_columns(
-    table: Path, columns: Sequence[str], needs_position: bool
-) -> list[str]:
-    """Returns the columns that are used besides `path`."""
-    twice = [name for name in dict.fromkeys(columns) if columns.count(name) > 1]
-    if twice:
-        raise PhotoSourceError(
-            f"{table} names columns twice: {', '.join(twice)}. Give each its own name."
-        )
-    positions = [group for group in (_UTM, _LAT_LON) if set(group) <= set(columns)]
-    if "path" not in columns or (needs_position and not positions):
-        raise PhotoSourceError(
-            f"{table} must have the columns path and latitude, longitude or path and "
-            f"utm_east, utm_north, zone. Received: {', '.join(columns) or 'no header'}"
-        )
-    optional = [name for name in _OPTIONAL if name in columns]
-    return [name for group in (*positions, optional) for name in group]
 
 
 def _file_size(path: Path) -> int:

@@ -7,3 +7,7 @@ class PhotoSourceError(ValueError):
 
 class InvalidEntryError(ValueError):
     """A photo that cannot be used; the message is the reason, e.g. in rejected.csv."""
+
+
+class NoImageError(InvalidEntryError):
+    """A file whose content is neither JPEG nor PNG."""

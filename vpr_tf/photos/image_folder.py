@@ -36,6 +36,40 @@ def walk_image_folder(folder: Path, scratch: Path) -> Iterator[tuple[str, int]]:
     yield from _walk(folder, "", scratch, (os.path.realpath(folder),))
 
 
+def walk_path_list(file: Path, folder: Path) -> Iterator[tuple[str, int]]:
+    """Yields the files that a text names, one a line, with their sizes.
+
+    Args:
+        file: The text, in UTF-8.
+        folder: What its paths are relative to.
+
+    Yields:
+        As `walk_image_folder`, in the order of the text.
+
+    Raises:
+        PhotoSourceError: The text cannot be read, or names a file twice.
+    """
+    known: set[str] = set()
+    try:
+        with file.open(encoding="utf-8-sig") as lines:
+            for line in lines:
+                path = line.strip().removeprefix("./")
+                if path in known:
+                    raise PhotoSourceError(f"{file} names {path} more than once.")
+                if path:
+                    known.add(path)
+                    yield path, _size(folder / path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise PhotoSourceError(f"Cannot read the list {file}: {error}.") from error
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except (OSError, ValueError):
+        return -1
+
+
 def _walk(
     folder: Path, prefix: str, scratch: Path, parents: tuple[str, ...]
 ) -> Iterator[tuple[str, int]]:

@@ -15,7 +15,7 @@ import os
 import struct
 from collections.abc import Callable
 
-from vpr_tf.photos.errors import InvalidEntryError
+from vpr_tf.photos.errors import InvalidEntryError, NoImageError
 from vpr_tf.photos.schema import MAX_PIXELS, ImageHeader
 
 _HEAD_BYTES = 4096
@@ -87,7 +87,7 @@ def _read_header(head: bytes, read: Reader, file_size: int) -> ImageHeader:
     elif head.startswith(_PNG_SIGNATURE):
         header = _read_png(read, file_size)
     else:
-        raise InvalidEntryError("not a JPEG or PNG image" + _looks_like(head))
+        raise NoImageError("not a JPEG or PNG image" + _looks_like(head))
     if header.height * header.width > MAX_PIXELS:
         raise InvalidEntryError(
             f"image has more than {MAX_PIXELS // 10**6} megapixels: "

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import itertools
-import mimetypes
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
 from vpr_tf.config import DEFAULT_READING, ReadingConfig
 from vpr_tf.photos.errors import PhotoSourceError
-from vpr_tf.photos.image_folder import walk_image_folder
+from vpr_tf.photos.file_kinds import SkippedFiles
 from vpr_tf.photos.photo_table import PhotoFiles, RejectedPhoto
 from vpr_tf.photos.scan import PhotoSource, ScannedChunk, scan_chunk
 from vpr_tf.photos.schema import ROW_DTYPE
 
 _CHUNK_ENTRIES = 512
-_TYPES = mimetypes.MimeTypes(filenames=())  # those of every machine
 
 
 def scan_photos(
@@ -51,12 +49,12 @@ def scan_photos(
             f"No {kind} of photos at {source}. Pass a folder, or a .csv file with the "
             "columns path, latitude and longitude."
         )
+    skipped = SkippedFiles()
     with tempfile.TemporaryDirectory(prefix="vpr_tf_scan_") as scratch:
-        entries = (entry for entry, _ in photo_source.walk(Path(scratch)))
-        if photo_source.is_csv:
-            photos = _without_repetitions(_scan(photo_source, entries, progress))
-        else:
-            photos = _scan(photo_source, entries, progress, skips_others=True)
+        entries = (entry for entry, _ in photo_source.walk(Path(scratch), skipped))
+        photos = _scan(photo_source, entries, skipped, progress)
+    if photo_source.is_csv:
+        photos = _without_repetitions(photos)
     if not len(photos):
         raise PhotoSourceError(_nothing_usable(source, photos))
     return photos
@@ -72,8 +70,9 @@ def scan_named_photos(files: Sequence[str | Path]) -> PhotoFiles:
         Photos whose keys are their paths. Files that cannot be used are `rejected`,
         none is skipped.
     """
-    source = PhotoSource(Path(), needs_position=False)
-    return _scan(source, _expand(files), progress=False)
+    source = PhotoSource(Path(), False, named=frozenset(map(str, map(Path, files))))
+    skipped = SkippedFiles()
+    return _scan(source, _expand(files, skipped), skipped, progress=False)
 
 
 def check_rejected_fraction(
@@ -102,34 +101,27 @@ def check_rejected_fraction(
 
 
 def _scan(
-    source: PhotoSource,
-    entries: Iterable[str],
-    progress: bool,
-    *,
-    skips_others: bool = False,
+    source: PhotoSource, entries: Iterable[str], skipped: SkippedFiles, progress: bool
 ) -> PhotoFiles:
-    """Scans entries; `skips_others` counts what is no photo by its name."""
+    """Scans entries; `skipped` holds when all were walked what was left out."""
     rows = [np.empty(0, ROW_DTYPE)]
     keys: list[bytes] = []
     rejected: list[RejectedPhoto] = []
-    num_skipped = 0
     with tqdm(desc="scan", unit=" photos", disable=None if progress else True) as bar:
-        for all_entries in _chunks(entries):
-            kept = (
-                [*filter(_may_be_photo, all_entries)] if skips_others else all_entries
-            )
-            num_skipped += len(all_entries) - len(kept)
-            chunk = scan_chunk(source, kept)
+        for some_entries in _chunks(entries):
+            chunk = scan_chunk(source, some_entries)
             rows.append(chunk.rows)
             keys += _keys_of(chunk)
             rejected += [RejectedPhoto(*entry) for entry in chunk.rejected]
-            bar.update(len(kept))
+            skipped.num_other += chunk.num_other
+            bar.update(len(some_entries))
     return PhotoFiles.from_rows(
         source.folder,
         np.concatenate(rows),
         np.array(keys, "S" if keys else "S1"),
         tuple(rejected),
-        num_skipped,
+        skipped,
+        source.list_file,
     )
 
 
@@ -137,17 +129,6 @@ def _chunks(entries: Iterable[str]) -> Iterator[list[str]]:
     entries = iter(entries)
     while chunk := list(itertools.islice(entries, _CHUNK_ENTRIES)):
         yield chunk
-
-
-def _may_be_photo(path: str) -> bool:
-    """Whether a name is that of an image, or says nothing.
-
-    Hidden files, such as those that some systems put beside each photo, are none.
-    """
-    path_in_folder = PurePosixPath(path)
-    kind, _ = _TYPES.guess_type(path_in_folder.name)
-    is_hidden = any(part.startswith(".") for part in path_in_folder.parts)
-    return not is_hidden and (kind or "image/").startswith("image/")
 
 
 def _keys_of(chunk: ScannedChunk) -> list[bytes]:
@@ -166,20 +147,20 @@ def _without_repetitions(photos: PhotoFiles) -> PhotoFiles:
     return photos.take(np.sort(first)).with_rejected(rejected)
 
 
-def _expand(files: Sequence[str | Path]) -> Iterator[str]:
+def _expand(files: Sequence[str | Path], skipped: SkippedFiles) -> Iterator[str]:
     for file in map(Path, files):
         if not file.is_dir():
             yield str(file)
             continue
         with tempfile.TemporaryDirectory(prefix="vpr_tf_scan_") as scratch:
-            for entry, _ in walk_image_folder(file, Path(scratch)):
-                if _may_be_photo(entry):
-                    yield str(file / entry)
+            for entry, _ in PhotoSource(file).walk(Path(scratch), skipped):
+                yield str(file / entry)
 
 
 def _nothing_usable(source: str | Path, photos: PhotoFiles) -> str:
     if not photos.rejected:
-        return f"{source} holds no photos: no JPEG or PNG files are in it."
+        others = f" ({photos.skipped.text})" if photos.skipped.text else ""
+        return f"{source} holds no photos: no JPEG or PNG files are in it{others}."
     examples = "".join(f"\n  {path}: {why}" for path, why in photos.rejected[:3])
     return (
         f"None of the {len(photos.rejected):,} photos of {source} can be used. The "

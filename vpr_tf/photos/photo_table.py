@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vpr_tf.geo import Positions
+from vpr_tf.photos.file_kinds import SkippedFiles
 from vpr_tf.photos.schema import METADATA_COLUMNS, TABLE_COLUMNS, table_columns
 
 
@@ -94,7 +95,8 @@ class PhotoFiles:
         photos: Keys and metadata; the keys are the paths unless a prefix was added.
         rows: Rows of `schema.ROW_DTYPE`, as they were scanned.
         rejected: What was found besides and cannot be used.
-        num_skipped: Files that are no photos by their names, such as notes.txt.
+        skipped: Files beside them that are no photos.
+        listed_in: The list that says what the photos of the folder are, if any.
     """
 
     folder: Path
@@ -102,7 +104,8 @@ class PhotoFiles:
     photos: PhotoTable
     rows: np.ndarray
     rejected: tuple[RejectedPhoto, ...] = ()
-    num_skipped: int = 0
+    skipped: SkippedFiles = dataclasses.field(default_factory=SkippedFiles)
+    listed_in: Path | None = None
 
     @classmethod
     def from_rows(
@@ -111,14 +114,16 @@ class PhotoFiles:
         rows: np.ndarray,
         keys: np.ndarray,
         rejected: tuple[RejectedPhoto, ...] = (),
-        num_skipped: int = 0,
+        skipped: SkippedFiles | None = None,
+        listed_in: Path | None = None,
     ) -> PhotoFiles:
         """Makes photos of scanned rows and their keys, bytes; see the attributes."""
         columns = {name: rows[name].copy() for name in METADATA_COLUMNS}
         longest = np.char.str_len(rows["timestamp"]).max(initial=1)
         columns["timestamp"] = columns["timestamp"].astype(f"S{longest}")
         photos = PhotoTable.from_columns(table_columns(columns) | {"key": keys})
-        return cls(folder, keys, photos, rows, rejected, num_skipped)
+        others = skipped or SkippedFiles()
+        return cls(folder, keys, photos, rows, rejected, others, listed_in)
 
     @property
     def file_sizes(self) -> np.ndarray:

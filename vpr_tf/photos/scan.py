@@ -20,9 +20,11 @@ from vpr_tf.photos.csv_table import (
     read_csv_metadata,
     walk_csv_table,
 )
-from vpr_tf.photos.errors import InvalidEntryError
+from vpr_tf.photos.errors import InvalidEntryError, NoImageError
 from vpr_tf.photos.exif_position import read_exif_metadata
-from vpr_tf.photos.image_folder import walk_image_folder
+from vpr_tf.photos.file_kinds import SkippedFiles, is_image_name
+from vpr_tf.photos.image_completeness import lost_text
+from vpr_tf.photos.image_folder import walk_image_folder, walk_path_list
 from vpr_tf.photos.image_headers import read_image_header
 from vpr_tf.photos.metadata import (
     NOTHING_KNOWN,
@@ -42,6 +44,8 @@ from vpr_tf.photos.sf_xl_names import has_name_fields, read_image_name
 class PhotoSource:
     """A folder of photos, with its subfolders, or a CSV table of them.
 
+    If `<folder>_images_paths.txt` lies beside a folder, it says what the photos are.
+
     A position comes from the table; in a folder from the name of a file when that
     follows the SF-XL standard, else from its EXIF data.
 
@@ -49,11 +53,13 @@ class PhotoSource:
         path: The folder or table.
         needs_position: False takes any photo and leaves what is unknown unknown.
         reading: How names and tables are read.
+        named: Entries that someone named, so that they are missed if not usable.
     """
 
     path: Path
     needs_position: bool = True
     reading: ReadingConfig = DEFAULT_READING
+    named: frozenset[str] = frozenset()
 
     @property
     def is_csv(self) -> bool:
@@ -69,18 +75,39 @@ class PhotoSource:
         """Whether the folder or table is there."""
         return self.path.is_file() if self.is_csv else self.path.is_dir()
 
-    def walk(self, scratch: Path) -> Iterator[tuple[str, int]]:
+    def walk(self, scratch: Path, skipped: SkippedFiles) -> Iterator[tuple[str, int]]:
         """Yields all entries in order, and the size in bytes of their files.
 
         Args:
             scratch: Folder for temporary files when one folder is too large to sort.
+            skipped: Counts the files of a folder that are no photos by their names.
 
         Raises:
             PhotoSourceError: The source cannot be read.
         """
         if self.is_csv:
-            return walk_csv_table(self.path, self.needs_position)
-        return walk_image_folder(self.path, scratch)
+            return walk_csv_table(self.path, self.needs_position, self.reading)
+        list_file = self.list_file
+        if list_file is not None:
+            return skipped.leave_out(walk_path_list(list_file, self.path))
+        return skipped.leave_out(walk_image_folder(self.path, scratch))
+
+    @property
+    def list_file(self) -> Path | None:
+        """The list of photos beside a folder, as other tools write it, if any."""
+        if self.is_csv or not self.path.name:
+            return None
+        file = self.path.with_name(f"{self.path.name}_images_paths.txt")
+        return file if file.is_file() else None
+
+    def is_other(self, path: str, error: InvalidEntryError) -> bool:
+        """Whether a file of a folder, not usable, is no photo and none is missed."""
+        return (
+            not self.is_csv
+            and path not in self.named
+            and isinstance(error, NoImageError)
+            and not is_image_name(path)
+        )
 
     def read_entry(self, entry: str) -> tuple[str, str, dict[str, Any] | None]:
         """Returns path, place for messages and, of a table, the row of an entry."""
@@ -92,13 +119,17 @@ class PhotoSource:
 
 @dataclass(frozen=True)
 class ScannedChunk:
-    """Rows of `ROW_DTYPE`, whose keys are counted from 0, and what was rejected."""
+    """Rows of `ROW_DTYPE`, whose keys are counted from 0, and what was rejected.
+
+    `num_other` files of a folder were no photos by name and content.
+    """
 
     rows: np.ndarray
     keys: bytes
     rejected: list[tuple[str, str]]
     longest_key: int
     decode_seconds: float
+    num_other: int
 
 
 def scan_chunk(
@@ -113,20 +144,23 @@ def scan_chunk(
     """
     photos: list[_ReadPhoto] = []
     rejected: list[tuple[int, str, str]] = []
-    decode_seconds = 0.0
+    decode_seconds, num_other = 0.0, 0
     for number, entry in enumerate(entries):
         path, place, csv_row = source.read_entry(entry)
         file_path = os.path.join(source.folder, path)  # noqa: PTH118
         try:
             key = _encode_key(path)
             metadata = _text_metadata(source, path, csv_row)
-            file = _read_file_header(file_path)
+            file = _read_file_header(file_path, decode)
             if metadata is None:
                 metadata = _exif_metadata(source, file_path)
             if decode:
                 decode_seconds += _decode(Path(file_path))
         except InvalidEntryError as error:
-            rejected.append((number, path, f"{place}{error}"))
+            if source.is_other(path, error):
+                num_other += 1
+            else:
+                rejected.append((number, path, f"{place}{error}"))
             continue
         photos.append(_ReadPhoto(number, path, place, key, file, metadata))
     table, impossible = _complete(source, photos)
@@ -137,6 +171,7 @@ def scan_chunk(
         rejected=[(path, why) for _, path, why in sorted(rejected + impossible)],
         longest_key=max(lengths, default=0),
         decode_seconds=decode_seconds,
+        num_other=num_other,
     )
 
 
@@ -180,7 +215,7 @@ def _text_metadata(
     """Returns what table or name say; None when only EXIF data can."""
     try:
         if csv_row:
-            return read_csv_metadata(csv_row, source.needs_position)
+            return read_csv_metadata(csv_row, source.needs_position, source.reading)
         return read_image_name(path) if has_name_fields(path) else None
     except InvalidEntryError:
         if source.needs_position:
@@ -197,8 +232,13 @@ def _exif_metadata(source: PhotoSource, file_path: str) -> ReadMetadata:
         return NOTHING_KNOWN
 
 
-def _read_file_header(path: str) -> tuple[int, ImageHeader]:
-    """Returns the size of a file and its image header."""
+def _read_file_header(path: str, decode: bool) -> tuple[int, ImageHeader]:
+    """Returns the size of a file and its image header.
+
+    Args:
+        path: The file.
+        decode: Of a damaged file, say how much is missing.
+    """
     try:
         # A named pipe would block without O_NONBLOCK.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
@@ -209,7 +249,11 @@ def _read_file_header(path: str) -> tuple[int, ImageHeader]:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise InvalidEntryError("not a regular file")
-        return status.st_size, read_image_header(descriptor, status.st_size)
+        try:
+            return status.st_size, read_image_header(descriptor, status.st_size)
+        except InvalidEntryError as error:
+            lost = lost_text(Path(path).read_bytes()) if decode else ""
+            raise type(error)(f"{error}{lost and f'; {lost}'}") from None
     except OSError as error:
         raise InvalidEntryError(f"file cannot be read: {error.strerror}") from None
     finally:
@@ -222,11 +266,17 @@ def _decode(file: Path) -> float:
 
     Image.MAX_IMAGE_PIXELS = None  # any size is accepted
     start = time.perf_counter()
+    content = file.read_bytes()
     try:
-        with Image.open(io.BytesIO(file.read_bytes())) as image:
-            image.load()
+        with Image.open(io.BytesIO(content)) as image:
+            lost = lost_text(content, np.asarray(image))
     except (OSError, ValueError, SyntaxError, struct.error) as error:
-        raise InvalidEntryError(f"image does not decode: {error}") from None
+        lost = lost_text(content)
+        raise InvalidEntryError(
+            f"image does not decode: {error}{lost and f'; {lost}'}"
+        ) from None
+    if lost:
+        raise InvalidEntryError(f"image lost a part of its data: {lost}")
     return time.perf_counter() - start
 
 

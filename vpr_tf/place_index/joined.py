@@ -10,7 +10,7 @@ import numpy as np
 
 from vpr_tf.geo import Positions
 from vpr_tf.photos import PhotoTable
-from vpr_tf.search import Descriptors
+from vpr_tf.search import Descriptors, row_numbers
 
 
 class JoinedDescriptors:
@@ -35,10 +35,8 @@ class JoinedDescriptors:
 
     def __getitem__(self, rows: Any) -> np.ndarray:
         """Returns the rows of a slice or of an array of row numbers."""
-        if isinstance(rows, slice):
-            rows = np.arange(*rows.indices(len(self)))
-        rows = np.asarray(rows)
-        flat = _checked(rows.ravel(), len(self))
+        rows = row_numbers(rows, len(self))
+        flat = rows.ravel()
         values = np.empty((len(flat), self.shape[1]), self.dtype)
         part = np.searchsorted(self._offsets, flat, "right") - 1
         for number in np.unique(part):
@@ -103,8 +101,8 @@ class _JoinedPhotos(_JoinedColumns, PhotoTable):
 
     def take(self, rows: np.ndarray) -> PhotoTable:
         """See `PhotoTable.take`."""
-        rows = np.asarray(rows)
-        flat = _checked(rows.ravel(), len(self))
+        rows = row_numbers(rows, len(self))
+        flat = rows.ravel()
         offsets = _offsets(self._parts)
         part = np.searchsorted(offsets, flat, "right") - 1
         numbers = np.unique(part)
@@ -124,10 +122,3 @@ class _JoinedPhotos(_JoinedColumns, PhotoTable):
 
 def _offsets(parts: Sequence[Any]) -> np.ndarray:
     return np.cumsum([0, *(len(part) for part in parts)])
-
-
-def _checked(rows: np.ndarray, num_rows: int) -> np.ndarray:
-    rows = np.where(rows < 0, rows + num_rows, rows).astype(np.int64)
-    if len(rows) and not (rows.min() >= 0 and rows.max() < num_rows):
-        raise IndexError(f"Rows must be below {num_rows}. Received: {rows}")
-    return rows

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from vpr_tf.classification.own_classes import own_classes
 from vpr_tf.data.prepared_dataset import Partition
 from vpr_tf.geo import Positions, heading_differences_deg
 from vpr_tf.photos import PhotoTable
@@ -61,8 +62,7 @@ def heading_gaps(
 def class_sizes(queries: PhotoTable, partition: Partition) -> np.ndarray:
     """Returns the number of training images in the class of each query.
 
-    A class is a cell of the ground and a range of headings (CosPlace,
-    arXiv:2204.02287), or a union of S2 cells, of which the last group's count.
+    See `own_classes`; of a union of S2 cells those of the last group count.
 
     Args:
         queries: The queries.
@@ -72,54 +72,13 @@ def class_sizes(queries: PhotoTable, partition: Partition) -> np.ndarray:
         Float64 `(num_queries,)`; 0 when no class of the partition holds the query, NaN
         when its position is unknown, or its heading where classes have one.
     """
-    if partition.regions is not None:
-        return _region_sizes(queries.positions, partition, partition.regions)
-    parameters = partition.parameters
-    bin_deg = int(parameters["heading_bin_deg"])
-    headings = queries.heading_deg.astype(np.float64)
+    found = own_classes(partition, queries.positions, queries.heading_deg)
+    class_ids = found.max(axis=1) if partition.regions is None else found[:, -1]
+    sizes = np.where(class_ids >= 0, partition.classes["num_images"][class_ids], 0.0)
     unknown = ~queries.positions.known
-    if not partition.has_headings:
-        bins = np.zeros(len(queries), np.int64)
-    else:
-        unknown |= headings < 0
-        if parameters["heading_360"] == "zero":
-            headings = np.where(headings == 360, 0, headings)
-        bins = np.floor(headings / bin_deg).astype(np.int64) * bin_deg
-    size_m = int(parameters["cell_size_m"])
-    cells = [
-        np.floor_divide(centimetres, 100 * size_m) * size_m
-        for centimetres in queries.positions.utm_cm.T
-    ]
-    columns = ("utm_zone", "cell_east_m", "cell_north_m", "heading_bin_deg")
-    names = zip(
-        *(partition.classes[column].tolist() for column in columns), strict=True
-    )
-    sizes = dict(zip(names, partition.classes["num_images"].tolist(), strict=True))
-    cells_and_bins = zip(
-        queries.positions.utm_zone.tolist(),
-        *(cell.tolist() for cell in cells),
-        bins.tolist(),
-        strict=True,
-    )
-    found = np.array([sizes.get(name, 0) for name in cells_and_bins], np.float64)
-    return np.where(unknown, np.nan, found)
-
-
-def _region_sizes(
-    positions: Positions, partition: Partition, regions: np.ndarray
-) -> np.ndarray:
-    from vpr_tf.geo.s2_cells import leaf_cells
-
-    first_class = partition.classes_of_group(partition.num_groups - 1).start
-    regions = regions[regions["class_id"] >= first_class]
-    known = np.flatnonzero(positions.known)
-    leaves = leaf_cells(positions.latitude_deg[known], positions.longitude_deg[known])
-    place = np.searchsorted(regions["first_leaf"], leaves, side="right") - 1
-    inside = (place >= 0) & (leaves <= regions["last_leaf"][place])
-    sizes = partition.classes["num_images"][regions["class_id"][place]]
-    found = np.full(len(positions), np.nan)
-    found[known] = np.where(inside, sizes, 0)
-    return found
+    if partition.has_headings:
+        unknown |= queries.heading_deg < 0
+    return np.where(unknown, np.nan, sizes)
 
 
 def _pairs(positives: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

@@ -14,6 +14,7 @@ from vpr_tf.search.descriptors import (
     check_descriptors,
     checked_queries,
     no_neighbours,
+    row_numbers,
 )
 from vpr_tf.search.distances import squared_distances
 from vpr_tf.search.errors import IndexMismatchError, RetrievalError
@@ -58,6 +59,7 @@ __all__ = [
     "index_kind",
     "load_saved_index",
     "no_neighbours",
+    "row_numbers",
     "save_index",
     "search_cells",
     "squared_distances",

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from vpr_tf.search.descriptors import Descriptors, float32_blocks
+from vpr_tf.search.descriptors import Descriptors, float32_blocks, row_numbers
 from vpr_tf.search.errors import IndexMismatchError
 
 
@@ -85,16 +85,8 @@ class DescriptorFile:
             DamagedRowError: A row is not what was written.
             IndexError: There is no such row.
         """
-        if isinstance(rows, slice):
-            start, stop, step = rows.indices(len(self))
-            rows = np.arange(start, stop, step)
-        rows = np.asarray(rows)
-        flat = np.where(rows < 0, rows + len(self), rows).ravel()
-        if len(flat) and not (flat.min() >= 0 and flat.max() < len(self)):
-            raise IndexError(
-                f"Rows must lie between 0 and {len(self) - 1}. Received: {rows}"
-            )
-        return self._checked(flat).reshape(*rows.shape, self.shape[1])
+        numbers = row_numbers(rows, len(self))
+        return self._checked(numbers.ravel()).reshape(*numbers.shape, self.shape[1])
 
     def _checked(self, rows: np.ndarray) -> np.ndarray:
         """Reads rows; for heirs to compare them with what was written."""

@@ -94,6 +94,23 @@ def no_neighbours(num_queries: int, k: int) -> tuple[np.ndarray, np.ndarray]:
     )
 
 
+def row_numbers(rows: Any, num_rows: int) -> np.ndarray:
+    """Returns a slice, a row number or an array of them as int64 numbers from 0.
+
+    Raises:
+        IndexError: There is no such row.
+    """
+    if isinstance(rows, slice):
+        rows = np.arange(*rows.indices(num_rows))
+    given = np.asarray(rows)
+    numbers = np.where(given < 0, given + num_rows, given).astype(np.int64)
+    if numbers.size and not 0 <= numbers.min() <= numbers.max() < num_rows:
+        raise IndexError(
+            f"Rows must lie between 0 and {num_rows - 1}. Received: {given}"
+        )
+    return numbers
+
+
 def float32_blocks(descriptors: Descriptors) -> Iterator[tuple[int, np.ndarray]]:
     """Yields contiguous float32 blocks, with the row that each starts at."""
     step = max(1, _VALUES_PER_BLOCK // descriptors.shape[1])

@@ -2,7 +2,8 @@
 
 They see the encoder as `self.model` and these logs: after each step `loss`, after each
 epoch `epoch`, `group`, `loss`, `learning_rate`, `head_learning_rate`, `gem_p`,
-`images_per_s` and, when the epoch was validated, `val_recall@N`.
+`images_per_s` and, when the epoch was validated, `val_recall@N` and, of heads that are
+kept or whose loss a schedule watches, `val_loss`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import keras
@@ -23,7 +25,7 @@ from vpr_tf.training.progress import TrainingProgress
 from vpr_tf.training.run_folder import LossesFile, MetricsFile
 
 _LOG = logging.getLogger(__name__)
-_MONITOR = "val_recall@1"
+MONITOR, VAL_LOSS = "val_recall@1", "val_loss"
 _LINES_PER_EPOCH = 5
 _SECONDS_BETWEEN_LINES = 10.0
 _LOSS_EVERY_STEPS = 10
@@ -93,11 +95,6 @@ class MetricsWriter(keras.callbacks.Callback):
         self._losses.flush()
 
     def on_epoch_end(self, epoch, logs=None):
-        recalls = {
-            name.removeprefix("val_recall@"): value
-            for name, value in logs.items()
-            if name.startswith("val_recall@")
-        }
         self._metrics.set_epoch(
             {
                 "epoch": epoch,
@@ -108,7 +105,8 @@ class MetricsWriter(keras.callbacks.Callback):
                 "head_learning_rate": logs["head_learning_rate"],
                 "gem_p": logs["gem_p"],
                 "images_per_s": logs["images_per_s"],
-                "val_recalls": dict(sorted(recalls.items(), key=_as_number)),
+                "val_loss": logs.get(VAL_LOSS),
+                "val_recalls": val_recalls(logs),
                 "best_epoch": self._progress.best_epoch,
             }
         )
@@ -117,8 +115,12 @@ class MetricsWriter(keras.callbacks.Callback):
         self._losses.close()
 
 
-def _as_number(item: tuple[str, float]) -> int:
-    return int(item[0])
+def val_recalls(logs: Mapping[str, float]) -> dict[str, float]:
+    """Returns the recalls on val of an epoch's logs by N, as text, in order."""
+    prefix = "val_recall@"
+    of_logs = [name for name in logs if name.startswith(prefix)]
+    numbers = sorted(int(name.removeprefix(prefix)) for name in of_logs)
+    return {str(n): logs[f"{prefix}{n}"] for n in numbers}
 
 
 class EarlyStopping(keras.callbacks.Callback):
@@ -137,51 +139,52 @@ class EarlyStopping(keras.callbacks.Callback):
         self._progress, self._patience = progress, patience_epochs
 
     def on_epoch_end(self, epoch, logs=None):
-        if _MONITOR not in (logs or {}):
+        if MONITOR not in (logs or {}):
             return
         if epoch - (self._progress.best_epoch or 0) >= self._patience:
             self._progress.stopped_early = True
 
 
 class ReduceOnPlateau(keras.callbacks.Callback):
-    """Multiplies the learning rate by a factor when R@1 on val stops rising.
+    """Multiplies the learning rate by a factor when val stops getting better.
 
     What it remembers is in `TrainingProgress`, so that a resumed run decides the same;
     epochs without validation are no plateau.
 
     Args:
-        progress: Holds the best epoch and the product of the reductions.
-        factor: The multiplier.
-        patience_epochs: Epochs without a better R@1, and since the last reduction.
+        progress: Holds the best epochs and the product of the reductions.
+        schedule: What is watched, the factor, and the epochs that are borne.
     """
 
     def __init__(
-        self, progress: TrainingProgress, factor: float, patience_epochs: int
+        self, progress: TrainingProgress, schedule: PlateauScheduleConfig
     ) -> None:
         super().__init__()
-        self._progress = progress
-        self._factor, self._patience = factor, patience_epochs
+        self._progress, self._schedule = progress, schedule
 
     def on_epoch_end(self, epoch, logs=None):
-        if _MONITOR not in (logs or {}):
+        watches_loss = self._schedule.monitor == "val_loss"
+        value = (logs or {}).get(VAL_LOSS if watches_loss else MONITOR)
+        if value is None:
             return
         progress = self._progress
-        since = max(progress.best_epoch or 0, progress.last_reduction_epoch or 0)
-        if epoch - since >= self._patience:
-            progress.learning_rate_factor *= self._factor
+        if watches_loss:
+            progress.record_val_loss(epoch, value)
+        best = progress.best_val_loss_epoch if watches_loss else progress.best_epoch
+        since = max(best or 0, progress.last_reduction_epoch or 0)
+        if epoch - since > self._schedule.patience_epochs:
+            progress.learning_rate_factor *= self._schedule.factor
             progress.last_reduction_epoch = epoch
 
 
 def decision_callbacks(
     config: TrainConfig, progress: TrainingProgress
 ) -> list[keras.callbacks.Callback]:
-    """Makes the callbacks that act on val's recall, the same on every worker."""
+    """Makes the callbacks that act on val, the same on every worker."""
     callbacks: list[keras.callbacks.Callback] = []
     schedule = config.schedule
     if isinstance(schedule, PlateauScheduleConfig):
-        callbacks.append(
-            ReduceOnPlateau(progress, schedule.factor, schedule.patience_epochs)
-        )
+        callbacks.append(ReduceOnPlateau(progress, schedule))
     if config.early_stopping_patience is not None:
         callbacks.append(EarlyStopping(progress, config.early_stopping_patience))
     return callbacks

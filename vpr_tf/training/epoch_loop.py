@@ -8,7 +8,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -17,8 +17,9 @@ from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.config import EvaluationConfig
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
 from vpr_tf.evaluation import EvaluatedModel, EvaluationResult, evaluate
+from vpr_tf.evaluation.evaluate import descriptor_folder
 from vpr_tf.extraction import FeatureExtractor
-from vpr_tf.training.callbacks import CheckpointSaver
+from vpr_tf.training.callbacks import MONITOR, VAL_LOSS, CheckpointSaver
 from vpr_tf.training.checkpoints import CheckpointStore
 from vpr_tf.training.errors import (
     TrainingDivergedError,
@@ -34,6 +35,7 @@ from vpr_tf.training.process import (
     values_of_chief,
 )
 from vpr_tf.training.run_writers import RunWriters
+from vpr_tf.training.val_loss import ValLoss
 
 _LOG = logging.getLogger(__name__)
 
@@ -102,8 +104,8 @@ class EpochLoop:
         images_per_s = self._train(callbacks)
         self._close_bar()
         logs = self._epoch_logs(images_per_s)
-        recalls, is_best = self._validate()
-        logs |= {f"val_recall@{n}": value for n, value in recalls.items()}
+        metrics, is_best = self._validate()
+        logs |= metrics
         callbacks.on_epoch_end(progress.epoch, logs)
         self._report(logs, is_best)
         progress.finish_epoch()
@@ -149,8 +151,8 @@ class EpochLoop:
             return None
         return timed_steps * config.batch_size / (last_end - first_end)
 
-    def _validate(self) -> tuple[dict[int, float], bool]:
-        """Returns recalls, when due, and whether the epoch's model is the best."""
+    def _validate(self) -> tuple[dict[str, float], bool]:
+        """Returns metrics of val, when due, and whether the model is the best."""
         progress, config = self.trainer.progress, self.trainer.config
         is_last = progress.epoch + 1 == config.epochs
         if not is_last and (progress.epoch + 1) % config.validate_every_epochs:
@@ -158,20 +160,20 @@ class EpochLoop:
         if config.input == "images":
             self.plain_encoder.set_weights(self.trainer.encoder_weights())
         predictor = self.classifier() if self.classifier is not None else None
-        recalls: dict[int, float] = {}
-        result = None
+        measured = Validation({}, None)
         if self.validator is not None:
             # The epoch's steps are saved; but other workers would wait for ever.
             with self.stop.raising(num_workers(self.trainer.strategy) == 1):
-                recalls, result = self.validator.measure(self.plain_encoder, predictor)
-        is_best = progress.record_recall(recalls.get(1))
+                measured = self.validator.measure(self.plain_encoder, predictor)
+        metrics, result = measured
+        is_best = progress.record_recall(metrics.get(MONITOR))
         if self.writers is not None:
             if is_best:
-                self.writers.write_best(self.plain_encoder, recalls, predictor)
+                self.writers.write_best(self.plain_encoder, metrics, predictor)
             if self.validator is not None and result is not None:
                 val = self.validator
                 self.writers.write_result(val.dataset, val.evaluation_set, result)
-        return recalls, is_best
+        return metrics, is_best
 
     def _epoch_logs(self, images_per_s: float | None) -> dict[str, Any]:
         trainer = self.trainer
@@ -203,6 +205,8 @@ class EpochLoop:
             for name, value in logs.items()
             if name.startswith("val_recall@")
         ]
+        if VAL_LOSS in logs:
+            parts.append(f"val loss {logs[VAL_LOSS]:.3f}")
         if recalls:
             parts.append("val " + " ".join(recalls) + (" (best)" if is_best else ""))
         _LOG.info("%s", ", ".join(parts))
@@ -227,6 +231,20 @@ class EpochLoop:
             self.writers.close_bar()
 
 
+class Validation(NamedTuple):
+    """What was measured after an epoch.
+
+    Attributes:
+        metrics: `val_recall@N` in percent and `val_loss`, the same on every worker;
+            without recalls when no query has a known position, without a loss when
+            none is measured.
+        result: The whole result, on the chief.
+    """
+
+    metrics: dict[str, float]
+    result: EvaluationResult | None
+
+
 class Validator:
     """Measures an encoder on one evaluation set.
 
@@ -235,6 +253,7 @@ class Validator:
         evaluation_set: The set, usually val.
         config: How images are prepared and searched.
         strategy: Its chief measures; the others wait.
+        val_loss: Of the queries; None to measure recall alone.
     """
 
     def __init__(
@@ -243,6 +262,7 @@ class Validator:
         evaluation_set: EvaluationSet,
         config: EvaluationConfig,
         strategy: tf.distribute.Strategy,
+        val_loss: ValLoss | None = None,
     ) -> None:
         self.dataset = dataset
         self.evaluation_set = evaluation_set
@@ -250,38 +270,50 @@ class Validator:
         self.config = dataclasses.replace(
             config, recall_values=sorted({1, *config.recall_values})
         )
-        self._strategy = strategy
+        self._strategy, self._val_loss = strategy, val_loss
 
     def measure(
         self, encoder: keras.Model, predictor: PlacePredictor | None = None
-    ) -> tuple[dict[int, float], EvaluationResult | None]:
-        """Measures recall; all workers must call it.
+    ) -> Validation:
+        """Measures recall, and the loss; all workers must call it.
 
         Args:
             encoder: The encoder.
             predictor: Heads that localize; None for retrieval.
-
-        Returns:
-            Recall in percent by N, the same on every worker and empty when no query
-            has a known position; and, on the chief, the whole result.
         """
-        result = None
-        values = [math.nan] * len(self.config.recall_values)
+        names = [f"val_recall@{n}" for n in self.config.recall_values]
+        names += [VAL_LOSS] if self._val_loss is not None else []
+        result, values = None, [math.nan] * len(names)
         if is_chief(self._strategy):
+            model = evaluated_model(encoder, predictor, self.config)
+            result, loss = self._measure(model)
+            values = [result.recalls[n] for n in self.config.recall_values] + loss
+        values = values_of_chief(self._strategy, values)
+        metrics = dict(zip(names, values, strict=True))
+        if math.isnan(metrics[MONITOR]):
+            _LOG.warning("No query of val has a known position: no recall.")
+            metrics = {}
+        return Validation(metrics, result)
+
+    def _measure(self, model: EvaluatedModel) -> tuple[EvaluationResult, list[float]]:
+        """Returns the result and, if it is measured, the loss."""
+        with descriptor_folder(None) as folder:
             result = evaluate(
-                evaluated_model(encoder, predictor, self.config),
+                model,
                 self.dataset,
                 self.evaluation_set,
                 self.config,
+                work_dir=folder,
                 progress=sys.stderr.isatty(),
             )
-            values = [result.recalls[n] for n in self.config.recall_values]
-        values = values_of_chief(self._strategy, values)
-        recalls = dict(zip(self.config.recall_values, values, strict=True))
-        if math.isnan(recalls[1]):
-            _LOG.warning("No query of val has a known position: no recall.")
-            return {}, result
-        return recalls, result
+            if self._val_loss is None:
+                return result, []
+            queries = self.evaluation_set.queries
+            # Read, not computed: the evaluation has left them.
+            descriptors = model.extractor.extract_split(
+                self.dataset, queries, folder / queries, progress=False
+            )
+            return result, [self._val_loss.measure(descriptors)]
 
 
 def evaluated_model(

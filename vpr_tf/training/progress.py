@@ -6,6 +6,8 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 
+_LEAST_IMPROVEMENT = 1e-4
+
 
 @dataclass
 class TrainingProgress:
@@ -20,6 +22,8 @@ class TrainingProgress:
         epoch_loss_sum: Sum of the losses of the epoch's steps.
         best_recall: Highest R@1 on val so far, in percent.
         best_epoch: Epoch of the model in `best/`.
+        best_val_loss: Lowest loss on val so far, of schedules that watch it.
+        best_val_loss_epoch: Epoch that had it.
         learning_rate_factor: Product of the reductions on a plateau.
         last_reduction_epoch: Epoch after which the rate was last reduced.
         skipped_steps: Steps in a row whose float16 gradients overflowed.
@@ -33,6 +37,8 @@ class TrainingProgress:
     epoch_loss_sum: float = 0.0
     best_recall: float | None = None
     best_epoch: int | None = None
+    best_val_loss: float | None = None
+    best_val_loss_epoch: int | None = None
     learning_rate_factor: float = 1.0
     last_reduction_epoch: int | None = None
     skipped_steps: int = 0
@@ -63,6 +69,12 @@ class TrainingProgress:
             self.best_recall = recall
         self.best_epoch = self.epoch
         return True
+
+    def record_val_loss(self, epoch: int, loss: float) -> None:
+        """Takes the epoch's loss on val; PyTorch's default threshold, relative."""
+        best = self.best_val_loss
+        if best is None or loss < best * (1 - _LEAST_IMPROVEMENT):
+            self.best_val_loss, self.best_val_loss_epoch = loss, epoch
 
     def to_json(self) -> str:
         """Returns the exact state as JSON."""

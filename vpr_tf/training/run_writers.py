@@ -17,6 +17,7 @@ from vpr_tf.training.callbacks import (
     MetricsWriter,
     ProgressBar,
     TensorBoardWriter,
+    val_recalls,
 )
 from vpr_tf.training.checkpoints import save_best
 from vpr_tf.training.group_trainer import Augment, GroupTrainer
@@ -183,14 +184,14 @@ class RunWriters:
     def write_best(
         self,
         encoder: keras.Model,
-        recalls: dict[int, float],
+        metrics: dict[str, float],
         predictor: PlacePredictor | None,
     ) -> None:
         """Keeps the encoder, and the heads that localize, as the best so far."""
         info = {
             "epoch": self._progress.epoch,
             "step": self._progress.step,
-            "val_recalls": {str(n): value for n, value in recalls.items()},
+            "val_recalls": val_recalls(metrics),
         }
         save_best(self.run.best, encoder, info, predictor)
 

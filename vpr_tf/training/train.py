@@ -15,7 +15,12 @@ import tensorflow as tf
 
 from vpr_tf.classification import ClassTable
 from vpr_tf.classification.predictor import PlacePredictor
-from vpr_tf.config import ConfigError, EncoderConfig, ExperimentConfig
+from vpr_tf.config import (
+    ConfigError,
+    EncoderConfig,
+    ExperimentConfig,
+    PlateauScheduleConfig,
+)
 from vpr_tf.data.prepared_dataset import Partition, PreparedDataset
 from vpr_tf.models import build_encoder, with_run_weights
 from vpr_tf.training.callbacks import CheckpointSaver, decision_callbacks
@@ -47,6 +52,7 @@ from vpr_tf.training.run_writers import (
     data_facts,
     model_facts,
 )
+from vpr_tf.training.val_loss import ValLoss
 
 _LOG = logging.getLogger(__name__)
 
@@ -95,6 +101,7 @@ def train(
     run = None if resume is False else find_run(config, resume)
     setting = _Setting.load(config, strategy, augment, run)
     trainer = _create_trainer(setting, augment)
+    validator = _create_validator(setting, trainer)
     if run is not None:
         check_same_data(run, setting.facts)
     elif is_chief(strategy):
@@ -103,7 +110,7 @@ def train(
     log_file = run.log_file if run and is_chief(strategy) else None
     with run_log(log_file):
         try:
-            _run(setting, trainer, run, callbacks)
+            _run(setting, trainer, validator, run, callbacks)
         except Exception:
             _LOG.debug("The run failed.", exc_info=True)
             raise
@@ -183,9 +190,38 @@ def _create_trainer(setting: _Setting, augment: Augment | None) -> GroupTrainer:
     )
 
 
+def _create_validator(setting: _Setting, trainer: GroupTrainer) -> Validator | None:
+    """Returns what measures val; None without a val set.
+
+    Raises:
+        ConfigError: The schedule watches a loss that cannot be measured.
+    """
+    config, dataset, val = setting.config, setting.dataset, setting.dataset.val
+    schedule = config.train.schedule
+    watched = isinstance(schedule, PlateauScheduleConfig) and (
+        schedule.monitor == "val_loss"
+    )
+    val_loss = None
+    if val and (watched or config.evaluation.method == "classification"):
+        split = dataset.split(val.queries)
+        val_loss = ValLoss.of(trainer.heads, trainer.head_factory, split)
+        val_loss = val_loss if val_loss.num_photos else None
+    if watched and val_loss is None:
+        raise ConfigError(
+            "`train.schedule.monitor: val_loss` needs val queries in cells that are "
+            f"trained. Received: {'none that is' if val else 'no val set'} in "
+            f"{dataset.path}. Set `train.schedule.monitor: val_recall`, or build the "
+            "dataset with a val set taken in the streets of its train images."
+        )
+    if val is None:
+        return None
+    return Validator(dataset, val, config.evaluation, setting.strategy, val_loss)
+
+
 def _run(
     setting: _Setting,
     trainer: GroupTrainer,
+    validator: Validator | None,
     run: RunFolder | None,
     user_callbacks: Sequence[keras.callbacks.Callback],
 ) -> None:
@@ -205,15 +241,12 @@ def _run(
     plain_encoder = fixed.encoder if fixed else build_plain_encoder(setting.encoder)
     if not restored and fixed is None:
         start_from_clusters(trainer, plain_encoder, dataset, config)
-    val = dataset.val
     saver = CheckpointSaver(store, trainer.progress, config.train)
     with stop_on_signals() as stop:
         EpochLoop(
             trainer=trainer,
             plain_encoder=plain_encoder,
-            validator=Validator(dataset, val, config.evaluation, strategy)
-            if val
-            else None,
+            validator=validator,
             classifier=_classifier(setting, trainer),
             store=store,
             saver=saver,

@@ -218,7 +218,7 @@ def test_calibrated_index_says_how_sure_it_is(capsys, tiny_index, photos, tmp_pa
     assert vpr("index", "calibrate", *arguments) == 0
     printed = capsys.readouterr().out
     assert "16 of 18 positions are right, within 25 m" in printed
-    assert "| cluster | 88.9% | 2.0 m |" in printed
+    assert "| cluster    |       88.9% |  2.0 m |" in printed
     assert "On held-out queries (5 folds)" in printed
     stored = manifest_of(tiny_index).localization
     assert stored["settings"]["num_predictions"] == 6

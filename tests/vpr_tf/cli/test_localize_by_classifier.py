@@ -191,7 +191,7 @@ def test_a_localizer_takes_photos_of_any_kind(capsys, run_folder, photos):
     localizer = ClassifierLocalizer(run_folder)
     given = [path, path.read_bytes(), image]
     found = localizer.localize(given)
-    assert [one.photo for one in found] == [str(path), "", ""]
+    assert [one.photo for one in found] == [str(path), "photo 1", "photo 2"]
     assert len({(one.latitude, one.longitude) for one in found}) == 1
     assert all(one.is_localized and one.confidence is None for one in found)
     _, out, _ = run(capsys, "--classifier", run_folder, path, "--json")

@@ -18,7 +18,7 @@ from vpr_tf.data.prepared_dataset import (
     INDEX_COLUMNS,
     PreparedDataset,
 )
-from vpr_tf.data.records import encode_record
+from vpr_tf.data.records import encode_record_parts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +65,7 @@ def write_split(
         with tf.io.TFRecordWriter(str(folder / file)) as writer:
             for image in part:
                 record = _record(image, f"@{name}@{len(rows)}.jpg")
-                serialized = encode_record(record)
+                serialized = b"".join(encode_record_parts(record))
                 writer.write(serialized)
                 place = {
                     "shard": shard,

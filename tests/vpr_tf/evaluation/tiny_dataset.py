@@ -10,7 +10,7 @@ import tensorflow as tf
 from PIL import Image
 
 from vpr_tf.data.prepared_dataset import INDEX_COLUMNS, PreparedDataset
-from vpr_tf.data.records import NO_CLASS, encode_record
+from vpr_tf.data.records import NO_CLASS, encode_record_parts
 
 EAST_CM, NORTH_CM = 548_000_00, 4_173_000_00
 
@@ -76,7 +76,7 @@ def _write_split(folder: Path, name: str, shots: list[Shot]) -> dict:
                 "class_id": NO_CLASS,
                 "group_id": NO_CLASS,
             }
-            serialized = encode_record(record)
+            serialized = b"".join(encode_record_parts(record))
             writer.write(serialized)
             place = {"shard": 0, "byte_offset": offset, "length": len(serialized)}
             for column in columns:

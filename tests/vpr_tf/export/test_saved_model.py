@@ -21,7 +21,7 @@ from vpr_tf.config import (
 )
 from vpr_tf.data.image_decoding import decode_image, resize_for_evaluation
 from vpr_tf.export import export_encoder, unknown_operations
-from vpr_tf.export.saved_model import CONFIG_FILE
+from vpr_tf.extraction.model_source import EXPORTED_CONFIG
 from vpr_tf.models import build_encoder, in_precision
 
 ENCODER = EncoderConfig("EfficientNetLite0", descriptor_dim=16, weights="none")
@@ -157,7 +157,7 @@ def test_versions_are_counted_and_config_is_kept(pooling, tmp_path):
     (tmp_path / "square" / "notes").mkdir()
     folder = export_encoder(pooling, config, tmp_path)
     assert folder == tmp_path / "square" / "8"
-    assert load_config(folder / CONFIG_FILE) == config
+    assert load_config(folder / EXPORTED_CONFIG) == config
     names = sorted(path.name for path in (tmp_path / "square").iterdir())
     assert names == ["7", "8", "notes"]
 

@@ -11,6 +11,7 @@ from vpr_tf.photos import (
     scan_named_photos,
     scan_photos,
 )
+from vpr_tf.photos.file_kinds import SkippedFiles
 
 SF_XL = format_image_name(
     utm_east_m=543000.5,
@@ -67,7 +68,23 @@ def test_files_that_cannot_be_used_are_listed_and_the_others_go_on(folder):
     assert "HEIC" in reasons["phone.heic"]
     assert "no EXIF GPS data" in reasons["nowhere.png"]
     assert len(reasons) == 5
-    assert found.num_skipped == 2
+    assert found.skipped == SkippedFiles(num_hidden=1, num_other=1)
+
+
+def test_files_without_a_name_of_an_image_are_known_by_their_content(folder):
+    (folder / "IMG_1").write_bytes((folder / "b" / "exif.jpg").read_bytes())
+    (folder / "sidecar.foo").write_text("<x/>")
+    (folder / "page.jpg").write_text("<html>")
+    found = scan(folder)
+    assert b"IMG_1" in found.paths.tolist()
+    assert found.skipped == SkippedFiles(num_other=1)
+    assert [path for path, _ in found.rejected] == ["page.jpg"]
+    named = scan_named_photos([folder / "sidecar.foo", folder])
+    assert [path for path, _ in named.rejected] == [
+        str(folder / "sidecar.foo"),
+        str(folder / "page.jpg"),
+        str(folder / "sidecar.foo"),
+    ]
 
 
 def test_table_of_photos(folder):
@@ -89,6 +106,23 @@ def test_table_of_photos(folder):
         "line 5",
         "path is in the table more than once",
     ]
+
+
+def test_list_beside_a_folder_says_what_the_photos_are(folder):
+    listed = folder.with_name(f"{folder.name}_images_paths.txt")
+    listed.write_text("b/exif.jpg\n\nb/gone.jpg\n.hidden.jpg\n")
+    found = scan(folder)
+    assert found.paths.tolist() == [b"b/exif.jpg"]
+    assert [path for path, _ in found.rejected] == ["b/gone.jpg"]
+    assert "No such file" in found.rejected[0].reason
+    assert found.listed_in == listed
+    assert found.skipped == SkippedFiles(num_hidden=1)
+    assert len(scan_named_photos([folder])) == 1
+    listed.write_text("b/exif.jpg\n./b/exif.jpg\n")
+    with pytest.raises(PhotoSourceError, match=r"names b/exif.jpg more than once"):
+        scan(folder)
+    listed.unlink()
+    assert len(scan(folder)) == 2
 
 
 def test_named_photos_need_no_position(folder):

@@ -41,7 +41,7 @@ def test_taken_photos_are_in_the_order_of_the_rows(parts, rows):
 
 
 def test_row_that_is_not_there(parts):
-    with pytest.raises(IndexError, match="below 9"):
+    with pytest.raises(IndexError, match="between 0 and 8"):
         join_photos(parts).take(np.array([9]))
 
 

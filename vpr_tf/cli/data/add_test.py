@@ -13,12 +13,19 @@ import argparse
 from dataclasses import fields
 from typing import Any
 
-from vpr_tf.cli.options import add_config, config_with_dataset
+from vpr_tf.cli.options import (
+    add_config,
+    add_reading,
+    config_with_dataset,
+    with_reading,
+)
+from vpr_tf.paths import expand_path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
     add_config(parser, words=_SetsAndOverrides)
+    add_reading(parser)
     parser.set_defaults(sets=[])
     parser.add_argument(
         "--without-positions",
@@ -29,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Adds the sets NAME=DATABASE,QUERIES."""
-    config = config_with_dataset(options)
+    config = with_reading(options, config_with_dataset(options))
     from vpr_tf.config import DatabaseAndQueries
 
     tests = {}
@@ -42,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
                 f"{word!r}. Name folders or CSV files below build.source."
             )
         tests[name] = DatabaseAndQueries(
-            database, queries, not options.without_positions
+            expand_path(database), expand_path(queries), not options.without_positions
         )
     if not tests:
         raise ValueError("Name a test set: NAME=DATABASE,QUERIES.")

@@ -11,17 +11,18 @@ from __future__ import annotations
 
 import argparse
 
-from vpr_tf.cli.options import add_config, config_of
+from vpr_tf.cli.options import add_config, add_reading, config_of, with_reading
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
     add_config(parser)
+    add_reading(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Builds `dataset.path` from `build`."""
-    config = config_of(options)
+    config = with_reading(options, config_of(options))
     from data_prep.build import build_dataset
 
     build_dataset(config)

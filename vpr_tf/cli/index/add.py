@@ -26,7 +26,14 @@ from vpr_tf.cli.index.work_folder import (
     work_folder,
 )
 from vpr_tf.cli.main import Outcome
-from vpr_tf.cli.options import add_index, add_json, add_max_rejected, add_model
+from vpr_tf.cli.options import (
+    add_index,
+    add_json,
+    add_max_rejected,
+    add_model,
+    add_reading,
+    reading_of,
+)
 from vpr_tf.cli.output import change_outcome, report_rejected
 from vpr_tf.photos import PhotoFiles, scan_photos
 from vpr_tf.place_index import PlaceIndex
@@ -50,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what to do with photos whose keys the index has; default: error",
     )
     add_model(parser, "the encoder, if the index keeps none")
+    add_reading(parser)
     add_max_rejected(parser)
     add_json(parser)
 
@@ -61,7 +69,9 @@ def run(options: argparse.Namespace) -> Outcome:
     request = {**vars(options), "photos": str(Path(options.photos).resolve())}
     with PlaceIndex.open(index) as opened:
         present, manifest = np.array(opened.photos.keys), opened.manifest
-    photos = scan_photos(options.photos).with_key_prefix(options.prefix)
+    photos = scan_photos(options.photos, reading=reading_of(options)).with_key_prefix(
+        options.prefix
+    )
     check_usable(photos, options.max_rejected_fraction, options.photos)
     known = np.isin(photos.photos.keys, present)
     was_killed = is_of_request(work, request)

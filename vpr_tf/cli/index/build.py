@@ -41,6 +41,7 @@ from vpr_tf.cli.options import (
     add_json,
     add_max_rejected,
     add_model,
+    add_reading,
     add_sets,
     config_of_model,
 )
@@ -97,6 +98,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="run or SavedModel whose heads choose the cells that a query searches; "
         "how many: classification.num_cells=K",
     )
+    add_reading(parser)
     add_max_rejected(parser)
     add_json(parser)
 

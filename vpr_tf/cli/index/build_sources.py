@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_tf.cli.options import config_of
+from vpr_tf.cli.options import config_of, reading_of
 from vpr_tf.config import ConfigError
 from vpr_tf.data.prepared_dataset import DatasetError, PreparedDataset
 from vpr_tf.photos import (
@@ -64,7 +64,9 @@ def scan_source(options: argparse.Namespace) -> PhotoFiles | SplitSource:
         return SplitSource(dataset, _split_names(dataset, options))
     if options.set or options.split:
         raise ConfigError("--set and --split choose of a dataset, not of --photos.")
-    photos = scan_photos(options.photos)
+    known = None if options.config is None else config_of(options).build.reading
+    reading = reading_of(options, known)
+    photos = scan_photos(options.photos, reading=reading)
     check_usable(photos, options.max_rejected_fraction, options.photos)
     return photos
 

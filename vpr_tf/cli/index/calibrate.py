@@ -44,10 +44,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> Outcome:
     """Calibrates."""
     config = config_with_dataset(options)
+    parts = []
     if options.classifier:
         from vpr_tf.classification import heads_folder
 
-        heads_folder(options.classifier)  # so is one without heads
+        folder = heads_folder(options.classifier)  # one without heads is refused
         from vpr_tf.evaluation.calibrate import calibrate_model
 
         found = calibrate_model(options.classifier, config, set_name=options.set)
@@ -55,10 +56,14 @@ def run(options: argparse.Namespace) -> Outcome:
         from vpr_tf.place_index import PlaceIndex
 
         with PlaceIndex.open(options.index):  # a wrong folder is refused at once
-            pass
+            folder = options.index
         from vpr_tf.evaluation.calibrate import calibrate_index
 
-        found = calibrate_index(
+        found, methods = calibrate_index(
             options.index, config, set_name=options.set, model=options.model
         )
-    return Outcome(found.summary())
+        parts.append(methods.to_markdown())
+    from vpr_tf.localization import describe_calibration
+
+    parts += [describe_calibration(found), f"Stored in {folder}."]
+    return Outcome(found.summary(), "\n\n".join(parts))

@@ -26,9 +26,9 @@ from pathlib import Path
 import numpy as np
 
 from vpr_tf.cli.main import Outcome
+from vpr_tf.cli.named_photos import describe, named_photos
 from vpr_tf.cli.options import add_index, add_json, add_model
-from vpr_tf.cli.output import print_rejected, wants_progress
-from vpr_tf.photos import scan_named_photos
+from vpr_tf.cli.output import print_rejected
 from vpr_tf.place_index import PlaceIndex
 from vpr_tf.place_index.tuning import RECALL_VALUES, TuningReport
 from vpr_tf.search import RetrievalError
@@ -132,12 +132,12 @@ def _queries(options: argparse.Namespace) -> tuple[np.ndarray | None, str | None
 
 
 def _described(options: argparse.Namespace) -> tuple[np.ndarray, str]:
-    photos = scan_named_photos([options.query_photos])
+    photos = named_photos([options.query_photos])
     if not len(photos):
         raise RetrievalError(f"{options.query_photos} has no photos. Name another.")
-    encoder = PlaceIndex.open(options.index).extractor(options.model)
-    progress = wants_progress(len(photos))
-    described = encoder.extract_files(photos, progress=progress)
+    described = describe(
+        photos, PlaceIndex.open(options.index).extractor(options.model)
+    )
     print_rejected(described.photos.rejected)
     found = described.in_memory()
     return found, f"{len(found)} photos of {options.query_photos}"

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from pathlib import Path
 from typing import Any
 
 from vpr_tf.cli.main import Outcome
-from vpr_tf.cli.options import add_json, existing_model, kept_config
+from vpr_tf.cli.options import add_json, existing_model
 from vpr_tf.cli.output import facts_text
 
 
@@ -36,25 +35,21 @@ def run(options: argparse.Namespace) -> Outcome:
 
 
 def _facts(model: str) -> dict[str, Any]:
-    path = Path(model)
-    if not path.exists():
-        from vpr_tf.models import released_encoder
+    from vpr_tf.extraction import find_model
 
-        return dataclasses.asdict(released_encoder(model))
-    if path.suffix == ".keras":
+    source = find_model(model)
+    if source.config_file is None:
+        if source.kind == "released":
+            from vpr_tf.models import released_encoder
+
+            return dataclasses.asdict(released_encoder(model))
         from vpr_tf.models import read_keras_file
 
-        encoder = read_keras_file(path)
+        encoder = read_keras_file(source.path)
         return {**encoder.get_config(), "parameters": encoder.count_params()}
-    file = kept_config(path)
-    if file is None:
-        raise ValueError(
-            f"{model} is no run folder, no SavedModel and no .keras file. Pass one, or "
-            "a name of `vpr models list`."
-        )
     from vpr_tf.config import load_config
 
-    config = load_config(file)
+    config = load_config(source.config_file)
     return {
         "name": config.name,
         **dataclasses.asdict(config.encoder),

@@ -8,6 +8,7 @@ import numpy as np
 
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.data.prepared_dataset import PreparedDataset
+from vpr_tf.extraction.feature_extractor import FeatureExtractor
 from vpr_tf.extraction.model_loading import load_extractor
 from vpr_tf.extraction.whitening.pca import Whitening, fit_whitening
 from vpr_tf.models import GeoLocalizationNet
@@ -22,7 +23,7 @@ def whiten_encoder(
     whiten: bool = True,
     split_name: str = "train",
     max_images: int = 10_000,
-) -> GeoLocalizationNet:
+) -> tuple[FeatureExtractor, Whitening]:
     """Fits a whitening on images of a split and saves the encoder with it.
 
     Args:
@@ -35,7 +36,7 @@ def whiten_encoder(
         max_images: Size of the sample.
 
     Returns:
-        The encoder that was saved.
+        What described the images, and the whitening.
 
     Raises:
         EncoderError: There is no such model.
@@ -49,23 +50,14 @@ def whiten_encoder(
     split = PreparedDataset(config.dataset.path).split(split_name)
     extractor = load_extractor(config, model)
     encoder = check_not_whitened(extractor.encoder)
-    print(f"Model: {extractor.description}")
     rng = np.random.default_rng(config.seed)
     record_ids = np.sort(rng.permutation(len(split))[:max_images])
     _check_dim(dim, encoder.descriptor_dim, len(record_ids), split_name)
     descriptors = extractor.extract_records(split, record_ids)
     whitening = fit_whitening(descriptors, dim, whiten)
-    whitened = add_whitening(encoder, whitening)
     output.parent.mkdir(parents=True, exist_ok=True)
-    whitened.save(output)
-    print(
-        f"PCA of {whitening.num_descriptors:,} descriptors of {split_name}: {dim} of "
-        f"{encoder.descriptor_dim} directions hold "
-        f"{100 * whitening.explained_variance:.1f} % of the variance"
-        + (", whitened." if whiten else ".")
-    )
-    print(f"Saved: {output}")
-    return whitened
+    add_whitening(encoder, whitening).save(output)
+    return extractor, whitening
 
 
 def _check_dim(dim: int, descriptor_dim: int, num_images: int, split: str) -> None:

@@ -28,5 +28,5 @@ def test_folder_without_photos_is_refused(built, tmp_path, capsys):
     output = ["--output", tmp_path / "results"]
     arguments = ["tune", built / "city.index", *output, "--dry-run"]
     assert on_index(*arguments, "--query-photos", tmp_path / "empty") == 2
-    assert "has no photos" in capsys.readouterr().err
+    assert "No photos in" in capsys.readouterr().err
     assert on_index(*arguments, "--sample", "3", "--queries", "q.npy") == 2

@@ -1,0 +1,126 @@
+import datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.vpr_tf.photos.photo_writer import write_photo
+from vpr_tf.config import ConfigError, ReadingConfig
+from vpr_tf.photos import PhotoSourceError, scan_photos
+
+SAN_FRANCISCO = pytest.approx([37.70098, -122.49646], abs=1e-5)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photos")
+    for name in ("a", "b"):
+        write_photo(folder / f"{name}.jpg")
+    return folder
+
+
+def scan(folder, text, encoding="utf-8", **reading):
+    table = folder / "t.csv"
+    table.write_bytes(text.encode(encoding))
+    return scan_photos(table, reading=ReadingConfig(**reading), progress=False)
+
+
+def place(found, row=0):
+    positions = found.photos.positions
+    return [positions.latitude_deg[row], positions.longitude_deg[row]]
+
+
+@pytest.mark.parametrize(
+    ("latitude", "longitude", "heading", "time"),
+    [
+        ("lat", "lon", "heading", "time"),
+        ("Lat", "lng", "yaw", "timestamp"),
+        ("LATITUDE", "Longitude", "Heading (deg)".replace(" (", "_")[:-1], "DateTime"),
+        (" latitude ", "long", "compass angle", "captured-at"),
+        ("gps_latitude", "gps_longitude", "azimuth", "taken"),
+    ],
+)
+def test_usual_names_of_columns(folder, latitude, longitude, heading, time):
+    header = f"File,{latitude},{longitude},{heading},{time},note\n"
+    row = "a.jpg,37.70098,-122.49646,-90,2019-06-30T12:34:56+02:00,x\n"
+    found = scan(folder, header + row)
+    assert place(found) == SAN_FRANCISCO
+    assert found.photos.heading_deg.tolist() == [270]
+    assert found.photos.timestamps.tolist() == [b"20190630_123456"]
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_delimiter_and_decimal_comma(folder, delimiter):
+    rows = [
+        ["path", "lat", "lon", "heading", "time"],
+        ["a.jpg", "37,70098", "-122,49646"],
+    ]
+    rows[1] += ["12,5", "2019"]
+    text = "\r\n".join(delimiter.join(row) for row in rows)
+    for reading in ({}, {"delimiter": delimiter}):
+        found = scan(folder, text, **reading)
+        assert place(found) == SAN_FRANCISCO
+        assert found.photos.heading_deg.tolist() == [12.5]
+    with pytest.raises(PhotoSourceError, match="must have the columns path"):
+        scan(folder, text, delimiter=",")
+
+
+@given(
+    st.floats(-79.9, 83.9),
+    st.floats(-179.9, 179.9),
+    st.sampled_from([".", ","]),
+    st.datetimes(datetime.datetime(1900, 1, 1), datetime.datetime(2099, 1, 1)),
+)
+def test_every_place_in_a_table_with_semicolons(folder, north, east, decimal, time):
+    if abs(north) + abs(east) < 0.01:
+        return
+    numbers = f"{north:.7f};{east:.7f}".replace(".", decimal)
+    found = scan(folder, f"path;lat;lon;time\na.jpg;{numbers};{time.isoformat()}\n")
+    assert place(found) == pytest.approx([north, east], abs=1e-6)
+    seconds = time.strftime("%Y%m%d_%H%M%S").encode()
+    assert found.photos.timestamps.tolist() == [seconds]
+
+
+def test_tab_by_name_and_columns_by_map(folder):
+    text = "bild\tbreite\tlon\tlaenge\na.jpg\t37.70098\t1\t-122.49646\n"
+    columns = {"path": "bild", "latitude": "breite", "longitude": "laenge"}
+    found = scan(folder, text, delimiter="tab", columns=columns)
+    assert place(found) == SAN_FRANCISCO
+    with pytest.raises(PhotoSourceError, match="no column 'hoehe', which should be la"):
+        scan(folder, text, columns={**columns, "latitude": "hoehe"})
+    with pytest.raises(ConfigError, match="columns` must be one of path, latitude"):
+        ReadingConfig(columns={"breite": "latitude"})
+
+
+def test_zone_of_a_table_without_one(folder):
+    text = "path,easting,northing\na.jpg,544388.51,4172758.25\n"
+    assert place(scan(folder, text, zone="10S")) == SAN_FRANCISCO
+    with pytest.raises(PhotoSourceError, match="utm_east, utm_north, zone"):
+        scan(folder, text)
+    with pytest.raises(ConfigError, match="a UTM zone as 10S"):
+        ReadingConfig(zone="west")
+
+
+def test_byte_order_mark_of_utf_8(folder):
+    assert len(scan(folder, "path,lat,lon\na.jpg,1,2\n", "utf-8-sig")) == 1
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf_16_is_named_with_the_remedy(folder, encoding):
+    with pytest.raises(PhotoSourceError, match=r"is in UTF-16.*iconv -f UTF-16 -t UTF"):
+        scan(folder, "path,lat,lon\na.jpg,1,2\n", encoding)
+
+
+def test_latin_1_is_named_with_the_remedy(folder):
+    with pytest.raises(PhotoSourceError, match=r"Latin-1.*iconv -f WINDOWS-1252 -t"):
+        scan(folder, "path,lat,lon\nstra\xdfe.jpg,1,2\n", "latin-1")
+
+
+def test_several_columns_for_one_field_are_refused(folder):
+    text = "path,lat,gps_lat,lon\na.jpg,37.70098,1,-122.49646\n"
+    with pytest.raises(PhotoSourceError, match="may be latitude: lat, gps_lat"):
+        scan(folder, text)
+    found = scan(folder, text, columns={"latitude": "lat"})
+    assert place(found) == SAN_FRANCISCO
+    exact = "path,lat,latitude,lon\na.jpg,1,37.70098,-122.49646\n"
+    assert place(scan(folder, exact)) == SAN_FRANCISCO

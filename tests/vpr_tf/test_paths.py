@@ -1,0 +1,71 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vpr_tf.config import ConfigError, load_config
+from vpr_tf.paths import expand_path, expand_word
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PHOTOS", "/data/photos")
+    monkeypatch.delenv("NOT_DEFINED", raising=False)
+    return tmp_path
+
+
+def test_home_and_variables(home):
+    assert expand_path("~") == str(home)
+    assert expand_path("~/city") == f"{home}/city"
+    assert expand_path("$PHOTOS/a") == "/data/photos/a"
+    assert expand_path("x/${PHOTOS}_2/$PHOTOS") == "x//data/photos_2//data/photos"
+
+
+@given(st.text(st.characters(exclude_characters="$~", exclude_categories=["Cs"])))
+def test_other_paths_stay(text):
+    assert expand_path(text) == text
+    assert expand_path(f"a/~{text}") == f"a/~{text}"
+
+
+@pytest.mark.parametrize("text", ["$NOT_DEFINED/a", "a/${NOT_DEFINED}"])
+def test_undefined_variable_is_named(home, text):
+    with pytest.raises(ValueError, match="variable NOT_DEFINED is not defined"):
+        expand_path(text)
+
+
+def test_unknown_user_is_named():
+    with pytest.raises(ValueError, match="no home folder for '~nobody_of_that_name'"):
+        expand_path("~nobody_of_that_name/a")
+
+
+def test_file_with_such_a_name_stays(home, monkeypatch):
+    monkeypatch.chdir(home)
+    for name in ("photo$NOT_DEFINED.jpg", "~backup.jpg"):
+        (home / name).touch()
+        assert expand_path(name) == name
+
+
+def test_words_of_a_command_line(home):
+    assert expand_word("--index=~/city.index") == f"--index={home}/city.index"
+    assert expand_word("~/a.jpg") == f"{home}/a.jpg"
+    assert expand_word("--within=37.7,-122.4,500") == "--within=37.7,-122.4,500"
+    assert expand_word("dataset.path=~/city") == "dataset.path=~/city"
+
+
+def test_every_text_of_a_config(home, tmp_path):
+    file = tmp_path / "c.yaml"
+    file.write_text(
+        "name: city\ndataset: {path: ~/city}\nruns_dir: runs/${name}\n"
+        "build:\n  source: $PHOTOS\n"
+        '  tests: {night: {database: ~/db, queries: "${PHOTOS}/q"}}\n'
+    )
+    (tmp_path / "above.yaml").write_text("base: ~/c.yaml\n")
+    config = load_config(tmp_path / "above.yaml", ["savedmodels_dir=~/saved"])
+    assert config.dataset.path == f"{home}/city"
+    assert config.runs_dir == "runs/city"
+    assert config.savedmodels_dir == f"{home}/saved"
+    assert config.build.source == "/data/photos"
+    assert config.build.tests["night"].database == f"{home}/db"
+    assert config.build.tests["night"].queries == "/data/photos/q"
+    with pytest.raises(ConfigError, match=r"`build.source`: The environment var.*NOT"):
+        load_config(file, ["build.source=$NOT_DEFINED/a"])

@@ -1,0 +1,88 @@
+"""Home folders and environment variables in paths, as a shell would write them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection
+from typing import Any
+
+_VARIABLE = re.compile(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
+_KEY_AND_VALUE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*=")
+
+
+def expand_path(text: str, kept: Collection[str] = ()) -> str:
+    """Returns a path with the home folder for `~` and values for `$NAME`, `${NAME}`.
+
+    Args:
+        text: A path; one that is there with a `$` or `~` in its name stays as it is.
+        kept: Names that stay as they are in `${NAME}`, since they mean something else.
+
+    Raises:
+        ValueError: A variable is not defined, or a user is not known.
+    """
+    is_home = text == "~" or text.startswith("~/")
+    if not is_home and ("$" in text or text.startswith("~")) and os.path.lexists(text):
+        return text
+
+    def value(match: re.Match[str]) -> str:
+        name = match[1] or match[2]
+        if match[1] in kept:
+            return match[0]
+        if name not in os.environ:
+            raise ValueError(
+                f"The environment variable {name} is not defined. Received: {text!r}. "
+                "Define it, or write the path out."
+            )
+        return os.environ[name]
+
+    expanded = _VARIABLE.sub(value, text)
+    if not expanded.startswith("~"):
+        return expanded
+    with_home = os.path.expanduser(expanded)  # noqa: PTH111 - it keeps what is unknown
+    if with_home == expanded:
+        raise ValueError(
+            f"There is no home folder for {expanded.split('/')[0]!r}. Received: "
+            f"{text!r}. Write the path out, or begin it with ./"
+        )
+    return with_home
+
+
+def expand_paths(values: Any, kept: Collection[str], name: str = "") -> Any:
+    """Returns nested values with all texts expanded.
+
+    Args:
+        values: Mappings, lists and plain values.
+        kept: See `expand_path`.
+        name: Of the field that holds them, for messages.
+
+    Raises:
+        ValueError: See `expand_path`; it names the field.
+    """
+    if isinstance(values, dict):
+        return {
+            key: expand_paths(value, kept, f"{name}.{key}" if name else str(key))
+            for key, value in values.items()
+        }
+    if isinstance(values, list):
+        return [expand_paths(value, kept, name) for value in values]
+    if not isinstance(values, str):
+        return values
+    try:
+        return expand_path(values, kept)
+    except ValueError as error:
+        raise ValueError(f"`{name}`: {error}") from None
+
+
+def expand_word(word: str) -> str:
+    """Returns a word of a command line with paths expanded, also behind `--option=`.
+
+    Words such as `dataset.path=~/city` are left to who reads them.
+
+    Raises:
+        ValueError: See `expand_path`.
+    """
+    if word.startswith("-"):
+        option, equals, value = word.partition("=")
+        return f"{option}{equals}{expand_path(value)}"
+    return word if _KEY_AND_VALUE.match(word) else expand_path(word)
