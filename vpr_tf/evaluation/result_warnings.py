@@ -41,8 +41,8 @@ def _without_position(result: EvaluationResult) -> list[str]:
     unknown = result.num_queries_without_position
     if unknown == result.num_queries:
         return [
-            "no query has a position, so there is no recall; the predictions are in "
-            "the CSV file and the pictures."
+            "no query has a position, so there is no recall; what is predicted for "
+            "them is not judged."
         ]
     if unknown:
         return [

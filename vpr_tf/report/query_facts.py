@@ -12,7 +12,7 @@ import numpy as np
 
 from vpr_tf.classification.own_classes import own_classes
 from vpr_tf.data.prepared_dataset import Partition
-from vpr_tf.geo import Positions, heading_differences_deg
+from vpr_tf.geo import heading_differences_deg
 from vpr_tf.photos import PhotoTable
 
 

@@ -291,8 +291,7 @@ class Validator:
         values = values_of_chief(self._strategy, values)
         metrics = dict(zip(names, values, strict=True))
         if math.isnan(metrics[MONITOR]):
-            _LOG.warning("No query of val has a known position: no recall.")
-            metrics = {}
+            metrics = {}  # no query has a position: the result warns of it
         return Validation(metrics, result)
 
     def _measure(self, model: EvaluatedModel) -> tuple[EvaluationResult, list[float]]:
