@@ -14,6 +14,8 @@ from vpr_tf.evaluation.recall import recall_at
 from vpr_tf.evaluation.results import (
     EvaluationResult,
     results_table,
+    results_text,
+    warning_lines,
     write_results,
 )
 
@@ -30,5 +32,7 @@ __all__ = [
     "prediction_picture",
     "recall_at",
     "results_table",
+    "results_text",
+    "warning_lines",
     "write_results",
 ]

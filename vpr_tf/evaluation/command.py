@@ -8,7 +8,11 @@ from pathlib import Path
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.evaluation.evaluation import Evaluation
 from vpr_tf.evaluation.pictures import PICTURES_FOLDER, draw_predictions
-from vpr_tf.evaluation.results import EvaluationResult, results_table, write_results
+from vpr_tf.evaluation.results import (
+    EvaluationResult,
+    results_text,
+    write_results,
+)
 
 
 def run_evaluation(
@@ -63,22 +67,6 @@ def evaluate_sets(
                 only_wrong=evaluation.draw_only_wrong,
             )
     write_results(results, folder)
-    print(f"\n{results_table(results)}\n")
-    for result in results:
-        _explain_missing_positions(result)
+    print(f"\n{results_text(results)}\n")
     print(f"Results, predictions and descriptors: {folder}")
     return results
-
-
-def _explain_missing_positions(result: EvaluationResult) -> None:
-    unknown = result.num_queries_without_position
-    if unknown == result.num_queries:
-        print(
-            f"{result.name}: no query has a position, so there is no recall; the "
-            "predictions are in the CSV file and the pictures."
-        )
-    elif unknown:
-        print(
-            f"{result.name}: {unknown:,} of {result.num_queries:,} queries have no "
-            "position; they are predicted but not in the recall."
-        )

@@ -47,6 +47,7 @@ class EvaluationResult:
         places: What the predictions count in, where that is no database; None for
             retrieval.
         preprocessing: How images were prepared; None of descriptors alone.
+        warnings: What makes the result doubtful; see `result_warnings`.
     """
 
     name: str
@@ -70,6 +71,7 @@ class EvaluationResult:
     spread_m: np.ndarray | None = None
     places: Positions | None = None
     preprocessing: Preprocessing | None = None
+    warnings: Sequence[str] = ()
 
     @property
     def symbol(self) -> str:
@@ -90,6 +92,7 @@ class EvaluationResult:
             "is_exact": self.is_exact,
             "method": self.method,
             "images": None if self.preprocessing is None else str(self.preprocessing),
+            "warnings": list(self.warnings),
         }
 
 
@@ -121,6 +124,16 @@ def results_table(results: Sequence[EvaluationResult]) -> str:
     return Table("", columns, rows).to_markdown()
 
 
+def results_text(results: Sequence[EvaluationResult]) -> str:
+    """Returns the table and the warnings below it, as markdown."""
+    return "\n\n".join([results_table(results), *warning_lines(results)])
+
+
+def warning_lines(results: Sequence[EvaluationResult]) -> list[str]:
+    """Returns the warnings with the set that each is of."""
+    return [f"Warning: {r.name}: {text}" for r in results for text in r.warnings]
+
+
 def write_results(results: Sequence[EvaluationResult], folder: str | Path) -> None:
     """Writes results.md, results.json and predictions.csv of each set.
 
@@ -131,7 +144,7 @@ def write_results(results: Sequence[EvaluationResult], folder: str | Path) -> No
     for result in results:
         of_set = Path(folder) / result.name
         of_set.mkdir(parents=True, exist_ok=True)
-        (of_set / "results.md").write_text(results_table([result]) + "\n")
+        (of_set / "results.md").write_text(results_text([result]) + "\n")
         summary = json.dumps(result.summary(), indent=2)
         (of_set / "results.json").write_text(summary + "\n")
         _write_predictions(result, of_set / "predictions.csv")

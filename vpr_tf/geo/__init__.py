@@ -15,6 +15,7 @@ from vpr_tf.geo.headings import (
 )
 from vpr_tf.geo.local_plane import LocalPlane, cities
 from vpr_tf.geo.map_frame import MapFrame
+from vpr_tf.geo.nearest import nearest_m
 from vpr_tf.geo.position_rules import (
     contradictions,
     is_zero,
@@ -53,6 +54,7 @@ __all__ = [
     "is_zero",
     "lat_lon_problem",
     "lat_lon_to_utm",
+    "nearest_m",
     "normalized_headings",
     "parse_zone",
     "parse_zone_and_band",

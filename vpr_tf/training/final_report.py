@@ -20,7 +20,7 @@ from vpr_tf.evaluation import (
     dataset_folder,
     draw_predictions,
     evaluate,
-    results_table,
+    results_text,
     write_results,
 )
 from vpr_tf.evaluation.calibrate import calibrate_trained
@@ -73,7 +73,7 @@ def finish_run(
     if results:
         folder = dataset_folder(run.report, dataset)
         write_results(results, folder)
-        _LOG.info("\n%s\n", results_table(results))
+        _LOG.info("\n%s\n", results_text(results))
         _LOG.info("Results and predictions: %s", folder)
     else:
         _LOG.info("The dataset has no test set.")
