@@ -47,7 +47,7 @@ class Preprocessing:
 
 
 def check_preprocessing(config: Any, section: str) -> None:
-    """Checks `resize`, `image_size` and `precision` of a config.
+    """Checks `resize`, `image_size` and `precision` of a config, where it has them.
 
     Args:
         config: Has these fields.
@@ -57,9 +57,12 @@ def check_preprocessing(config: Any, section: str) -> None:
         ConfigError: One cannot be used.
     """
     prefix = f"{section}." if section else ""
-    check_choice(f"{prefix}resize", config.resize, RESIZES)
-    check_range(config, section, 1, None, "image_size")
-    check_choice(f"{prefix}precision", config.precision, EXTRACTION_PRECISIONS)
+    if config.resize is not None:
+        check_choice(f"{prefix}resize", config.resize, RESIZES)
+    if config.image_size is not None:
+        check_range(config, section, 1, None, "image_size")
+    if config.precision is not None:
+        check_choice(f"{prefix}precision", config.precision, EXTRACTION_PRECISIONS)
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ class EvaluationConfig:
 
     def __post_init__(self) -> None:
         check_choice("evaluation.method", self.method, METHODS)
-        check_preprocessing(self.preprocessing, "evaluation")
+        check_preprocessing(self, "evaluation")
         check_range(self, "evaluation", 1, None, "batch_size")
         check_range(self, "evaluation", 0, None, "queries_to_draw")
         threshold = self.positive_dist_threshold_m
