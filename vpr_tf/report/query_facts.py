@@ -84,8 +84,8 @@ def nearest_database_m(queries: Positions, database: Positions) -> np.ndarray:
     found = distances_m(queries.take(known), database, candidates[rows])
     nearest[known] = np.nanmin(found, axis=1)
     for zone in np.unique(queries.utm_zone[known]):
-        in_zone = np.flatnonzero(database.utm_zone == zone)
-        of_zone = np.flatnonzero(queries.utm_zone == zone)
+        in_zone = np.flatnonzero(database.known & (database.utm_zone == zone))
+        of_zone = np.flatnonzero(queries.known & (queries.utm_zone == zone))
         if len(in_zone):
             tree = cKDTree(_on_plane(database.take(in_zone)))
             centimetres, _ = tree.query(_on_plane(queries.take(of_zone)))
