@@ -13,7 +13,7 @@ from vpr_tf.classification.calibration import load_calibration
 from vpr_tf.classification.errors import ClassificationError
 from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.classification.stored_heads import heads_folder, load_heads
-from vpr_tf.config import ClassificationConfig, LocalizationConfig
+from vpr_tf.config import LocalizationConfig
 from vpr_tf.localization import (
     NUM_CANDIDATES,
     Calibration,
@@ -119,4 +119,4 @@ class ClassifierLocalizer:
 
 def _load_scored(folder: Path, calibration: Calibration | None) -> PlacePredictor:
     score = None if calibration is None else calibration.settings.get("score")
-    return load_heads(folder, ClassificationConfig(score=score or None))
+    return load_heads(folder, score=score or None)

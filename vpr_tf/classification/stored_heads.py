@@ -25,10 +25,10 @@ INFO_FILE = "classifier.json"
 ARRAYS_FILE = "classifier.npz"
 _FORMAT_VERSION = 1
 _LOG = logging.getLogger(__name__)
-_STORED_COSINE = (
-    "The heads in %s are linear layers that were stored with the score cosine, which "
-    "drops their norms and biases. They are trained for classification.score=softmax: "
-    "set it, and calibrate again."
+_BY_COSINE = (
+    "The heads in %s are linear layers and scored by the cosine, which drops their "
+    "norms and biases. They are trained for classification.score=softmax: set it, and "
+    "calibrate again."
 )
 _KINDS: dict[str, type[PlaceClassifier] | type[PlaceRegression]] = {
     "classes": PlaceClassifier,
@@ -60,14 +60,18 @@ def save_heads(predictor: PlacePredictor, folder: str | Path) -> None:
 
 
 def load_heads(
-    model: str | Path | None, config: ClassificationConfig | None = None
+    model: str | Path | None,
+    config: ClassificationConfig | None = None,
+    *,
+    score: str | None = None,
 ) -> PlaceClassifier | PlaceRegression:
     """Loads the heads of a model.
 
     Args:
         model: See `heads_folder`.
         config: Its `score` is what places are scored by; without one it is the score
-            that was stored, with a warning where the heads were trained for another.
+            that was stored. A warning is given where the heads learned another.
+        score: What an index or a calibration was made with: taken without a warning.
 
     Raises:
         ClassificationError: No model is named, it keeps no heads, or a file is damaged
@@ -87,10 +91,10 @@ def load_heads(
         raise _damaged(folder, error) from error
     if not isinstance(heads, PlaceClassifier):
         return heads
-    if config is not None and config.score is not None:
-        return heads.with_score(config.score)
-    if heads.drops_biases:
-        _LOG.warning(_STORED_COSINE, folder)
+    wanted = score or (config.score if config is not None else None)
+    heads = heads.with_score(wanted or heads.score)
+    if score is None and heads.drops_biases:
+        _LOG.warning(_BY_COSINE, folder)
     return heads
 
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from vpr_tf.classification import PlaceClassifier
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.evaluation.evaluation import Evaluation
-from vpr_tf.evaluation.pictures import draw_predictions
-from vpr_tf.evaluation.results import EvaluationResult, results_table, write_results
+from vpr_tf.evaluation.pictures import PICTURES_FOLDER, draw_predictions
+from vpr_tf.evaluation.results import (
+    EvaluationResult,
+    results_text,
+    write_results,
+)
 
 
 def run_evaluation(
@@ -48,6 +53,8 @@ def evaluate_sets(
     evaluation, folder = opened.config, opened.folder
     print(f"Model: {opened.extractor.description}")
     print(f"Images: {opened.extractor.preprocessing}")
+    if isinstance(opened.model.predictor, PlaceClassifier):
+        print(f"Places are ranked by their {opened.model.predictor.ranked_by}.")
     results = []
     for evaluation_set in opened.sets:
         result = opened.evaluate(evaluation_set, num_predictions)
@@ -58,27 +65,11 @@ def evaluate_sets(
                 opened.dataset,
                 evaluation_set,
                 result,
-                folder / f"{result.name}_pictures",
+                opened.set_folder(result.name) / PICTURES_FOLDER,
                 max_queries=evaluation.queries_to_draw,
                 only_wrong=evaluation.draw_only_wrong,
             )
     write_results(results, folder)
-    print(f"\n{results_table(results)}\n")
-    for result in results:
-        _explain_missing_positions(result)
+    print(f"\n{results_text(results)}\n")
     print(f"Results, predictions and descriptors: {folder}")
     return results
-
-
-def _explain_missing_positions(result: EvaluationResult) -> None:
-    unknown = result.num_queries_without_position
-    if unknown == result.num_queries:
-        print(
-            f"{result.name}: no query has a position, so there is no recall; the "
-            "predictions are in the CSV file and the pictures."
-        )
-    elif unknown:
-        print(
-            f"{result.name}: {unknown:,} of {result.num_queries:,} queries have no "
-            "position; they are predicted but not in the recall."
-        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,9 @@ from vpr_tf.config import EvaluationConfig
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
 from vpr_tf.evaluation.positives import positives_per_query
 from vpr_tf.evaluation.recall import hits_matrix, recall_at
+from vpr_tf.evaluation.result_warnings import result_warnings
 from vpr_tf.evaluation.results import EvaluationResult
+from vpr_tf.evaluation.shared_images import SharedImages, shared_images
 from vpr_tf.geo import Positions, distances_m
 
 
@@ -71,6 +74,11 @@ def judge(
         method: See `EvaluationResult`.
     """
     split = dataset.split(evaluation_set.queries)
+    shared = None
+    if predictions.scores is None:
+        database = dataset.split(evaluation_set.database)
+        distances = predictions.descriptor_distances
+        shared = shared_images(split, database, predictions.rows, distances)
     return judge_positions(
         predictions,
         split.positions(),
@@ -80,6 +88,7 @@ def judge(
         name=evaluation_set.name,
         dataset_fingerprint=dataset.fingerprint,
         method=method,
+        shared=shared,
     )
 
 
@@ -93,6 +102,7 @@ def judge_positions(
     name: str,
     dataset_fingerprint: str = "",
     method: str = "retrieval",
+    shared: SharedImages | None = None,
 ) -> EvaluationResult:
     """Measures recall as the official protocol does.
 
@@ -109,11 +119,12 @@ def judge_positions(
         name: Of the evaluation set.
         dataset_fingerprint: Of its dataset.
         method: See `EvaluationResult`.
+        shared: Queries that are database images; None where that is not known.
     """
     places, rows, known = predictions.places, predictions.rows, queries.known
     positives = positives_per_query(queries, places, threshold_m)
     num_positives = np.array([len(found) for found in positives])
-    return EvaluationResult(
+    result = EvaluationResult(
         name=name,
         recalls=recall_at(rows, positives, recall_values, evaluated=known),
         num_queries=len(queries),
@@ -135,3 +146,5 @@ def judge_positions(
         spread_m=predictions.spread_m,
         places=None if predictions.scores is None else places,
     )
+    warnings = result_warnings(result, queries, places, shared)
+    return dataclasses.replace(result, warnings=warnings)

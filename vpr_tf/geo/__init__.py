@@ -16,6 +16,7 @@ from vpr_tf.geo.headings import (
 )
 from vpr_tf.geo.local_plane import LocalPlane, cities
 from vpr_tf.geo.map_frame import MapFrame
+from vpr_tf.geo.nearest import nearest_m
 from vpr_tf.geo.position_rules import (
     contradictions,
     is_zero,
@@ -56,6 +57,7 @@ __all__ = [
     "lat_lon_problem",
     "lat_lon_to_utm",
     "local_text",
+    "nearest_m",
     "normalized_headings",
     "parse_zone",
     "parse_zone_and_band",

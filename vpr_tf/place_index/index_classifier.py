@@ -13,7 +13,7 @@ from vpr_tf.classification.cell_ranking import ClassifierCells
 from vpr_tf.classification.errors import ClassificationError
 from vpr_tf.classification.prototype_search import PrototypeSearch, is_worth_searching
 from vpr_tf.classification.stored_heads import load_heads, save_heads
-from vpr_tf.config import ClassificationConfig, ExperimentConfig
+from vpr_tf.config import ExperimentConfig
 from vpr_tf.photos import PhotoFiles
 from vpr_tf.place_index.creation import CLASSIFIER_FOLDER
 from vpr_tf.place_index.manifest import (
@@ -108,7 +108,7 @@ class IndexClassifier:
             if name not in of_encoder:
                 check_file(folder / name, file)
         own = folder / CLASSIFIER_FOLDER
-        heads = load_heads(own, ClassificationConfig(score=kept.score))
+        heads = load_heads(own, score=kept.score)
         classifier = ClassifierCells.from_heads(heads).classifier
         search = None
         if (own / _SEARCH_FOLDER).is_dir():

@@ -32,9 +32,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vpr_tf.atomic_files import replace_file
-from vpr_tf.geo import heading_differences_deg
+from vpr_tf.geo import heading_differences_deg, nearest_m
 from vpr_tf.photos import PhotoTable
-from vpr_tf.report.query_facts import nearest_database_m
 from vpr_tf.report.recalls import UNKNOWN, HitRanks
 from vpr_tf.report.report import Identity
 
@@ -77,8 +76,8 @@ def prediction_columns(
         columns[f"{name}_m"] = result.distances_m[:, rank]
         columns[f"{name}_{value}"] = np.where(missing, np.nan, values[:, rank])
     if result.places is not None:
-        nearest_m = nearest_database_m(queries.positions, result.places)
-        return {**columns, "nearest_place_m": nearest_m}
+        distances = nearest_m(queries.positions, result.places)
+        return {**columns, "nearest_place_m": distances}
     first = result.predictions[:, 0]
     turn = heading_differences_deg(queries.heading_deg, database.heading_deg[first])
     columns["prediction_1_turn_deg"] = np.where(first < 0, np.nan, turn)

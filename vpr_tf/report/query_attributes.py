@@ -8,13 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from vpr_tf.data.prepared_dataset import DatasetError, PreparedDataset
+from vpr_tf.geo import nearest_m
 from vpr_tf.photos import PhotoTable
-from vpr_tf.report.query_facts import (
-    class_sizes,
-    heading_gaps,
-    nearest_database_m,
-    year_gaps,
-)
+from vpr_tf.report.query_facts import class_sizes, heading_gaps, year_gaps
 from vpr_tf.report.strata import Stratification, stratify
 
 
@@ -71,7 +67,7 @@ def measure_attributes(
         "mean_luma": luma,
         "year_gap": year_gaps(queries, database, positives),
         "heading_gap_deg": turns,
-        "nearest_database_m": nearest_database_m(queries.positions, database.positions),
+        "nearest_database_m": nearest_m(queries.positions, database.positions),
         "class_num_images": sizes,
     }
     for name, values in columns.items():

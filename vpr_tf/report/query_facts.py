@@ -12,10 +12,8 @@ import numpy as np
 
 from vpr_tf.classification.own_classes import own_classes
 from vpr_tf.data.prepared_dataset import Partition
-from vpr_tf.geo import Positions, distances_m, ecef, heading_differences_deg
+from vpr_tf.geo import heading_differences_deg
 from vpr_tf.photos import PhotoTable
-
-_NEAREST_BY_CHORD = 8  # candidates; the order of chords is not quite that of the ground
 
 
 def year_gaps(
@@ -61,38 +59,6 @@ def heading_gaps(
     return _smallest(query, gaps, len(queries))
 
 
-def nearest_database_m(queries: Positions, database: Positions) -> np.ndarray:
-    """Returns the distance of each query to the nearest database image.
-
-    Returns:
-        Metres, float64 `(num_queries,)`; NaN where the query's position is unknown,
-        and without any database image of known position.
-    """
-    from scipy.spatial import cKDTree
-
-    nearest = np.full(len(queries), np.nan)
-    candidates = np.flatnonzero(database.known)
-    known = np.flatnonzero(queries.known)
-    if not len(candidates) or not len(known):
-        return nearest
-    # In the query's zone the plane decides; the chord finds what lies across a border.
-    count = min(_NEAREST_BY_CHORD, len(candidates))
-    tree = cKDTree(ecef.from_positions(database.take(candidates)))
-    _, rows = tree.query(
-        ecef.from_positions(queries.take(known)), k=[*range(1, count + 1)]
-    )
-    found = distances_m(queries.take(known), database, candidates[rows])
-    nearest[known] = np.nanmin(found, axis=1)
-    for zone in np.unique(queries.utm_zone[known]):
-        in_zone = np.flatnonzero(database.known & (database.utm_zone == zone))
-        of_zone = np.flatnonzero(queries.known & (queries.utm_zone == zone))
-        if len(in_zone):
-            tree = cKDTree(_on_plane(database.take(in_zone)))
-            centimetres, _ = tree.query(_on_plane(queries.take(of_zone)))
-            nearest[of_zone] = np.fmin(nearest[of_zone], centimetres / 100)
-    return nearest
-
-
 def class_sizes(queries: PhotoTable, partition: Partition) -> np.ndarray:
     """Returns the number of training images in the class of each query.
 
@@ -126,8 +92,3 @@ def _smallest(query: np.ndarray, values: np.ndarray, num_queries: int) -> np.nda
     smallest = np.full(num_queries, np.nan)
     np.fmin.at(smallest, query, values)
     return smallest
-
-
-def _on_plane(positions: Positions) -> np.ndarray:
-    """Returns UTM centimetres `(num_images, 2)`."""
-    return positions.utm_cm.astype(np.float64)

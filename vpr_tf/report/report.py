@@ -109,4 +109,5 @@ class Report:
         """Returns the content of metrics.json."""
         left_out = ("per_query", "result")
         parts = {k: v for k, v in vars(self).items() if k not in left_out}
+        parts["warnings"] = list(self.result.warnings)
         return {"format_version": FORMAT_VERSION, **json_ready(parts)}

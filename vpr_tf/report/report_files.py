@@ -47,8 +47,9 @@ def write_report(report: Report, folder: Path) -> None:
 def report_markdown(report: Report) -> str:
     """Returns the content of table.md."""
     tables = [table.to_markdown() for table in report_tables(report).values()]
-    title = f"# {report.identity.set_name}"
-    return "\n\n".join([title, tables[0], _intervals(report), *tables[1:]]) + "\n"
+    parts = [f"# {report.identity.set_name}"]
+    parts += [f"Warning: {text}" for text in report.result.warnings]
+    return "\n\n".join([*parts, tables[0], _intervals(report), *tables[1:]]) + "\n"
 
 
 def report_latex(report: Report) -> str:

@@ -172,7 +172,7 @@ class EpochLoop:
                 self.writers.write_best(self.plain_encoder, metrics, predictor)
             if self.validator is not None and result is not None:
                 val = self.validator
-                self.writers.write_predictions(val.dataset, val.evaluation_set, result)
+                self.writers.write_result(val.dataset, val.evaluation_set, result)
         return metrics, is_best
 
     def _epoch_logs(self, images_per_s: float | None) -> dict[str, Any]:
@@ -291,8 +291,7 @@ class Validator:
         values = values_of_chief(self._strategy, values)
         metrics = dict(zip(names, values, strict=True))
         if math.isnan(metrics[MONITOR]):
-            _LOG.warning("No query of val has a known position: no recall.")
-            metrics = {}
+            metrics = {}  # no query has a position: the result warns of it
         return Validation(metrics, result)
 
     def _measure(self, model: EvaluatedModel) -> tuple[EvaluationResult, list[float]]:

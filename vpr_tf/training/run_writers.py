@@ -12,7 +12,7 @@ import numpy as np
 from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.data.prepared_dataset import EvaluationSet, Partition, PreparedDataset
-from vpr_tf.evaluation import EvaluationResult, prediction_picture
+from vpr_tf.evaluation import EvaluationResult, prediction_picture, warning_lines
 from vpr_tf.training.callbacks import (
     MetricsWriter,
     ProgressBar,
@@ -136,6 +136,7 @@ class RunWriters:
     ) -> None:
         self.run = run
         self._progress = trainer.progress
+        self._said: set[str] = set()
         self._tensorboard = TensorBoardWriter(run.tensorboard, trainer.progress)
         self._bar = ProgressBar(config.train)
         metrics = MetricsFile(run.metrics_file)
@@ -155,13 +156,20 @@ class RunWriters:
         """Makes room for messages."""
         self._bar.close()
 
-    def write_predictions(
+    def write_result(
         self,
         dataset: PreparedDataset,
         evaluation_set: EvaluationSet,
         result: EvaluationResult,
     ) -> None:
-        """Draws queries of val with their first predictions; places have no picture."""
+        """Warns once and draws queries of val with their first predictions.
+
+        Places have no picture.
+        """
+        for line in warning_lines([result]):
+            if line not in self._said:
+                _LOG.warning("%s", line)
+        self._said.update(warning_lines([result]))
         if result.method == "classification":
             return
         picture = prediction_picture(

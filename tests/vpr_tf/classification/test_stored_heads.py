@@ -66,7 +66,7 @@ def test_a_classifier_is_the_same_after_loading(tmp_path, kind):
         ("mixture", "cosine", False),
     ],
 )
-def test_a_stored_score_stays_with_a_warning_where_it_is_wrong(
+def test_a_stored_score_stays_and_one_that_was_not_learned_is_warned_of(
     tmp_path, caplog, config, kind, score, warns
 ):
     save_heads(random_classifier(grid_table(POINTS), kind=kind, score=score), tmp_path)
@@ -74,6 +74,10 @@ def test_a_stored_score_stays_with_a_warning_where_it_is_wrong(
     assert ("classification.score=softmax" in caplog.text) == warns
     caplog.clear()
     assert load_heads(tmp_path, ClassificationConfig(score="cosine")).score == "cosine"
+    assert bool(caplog.text) == (kind == "linear")
+    caplog.clear()
+    assert load_heads(tmp_path, CONFIG).score == "softmax"
+    assert load_heads(tmp_path, config, score="cosine").score == "cosine"
     assert not caplog.text
 
 

@@ -10,7 +10,7 @@ from tests.vpr_tf.report.synthetic_report import synthetic_report
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.report.bootstrap import BootstrapSettings
 from vpr_tf.report.error_distribution import error_distribution
-from vpr_tf.report.report_files import write_html
+from vpr_tf.report.report_files import report_markdown, write_html
 from vpr_tf.tables import Interval
 
 HOSTILE = b"<script>alert(1)</script>\"'&.jpg"
@@ -121,6 +121,18 @@ def test_queries_of_unknown_position_are_listed_but_not_judged(report, tmp_path)
     assert "60 queries have no known position" in text
     assert "not judged" in text
     assert "nan" not in text.lower()
+
+
+def test_warnings_are_on_the_page_in_the_table_and_in_the_numbers(report, tmp_path):
+    warning = "3 of 60 queries are database images (<3> by content)."
+    doubtful = dataclasses.replace(report.result, warnings=[warning])
+    doubtful = dataclasses.replace(report, result=doubtful)
+    html = write_html(doubtful, tmp_path).read_text(encoding="utf-8")
+    assert f"Warning {warning}" in read_page(html).text
+    assert f"Warning: {warning}" in report_markdown(doubtful)
+    assert doubtful.to_dict()["warnings"] == [warning]
+    assert "Warning" not in report_markdown(report)
+    assert report.to_dict()["warnings"] == []
 
 
 @pytest.fixture(scope="module")

@@ -1,16 +1,12 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tests.vpr_tf.report.tiny_photos import photos_at
 from vpr_tf.data.prepared_dataset import CLASS_DTYPE, REGION_DTYPE, Partition
-from vpr_tf.geo import Positions, distances_m, lat_lon_to_utm
 from vpr_tf.geo.s2_cells import first_leaves, last_leaves, leaf_cells, parent_cells
 from vpr_tf.report.query_facts import (
     class_sizes,
     heading_gaps,
-    nearest_database_m,
     year_gaps,
     years_of,
 )
@@ -36,44 +32,6 @@ def test_gaps_are_those_of_the_most_alike_positive():
     np.testing.assert_array_equal(
         heading_gaps(queries, database, positives), [20, 0, np.nan]
     )
-
-
-@settings(max_examples=30, deadline=None)
-@given(st.integers(0, 2**31), st.sampled_from([3, 300, 30_000]))
-def test_nearest_distance_equals_that_of_all_pairs(seed, spread_m):
-    generator = np.random.default_rng(seed)
-    places = generator.uniform(-spread_m, spread_m, (30, 2))
-    queries = photos_at(*places[:8].T, zone=[10] * 7 + [0])
-    database = photos_at(*places[8:].T)
-    rows = np.tile(np.arange(len(database)), (8, 1))
-    all_pairs = distances_m(queries.positions, database.positions, rows)
-    found = nearest_database_m(queries.positions, database.positions)
-    np.testing.assert_allclose(found[:7], all_pairs[:7].min(axis=1))
-    assert np.isnan(found[7])
-
-
-def test_nearest_may_lie_across_the_border_of_a_zone():
-    # 120 degrees west parts zone 10 and 11.
-    west, east = (
-        positions_at([37.0], [-120.00005]),
-        positions_at([37.01, 37.0], [-120.0001, -119.99995]),
-    )
-    assert east.utm_zone.tolist() == [10, 11]
-    assert nearest_database_m(west, east) == pytest.approx(8.9, abs=0.1)
-
-
-def positions_at(latitude, longitude):
-    east_m, north_m, zones = lat_lon_to_utm(latitude, longitude)
-    centimetres = [
-        np.rint(metres * 100).astype(np.int64) for metres in (east_m, north_m)
-    ]
-    return Positions(*centimetres, zones, np.array(latitude), np.array(longitude))
-
-
-def test_nearest_without_a_known_position():
-    photos, unknown = photos_at([0]), photos_at([0], zone=0)
-    assert np.isnan(nearest_database_m(unknown.positions, photos.positions))
-    assert np.isnan(nearest_database_m(photos.positions, unknown.positions))
 
 
 @pytest.fixture

@@ -1,0 +1,89 @@
+"""Queries that are images of the database, which every encoder finds."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from vpr_tf.data.prepared_dataset import SplitIndex
+from vpr_tf.evaluation.record_images import stored_images
+from vpr_tf.photos.schema import POSITION_COLUMNS
+
+# Of squared distances: one image gives one descriptor, up to rounding.
+_LARGEST_OF_ONE_IMAGE = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class SharedImages:
+    """Which queries are in the database.
+
+    Attributes:
+        by_content: Whether a database image has the same bytes, bool `(num_queries,)`.
+        by_name: Whether one has the same name and position, same shape.
+    """
+
+    by_content: np.ndarray
+    by_name: np.ndarray
+
+
+def shared_images(
+    queries: SplitIndex,
+    database: SplitIndex,
+    rows: np.ndarray,
+    descriptor_distances: np.ndarray,
+) -> SharedImages:
+    """Finds the queries that are database images.
+
+    Equal images have equal descriptors, so only predictions without any distance are
+    read; of sets that share nothing that is no image at all.
+
+    Args:
+        queries: The split of the queries.
+        database: The split that was searched.
+        rows: Database rows predicted for each query `(num_queries, k)`; -1 is missing.
+        descriptor_distances: Squared distances of the unit descriptors, same shape.
+
+    Raises:
+        DamagedRecordError: A record is damaged.
+    """
+    alike = (rows >= 0) & (descriptor_distances <= _LARGEST_OF_ONE_IMAGE)
+    query, rank = np.nonzero(alike)
+    candidate = rows[query, rank]
+    pairs = np.stack([query, candidate], axis=1)
+    for column in ("height", "width"):
+        same = queries.column(column)[query] == database.column(column)[candidate]
+        pairs, query, candidate = pairs[same], query[same], candidate[same]
+    by_content = np.zeros(len(rows), bool)
+    digests = [_digests(queries, query), _digests(database, candidate)]
+    for one, other in pairs.tolist():
+        by_content[one] |= digests[0][one] == digests[1][other]
+    return SharedImages(by_content, _same_name(queries, database))
+
+
+def _digests(split: SplitIndex, rows: np.ndarray) -> dict[int, bytes]:
+    """Returns a hash of the stored bytes of some images, by their rows."""
+    rows = np.unique(rows)
+    images = stored_images(split, rows)
+    return {
+        int(row): hashlib.sha256(image).digest()
+        for row, image in zip(rows, images, strict=True)
+    }
+
+
+def _same_name(queries: SplitIndex, database: SplitIndex) -> np.ndarray:
+    """Whether a database image has the name and the known position of each query.
+
+    The name alone is none: photos of many sets are called 0001.jpg.
+    """
+    row_of = {key: row for row, key in enumerate(np.asarray(queries.keys).tolist())}
+    keys = enumerate(np.asarray(database.keys).tolist())
+    pairs = [(row_of[key], row) for row, key in keys if key in row_of]
+    ours, theirs = np.array(pairs, np.int64).reshape(-1, 2).T
+    same = queries.positions().known[ours]
+    for column in POSITION_COLUMNS:
+        same &= queries.column(column)[ours] == database.column(column)[theirs]
+    found = np.zeros(len(queries), bool)
+    found[ours[same]] = True
+    return found
