@@ -14,6 +14,8 @@ import pytest
 
 import evaluate
 from tests.vpr_tf.evaluation.tiny_dataset import Shot, write_dataset
+from vpr_tf.data.prepared_dataset import PreparedDataset
+from vpr_tf.evaluation import dataset_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = """
@@ -81,16 +83,18 @@ def test_initial_weights_are_evaluated_on_val_with_unknown_positions(town):
     assert done.returncode == 0, done.stderr
     assert "initial weights (none)" in done.stdout
     assert "1 of 2 queries have no position" in done.stdout
-    table = (output / "results.md").read_text()
-    assert table in done.stdout
-    (result,) = json.loads((output / "results.json").read_text())
+    (of_dataset,) = output.iterdir()
+    assert of_dataset.name.startswith("dataset-")
+    folder = of_dataset / "val"
+    assert (folder / "results.md").read_text() in done.stdout
+    result = json.loads((folder / "results.json").read_text())
     assert result["num_queries_without_position"] == 1
     assert result["recalls"]["1"] in (0, 100)
-    with (output / "val_predictions.csv").open(newline="") as file:
+    with (folder / "predictions.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 2 * 3
     assert {row["is_positive"] for row in rows[3:]} == {""}
-    assert len(list((output / "val_pictures").iterdir())) == 2
+    assert len(list((folder / "pictures").iterdir())) == 2
 
 
 @pytest.mark.parametrize(
@@ -115,7 +119,9 @@ def test_wrong_arguments_are_one_line_and_status_2(
 
 @pytest.mark.slow
 def test_killed_extraction_continues_to_the_same_descriptors(town):
-    work = town / "runs" / "town" / "evaluation_initial_weights" / "descriptors"
+    dataset = PreparedDataset(town / "dataset")
+    results = town / "runs" / "town" / "evaluation_initial_weights"
+    work = dataset_folder(results, dataset) / "descriptors"
     done_file = work / "test-day-database" / "done.npy"
     process = subprocess.Popen(
         [sys.executable, "-c", SLOW_EXTRACTION, town / "town.yaml"],
@@ -139,10 +145,10 @@ def test_killed_extraction_continues_to_the_same_descriptors(town):
     assert evaluate.main([*config, "--output", str(town / "undisturbed")]) == 0
     descriptors = np.load(done_file.with_name("descriptors.npy"))
     np.testing.assert_array_equal(descriptors[before], kept)
-    expected = town / "undisturbed" / "descriptors" / "test-day-database"
+    undisturbed = dataset_folder(town / "undisturbed", dataset)
+    expected = undisturbed / "descriptors" / "test-day-database"
     np.testing.assert_allclose(
         descriptors, np.load(expected / "descriptors.npy"), atol=1e-5
     )
-    folder = work.parent
-    for name in ("results.md", "results.json"):
-        assert (folder / name).read_text() == (town / "undisturbed" / name).read_text()
+    for name in ("day/results.md", "day/results.json"):
+        assert (work.parent / name).read_text() == (undisturbed / name).read_text()

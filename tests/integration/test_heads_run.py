@@ -75,7 +75,8 @@ def test_heads_are_kept_and_answer(run_training):
     assert 0 <= answer["confidence"][0] <= 1
     heads = load_heads(run.path, ClassificationConfig())
     assert [head.kind for head in heads.heads] == ["cosine", "cosine"]
-    table = (run.report / "results.md").read_text()
+    (file,) = run.report.glob("*/*/results.md")
+    table = file.read_text()
     assert "LR@1" in table
     assert "places" in table
 

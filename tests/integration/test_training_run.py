@@ -94,8 +94,9 @@ def test_a_run_leaves_what_the_design_names(run_training, tmp_path):
     test = metrics["tests"]["test"]
     assert (test["num_queries"], test["num_database"]) == (8, 16)
     assert test["recalls"]["1"] > 60
-    assert "| test |" in (run.report / "results.md").read_text()
-    assert len(list((run.report / "test_predictions").iterdir())) == 2
+    (of_dataset,) = run.report.iterdir()
+    assert "| test |" in (of_dataset / "test" / "results.md").read_text()
+    assert len(list((of_dataset / "test" / "pictures").iterdir())) == 2
     version = tmp_path / "savedmodels" / "small" / "1"
     assert (version / "saved_model.pb").is_file()
     result = TrainingResult.from_run(run)

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output", metavar="DIR", help="default: savedmodels_dir of the config"
     )
     parser.add_argument(
-        "--name", type=folder_name, help="of the model; default: name of the config"
+        "--name", type=folder_name, help="of the model; default: that of the model"
     )
     parser.add_argument(
         "--num-places",
@@ -47,14 +47,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> Outcome:
     """Exports."""
     config = config_of_model(options)
-    config = dataclasses.replace(
-        config,
-        savedmodels_dir=options.output or config.savedmodels_dir,
-        name=options.name or config.name,
-    )
+    if options.output:
+        config = dataclasses.replace(config, savedmodels_dir=options.output)
     from vpr_tf.export.exported_model import export_model
 
-    made = export_model(config, options.model, num_places=options.num_places)
+    made = export_model(
+        config, options.model, name=options.name, num_places=options.num_places
+    )
     lines = [
         f"Model: {made.model}",
         f"Images: {made.preprocessing}",

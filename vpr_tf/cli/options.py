@@ -90,27 +90,23 @@ def config_with_dataset(options: argparse.Namespace) -> ExperimentConfig:
 def config_of_model(options: argparse.Namespace) -> ExperimentConfig:
     """Loads the config of the options, else what the model says itself.
 
-    A run and a SavedModel keep their config; of a released encoder it is known how
-    photos are prepared.
+    A run and a SavedModel keep their config; a released encoder and a .keras file say
+    how photos are prepared.
 
     Raises:
         ConfigError: There is none, or it is wrong.
     """
     from vpr_tf.config import ConfigError, config_from_values, load_config
     from vpr_tf.extraction import find_model
-    from vpr_tf.models import released_encoder
 
     if options.config is not None:
         return config_of(options)
     source = find_model(options.model) if options.model else None
     if source is not None and (file := source.config_file):
         return load_config(file, options.overrides)
-    if source is not None and source.kind == "released":
-        evaluation = dataclasses.asdict(released_encoder(options.model).preprocessing)
-        values = {"name": options.model, "dataset": {"path": "none"}}
-        return config_from_values(
-            {**values, "evaluation": evaluation}, options.overrides
-        )
+    if source is not None and source.says_preprocessing:
+        values = {"name": "model", "dataset": {"path": "none"}}
+        return config_from_values(values, options.overrides)
     raise ConfigError(
         f"{options.model or 'No --model'} does not say how images are prepared. Pass "
         "--config FILE, whose `evaluation` does, or a run folder, a SavedModel or a "

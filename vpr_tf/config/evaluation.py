@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from vpr_tf.config.rules import check, check_choice, check_range
@@ -47,7 +47,7 @@ class Preprocessing:
 
 
 def check_preprocessing(config: Any, section: str) -> None:
-    """Checks `resize`, `image_size` and `precision` of a config.
+    """Checks `resize`, `image_size` and `precision` of a config, where it has them.
 
     Args:
         config: Has these fields.
@@ -57,9 +57,12 @@ def check_preprocessing(config: Any, section: str) -> None:
         ConfigError: One cannot be used.
     """
     prefix = f"{section}." if section else ""
-    check_choice(f"{prefix}resize", config.resize, RESIZES)
-    check_range(config, section, 1, None, "image_size")
-    check_choice(f"{prefix}precision", config.precision, EXTRACTION_PRECISIONS)
+    if config.resize is not None:
+        check_choice(f"{prefix}resize", config.resize, RESIZES)
+    if config.image_size is not None:
+        check_range(config, section, 1, None, "image_size")
+    if config.precision is not None:
+        check_choice(f"{prefix}precision", config.precision, EXTRACTION_PRECISIONS)
 
 
 @dataclass(frozen=True)
@@ -69,10 +72,12 @@ class EvaluationConfig:
     # retrieval; classification: the heads alone; narrowed: their best cells are
     # searched
     method: str = "retrieval"
-    resize: str = "native"  # native | shorter_side | square
-    image_size: int = 512  # pixels; not used by resize: native
+    # How images are prepared. null: as the model was trained and validated (a run, an
+    # export, a released encoder brings that); of a model that says nothing, native.
+    resize: str | None = None  # native | shorter_side | square
+    image_size: int | None = None  # pixels; not used by resize: native
+    precision: str | None = None  # float32, mixed_bfloat16, mixed_float16; int8 (CPUs)
     batch_size: int = 16
-    precision: str = "float32"  # or mixed_bfloat16, mixed_float16; int8 (on CPUs)
     positive_dist_threshold_m: float = POSITIVE_DISTANCE_M
     recall_values: list[int] = field(default_factory=lambda: list(RECALL_VALUES))
     index: str = "auto"  # auto | exact | scann | milvus
@@ -108,8 +113,18 @@ class EvaluationConfig:
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """How images are prepared for the encoder."""
-        return Preprocessing(self.resize, self.image_size, self.precision)
+        """How images are prepared for an encoder that says nothing of it."""
+        return self.preprocessing_over(Preprocessing())
+
+    def preprocessing_over(self, own: Preprocessing) -> Preprocessing:
+        """Returns how images are prepared for an encoder that brings its own way.
+
+        Args:
+            own: That of the encoder; it holds where the config says nothing.
+        """
+        stated = {field.name: getattr(self, field.name) for field in fields(own)}
+        given = {name: value for name, value in stated.items() if value is not None}
+        return replace(own, **given)
 
 
 @dataclass(frozen=True)

@@ -60,10 +60,11 @@ class ExperimentConfig:
         if size is None:
             return
         fixed = f"{size}, as `encoder.image_size`"
-        trained, evaluated = self.train.image_size, self.evaluation.image_size
+        evaluation = self.evaluation.preprocessing
+        trained, evaluated = self.train.image_size, evaluation.image_size
         check(trained == size, "train.image_size", fixed, trained)
         check(evaluated == size, "evaluation.image_size", fixed, evaluated)
-        resize = self.evaluation.resize
+        resize = evaluation.resize
         why = "square, since `encoder.image_size` is set"
         check(resize == "square", "evaluation.resize", why, resize)
 

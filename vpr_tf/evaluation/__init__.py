@@ -3,8 +3,12 @@
 from vpr_tf.evaluation.errors import EvaluationError
 from vpr_tf.evaluation.evaluate import evaluate
 from vpr_tf.evaluation.evaluated_model import EvaluatedModel
-from vpr_tf.evaluation.evaluation import Evaluation
-from vpr_tf.evaluation.pictures import draw_predictions, prediction_picture
+from vpr_tf.evaluation.evaluation import Evaluation, dataset_folder
+from vpr_tf.evaluation.pictures import (
+    PICTURES_FOLDER,
+    draw_predictions,
+    prediction_picture,
+)
 from vpr_tf.evaluation.positives import positives_per_query
 from vpr_tf.evaluation.recall import recall_at
 from vpr_tf.evaluation.results import (
@@ -16,10 +20,12 @@ from vpr_tf.evaluation.results import (
 )
 
 __all__ = [
+    "PICTURES_FOLDER",
     "EvaluatedModel",
     "Evaluation",
     "EvaluationError",
     "EvaluationResult",
+    "dataset_folder",
     "draw_predictions",
     "evaluate",
     "positives_per_query",

@@ -19,7 +19,7 @@ from vpr_tf.config import ExperimentConfig, LocalizationConfig
 from vpr_tf.data.prepared_dataset import PreparedDataset
 from vpr_tf.evaluation.evaluate import descriptor_folder, evaluate_model
 from vpr_tf.evaluation.evaluated_model import EvaluatedModel
-from vpr_tf.evaluation.evaluation import results_folder
+from vpr_tf.evaluation.evaluation import dataset_folder, results_folder
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.extraction import FeatureExtractor, load_extractor
 from vpr_tf.localization.calibration import Calibration, to_stored
@@ -129,7 +129,7 @@ def calibrate_model(
         config,
         folder,
         set_name=set_name,
-        work_dir=results_folder(config, model) / "descriptors",
+        work_dir=dataset_folder(results_folder(config, model), dataset) / "descriptors",
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.evaluation.evaluation import Evaluation
-from vpr_tf.evaluation.pictures import draw_predictions
+from vpr_tf.evaluation.pictures import PICTURES_FOLDER, draw_predictions
 from vpr_tf.evaluation.results import (
     EvaluationResult,
     results_text,
@@ -62,7 +62,7 @@ def evaluate_sets(
                 opened.dataset,
                 evaluation_set,
                 result,
-                folder / f"{result.name}_pictures",
+                opened.set_folder(result.name) / PICTURES_FOLDER,
                 max_queries=evaluation.queries_to_draw,
                 only_wrong=evaluation.draw_only_wrong,
             )

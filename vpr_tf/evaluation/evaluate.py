@@ -149,10 +149,9 @@ def evaluate_model(
     """Predicts places for the queries of a set, and measures recall@N; see `judge`.
 
     Args:
-        model: An encoder (a Keras model, a function of images, or what names one, see
-            `load_extractor`), a `FeatureExtractor`, or an encoder with heads. A bare
-            encoder gets images as `config` prepares them; without a config they keep
-            their size, or get the only one that it takes.
+        model: An encoder (a Keras model, a function of images, or what names one), a
+            `FeatureExtractor`, or an encoder with heads. How an encoder gets its
+            images see `load_extractor`.
         dataset: A prepared dataset, or its folder.
         evaluation_set: `val` or a test set. `test` is also the only test set, whatever
             its name.
@@ -172,8 +171,7 @@ def evaluate_model(
             the heads do not fit the encoder.
     """
     if not isinstance(model, EvaluatedModel | FeatureExtractor):
-        preprocessing = config.preprocessing if config else None
-        model = load_extractor(model=model, preprocessing=preprocessing)
+        model = load_extractor(config, model)
     if isinstance(model, FeatureExtractor):
         model = EvaluatedModel(model)
     config = config or EvaluationConfig()
@@ -190,7 +188,10 @@ def evaluate_model(
         predictions = model.predict(
             dataset, evaluation_set, config, folder, k, progress=progress
         )
-    return judge(predictions, dataset, evaluation_set, config, method=model.method)
+    return dataclasses.replace(
+        judge(predictions, dataset, evaluation_set, config, method=model.method),
+        preprocessing=model.extractor.preprocessing,
+    )
 
 
 def find_set(dataset: PreparedDataset, name: str) -> EvaluationSet:

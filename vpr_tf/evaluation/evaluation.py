@@ -26,7 +26,7 @@ class Evaluation:
         sets: The chosen evaluation sets.
         model: The encoder and its heads.
         config: Search, threshold and recall values.
-        folder: Where results go.
+        folder: Where results on this dataset go; those of a set in `set_folder`.
     """
 
     dataset: PreparedDataset
@@ -49,7 +49,8 @@ class Evaluation:
             config: Dataset and evaluation settings.
             model: See `load_extractor`.
             set_names: `val` or names of test sets; empty for all test sets.
-            output_dir: Folder of the results; None for the model's own.
+            output_dir: Folder of the results; None for the model's own. Each dataset
+                and each set has a folder of its own in it.
 
         Raises:
             EvaluationError: No such evaluation set.
@@ -59,8 +60,13 @@ class Evaluation:
         dataset = PreparedDataset(config.dataset.path)
         sets = dataset.evaluation_sets(set_names)
         loaded = EvaluatedModel.load(config, model)
-        folder = Path(output_dir or results_folder(config, model))
+        results = output_dir or results_folder(config, model)
+        folder = dataset_folder(results, dataset)
         return cls(dataset, sets, loaded, config.evaluation, folder)
+
+    def set_folder(self, name: str) -> Path:
+        """Returns where the results on a set go."""
+        return self.folder / name
 
     @property
     def extractor(self) -> FeatureExtractor:
@@ -97,5 +103,11 @@ def results_folder(config: ExperimentConfig, model: str | Path | None) -> Path:
         return folder / "evaluation_initial_weights"
     source = find_model(model)
     if source.kind == RUN:
-        return source.path / "evaluation"
+        return source.path / "report"
     return folder / f"evaluation_{source.name}"
+
+
+def dataset_folder(folder: str | Path, dataset: PreparedDataset) -> Path:
+    """Returns the folder of the results on a dataset, by its name and content."""
+    name = dataset.path.resolve().name
+    return Path(folder) / f"{name}-{dataset.fingerprint[:8]}"

@@ -13,6 +13,7 @@ from vpr_tf.evaluation.record_images import read_image
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.tables import told_apart
 
+PICTURES_FOLDER = "pictures"  # in the folder of a set
 _RIGHT, _WRONG, _NEUTRAL = (26, 150, 65), (215, 38, 45), (110, 116, 125)
 _INK, _FAINT, _PAPER, _EMPTY = (28, 31, 36), (110, 116, 125), (255,) * 3, (236,) * 3
 _HEIGHT = 200  # of an image

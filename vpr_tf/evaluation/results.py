@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from vpr_tf.config import Preprocessing
 from vpr_tf.geo import Positions
 from vpr_tf.tables import Column, Table
 
@@ -45,6 +46,7 @@ class EvaluationResult:
         spread_m: See `Candidates`; None for retrieval.
         places: What the predictions count in, where that is no database; None for
             retrieval.
+        preprocessing: How images were prepared; None of descriptors alone.
         warnings: What makes the result doubtful; see `result_warnings`.
     """
 
@@ -68,6 +70,7 @@ class EvaluationResult:
     scores: np.ndarray | None = None
     spread_m: np.ndarray | None = None
     places: Positions | None = None
+    preprocessing: Preprocessing | None = None
     warnings: Sequence[str] = ()
 
     @property
@@ -88,6 +91,7 @@ class EvaluationResult:
             "dataset_fingerprint": self.dataset_fingerprint,
             "is_exact": self.is_exact,
             "method": self.method,
+            "images": None if self.preprocessing is None else str(self.preprocessing),
             "warnings": list(self.warnings),
         }
 
@@ -101,7 +105,7 @@ def results_table(results: Sequence[EvaluationResult]) -> str:
     columns = [Column("set", "text"), *(Column(f"{symbol}@{n}") for n in values)]
     columns += [Column("queries"), Column(known), Column("without positives")]
     columns += [Column("without position")] * unknown
-    columns += map(Column, ("threshold", "search", "dataset"))
+    columns += map(Column, ("threshold", "search", "images", "dataset"))
     rows = [
         [
             result.name,
@@ -112,6 +116,7 @@ def results_table(results: Sequence[EvaluationResult]) -> str:
             *([result.num_queries_without_position] * unknown),
             f"{result.positive_dist_threshold_m:g} m",
             "exact" if result.is_exact else "approximate",
+            "" if result.preprocessing is None else str(result.preprocessing),
             result.dataset_fingerprint[:12],
         ]
         for result in results
@@ -130,19 +135,19 @@ def warning_lines(results: Sequence[EvaluationResult]) -> list[str]:
 
 
 def write_results(results: Sequence[EvaluationResult], folder: str | Path) -> None:
-    """Writes results.md, results.json and `<set>_predictions.csv`.
+    """Writes results.md, results.json and predictions.csv of each set.
 
     Args:
         results: One for each evaluation set.
-        folder: Existing or new folder.
+        folder: Existing or new folder; those of the sets are made in it.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "results.md").write_text(results_text(results) + "\n")
-    summaries = [result.summary() for result in results]
-    (folder / "results.json").write_text(json.dumps(summaries, indent=2) + "\n")
     for result in results:
-        _write_predictions(result, folder / f"{result.name}_predictions.csv")
+        of_set = Path(folder) / result.name
+        of_set.mkdir(parents=True, exist_ok=True)
+        (of_set / "results.md").write_text(results_text([result]) + "\n")
+        summary = json.dumps(result.summary(), indent=2)
+        (of_set / "results.json").write_text(summary + "\n")
+        _write_predictions(result, of_set / "predictions.csv")
 
 
 def _write_predictions(result: EvaluationResult, path: Path) -> None:

@@ -17,10 +17,11 @@ from vpr_tf.config import (
     ConfigError,
     ExperimentConfig,
     Preprocessing,
+    load_config,
 )
 from vpr_tf.export.saved_classifier_model import NUM_PLACES, export_classifier
 from vpr_tf.export.saved_model import export_encoder
-from vpr_tf.extraction import load_extractor
+from vpr_tf.extraction import find_model, load_extractor
 from vpr_tf.models import GeoLocalizationNet
 
 
@@ -44,14 +45,20 @@ class ExportedModel:
 
 
 def export_model(
-    config: ExperimentConfig, model: str | Path | None, *, num_places: int = NUM_PLACES
+    config: ExperimentConfig,
+    model: str | Path | None,
+    *,
+    name: str | None = None,
+    num_places: int = NUM_PLACES,
 ) -> ExportedModel:
     """Exports a model.
 
     Args:
-        config: `name`, `savedmodels_dir` and the preparation of images. With
+        config: `savedmodels_dir`, and what it says of the preparation of images. With
             `evaluation.method: classification` the heads are exported too.
         model: See `load_extractor`; it must be a Keras encoder.
+        name: Of the export; None for that of the model: of its experiment, its file or
+            its release.
         num_places: Places that heads give for each image.
 
     Raises:
@@ -70,16 +77,30 @@ def export_model(
             "`--model` must be a run folder, a .keras file or the name of a released "
             f"encoder. Received a SavedModel: {model}"
         )
-    config = _with_encoder(config, encoder, model)
+    prepared = dataclasses.asdict(loaded.preprocessing)
+    config = dataclasses.replace(
+        _with_encoder(config, encoder, model),
+        name=name or _name_of(model) or config.name,
+        evaluation=dataclasses.replace(config.evaluation, **prepared),
+    )
     heads = ""
     if config.evaluation.method == "classification":
         version, heads = _export_heads(config, encoder, model, num_places)
     else:
         version = export_encoder(encoder, config, config.savedmodels_dir)
-    preprocessing = config.evaluation.preprocessing
     return ExportedModel(
-        version, loaded.description, preprocessing, encoder.descriptor_dim, heads
+        version, loaded.description, loaded.preprocessing, encoder.descriptor_dim, heads
     )
+
+
+def _name_of(model: str | Path | None) -> str | None:
+    """Returns what a model is called; None if it is the config's own."""
+    if model is None:
+        return None
+    source = find_model(model)
+    if source.config_file is not None:
+        return load_config(source.config_file).name
+    return source.name
 
 
 def _export_heads(

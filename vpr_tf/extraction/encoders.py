@@ -133,8 +133,8 @@ def encoder_fingerprint(encoder: Any) -> str:
         config = encoder.get_config()
     except NotImplementedError:  # a model that is written as a class
         config = {"class": f"{type(encoder).__module__}.{type(encoder).__qualname__}"}
-    # Precision is compared on its own; what trains and the name change no output.
-    for key in ("dtype", "name", "train_from_stage", "bn_mode"):
+    # Preprocessing is compared on its own; what trains and the name change no output.
+    for key in ("dtype", "name", "train_from_stage", "bn_mode", "preprocessing"):
         config.pop(key, None)
     digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
     for weight in encoder.get_weights():

@@ -41,7 +41,7 @@ from vpr_tf.models.encoder_builder import BEST_WEIGHTS
 
 
 def load_extractor(
-    config: ExperimentConfig | None = None,
+    config: ExperimentConfig | EvaluationConfig | None = None,
     model: str | Path | Encoder | Callable[[Any], Any] | None = None,
     *,
     preprocessing: Preprocessing | None = None,
@@ -49,46 +49,65 @@ def load_extractor(
     """Loads what the user names.
 
     Args:
-        config: How images are prepared, and the encoder when `model` is None. None
-            prepares them as the config of the model itself says; those of a model
-            without one keep their size, or get the one size that it takes.
+        config: An experiment, whose encoder is taken when `model` is None, or its
+            `evaluation` alone. What that says of the preparation of images holds
+            instead of what the model brings, and is named in the description. Where
+            neither says anything, images keep their size, or get the one size that
+            the encoder takes.
         model: A run folder (the best weights of that run), a `.keras` file, the name
             of a released encoder, a SavedModel (a version, or the folder of its
             versions), a Keras model or a function of images; or None for the encoder
             of `config` as training starts from it. A SavedModel prepares images as it
             was exported to, whatever else is set: its results are those of
             serving.
-        preprocessing: Instead of that of `config`.
+        preprocessing: Instead of both.
 
     Raises:
         EncoderError: There is no such model, or it cannot be loaded.
     """
-    evaluation = config.evaluation if config else None
+    experiment = config if isinstance(config, ExperimentConfig) else None
+    stated = config.evaluation if isinstance(config, ExperimentConfig) else config
     source = None
     try:
         if isinstance(model, str | Path):
             source = find_model(model)
-            if evaluation is None and source.config_file is not None:
-                evaluation = load_config(source.config_file).evaluation
-        if preprocessing is None and evaluation is not None:
-            preprocessing = evaluation.preprocessing
-        if preprocessing is None and source is not None and source.kind == RELEASED:
-            preprocessing = released_encoder(str(source.path)).preprocessing
-        encoder, description = _load(config, model, source)
+        encoder, description = _load(experiment, model, source)
+        kept = None
+        if source is not None and source.config_file is not None:
+            kept = load_config(source.config_file).evaluation
     except EncoderError:
         raise
     except (ConfigError, ValueError, OSError) as error:
         name = f"the model {model}" if model else "the encoder of the config"
         raise EncoderError(f"Cannot load {name}: {error}") from error
+    evaluation = stated or kept or EvaluationConfig()
+    own = _own_preprocessing(encoder, source, kept)
+    if preprocessing is None:
+        fallback = natural_preprocessing(encoder)
+        preprocessing = evaluation.preprocessing_over(own or fallback)
     if isinstance(encoder, SavedEncoder):
         wanted, preprocessing = preprocessing, encoder.preprocessing
-        description += _differences(wanted or preprocessing, preprocessing)
+        description += _differences(wanted, preprocessing, "prepares images itself")
+    elif own is not None:
+        description += _differences(own, preprocessing, "not as it was trained")
     return FeatureExtractor(
         encoder,
-        preprocessing or natural_preprocessing(encoder),
-        batch_size=(evaluation or EvaluationConfig()).batch_size,
+        preprocessing,
+        batch_size=evaluation.batch_size,
         description=description,
     )
+
+
+def _own_preprocessing(
+    encoder: Any, source: ModelSource | None, kept: EvaluationConfig | None
+) -> Preprocessing | None:
+    """Returns how a model says that images are prepared for it; None if it does not."""
+    if source is not None and source.kind == RELEASED:
+        return released_encoder(str(source.path)).preprocessing
+    if source is not None and source.kind == RUN and kept is not None:
+        return kept.preprocessing
+    own = getattr(encoder, "preprocessing", None)
+    return own if isinstance(own, Preprocessing) else None
 
 
 def _load(
@@ -141,7 +160,7 @@ def _load_run(folder: Path) -> tuple[GeoLocalizationNet, str]:
     return encoder, f"{trained.backbone}, best weights of {folder}"
 
 
-def _differences(wanted: Preprocessing, received: Preprocessing) -> str:
+def _differences(wanted: Preprocessing, received: Preprocessing, remark: str) -> str:
     own = dataclasses.asdict(received)
     changed = [
         f"{field}: {own[field]} instead of {value}"
@@ -150,4 +169,4 @@ def _differences(wanted: Preprocessing, received: Preprocessing) -> str:
     ]
     if not changed:
         return ""
-    return f" (prepares images its own way; {', '.join(changed)})"
+    return f" ({remark}; {', '.join(changed)})"

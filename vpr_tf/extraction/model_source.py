@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +34,21 @@ class ModelSource:
         if self.kind == RUN:
             return self.path / RUN_CONFIG
         return self.path / EXPORTED_CONFIG if self.kind == SAVED_MODEL else None
+
+    @property
+    def says_preprocessing(self) -> bool:
+        """Whether the model itself says how images are prepared for it.
+
+        Of a .keras file its config is read, and nothing of it is built.
+        """
+        if self.kind != KERAS_FILE:
+            return True
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                content = json.loads(archive.read("config.json"))
+            return content["config"]["preprocessing"] is not None
+        except (OSError, ValueError, LookupError, TypeError, zipfile.BadZipFile):
+            return False
 
     @property
     def name(self) -> str:

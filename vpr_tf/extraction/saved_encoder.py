@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
 import json
@@ -13,7 +14,7 @@ from typing import Any
 import h5py
 import tensorflow as tf
 
-from vpr_tf.config import ExperimentConfig, Preprocessing, load_config
+from vpr_tf.config import ExperimentConfig, load_config
 from vpr_tf.extraction.encoders import Encoder
 from vpr_tf.extraction.errors import EncoderError
 from vpr_tf.extraction.model_source import EXPORTED_CONFIG
@@ -50,7 +51,9 @@ class SavedEncoder:
             )
         self.config: ExperimentConfig = load_config(folder / EXPORTED_CONFIG)
         evaluation = self.config.evaluation
-        self.preprocessing = Preprocessing(evaluation.resize, evaluation.image_size)
+        self.preprocessing = dataclasses.replace(
+            evaluation.preprocessing, precision="float32"
+        )
         self._model = tf.saved_model.load(str(folder))  # keeps the variables alive
         if _SIGNATURE not in self._model.signatures:
             raise ValueError(

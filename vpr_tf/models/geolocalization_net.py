@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from vpr_tf.config import Preprocessing
 from vpr_tf.layers import L2Normalization, dtype_policy, torch_linear
 from vpr_tf.models.aggregations import (
     BOTH,
@@ -51,6 +53,8 @@ class GeoLocalizationNet(keras.Model):
         bn_mode: `"torch"` or `"keras"`.
         name: Name of the model.
         dtype: Dtype policy of the backbone; None takes the global one.
+        preprocessing: How images are prepared for the encoder, as the fields of
+            `Preprocessing`, for whoever loads it from a file; None where unknown.
 
     Attributes:
         descriptor_dim: Length of the descriptors.
@@ -88,6 +92,7 @@ class GeoLocalizationNet(keras.Model):
         bn_mode: str = "torch",
         name: str = "geolocalization_net",
         dtype: Any = None,
+        preprocessing: Mapping[str, Any] | None = None,
     ) -> None:
         spec = backbone_spec(backbone)
         first_stage = 0 if train_from_stage is None else train_from_stage
@@ -142,6 +147,9 @@ class GeoLocalizationNet(keras.Model):
         self.train_from_stage = first_stage
         self.bn_mode = bn_mode
         self.backbone_dtype_policy = policy
+        self.preprocessing = (
+            None if preprocessing is None else Preprocessing(**preprocessing)
+        )
         self._projection_dim = descriptor_dim
         self._whitening_dim = whitening_dim
         self._aggregation = (
@@ -214,7 +222,7 @@ class GeoLocalizationNet(keras.Model):
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
-        return {
+        config = {
             "backbone": self.backbone_name,
             "descriptor_dim": self._projection_dim,
             "aggregation": self._aggregation,
@@ -226,6 +234,9 @@ class GeoLocalizationNet(keras.Model):
             "name": self.name,
             "dtype": self.backbone_dtype_policy.name,
         }
+        if self.preprocessing is not None:
+            config["preprocessing"] = dataclasses.asdict(self.preprocessing)
+        return config
 
 
 def _check_dimensions(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -103,6 +104,8 @@ def build_released(
         image_shape: None for what the encoder needs.
         **options: Further arguments of `GeoLocalizationNet`.
     """
+    if image_shape is None:
+        options["preprocessing"] = dataclasses.asdict(released.preprocessing)
     return network(
         released.backbone,
         released.projection_dim,

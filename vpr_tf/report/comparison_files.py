@@ -20,7 +20,7 @@ from vpr_tf.report.dot_plot import DotRow, dot_plot
 from vpr_tf.report.errors import ReportError
 from vpr_tf.report.figure_style import Drawing, write_figures
 from vpr_tf.report.page import write_page
-from vpr_tf.report.stored_report import StoredReport, find_reports, read_report
+from vpr_tf.report.stored_report import StoredReport, find_reports
 from vpr_tf.report.tables import MOST_ROWS, cap_note, identity_table
 from vpr_tf.tables import UNKNOWN, Column, Table
 
@@ -48,22 +48,14 @@ def compare_runs(
         ReportError: A report is missing or damaged, or the two are not on the same
             queries.
     """
-    firsts, seconds = find_reports(Path(first)), find_reports(Path(second))
-    names = list(set_names) or [name for name in firsts if name in seconds]
-    missing = [name for name in names if name not in firsts or name not in seconds]
-    if missing or not names:
-        raise ReportError(
-            "Both runs must have reports on the same sets. Received: "
-            f"{', '.join(firsts)} in {first} and {', '.join(seconds)} in {second}"
-            + (f"; wanted: {', '.join(missing)}" if missing else "")
-        )
     comparisons = {}
-    for name in names:
-        reports = [read_report(paths[name]) for paths in (firsts, seconds)]
+    for reports in _pairs(Path(first), Path(second), set_names):
         comparison = compare(*reports)
-        folder = seconds[name] / "comparison"
+        folder = reports[1].folder / "comparison"
         if output_dir is not None:
-            folder = Path(output_dir) / name
+            folder = Path(output_dir) / reports[1].identity.set_name
+            if folder in comparisons:  # of another dataset
+                folder /= reports[1].identity.dataset_fingerprint[:8]
         write_comparison(comparison, folder)
         # Not at the top: its pictures import TensorFlow.
         from vpr_tf.report.comparison_pictures import dataset_at_hand
@@ -72,6 +64,46 @@ def compare_runs(
         write_comparison_html(comparison, reports, folder, dataset=dataset)
         comparisons[folder] = comparison
     return comparisons
+
+
+def _pairs(
+    first: Path, second: Path, set_names: Sequence[str]
+) -> list[tuple[StoredReport, StoredReport]]:
+    """Pairs the reports of two runs on the same set of the same dataset.
+
+    Where a set was evaluated once by each, the datasets may differ in the rest.
+    """
+    firsts, seconds = _by_set(find_reports(first)), _by_set(find_reports(second))
+    names = list(set_names) or [name for name in firsts if name in seconds]
+    pairs: list[tuple[StoredReport, StoredReport]] = []
+    for name in names:
+        ones, others = firsts.get(name, []), seconds.get(name, [])
+        found = [
+            (one, other)
+            for one in ones
+            for other in others
+            if len(ones) == len(others) == 1
+            or one.identity.dataset_fingerprint == other.identity.dataset_fingerprint
+        ]
+        if not found:
+            pairs = []
+            break
+        pairs += found
+    if not pairs:
+        wanted = f"; wanted: {', '.join(set_names)}" if set_names else ""
+        raise ReportError(
+            "Both runs must have reports on the same sets of the same dataset. "
+            f"Received: {', '.join(firsts)} in {first} and {', '.join(seconds)} in "
+            f"{second}{wanted}"
+        )
+    return pairs
+
+
+def _by_set(reports: Sequence[StoredReport]) -> dict[str, list[StoredReport]]:
+    found: dict[str, list[StoredReport]] = {}
+    for report in reports:
+        found.setdefault(report.identity.set_name, []).append(report)
+    return found
 
 
 def write_comparison(comparison: Comparison, folder: Path) -> None:

@@ -12,6 +12,7 @@ from vpr_tf.report.build import build_report
 from vpr_tf.report.localized_queries import calibrate_on_val, may_judge
 from vpr_tf.report.report import Report
 from vpr_tf.report.report_files import write_html, write_report
+from vpr_tf.report.stored_report import REPORT_FOLDER
 
 
 def run_report(
@@ -21,7 +22,7 @@ def run_report(
     set_names: Sequence[str] = (),
     output_dir: str | Path | None = None,
 ) -> dict[Path, Report]:
-    """Evaluates a model and reports on each set, in `<output>/report/<set>/`.
+    """Evaluates a model and reports on each set, in `<output>/<dataset>/<set>/report/`.
 
     The confidence is calibrated on val, never on the queries that it is judged on.
 
@@ -58,7 +59,7 @@ def report_on(opened: Evaluation, config: ExperimentConfig) -> dict[Path, Report
         usable = calibration if may_judge(val, evaluation_set) else None
         reason = why if usable is calibration else "it is calibrated on these queries"
         report = build_report(opened, evaluation_set, result, config, usable, reason)
-        folder = opened.folder / "report" / result.name
+        folder = opened.set_folder(result.name) / REPORT_FOLDER
         write_report(report, folder)
         write_html(
             report, folder, dataset=opened.dataset, evaluation_set=evaluation_set

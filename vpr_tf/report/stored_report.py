@@ -8,10 +8,25 @@ from pathlib import Path
 
 import numpy as np
 
+from vpr_tf.config import check_name
 from vpr_tf.report.bootstrap import BootstrapSettings
 from vpr_tf.report.errors import ReportError
 from vpr_tf.report.per_query import hit_rank_column, read_per_query
 from vpr_tf.report.report import FORMAT_VERSION, Identity
+
+REPORT_FOLDER = "report"  # in the folder of a set
+# Where reports lie from what a user names: the report itself, the folder of a set, of a
+# dataset, of an output, of a run; then those of former versions.
+_PLACES = (
+    "",
+    f"{REPORT_FOLDER}/",
+    f"*/{REPORT_FOLDER}/",
+    f"*/*/{REPORT_FOLDER}/",
+    f"report/*/*/{REPORT_FOLDER}/",
+    "*/",
+    "report/*/",
+    "evaluation/report/*/",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +76,13 @@ class StoredReport:
         return _numbers(self.columns[hit_rank_column(threshold_m)])
 
 
+def _checked(identity: Identity) -> Identity:
+    """Checks what becomes part of a path."""
+    check_name("set_name", identity.set_name)
+    check_name("dataset_fingerprint", identity.dataset_fingerprint)
+    return identity
+
+
 def _numbers(texts: list[str]) -> np.ndarray:
     return np.array([float(text) if text else np.nan for text in texts], np.float64)
 
@@ -81,7 +103,7 @@ def read_report(folder: Path) -> StoredReport:
             )
         report = StoredReport(
             folder=folder,
-            identity=Identity(**metrics["identity"]),
+            identity=_checked(Identity(**metrics["identity"])),
             bootstrap=BootstrapSettings(**metrics["bootstrap"]),
             threshold_m=float(metrics["positive_dist_threshold_m"]),
             thresholds_m=[float(t) for t in metrics["recalls"]["thresholds_m"]],
@@ -106,22 +128,20 @@ def read_report(folder: Path) -> StoredReport:
     return report
 
 
-def find_reports(folder: Path) -> dict[str, Path]:
-    """Finds the reports of a run, by the name of their set.
+def find_reports(folder: Path) -> list[StoredReport]:
+    """Finds the reports of a run, of all datasets and sets.
 
     Args:
         folder: A report, an output folder of `vpr evaluate`, or a run folder.
 
     Raises:
-        ReportError: There is no report.
+        ReportError: There is no report, or one is damaged.
     """
-    if (folder / "metrics.json").is_file() and (folder / "per_query.csv").is_file():
-        return {read_report(folder).identity.set_name: folder}
-    for parent in (folder, folder / "report", folder / "evaluation" / "report"):
-        paths = sorted(path.parent for path in parent.glob("*/per_query.csv"))
+    for pattern in _PLACES:
+        paths = sorted(path.parent for path in folder.glob(f"{pattern}per_query.csv"))
         if paths:
-            return {path.name: path for path in paths}
+            return [read_report(path) for path in paths]
     raise ReportError(
         f"No report in {folder}. Pass a folder that `vpr evaluate --report` wrote, "
-        "e.g. runs/<name>/<time>/evaluation."
+        "e.g. runs/<name>/<time>."
     )

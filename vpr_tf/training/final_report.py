@@ -14,8 +14,10 @@ from vpr_tf.classification import RUN_FOLDER, PlaceClassifier, load_heads
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.data.prepared_dataset import PreparedDataset
 from vpr_tf.evaluation import (
+    PICTURES_FOLDER,
     EvaluatedModel,
     EvaluationResult,
+    dataset_folder,
     draw_predictions,
     evaluate,
     results_text,
@@ -69,9 +71,10 @@ def finish_run(
             exported = str(_export(config, dataset, run, model, score))
     metrics.set_tests({r.name: r.summary() for r in results}, exported)
     if results:
-        write_results(results, run.report)
+        folder = dataset_folder(run.report, dataset)
+        write_results(results, folder)
         _LOG.info("\n%s\n", results_text(results))
-        _LOG.info("Report: %s", run.report)
+        _LOG.info("Results and predictions: %s", folder)
     else:
         _LOG.info("The dataset has no test set.")
     _LOG.info(
@@ -155,7 +158,7 @@ def _test(
             dataset,
             evaluation_set,
             result,
-            run.report / f"{name}_predictions",
+            dataset_folder(run.report, dataset) / name / PICTURES_FOLDER,
             max_queries=config.evaluation.queries_to_draw,
             only_wrong=config.evaluation.draw_only_wrong,
         )

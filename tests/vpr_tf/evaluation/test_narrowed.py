@@ -164,11 +164,11 @@ def test_method_narrowed_writes_table_csv_and_pictures(run, capsys):
     told = capsys.readouterr().out
     assert "approximate" in told
     assert "R@1" in told
-    folder = run / "evaluation"
-    with (folder / "a_predictions.csv").open() as file:
+    (folder,) = (run / "report").glob("*/a")
+    with (folder / "predictions.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["query"] for row in rows] == [key.decode() for key in result.query_keys]
-    assert len(list((folder / "a_pictures").glob("*.jpg"))) == 1
+    assert len(list((folder / "pictures").glob("*.jpg"))) == 1
 
 
 def test_heads_of_another_run_narrow(run):

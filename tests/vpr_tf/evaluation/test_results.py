@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from vpr_tf.config import Preprocessing
 from vpr_tf.evaluation import EvaluationResult, results_table, write_results
 
 
@@ -26,6 +27,7 @@ def make_result(**changes):
         "query_keys": np.array([b"q0.jpg", "straße, 1.jpg".encode()]),
         "predicted_keys": np.array([[b"d3.jpg", b"d1.jpg"], [b"d0.jpg", b"d9.jpg"]]),
         "is_exact": True,
+        "preprocessing": Preprocessing("square", 96),
     }
     return EvaluationResult(**(fields | changes))
 
@@ -44,7 +46,8 @@ def test_table_is_aligned_markdown():
         "without positives",
     ]
     assert cells[2] == [
-        *("night", "50.0", "66.7", "2", "2,800", "1", "25 m", "exact", "0123456789ab"),
+        *("night", "50.0", "66.7", "2", "2,800", "1", "25 m", "exact"),
+        *("square 96, float32", "0123456789ab"),
     ]
     assert cells[3][1:3] == ["5.0", "-"]
 
@@ -60,12 +63,19 @@ def test_files_hold_the_numbers_and_the_predictions(tmp_path):
     results = [make_result(), make_result(name="x", recalls={1: math.nan})]
     write_results(results, tmp_path / "report")
     report = tmp_path / "report"
-    assert (report / "results.md").read_text() == results_table(results) + "\n"
-    first, second = json.loads((report / "results.json").read_text())
+    for result in results:
+        table = results_table([result])
+        assert (report / result.name / "results.md").read_text() == table + "\n"
+    first, second = (
+        json.loads((report / result.name / "results.json").read_text())
+        for result in results
+    )
     assert first["recalls"] == {"1": 50.0, "5": pytest.approx(66.666, abs=0.001)}
     assert first["num_database"] == 2800
     assert second["recalls"] == {"1": None}
-    with (report / "night_predictions.csv").open(newline="", encoding="utf-8") as file:
+    with (report / "night" / "predictions.csv").open(
+        newline="", encoding="utf-8"
+    ) as file:
         rows = list(csv.reader(file))
     assert rows == [
         ["query", "rank", "database", "similarity", "distance_m", "is_positive"],

@@ -24,7 +24,8 @@ from vpr_tf.config import (
 )
 from vpr_tf.evaluation.evaluation import results_folder
 from vpr_tf.extraction import EncoderError, load_extractor
-from vpr_tf.extraction.model_source import find_saved_model
+from vpr_tf.extraction.encoders import encoder_fingerprint
+from vpr_tf.extraction.model_source import find_model, find_saved_model
 from vpr_tf.extraction.saved_encoder import SavedEncoder
 from vpr_tf.models import GeoLocalizationNet
 
@@ -89,8 +90,28 @@ def test_run_folder_gives_its_best_weights_and_its_own_network(config, tmp_path)
     )
     loaded = load_extractor(other, run)
     np.testing.assert_array_equal(loaded.encoder(IMAGES), trained(IMAGES))
-    assert loaded.preprocessing == Preprocessing()
-    assert results_folder(other, run) == run / "evaluation"
+    assert loaded.preprocessing == Preprocessing(image_size=48)
+    assert "not as it was trained; resize: native instead of square" in (
+        loaded.description
+    )
+    assert results_folder(other, run) == run / "report"
+
+
+def test_a_run_brings_the_preparation_of_its_images(config, tmp_path):
+    run = tmp_path / "run"
+    (run / "best").mkdir(parents=True)
+    encoder = load_extractor(config, None).encoder
+    encoder.save_weights(run / "best" / "encoder.weights.h5")
+    save_config(config, run / "config.yaml")
+    silent = dataclasses.replace(config, evaluation=EvaluationConfig())
+    loaded = load_extractor(silent, run)
+    assert loaded.preprocessing == config.evaluation.preprocessing
+    assert "instead of" not in loaded.description
+    partly = EvaluationConfig(image_size=64, batch_size=3)
+    loaded = load_extractor(partly, run)
+    assert loaded.preprocessing == Preprocessing("square", 64)
+    assert "image_size: 64 instead of 48" in loaded.description
+    assert load_extractor(model=run).preprocessing == config.evaluation.preprocessing
 
 
 def test_saved_model_gives_its_newest_version_and_its_own_preparation(
@@ -160,6 +181,23 @@ def test_keras_file_gives_its_own_network(config, tmp_path):
     folder = results_folder(config, tmp_path / "mine.keras")
     assert folder == tmp_path / "runs" / "small" / "evaluation_mine"
     assert "EfficientNetLite0" in loaded.description
+
+
+def test_keras_file_brings_the_preparation_of_its_images(config, tmp_path):
+    arguments = {"last_stage": 0, "preprocessing": {"resize": "square"}}
+    encoder = GeoLocalizationNet("EfficientNetLite0", 5, **arguments)
+    plain = GeoLocalizationNet("EfficientNetLite0", 5, last_stage=0)
+    plain.set_weights(encoder.get_weights())
+    assert encoder_fingerprint(encoder) == encoder_fingerprint(plain)
+    encoder.save(tmp_path / "mine.keras")
+    plain.save(tmp_path / "plain.keras")
+    assert find_model(tmp_path / "mine.keras").says_preprocessing
+    assert not find_model(tmp_path / "plain.keras").says_preprocessing
+    silent = dataclasses.replace(config, evaluation=EvaluationConfig())
+    loaded = load_extractor(silent, tmp_path / "mine.keras")
+    assert loaded.preprocessing == Preprocessing("square", 512)
+    loaded = load_extractor(silent, tmp_path / "plain.keras")
+    assert loaded.preprocessing == Preprocessing()
 
 
 def test_keras_file_of_one_image_size_says_so(config, tmp_path):

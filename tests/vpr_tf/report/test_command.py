@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import shutil
 
 import pytest
 
@@ -85,7 +86,7 @@ def test_numbers_of_a_town(town):
 
 def test_files_of_a_town(town):
     opened, _, _ = town
-    folder = opened.folder / "report" / "a"
+    folder = opened.folder / "a" / "report"
     assert (folder / "report.html").is_file()
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["recalls"]["recalls"][1][0]["value"] == pytest.approx(100 / 3)
@@ -110,7 +111,7 @@ def test_files_of_a_town(town):
 
 
 def test_tables_for_papers_are_those_of_the_page(town):
-    text = (town[0].folder / "report" / "a" / "tables.tex").read_text()
+    text = (town[0].folder / "a" / "report" / "tables.tex").read_text()
     assert text.startswith("% In brackets: 95% intervals, Wilson's of percentages; of")
     assert text.count(r"\begin{table}") == text.count(r"\end{table}") == 8
     assert text.count("{") == text.count("}")
@@ -122,7 +123,7 @@ def test_tables_for_papers_are_those_of_the_page(town):
 def test_same_seed_same_bytes_and_no_image_described_again(town, monkeypatch):
     opened, _, config = town
     without_page(monkeypatch)
-    folder = opened.folder / "report" / "a"
+    folder = opened.folder / "a" / "report"
     names = ("metrics.json", "per_query.csv", "table.md", "tables.tex")
     before = [(folder / name).read_bytes() for name in names]
     report_on(opened, config)
@@ -168,7 +169,7 @@ def test_without_a_usable_val_there_is_no_confidence(
     (report,) = report_on(opened, config).values()
     assert report.confidence is None
     assert reason in report.why_no_confidence
-    table = (tmp_path / "out" / "report" / "a" / "table.md").read_text()
+    table = (tmp_path / "out" / "a" / "report" / "table.md").read_text()
     assert f"Not measured: {report.why_no_confidence}." in table
     assert report.errors["cluster"].num_queries == 3
 
@@ -180,7 +181,7 @@ def test_queries_without_positions_are_predicted_only(town):
     assert report.strata == []
     assert len(report.queries_without_position) == 2
     assert "No query has a known position" in headline_table(report).note
-    folder = town[0].folder / "report" / "unplaced"
+    folder = town[0].folder / "unplaced" / "report"
     stored = read_report(folder)
     assert stored.columns["prediction_1"][1] == "test-unplaced-database_2.jpg"
     assert not stored.known.any()
@@ -220,7 +221,7 @@ def test_two_runs_are_compared_from_their_files(town, tmp_path, monkeypatch, cap
         folder=tmp_path / "other",
     )
     report_on(other, config)
-    first, second = str(opened.folder), str(tmp_path / "other" / "report")
+    first, second = str(opened.folder), str(tmp_path / "other")
     capsys.readouterr()
     assert evaluate.main(["--compare", first, second, "--output", f"{tmp_path}/c"]) == 0
     printed = capsys.readouterr().out
@@ -239,6 +240,48 @@ def test_runs_without_a_common_set_are_refused(town, tmp_path):
         find_reports(tmp_path)
 
 
+def renamed_report(source, folder, **identity):
+    """Copies a stored report that says it is of another dataset or set."""
+    shutil.copytree(source, folder)
+    metrics = json.loads((folder / "metrics.json").read_text())
+    metrics["identity"] |= identity
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+
+
+def test_runs_on_several_datasets_are_compared_on_the_one_that_both_have(
+    town, tmp_path
+):
+    source = town[0].set_folder("a") / "report"
+    for owner, datasets in (("one", "xy"), ("two", "yz")):
+        for name in datasets:
+            folder = tmp_path / owner / "report" / f"city-{name}" / "a" / "report"
+            renamed_report(source, folder, dataset_fingerprint=name)
+    found = compare_runs(tmp_path / "one", tmp_path / "two")
+    (folder,) = found
+    assert folder == tmp_path / "two/report/city-y/a/report/comparison"
+    shutil.rmtree(tmp_path / "two/report/city-y")
+    shutil.rmtree(tmp_path / "one/report/city-x")
+    renamed_report(source, tmp_path / "two/report/city-w/a/report")
+    with pytest.raises(ReportError, match="same sets of the same dataset"):
+        compare_runs(tmp_path / "one", tmp_path / "two")
+
+
+@pytest.mark.parametrize("name", ["../out", "/out", "", ".."])
+def test_a_set_that_names_another_folder_is_refused(town, tmp_path, name):
+    source = town[0].set_folder("a") / "report"
+    renamed_report(source, tmp_path / "bad", set_name=name)
+    with pytest.raises(ReportError, match="set_name"):
+        compare_runs(source, tmp_path / "bad", output_dir=tmp_path / "compared")
+    assert not (tmp_path / "compared").exists()
+
+
+def test_reports_where_former_versions_wrote_them_are_found(town, tmp_path):
+    source = town[0].set_folder("a") / "report"
+    shutil.copytree(source, tmp_path / "evaluation" / "report" / "a")
+    (found,) = find_reports(tmp_path)
+    assert found.folder == tmp_path / "evaluation" / "report" / "a"
+
+
 @pytest.mark.parametrize(
     ("name", "change"),
     [
@@ -255,7 +298,7 @@ def test_runs_without_a_common_set_are_refused(town, tmp_path):
 def test_damaged_reports_are_refused_with_the_folder(town, tmp_path, name, change):
     opened, _, _ = town
     for file in ("metrics.json", "per_query.csv"):
-        text = (opened.folder / "report" / "a" / file).read_text()
+        text = (opened.folder / "a" / "report" / file).read_text()
         (tmp_path / file).write_text(change(text) if file == name else text)
     with pytest.raises(ReportError, match=f"{tmp_path}.*--report"):
         read_report(tmp_path)

@@ -88,7 +88,7 @@ def test_numbers_of_heads(town):
 
 
 def test_files_of_heads(town):
-    folder = town[0].folder / "report" / "a"
+    folder = town[0].folder / "a" / "report"
     identity = json.loads((folder / "metrics.json").read_text())["identity"]
     assert (identity["method"], identity["search"]) == ("classification", "heads")
     table = (folder / "table.md").read_text()
@@ -127,7 +127,7 @@ def test_heads_are_compared_with_retrieval(town, tmp_path):
 def test_same_bytes_again_and_no_database_needed(town, monkeypatch):
     by_heads, _, _, config = town
     monkeypatch.setattr(run, "write_html", lambda *args, **kwargs: None)
-    folder = by_heads.folder / "report" / "a"
+    folder = by_heads.folder / "a" / "report"
     names = ("metrics.json", "per_query.csv", "table.md")
     before = [(folder / name).read_bytes() for name in names]
     report_on(by_heads, config)

@@ -53,7 +53,5 @@ def _facts(model: str) -> dict[str, Any]:
     return {
         "name": config.name,
         **dataclasses.asdict(config.encoder),
-        "resize": config.evaluation.resize,
-        "evaluated_image_size": config.evaluation.image_size,
-        "precision": config.evaluation.precision,
+        "preprocessing": dataclasses.asdict(config.evaluation.preprocessing),
     }

@@ -55,8 +55,10 @@ def whiten_encoder(
     _check_dim(dim, encoder.descriptor_dim, len(record_ids), split_name)
     descriptors = extractor.extract_records(split, record_ids)
     whitening = fit_whitening(descriptors, dim, whiten)
+    whitened = add_whitening(encoder, whitening)
+    whitened.preprocessing = extractor.preprocessing
     output.parent.mkdir(parents=True, exist_ok=True)
-    add_whitening(encoder, whitening).save(output)
+    whitened.save(output)
     return extractor, whitening
 
 
