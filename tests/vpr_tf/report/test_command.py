@@ -116,7 +116,7 @@ def test_tables_for_papers_are_those_of_the_page(town):
     assert text.count(r"\begin{table}") == text.count(r"\end{table}") == 8
     assert text.count("{") == text.count("}")
     assert r"\caption{Error of the position}" in text
-    assert r"33.3 {\scriptsize [0.0, 100.0]}" in text
+    assert r"33.3 {\scriptsize [6.1, 79.2]}" in text
     assert r"R@1 (\%)" in text
 
 
