@@ -61,9 +61,9 @@ def report_latex(report: Report) -> str:
 def _intervals(report: Report) -> str:
     settings = report.bootstrap
     return (
-        f"In brackets: {settings.level:.0%} intervals, percentile bootstrap over the "
-        f"queries, {settings.num_resamples:,} resamples, seed {settings.seed} "
-        "(at 0 and 100 it has no width, whatever the number of queries)."
+        f"In brackets: {settings.level:.0%} intervals, Wilson's of percentages; of "
+        "other numbers percentile bootstrap over the queries, "
+        f"{settings.num_resamples:,} resamples, seed {settings.seed}."
     )
 
 
