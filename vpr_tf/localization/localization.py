@@ -57,8 +57,8 @@ class Candidate:
         score: The higher the likelier; of a regression always 0.
     """
 
-    latitude: float
-    longitude: float
+    latitude: float | None
+    longitude: float | None
     heading_deg: float | None
     score: float
 
@@ -269,8 +269,8 @@ def _cells(candidates: Candidates, query: int, num_cells: int) -> list[Candidate
     rows, scores = candidates.rows[query], candidates.scores[query]
     return [
         Candidate(
-            float(candidates.places.latitude_deg[row]),
-            float(candidates.places.longitude_deg[row]),
+            _known(candidates.places.latitude_deg[row]),
+            _known(candidates.places.longitude_deg[row]),
             _heading(candidates.heading_deg[row]),
             float(score),
         )
