@@ -44,7 +44,7 @@ def test_query_finds_them_and_says_that_the_place_is_unknown(unplaced, capsys):
 
 def test_localize_gives_no_place(unplaced, capsys):
     index, photo = unplaced / "city.index", unplaced / "photos" / "2.png"
-    assert vpr("localize", "--index", index, photo, "--format", "json") == 0
+    assert vpr("localize", "--index", index, photo, "--json") == 0
     text = capsys.readouterr().out
     assert '"status": "outside"' in text
     assert "no match of known position" in text
