@@ -38,8 +38,8 @@ class Match:
     """
 
     key: str
-    latitude: float
-    longitude: float
+    latitude: float | None
+    longitude: float | None
     heading_deg: float | None
     timestamp: str
     distance: float
@@ -57,8 +57,8 @@ class Candidate:
         score: The higher the likelier; of a regression always 0.
     """
 
-    latitude: float
-    longitude: float
+    latitude: float | None
+    longitude: float | None
     heading_deg: float | None
     score: float
 
@@ -247,8 +247,8 @@ def matches_of(
     return [
         Match(
             key=photos.keys[row].decode(errors="replace"),
-            latitude=float(photos.positions.latitude_deg[row]),
-            longitude=float(photos.positions.longitude_deg[row]),
+            latitude=_known(photos.positions.latitude_deg[row]),
+            longitude=_known(photos.positions.longitude_deg[row]),
             heading_deg=_heading(photos.heading_deg[row]),
             timestamp=photos.timestamps[row].decode(errors="replace"),
             distance=distance,
@@ -262,8 +262,8 @@ def _cells(candidates: Candidates, query: int, num_cells: int) -> list[Candidate
     rows, scores = candidates.rows[query], candidates.scores[query]
     return [
         Candidate(
-            float(candidates.places.latitude_deg[row]),
-            float(candidates.places.longitude_deg[row]),
+            _known(candidates.places.latitude_deg[row]),
+            _known(candidates.places.longitude_deg[row]),
             _heading(candidates.heading_deg[row]),
             float(score),
         )

@@ -57,6 +57,10 @@ def scan_photos(
         photos = _without_repetitions(photos)
     if not len(photos):
         raise PhotoSourceError(_nothing_usable(source, photos))
+    try:
+        photos.photos.positions.refuse_mixture()
+    except ValueError as error:
+        raise PhotoSourceError(f"{source}: {error}") from None
     return photos
 
 
