@@ -63,7 +63,10 @@ def scan_photos(
     try:
         photos.photos.positions.refuse_mixture()
     except ValueError as error:
-        raise PhotoSourceError(f"{source}: {error}") from None
+        raise PhotoSourceError(
+            f"{source}: {error} `--zone 10S` gives a zone to those without, `--zone "
+            "local` takes all as local."
+        ) from None
     return photos
 
 
