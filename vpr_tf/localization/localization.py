@@ -29,8 +29,8 @@ class Match:
 
     Attributes:
         key: Its name.
-        latitude: Degrees.
-        longitude: Degrees.
+        latitude: Degrees; None if unknown.
+        longitude: Likewise.
         heading_deg: Where it looks; None if unknown.
         timestamp: When it was taken, `YYYY[MM[DD[_hh[mm[ss]]]]]`; empty if unknown.
         distance: Squared distance of the descriptors.
@@ -244,17 +244,24 @@ def matches_of(
         rows: Which of them, `(num_matches,)`.
         distances: Squared distances of the descriptors, same shape.
     """
+    positions = photos.positions.take(rows)
+    latitude, longitude = (
+        np.where(positions.known, degrees, np.nan)
+        for degrees in (positions.latitude_deg, positions.longitude_deg)
+    )
     return [
         Match(
             key=photos.keys[row].decode(errors="replace"),
-            latitude=_known(photos.positions.latitude_deg[row]),
-            longitude=_known(photos.positions.longitude_deg[row]),
+            latitude=_known(latitude[number]),
+            longitude=_known(longitude[number]),
             heading_deg=_heading(photos.heading_deg[row]),
             timestamp=photos.timestamps[row].decode(errors="replace"),
             distance=distance,
             similarity=1 - distance / 2,
         )
-        for row, distance in zip(rows, distances.tolist(), strict=True)
+        for number, (row, distance) in enumerate(
+            zip(rows, distances.tolist(), strict=True)
+        )
     ]
 
 

@@ -124,8 +124,9 @@ def test_local_coordinates(folder, header, reading):
 
 def test_local_coordinates_beside_others_are_refused(folder):
     text = "path,east,north,zone\na.jpg,0,12.5,local\nb.jpg,544388,4172758,10S\n"
-    with pytest.raises(PhotoSourceError, match=r"Local coordinates .* cannot be comp"):
+    with pytest.raises(PhotoSourceError, match=r"Local coordinates .* `--zone local`"):
         scan(folder, text)
+    assert scan(folder, text, zone="local").photos.positions.is_local.all()
 
 
 def test_byte_order_mark_of_utf_8(folder):
