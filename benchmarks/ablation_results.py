@@ -21,6 +21,7 @@ from vpr_tf.report import (
     Drawing,
     bootstrap_percentages,
     json_ready,
+    wilson_percentages,
 )
 from vpr_tf.tables import Column, Interval, Table
 
@@ -60,7 +61,7 @@ class Outcome:
     @property
     def lr_1(self) -> Interval:
         """LR@1 with its interval."""
-        return bootstrap_percentages(self.found[:, None], BootstrapSettings())[0]
+        return wilson_percentages(self.found[:, None], BootstrapSettings().level)[0]
 
     def above(self, other: Outcome) -> Interval:
         """LR@1 minus that of another, with a paired interval."""

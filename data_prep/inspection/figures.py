@@ -190,13 +190,14 @@ def class_map(axes: Axes, classes: np.ndarray, dropped: np.ndarray, zone: int) -
             bbox_to_anchor=(1, 1),
             markerscale=max(1.0, 3 / size**0.5),
         )
-    hemisphere = "north" if zone > 0 else "south"
+    frame = "local coordinates"
+    if zone:
+        frame = f"UTM zone {abs(zone)} {'north' if zone > 0 else 'south'}"
     axes.set_aspect("equal")
     axes.ticklabel_format(useOffset=False, style="plain")
     axes.tick_params(axis="x", rotation=30)
     axes.set(
-        title=f"{len(classes):,} classes coloured by group, UTM zone "
-        f"{abs(zone)} {hemisphere}",
+        title=f"{len(classes):,} classes coloured by group, {frame}",
         xlabel="UTM east [km]",
         ylabel="UTM north [km]",
     )

@@ -64,14 +64,17 @@ def summaries_of(run):
 
 @pytest.mark.slow
 def test_a_run_leaves_what_the_design_names(run_training, tmp_path):
-    seen = []
+    seen, steps = [], []
     watch = keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda epoch, logs: seen.append((epoch, logs["loss"]))
+        on_epoch_end=lambda epoch, logs: seen.append((epoch, dict(logs))),
+        on_train_batch_end=lambda batch, logs: steps.append((batch, dict(logs))),
     )
+    table = keras.callbacks.CSVLogger(str(tmp_path / "keras.csv"))
+    events = keras.callbacks.TensorBoard(str(tmp_path / "keras"), write_graph=False)
     run = run_training(
         "evaluation.queries_to_draw=2",
         "train.iterations_per_epoch=10",
-        callbacks=[watch],
+        callbacks=[watch, table, events],
     )
     names = {path.name for path in run.path.iterdir()}
     assert names == {
@@ -87,8 +90,21 @@ def test_a_run_leaves_what_the_design_names(run_training, tmp_path):
     for epoch, record in enumerate(metrics["epochs"]):
         mean = math.fsum(losses[10 * epoch : 10 * epoch + 10]) / 10
         assert record["mean_loss"] == pytest.approx(mean)
-        assert seen[epoch] == (epoch, record["mean_loss"])
+        number, logs = seen[epoch]
+        assert number == logs["epoch"] == epoch
+        assert set(logs) == {
+            *("epoch", "group", "loss", "learning_rate", "head_learning_rate"),
+            *("gem_p", "images_per_s"),
+            *(f"val_recall@{n}" for n in (1, 5, 10, 20)),
+        }
+        assert logs["loss"] == record["mean_loss"]
+        assert logs["gem_p"] == record["gem_p"]
+        assert logs["val_recall@1"] == record["val_recalls"]["1"]
         assert list(record["val_recalls"]) == ["1", "5", "10", "20"]
+    assert steps == [
+        (step % 10, {"loss": pytest.approx(loss)}) for step, loss in enumerate(losses)
+    ]
+    assert len((tmp_path / "keras.csv").read_text().splitlines()) == 3
     assert sum(losses[5:10]) < sum(losses[:5])
 
     test = metrics["tests"]["test"]

@@ -70,6 +70,12 @@ class PlaceClassifier:
         return "softmax" if self.table.combine == PRODUCT else self.score
 
     @property
+    def ranked_by(self) -> str:
+        """What orders the places: `density` of mixtures, else the score of heads."""
+        of_mixture = any(head.kind == MIXTURE for head in self.heads)
+        return "density" if of_mixture else self.head_score
+
+    @property
     def drops_biases(self) -> bool:
         """Whether linear layers are scored by cosines, which they do not learn."""
         of_linear = any(head.kind == LINEAR for head in self.heads)
@@ -136,8 +142,7 @@ class PlaceClassifier:
     @property
     def has_probabilities(self) -> bool:
         """Whether the scores are probabilities, or densities of one."""
-        of_mixture = any(head.kind == MIXTURE for head in self.heads)
-        return of_mixture or self.head_score == "softmax"
+        return self.ranked_by in ("density", "softmax")
 
     def settings(self, num_predictions: int) -> CellSettings:
         """See `PlacePredictor.settings`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from vpr_tf.classification import PlaceClassifier
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.evaluation.evaluation import Evaluation
 from vpr_tf.evaluation.pictures import PICTURES_FOLDER, draw_predictions
@@ -52,6 +53,8 @@ def evaluate_sets(
     evaluation, folder = opened.config, opened.folder
     print(f"Model: {opened.extractor.description}")
     print(f"Images: {opened.extractor.preprocessing}")
+    if isinstance(opened.model.predictor, PlaceClassifier):
+        print(f"Places are ranked by their {opened.model.predictor.ranked_by}.")
     results = []
     for evaluation_set in opened.sets:
         result = opened.evaluate(evaluation_set, num_predictions)

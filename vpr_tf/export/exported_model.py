@@ -131,7 +131,7 @@ def _export_heads(
         sure = f"calibrated on {calibration.fitted_on}"
     return version, (
         f"Heads: {len(predictor.heads)}, {len(predictor.table):,} places, the best "
-        f"{count} by {predictor.score} are given; {sure}"
+        f"{count} by {predictor.ranked_by} are given; {sure}"
     )
 
 

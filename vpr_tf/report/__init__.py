@@ -22,6 +22,7 @@ _MODULE_OF = {
     "json_ready": "vpr_tf.report.json_values",
     "read_report": "vpr_tf.report.stored_report",
     "run_report": "vpr_tf.report.run",
+    "wilson_percentages": "vpr_tf.report.proportions",
     "write_html": "vpr_tf.report.report_files",
     "write_report": "vpr_tf.report.report_files",
 }

@@ -1,4 +1,6 @@
-"""Percentile bootstrap over queries.
+"""Percentile bootstrap over queries: medians, means, differences of two runs.
+
+Shares of the queries have intervals of their own, see `proportions`.
 
 Reference:
     Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
@@ -60,12 +62,15 @@ def bootstrap_means(values: np.ndarray, settings: BootstrapSettings) -> list[Int
 
 
 def bootstrap_percentages(
-    found: np.ndarray, settings: BootstrapSettings
+    differences: np.ndarray, settings: BootstrapSettings
 ) -> list[Interval]:
-    """Returns the percentage of true entries of each column; see `bootstrap_means`."""
+    """Returns the mean of each column times 100; see `bootstrap_means`.
+
+    For differences of two runs, 1, 0 and -1 a query.
+    """
     return [
         Interval(share.value * 100, share.low * 100, share.high * 100)
-        for share in bootstrap_means(found, settings)
+        for share in bootstrap_means(differences, settings)
     ]
 
 

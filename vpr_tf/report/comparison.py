@@ -52,12 +52,18 @@ class ChangedQuery:
     Attributes:
         key: Record key.
         change: `gained` (only the second finds it) or `lost`.
-        first_error_m: Error of the first encoder's localization.
-        second_error_m: Error of the second encoder's localization.
+        first_match_m: Distance of the first encoder's first match, which the change is
+            judged by; NaN where unknown.
+        second_match_m: Of the second encoder's.
+        first_error_m: Error of the position that the first encoder estimates, perhaps
+            of several matches; NaN where unknown.
+        second_error_m: Of the second encoder's.
     """
 
     key: str
     change: str
+    first_match_m: float
+    second_match_m: float
     first_error_m: float
     second_error_m: float
 
@@ -119,7 +125,10 @@ def compare(first: StoredReport, second: StoredReport) -> Comparison:
     settings = first.bootstrap
     found = [report.hit_ranks(report.threshold_m)[known] for report in (first, second)]
     at_1 = [ranks == 1 for ranks in found]
-    error_m = [report.error_m[known] for report in (first, second)]
+    match_m, error_m = (
+        [getattr(report, name)[known] for report in (first, second)]
+        for name in ("match_m", "error_m")
+    )
     gained, lost = at_1[1] & ~at_1[0], at_1[0] & ~at_1[1]
     return Comparison(
         first=first.identity,
@@ -139,8 +148,7 @@ def compare(first: StoredReport, second: StoredReport) -> Comparison:
             ChangedQuery(
                 first.keys[known[row]],
                 change,
-                float(error_m[0][row]),
-                float(error_m[1][row]),
+                *(float(values[row]) for values in (*match_m, *error_m)),
             )
             for change, rows in (("lost", lost), ("gained", gained))
             for row in np.flatnonzero(rows)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import math
 from collections.abc import Sequence
 from pathlib import Path
 
 from vpr_tf.atomic_files import replace_file, write_json
 from vpr_tf.data.prepared_dataset import PreparedDataset
-from vpr_tf.report.comparison import Comparison, compare, recall_symbol
+from vpr_tf.report.comparison import (
+    ChangedQuery,
+    Comparison,
+    compare,
+    recall_symbol,
+)
 from vpr_tf.report.dot_plot import DotRow, dot_plot
 from vpr_tf.report.errors import ReportError
 from vpr_tf.report.figure_style import Drawing, write_figures
@@ -124,10 +130,9 @@ def write_comparison(comparison: Comparison, folder: Path) -> None:
         temporary.open("w", newline="", encoding="utf-8") as file,
     ):
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["key", "change", "first_error_m", "second_error_m"])
+        writer.writerow([field.name for field in dataclasses.fields(ChangedQuery)])
         for query in comparison.changed:
-            errors = (query.first_error_m, query.second_error_m)
-            texts = ("" if math.isnan(error) else f"{error:.2f}" for error in errors)
+            texts = ("" if math.isnan(m) else f"{m:.2f}" for m in _distances(query))
             writer.writerow([query.key, query.change, *texts])
 
 
@@ -181,13 +186,34 @@ def changed_table(comparison: Comparison, most: int | None = None) -> Table:
         most: Rows; None for all.
     """
     columns = [Column("query", "name"), Column("change", "state")]
-    columns += [Column(f"{run} error", "metres") for run in ("first", "second")]
+    columns += [
+        Column(f"{what}, {run} run", "metres")
+        for what in ("first match", "error")
+        for run in ("first", "second")
+    ]
     rows = [
-        [query.key, query.change, query.first_error_m, query.second_error_m]
+        [query.key, query.change, *_distances(query)]
         for query in comparison.changed[:most]
     ]
-    note = "" if comparison.changed else "No query changed."
+    note = "No query changed."
+    if comparison.changed:
+        note = (
+            "Gained or lost: the first match lies within "
+            f"{comparison.positive_dist_threshold_m:g} m for one run alone. The error "
+            "is that of the estimated position, for which several matches may stand, "
+            "so it may stay the same."
+        )
     return Table("Changed queries", columns, rows, note)
+
+
+def _distances(query: ChangedQuery) -> tuple[float, float, float, float]:
+    """Returns the metres of a changed query, the first match's before the errors."""
+    return (
+        query.first_match_m,
+        query.second_match_m,
+        query.first_error_m,
+        query.second_error_m,
+    )
 
 
 def p_value(p: float) -> str:

@@ -19,9 +19,9 @@ from vpr_tf.localization.reliability import (
 from vpr_tf.report.bootstrap import (
     BootstrapSettings,
     bootstrap_means,
-    bootstrap_percentages,
     bootstrap_statistics,
 )
+from vpr_tf.report.proportions import wilson_percentages
 from vpr_tf.tables import Interval
 
 
@@ -106,8 +106,8 @@ def confidence_report(
     _, group = np.unique(-confidence, return_inverse=True)
     (area,) = bootstrap_statistics(_areas, np.stack([group, right], axis=1), settings)
     (brier,) = bootstrap_means(((confidence - right) ** 2)[:, None], settings)
-    (coverage,) = bootstrap_percentages(localized[:, None], settings)
-    (precision,) = bootstrap_percentages(right[localized][:, None], settings)
+    (coverage,) = wilson_percentages(localized[:, None], settings.level)
+    (precision,) = wilson_percentages(right[localized][:, None], settings.level)
     thresholds, shares, precisions = precision_over_coverage(confidence, right)
     bins = reliability_bins(confidence, right)
     return ConfidenceReport(

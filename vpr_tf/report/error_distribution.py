@@ -9,9 +9,9 @@ import numpy as np
 from vpr_tf.report.bootstrap import (
     BootstrapSettings,
     bootstrap_means,
-    bootstrap_percentages,
     bootstrap_quantiles,
 )
+from vpr_tf.report.proportions import wilson_percentages
 from vpr_tf.tables import Interval
 
 _QUANTILES = (0.5, 0.75, 0.9)
@@ -78,7 +78,7 @@ def error_distribution(
         mean_m=mean,
         p75_m=p75,
         p90_m=p90,
-        within_threshold=bootstrap_percentages(within, settings)[0],
+        within_threshold=wilson_percentages(within, settings.level)[0],
         threshold_m=threshold_m,
         cdf_error_m=errors[points].tolist(),
         cdf_percent=(

@@ -18,10 +18,11 @@ from vpr_tf.report.figure_style import (
     Drawing,
     label_lines,
 )
+from vpr_tf.report.proportions import wilson_interval
 from vpr_tf.report.recalls import RecallTable
 from vpr_tf.report.report import Report
 from vpr_tf.report.smoothness import Smoothness
-from vpr_tf.report.strata import Stratification, attribute_title, wilson_interval
+from vpr_tf.report.strata import Stratification, attribute_title
 from vpr_tf.tables import counted
 
 if TYPE_CHECKING:
@@ -214,8 +215,9 @@ def _reliability(confidence: ConfidenceReport) -> Drawing:
         right = [100 * part.precision for part in confidence.bins]
         counts = [part.num_queries for part in confidence.bins]
         for x, y, count in zip(promised, right, counts, strict=True):
-            low, high = wilson_interval(round(y / 100 * count), count, 0.95)
-            axes.plot([x, x], [100 * low, 100 * high], color=COLOURS["tint"], lw=5)
+            share = wilson_interval(round(y / 100 * count), count, 0.95)
+            ends = [100 * share.low, 100 * share.high]
+            axes.plot([x, x], ends, color=COLOURS["tint"], lw=5)
         axes.plot(promised, right, "o-", color=COLOURS["good"], ms=5, lw=1)
         axes.set_xlim(-2, 102)
         axes.set_ylim(-2, 104)

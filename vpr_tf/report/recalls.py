@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from vpr_tf.geo import Positions
-from vpr_tf.report.bootstrap import BootstrapSettings, bootstrap_percentages
+from vpr_tf.report.bootstrap import BootstrapSettings
+from vpr_tf.report.proportions import wilson_percentages
 from vpr_tf.tables import Interval
 
 NOT_FOUND, UNKNOWN = 0, -1  # instead of a rank, which starts at 1
@@ -102,14 +103,14 @@ def recall_table(
     Args:
         hits: Ranks of the first positives.
         recall_values: The values of N.
-        settings: How intervals are made.
+        settings: Level of the intervals, which are Wilson's.
     """
     known = hits.num_positives[0] != UNKNOWN
     ranks = hits.ranks[:, known]
     values = [int(n) for n in recall_values]
-    # One column for each threshold and N, resampled together.
+    # One column for each threshold and N.
     found = np.stack([found_within(row, n) for row in ranks for n in values], axis=1)
-    flat = bootstrap_percentages(found, settings)
+    flat = wilson_percentages(found, settings.level)
     columns = len(values)
     return RecallTable(
         thresholds_m=hits.thresholds_m,

@@ -61,9 +61,9 @@ def report_latex(report: Report) -> str:
 def _intervals(report: Report) -> str:
     settings = report.bootstrap
     return (
-        f"In brackets: {settings.level:.0%} intervals, percentile bootstrap over the "
-        f"queries, {settings.num_resamples:,} resamples, seed {settings.seed} "
-        "(at 0 and 100 it has no width, whatever the number of queries)."
+        f"In brackets: {settings.level:.0%} intervals, Wilson's of percentages; of "
+        "other numbers percentile bootstrap over the queries, "
+        f"{settings.num_resamples:,} resamples, seed {settings.seed}."
     )
 
 
@@ -145,7 +145,7 @@ def maps_of(
 ) -> list[CityMap]:
     """Returns a map of queries and photos for each city, the largest first."""
     photos = dataset.split(evaluation_set.database).photo_table().positions
-    known = photos.known
+    known = photos.known & ~photos.is_local
     latitude_deg, longitude_deg = (
         photos.latitude_deg[known],
         photos.longitude_deg[known],

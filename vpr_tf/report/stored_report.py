@@ -66,6 +66,11 @@ class StoredReport:
         """Error of each localization, float64 `(num_queries,)`; NaN where unknown."""
         return _numbers(self.columns["error_m"])
 
+    @property
+    def match_m(self) -> np.ndarray:
+        """Distance of each first prediction, likewise."""
+        return _numbers(self.columns["prediction_1_m"])
+
     def hit_ranks(self, threshold_m: float) -> np.ndarray:
         """Returns the rank of each query's first positive; 0 without, NaN unknown."""
         return _numbers(self.columns[hit_rank_column(threshold_m)])
@@ -106,6 +111,7 @@ def read_report(folder: Path) -> StoredReport:
             columns=read_per_query(folder / "per_query.csv"),
         )
         counts = {len(report.keys), report.identity.num_queries, len(report.error_m)}
+        counts.add(len(report.match_m))
         counts |= {len(report.hit_ranks(t)) for t in report.thresholds_m}
     except ReportError:
         raise

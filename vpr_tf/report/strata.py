@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vpr_tf.report.proportions import wilson_percentages
 from vpr_tf.tables import Interval
 
 _TITLES = {
@@ -93,18 +94,5 @@ def stratify(
 
 
 def _stratum(label: str, found: np.ndarray, level: float) -> Stratum:
-    low, high = wilson_interval(int(found.sum()), len(found), level)
-    recall = Interval(float(found.mean() * 100), low * 100, high * 100)
+    (recall,) = wilson_percentages(found[:, None], level)
     return Stratum(label, len(found), recall)
-
-
-def wilson_interval(successes: int, trials: int, level: float) -> tuple[float, float]:
-    """Returns the Wilson score interval of a share, 0 to 1.
-
-    Reference: Wilson, "Probable Inference, the Law of Succession, and Statistical
-    Inference", 1927.
-    """
-    from scipy.stats import binomtest
-
-    found = binomtest(successes, trials).proportion_ci(level, method="wilson")
-    return float(found.low), float(found.high)

@@ -200,11 +200,7 @@ def strata_table(report: Report) -> Table:
         if division.num_unknown:
             rows.append([name, "unknown", division.num_unknown, None])
     columns = [Column("attribute", "text"), Column("value", "text"), Column("queries")]
-    note = (
-        "In brackets: Wilson intervals, made for few queries too."
-        if rows
-        else NO_POSITIONS
-    )
+    note = "" if rows else NO_POSITIONS
     symbol = report.identity.symbol
     columns.append(Column(f"{symbol}@1 (%)"))
     return Table("Recall by attributes of the queries", columns, rows, note)

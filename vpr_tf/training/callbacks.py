@@ -1,9 +1,10 @@
 """Keras callbacks of a training run.
 
 They see the encoder as `self.model` and these logs: after each step `loss`, after each
-epoch `epoch`, `group`, `loss`, `learning_rate`, `head_learning_rate`, `gem_p`,
-`images_per_s` and, when the epoch was validated, `val_recall@N` and, of heads that are
-kept or whose loss a schedule watches, `val_loss`.
+epoch `epoch` (from 0), `group`, `loss`, `learning_rate`, `head_learning_rate`, `gem_p`
+of an encoder that pools by it, `images_per_s` of two or more steps and, when the epoch
+was validated, `val_recall@N` and, of heads that are kept or whose loss a schedule
+watches, `val_loss`. All are numbers, as Keras's own callbacks expect.
 """
 
 from __future__ import annotations
@@ -103,8 +104,8 @@ class MetricsWriter(keras.callbacks.Callback):
                 "mean_loss": logs["loss"],
                 "learning_rate": logs["learning_rate"],
                 "head_learning_rate": logs["head_learning_rate"],
-                "gem_p": logs["gem_p"],
-                "images_per_s": logs["images_per_s"],
+                "gem_p": logs.get("gem_p"),
+                "images_per_s": logs.get("images_per_s"),
                 "val_loss": logs.get(VAL_LOSS),
                 "val_recalls": val_recalls(logs),
                 "best_epoch": self._progress.best_epoch,
@@ -276,11 +277,7 @@ class TensorBoardWriter(keras.callbacks.Callback):
             self._write_scalars({"step/loss": logs["loss"]})
 
     def on_epoch_end(self, epoch, logs=None):
-        scalars = {
-            tag: logs[name]
-            for name, tag in _EPOCH_TAGS.items()
-            if logs[name] is not None
-        }
+        scalars = {tag: logs[name] for name, tag in _EPOCH_TAGS.items() if name in logs}
         scalars |= {
             name.replace("val_", "val/"): value
             for name, value in logs.items()

@@ -176,9 +176,11 @@ class EpochLoop:
         return metrics, is_best
 
     def _epoch_logs(self, images_per_s: float | None) -> dict[str, Any]:
+        """Returns the logs of the epoch's steps; what is unknown is left out."""
         trainer = self.trainer
         learning_rate, head_learning_rate = trainer.learning_rates
-        return {
+        logs = {
+            "epoch": trainer.progress.epoch,
             "group": trainer.group_id,
             "loss": trainer.progress.epoch_loss_sum / trainer.progress.step_in_epoch,
             "learning_rate": learning_rate,
@@ -186,19 +188,19 @@ class EpochLoop:
             "gem_p": trainer.gem_p,
             "images_per_s": images_per_s,
         }
+        return {name: value for name, value in logs.items() if value is not None}
 
     def _report(self, logs: dict[str, Any], is_best: bool) -> None:
         progress, config = self.trainer.progress, self.trainer.config
-        speed = logs["images_per_s"]
         parts = [
             f"epoch {progress.epoch + 1}/{config.epochs}",
             f"group {logs['group']}",
         ]
         parts.append(f"loss {logs['loss']:.3f}")
-        if logs["gem_p"] is not None:
+        if "gem_p" in logs:
             parts.append(f"GeM p {logs['gem_p']:.3f}")
-        if speed is not None:
-            parts.append(f"{speed:.1f} images/s")
+        if "images_per_s" in logs:
+            parts.append(f"{logs['images_per_s']:.1f} images/s")
         symbol = "LR" if self.classifier is not None else "R"
         recalls = [
             f"{symbol}@{name.removeprefix('val_recall@')} {value:.1f}"

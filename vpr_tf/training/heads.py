@@ -130,6 +130,12 @@ class HeadFactory:
             size = float(parameters["heading_bin_deg"])
             table = self.partition.classes[classes.start : classes.stop]
             headings = table["heading_bin_deg"] + size / 2
+            if (table["heading_bin_deg"] >= 360).any():
+                raise ConfigError(
+                    "`train.head.name: soft_labels` learns headings, where 360 degrees "
+                    "are 0. Received: a partition with `heading_360: own_bin`, "
+                    f"{self.partition.name!r}. Use one with `heading_360: zero`."
+                )
         return SoftLabelHead(
             centres,
             float(parameters["cell_size_m"]),

@@ -181,3 +181,13 @@ def test_wrong_arguments_are_refused():
         PlaceClassifier(table, classifier.heads[:2])
     with pytest.raises(ClassificationError, match="kind of a head"):
         GroupHead("conv", np.zeros((2, 2), np.float32))
+
+
+def test_what_ranks_the_places_is_named():
+    table = grid_table(CORNERS)
+    mixture = random_classifier(table, kind="mixture")
+    assert (mixture.ranked_by, mixture.has_probabilities) == ("density", True)
+    cosine = random_classifier(table)
+    assert (cosine.ranked_by, cosine.has_probabilities) == ("cosine", False)
+    product = random_classifier(dataclasses.replace(table, combine="product"))
+    assert (product.ranked_by, product.has_probabilities) == ("softmax", True)

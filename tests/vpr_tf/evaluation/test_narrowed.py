@@ -171,6 +171,13 @@ def test_method_narrowed_writes_table_csv_and_pictures(run, capsys):
     assert len(list((folder / "pictures").glob("*.jpg"))) == 1
 
 
+@pytest.mark.parametrize("score", ["cosine", "softmax"])
+def test_the_score_of_heads_alone_is_said(run, score, capsys):
+    alone = ["evaluation.method=classification", f"classification.score={score}"]
+    run_evaluation(config_of(run, *alone), run)
+    assert f"Places are ranked by their {score}." in capsys.readouterr().out
+
+
 def test_heads_of_another_run_narrow(run):
     own, all_cells = "classification.num_cells=2", "classification.num_cells=null"
     named = f"classification.model={run}"

@@ -20,8 +20,9 @@ from vpr_tf.tables import UNKNOWN
 IDENTITY = Identity("test", "d" * 64, "e" * 64, "net", "native, float32", "exact", 6, 9)
 
 
-def stored(ranks, errors, name="a", **identity):
+def stored(ranks, errors, name="a", matches_m=None, **identity):
     """A report of six queries at 25 m; the ranks are those of the first positives."""
+    matches_m = errors if matches_m is None else matches_m
     return StoredReport(
         Path(name),
         dataclasses.replace(IDENTITY, **identity),
@@ -33,6 +34,7 @@ def stored(ranks, errors, name="a", **identity):
             "key": [f"q{i}" for i in range(len(ranks))],
             "hit_rank_25m": ["" if rank is None else str(rank) for rank in ranks],
             "error_m": ["" if error is None else str(error) for error in errors],
+            "prediction_1_m": ["" if m is None else str(m) for m in matches_m],
         },
     )
 
@@ -62,6 +64,24 @@ def test_handmade_comparison():
         ("q4", "gained", 50),
     ]
     assert compare(FIRST, SECOND) == comparison
+
+
+def test_a_query_may_be_lost_though_its_error_is_the_same(tmp_path):
+    # The estimate stands for several matches; the change is judged by the first.
+    first = stored([1, 1], [4, 5], matches_m=[6, 7])
+    second = stored([3, 1], [4, 5], matches_m=[90, 7])
+    comparison = compare(first, second)
+    (lost,) = comparison.changed
+    assert (lost.change, lost.first_error_m, lost.second_error_m) == ("lost", 4, 4)
+    assert (lost.first_match_m, lost.second_match_m) == (6, 90)
+    text = comparison_markdown(comparison)
+    (row,) = [line for line in text.splitlines() if "| lost" in line]
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells == ["q0", "lost", "6.0 m", "90.0 m", "4.0 m", "4.0 m"]
+    assert "first match lies within 25 m for one run alone" in text
+    write_comparison(comparison, tmp_path)
+    lines = (tmp_path / "changed_queries.csv").read_text().splitlines()
+    assert lines[1] == "q0,lost,6.00,90.00,4.00,4.00"
 
 
 def test_a_run_equals_itself():
@@ -130,8 +150,9 @@ def test_files_of_a_comparison(tmp_path):
     comparison = compare(FIRST, SECOND)
     write_comparison(comparison, tmp_path / "new")
     lines = (tmp_path / "new" / "changed_queries.csv").read_text().splitlines()
-    assert lines[0] == "key,change,first_error_m,second_error_m"
-    assert lines[1] == "q1,lost,2.00,80.00"
+    distances = "first_match_m,second_match_m,first_error_m,second_error_m"
+    assert lines[0] == f"key,change,{distances}"
+    assert lines[1] == "q1,lost,2.00,80.00,2.00,80.00"
     assert len(lines) == 5
     latex = (tmp_path / "new" / "comparison.tex").read_text()
     assert r"R@1 at 25 m, \% & 40.0 & 80.0 & 40.0" in latex

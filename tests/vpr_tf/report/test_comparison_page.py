@@ -62,6 +62,7 @@ def test_page_tells_what_changed(tmp_path, dataset):
     assert "R@5 at 25 m" in page.text
     assert page.tags.count("img") == 9  # the query and one prediction of each run
     assert "second run: 150 m" in page.text
+    assert "first match 2.0 m, then 150 m; error 2.0 m, then 150 m" in page.text
     figures = {path.name for path in (tmp_path / "figures").iterdir()}
     assert figures == {"recall_differences.png", "error_differences.png"}
 

@@ -42,6 +42,14 @@ def test_handmade_report():
     assert report.answered_precision.value == pytest.approx(200 / 3)
 
 
+def test_precision_of_100_is_not_certain():
+    report = report_of([0.9] * 49 + [0.1], [1] * 49 + [99])
+    precision = report.answered_precision
+    assert (precision.value, precision.high) == (100, 100)
+    assert precision.low == pytest.approx(92.7, abs=0.1)
+    assert report.answered_coverage.low < 98 < report.answered_coverage.high < 100
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(

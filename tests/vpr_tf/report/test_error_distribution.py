@@ -38,6 +38,8 @@ def test_equal_errors_share_their_step():
         np.array([5.0, 5, 5, 9]), np.ones(4, bool), 25, SETTINGS
     )
     assert errors.cdf_percent == [75, 75, 75, 100]
+    assert errors.within_threshold.value == 100
+    assert errors.within_threshold.low < 60  # of four
 
 
 def test_without_answers_there_is_no_number():

@@ -32,6 +32,8 @@ def test_handmade_ranks_and_recalls():
     np.testing.assert_allclose(values, [*expected, expected[1]])
     assert table.num_evaluated == 3
     assert table.num_with_positives == [1, 2, 2]
+    assert table.at(1)[1].value == 0
+    assert table.at(1)[1].high > 50  # of three queries
     assert table.at(25)[2].value == table.recalls[2][1].value
 
 

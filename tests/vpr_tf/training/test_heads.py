@@ -7,6 +7,7 @@ from tests.vpr_tf.classification.tables import Columns, partition_of, places
 from vpr_tf.classification import ClassTable
 from vpr_tf.config import (
     AngularMarginHeadConfig,
+    ConfigError,
     CosPlaceConfig,
     HeadConfig,
     MarginHeadConfig,
@@ -99,3 +100,16 @@ def test_soft_labels_of_a_heading_between_two_bins(spread, expected):
     loss = head.loss(np.zeros((1, 6), "float32"), factory.targets[:1])
     # The share of the bin before is what the certain head lacks.
     assert float(loss[0]) == pytest.approx(20 * expected, abs=0.01)
+
+
+def test_soft_labels_of_a_bin_for_360_degrees_are_refused():
+    points = places([[5, 5], [5, 5]])
+    split = Columns(points, [0.0, 360.0])
+    columns = types.SimpleNamespace(positions=lambda: points, column=split.column)
+    config = CosPlaceConfig(
+        cell_stride=1, heading_stride=1, min_images_per_class=1, heading_360="own_bin"
+    )
+    partition = partition_of(split, config)
+    factory = HeadFactory.of(SoftLabelHeadConfig(), partition, columns)
+    with pytest.raises(ConfigError, match="heading_360: zero"):
+        factory.create(0)
