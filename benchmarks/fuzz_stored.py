@@ -193,8 +193,8 @@ def read_columns(folder: Path) -> list[str]:
     problems = [] if len(lengths) == 1 else [f"lengths {lengths}"]
     for name, dtype in INDEX_COLUMNS.items():
         values = split.column(name)
-        same = values.dtype.kind == "S" if dtype == "|S" else values.dtype == dtype
-        if not same or values.shape != (len(split),):
+        kinds = {"i": "iu", "u": "iu", "f": "iuf", "S": "S"}[np.dtype(dtype).kind]
+        if values.dtype.kind not in kinds or values.shape != (len(split),):
             problems.append(f"{name} is {values.dtype} of shape {values.shape}")
     return problems
 
@@ -314,8 +314,8 @@ def make_report(rng: random.Random) -> dict[str, bytes]:
         "positive_dist_threshold_m": 25.0,
         "recalls": {"thresholds_m": [5.0, 25.0], "recall_values": [1, 5]},
     }
-    header = "key,latitude_deg,longitude_deg,error_m,hit_rank_5m,hit_rank_25m"
-    rows = [header, "a.jpg,37.5,-122.5,3.5,1,1", "é.jpg,37.5,-122.5,,0,"]
+    header = "key,latitude_deg,error_m,prediction_1_m,hit_rank_5m,hit_rank_25m"
+    rows = [header, "a.jpg,37.5,3.5,3.25,1,1", "é.jpg,37.5,,,0,"]
     table, text = "\r\n".join(rows).encode(), json_text(metrics)
     if rng.random() < 0.6:
         text = mutated_json(rng, metrics)

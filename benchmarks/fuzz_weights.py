@@ -79,11 +79,14 @@ def _other_arrays(rng: random.Random, data: bytes) -> bytes:
             lambda array: array[..., None],
             lambda array: np.resize(array, rng.choice(((), (0,), (3,), (4, 3), (5,)))),
             lambda array: array * rng.choice((-1, 0, 1000, math.nan, math.inf)),
-            lambda array: array - rng.choice((1, 5, 10**12)),
+            lambda array: (array - float(rng.choice((1, 5, 10**12)))).astype(
+                array.dtype
+            ),
             lambda array: array.ravel()[::-1],
         )
     )
-    arrays[name] = changed(arrays[name])
+    with np.errstate(all="ignore"):
+        arrays[name] = changed(arrays[name])
     if rng.random() < 0.15:
         del arrays[rng.choice(sorted(arrays))]
     file = io.BytesIO()

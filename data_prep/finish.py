@@ -18,7 +18,8 @@ from data_prep.errors import wrap_disk_errors
 from data_prep.plan import BuildPlan
 from data_prep.shards import MetadataTable, ScannedSplit, ShardTask, write_atomically
 from vpr_tf.config import ExperimentConfig
-from vpr_tf.data.prepared_dataset import FORMAT_VERSION, INDEX_COLUMNS
+from vpr_tf.data.dataset_manifest import FORMAT_VERSION
+from vpr_tf.data.prepared_dataset import INDEX_COLUMNS
 from vpr_tf.data.records import FRAME_BYTES, tfds_features
 
 

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Literal
 
 import google_crc32c
+import numpy as np
 
 _BLOCK_BYTES = 1 << 18  # stays in the cache of a core
+
+_NPY_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 
 Progress = Callable[[int], object]
 
@@ -123,6 +130,44 @@ def store_folder(folder: Path) -> dict[str, StoredFile]:
     for path in [*(path for path in paths if path.is_dir()), folder]:
         fsync(path)
     return stored
+
+
+def read_npy(path: Path, *, mapped: bool = True) -> np.ndarray:
+    """Reads an array, nothing of it pickled.
+
+    Args:
+        path: A `.npy` file.
+        mapped: Whether it is memory-mapped, unless it is empty, which cannot be.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is damaged.
+    """
+    try:
+        with path.open("rb") as file:
+            version = np.lib.format.read_magic(file)
+            read_header = _NPY_HEADERS[version]
+            shape, _, dtype = read_header(file)
+            values = math.prod(shape) * dtype.itemsize
+            if min(shape, default=0) < 0 or values > path.stat().st_size:
+                raise ValueError(f"it declares {values} bytes of {dtype}")
+        mode: Literal["r"] | None = "r" if mapped and values else None
+        return np.asanyarray(np.load(path, mode, allow_pickle=False))
+    except OSError:
+        raise
+    except Exception as error:  # NumPy evaluates the header by Python's own parser
+        raise ValueError(f"it is no array that NumPy wrote: {error}") from error
+
+
+def is_inside(name: str) -> bool:
+    """Whether a stored path stays inside the folder that it is relative to."""
+    path = PurePosixPath(name)
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:
+        return False
+    is_plain = "\0" not in name and ".." not in path.parts and not path.is_absolute()
+    return is_plain and bool(path.parts)
 
 
 def fsync(path: Path) -> None:

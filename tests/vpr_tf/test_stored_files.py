@@ -1,6 +1,13 @@
+import numpy as np
 import pytest
 
-from vpr_tf.stored_files import ChecksumWriter, StoredFile, store_folder
+from vpr_tf.stored_files import (
+    ChecksumWriter,
+    StoredFile,
+    is_inside,
+    read_npy,
+    store_folder,
+)
 
 CONTENT = bytes(range(256)) * 2000
 
@@ -43,3 +50,44 @@ def test_checksums_while_writing_are_those_of_the_file(path):
         for start in range(0, len(CONTENT), 999):
             writer.write(CONTENT[start : start + 999])
     assert writer.stored() == expected == store_folder(path.parent)["file"]
+
+
+@pytest.mark.parametrize("damage", [b"", b"x", b"\x93NUMPY\x01\x00v\x00{'descr': ("])
+def test_damaged_array_is_a_value_error(tmp_path, damage):
+    path = tmp_path / "a.npy"
+    path.write_bytes(damage)
+    with pytest.raises(ValueError, match="no array that NumPy wrote"):
+        read_npy(path)
+
+
+def test_array_that_declares_more_than_the_file_has_is_refused(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros(3))
+    data = (tmp_path / "a.npy").read_bytes()
+    (tmp_path / "a.npy").write_bytes(data.replace(b"(3,), }   ", b"(9999,), }"))
+    with pytest.raises(ValueError, match="no array that NumPy wrote"):
+        read_npy(tmp_path / "a.npy")
+
+
+@pytest.mark.parametrize("mapped", [True, False])
+def test_arrays_are_read_mapped_or_not_and_empty_too(tmp_path, mapped):
+    for length in (0, 3):
+        np.save(tmp_path / "a.npy", np.arange(length))
+        found = read_npy(tmp_path / "a.npy", mapped=mapped)
+        assert found.tolist() == list(range(length))
+        assert isinstance(found, np.memmap) == (mapped and length > 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "inside"),
+    [
+        ("a/b.npy", True),
+        ("", False),
+        ("../a", False),
+        ("a/../../b", False),
+        ("/etc", False),
+        ("a\0", False),
+        ("\ud800", False),
+    ],
+)
+def test_stored_paths_stay_inside_their_folder(name, inside):
+    assert is_inside(name) == inside

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from vpr_tf.localization import (
     estimate_positions,
     fit_calibration,
 )
+from vpr_tf.stored_values import read_json
 
 CALIBRATION_FILE = "calibration.json"
 _AGAIN = "Calibrate again by `vpr index calibrate --classifier RUN --config FILE`."
@@ -92,7 +92,7 @@ def load_calibration(folder: str | Path) -> Calibration | None:
     path = folder / CALIBRATION_FILE
     heads = _checksum(folder)
     try:
-        content: dict[str, Any] = json.loads(path.read_text())
+        content: dict[str, Any] = read_json(path)
         of_heads, fields = content["heads"], content["calibration"]
         calibration = Calibration.from_dict(fields)
     except FileNotFoundError:

@@ -8,10 +8,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from vpr_tf.classification.errors import ClassificationError
+from vpr_tf.classification.stored_arrays import StoredArrays
 from vpr_tf.geo import Positions
 from vpr_tf.search import MISSING_ID
 
 _LARGEST_KEY = 1 << 62
+_LARGEST_CELL_M = 10**7  # no cell is wider than a zone is high
 _LARGEST_LOOKUP = 1 << 24  # int64: 128 MiB
 
 
@@ -23,6 +26,9 @@ class Cells(Protocol):
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Returns all that the cells are made of."""
+
+    def __len__(self) -> int:
+        """Number of cells."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +46,9 @@ class GridCells:
     zone: np.ndarray
     east: np.ndarray
     north: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.zone)
 
     def locate(self, positions: Positions) -> np.ndarray:
         """See `Cells.locate`."""
@@ -80,6 +89,9 @@ class RegionCells:
     class_index: np.ndarray
     members: np.ndarray
 
+    def __len__(self) -> int:
+        return len(self.members)
+
     def locate(self, positions: Positions) -> np.ndarray:
         """See `Cells.locate`."""
         queries = self.classes(positions)
@@ -112,12 +124,29 @@ class RegionCells:
 
 
 def cells_of_arrays(arrays: dict[str, Any]) -> Cells:
-    """Makes the cells that `Cells.arrays` described."""
+    """Makes the cells that `Cells.arrays` described.
+
+    Raises:
+        ClassificationError: An array is missing or of another type or shape.
+    """
+    cells = StoredArrays(arrays, "cells/")
     if "cell_size_m" in arrays:
-        return GridCells(
-            int(arrays["cell_size_m"]), arrays["zone"], arrays["east"], arrays["north"]
+        size = int(cells.take("cell_size_m", "iu", ()))
+        if not 0 < size <= _LARGEST_CELL_M:
+            raise ClassificationError(f"Cells cannot be {size} m wide.")
+        shape = (cells.length("zone"),)
+        zone, east, north = (
+            cells.take(name, "i", shape) for name in ("zone", "east", "north")
         )
-    return RegionCells(**arrays)
+        return GridCells(size, zone, east, north)
+    shape = (cells.length("group"),)
+    return RegionCells(
+        cells.take("first_leaf", "u", shape),
+        cells.take("last_leaf", "u", shape),
+        cells.take("group", "i", shape),
+        cells.take("class_index", "i", shape),
+        cells.take("members", "i", (None, None)),
+    )
 
 
 def rows_of(table: np.ndarray, queries: np.ndarray, valid: np.ndarray) -> np.ndarray:

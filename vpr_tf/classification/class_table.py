@@ -11,14 +11,15 @@ import numpy as np
 from vpr_tf.classification.cells import Cells, GridCells, RegionCells, cells_of_arrays
 from vpr_tf.classification.errors import ClassificationError
 from vpr_tf.classification.groups import spread_m
+from vpr_tf.classification.stored_arrays import StoredArrays
 from vpr_tf.data.prepared_dataset import Partition, SplitIndex
-from vpr_tf.geo import UNKNOWN_HEADING_DEG, Positions, ecef
+from vpr_tf.geo import LOCAL_ZONE, UNKNOWN_HEADING_DEG, Positions, ecef
 from vpr_tf.localization import Candidates
 from vpr_tf.search import MISSING_ID
 
 # The score of a place is that of its own group's class, or the product of the
 # probabilities that all groups give to the classes it lies in.
-OWN_GROUP, PRODUCT = "own_group", "product"
+OWN_GROUP, PRODUCT = _COMBINATIONS = ("own_group", "product")
 # As files have named the fields of `Positions` from the first.
 _STORED_POSITIONS = {
     "east_cm": "utm_east_cm",
@@ -126,16 +127,56 @@ class ClassTable:
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray], combine: str) -> ClassTable:
-        """Makes the table that `arrays` described."""
-        place = part(arrays, "place/")
-        return cls(
-            Positions(*(place[name] for name in _STORED_POSITIONS)),
-            place["heading_deg"],
-            place["members"],
-            place["cell"],
+        """Makes the table that `arrays` described.
+
+        Raises:
+            ClassificationError: An array is missing, of another type or shape, or
+                contradicts the others.
+        """
+        place = StoredArrays(part(arrays, "place/"), "place/")
+        rows = place.length("cell")
+        positions = (
+            place.take(
+                name, "f" if name.endswith("_deg") else "i", (rows,), finite=False
+            )
+            for name in _STORED_POSITIONS
+        )
+        table = cls(
+            Positions(*positions),
+            place.take("heading_deg", "fiu", (rows,)),
+            place.take("members", "i", (rows, None)),
+            place.take("cell", "iu", (rows,)),
             cells_of_arrays(part(arrays, "cells/")),
             combine,
         )
+        table.check_stored()
+        return table
+
+    def check_stored(self) -> None:
+        """Checks what was stored.
+
+        Raises:
+            ClassificationError: Places, cells and classes contradict each other.
+        """
+        zones = self.positions.utm_zone.astype(np.int64)
+        latitude, longitude = self.positions.latitude_deg, self.positions.longitude_deg
+        on_earth = (np.abs(latitude) <= 90) & (np.abs(longitude) <= 180)
+        local = (zones == LOCAL_ZONE) & np.isnan(latitude) & np.isnan(longitude)
+        groups = 1 if self.combine == OWN_GROUP else self.num_groups
+        num_members = (self.members != MISSING_ID).sum(axis=1)
+        rules = {
+            f"`combine` is {OWN_GROUP} or {PRODUCT}": self.combine in _COMBINATIONS,
+            "zones are 1 to 60, north or south": np.abs(zones) <= 60,
+            "places lie on the earth": on_earth & (zones != LOCAL_ZONE) | local,
+            "cells are known": (self.cell >= 0) & (self.cell < len(self.cells)),
+            "each place has its classes": num_members == groups,
+            "classes are numbered from 0": self.members >= MISSING_ID,
+        }
+        for rule, holds in rules.items():
+            if not np.all(holds):
+                raise ClassificationError(
+                    f"The table of classes is damaged: not true is that {rule}."
+                )
 
     @classmethod
     def from_partition(

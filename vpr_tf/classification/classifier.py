@@ -16,8 +16,25 @@ from vpr_tf.classification.groups import best_of_groups
 from vpr_tf.classification.hidden_layers import input_dim
 from vpr_tf.localization import Candidates, CellSettings
 from vpr_tf.search import MISSING_ID
+from vpr_tf.stored_values import from_stored
 
 _SCORES_PER_BLOCK = 1 << 23  # float32: 32 MiB
+
+
+@dataclass(frozen=True)
+class _StoredHead:
+    kind: str
+    scale: float
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """What is stored besides the arrays."""
+
+    combine: str
+    score: str
+    heads: list[_StoredHead]
+    info: dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,11 +64,16 @@ class PlaceClassifier:
                 f"`classification.score` must be one of {', '.join(SCORE_KINDS)}. "
                 f"Received: {self.score!r}"
             )
-        known = [
-            int(self.table.members[:, g].max()) + 1 for g in range(len(self.heads))
-        ]
+        members = self.table.members
+        known = [int(of_group.max(initial=MISSING_ID)) + 1 for of_group in members.T]
         counts = [head.num_classes for head in self.heads]
-        if self.table.num_groups != len(self.heads) or any(
+        dims = {input_dim(head.kernel, head.hidden) for head in self.heads}
+        if len(dims) != 1:
+            raise ClassificationError(
+                "All heads must take descriptors of one length. Received: "
+                f"{', '.join(map(str, sorted(dims))) or 'no heads'}"
+            )
+        if len(known) != len(counts) or any(
             classes > count for classes, count in zip(known, counts, strict=True)
         ):
             raise ClassificationError(
@@ -167,15 +189,26 @@ class PlaceClassifier:
     def from_stored(
         cls, arrays: dict[str, np.ndarray], content: dict[str, Any]
     ) -> PlaceClassifier:
-        """Makes what `to_stored` described."""
+        """Makes what `to_stored` described.
+
+        Raises:
+            ClassificationError: Arrays are missing, damaged or contradict each other.
+            StoredValueError: A field is missing or of another type.
+        """
+        stored = from_stored(_Stored, content, more=True)
         heads = tuple(
-            GroupHead.from_arrays(
-                part(arrays, f"head{group}/"), head["kind"], float(head["scale"])
-            )
-            for group, head in enumerate(content["heads"])
+            GroupHead.from_arrays(part(arrays, f"head{g}/"), head.kind, head.scale)
+            for g, head in enumerate(stored.heads)
         )
-        table = ClassTable.from_arrays(arrays, content["combine"])
-        return cls(table, heads, content["score"], content["info"])
+        table = ClassTable.from_arrays(arrays, stored.combine)
+        if table.combine == OWN_GROUP:
+            for rows, head in zip(table.places_of_groups, heads, strict=False):
+                classes = table.members[rows].max(axis=1, initial=MISSING_ID)
+                if classes.tolist() != list(range(head.num_classes)):
+                    raise ClassificationError(
+                        "Each class of a head must be one place of the class table."
+                    )
+        return cls(table, heads, stored.score, stored.info)
 
     def _group_scores(self, descriptors: np.ndarray) -> list[np.ndarray]:
         return [head.scores(descriptors, self.head_score) for head in self.heads]

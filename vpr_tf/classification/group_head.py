@@ -14,6 +14,7 @@ from vpr_tf.classification.hidden_layers import (
     hidden_arrays,
     hidden_of_arrays,
 )
+from vpr_tf.classification.stored_arrays import StoredArrays
 
 COSINE, LINEAR, MIXTURE = "cosine", "linear", "mixture"
 HEAD_KINDS = (COSINE, LINEAR, MIXTURE)
@@ -105,15 +106,23 @@ class GroupHead:
     def from_arrays(
         cls, arrays: dict[str, np.ndarray], kind: str, scale: float
     ) -> GroupHead:
-        """Makes the head that `arrays` described."""
-        return cls(
-            kind,
-            arrays["kernel"],
-            arrays.get("bias"),
-            scale,
-            hidden_of_arrays(arrays),
-            arrays.get("density"),
-        )
+        """Makes the head that `arrays` described.
+
+        Raises:
+            ClassificationError: An array is missing or does not fit the others.
+        """
+        hidden = hidden_of_arrays(arrays)
+        width = hidden[-1][1].shape[0] if hidden else None
+        stored = StoredArrays(arrays)
+        kernel = stored.take("kernel", "f", (width, None))
+        classes = kernel.shape[1]
+        shapes = {"bias": (classes,), "density": (classes, classes)}
+        more = {
+            name: stored.take(name, "f", shape)
+            for name, shape in shapes.items()
+            if name in arrays
+        }
+        return cls(kind, kernel, scale=scale, hidden=hidden, **more)
 
     @functools.cached_property
     def unit_kernel(self) -> np.ndarray:

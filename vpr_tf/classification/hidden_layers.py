@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from vpr_tf.classification.stored_arrays import StoredArrays
+
 Hidden = tuple[tuple[np.ndarray, np.ndarray], ...]
 _LARGEST_EXPONENT = 80.0  # of float32 it is 88
 
@@ -31,9 +33,17 @@ def hidden_arrays(hidden: Hidden) -> dict[str, np.ndarray]:
 
 
 def hidden_of_arrays(arrays: dict[str, np.ndarray]) -> Hidden:
-    """Takes the layers out of arrays that may hold others too."""
+    """Takes the layers out of arrays that may hold others too.
+
+    Raises:
+        ClassificationError: They do not fit one on the other.
+    """
+    stored = StoredArrays(arrays)
     layers: list[tuple[np.ndarray, np.ndarray]] = []
+    width = None
     while f"hidden_{len(layers)}_kernel" in arrays:
         name = f"hidden_{len(layers)}"
-        layers.append((arrays[f"{name}_kernel"], arrays[f"{name}_bias"]))
+        kernel = stored.take(f"{name}_kernel", "f", (width, None))
+        width = kernel.shape[1]
+        layers.append((kernel, stored.take(f"{name}_bias", "f", (width,))))
     return tuple(layers)

@@ -16,11 +16,22 @@ from vpr_tf.classification.hidden_layers import (
     hidden_of_arrays,
     input_dim,
 )
+from vpr_tf.classification.stored_arrays import StoredArrays
 from vpr_tf.geo import MapFrame
 from vpr_tf.localization import Candidates, CellSettings
 from vpr_tf.search import MISSING_ID
+from vpr_tf.stored_values import from_stored
 
 ENCODINGS = ("direct_regression", "hypersphere_regression")
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """What is stored besides the arrays."""
+
+    encoding: str
+    frame: MapFrame
+    info: dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,15 +109,17 @@ class PlaceRegression:
     def from_stored(
         cls, arrays: dict[str, np.ndarray], content: dict[str, Any]
     ) -> PlaceRegression:
-        """Makes what `to_stored` described."""
-        return cls(
-            content["encoding"],
-            arrays["kernel"],
-            arrays["bias"],
-            hidden_of_arrays(arrays),
-            MapFrame(**content["frame"]),
-            content["info"],
-        )
+        """Makes what `to_stored` described.
+
+        Raises:
+            ClassificationError: Arrays are missing, damaged or contradict each other.
+            StoredValueError: A field is missing or of another type.
+        """
+        stored = from_stored(_Stored, content, more=True)
+        hidden, found = hidden_of_arrays(arrays), StoredArrays(arrays)
+        kernel = found.take("kernel", "f", (len(hidden[-1][1]) if hidden else None, 4))
+        bias = found.take("bias", "f", (4,))
+        return cls(stored.encoding, kernel, bias, hidden, stored.frame, stored.info)
 
     def _local(self, x: np.ndarray) -> np.ndarray:
         outputs = x @ self.kernel + self.bias

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from vpr_tf.classification.errors import ClassificationError
 from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.classification.regression import PlaceRegression
 from vpr_tf.config import ClassificationConfig
+from vpr_tf.stored_values import StoredValueError, read_json
 
 # Of a run folder, and of a version of a SavedModel.
 RUN_FOLDER = Path("best") / "classifier"
@@ -87,7 +86,7 @@ def load_heads(
     arrays = _read_arrays(folder, content)
     try:
         heads = _KINDS[content["kind"]].from_stored(arrays, content)
-    except (KeyError, TypeError) as error:
+    except (ClassificationError, StoredValueError, KeyError, TypeError) as error:
         raise _damaged(folder, error) from error
     if not isinstance(heads, PlaceClassifier):
         return heads
@@ -129,14 +128,14 @@ def read_info(folder: Path) -> dict[str, Any]:
     """
     path = folder / INFO_FILE
     try:
-        content: dict[str, Any] = json.loads(path.read_text())
+        content: dict[str, Any] = read_json(path)
     except OSError as error:
         raise ClassificationError(
             f"No heads at {folder}: {INFO_FILE} is missing. A run keeps its heads in "
             "best/classifier when `evaluation.method` is classification."
         ) from error
     except ValueError as error:
-        raise ClassificationError(f"{path} is not valid JSON: {error}") from error
+        raise ClassificationError(f"{path} is damaged, {error}.") from error
     version = content.get("format_version") if isinstance(content, dict) else None
     if version != _FORMAT_VERSION:
         raise ClassificationError(
@@ -153,7 +152,7 @@ def _read_arrays(folder: Path, content: dict[str, Any]) -> dict[str, np.ndarray]
             raise ValueError("its checksum differs")
         with np.load(path, allow_pickle=False) as file:
             return dict(file)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # NumPy evaluates headers by Python's own parser
         raise _damaged(folder, error) from error
 
 

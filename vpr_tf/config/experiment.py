@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -120,14 +121,17 @@ def config_from_values(
 
 
 def _checked(values: Values, overrides: Sequence[str], source: str) -> ExperimentConfig:
-    values = _merge(values, _parse_overrides(overrides))
     own = [field.name for field in dataclasses.fields(ExperimentConfig)]
+    changes = _parse_overrides(overrides)
     try:
+        values = _merge(values, changes)
         return _to_config(expand_paths(values, kept=own))
     except ConfigError as error:
         raise ConfigError(f"{source}: {error}") from None
     except (OmegaConfBaseException, TypeError, ValueError) as error:
         raise ConfigError(f"{source}: {_first_lines(error)}") from error
+    except RecursionError:
+        raise ConfigError(f"{source}: values are nested too deeply.") from None
 
 
 def config_yaml(config: ExperimentConfig) -> str:
@@ -171,13 +175,15 @@ def _read_with_bases(path: Path, readers: tuple[Path, ...]) -> Values:
 def _read(path: Path) -> Values:
     try:
         loaded = OmegaConf.load(path)
-    except (yaml.YAMLError, OmegaConfBaseException) as error:
-        raise ConfigError(f"{path} is not valid YAML: {error}") from error
+        values = _plain(loaded) if isinstance(loaded, DictConfig) else None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
-    if not isinstance(loaded, DictConfig):
+    except RecursionError:
+        raise ConfigError(f"{path} is nested too deeply.") from None
+    except (yaml.YAMLError, OmegaConfBaseException, TypeError, ValueError) as error:
+        raise ConfigError(f"{path} is not valid YAML: {error}") from error
+    if values is None:
         raise ConfigError(f"{path} must hold a mapping of fields.")
-    values = _plain(loaded)
     for methods in METHOD_SECTIONS:
         _drop_former_fields(methods, values)
     return values
@@ -208,7 +214,7 @@ def _drop_former_fields(methods: Methods, values: Values) -> None:
     parent, name = _parent(methods, values)
     section = parent.get(name) if parent is not None else None
     if methods.former_fields and isinstance(section, dict):
-        known = section.get(methods.key) in methods.classes
+        known = section.get(methods.key) in tuple(methods.classes)
         if known and section.keys() >= methods.former_fields:
             parent[name] = methods.own_values(section)
 
@@ -231,7 +237,7 @@ def _drop_inherited_fields(methods: Methods, below: Values, above: Values) -> No
     change = changed.get(name) if changed is not None else None
     if isinstance(section, dict) and isinstance(change, dict):
         method = change.get(methods.key, section.get(methods.key))
-        if method != section.get(methods.key) and method in methods.classes:
+        if method != section.get(methods.key) and method in tuple(methods.classes):
             own = methods.fields_of({methods.key: method})
             parent[name] = {n: v for n, v in section.items() if n in own}
 
@@ -287,6 +293,7 @@ def _check_fields(config_class: type, values: Any, path: str) -> None:
             raise ConfigError(
                 f"There is no field `{dotted}`{did_you_mean(name, known)}"
             )
+        _check_finite(dotted, value)
         if hints[name] in (str, str | None):
             _check_text(dotted, value, (bool, float))
         nested, is_optional, is_table = _nested_class(hints[name])
@@ -298,6 +305,13 @@ def _check_fields(config_class: type, values: Any, path: str) -> None:
                 _check_fields(nested, entry, f"{dotted}.{key}")
         else:
             _check_fields(nested, value, dotted)
+
+
+def _check_finite(path: str, value: Any) -> None:
+    """Refuses NaN and infinity, which no field can be."""
+    for one in value if isinstance(value, list) else [value]:
+        is_wrong = isinstance(one, float) and not math.isfinite(one)
+        check(not is_wrong, path, "a finite number", one)
 
 
 def _check_text(path: str, value: Any, others: tuple[type, ...]) -> None:

@@ -7,7 +7,6 @@ opening a dataset of millions of images costs no time and no memory.
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from vpr_tf.data.dataset_manifest import DatasetError, read_manifest
 from vpr_tf.geo import Positions
 from vpr_tf.photos import PhotoTable
 from vpr_tf.photos.schema import (
@@ -23,8 +23,8 @@ from vpr_tf.photos.schema import (
     POSITION_COLUMNS,
     table_columns,
 )
-
-FORMAT_VERSION = 1
+from vpr_tf.stored_files import read_npy
+from vpr_tf.stored_values import from_stored, read_json
 
 # Columns of `<split>.index/<column>.npy`, one entry a record, in shard order.
 INDEX_COLUMNS: dict[str, str] = {
@@ -35,6 +35,9 @@ INDEX_COLUMNS: dict[str, str] = {
     "timestamp": "|S",  # as wide as the longest, like the key
     "key": "|S",
 }
+
+# What a column may hold, by the kind of its declared type.
+_KINDS = {"i": "iu", "u": "iu", "f": "fiu", "S": "S"}
 
 # Row i of `partitions/<name>/classes.npy` is class_id i; rows are sorted by group, so
 # the classes of a group are consecutive and class_index = class_id - first of group.
@@ -60,10 +63,6 @@ CLASS_DTYPE = np.dtype(
 REGION_DTYPE = np.dtype(
     [("first_leaf", "<u8"), ("last_leaf", "<u8"), ("class_id", "<i4")]
 )
-
-
-class DatasetError(ValueError):
-    """A dataset folder that is missing, damaged or lacks what is needed."""
 
 
 @dataclass(frozen=True)
@@ -102,26 +101,36 @@ class SplitIndex:
         Raises:
             DatasetError: The file of the column is missing or not an array.
         """
+        values = self._read_column(name)
+        shape = (len(self),)
+        if values.shape != shape:
+            raise self._damaged(name, f"it has the shape {values.shape}, not {shape}")
+        return values
+
+    def _read_column(self, name: str) -> np.ndarray:
         path = self._folder / f"{name}.npy"
         try:
-            return np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            if path.is_file() and path.stat().st_size and self._is_empty(path):
-                return np.load(path, allow_pickle=False)
-            raise DatasetError(
-                f"Cannot read the record index {path}: {error}. Run "
-                "`vpr data build` again to complete the dataset."
-            ) from error
+            values = read_npy(path)
+        except (OSError, ValueError) as error:
+            raise self._damaged(name, str(error)) from error
+        declared = np.dtype(INDEX_COLUMNS[name])
+        if values.dtype.kind not in _KINDS[declared.kind] or values.ndim != 1:
+            kind = f"{values.dtype} of shape {values.shape}"
+            raise self._damaged(name, f"it holds {kind}, not a row of {declared}")
+        return values
 
-    @staticmethod
-    def _is_empty(path: Path) -> bool:
-        try:  # an array of length 0 cannot be memory-mapped
-            return np.load(path, allow_pickle=False).size == 0
-        except (OSError, ValueError, EOFError):
-            return False
+    def _damaged(self, name: str, reason: str) -> DatasetError:
+        return DatasetError(
+            f"Cannot read the record index {self._folder / name}.npy: {reason}. Run "
+            "`vpr data build` again to complete the dataset."
+        )
+
+    @functools.cached_property
+    def _num_records(self) -> int:
+        return len(self._read_column("shard"))
 
     def __len__(self) -> int:
-        return len(self.column("shard"))
+        return self._num_records
 
     @property
     def keys(self) -> np.ndarray:
@@ -209,16 +218,7 @@ class PreparedDataset:
                 "Build it with `vpr data build --config FILE`; an "
                 "interrupted build continues."
             )
-        try:
-            self.manifest: dict[str, Any] = json.loads(manifest.read_text())
-        except ValueError as error:
-            raise DatasetError(f"{manifest} is not valid JSON: {error}") from error
-        version = self.manifest.get("format_version")
-        if version != FORMAT_VERSION:
-            raise DatasetError(
-                f"{manifest} has format_version {version!r}; this program reads "
-                f"{FORMAT_VERSION}. Build the dataset again."
-            )
+        self.manifest: dict[str, Any] = read_manifest(manifest)
 
     @property
     def fingerprint(self) -> str:
@@ -307,10 +307,22 @@ class PreparedDataset:
                 "`vpr data partition --config FILE`."
             )
         folder = self.path / "partitions" / name
-        arrays = {
-            column: np.load(folder / f"{column}.npy", allow_pickle=False)
-            for column in ("classes", "class_offsets", "record_ids", "regions")
-            if column != "regions" or (folder / "regions.npy").is_file()
-        }
-        description = json.loads((folder / "partition.json").read_text())
-        return Partition(name, description["parameters"], **arrays)
+        try:
+            arrays = {
+                column: read_npy(folder / f"{column}.npy", mapped=False)
+                for column in ("classes", "class_offsets", "record_ids", "regions")
+                if column != "regions" or (folder / "regions.npy").is_file()
+            }
+            description = read_json(folder / "partition.json")
+            parameters = from_stored(_Description, description, more=True).parameters
+        except (OSError, ValueError) as error:
+            raise DatasetError(
+                f"Cannot read the partition {folder}: {error}. Add it again with "
+                "`vpr data partition --config FILE`."
+            ) from error
+        return Partition(name, parameters, **arrays)
+
+
+@dataclass(frozen=True)
+class _Description:
+    parameters: dict[str, Any]

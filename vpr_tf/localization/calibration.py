@@ -13,6 +13,7 @@ from vpr_tf.config import ConfigError, LocalizationConfig
 from vpr_tf.localization.errors import LocalizationError
 from vpr_tf.localization.features import calibrated_settings, feature_set
 from vpr_tf.localization.reliability import Reliability
+from vpr_tf.stored_values import StoredValueError, from_stored
 
 _FORMAT_VERSION = 1
 
@@ -82,6 +83,12 @@ class Calibration:
                     "A calibration's curves must be finite numbers at ascending "
                     f"scores. Received: {values} at {at}. Calibrate again."
                 )
+        shares = (self.error_quantile, self.wanted_precision, self.min_confidence)
+        if not all(0 <= share <= 1 for share in shares) or min(self.error_m) < 0:
+            raise LocalizationError(
+                "A calibration's shares must lie in [0, 1], and its errors must not be "
+                f"below 0. Received: {shares}, {min(self.error_m)}. Calibrate again."
+            )
         feature_set(self.feature_weights)
 
     @property
@@ -166,7 +173,7 @@ class Calibration:
         Raises:
             LocalizationError: A field is missing or cannot be.
         """
-        fields = dict(content)
+        fields = dict(content) if isinstance(content, dict) else {}
         version = fields.pop("format_version", None)
         if version != _FORMAT_VERSION:
             raise LocalizationError(
@@ -174,10 +181,8 @@ class Calibration:
                 f"{version!r}. Calibrate again."
             )
         try:
-            if fields.get("reliability") is not None:
-                fields["reliability"] = Reliability.from_dict(fields["reliability"])
-            return cls(**fields)
-        except (TypeError, KeyError) as error:
+            return from_stored(cls, fields)
+        except StoredValueError as error:
             raise LocalizationError(
                 f"The calibration is damaged: {error}. Calibrate again."
             ) from error
@@ -208,10 +213,10 @@ def read_stored(
     if stored is None:
         return LocalizationConfig(), None
     try:
-        config = LocalizationConfig(**stored["settings"])
+        config = from_stored(LocalizationConfig, stored["settings"], "settings")
         content = stored["calibration"]
         calibration = None if content is None else Calibration.from_dict(content)
-    except (ConfigError, LocalizationError, TypeError, KeyError) as error:
+    except (ConfigError, LocalizationError, StoredValueError, KeyError) as error:
         raise LocalizationError(
             f"The index's localization settings cannot be used: {error}. Calibrate it "
             "again by `vpr index calibrate`."

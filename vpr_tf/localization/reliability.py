@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -47,12 +46,6 @@ class Reliability:
     coverage: float
     share_within_expected_error: float
     num_folds: int
-
-    @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> Reliability:
-        """Reads the dictionary of the fields."""
-        bins = [ReliabilityBin(**entry) for entry in content["bins"]]
-        return cls(**{**content, "bins": bins})
 
     def table(self) -> str:
         """Returns the bins as a markdown table."""

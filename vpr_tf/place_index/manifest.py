@@ -14,7 +14,8 @@ from vpr_tf.atomic_files import replace_file
 from vpr_tf.config import LocalizationConfig, Preprocessing
 from vpr_tf.localization import Calibration, read_stored
 from vpr_tf.search import IndexMismatchError
-from vpr_tf.stored_files import StoredFile, fsync
+from vpr_tf.stored_files import StoredFile, fsync, is_inside
+from vpr_tf.stored_values import from_stored, parse_json
 
 MANIFEST_FILE = "manifest.json"
 FORMAT_VERSION = 1
@@ -56,11 +57,15 @@ class EncoderIdentity:
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> EncoderIdentity:
-        """Reads what `to_dict` gave."""
-        content = dict(content)
+        """Reads what `to_dict` gave.
+
+        Raises:
+            StoredValueError: A field is missing or of another type.
+        """
         names = [field.name for field in dataclasses.fields(Preprocessing)]
-        preprocessing = Preprocessing(**{name: content.pop(name) for name in names})
-        return cls(**content, preprocessing=preprocessing)
+        own = {name: value for name, value in content.items() if name not in names}
+        preprocessing = {name: content[name] for name in names if name in content}
+        return from_stored(cls, {**own, "preprocessing": preprocessing}, "encoder")
 
 
 @dataclass(frozen=True)
@@ -278,7 +283,7 @@ def parse_manifest(text: bytes, path: Path) -> IndexManifest:
         IndexMismatchError: It is damaged or was edited.
     """
     try:
-        content = json.loads(text)
+        content = parse_json(text)
         version = content["format_version"]
         stored = content.pop("sha256")
         computed = _fingerprint(content)
@@ -298,7 +303,12 @@ def parse_manifest(text: bytes, path: Path) -> IndexManifest:
             "content. Undo the edit, or restore the file from a copy; change an index "
             "with `vpr index` or `PlaceIndex`."
         )
-    return _from_content(content)
+    try:
+        return _from_content(content)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise IndexMismatchError(
+            f"{path} is damaged, though its checksum fits: {error}. {_REMEDY}"
+        ) from error
 
 
 def check_file(path: Path, file: StoredFile, *, size_only: bool = False) -> None:
@@ -320,35 +330,29 @@ def _fingerprint(content: dict[str, Any]) -> str:
 
 
 def _from_content(content: dict[str, Any]) -> IndexManifest:
-    removed, recall = content["removed"], content["recall"]
-    segments = [
-        {**segment, "files": _files(segment["files"])}
-        for segment in content["segments"]
-    ]
-    nested = {
-        "encoder": _encoder(content["encoder"]),
-        "encoder_files": _files(content["encoder_files"]),
-        "segments": tuple(Segment(**segment) for segment in segments),
-        "removed": None if removed is None else StoredFile(**removed),
-        "recall": None if recall is None else RecallReport(**recall),
-        "classifier": _classifier(content.get("classifier")),
-    }
-    return IndexManifest(**{**content, **nested})
+    """Makes the manifest of its JSON values, every type checked."""
+    content = dict(content)
+    content["encoder"] = _nested(content["encoder"])
+    if content.get("classifier") is not None:
+        own = content["classifier"]
+        content["classifier"] = {**own, "encoder": _nested(own["encoder"])}
+    manifest = from_stored(IndexManifest, content)
+    identities = [manifest.encoder, getattr(manifest.classifier, "encoder", None)]
+    encoders = [one.file for one in identities if one is not None and one.file]
+    for name in [*manifest.files(), *encoders]:
+        if not is_inside(name):
+            raise ValueError(f"{name[:80]!a} is no path inside the index")
+    sizes = [file.num_bytes for file in manifest.files().values()]
+    counts = [segment.num_rows for segment in manifest.segments]
+    removed = manifest.num_removed
+    numbers = [*counts, *sizes, removed, manifest.num_photos, manifest.generation]
+    if min(numbers) < 0:
+        raise ValueError(f"a number of photos, bytes or changes is {min(numbers)}")
+    return manifest
 
 
-def _classifier(content: dict[str, Any] | None) -> KeptClassifier | None:
-    if content is None:
+def _nested(encoder: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Returns an encoder as its dataclass has it, the preprocessing by itself."""
+    if encoder is None:
         return None
-    nested = {
-        "encoder": _encoder(content["encoder"]),
-        "files": _files(content["files"]),
-    }
-    return KeptClassifier(**{**content, **nested})
-
-
-def _encoder(content: dict[str, Any] | None) -> EncoderIdentity | None:
-    return None if content is None else EncoderIdentity.from_dict(content)
-
-
-def _files(content: dict[str, Any]) -> dict[str, StoredFile]:
-    return {name: StoredFile(**file) for name, file in content.items()}
+    return dataclasses.asdict(EncoderIdentity.from_dict(encoder))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from vpr_tf.report.bootstrap import BootstrapSettings
 from vpr_tf.report.errors import ReportError
 from vpr_tf.report.per_query import hit_rank_column, read_per_query
 from vpr_tf.report.report import FORMAT_VERSION, Identity
+from vpr_tf.stored_values import from_stored, read_json
 
 REPORT_FOLDER = "report"  # in the folder of a set
 # Where reports lie from what a user names: the report itself, the folder of a set, of a
@@ -84,7 +85,35 @@ def _checked(identity: Identity) -> Identity:
 
 
 def _numbers(texts: list[str]) -> np.ndarray:
-    return np.array([float(text) if text else np.nan for text in texts], np.float64)
+    """Returns numbers of 0 or more; NaN for empty texts."""
+    found = np.array([float(text) if text else np.nan for text in texts], np.float64)
+    if np.isinf(found).any() or (found < 0).any():
+        raise ValueError("per_query.csv holds errors or ranks below 0, or infinite")
+    return found
+
+
+@dataclass(frozen=True)
+class _Recalls:
+    thresholds_m: list[float]
+    recall_values: list[int]
+
+
+@dataclass(frozen=True)
+class _Metrics:
+    """What is read of metrics.json."""
+
+    identity: Identity
+    bootstrap: BootstrapSettings
+    positive_dist_threshold_m: float
+    recalls: _Recalls
+
+    def __post_init__(self) -> None:
+        numbers = [self.positive_dist_threshold_m, *self.recalls.thresholds_m]
+        numbers += [*self.recalls.recall_values, self.bootstrap.num_resamples]
+        if min(numbers) <= 0 or not 0 < self.bootstrap.level < 1:
+            raise ValueError(
+                f"thresholds, values of N and resamples must be above 0: {numbers}"
+            )
 
 
 def read_report(folder: Path) -> StoredReport:
@@ -94,28 +123,30 @@ def read_report(folder: Path) -> StoredReport:
         ReportError: A file is missing or damaged, or of another format version.
     """
     try:
-        metrics = json.loads((folder / "metrics.json").read_text())
-        version = metrics["format_version"]
+        content = read_json(folder / "metrics.json")
+        version = content["format_version"]
         if version != FORMAT_VERSION:
             raise ReportError(
                 f"{folder} has format_version {version!r}; this program reads "
                 f"{FORMAT_VERSION}. Run `vpr evaluate --report` again."
             )
+        metrics = from_stored(_Metrics, content, more=True)
         report = StoredReport(
             folder=folder,
-            identity=_checked(Identity(**metrics["identity"])),
-            bootstrap=BootstrapSettings(**metrics["bootstrap"]),
-            threshold_m=float(metrics["positive_dist_threshold_m"]),
-            thresholds_m=[float(t) for t in metrics["recalls"]["thresholds_m"]],
-            recall_values=[int(n) for n in metrics["recalls"]["recall_values"]],
+            identity=_checked(metrics.identity),
+            bootstrap=metrics.bootstrap,
+            threshold_m=metrics.positive_dist_threshold_m,
+            thresholds_m=metrics.recalls.thresholds_m,
+            recall_values=metrics.recalls.recall_values,
             columns=read_per_query(folder / "per_query.csv"),
         )
         counts = {len(report.keys), report.identity.num_queries, len(report.error_m)}
         counts.add(len(report.match_m))
-        counts |= {len(report.hit_ranks(t)) for t in report.thresholds_m}
+        thresholds = [report.threshold_m, *report.thresholds_m]
+        counts |= {len(report.hit_ranks(t)) for t in thresholds}
     except ReportError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+    except (OSError, ValueError, LookupError, TypeError, csv.Error) as error:
         raise ReportError(
             f"Cannot read the report in {folder}: {type(error).__name__}: {error}. Run "
             "`vpr evaluate --report` again."

@@ -1,3 +1,4 @@
+import hashlib
 import json
 
 import numpy as np
@@ -147,6 +148,35 @@ def test_damage_names_the_file(tmp_path):
     (tmp_path / "classifier.json").write_text(json.dumps({**info, "format_version": 9}))
     with pytest.raises(ClassificationError, match=r"format_version 1\. Received: 9"):
         load_heads(tmp_path, CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("place/utm_zone", lambda a: a * 0 + 61, "zones are 1 to 60"),
+        ("place/latitude_deg", lambda a: a * np.nan, "places lie on the earth"),
+        ("place/cell", lambda a: a + 10_000, "cells are known"),
+        ("place/members", lambda a: a * 0 - 1, "each place has its classes"),
+        ("place/members", lambda a: a.astype(np.float32), r"place/members .* kinds i"),
+        ("place/east_cm", lambda a: a[1:], r"place/east_cm .* must have the shape"),
+        ("cells/cell_size_m", lambda a: a * 0, "Cells cannot be 0 m wide"),
+        ("head0/kernel", lambda a: a * np.inf, "head0/kernel.*|kernel .* infinity"),
+        ("head0/kernel", lambda a: a[:, :-1], "fit the heads|one place of the class"),
+        ("head1/kernel", lambda a: a[1:], "descriptors of one length"),
+    ],
+)
+def test_arrays_that_contradict_each_other_are_refused(tmp_path, name, change, message):
+    save_heads(random_classifier(grid_table(POINTS)), tmp_path)
+    with np.load(tmp_path / "classifier.npz") as stored:
+        arrays = dict(stored)
+    with np.errstate(all="ignore"):
+        arrays[name] = change(arrays[name])
+    np.savez(tmp_path / "classifier.npz", **arrays)
+    info = json.loads((tmp_path / "classifier.json").read_text())
+    sha256 = hashlib.sha256((tmp_path / "classifier.npz").read_bytes()).hexdigest()
+    (tmp_path / "classifier.json").write_text(json.dumps({**info, "sha256": sha256}))
+    with pytest.raises(ClassificationError, match=message):
+        load_heads(tmp_path)
 
 
 def test_a_model_without_heads_says_how_to_get_them(tmp_path):

@@ -228,3 +228,20 @@ def test_a_partition_on_disk_has_a_config():
     parameters = config.parameters()
     assert parameters["heading_bin_deg"] == 360
     assert PartitionConfig.from_parameters(parameters) == config
+
+
+@pytest.mark.parametrize("number", [".nan", ".inf", "-.inf"])
+def test_numbers_must_be_finite(tmp_path, number):
+    path = tmp_path / "a.yaml"
+    path.write_text(f"name: a\nlocalization: {{cluster_radius_m: {number}}}")
+    with pytest.raises(ConfigError, match=r"cluster_radius_m` must be a finite number"):
+        load_config(path)
+
+
+@pytest.mark.parametrize(
+    "text", ["train: {head: {kind: [a]}}", "name: " + "[" * 2000, "seed: " + "1" * 5000]
+)
+def test_values_that_no_config_has_are_one_error(tmp_path, text):
+    (tmp_path / "a.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=r"a\.yaml"):
+        load_config(tmp_path / "a.yaml")

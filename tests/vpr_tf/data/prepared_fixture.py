@@ -12,9 +12,9 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from vpr_tf.data.dataset_manifest import FORMAT_VERSION
 from vpr_tf.data.prepared_dataset import (
     CLASS_DTYPE,
-    FORMAT_VERSION,
     INDEX_COLUMNS,
     PreparedDataset,
 )

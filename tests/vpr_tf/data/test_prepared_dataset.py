@@ -9,6 +9,8 @@ from vpr_tf.data.prepared_dataset import (
     PreparedDataset,
 )
 
+EMPTY = {"shards": []}
+
 
 @pytest.fixture
 def dataset_path(tmp_path):
@@ -17,7 +19,7 @@ def dataset_path(tmp_path):
     manifest = {
         "format_version": 1,
         "dataset_fingerprint": "f00",
-        "splits": {"train": {"shards": shards}},
+        "splits": {"train": {"shards": shards}, "a": EMPTY, "b": EMPTY},
         "val": None,
         "tests": {"day": {"database": "a", "queries": "b"}},
     }
@@ -87,3 +89,44 @@ def test_unusable_manifest(dataset_path, text, message):
     path.unlink() if text is None else path.write_text(text)
     with pytest.raises(DatasetError, match=message):
         PreparedDataset(dataset_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"splits": 3}, "`splits` must be values by name"),
+        ({"splits": {"a": {"shards": [1]}}}, r"`splits\.a\.shards\[0\]` must be"),
+        ({"splits": {"b": EMPTY}}, "'day' names a split that is not there"),
+        ({"splits": {"a": EMPTY, "b": EMPTY, "../c": EMPTY}}, "outside of the dataset"),
+        ({"val": {"database": "a"}}, "`val` lacks queries"),
+        ({"added_tests": {"x": []}}, r"`added_tests\.x` must be"),
+        ({"dataset_fingerprint": None}, "`dataset_fingerprint` must be text"),
+    ],
+)
+def test_damaged_manifest_is_one_error(dataset_path, change, message):
+    path = dataset_path / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(DatasetError, match=f"is damaged: .*{message}"):
+        PreparedDataset(dataset_path)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (np.zeros(3, "<U3"), "holds <U3"),
+        (np.zeros((3, 1), np.int64), r"of shape \(3, 1\)"),
+        (np.zeros(2, np.int64), r"shape \(2,\), not \(3,\)"),
+    ],
+)
+def test_column_of_another_kind_or_length_is_refused(dataset_path, values, message):
+    np.save(dataset_path / "train.index" / "utm_east_cm.npy", values)
+    with pytest.raises(DatasetError, match=rf"utm_east_cm\.npy: it .*{message}"):
+        _ = PreparedDataset(dataset_path).split("train").utm_m
+
+
+@pytest.mark.parametrize("name", ["classes.npy", "partition.json"])
+def test_damaged_partition_is_one_error(dataset_path, name):
+    path = dataset_path / "partitions" / "p" / name
+    path.write_bytes(path.read_bytes()[:-3])
+    with pytest.raises(DatasetError, match="Cannot read the partition"):
+        PreparedDataset(dataset_path).partition("p")

@@ -1,3 +1,4 @@
+import hashlib
 import json
 
 import pytest
@@ -70,6 +71,30 @@ def test_edit_by_hand_is_refused(folder, change):
 def test_other_text_is_refused(folder, text):
     (folder / "manifest.json").write_bytes(text)
     with pytest.raises(IndexMismatchError, match="not the JSON that was written"):
+        manifest_of(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c.update(num_photos="40"), "`num_photos` must be a whole number"),
+        (lambda c: c.update(num_removed=-1), "is -1"),
+        (lambda c: c["segments"][0].pop("files"), "lacks files"),
+        (lambda c: c["segments"][0].update(folder="../x"), "no path inside the index"),
+        (lambda c: c["encoder"].update(resize=4), r"`encoder\.preprocessing\.resize`"),
+        (lambda c: c.update(recall=[1]), "`recall` must be fields by name"),
+    ],
+)
+def test_wrong_values_under_a_right_checksum_are_refused(folder, change, message):
+    content = json.loads((folder / "manifest.json").read_text())
+    del content["sha256"]
+    change(content)
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    content["sha256"] = hashlib.sha256(text.encode()).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(content))
+    with pytest.raises(
+        IndexMismatchError, match=f"though its checksum fits: .*{message}"
+    ):
         manifest_of(folder)
 
 
