@@ -53,7 +53,7 @@ class Calibration:
     """
 
     kind: str
-    settings: dict[str, Any]
+    settings: dict[str, bool | int | float | str | None]
     encoder_fingerprint: str
     fitted_on: str
     dataset_fingerprint: str
