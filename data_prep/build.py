@@ -12,7 +12,7 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -50,8 +50,9 @@ from data_prep.workers import WorkerPool
 from vpr_tf.config import BuildConfig, ExperimentConfig, PartitionConfig
 from vpr_tf.data import PreparedDataset
 from vpr_tf.data.records import NO_CLASS
-from vpr_tf.geo import constant_heading_text
+from vpr_tf.geo import constant_heading_text, local_text
 from vpr_tf.photos.scan import scan_chunk
+from vpr_tf.photos.schema import UNKNOWN_DEGREES_E7
 
 _REJECTED_EXAMPLES = 3
 _IDS_AT_ONCE = 1 << 19
@@ -224,17 +225,34 @@ def scan_split(
         speed = decoded / decode_seconds
         text += f"; decoded {decoded:,} at {speed:,.0f} images/s a worker"
     print(text)
-    if remark := _heading_remark(split):
+    for remark in _remarks(split):
         print(f"{split.plan.name}: {remark}")
 
 
-def _heading_remark(split: ScannedSplit) -> str:
-    low, high, count = np.inf, -np.inf, 0
+def _remarks(split: ScannedSplit) -> Iterator[str]:
+    """Yields what is worth a look.
+
+    Raises:
+        DataPrepError: Some positions are local coordinates and others are not.
+    """
+    low, high, count, num_local, num_on_earth = np.inf, -np.inf, 0, 0, 0
     for rows in split.table.iterate_rows(split.progress.num_rows):
         known = rows["heading_deg"][rows["heading_deg"] >= 0]
         low, high = known.min(initial=low), known.max(initial=high)
         count += len(known)
-    return constant_heading_text(float(low), float(high), count)
+        num_local += int((rows["latitude_e7"] == UNKNOWN_DEGREES_E7).sum())
+        num_on_earth += int((rows["utm_zone"] != 0).sum())
+    if remark := constant_heading_text(float(low), float(high), count):
+        yield remark
+    if num_local and num_on_earth:
+        raise DataPrepError(
+            f"{split.plan.source.path} has {num_local:,} photos of local coordinates "
+            f"(metres without a UTM zone) and {num_on_earth:,} of positions on the "
+            "earth; they cannot be compared. Give all a zone, as by "
+            "`build.reading.zone`, or none."
+        )
+    if num_local:
+        yield local_text(num_local)
 
 
 def assign_train_classes(

@@ -43,7 +43,7 @@ def draw_class_map(
         classes: Rows of `CLASS_DTYPE`.
         dropped: The same, of classes below the minimum.
         config: What made them.
-        zone: Signed UTM zone.
+        zone: Signed UTM zone, or 0.
     """
     num_groups = int(classes["group_id"].max()) + 1
     classes, dropped = (each[each["utm_zone"] == zone] for each in (classes, dropped))
@@ -110,7 +110,7 @@ def _draw_group(
     axes.grid(visible=False)
     axes.ticklabel_format(useOffset=False, style="plain")
     axes.tick_params(axis="x", rotation=30)
-    axes.set(title=title, xlabel="UTM east [km]", ylabel="UTM north [km]")
+    axes.set(title=title, xlabel="east [km]", ylabel="north [km]")
 
 
 def _wedge(start_deg: int, width_deg: int) -> np.ndarray:

@@ -169,7 +169,9 @@ def headings(axes: Axes, counts: SplitStatistics, split: str) -> None:
 
 
 def zone_title(zone: int) -> str:
-    """Returns a signed UTM zone for people."""
+    """Returns a signed UTM zone, or 0 of local coordinates, for people."""
+    if not zone:
+        return "local coordinates"
     return f"UTM zone {abs(zone)} {'north' if zone > 0 else 'south'}"
 
 

@@ -84,7 +84,8 @@ def _inspect_partition(
         draw_groups = functools.partial(figures.classes_per_group, classes=classes)
         paths.append(figures.draw(Path(f"{start}classes_per_group.png"), draw_groups))
     for zone in np.unique(classes["utm_zone"]).tolist():
-        path = Path(f"{start}map_zone_{abs(zone)}{'N' if zone > 0 else 'S'}.png")
+        frame = f"zone_{abs(zone)}{'N' if zone > 0 else 'S'}" if zone else "local"
+        path = Path(f"{start}map_{frame}.png")
         if partition.regions is None:
             paths.append(
                 draw_class_map(

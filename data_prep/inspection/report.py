@@ -10,7 +10,8 @@ import numpy as np
 from data_prep.inspection.spacing import measure_spacing
 from vpr_tf.config import PartitionConfig, grid_config
 from vpr_tf.data import Partition, PreparedDataset, SplitIndex
-from vpr_tf.geo import constant_heading_text
+from vpr_tf.geo import constant_heading_text, local_text
+from vpr_tf.photos.schema import UNKNOWN_DEGREES_E7
 from vpr_tf.tables import Column, Table
 
 HEADING_BINS = 36
@@ -28,6 +29,7 @@ class SplitStatistics:
         images_per_year: By year; 0 is unknown.
         images_per_heading: In bins of ten degrees from north.
         num_without_heading: Images whose heading is missing.
+        num_local: Images whose position is in local coordinates.
         heading_range: Lowest and highest of the headings that are known.
         num_rotated: Images whose EXIF orientation is not upright.
     """
@@ -39,6 +41,7 @@ class SplitStatistics:
         default_factory=lambda: np.zeros(HEADING_BINS, np.int64)
     )
     num_without_heading: int = 0
+    num_local: int = 0
     heading_range: tuple[float, float] = (np.inf, -np.inf)
     num_rotated: int = 0
 
@@ -54,6 +57,8 @@ def count_split(index: SplitIndex) -> SplitStatistics:
         piece = slice(start, start + _ROWS_AT_ONCE)
         _count_years(result, np.asarray(index.column("timestamp")[piece]))
         _count_headings(result, np.asarray(index.column("heading_deg")[piece]))
+        degrees_e7 = np.asarray(index.column("latitude_e7")[piece])
+        result.num_local += int(np.count_nonzero(degrees_e7 == UNKNOWN_DEGREES_E7))
         orientations = index.column("exif_orientation")[piece]
         result.num_rotated += int(np.count_nonzero(orientations > 1))
     return result
@@ -107,6 +112,8 @@ def describe_splits(
         ):
             if number:
                 lines.append(f"{name}: {number:,} images {what}")
+        if counts.num_local:
+            lines.append(f"{name}: {local_text(counts.num_local)}")
         num_known = counts.num_images - counts.num_without_heading
         if remark := constant_heading_text(*counts.heading_range, num_known):
             lines.append(f"{name}: {remark}")

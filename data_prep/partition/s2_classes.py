@@ -16,6 +16,7 @@ from vpr_tf.data.prepared_dataset import CLASS_DTYPE, REGION_DTYPE
 from vpr_tf.data.records import NO_CLASS
 from vpr_tf.geo import Positions
 from vpr_tf.geo.s2_cells import first_leaves, last_leaves, leaf_cells
+from vpr_tf.photos.schema import table_columns
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,12 @@ def read_positions(read_columns: ColumnReader) -> tuple[Positions, np.ndarray]:
     east, north, zone, latitude, longitude = (
         np.concatenate(column) for column in zip(*pieces, strict=True)
     )
-    positions = Positions(east, north, zone, latitude / 1e7, longitude / 1e7)
+    degrees = table_columns({"latitude_e7": latitude, "longitude_e7": longitude})
+    positions = Positions(east, north, zone, *degrees.values())
     try:
+        positions.refuse_local("A partition of S2 cells")
         leaves = leaf_cells(positions.latitude_deg, positions.longitude_deg)
-    except ImportError as error:
+    except (ImportError, ValueError) as error:
         raise DataPrepError(str(error)) from error
     return positions, leaves
 

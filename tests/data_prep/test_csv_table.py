@@ -1,6 +1,9 @@
+import numpy as np
 import pytest
 
 from data_prep.build import build_dataset
+from data_prep.errors import DataPrepError
+from data_prep.inspection import inspect_dataset
 from data_prep.inspection.report import count_split, describe_splits
 from tests.data_prep.conftest import encode_image, write_images
 from vpr_tf.cli import main
@@ -139,6 +142,36 @@ def test_reading_of_the_config_and_of_the_command_line(tmp_path, make_config):
     words += ["--delimiter", ";", f"dataset.path={path}", "build.reading.columns={}"]
     assert main(words) == 0
     assert PreparedDataset(path).manifest["build"]["reading"]["delimiter"] == ";"
+
+
+def test_local_coordinates_have_classes(tmp_path, make_config, capsys):
+    rows = [f"photos/{i}.jpg,{12 * (i // 2)},-5,{90 * i}" for i in range(4)]
+    write_table(tmp_path, "path,x_m,y_m,yaw", *rows)
+    dataset = build_table(make_config, partition={"cell_size_m": 10})
+    remark = "4 positions are local coordinates, metres without a UTM zone; their lat"
+    assert f"train: {remark}" in capsys.readouterr().out
+    classes = dataset.partition("cosplace").classes
+    assert classes["utm_zone"].tolist() == [0] * 4
+    assert sorted(classes["cell_east_m"].tolist()) == [0, 0, 10, 10]
+    positions = dataset.split("train").photo_table().positions
+    assert positions.is_local.all()
+    assert np.isnan(positions.latitude_deg).all()
+    statistics = {"train": count_split(dataset.split("train"))}
+    assert remark in describe_splits(dataset, statistics)
+    inspect_dataset(dataset, tmp_path / "inspection")
+    assert (tmp_path / "inspection" / "cosplace_map_local.png").exists()
+    with pytest.raises(DataPrepError, match="S2 cells needs latitude and longitude"):
+        build_table(make_config, dataset="s2", partition={"method": "planet"})
+
+
+def test_local_coordinates_beside_others_stop_the_build(tmp_path, make_config):
+    row = "photos/1.jpg,544388.51,4172758.25,10S,0"
+    header = "path,utm_east,utm_north,zone,heading"
+    write_table(tmp_path, header, "photos/0.jpg,0,0,local,0", row)
+    with pytest.raises(
+        DataPrepError, match=r"1 photos of local coordinates .* and 1 of"
+    ):
+        build_table(make_config)
 
 
 def test_columns_named_twice_are_an_error(tmp_path, make_config):

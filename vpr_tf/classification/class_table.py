@@ -70,8 +70,7 @@ class ClassTable:
     @functools.cached_property
     def points(self) -> np.ndarray:
         """Centres, metres from the earth's centre, `(num_places, 3)`."""
-        degrees = (self.positions.latitude_deg, self.positions.longitude_deg)
-        return ecef.from_lat_lon(*degrees)
+        return ecef.from_degrees(self.positions)
 
     def candidates(
         self, rows: np.ndarray, scores: np.ndarray, group_rows: np.ndarray | None

@@ -276,6 +276,15 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_without_positions(parser: argparse.ArgumentParser) -> None:
+    """Adds `--without-positions`."""
+    parser.add_argument(
+        "--without-positions",
+        action="store_true",
+        help="take photos whose position is not known as well: `vpr query` finds them",
+    )
+
+
 def reading_of(
     options: argparse.Namespace, reading: ReadingConfig | None = None
 ) -> ReadingConfig:

@@ -9,6 +9,7 @@ Examples:
   vpr query --index city.index photos/ --k 3 --json
   vpr query --index city.index photo.jpg --within 37.77,-122.42,500
   vpr query --index city.index photo.jpg --cells 100
+  vpr query --index city.index photos/ --pictures found --photos-root street_photos
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from vpr_tf.cli.main import DONE, PARTLY, Outcome
@@ -30,7 +32,7 @@ from vpr_tf.cli.options import (
 )
 from vpr_tf.cli.output import print_rejected
 from vpr_tf.localization import Match, matches_of
-from vpr_tf.photos import PhotoFiles
+from vpr_tf.photos import PhotoFiles, PhotoSourceError
 from vpr_tf.place_index import Matches, PlaceIndex
 from vpr_tf.tables import Column, Table
 
@@ -42,6 +44,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--k", type=positive, default=5, help="matches a photo; default: 5"
     )
+    parser.add_argument(
+        "--pictures", metavar="DIR", help="draw each photo and its matches into DIR"
+    )
+    parser.add_argument(
+        "--photos-root",
+        metavar="DIR",
+        help="folder of photos that the index was built of, for --pictures",
+    )
     add_within(parser, "search only inside this circle")
     add_cells(parser)
     add_model(parser, "the encoder, if the index keeps none")
@@ -50,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Outcome:
     """Finds the matches; status 1 when a photo could not be read."""
+    _check_pictures(options.pictures, options.photos_root)
     with PlaceIndex.open(options.index) as index:
         photos = named_photos(options.photos)
         found: list[tuple[str, list[Match]]] = []
@@ -63,9 +74,41 @@ def run(options: argparse.Namespace) -> Outcome:
             )
             found = list(_found(described.photos, matches))
     print_rejected(rejected)
+    drawn = _drawn(found, options)
     content = [_content(photo, matches) for photo, matches in found]
     content += [{"photo": one.printable_path, "error": one.reason} for one in rejected]
-    return Outcome(content, _table(found).to_text(), PARTLY if rejected else DONE)
+    text = _table(found).to_text() + drawn
+    return Outcome(content, text, PARTLY if rejected else DONE)
+
+
+def _drawn(found: list[tuple[str, list[Match]]], options: argparse.Namespace) -> str:
+    """Draws what was found, if that is wanted; returns what to say of it."""
+    if options.pictures is None:
+        return ""
+    from vpr_tf.cli.query_pictures import draw_matches
+
+    files, missing = draw_matches(found, options.pictures, options.photos_root)
+    text = f"\n\nPictures: {len(files):,} in {options.pictures}"
+    if missing:
+        text += f"; {missing:,} matches are not in {options.photos_root}"
+    return text
+
+
+def _check_pictures(pictures: str | None, photos_root: str | None) -> None:
+    """Checks the options before anything is searched.
+
+    Raises:
+        PhotoSourceError: There are no photos to draw the matches from.
+    """
+    if photos_root is not None and pictures is None:
+        raise PhotoSourceError("--photos-root is of --pictures DIR. Pass both.")
+    if pictures is not None and photos_root is None:
+        raise PhotoSourceError(
+            "An index keeps no photos. Pass --photos-root DIR, the folder of photos "
+            "that it was built of, so that --pictures can show them."
+        )
+    if photos_root is not None and not Path(photos_root).is_dir():
+        raise PhotoSourceError(f"--photos-root: no folder at {photos_root}.")
 
 
 def _found(photos: PhotoFiles, matches: Matches) -> Iterator[tuple[str, list[Match]]]:

@@ -216,7 +216,7 @@ class DatabaseAndQueries:
     queries_have_positions: bool = True
 
 
-_ZONE = re.compile(r"[+-]?[0-9]{1,2}[A-Za-z]?")
+_ZONE = re.compile(r"local|[+-]?[0-9]{1,2}[A-Za-z]?")
 _PHOTO_COLUMNS = (
     *("path", "latitude", "longitude", "utm_east", "utm_north", "zone"),
     *("heading_deg", "timestamp"),
@@ -233,7 +233,8 @@ class ReadingConfig:
     delimiter: str | None = None
     # Of a CSV file, where they have unusual names, such as {latitude: breite}.
     columns: dict[str, str] = field(default_factory=dict)
-    # UTM zone of tables without one, such as 10S or -56.
+    # UTM zone of names and tables without one, such as 10S or -56; local: all are
+    # metres from an origin that is not known; then latitude and longitude are unknown.
     zone: str | None = None
 
     def __post_init__(self) -> None:
@@ -250,7 +251,12 @@ class ReadingConfig:
             check_choice("build.reading.columns", name, _PHOTO_COLUMNS)
         if self.zone is not None:
             known = _ZONE.fullmatch(self.zone) is not None
-            check(known, "build.reading.zone", "a UTM zone as 10S or -56", self.zone)
+            check(
+                known,
+                "build.reading.zone",
+                "a UTM zone as 10S or -56, or local",
+                self.zone,
+            )
 
 
 DEFAULT_READING = ReadingConfig()

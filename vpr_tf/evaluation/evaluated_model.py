@@ -186,14 +186,12 @@ def _index_of(
 
 
 def _from_places(found: Candidates) -> Predictions:
-    """Names each place by its latitude and longitude."""
+    """Names each place by its latitude and longitude, local ones by x and y in m."""
     places = found.places
-    names = [
-        f"{latitude:.6f},{longitude:.6f}".encode()
-        for latitude, longitude in zip(
-            places.latitude_deg, places.longitude_deg, strict=True
-        )
-    ]
+    coordinates = np.stack([places.latitude_deg, places.longitude_deg], axis=1)
+    local = places.is_local
+    coordinates[local] = places.utm_cm[local] / 100
+    names = [f"{first:.6f},{second:.6f}".encode() for first, second in coordinates]
     return Predictions(
         found.rows,
         np.full(found.rows.shape, np.nan, np.float32),

@@ -14,7 +14,7 @@ from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.tables import told_apart
 
 PICTURES_FOLDER = "pictures"  # in the folder of a set
-_RIGHT, _WRONG, _NEUTRAL = (26, 150, 65), (215, 38, 45), (110, 116, 125)
+_RIGHT, _WRONG, NEUTRAL = (26, 150, 65), (215, 38, 45), (110, 116, 125)
 _INK, _FAINT, _PAPER, _EMPTY = (28, 31, 36), (110, 116, 125), (255,) * 3, (236,) * 3
 _HEIGHT = 200  # of an image
 _MAX_ASPECT = 2.0  # width over height; wider images are cut at the sides
@@ -114,26 +114,26 @@ def _row(
 ) -> Image.Image:
     database = dataset.split(evaluation_set.database)
     image = read_image(dataset.split(evaluation_set.queries), query)
-    tiles = [_tile(image, _NEUTRAL, "query", "")]
+    tiles = [picture_tile(image, NEUTRAL, "query", "")]
     for rank in range(min(num_predictions, result.predictions.shape[1])):
         record_id = int(result.predictions[query, rank])
         if record_id < 0:
-            tiles.append(_tile(None, _NEUTRAL, f"{rank + 1}   none", ""))
+            tiles.append(picture_tile(None, NEUTRAL, f"{rank + 1}   none", ""))
             continue
         colour = _RIGHT if result.hits[query, rank] else _WRONG
         if result.num_positives[query] < 0:
-            colour = _NEUTRAL
+            colour = NEUTRAL
         metres = _metres(float(result.distances_m[query, rank]))
         similarity = 1 - float(result.descriptor_distances[query, rank]) / 2
         tiles.append(
-            _tile(
+            picture_tile(
                 read_image(database, record_id),
                 colour,
                 f"{rank + 1}   {metres}",
                 f"{similarity:.3f}",
             )
         )
-    return _join(tiles, _title(result, query))
+    return join_tiles(tiles, _title(result, query))
 
 
 def _title(result: EvaluationResult, query: int) -> tuple[str, str]:
@@ -156,13 +156,26 @@ def _metres(distance_m: float) -> str:
     )
 
 
-def _tile(
-    pixels: np.ndarray | None, colour: tuple[int, ...], left: str, right: str
+def picture_tile(
+    pixels: np.ndarray | Image.Image | None,
+    colour: tuple[int, ...],
+    left: str,
+    right: str,
 ) -> Image.Image:
+    """Draws a photo in a frame, with a text at either side below it.
+
+    Args:
+        pixels: RGB uint8 `(height, width, 3)`, or an image; None leaves it empty.
+        colour: Of the frame and of the left text.
+        left: For instance the rank.
+        right: For instance the similarity.
+    """
     if pixels is None:
         image = Image.new("RGB", (_HEIGHT, _HEIGHT), _EMPTY)
     else:
-        image = fit_to_height(Image.fromarray(pixels), _HEIGHT)
+        if isinstance(pixels, np.ndarray):
+            pixels = Image.fromarray(pixels)
+        image = fit_to_height(pixels, _HEIGHT)
     width = image.width + 2 * _FRAME
     tile = Image.new("RGB", (width, _HEIGHT + 2 * _FRAME + _CAPTION), _PAPER)
     tile.paste(Image.new("RGB", (width, _HEIGHT + 2 * _FRAME), colour), (0, 0))
@@ -189,7 +202,8 @@ def fit_to_height(image: Image.Image, height: int) -> Image.Image:
     return image.resize((width, height), Image.Resampling.LANCZOS)
 
 
-def _join(tiles: Sequence[Image.Image], title: tuple[str, str]) -> Image.Image:
+def join_tiles(tiles: Sequence[Image.Image], title: tuple[str, str]) -> Image.Image:
+    """Places a query and what was found for it side by side, with texts above."""
     # The query stands apart from its predictions.
     width = sum(tile.width for tile in tiles) + _GAP * (len(tiles) + 2)
     row = Image.new("RGB", (width, tiles[0].height + _TITLE + 2 * _GAP), _PAPER)

@@ -27,13 +27,17 @@ def positives_per_query(
 
     Returns:
         For each query its positives, int64, ascending.
+
+    Raises:
+        ValueError: Some positions are local coordinates and others are not.
     """
+    queries.refuse_mixture(database)
     radius_cm = positive_dist_threshold_m * 100
     found: list[list[np.ndarray]] = [[] for _ in range(len(queries))]
     for zone in np.unique(queries.utm_zone[queries.known]):
-        query_ids = np.flatnonzero(queries.utm_zone == zone)
+        query_ids = np.flatnonzero(queries.known & (queries.utm_zone == zone))
         in_zone = queries.take(query_ids)
-        same = np.flatnonzero(database.utm_zone == zone)
+        same = np.flatnonzero(database.known & (database.utm_zone == zone))
         other = _nearby_in_other_zones(in_zone, database, positive_dist_threshold_m)
         parts = [(same, database.take(same))]
         if len(other):

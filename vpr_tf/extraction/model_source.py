@@ -80,6 +80,14 @@ def find_model(model: str | Path) -> ModelSource:
 
     if not path.exists() and str(model) in released_names():
         return ModelSource(RELEASED, path)
+    if path.is_file():
+        from vpr_tf.models.weights_files import KERAS, check_weights_file
+
+        try:
+            check_weights_file(path, KERAS)
+        except (OSError, ValueError) as error:
+            raise EncoderError(f"{error}") from error
+        raise EncoderError(f"The name of {path}, a .keras file, must end in .keras.")
     raise EncoderError(
         f"{path} is no model: it holds neither config.yaml (a run folder) nor "
         "saved_model.pb or numbered versions (a SavedModel). Pass runs/<name>/<time>, "

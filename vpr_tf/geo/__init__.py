@@ -3,6 +3,7 @@
 from vpr_tf.geo import ecef
 from vpr_tf.geo.circle import GeoCircle
 from vpr_tf.geo.earth import (
+    LOCAL_ZONE,
     UNKNOWN_HEADING_DEG,
     UNKNOWN_ZONE,
     wrap_degrees,
@@ -22,7 +23,7 @@ from vpr_tf.geo.position_rules import (
     lat_lon_problem,
     utm_problems,
 )
-from vpr_tf.geo.positions import Positions, distances_m
+from vpr_tf.geo.positions import Positions, distances_m, local_text
 from vpr_tf.geo.utm import (
     NORTHERN_LIMIT_DEG,
     SOUTHERN_LIMIT_DEG,
@@ -36,6 +37,7 @@ from vpr_tf.geo.utm import (
 
 __all__ = [
     "HEADING_RULE",
+    "LOCAL_ZONE",
     "NORTHERN_LIMIT_DEG",
     "SOUTHERN_LIMIT_DEG",
     "UNKNOWN_HEADING_DEG",
@@ -54,6 +56,7 @@ __all__ = [
     "is_zero",
     "lat_lon_problem",
     "lat_lon_to_utm",
+    "local_text",
     "nearest_m",
     "normalized_headings",
     "parse_zone",

@@ -35,7 +35,12 @@ class GeoCircle:
             raise ValueError(f"`radius_m` must be 0 or more. Received: {self.radius_m}")
 
     def rows(self, positions: Positions) -> np.ndarray:
-        """Returns the rows inside, ascending; none of unknown position."""
+        """Returns the rows inside, ascending; none of unknown position.
+
+        Raises:
+            ValueError: Positions are local coordinates.
+        """
+        positions.refuse_local("A circle around latitude and longitude")
         near = self._rows_in_box(positions)
         centre = Positions.from_lat_lon([self.latitude_deg], [self.longitude_deg])
         near = near[positions.known[near]]

@@ -6,6 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 UNKNOWN_ZONE = 0  # UTM zone of a photo without position
+# Of local coordinates: metres from an origin that is not known. Latitude and longitude
+# are NaN then, which tells it from an unknown position.
+LOCAL_ZONE = 0
 UNKNOWN_HEADING_DEG = -1.0
 
 MEAN_RADIUS_M = 6_371_008.8

@@ -10,14 +10,22 @@ import numpy as np
 from vpr_tf.geo.earth import (
     ECCENTRICITY_SQUARED,
     EQUATORIAL_RADIUS_M,
+    LOCAL_ZONE,
     POLAR_RADIUS_M,
 )
 from vpr_tf.geo.positions import Positions
-from vpr_tf.geo.utm import NORTHERN_LIMIT_DEG, SOUTHERN_LIMIT_DEG, utm_to_lat_lon
+from vpr_tf.geo.utm import (
+    NORTHERN_LIMIT_DEG,
+    SOUTHERN_LIMIT_DEG,
+    lat_lon_to_utm,
+    utm_to_lat_lon,
+)
 
 
 def from_positions(positions: Positions) -> np.ndarray:
     """Returns the points of positions on the ellipsoid, from the earth's centre.
+
+    Of local coordinates they are x, y and 0.
 
     They come from the UTM numbers, which names of photos hold in centimetres where
     latitude and longitude are often rounded to metres.
@@ -30,7 +38,10 @@ def from_positions(positions: Positions) -> np.ndarray:
         outside the latitudes of UTM.
     """
     points = np.full((len(positions), 3), np.nan)
-    known = np.flatnonzero(positions.known)
+    local = np.flatnonzero(positions.is_local)
+    points[local, :2] = positions.utm_cm[local] / 100
+    points[local, 2] = 0.0
+    known = np.flatnonzero(positions.known & ~positions.is_local)
     latitude_deg, longitude_deg = utm_to_lat_lon(
         positions.utm_east_cm[known] / 100,
         positions.utm_north_cm[known] / 100,
@@ -55,6 +66,35 @@ def from_lat_lon(latitude_deg: np.ndarray, longitude_deg: np.ndarray) -> np.ndar
         ],
         axis=-1,
     )
+
+
+def from_degrees(positions: Positions) -> np.ndarray:
+    """Returns the points of known positions by their degrees, local ones as they are.
+
+    See `from_positions`.
+    """
+    points = from_lat_lon(positions.latitude_deg, positions.longitude_deg)
+    local = positions.is_local
+    points[local, :2] = positions.utm_cm[local] / 100
+    points[local, 2] = 0.0
+    return points
+
+
+def to_positions(
+    points: np.ndarray, is_local: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Returns latitude, longitude, UTM east and north in metres, and zone of points.
+
+    Args:
+        points: As `from_positions` makes them.
+        is_local: Whether they are of local coordinates.
+    """
+    if is_local:
+        unknown = np.full(len(points), np.nan)
+        zone = np.full(len(points), LOCAL_ZONE, np.int16)
+        return unknown, unknown, points[:, 0], points[:, 1], zone
+    latitude_deg, longitude_deg = to_lat_lon(points)
+    return latitude_deg, longitude_deg, *lat_lon_to_utm(latitude_deg, longitude_deg)
 
 
 def to_lat_lon(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

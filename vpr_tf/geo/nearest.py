@@ -32,8 +32,8 @@ def nearest_m(queries: Positions, places: Positions) -> np.ndarray:
         distances = distances_m(queries.take(rows), places, candidates[found])
         nearest[rows] = distances.min(axis=1)
     for zone in np.unique(queries.utm_zone[queries.known]):
-        in_zone = np.flatnonzero(places.utm_zone == zone)
-        of_zone = np.flatnonzero(queries.utm_zone == zone)
+        in_zone = np.flatnonzero(places.known & (places.utm_zone == zone))
+        of_zone = np.flatnonzero(queries.known & (queries.utm_zone == zone))
         if len(in_zone):
             tree = cKDTree(_on_plane(places.take(in_zone)))
             centimetres, _ = tree.query(_on_plane(queries.take(of_zone)))

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import utm
 
-from vpr_tf.geo.earth import MEAN_RADIUS_M, UNKNOWN_ZONE, wrap_degrees
+from vpr_tf.geo.earth import LOCAL_ZONE, MEAN_RADIUS_M, UNKNOWN_ZONE, wrap_degrees
 from vpr_tf.geo.utm import lat_lon_to_utm, utm_to_lat_lon
 
 # Beyond, a UTM zone's projection of a neighbour is no measure of distance.
@@ -20,11 +20,13 @@ class Positions:
     """Positions of images, each array of shape `(num_images,)`.
 
     Attributes:
-        utm_east_cm: UTM east, int64 centimetres.
-        utm_north_cm: UTM north, int64 centimetres.
-        utm_zone: Signed zone (south is negative); 0 when the position is unknown.
-        latitude_deg: Float64 degrees.
-        longitude_deg: Float64 degrees.
+        utm_east_cm: UTM east, int64 centimetres; of local coordinates x.
+        utm_north_cm: UTM north, int64 centimetres; of local coordinates y.
+        utm_zone: Signed zone (south is negative); 0 of local coordinates, and when
+            the position is unknown.
+        latitude_deg: Float64 degrees; NaN of local coordinates, 0 when the position is
+            unknown.
+        longitude_deg: Likewise.
     """
 
     utm_east_cm: np.ndarray
@@ -37,7 +39,7 @@ class Positions:
     def from_utm(
         cls, east_m: npt.ArrayLike, north_m: npt.ArrayLike, utm_zone: npt.ArrayLike
     ) -> Positions:
-        """Returns positions given in metres and signed zones."""
+        """Returns positions given in metres and signed zones; 0 is local."""
         return cls(
             _centimetres(east_m),
             _centimetres(north_m),
@@ -71,7 +73,48 @@ class Positions:
     @property
     def known(self) -> np.ndarray:
         """Whether each position is known."""
-        return self.utm_zone != UNKNOWN_ZONE
+        return (self.utm_zone != UNKNOWN_ZONE) | self.is_local
+
+    @property
+    def is_local(self) -> np.ndarray:
+        """Whether each is in metres from an origin that is not known."""
+        return (self.utm_zone == LOCAL_ZONE) & np.isnan(self.latitude_deg)
+
+    def refuse_mixture(self, others: Positions | None = None) -> None:
+        """Checks that all known positions are local coordinates, or none is.
+
+        Args:
+            others: Checked together with these.
+
+        Raises:
+            ValueError: Some are, and some are not.
+        """
+        local = [
+            positions.is_local[positions.known] for positions in (self, others or self)
+        ]
+        both = np.concatenate(local)
+        if both.any() and not both.all():
+            raise ValueError(
+                "Local coordinates (metres without a UTM zone) and positions on the "
+                "earth cannot be compared: where the origin of the local ones lies is "
+                "not known. Give all a zone, or none."
+            )
+
+    def refuse_local(self, what: str) -> None:
+        """Checks that latitude and longitude are known of what has a position.
+
+        Args:
+            what: Needs them, for the message.
+
+        Raises:
+            ValueError: Some positions are local coordinates.
+        """
+        num_local = int(np.count_nonzero(self.is_local))
+        if num_local:
+            raise ValueError(
+                f"{what} needs latitude and longitude, and {num_local:,} positions are "
+                "local coordinates, metres without a UTM zone."
+            )
 
     @property
     def utm_cm(self) -> np.ndarray:
@@ -88,10 +131,18 @@ class Positions:
         Args:
             utm_zone: Signed zone of all, or of each. What is in its zone already
                 keeps its coordinates; others are computed from the degrees.
+
+        Raises:
+            ValueError: Local coordinates are elsewhere.
         """
         zones = np.broadcast_to(np.asarray(utm_zone, self.utm_zone.dtype), len(self))
         east_cm, north_cm = self.utm_east_cm.copy(), self.utm_north_cm.copy()
         elsewhere = self.utm_zone != zones
+        if np.any(elsewhere & ((zones == LOCAL_ZONE) | self.is_local)):
+            raise ValueError(
+                "Local coordinates and UTM positions cannot be compared: where the "
+                "origin of the local ones lies is not known."
+            )
         for zone in np.unique(zones[elsewhere]).tolist():
             rows = np.flatnonzero(elsewhere & (zones == zone))
             east_m, north_m, _, _ = utm.from_latlon(
@@ -104,6 +155,14 @@ class Positions:
         return replace(
             self, utm_east_cm=east_cm, utm_north_cm=north_cm, utm_zone=zones.copy()
         )
+
+
+def local_text(num_local: int) -> str:
+    """Says what local coordinates mean."""
+    return (
+        f"{num_local:,} positions are local coordinates, metres without a UTM zone; "
+        "their latitude and longitude are unknown"
+    )
 
 
 def _centimetres(metres: npt.ArrayLike) -> np.ndarray:
@@ -132,6 +191,7 @@ def distances_m(
         return distances
     known = queries.known[:, None] & (predictions >= 0)
     known &= database.known[predictions]
+    known &= database.is_local[predictions] == queries.is_local[:, None]
     query, column = np.nonzero(known)
     near = queries.take(query)
     far = database.take(predictions[query, column])

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import utm
 
-from vpr_tf.geo.earth import wrap_degrees
+from vpr_tf.geo.earth import LOCAL_ZONE, wrap_degrees
 
 _ZONE_TEXT = re.compile(r"([+-]?[0-9]{1,2}) ?([C-HJ-NP-X]?)")
 SOUTHERN_LIMIT_DEG, NORTHERN_LIMIT_DEG = -80.0, 84.0
@@ -115,7 +115,8 @@ def utm_to_lat_lon(
         zones: Signed zones, same shape.
 
     Returns:
-        Latitude and longitude in degrees, float64, same shape.
+        Latitude and longitude in degrees, float64, same shape; NaN of zone 0, which
+        marks local coordinates.
     """
     utm_east, utm_north, zones = np.broadcast_arrays(
         np.asarray(utm_east, np.float64),
@@ -125,6 +126,9 @@ def utm_to_lat_lon(
     latitude, longitude = np.empty(utm_east.shape), np.empty(utm_east.shape)
     for zone in np.unique(zones):
         rows = zones == zone
+        if zone == LOCAL_ZONE:
+            latitude[rows] = longitude[rows] = np.nan
+            continue
         latitude[rows], longitude[rows] = utm.to_latlon(
             utm_east[rows],
             utm_north[rows],

@@ -119,7 +119,7 @@ class Candidates:
             heading_deg = np.full(len(places), UNKNOWN_HEADING_DEG)
         if spread_m is None:
             spread_m = np.full(len(rows), np.nan)
-        points = ecef.from_lat_lon(places.latitude_deg, places.longitude_deg)
+        points = ecef.from_degrees(places)
         return cls(places, points, heading_deg, rows, scores, spread_m)
 
     def __len__(self) -> int:

@@ -15,7 +15,6 @@ from vpr_tf.geo import (
     Positions,
     distances_m,
     ecef,
-    lat_lon_to_utm,
 )
 from vpr_tf.localization.calibration import Calibration
 from vpr_tf.localization.candidates import Candidates, Clusters, find_clusters
@@ -47,7 +46,8 @@ class Estimates:
         longitude_deg: Same.
         utm_east_m: Float64 metres in `utm_zone`; NaN where there is no candidate.
         utm_north_m: Same.
-        utm_zone: Signed zone, int16; 0 where there is no candidate.
+        utm_zone: Signed zone, int16; 0 where there is no candidate, and of local
+            coordinates, whose degrees are NaN.
         heading_deg: Where the query looks; -1 where unknown.
         features: See `match_features` and `cell_features`.
         num_votes: Candidates that the features were computed from.
@@ -87,7 +87,7 @@ class Estimates:
     @property
     def positions(self) -> Positions:
         """The positions; zone 0 where there is none."""
-        known = self.utm_zone != UNKNOWN_ZONE
+        known = np.isfinite(self.utm_east_m)
         east_m, north_m, latitude_deg, longitude_deg = (
             np.where(known, values, 0.0)
             for values in (
@@ -213,10 +213,14 @@ def _of_clusters(candidates: Candidates, config: LocalizationConfig) -> Estimate
     zone = np.full(len(located), UNKNOWN_ZONE, np.int16)
     if len(queries):
         points = _positions(candidates, clusters, queries, config.method)
-        latitude_deg[queries], longitude_deg[queries] = ecef.to_lat_lon(points)
-        east_m[queries], north_m[queries], zone[queries] = lat_lon_to_utm(
-            latitude_deg[queries], longitude_deg[queries]
-        )
+        is_local = bool(candidates.places.is_local.any())
+        (
+            latitude_deg[queries],
+            longitude_deg[queries],
+            east_m[queries],
+            north_m[queries],
+            zone[queries],
+        ) = ecef.to_positions(points, is_local)
     unknown = np.full(len(located), np.nan)
     return Estimates(
         candidates,

@@ -29,8 +29,8 @@ class Match:
 
     Attributes:
         key: Its name.
-        latitude: Degrees.
-        longitude: Degrees.
+        latitude: Degrees; None if unknown.
+        longitude: Likewise.
         heading_deg: Where it looks; None if unknown.
         timestamp: When it was taken, `YYYY[MM[DD[_hh[mm[ss]]]]]`; empty if unknown.
         distance: Squared distance of the descriptors.
@@ -38,8 +38,8 @@ class Match:
     """
 
     key: str
-    latitude: float
-    longitude: float
+    latitude: float | None
+    longitude: float | None
     heading_deg: float | None
     timestamp: str
     distance: float
@@ -57,8 +57,8 @@ class Candidate:
         score: The higher the likelier; of a regression always 0.
     """
 
-    latitude: float
-    longitude: float
+    latitude: float | None
+    longitude: float | None
     heading_deg: float | None
     score: float
 
@@ -244,17 +244,24 @@ def matches_of(
         rows: Which of them, `(num_matches,)`.
         distances: Squared distances of the descriptors, same shape.
     """
+    positions = photos.positions.take(rows)
+    latitude, longitude = (
+        np.where(positions.known, degrees, np.nan)
+        for degrees in (positions.latitude_deg, positions.longitude_deg)
+    )
     return [
         Match(
             key=photos.keys[row].decode(errors="replace"),
-            latitude=float(photos.positions.latitude_deg[row]),
-            longitude=float(photos.positions.longitude_deg[row]),
+            latitude=_known(latitude[number]),
+            longitude=_known(longitude[number]),
             heading_deg=_heading(photos.heading_deg[row]),
             timestamp=photos.timestamps[row].decode(errors="replace"),
             distance=distance,
             similarity=1 - distance / 2,
         )
-        for row, distance in zip(rows, distances.tolist(), strict=True)
+        for number, (row, distance) in enumerate(
+            zip(rows, distances.tolist(), strict=True)
+        )
     ]
 
 
@@ -262,8 +269,8 @@ def _cells(candidates: Candidates, query: int, num_cells: int) -> list[Candidate
     rows, scores = candidates.rows[query], candidates.scores[query]
     return [
         Candidate(
-            float(candidates.places.latitude_deg[row]),
-            float(candidates.places.longitude_deg[row]),
+            _known(candidates.places.latitude_deg[row]),
+            _known(candidates.places.longitude_deg[row]),
             _heading(candidates.heading_deg[row]),
             float(score),
         )

@@ -21,6 +21,7 @@ from vpr_tf.models.torch_weights.state_dict import (
     detect_layout,
     encoder_entries,
     load_torch_state_dict,
+    torch_values,
 )
 
 _CHECK_SIZE = 224  # pixels; divisible by the strides and patches of all backbones
@@ -47,6 +48,7 @@ def set_encoder(model: keras.Model, checkpoint: Checkpoint) -> Layout:
     """
     layout = detect_layout(checkpoint.state_dict)
     if layout == BARE_BACKBONE:
+        torch_values(model, checkpoint.state_dict)
         raise ValueError(
             "The checkpoint holds a backbone alone, no whole encoder. Use it as "
             "`encoder.weights` of a config and train from there."

@@ -10,6 +10,7 @@ import h5py
 import keras
 
 from vpr_tf.models.torch_weights.state_dict import raise_differences
+from vpr_tf.models.weights_files import HDF5, KERAS, check_weights_file
 
 _ENCODER_NAME = "vpr_tf>GeoLocalizationNet"  # as Keras registers it
 
@@ -43,6 +44,7 @@ def read_keras_file(path: Path) -> keras.Model:
         ValueError: The file is damaged or holds something else.
     """
     try:
+        check_weights_file(Path(path), KERAS)
         saved = keras.saving.load_model(path, compile=False)
     except (OSError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} is not a readable .keras file: {error}") from error
@@ -66,19 +68,21 @@ def load_weights_h5(model: keras.Model, path: Path) -> None:
         model.save_weights(own_file)
         expected = _dataset_shapes(own_file)
     try:
+        check_weights_file(path, HDF5)
         received = _dataset_shapes(path)
     except OSError as error:
         raise ValueError(f"{path} is not a readable HDF5 file: {error}") from error
     differences = [
         f"{name}: expected {expected.get(name, 'nothing')}, "
         f"received {received.get(name, 'nothing')}"
-        for name in sorted(expected.keys() | received.keys())
+        for name in [*received, *(name for name in expected if name not in received)]
         if expected.get(name) != received.get(name)
     ]
     if differences:
+        fitting = sum(expected.get(name) == shape for name, shape in received.items())
         raise_differences(
             f"{path} does not fit {model.backbone_name} with descriptor_dim="
-            f"{model.descriptor_dim}.",
+            f"{model.descriptor_dim}: {fitting} of its {len(received)} arrays fit.",
             differences,
         )
     model.load_weights(path)

@@ -2,7 +2,8 @@
 
 Columns: `path` (relative to the folder of the table), then `latitude` and `longitude`
 or `utm_east`, `utm_north` and `zone` (signed number, or number and letter as in 10S);
-`heading_deg` and `timestamp` are optional. Other names that are usual are known, see
+`heading_deg` and `timestamp` are optional. `x_m` and `y_m` are metres from an origin
+that is not known, local coordinates. Other names that are usual are known, see
 `_KNOWN_AS`; still others are named by `ReadingConfig.columns`. Rows keep their order.
 """
 
@@ -18,6 +19,7 @@ from typing import IO, Any
 from vpr_tf.config import ReadingConfig
 from vpr_tf.photos.errors import InvalidEntryError, PhotoSourceError
 from vpr_tf.photos.metadata import (
+    LOCAL,
     ReadMetadata,
     is_unknown,
     parse_degrees,
@@ -34,8 +36,8 @@ _KNOWN_AS = {
     "img_path image_name",
     "latitude": "latitude lat gps_latitude gpslatitude gps_lat",
     "longitude": "longitude lon lng long gps_longitude gpslongitude gps_lon",
-    "utm_east": "utm_east east easting utm_easting utm_e",
-    "utm_north": "utm_north north northing utm_northing utm_n",
+    "utm_east": "utm_east east easting utm_easting utm_e x_m",
+    "utm_north": "utm_north north northing utm_northing utm_n y_m",
     "zone": "zone utm_zone",
     "heading_deg": "heading yaw azimuth bearing compass compass_angle direction",
     "timestamp": "timestamp time datetime date_time date taken captured_at",
@@ -76,11 +78,14 @@ def walk_csv_table(
             reader = csv.reader(file, delimiter=delimiter)
             header = next(reader, [])
             columns = _columns(table, header, needs_position, reading)
+            is_local = _is_local(header, columns)
             for row in reader:
                 if row:
                     entry: dict[str, Any] = {"line": reader.line_num}
                     for field, place in columns.items():
                         entry[field] = _value(row, place, delimiter)
+                    if is_local:
+                        entry["zone"] = LOCAL
                     if len(row) != len(header):
                         entry["problem"] = _OTHER_LENGTH
                     yield json.dumps(entry), _file_size(table.parent / entry["path"])
@@ -134,10 +139,11 @@ def _columns(
         name = _name_of(table, field, names, reading)
         if name is not None:
             found[field] = names.index(name)
+    has_zone = reading.zone is not None or _is_local(header, found)
     positions = [
         group
         for group in (_UTM, _LAT_LON)
-        if set(group) <= found.keys() | ({"zone"} if reading.zone else set())
+        if set(group) <= found.keys() | ({"zone"} if has_zone else set())
     ]
     if "path" not in found or (needs_position and not positions):
         raise PhotoSourceError(
@@ -147,6 +153,12 @@ def _columns(
         )
     used = ["path", *(name for group in (*positions, _OPTIONAL) for name in group)]
     return {field: found[field] for field in used if field in found}
+
+
+def _is_local(header: Sequence[str], columns: dict[str, int]) -> bool:
+    """Whether metres are from a local origin, as the name of their column says."""
+    place = columns.get("utm_east")
+    return place is not None and _plain(header[place].strip()) == "x_m"
 
 
 def _name_of(
@@ -201,8 +213,10 @@ def read_csv_metadata(
     if row.get("problem"):
         raise InvalidEntryError(row["problem"])
     utm = [row.get(name, "") for name in _UTM]
-    has_utm = not all(map(is_unknown, utm))
+    has_utm = not all(map(is_unknown, utm[:2]))
     zone = reading.zone if reading.zone and is_unknown(utm[2]) else utm[2]
+    if has_utm and LOCAL in (zone, reading.zone):
+        zone, degrees_e7 = LOCAL, None
     degrees_e7 = parse_degrees(*(row.get(name, "") for name in _LAT_LON))
     if needs_position and not has_utm and degrees_e7 is None:
         raise InvalidEntryError(_NO_POSITION)

@@ -14,6 +14,7 @@ import numpy as np
 from vpr_tf.config import ReadingConfig
 from vpr_tf.geo import (
     HEADING_RULE,
+    LOCAL_ZONE,
     UNKNOWN_HEADING_DEG,
     Positions,
     contradictions,
@@ -24,8 +25,9 @@ from vpr_tf.geo import (
     utm_problems,
 )
 from vpr_tf.photos.errors import InvalidEntryError
-from vpr_tf.photos.schema import WITHOUT_POSITION, ImageMetadata
+from vpr_tf.photos.schema import UNKNOWN_DEGREES_E7, WITHOUT_POSITION, ImageMetadata
 
+LOCAL = "local"
 _LARGEST_POSITION_CM = 10**10  # 100,000 km: no UTM position is further
 _UNKNOWN_TEXTS = frozenset(("", "nan", "none", "null", "na", "n/a"))
 # YYYY[MM[DD[_hh[mm[ss]]]]], ISO 8601 and the form of EXIF; a fraction of a second and
@@ -97,11 +99,13 @@ def _complete_degrees(
     signed = np.array([zone for zone, _ in zones], np.int16)
     positions = Positions.from_utm(utm_cm[:, 0] / 100, utm_cm[:, 1] / 100, signed)
     given = np.array([table[i].degrees_e7 or (np.nan, np.nan) for i in rows]) / 1e7
-    problems = utm_problems(positions, [band for _, band in zones])
+    on_earth = np.flatnonzero(signed != LOCAL_ZONE)
+    bands = [zones[number][1] for number in on_earth]
+    wrong = utm_problems(positions.take(on_earth), bands)
+    problems = {int(on_earth[number]): text for number, text in wrong.items()}
     apart = contradictions(positions, given[:, 0], given[:, 1], max_disagreement_m)
-    computed = np.rint(
-        np.stack([positions.latitude_deg, positions.longitude_deg], 1) * 1e7
-    )
+    computed = np.stack([positions.latitude_deg, positions.longitude_deg], 1) * 1e7
+    computed = np.where(np.isnan(computed), UNKNOWN_DEGREES_E7, np.rint(computed))
     for number, i in enumerate(rows):
         reasons = [why[number] for why in (problems, apart) if number in why]
         if reasons:
@@ -160,9 +164,14 @@ def parse_utm(east: str, north: str) -> tuple[int, int]:
 def parse_zone(text: str) -> tuple[int, str]:
     """Reads a signed zone and the band letter, empty if there is none.
 
+    Args:
+        text: `local` stands for local coordinates.
+
     Raises:
         InvalidEntryError: No UTM zone.
     """
+    if text.strip().lower() == LOCAL:
+        return LOCAL_ZONE, ""
     try:
         return parse_zone_and_band(text)
     except ValueError as error:

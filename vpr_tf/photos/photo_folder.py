@@ -23,6 +23,7 @@ _CHUNK_ENTRIES = 512
 def scan_photos(
     source: str | Path,
     *,
+    needs_position: bool = True,
     reading: ReadingConfig = DEFAULT_READING,
     progress: bool = True,
 ) -> PhotoFiles:
@@ -33,6 +34,8 @@ def scan_photos(
 
     Args:
         source: A folder, with its subfolders, or a CSV table.
+        needs_position: False takes photos without a position, or with an impossible
+            one, as well; their position is unknown.
         reading: How names and tables are read.
         progress: Whether to draw a progress bar.
 
@@ -42,7 +45,7 @@ def scan_photos(
     Raises:
         PhotoSourceError: The source cannot be read, or nothing in it can be used.
     """
-    photo_source = PhotoSource(Path(source), reading=reading)
+    photo_source = PhotoSource(Path(source), needs_position, reading)
     if not photo_source.exists():
         kind = "CSV table" if photo_source.is_csv else "folder"
         raise PhotoSourceError(
@@ -57,6 +60,13 @@ def scan_photos(
         photos = _without_repetitions(photos)
     if not len(photos):
         raise PhotoSourceError(_nothing_usable(source, photos))
+    try:
+        photos.photos.positions.refuse_mixture()
+    except ValueError as error:
+        raise PhotoSourceError(
+            f"{source}: {error} `--zone 10S` gives a zone to those without, `--zone "
+            "local` takes all as local."
+        ) from None
     return photos
 
 

@@ -216,7 +216,9 @@ def _text_metadata(
     try:
         if csv_row:
             return read_csv_metadata(csv_row, source.needs_position, source.reading)
-        return read_image_name(path) if has_name_fields(path) else None
+        if has_name_fields(path):
+            return read_image_name(path, source.reading)
+        return None
     except InvalidEntryError:
         if source.needs_position:
             raise

@@ -40,9 +40,9 @@ class ImageMetadata(NamedTuple):
         utm_east_cm: Centimetres, never rounded up, so that the cell of an image,
             floor(position / M), is that of the decimal number it came with.
         utm_north_cm: Likewise.
-        utm_zone: 10 is zone 10 north, -10 zone 10 south, `UNKNOWN_ZONE` an unknown
-            position.
-        latitude_e7: 1e-7 degrees.
+        utm_zone: 10 is zone 10 north, -10 zone 10 south; 0, `LOCAL_ZONE`, local
+            coordinates or, with latitude 0, an unknown position.
+        latitude_e7: 1e-7 degrees; `UNKNOWN_DEGREES_E7` of local coordinates.
         longitude_e7: Likewise.
         heading_deg: Degrees clockwise from north, 0 to 360, both north;
             `UNKNOWN_HEADING_DEG` where unknown.
@@ -58,6 +58,8 @@ class ImageMetadata(NamedTuple):
     timestamp: Annotated[str, "|S15"]
 
 
+# Stands for the latitude and longitude of local coordinates.
+UNKNOWN_DEGREES_E7 = int(np.iinfo(np.int64).min)
 WITHOUT_POSITION = ImageMetadata(0, 0, UNKNOWN_ZONE, 0, 0, UNKNOWN_HEADING_DEG, "")
 
 
@@ -84,8 +86,16 @@ TABLE_COLUMNS = {"key": "|S"} | {
 
 
 def table_columns(stored: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Returns columns as they are stored with their degrees as float64."""
+    """Returns columns as they are stored with their degrees as float64 or NaN."""
     return {
-        name.replace("_e7", "_deg"): values / 1e7 if name.endswith("_e7") else values
+        name.replace("_e7", "_deg"): _degrees(values)
+        if name.endswith("_e7")
+        else values
         for name, values in stored.items()
     }
+
+
+def _degrees(stored_e7: np.ndarray) -> np.ndarray:
+    degrees = stored_e7 / 1e7
+    degrees[stored_e7 == UNKNOWN_DEGREES_E7] = np.nan
+    return degrees

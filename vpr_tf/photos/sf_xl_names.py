@@ -10,8 +10,10 @@ import re
 from pathlib import PurePosixPath
 
 from vpr_tf.config import DEFAULT_READING, ReadingConfig
+from vpr_tf.geo import LOCAL_ZONE, utm_zones
 from vpr_tf.photos.errors import InvalidEntryError
 from vpr_tf.photos.metadata import (
+    LOCAL,
     ReadMetadata,
     complete_positions,
     parse_degrees,
@@ -25,13 +27,19 @@ from vpr_tf.photos.schema import ImageMetadata
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 _NUM_FIELDS = 16
 _ZONE = re.compile(r"[0-9]{1,2}")
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?")
 _BAND = re.compile(r"[C-HJ-NP-X]")
 
 
 def has_name_fields(name: str) -> bool:
-    """Whether a file name or path has the fields of the standard, right or wrong."""
+    """Whether a file name or path has the fields of the standard, right or wrong.
+
+    As the evaluation tools of the field have it, east and north alone will do.
+    """
     fields = PurePosixPath(name).name.split("@")
-    return len(fields) == _NUM_FIELDS and not fields[0]
+    if fields[0] or len(fields) < 4:
+        return False
+    return len(fields) == _NUM_FIELDS or all(map(_NUMBER.fullmatch, fields[1:3]))
 
 
 def parse_image_name(
@@ -47,34 +55,60 @@ def parse_image_name(
         InvalidEntryError: The name does not follow the standard, or says what cannot
             be.
     """
-    (found,) = complete_positions([read_image_name(name)], reading)
+    (found,) = complete_positions([read_image_name(name, reading)], reading)
     if isinstance(found, InvalidEntryError):
         raise found
     return found
 
 
-def read_image_name(name: str) -> ReadMetadata:
+def read_image_name(
+    name: str, reading: ReadingConfig = DEFAULT_READING
+) -> ReadMetadata:
     """Reads the fields of a file name; what they say together is not checked.
+
+    Without a zone the coordinates are local, unless latitude and longitude say which
+    zone it is.
+
+    Args:
+        name: File name or path; only its last part counts.
+        reading: The zone of names without one.
 
     Raises:
         InvalidEntryError: The name does not follow the standard, or a field of it says
             what cannot be.
     """
-    fields = PurePosixPath(name).name.split("@")
+    path = PurePosixPath(name)
+    fields = path.name.split("@")
     if not has_name_fields(name):
         raise InvalidEntryError(
             "name has no UTM fields; expected "
             '"@<utm_east>@<utm_north>@...@.jpg" with 15 "@"'
         )
-    if fields[15].lower() not in IMAGE_SUFFIXES:
+    is_whole = len(fields) == _NUM_FIELDS
+    suffix = fields[15] if is_whole else path.suffix
+    if suffix.lower() not in IMAGE_SUFFIXES:
         raise InvalidEntryError("name does not end with .jpg, .jpeg or .png")
+    if not is_whole:
+        fields = _of_short_name(fields)
+    degrees_e7 = parse_degrees(fields[5], fields[6])
+    zone = _zone_of(fields[3], fields[4], degrees_e7, reading)
     return ReadMetadata(
         utm_cm=parse_utm(fields[1], fields[2]),
-        zone=_parse_zone(fields[3], fields[4]),
-        degrees_e7=parse_degrees(fields[5], fields[6]),
+        zone=zone,
+        degrees_e7=None if zone[0] == LOCAL_ZONE else degrees_e7,
         heading_deg=parse_heading_deg(fields[9]),
         timestamp=parse_timestamp(fields[13]),
     )
+
+
+def _of_short_name(fields: list[str]) -> list[str]:
+    """Returns all fields of a name with fewer: east, north, zone and degrees."""
+    known = fields[:3]
+    if _ZONE.fullmatch(fields[3]) and _BAND.fullmatch(fields[4] if fields[4:] else ""):
+        known = fields[:5]
+        if len(fields) > 7 and all(map(_NUMBER.fullmatch, fields[5:7])):
+            known = fields[:7]
+    return known + [""] * (_NUM_FIELDS - len(known))
 
 
 def format_image_name(
@@ -124,8 +158,21 @@ def format_image_name(
     return "@".join(fields)
 
 
-def _parse_zone(number: str, letter: str) -> tuple[int, str]:
+def _zone_of(
+    number: str,
+    letter: str,
+    degrees_e7: tuple[int, int] | None,
+    reading: ReadingConfig,
+) -> tuple[int, str]:
     """Returns the signed zone, negative south of the equator, and the band letter."""
+    if reading.zone == LOCAL:
+        return LOCAL_ZONE, ""
+    if not number and not letter:
+        if reading.zone is not None:
+            return parse_zone(reading.zone)
+        if degrees_e7 is None:
+            return LOCAL_ZONE, ""
+        return int(utm_zones(*(value / 1e7 for value in degrees_e7))), ""
     if not _ZONE.fullmatch(number) or not 1 <= int(number) <= 60:
         raise InvalidEntryError(f"UTM zone number must be 1 to 60, not {number!r}")
     if not _BAND.fullmatch(letter):

@@ -46,6 +46,7 @@ def add_photos(
     with transaction(folder) as change:
         former = IndexState.open(change.folder, change.manifest, searched=False)
         check_photos(descriptors, photos, change.manifest.descriptor_dim)
+        photos.positions.refuse_mixture(former.photos.positions)
         removed = former.removed
         present = former.find_alive(np.sort(np.asarray(photos.keys, "S")))[0]
         if len(present):
@@ -149,6 +150,7 @@ def check_photos(
             f"the encoder's. Received: {descriptors.shape}"
         )
     check_keys(photos)
+    photos.positions.refuse_mixture()
 
 
 def with_segment(

@@ -44,7 +44,8 @@ class PhotoColumns(TypedDict, total=False):
         longitude: Degrees.
         utm_east: Metres; with the next two instead of degrees. NaN where unknown.
         utm_north: Metres.
-        utm_zone: 1 to 60, negative south of the equator; one value may be for all.
+        utm_zone: 1 to 60, negative south of the equator, or 0 of local coordinates,
+            whose latitude and longitude are unknown; one value may be for all.
         keys: Names, unique; numbers if left out.
         heading_deg: Degrees clockwise from north; NaN, -1 or -999 where unknown.
         timestamps: As `2019`, `2019-06-30`, `20190630_1200` or dates; None where
@@ -136,17 +137,19 @@ def _positions(num_photos: int, columns: PhotoColumns) -> Positions:
 
 def _check_zones(zones: np.ndarray) -> None:
     known = zones[~np.isnan(zones)]
-    wrong = known[(known != np.rint(known)) | ~((abs(known) >= 1) & (abs(known) <= 60))]
+    wrong = known[(known != np.rint(known)) | ~(abs(known) <= 60)]
     if wrong.size:
         raise ValueError(
-            "`utm_zone` must be a whole number from 1 to 60, negative in the south. "
+            "`utm_zone` must be a whole number from 1 to 60, negative in the south, or "
+            "0 for local coordinates. "
             f"Received: {wrong[:3].tolist()}"
         )
 
 
 def _check_positions(positions: Positions, in_utm: bool) -> None:
     """Refuses positions that cannot be, and 0, 0."""
-    rows = np.flatnonzero(positions.known)
+    positions.refuse_mixture()
+    rows = np.flatnonzero(positions.known & ~positions.is_local)
     known = positions.take(rows)
     problems = utm_problems(known, [""] * len(rows)) if in_utm else {}
     for row in np.flatnonzero(

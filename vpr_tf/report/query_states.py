@@ -21,5 +21,5 @@ def query_states(report: Report) -> np.ndarray:
     columns = report.per_query
     right = columns["error_m"] <= report.positive_dist_threshold_m
     states = np.where(right, RIGHT, WRONG)
-    states = np.where(np.isfinite(columns["latitude_deg"]), states, UNJUDGED)
+    states = np.where(np.isfinite(columns["utm_east_m"]), states, UNJUDGED)
     return np.where(np.asarray(columns["answered"], bool), states, WITHHELD)

@@ -145,7 +145,7 @@ def maps_of(
 ) -> list[CityMap]:
     """Returns a map of queries and photos for each city, the largest first."""
     photos = dataset.split(evaluation_set.database).photo_table().positions
-    known = photos.known
+    known = photos.known & ~photos.is_local
     latitude_deg, longitude_deg = (
         photos.latitude_deg[known],
         photos.longitude_deg[known],

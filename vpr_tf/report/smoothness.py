@@ -142,7 +142,7 @@ def sample_pairs(
     anchors = generator.permutation(known)[:num_anchors]
     pairs = [np.empty((0, 2), np.int64)]
     for zone in np.unique(photos.positions.utm_zone[known]):
-        rows = np.flatnonzero(photos.positions.utm_zone == zone)
+        rows = known[photos.positions.utm_zone[known] == zone]
         of_zone = anchors[photos.positions.utm_zone[anchors] == zone]
         pairs.extend(_pairs_of_zone(photos, rows, of_zone, generator))
     first, second = np.unique(np.sort(np.concatenate(pairs), axis=1), axis=0).T

@@ -1,5 +1,6 @@
 import datetime
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -99,6 +100,33 @@ def test_zone_of_a_table_without_one(folder):
         scan(folder, text)
     with pytest.raises(ConfigError, match="a UTM zone as 10S"):
         ReadingConfig(zone="west")
+
+
+@pytest.mark.parametrize(
+    ("header", "reading"),
+    [
+        ("path,x_m,y_m", {}),
+        ("path,east,north,zone", {"zone": "local"}),
+        ("path,utm_east,utm_north", {"zone": "local"}),
+        ("path,a,b", {"zone": "local", "columns": {"utm_east": "a", "utm_north": "b"}}),
+    ],
+)
+def test_local_coordinates(folder, header, reading):
+    zone = "," if "zone" in header else ""
+    found = scan(folder, f"{header}\na.jpg,0,-12.5{zone}\nb.jpg,3,4{zone}\n", **reading)
+    positions = found.photos.positions
+    assert positions.is_local.all()
+    assert positions.known.all()
+    assert positions.utm_cm.tolist() == [[0, -1250], [300, 400]]
+    assert positions.utm_zone.tolist() == [0, 0]
+    assert np.isnan([positions.latitude_deg, positions.longitude_deg]).all()
+
+
+def test_local_coordinates_beside_others_are_refused(folder):
+    text = "path,east,north,zone\na.jpg,0,12.5,local\nb.jpg,544388,4172758,10S\n"
+    with pytest.raises(PhotoSourceError, match=r"Local coordinates .* `--zone local`"):
+        scan(folder, text)
+    assert scan(folder, text, zone="local").photos.positions.is_local.all()
 
 
 def test_byte_order_mark_of_utf_8(folder):

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from vpr_tf.config import ReadingConfig
 from vpr_tf.photos import InvalidEntryError, format_image_name, parse_image_name
+from vpr_tf.photos.schema import UNKNOWN_DEGREES_E7
 from vpr_tf.photos.sf_xl_names import read_image_name
 
 REAL = (
@@ -67,7 +68,7 @@ def replaced(index: int, value: str) -> str:
     [
         ("img_001.jpg", "no UTM fields"),
         ("x" + REAL, "no UTM fields"),
-        (REAL.replace("@@.jpg", "@.jpg"), "no UTM fields"),
+        ("@one@two@three.jpg", "no UTM fields"),
         (replaced(1, "east"), "utm_east is not a number"),
         (replaced(1, "nan"), "utm_east is not a usable number"),
         (replaced(2, "1e12"), "utm_north 1e12 is out of range"),
@@ -159,6 +160,44 @@ def test_positions_may_be_apart_as_far_as_is_allowed():
     assert parse_image_name(name).latitude_e7 == 377018600
     with pytest.raises(InvalidEntryError, match=r"98 m apart \(more than 50 m\)"):
         parse_image_name(name, ReadingConfig(max_disagreement_m=50.0))
+
+
+@pytest.mark.parametrize(
+    ("name", "cm"),
+    [
+        ("@0547400.04@4173201.04@photo.jpg", (54740004, 417320104)),
+        ("@0000000.00@0000012.00@@@@@frame12@@@@@@@@.jpg", (0, 1200)),
+        ("@-3.5@12@a@b.png", (-350, 1200)),
+    ],
+)
+def test_names_without_a_zone_have_local_coordinates(name, cm):
+    row = parse_image_name(name)
+    assert (row.utm_east_cm, row.utm_north_cm) == cm
+    assert row.utm_zone == 0
+    assert row.latitude_e7 == row.longitude_e7 == UNKNOWN_DEGREES_E7
+
+
+@given(st.integers(-(10**9), 10**9), st.integers(-(10**9), 10**9))
+def test_every_local_name_keeps_its_metres(east_cm, north_cm):
+    row = parse_image_name(f"@{east_cm / 100:.2f}@{north_cm / 100:.2f}@id@.jpg")
+    assert row[:3] == (east_cm, north_cm, 0)
+    assert row.latitude_e7 == UNKNOWN_DEGREES_E7
+
+
+def test_short_names_may_have_a_zone_and_degrees():
+    short = "@0547400.04@4173201.04@10@S@037.70482@-122.46227@pano@201311.jpg"
+    row = parse_image_name(short)
+    assert (row.utm_zone, row.latitude_e7) == (10, 377048200)
+    with pytest.raises(InvalidEntryError, match="contradict each other"):
+        parse_image_name(short.replace("@10@", "@11@"))
+
+
+def test_zone_of_names_without_one():
+    name = "@0547400.04@4173201.04@photo.jpg"
+    assert parse_image_name(name, ReadingConfig(zone="10S")).utm_zone == 10
+    assert parse_image_name(REAL, ReadingConfig(zone="local")).utm_zone == 0
+    by_degrees = replaced(3, "").replace("@S@", "@@")
+    assert parse_image_name(by_degrees).utm_zone == 10
 
 
 def test_format_refuses_a_separator_in_a_text():

@@ -9,6 +9,7 @@ from PIL import Image
 from tests.vpr_tf.photos.photo_writer import gps_of, write_photo
 from vpr_tf.config import LocalizationConfig, Preprocessing
 from vpr_tf.extraction import FeatureExtractor
+from vpr_tf.geo import GeoCircle
 from vpr_tf.localization import to_stored
 from vpr_tf.models import GeoLocalizationNet
 from vpr_tf.place_index import PlaceIndex
@@ -55,6 +56,24 @@ def test_paths_bytes_images_and_arrays(folder, tmp_path):
     assert [one.photo for one in found][1:] == ["photo 1", "photo 2", "photo 3"]
     assert again.photo == str(tmp_path / "0.png")
     assert again.matches[0].key == "00000000"
+
+
+def test_local_coordinates_have_no_latitude(tmp_path):
+    encoder = GeoLocalizationNet("EfficientNetLite0", 32, last_stage=0)
+    extractor = FeatureExtractor(encoder, Preprocessing("square", 32))
+    descriptors = extractor.extract(PIXELS)
+    metres = {"utm_east": [0.0, 50, 100, 150], "utm_north": [-5.0] * 4, "utm_zone": 0}
+    folder = tmp_path / "index"
+    index = PlaceIndex.create(folder, descriptors, encoder=extractor, **metres)
+    [found] = index.localize(PIXELS[1], num_predictions=1)
+    assert found.latitude is None
+    assert found.longitude is None
+    assert (found.utm_east, found.utm_north, found.utm_zone) == (50.0, -5.0, 0)
+    assert found.matches[0].latitude is None
+    with pytest.raises(ValueError, match="needs latitude and longitude"):
+        index.search(descriptors[:1], 1, within=GeoCircle(37.7, -122.5, 100.0))
+    with pytest.raises(ValueError, match=r"Local coordinates .* cannot be compared"):
+        index.add(descriptors[:1], keys=["x"], latitude=[37.7], longitude=[-122.5])
 
 
 def test_one_photo_alone(folder):

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from vpr_tf.cli.index.build import rejected_table
-from vpr_tf.cli.index.build_sources import check_usable
+from vpr_tf.cli.index.build_sources import check_usable, photos_of
 from vpr_tf.cli.index.work_folder import (
     delete_work,
     is_of_request,
@@ -32,10 +32,11 @@ from vpr_tf.cli.options import (
     add_max_rejected,
     add_model,
     add_reading,
+    add_without_positions,
     reading_of,
 )
 from vpr_tf.cli.output import change_outcome, report_rejected
-from vpr_tf.photos import PhotoFiles, scan_photos
+from vpr_tf.photos import PhotoFiles
 from vpr_tf.place_index import PlaceIndex
 from vpr_tf.place_index.joined import SelectedDescriptors
 from vpr_tf.search import RetrievalError
@@ -58,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_model(parser, "the encoder, if the index keeps none")
     add_reading(parser)
+    add_without_positions(parser)
     add_max_rejected(parser)
     add_json(parser)
 
@@ -69,10 +71,7 @@ def run(options: argparse.Namespace) -> Outcome:
     request = {**vars(options), "photos": str(Path(options.photos).resolve())}
     with PlaceIndex.open(index) as opened:
         present, manifest = np.array(opened.photos.keys), opened.manifest
-    photos = scan_photos(options.photos, reading=reading_of(options)).with_key_prefix(
-        options.prefix
-    )
-    check_usable(photos, options.max_rejected_fraction, options.photos)
+    photos = photos_of(options, reading_of(options)).with_key_prefix(options.prefix)
     known = np.isin(photos.photos.keys, present)
     was_killed = is_of_request(work, request)
     if known.all() and (was_killed or options.existing == "skip"):

@@ -43,6 +43,7 @@ from vpr_tf.cli.options import (
     add_model,
     add_reading,
     add_sets,
+    add_without_positions,
     config_of_model,
 )
 from vpr_tf.cli.output import (
@@ -99,6 +100,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "how many: classification.num_cells=K",
     )
     add_reading(parser)
+    add_without_positions(parser)
     add_max_rejected(parser)
     add_json(parser)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vpr_tf.cli.options import config_of, reading_of
-from vpr_tf.config import ConfigError
+from vpr_tf.config import ConfigError, ReadingConfig
 from vpr_tf.data.prepared_dataset import DatasetError, PreparedDataset
 from vpr_tf.photos import (
     PhotoFiles,
@@ -66,8 +66,33 @@ def scan_source(options: argparse.Namespace) -> PhotoFiles | SplitSource:
         raise ConfigError("--set and --split choose of a dataset, not of --photos.")
     known = None if options.config is None else config_of(options).build.reading
     reading = reading_of(options, known)
-    photos = scan_photos(options.photos, reading=reading)
-    check_usable(photos, options.max_rejected_fraction, options.photos)
+    return photos_of(options, reading)
+
+
+def photos_of(options: argparse.Namespace, reading: ReadingConfig) -> PhotoFiles:
+    """Reads what `--photos` names, with or without positions.
+
+    Raises:
+        PhotoSourceError: The photos cannot be read, or too few can be used.
+    """
+    needs_position = not options.without_positions
+    try:
+        photos = scan_photos(
+            options.photos, needs_position=needs_position, reading=reading
+        )
+        check_usable(photos, options.max_rejected_fraction, options.photos)
+    except PhotoSourceError as error:
+        if "no position" not in str(error):
+            raise
+        hint = "--without-positions takes photos whose position is not known as well."
+        raise PhotoSourceError(f"{error}\n{hint}") from error
+    unknown = len(photos) - int(photos.photos.positions.known.sum())
+    if unknown:
+        print(
+            f"{unknown:,} of {len(photos):,} photos have no position: `vpr query` "
+            "finds them, `vpr localize` cannot place a photo by them.",
+            flush=True,
+        )
     return photos
 
 

@@ -34,6 +34,11 @@ def draw_map(photos: PhotoTable, file: Path, *, title: str) -> None:
     if file.suffix.lower() != ".png":
         raise RetrievalError(f"--map must be a .png file. Received: {file}")
     known = photos.positions.known
+    if photos.positions.is_local.any():
+        raise RetrievalError(
+            "A map needs latitude and longitude, and the photos of the index have "
+            "local coordinates, metres without a UTM zone. Leave --map out."
+        )
     if not known.any():
         raise RetrievalError("No photo of the index has a position to draw.")
     from matplotlib.figure import Figure

@@ -26,7 +26,7 @@ from vpr_tf.cli.output import (
     settings_text,
     size_text,
 )
-from vpr_tf.geo import constant_heading_text, wrap_degrees
+from vpr_tf.geo import Positions, constant_heading_text, local_text, wrap_degrees
 from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index import IndexManifest, PlaceIndex
 
@@ -94,7 +94,11 @@ def _facts(manifest: IndexManifest, photos: PhotoTable) -> Iterator[tuple[str, s
 
 def _photo_facts(photos: PhotoTable) -> Iterator[tuple[str, str]]:
     positions = photos.positions
-    known = positions.known
+    known = positions.known & ~positions.is_local
+    num_local = int(np.sum(positions.is_local))
+    if num_local:
+        yield "Extent", _local_extent(positions)
+        yield "", local_text(num_local)
     if known.any():
         latitude, longitude = positions.latitude_deg[known], positions.longitude_deg
         west, east = extent_deg(longitude[known])
@@ -108,14 +112,22 @@ def _photo_facts(photos: PhotoTable) -> Iterator[tuple[str, str]]:
         )
         zones = np.unique(positions.utm_zone[known])
         yield "UTM zones", ", ".join(f"{abs(z)}{'N' if z > 0 else 'S'}" for z in zones)
-    if not known.all():
-        yield "", f"{np.sum(~known):,} photos of unknown position"
+    if not positions.known.all():
+        yield "", f"{np.sum(~positions.known):,} photos of unknown position"
     if len(photos):
         yield "Years", _years_text(photos.timestamps)
         known_deg = photos.heading_deg[photos.heading_deg >= 0]
         yield "Headings", f"known of {len(known_deg):,} photos"
         if remark := _heading_remark(known_deg):
             yield "", remark
+
+
+def _local_extent(positions: Positions) -> str:
+    east_m, north_m = (positions.utm_cm[positions.is_local] / 100).T
+    return (
+        f"x {east_m.min():.2f} to {east_m.max():.2f} m, y {north_m.min():.2f} to "
+        f"{north_m.max():.2f} m"
+    )
 
 
 def _heading_remark(known_deg: np.ndarray) -> str:

@@ -16,6 +16,7 @@ from vpr_tf.models.geolocalization_net import GeoLocalizationNet
 from vpr_tf.models.parity.layer_outputs import LayerOutput, layer_outputs
 from vpr_tf.models.parity.report import Comparison, compare
 from vpr_tf.models.torch_weights.state_dict import Layout
+from vpr_tf.models.weights_files import NPZ, check_weights_file
 
 _IMAGES = "images"
 _GOLDEN_NAME = re.compile(r"network_(.+)_(\d+)\.npz")
@@ -151,6 +152,7 @@ class Goldens:
 def _load(path: Path) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise FileNotFoundError(f"No values of the official network at {path}.")
+    check_weights_file(path, NPZ)
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return dict(arrays)

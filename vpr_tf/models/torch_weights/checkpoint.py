@@ -28,9 +28,9 @@ from vpr_tf.models.torch_weights.checkpoint_objects import (
 from vpr_tf.models.torch_weights.restricted_unpickler import unpickle
 from vpr_tf.models.torch_weights.safetensors_reader import read_safetensors
 from vpr_tf.models.torch_weights.state_dict import without_parallel_prefix
+from vpr_tf.models.weights_files import SAFETENSORS, TORCH, check_weights_file
 
 _ZIP_START = b"PK\x03\x04"  # of the archive and of each member in it
-_SAFETENSORS_START = 8  # bytes before the "{" of its header
 # CosPlace's and Divide&Classify's training checkpoints, Lightning's.
 _ENCODER_KEYS = ("model_state_dict", "state_dict")
 _HEADS_KEY = "classifiers_state_dict"
@@ -95,13 +95,13 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"No checkpoint at {path}. Correct the path.")
+    if check_weights_file(path, TORCH, SAFETENSORS) == SAFETENSORS:
+        return Checkpoint(without_parallel_prefix(read_safetensors(path)))
     with path.open("rb") as file:
-        start = file.read(_SAFETENSORS_START + 1)
+        is_zip = file.read(len(_ZIP_START)) == _ZIP_START
         file.seek(0)
-        if start[_SAFETENSORS_START:] == b"{":
-            return Checkpoint(without_parallel_prefix(read_safetensors(path)))
         try:
-            return _read_pth(file, path.stat().st_size, start.startswith(_ZIP_START))
+            return _read_pth(file, path.stat().st_size, is_zip)
         except CheckpointError as error:
             raise CheckpointError(f"{path}: {error}") from error
         except _DAMAGES as error:
@@ -183,10 +183,6 @@ def read_zip_content(file: BinaryIO, file_size: int) -> Any:
         Exception: Many kinds, when it is damaged.
     """
     members = _members(file, file_size)
-    if "data.pkl" not in members:
-        raise CheckpointError(
-            "The zip archive has no data.pkl: torch did not write it."
-        )
     if "byteorder" in members and _bytes_of(file, members["byteorder"]) != b"little":
         raise CheckpointError("Only files of little-endian machines can be read.")
     storages = Storages()
@@ -213,6 +209,11 @@ def _members(file: BinaryIO, file_size: int) -> dict[str, _Member]:
             infos, directory = archive.infolist(), archive.start_dir
     except OSError as error:  # a position before the start of the file
         raise CheckpointError(f"The zip directory is damaged: {error}") from error
+    if not any(info.filename.endswith("/data.pkl") for info in infos):
+        raise CheckpointError(
+            "It is a zip archive that torch did not write: it has no data.pkl. "
+            f"It holds {short(', '.join(info.filename for info in infos[:3]))}."
+        )
     if any(info.filename.endswith("/constants.pkl") for info in infos):
         raise CheckpointError(
             "It is a TorchScript program. Save its weights alone: "
@@ -241,6 +242,8 @@ def _members(file: BinaryIO, file_size: int) -> dict[str, _Member]:
         members[name] = member
     if len(folders) > 1:
         raise CheckpointError("The zip archive has more than one folder.")
+    if "data.pkl" not in members:
+        raise CheckpointError("Its data.pkl is not in the archive's folder.")
     return members
 
 

@@ -110,6 +110,19 @@ def load_torch_state_dict(
         ValueError: A key is unknown or missing, a shape differs or a value is not
             finite. Nothing has been set then.
     """
+    for variable, value in torch_values(model, state_dict):
+        variable.assign(value)
+
+
+def torch_values(
+    model: keras.Model, state_dict: Mapping[str, np.ndarray]
+) -> list[tuple[keras.Variable, np.ndarray]]:
+    """Returns the variables that a torch state dict fills, with their values.
+
+    Raises:
+        ValueError: As `load_torch_state_dict` does; the arrays of the file that do
+            not fit are listed before those that it lacks.
+    """
     state_dict = without_parallel_prefix(state_dict)
     layout = detect_layout(state_dict)
     entries = list(encoder_entries(model, layout))
@@ -118,20 +131,25 @@ def load_torch_state_dict(
         model, layout, entries
     )
     cut_off = tuple(_modules_cut_off(model, layout))
-    problems += [
-        f"{key}: not part of {model.backbone_name}"
-        for key in state_dict
-        if key not in known and not (cut_off and key.startswith(cut_off))
-    ]
+    for key in state_dict:
+        if key not in known and not (cut_off and key.startswith(cut_off)):
+            problems[key] = f"not part of {model.backbone_name}"
     if problems:
+        not_fitting = [key for key in state_dict if key in problems]
+        missing = [key for key in problems if key not in state_dict]
+        fitting = len(state_dict) - len(not_fitting)
         raise_differences(
-            f"The state dict ({layout.name}) does not fit {model.backbone_name} with "
-            f"{model.aggregation_name} and descriptor_dim={model.descriptor_dim}.",
-            problems,
+            f"The state dict ({layout.name if fitting else 'of another network'}) does "
+            f"not fit {model.backbone_name} with {model.aggregation_name} and "
+            f"descriptor_dim={model.descriptor_dim}: {fitting} of its "
+            f"{len(state_dict)} arrays fit.",
+            [f"{key}: {problems[key]}" for key in [*not_fitting, *missing]],
         )
-    for entry in entries:
-        for variable, value in zip(entry.variables, values[entry.key], strict=True):
-            variable.assign(value)
+    return [
+        pair
+        for entry in entries
+        for pair in zip(entry.variables, values[entry.key], strict=True)
+    ]
 
 
 def to_torch_state_dict(model: keras.Model, layout: Layout) -> dict[str, np.ndarray]:
@@ -233,20 +251,19 @@ def _keys_without_place(
 
 def _convert(
     entries: Sequence[StateDictEntry], state_dict: Mapping[str, np.ndarray]
-) -> tuple[dict[str, Sequence[np.ndarray]], list[str]]:
+) -> tuple[dict[str, Sequence[np.ndarray]], dict[str, str]]:
+    """Returns the values, and what is wrong with the others; both by key."""
     converted: dict[str, Sequence[np.ndarray]] = {}
-    problems = []
+    problems = {}
     for entry in entries:
         if entry.key not in state_dict:
-            problems.append(f"{entry.key}: missing")
+            problems[entry.key] = "missing"
             continue
         value = np.asarray(state_dict[entry.key])
         if value.shape != entry.torch_shape:
-            problems.append(
-                f"{entry.key}: shape {value.shape}, expected {entry.torch_shape}"
-            )
+            problems[entry.key] = f"shape {value.shape}, expected {entry.torch_shape}"
         elif not np.isfinite(value).all():
-            problems.append(f"{entry.key}: holds NaN or infinite values")
+            problems[entry.key] = "holds NaN or infinite values"
         else:
             converted[entry.key] = entry.to_keras(value)
     return converted, problems

@@ -121,7 +121,10 @@ def test_golden_file_of_any_name_and_place(golden_dir, recorded, tmp_path, capsy
         ("--name {name}", "Pass either --activations or --golden"),
         ("--name {name} --golden {pth}", "--golden needs --golden-dir"),
         ("--name {name} --golden a.npz --golden-dir .", "no file at a.npz"),
-        ("--name {name} --golden {pth} --golden-dir .", "not a readable .npz"),
+        (
+            "--name {name} --golden {pth} --golden-dir .",
+            "must be a file of NumPy arrays (.npz)",
+        ),
         ("--name {name} --activations {pth}", "needs the --checkpoint"),
         ("--name {name} --activations a.npz --checkpoint {pth}", "no file at a.npz"),
         ("--golden {pth} --golden-dir .", "either --name"),
