@@ -99,8 +99,8 @@ def _guarded(words: list[str], program: str) -> int:
     except BrokenPipeError:  # as by `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
-    except (ValueError, RuntimeError, ImportError, OSError) as error:
-        if os.environ.get("VPR_TRACEBACK"):
+    except Exception as error:
+        if os.environ.get("VPR_TRACEBACK") or not _is_explained(error):
             raise
         print(f"Error: {_explain(error)}", file=sys.stderr)
         return getattr(error, "exit_status", REFUSED)
@@ -168,6 +168,11 @@ def parse(module: ModuleType, words: Sequence[str], program: str) -> Any:
     return parser.parse_intermixed_args(_joined([*map(expand_word, words)]))
 
 
+def _first_line(error: Exception) -> str:
+    lines = str(getattr(error, "message", error)).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__
+
+
 def _json_ready(value: Any) -> Any:
     """Returns a value with null for numbers that are not known."""
     if isinstance(value, dict):
@@ -197,7 +202,27 @@ def _joined(words: Sequence[str]) -> list[str]:
     return joined
 
 
+def _is_explained(error: Exception) -> bool:
+    """Whether a message says what is wrong; else it is a fault of the program."""
+    known = (ValueError, RuntimeError, ImportError, OSError, MemoryError)
+    return isinstance(error, known) or _is_of_tensorflow(error)
+
+
+def _is_of_tensorflow(error: Exception) -> bool:
+    errors = getattr(sys.modules.get("tensorflow"), "errors", None)
+    return errors is not None and isinstance(error, errors.OpError)
+
+
 def _explain(error: Exception) -> str:
+    if isinstance(error, MemoryError) or (
+        _is_of_tensorflow(error) and type(error).__name__ == "ResourceExhaustedError"
+    ):
+        return (
+            "Not enough memory. Use smaller batches (`train.batch_size`, "
+            f"`evaluation.batch_size`) or smaller images. Cause: {_first_line(error)}"
+        )
+    if _is_of_tensorflow(error):
+        return f"TensorFlow: {_first_line(error)}. VPR_TRACEBACK=1 shows where."
     if not isinstance(error, OSError) or error.errno is None:
         return str(error)
     where = f"{error.filename}: " if error.filename else ""

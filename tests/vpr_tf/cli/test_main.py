@@ -120,6 +120,7 @@ def with_run(monkeypatch, run):
         (ValueError("wrong"), 2, "Error: wrong"),
         (OSError(errno.ENOSPC, "No space left", "a/b"), 2, "a/b: No space left. Free"),
         (PermissionError(errno.EACCES, "Denied", "a"), 2, "a: Denied. Make it"),
+        (MemoryError(), 2, "Not enough memory. Use smaller batches"),
         (KeyboardInterrupt(), 130, "The same command continues."),
     ],
 )
@@ -132,6 +133,33 @@ def test_errors_have_a_status_and_a_message(
     with_run(monkeypatch, run)
     assert vpr("models", "list") == status
     assert message in capsys.readouterr().err
+
+
+def test_errors_of_tensorflow_are_one_line(monkeypatch, capsys):
+    import tensorflow as tf
+
+    for kind, message in (
+        (tf.errors.ResourceExhaustedError, "Not enough memory. Use smaller batches"),
+        (tf.errors.NotFoundError, "Error: TensorFlow: no such thing. VPR_TRACEBACK=1"),
+    ):
+
+        def run(options, kind=kind):
+            raise kind(None, None, "no such thing\n\t [[{{node x}}]]")
+
+        with_run(monkeypatch, run)
+        assert vpr("models", "list") == 2
+        error = capsys.readouterr().err
+        assert message in error
+        assert len(error.splitlines()) == 1
+
+
+def test_a_fault_of_the_program_is_not_hidden(monkeypatch):
+    def run(options):
+        raise KeyError("fault")
+
+    with_run(monkeypatch, run)
+    with pytest.raises(KeyError):
+        vpr("models", "list")
 
 
 def test_json_is_all_that_goes_to_the_screen(monkeypatch, capsys):
