@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
 
 from data_prep.inspection.report import HEADING_BINS, SplitStatistics
+from vpr_tf.drawing import plain_text
 
-_BLUE, _GREY = "#33658a", "#b8bec4"
+_BLUE, GREY = "#33658a", "#b8bec4"
 _STYLE = {
     "font.size": 10.0,
     "axes.spines.top": False,
@@ -27,7 +27,9 @@ _STYLE = {
     "axes.grid": True,
     "grid.color": "#e4e7ea",
 }
-_MOST_LABELLED_GROUPS = 12
+_SMALL_STYLE = {"font.size": 7.0, "axes.titlesize": 8.0}
+_PAGE_IN = 18.0  # width of many panels
+_SMALL_PANEL_IN = 4.5
 _MOST_BINS = 60
 _THOUSANDS = StrMethodFormatter("{x:,.0f}")
 
@@ -39,7 +41,7 @@ def draw(
     projection: str | None = None,
 ) -> Path:
     """Draws one pair of axes into a PNG file."""
-    with mpl.rc_context(_STYLE):
+    with plain_text(_STYLE):
         figure = Figure(size)
         FigureCanvasAgg(figure)
         draw_axes(figure.add_subplot(projection=projection))
@@ -53,22 +55,38 @@ def draw_panels(
     title: str,
     height_over_width: float,
 ) -> Path:
-    """Draws several pairs of axes, up to three in a row, into a PNG file."""
-    num_columns = min(len(draw_axes), 3)
+    """Draws several pairs of axes of the same limits into a PNG file."""
+    num_columns = _num_columns(len(draw_axes))
     num_rows = -(-len(draw_axes) // num_columns)
-    width = 9.0 if num_columns == 1 else 6.0
-    height = num_rows * (0.9 * width * height_over_width + 1.0) + 0.3
-    with mpl.rc_context(_STYLE):
-        figure = Figure((width * num_columns, height), layout="constrained")
+    width = panel_width_in(len(draw_axes))
+    is_small = width < _SMALL_PANEL_IN
+    height = num_rows * (0.9 * width * height_over_width + 0.5 + 0.5 * (not is_small))
+    with plain_text({**_STYLE, **(_SMALL_STYLE if is_small else {})}):
+        figure = Figure((width * num_columns, height + 0.6), layout="constrained")
         FigureCanvasAgg(figure)
         figure.suptitle(title, fontsize=14)
-        for number, draw_panel in enumerate(draw_axes, start=1):
-            axes = figure.add_subplot(num_rows, num_columns, number)
+        for number, draw_panel in enumerate(draw_axes):
+            axes = figure.add_subplot(num_rows, num_columns, number + 1)
             draw_panel(axes)
-            if number % num_columns != 1 % num_columns:
+            if number % num_columns:
                 axes.set_ylabel("")
+                axes.tick_params(labelleft=not is_small)
+            if is_small and number + num_columns < len(draw_axes):
+                axes.set_xlabel("")
+                axes.tick_params(labelbottom=False)
         figure.savefig(path, dpi=130, bbox_inches="tight")
     return path
+
+
+def panel_width_in(num_panels: int) -> float:
+    """Returns the width in inches of one of several panels."""
+    num_columns = _num_columns(num_panels)
+    return 9.0 if num_columns == 1 else min(6.0, _PAGE_IN / num_columns)
+
+
+def _num_columns(num_panels: int) -> int:
+    """Three at most as long as they make three rows, then as many as rows."""
+    return max(min(num_panels, 3), math.isqrt(num_panels - 1) + 1)
 
 
 def images_per_class(axes: Axes, counts: np.ndarray, minimum: int) -> None:
@@ -82,7 +100,7 @@ def images_per_class(axes: Axes, counts: np.ndarray, minimum: int) -> None:
     kept = edges[:-1] >= minimum - 1
     for rows, colour, label in (
         (kept, _BLUE, "classes"),
-        (~kept, _GREY, f"dropped: fewer than {minimum} images"),
+        (~kept, GREY, f"dropped: fewer than {minimum} images"),
     ):
         if heights[rows].any():
             axes.bar(
@@ -97,13 +115,14 @@ def images_per_class(axes: Axes, counts: np.ndarray, minimum: int) -> None:
     axes.grid(axis="x", visible=False)
     axes.legend(frameon=False)
     axes.yaxis.set_major_formatter(_THOUSANDS)
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set(title="Images per class", xlabel="images in a class", ylabel="classes")
 
 
 def classes_per_group(axes: Axes, classes: np.ndarray) -> None:
     """A bar for the classes of every group."""
     counts = np.bincount(classes["group_id"])
-    axes.bar(np.arange(len(counts)), counts, color=_group_colours(len(counts)))
+    axes.bar(np.arange(len(counts)), counts, color=group_colours(len(counts)))
     axes.grid(axis="x", visible=False)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlim(-0.6, max(len(counts), 5) - 0.4)
@@ -127,6 +146,7 @@ def images_per_year(axes: Axes, statistics: dict[str, SplitStatistics]) -> None:
         bottom += heights
     axes.grid(axis="x", visible=False)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.ticklabel_format(axis="x", useOffset=False, style="plain")
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     axes.yaxis.set_major_formatter(_THOUSANDS)
     axes.set(title="Images per year", xlabel="year", ylabel="images")
@@ -148,66 +168,14 @@ def headings(axes: Axes, counts: SplitStatistics, split: str) -> None:
     axes.set_title(title, pad=14)
 
 
-def class_map(axes: Axes, classes: np.ndarray, dropped: np.ndarray, zone: int) -> None:
-    """The cells of one UTM zone, coloured by group.
-
-    Args:
-        axes: Where to draw.
-        classes: Rows of `CLASS_DTYPE`.
-        dropped: The same, of classes below the minimum.
-        zone: Signed UTM zone.
-    """
-    num_groups = int(classes["group_id"].max()) + 1
-    colours = _group_colours(num_groups)
-    classes = classes[classes["utm_zone"] == zone]
-    dropped = dropped[dropped["utm_zone"] == zone]
-    size = float(np.clip(40_000 / max(len(classes), 1), 1.0, 24))
-    style: dict[str, Any] = {
-        "s": size,
-        "marker": "s",
-        "linewidths": 0,
-        "antialiased": False,
-    }
-    if len(dropped):
-        label = f"dropped ({len(dropped):,})"
-        axes.scatter(*_kilometres(dropped), color=_GREY, label=label, **style)
-    east, north = _kilometres(classes)
-    axes.scatter(east, north, c=colours[classes["group_id"]], **style)
-    if num_groups <= _MOST_LABELLED_GROUPS:
-        for group in range(num_groups):
-            count = np.count_nonzero(classes["group_id"] == group)
-            axes.scatter(
-                [],
-                [],
-                color=colours[group],
-                marker="s",
-                label=f"group {group} ({count:,})",
-            )
-    if num_groups <= _MOST_LABELLED_GROUPS or len(dropped):
-        axes.legend(
-            frameon=False,
-            loc="upper left",
-            bbox_to_anchor=(1, 1),
-            markerscale=max(1.0, 3 / size**0.5),
-        )
-    frame = "local coordinates"
-    if zone:
-        frame = f"UTM zone {abs(zone)} {'north' if zone > 0 else 'south'}"
-    axes.set_aspect("equal")
-    axes.ticklabel_format(useOffset=False, style="plain")
-    axes.tick_params(axis="x", rotation=30)
-    axes.set(
-        title=f"{len(classes):,} classes coloured by group, {frame}",
-        xlabel="UTM east [km]",
-        ylabel="UTM north [km]",
-    )
+def zone_title(zone: int) -> str:
+    """Returns a signed UTM zone, or 0 of local coordinates, for people."""
+    if not zone:
+        return "local coordinates"
+    return f"UTM zone {abs(zone)} {'north' if zone > 0 else 'south'}"
 
 
-def _kilometres(classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return classes["centre_east_m"] / 1000, classes["centre_north_m"] / 1000
-
-
-def _group_colours(num_groups: int) -> np.ndarray:
+def group_colours(num_groups: int) -> np.ndarray:
     """One colour a group, neighbours in number apart in hue."""
     if num_groups <= 10:
         return colormaps["tab10"](np.arange(num_groups))
@@ -218,10 +186,3 @@ def _group_colours(num_groups: int) -> np.ndarray:
         0.9,
         1,
     ]
-
-
-def map_size(classes: np.ndarray) -> tuple[float, float]:
-    """Returns width and height in inches of a map without empty margins."""
-    east, north = _kilometres(classes)
-    ratio = (np.ptp(north) + 0.1) / (np.ptp(east) + 0.1)
-    return (9.5, float(np.clip(7 * ratio, 2.5, 14)) + 1.0)

@@ -22,7 +22,7 @@ from data_prep.partition.assignment import (
     assign_classes,
     column_reader,
 )
-from vpr_tf.config import PartitionConfig
+from vpr_tf.config import PartitionConfig, grid_config
 from vpr_tf.data import Partition, PreparedDataset, verify_split
 
 
@@ -64,6 +64,7 @@ def _inspect_partition(
 ) -> list[Path]:
     """Prints and draws one partition; its pictures carry its name."""
     from data_prep.inspection import figures
+    from data_prep.inspection.class_maps import draw_class_map
     from data_prep.inspection.s2_maps import draw_cells
 
     config = PartitionConfig.from_parameters(partition.parameters)
@@ -86,11 +87,11 @@ def _inspect_partition(
         frame = f"zone_{abs(zone)}{'N' if zone > 0 else 'S'}" if zone else "local"
         path = Path(f"{start}map_{frame}.png")
         if partition.regions is None:
-            draw_map = functools.partial(
-                figures.class_map, classes=classes, dropped=dropped, zone=zone
+            paths.append(
+                draw_class_map(
+                    path, classes, dropped, grid_config(partition.parameters), zone
+                )
             )
-            size = figures.map_size(classes[classes["utm_zone"] == zone])
-            paths.append(figures.draw(path, draw_map, size))
         else:
             small = _regions_of(assignment, is_small)
             paths.append(draw_cells(path, partition, split.positions(), small, zone))

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import hsv_to_rgb
 
-from data_prep.inspection.figures import draw_panels
+from data_prep.inspection.figures import draw_panels, zone_title
 from vpr_tf.data import Partition
 from vpr_tf.geo import Positions, wrap_degrees
 from vpr_tf.geo.s2_cells import cell_corners
@@ -54,8 +54,7 @@ def draw_cells(
             places=places,
         )
         draw_axes.append(panel)
-    hemisphere = "north" if zone > 0 else "south"
-    title = f"{partition.name}: classes by colour, UTM zone {abs(zone)} {hemisphere}"
+    title = f"{partition.name}: classes by colour, {zone_title(zone)}"
     return draw_panels(path, draw_axes, title, _height_over_width(places))
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vpr_tf.drawing import plain_text
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -104,11 +106,10 @@ class Drawing:
         title: str | None = None,
         **options: Any,
     ) -> None:
-        import matplotlib as mpl
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
-        with mpl.rc_context({**_STYLE, **settings}):
+        with plain_text({**_STYLE, **settings}):
             figure = Figure(self.size, layout="constrained")
             FigureCanvasAgg(figure)
             self.draw(figure)

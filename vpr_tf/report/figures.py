@@ -138,6 +138,7 @@ def _error_distribution(
         axes.set_xlim(_LEAST_M, farthest * 1.2)
         axes.set_ylim(0, 102)
         axes.xaxis.set_major_formatter(_metres)
+        axes.xaxis.set_minor_formatter(_no_text)
         axes.legend(loc="upper left" if farthest < 2 * marked_m else "lower right")
         axes.set(xlabel="error at most (logarithmic, m)", ylabel="queries (%)")
 
@@ -165,6 +166,10 @@ def _distribution(
 
 def _metres(value: float, _: object = None) -> str:
     return f"{value / 1000:g} km" if value >= 1000 else f"{value:g}"
+
+
+def _no_text(value: float, _: object = None) -> str:
+    return ""
 
 
 def _precision_over_coverage(confidence: ConfidenceReport) -> Drawing:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from vpr_tf.atomic_files import replace_file
+from vpr_tf.drawing import plain_text
 from vpr_tf.geo import wrap_degrees
 from vpr_tf.photos import PhotoTable
 from vpr_tf.search import RetrievalError
@@ -18,6 +19,7 @@ _SCALE_BARS_M = [step * 10.0**power for power in range(7) for step in (1, 2, 5)]
 _METRES_PER_DEGREE = 111_195.0
 
 
+@plain_text()
 def draw_map(photos: PhotoTable, file: Path, *, title: str) -> None:
     """Draws where photos were taken; colour is the year when it is known.
 

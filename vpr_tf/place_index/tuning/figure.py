@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from vpr_tf.drawing import plain_text
 from vpr_tf.place_index.tuning.measurement import Measurement
 
 _COLOURS = {"exact": "#444444", "scann": "#0b6aa2", "milvus": "#c4501b"}
@@ -14,6 +15,7 @@ _TICKS = (0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
 _LEAST_MISSED = 2e-3
 
 
+@plain_text()
 def draw_tuning(
     measurements: list[Measurement],
     chosen: Measurement,
@@ -34,7 +36,7 @@ def draw_tuning(
         title: Above the figure.
     """
     from matplotlib.figure import Figure
-    from matplotlib.ticker import FixedLocator, NullLocator
+    from matplotlib.ticker import FixedLocator, LogFormatter, NullLocator
 
     def place(one: Measurement) -> tuple[float, float]:
         return one.queries_per_s, _height(one.recalls[recall_at])
@@ -60,6 +62,8 @@ def draw_tuning(
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(lambda y, _: f"{1 - y + _LEAST_MISSED:.1%}")
     axes.invert_yaxis()
+    axes.xaxis.set_major_formatter(LogFormatter())
+    axes.xaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False))
     found = "nearest photo" if recall_at == 1 else f"{recall_at} nearest photos"
     axes.set_ylabel(f"share of the true {found} that is found")
     axes.set_xlabel("queries per second, in batches (faster to the right)")
