@@ -19,6 +19,23 @@ _FORMAT_VERSION = 1
 
 
 @dataclass(frozen=True)
+class _Settings:
+    """What `calibrated_settings` may give, of matches or of cells."""
+
+    method: str
+    num_predictions: int
+    cluster_radius_m: float = 1.0
+    similarity_scale: float = 1.0
+    heading_tolerance_deg: float | None = None
+    score: str = ""
+    log_scores: bool = False
+
+    def __post_init__(self) -> None:
+        if self.num_predictions < 1:
+            raise StoredValueError("`settings.num_predictions` must be 1 or more")
+
+
+@dataclass(frozen=True)
 class Calibration:
     """Confidence and expected error of positions, as numbers that JSON holds.
 
@@ -53,7 +70,7 @@ class Calibration:
     """
 
     kind: str
-    settings: dict[str, bool | int | float | str | None]
+    settings: dict[str, Any]
     encoder_fingerprint: str
     fitted_on: str
     dataset_fingerprint: str
@@ -181,6 +198,7 @@ class Calibration:
                 f"{version!r}. Calibrate again."
             )
         try:
+            from_stored(_Settings, fields.get("settings"), "settings", more=True)
             return from_stored(cls, fields)
         except StoredValueError as error:
             raise LocalizationError(
