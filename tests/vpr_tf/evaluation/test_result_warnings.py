@@ -114,7 +114,7 @@ def test_queries_that_are_database_images_by_content(tmp_path):
     (warning,) = result.warnings
     assert warning.startswith("2 of 3 queries are database images (2 by content, 0 by")
     write_results([result], tmp_path)
-    text = (tmp_path / "results.md").read_text()
+    text = (tmp_path / "a" / "results.md").read_text()
     assert text == f"{results_table([result])}\n\nWarning: a: {warning}\n"
     assert warning_lines([result]) == [f"Warning: a: {warning}"]
     assert result.summary()["warnings"] == [warning]
