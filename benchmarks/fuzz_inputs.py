@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import multiprocessing
 import random
 import resource
@@ -47,11 +48,13 @@ class Kind:
         make: Returns the files of an input by their names.
         read: Reads the files in a folder; returns what must not be in what it read.
         errors: The documented errors of the reader.
+        share: How many inputs it gets, compared with others.
     """
 
     make: Callable[[random.Random], Files]
     read: Callable[[Path], list[str]]
     errors: tuple[type[Exception], ...]
+    share: float = 1.0
 
 
 class TooSlowError(BaseException):
@@ -80,10 +83,12 @@ def kinds() -> dict[str, Kind]:
         "tables": Kind(photos.make_table, photos.read_table, of_table),
         "exif": Kind(photos.make_exif, photos.read_exif, invalid),
         "headers": Kind(photos.make_header, photos.read_header, invalid),
-        "configs": Kind(stored.make_config, stored.read_config, (ConfigError,)),
+        # A config takes a hundred times as long as the others.
+        "configs": Kind(stored.make_config, stored.read_config, (ConfigError,), 0.2),
         "datasets": Kind(stored.make_dataset, stored.read_dataset, (DatasetError,)),
         "columns": Kind(stored.make_columns, stored.read_columns, (DatasetError,)),
         "indexes": Kind(stored.make_index, stored.read_index, of_index),
+        "searches": Kind(stored.make_search, stored.read_search, of_index),
         "reports": Kind(stored.make_report, stored.read_report_folder, (ReportError,)),
         "heads": Kind(fuzz_weights.make_heads, fuzz_weights.read_heads, of_heads),
         "calibrations": Kind(
@@ -129,12 +134,16 @@ def main() -> None:
     parser.add_argument("--only", metavar="KIND:NUMBER", help="run one input and raise")
     parser.add_argument("--output", type=Path, default=Path("runs/fuzz"))
     options = parser.parse_args()
+    output = options.output
     if options.only:
-        _run_one(options.only, options.seed, options.output)
+        _run_one(options.only, options.seed, output)
         return
-    names = options.kinds or list(kinds())
-    each = -(-options.count // len(names))
-    rows = [_run_kind(name, each, options.seed, options.output) for name in names]
+    known = kinds()
+    each = options.count / sum(kind.share for kind in known.values())
+    rows = [
+        _run_kind(name, math.ceil(each * known[name].share), options.seed, output)
+        for name in options.kinds or known
+    ]
     columns = [
         *(Column(name) for name in ("kind", "inputs", "accepted", "refused")),
         *(Column(name) for name in ("findings", "sorts", "slowest ms")),
@@ -239,12 +248,11 @@ def _note(path: Path, name: str, seed: int, number: int, finding: str) -> None:
 
 
 def _sort(finding: str) -> str:
-    """Returns what findings of one cause have in common."""
-    return (
-        "".join(c for c in finding.split(": ")[0][:90] if not c.isdigit())
-        if (" at " not in finding.split(": ")[0])
-        else finding.split(": ")[0]
-    )
+    """Returns what findings of one cause have in common: where, or the words."""
+    first = finding.split(": ")[0]
+    if " at " in first:
+        return first
+    return "".join(c for c in first[:90] if not c.isdigit())
 
 
 def _too_slow(*_: Any) -> None:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from benchmarks.fuzz_mutations import extreme_text, mutated_bytes
 from vpr_tf.config import ReadingConfig
-from vpr_tf.geo import Positions, lat_lon_to_utm
+from vpr_tf.geo import LOCAL_ZONE, Positions, lat_lon_to_utm
 from vpr_tf.geo.positions import great_circle_m
 from vpr_tf.photos.csv_table import (
     parse_csv_entry,
@@ -26,7 +26,7 @@ from vpr_tf.photos.errors import InvalidEntryError
 from vpr_tf.photos.exif_position import read_exif_metadata
 from vpr_tf.photos.image_headers import image_header_of, read_image_header
 from vpr_tf.photos.metadata import complete_positions
-from vpr_tf.photos.schema import MAX_PIXELS, ImageMetadata
+from vpr_tf.photos.schema import MAX_PIXELS, UNKNOWN_DEGREES_E7, ImageMetadata
 from vpr_tf.photos.sf_xl_names import format_image_name, parse_image_name
 
 _LARGEST_DISAGREEMENT_M = 100.0
@@ -72,7 +72,15 @@ def _place(rng: random.Random) -> dict[str, Any]:
 
 def metadata_problems(found: ImageMetadata) -> Iterator[str]:
     """Yields what must not be in the metadata of a photo with a position."""
-    zone = found.utm_zone
+    heading, zone = found.heading_deg, found.utm_zone
+    if not (heading == -1 or 0 <= heading <= 360):
+        yield f"heading {heading}"
+    if found.timestamp and not _exists(found.timestamp):
+        yield f"timestamp {found.timestamp!r}"
+    if zone == LOCAL_ZONE:
+        if {found.latitude_e7, found.longitude_e7} != {UNKNOWN_DEGREES_E7}:
+            yield "a local position has degrees"
+        return
     if not (zone and 1 <= abs(zone) <= 60):
         yield f"zone {zone}"
         return
@@ -86,11 +94,6 @@ def metadata_problems(found: ImageMetadata) -> Iterator[str]:
     apart_m = great_circle_m(place.latitude_deg, place.longitude_deg, *degrees)
     if not apart_m[0] <= _LARGEST_DISAGREEMENT_M:
         yield f"UTM and degrees are {apart_m[0]} m apart"
-    heading = found.heading_deg
-    if not (heading == -1 or 0 <= heading <= 360):
-        yield f"heading {heading}"
-    if found.timestamp and not _exists(found.timestamp):
-        yield f"timestamp {found.timestamp!r}"
 
 
 def _exists(timestamp: str) -> bool:
@@ -109,7 +112,9 @@ def _exists(timestamp: str) -> bool:
 def make_table(rng: random.Random) -> dict[str, bytes]:
     """Returns a CSV table of photos."""
     columns = ["path", *rng.choice((["lat", "lon"], ["latitude", "longitude"]))]
-    if rng.random() < 0.5:
+    if rng.random() < 0.2:
+        columns = ["path", "x_m", "y_m"]
+    elif rng.random() < 0.5:
         columns += ["utm_east", "utm_north", "zone"]
     columns += rng.sample(["heading", "yaw", "time", "note"], rng.randint(0, 3))
     delimiter = rng.choice(",,,;\t|")
@@ -132,6 +137,8 @@ def _row(rng: random.Random, number: int, columns: list[str]) -> list[str]:
         "longitude": f"{place['longitude']:.7f}",
         "utm_east": f"{place['utm_east_m']:.2f}",
         "utm_north": f"{place['utm_north_m']:.2f}",
+        "x_m": f"{rng.uniform(-500, 500):.2f}",
+        "y_m": f"{rng.uniform(-500, 500):.2f}",
         "zone": f"{place['zone_number']}{place['zone_letter']}",
         "heading": str(place["heading_deg"]),
         "yaw": str(place["heading_deg"] - 180),
@@ -178,7 +185,7 @@ def make_exif(rng: random.Random) -> dict[str, bytes]:
         2: tuple(_rational(rng, limit) for limit in (80, 60, 60)),
         3: rng.choice("EW"),
         4: tuple(_rational(rng, limit) for limit in (180, 60, 60)),
-        9: rng.choice("AAV"),
+        9: rng.choice("AAAAAV"),
         17: _rational(rng, 360),
     }
     for tag in rng.sample(sorted(gps), rng.choice((0, 0, 1, 2))):
@@ -187,16 +194,16 @@ def make_exif(rng: random.Random) -> dict[str, bytes]:
     file = io.BytesIO()
     _picture(rng).save(file, "JPEG", exif=exif)
     data = file.getvalue()
-    if rng.random() < 0.7:  # mostly inside the EXIF data
+    if rng.random() < 0.5:  # inside the EXIF data
         start = data.find(b"Exif\0\0") + 6
         stop = start + int.from_bytes(data[start - 8 : start - 6], "big") - 8
         block = mutated_bytes(rng, data[start:stop])[: stop - start]
         data = data[:start] + block.ljust(stop - start, b"\0") + data[stop:]
-    return {"photo.jpg": data if rng.random() < 0.8 else mutated_bytes(rng, data)}
+    return {"photo.jpg": data if rng.random() < 0.85 else mutated_bytes(rng, data)}
 
 
 def _rational(rng: random.Random, limit: float) -> float:
-    return rng.choice((0.0, limit, limit + 1, *(rng.uniform(0, limit),) * 9))
+    return rng.choice((0.0, limit, limit + 1, *(rng.uniform(0, limit),) * 40))
 
 
 def _picture(rng: random.Random) -> Image.Image:

@@ -44,6 +44,8 @@ from vpr_tf.place_index.manifest import (
     write_manifest,
 )
 from vpr_tf.report.stored_report import read_report
+from vpr_tf.search.saved_index import load_saved_index, save_index
+from vpr_tf.search.search_index import ExactIndex
 from vpr_tf.stored_files import StoredFile
 
 _MANIFEST = "manifest.json"
@@ -290,6 +292,39 @@ def read_index(folder: Path) -> list[str]:
         problems.append(f"counts {counts}")
     _ = manifest.advice, manifest.num_bytes, manifest.encoder_description
     return problems
+
+
+# === Search structures ===
+
+_DESCRIPTORS = np.eye(3, dtype=np.float32)
+
+
+@functools.cache
+def _search_files() -> dict[str, bytes]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = save_index(ExactIndex.build(_DESCRIPTORS), Path(name) / "a", "0")
+        return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def make_search(rng: random.Random) -> dict[str, bytes]:
+    """Returns a saved search structure; the checksums are made to fit at times."""
+    files = dict(_search_files())
+    content = json.loads(files["index.json"])
+    (norms,) = content["files"]
+    if rng.random() < 0.4:
+        files[norms] = mutated_bytes(rng, files[norms])
+        if rng.random() < 0.7:
+            content["files"][norms] = hashlib.sha256(files[norms]).hexdigest()
+    text = mutated_json(rng, content) if rng.random() < 0.7 else json_text(content)
+    return files | {"index.json": text}
+
+
+def read_search(folder: Path) -> list[str]:
+    """Opens a search structure and searches; returns what must not be."""
+    index = load_saved_index(folder, _DESCRIPTORS, "0")
+    distances, rows = index.search(_DESCRIPTORS, 2)
+    possible = ((rows >= -1) & (rows < 3)).all() and distances.shape == (3, 2)
+    return [] if possible else [f"it finds {rows.tolist()} at {distances.tolist()}"]
 
 
 # === Reports ===

@@ -11,6 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from vpr_tf.stored_files import read_npy
+from vpr_tf.stored_values import read_json
+
 _COMMIT_EVERY_S = 10.0
 
 
@@ -67,11 +70,11 @@ class DescriptorFile:
 
     def _is_of(self, source: dict[str, Any]) -> bool:
         try:
-            stored = json.loads(self._source_path.read_text())
+            stored = read_json(self._source_path)
             # Read-only: opened for writing, a file that was cut is filled with zeros.
-            descriptors = np.load(self._descriptors_path, "r", allow_pickle=False)
-            done = np.load(self._done_path, "r", allow_pickle=False)
-        except (OSError, ValueError, EOFError):
+            descriptors = read_npy(self._descriptors_path)
+            done = read_npy(self._done_path)
+        except (OSError, ValueError):
             return False
         shapes_fit = descriptors.shape == self._shape and done.shape == self._shape[:1]
         return stored == source and shapes_fit and descriptors.dtype == self._dtype

@@ -54,12 +54,12 @@ def check_weights_file(path: Path, *expected: str) -> str:
     kind = weights_file_kind(path)
     if kind in expected or (kind == _ZIP and expected != (HDF5,)):
         return kind
-    remedy = _REMEDIES.get(kind, "Pass a file of weights.")
+    remedy = f" {_REMEDIES[kind]}" if kind in _REMEDIES else ""
     if len(expected) > 1:
         names = f"{', '.join(expected[:-1])} or {expected[-1]}"
     else:
         names = expected[0]
-    raise CheckpointError(f"{path} must be {names}. Received: {kind}. {remedy}")
+    raise CheckpointError(f"{path} must be {names}. Received: {kind}.{remedy}")
 
 
 def weights_file_kind(path: Path) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 
 from vpr_tf.search.descriptors import Descriptors, float32_blocks, row_numbers
 from vpr_tf.search.errors import IndexMismatchError
+from vpr_tf.stored_files import read_npy
 
 
 class DamagedRowError(IndexMismatchError):
@@ -153,8 +154,8 @@ def npy_file_of(descriptors: Descriptors) -> Path | None:
     if path is None or not Path(path).is_file():
         return None
     try:
-        held = np.load(path, mmap_mode="r", allow_pickle=False)
-    except ValueError:
+        held = read_npy(Path(path))
+    except (OSError, ValueError):
         return None
     same = held.shape == descriptors.shape and held.dtype == descriptors.dtype
     return Path(path).absolute() if same and held.flags.c_contiguous else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from vpr_tf.search.errors import IndexMismatchError
 from vpr_tf.search.index_kinds import INDEX_KINDS
 from vpr_tf.search.search_index import SearchIndex
 from vpr_tf.stored_files import StoredFile, store_folder
+from vpr_tf.stored_values import from_stored, read_json
 
 _DESCRIPTION_FILE = "index.json"
 _FORMAT_VERSION = 3
@@ -70,24 +72,24 @@ def load_saved_index(
         "descriptors_fingerprint": descriptors_fingerprint,
     }
     for name, value in expected.items():
-        if description.get(name) != value:
+        if getattr(description, name) != value:
             raise IndexMismatchError(
                 f"The index {folder} is of other descriptors: {name} must be {value}. "
-                f"Received: {description.get(name)}. Build it again."
+                f"Received: {getattr(description, name)}. Build it again."
             )
     # A damaged file could crash the library that reads it.
-    if not _is_intact(folder, description.get("files", {})):
+    if not _is_intact(folder, description.files):
         raise IndexMismatchError(
             f"The files of the index {folder} are not those that were written. Build "
             "it again."
         )
-    kind = description.get("kind")
+    kind = description.kind
     if kind not in INDEX_KINDS:
         raise IndexMismatchError(
             f"{folder} holds an index of the unknown kind {kind!r}; known are "
             f"{', '.join(INDEX_KINDS)}. Build it again."
         )
-    return INDEX_KINDS[kind].read(folder, descriptors, description["settings"])
+    return INDEX_KINDS[kind].read(folder, descriptors, description.settings)
 
 
 def _is_intact(folder: Path, sha256s: dict[str, str]) -> bool:
@@ -99,16 +101,26 @@ def _is_intact(folder: Path, sha256s: dict[str, str]) -> bool:
     )
 
 
-def _read_description(folder: Path) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Description:
+    kind: str
+    settings: dict[str, Any]
+    num_images: int
+    descriptor_dim: int
+    descriptors_fingerprint: str
+    files: dict[str, str]
+
+
+def _read_description(folder: Path) -> _Description:
     path = folder / _DESCRIPTION_FILE
     try:
-        description = json.loads(path.read_text())
+        content = read_json(path)
+        version = content.get("format_version") if isinstance(content, dict) else None
+        if version == _FORMAT_VERSION:
+            return from_stored(_Description, content, more=True)
     except (OSError, ValueError) as error:
         raise IndexMismatchError(f"No index at {folder}: {error}") from error
-    version = description.get("format_version")
-    if version != _FORMAT_VERSION:
-        raise IndexMismatchError(
-            f"{path} has format_version {version!r}; this program reads "
-            f"{_FORMAT_VERSION}. Build the index again."
-        )
-    return description
+    raise IndexMismatchError(
+        f"{path} has format_version {version!r}; this program reads "
+        f"{_FORMAT_VERSION}. Build the index again."
+    )

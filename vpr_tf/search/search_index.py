@@ -18,6 +18,7 @@ from vpr_tf.search.descriptors import (
 )
 from vpr_tf.search.errors import IndexMismatchError
 from vpr_tf.search.nearest_rows import NearestRows, search_rows
+from vpr_tf.stored_files import read_npy
 
 _NORMS_FILE = "squared_norms.npy"
 
@@ -198,7 +199,12 @@ class ExactIndex(SearchIndex):
         cls, folder: Path, descriptors: Descriptors, settings: dict[str, Any]
     ) -> ExactIndex:
         """See `SearchIndex.read`."""
-        norms = np.load(folder / _NORMS_FILE, allow_pickle=False)
+        try:
+            norms = read_npy(folder / _NORMS_FILE, mapped=False)
+        except (OSError, ValueError) as error:
+            raise IndexMismatchError(
+                f"{folder / _NORMS_FILE} cannot be read: {error}. Build it again."
+            ) from error
         if norms.shape != (len(descriptors),) or norms.dtype != np.float32:
             raise IndexMismatchError(
                 f"{folder / _NORMS_FILE} must hold {len(descriptors)} float32 values. "

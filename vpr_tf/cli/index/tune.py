@@ -32,6 +32,7 @@ from vpr_tf.cli.output import print_rejected
 from vpr_tf.place_index import PlaceIndex
 from vpr_tf.place_index.tuning import RECALL_VALUES, TuningReport
 from vpr_tf.search import RetrievalError
+from vpr_tf.stored_files import read_npy
 from vpr_tf.tables import Column, Table
 
 _SAMPLE = 1000
@@ -125,7 +126,7 @@ def _queries(options: argparse.Namespace) -> tuple[np.ndarray | None, str | None
     if not options.queries:
         return None, None
     try:
-        queries = np.load(options.queries, allow_pickle=False)
+        queries = read_npy(Path(options.queries), mapped=False)
     except (OSError, ValueError) as error:
         raise RetrievalError(f"{options.queries} cannot be read: {error}") from error
     return queries, f"{len(queries)} of {Path(options.queries).name}"
