@@ -91,7 +91,11 @@ def make_config(rng: random.Random) -> dict[str, bytes]:
         return {"config.yaml": mutated_json(rng, values)}
     if rng.random() < 0.7:
         values = mutated_value(rng, values)
-    text = yaml.safe_dump(values, allow_unicode=True).encode("utf-8", "surrogatepass")
+    try:
+        dumped = yaml.safe_dump(values, allow_unicode=True)
+    except RecursionError:
+        return {"config.yaml": json_text(values)}
+    text = dumped.encode("utf-8", "surrogatepass")
     return {"config.yaml": mutated_bytes(rng, text) if rng.random() < 0.5 else text}
 
 
@@ -279,7 +283,8 @@ def read_index(folder: Path) -> list[str]:
     _, found = manifest.localization_settings
     problems = list(not_finite(manifest))
     if found is not None:
-        values = found.apply(np.array([[0.5, 0.1, 0.5]]), np.array([5]))
+        votes = np.array([found.min_votes])
+        values = found.apply(np.array([[0.5, 0.1, 0.5]]), votes)
         problems += [] if np.isfinite(values).all() else [f"it gives {values}"]
         found.summary()
     for name, file in manifest.files().items():

@@ -114,6 +114,8 @@ class _Metrics:
             raise ValueError(
                 f"thresholds, values of N and resamples must be above 0: {numbers}"
             )
+        if not (self.recalls.thresholds_m and self.recalls.recall_values):
+            raise ValueError("recalls must have thresholds_m and recall_values")
 
 
 def read_report(folder: Path) -> StoredReport:

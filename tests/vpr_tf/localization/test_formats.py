@@ -5,7 +5,12 @@ import pytest
 
 from tests.vpr_tf.localization.places import photos_at, positions_at
 from vpr_tf.config import LocalizationConfig
-from vpr_tf.localization import Calibration, LocalizationResult, localize_matches
+from vpr_tf.localization import (
+    Calibration,
+    LocalizationError,
+    LocalizationResult,
+    localize_matches,
+)
 from vpr_tf.localization.formats import as_geojson, as_json, as_table
 
 
@@ -144,3 +149,22 @@ def test_min_confidence_of_the_user_is_named():
     assert found.localizations[0].reason == "confidence 0.95 is below 0.97"
     found = find(make_calibration())
     assert [one.is_localized for one in found.localizations] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"min_votes": "1"}, "`min_votes` must be a whole number"),
+        ({"precision": float("nan")}, "`precision` must be a finite number"),
+        ({"error_quantile": 1.5}, r"shares must lie in \[0, 1\]"),
+        ({"scores": 3}, "`scores` must be a list"),
+        ({"settings": {"method": "cluster"}}, "`settings` lacks num_predictions"),
+        ({"reliability": {}}, "`reliability` lacks bins"),
+        ({"unheard": 1}, "unknown fields"),
+    ],
+)
+def test_damaged_calibrations_are_one_error(change, message):
+    content = make_calibration().to_dict()
+    assert Calibration.from_dict(content) == make_calibration()
+    with pytest.raises(LocalizationError, match=message):
+        Calibration.from_dict(content | change)

@@ -46,6 +46,10 @@ def test_folder_that_is_no_index_is_refused(tmp_path):
     path.write_text(json.dumps(description | {"kind": "unheard_of"}))
     with pytest.raises(IndexMismatchError, match="unknown kind 'unheard_of'"):
         load_saved_index(folder, ROWS, "descriptors")
+    for name, value in {"kind": [], "files": {"a": 1}, "settings": 0}.items():
+        path.write_text(json.dumps(description | {name: value}))
+        with pytest.raises(IndexMismatchError, match=f"No index at .*`{name}"):
+            load_saved_index(folder, ROWS, "descriptors")
     path.write_text(json.dumps(description | {"format_version": 99}))
     with pytest.raises(IndexMismatchError, match="format_version 99"):
         load_saved_index(folder, ROWS, "descriptors")
