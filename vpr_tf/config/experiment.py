@@ -152,8 +152,8 @@ def _refuse_resolvers(values: Any, name: str = "") -> None:
             _refuse_resolvers(value, name)
     elif isinstance(values, str) and _RESOLVER.search(values):
         raise ConfigError(
-            f"`{name}` must not call a resolver. Received: {values!r}. Write the value, "
-            "or $NAME in a path."
+            f"`{name}` must not call a resolver. Received: {values!r}. Write "
+            "the value, or $NAME in a path."
         )
 
 
