@@ -48,11 +48,15 @@ def expand_path(text: str, kept: Collection[str] = ()) -> str:
     return with_home
 
 
-def expand_paths(values: Any, kept: Collection[str], name: str = "") -> Any:
-    """Returns nested values with all texts expanded.
+def expand_paths(
+    values: Any, fields: re.Pattern[str], kept: Collection[str], name: str = ""
+) -> Any:
+    """Returns nested values with the paths among them expanded.
 
     Args:
         values: Mappings, lists and plain values.
+        fields: Which are paths, by their dotted names; no other text is looked at, so
+            that no secret of the environment gets into a name.
         kept: See `expand_path`.
         name: Of the field that holds them, for messages.
 
@@ -61,12 +65,14 @@ def expand_paths(values: Any, kept: Collection[str], name: str = "") -> Any:
     """
     if isinstance(values, dict):
         return {
-            key: expand_paths(value, kept, f"{name}.{key}" if name else str(key))
+            key: expand_paths(
+                value, fields, kept, f"{name}.{key}" if name else f"{key}"
+            )
             for key, value in values.items()
         }
     if isinstance(values, list):
-        return [expand_paths(value, kept, name) for value in values]
-    if not isinstance(values, str):
+        return [expand_paths(value, fields, kept, name) for value in values]
+    if not isinstance(values, str) or not fields.fullmatch(name):
         return values
     try:
         return expand_path(values, kept)

@@ -52,7 +52,7 @@ def test_words_of_a_command_line(home):
     assert expand_word("dataset.path=~/city") == "dataset.path=~/city"
 
 
-def test_every_text_of_a_config(home, tmp_path):
+def test_paths_of_a_config(home, tmp_path):
     file = tmp_path / "c.yaml"
     file.write_text(
         "name: city\ndataset: {path: ~/city}\nruns_dir: runs/${name}\n"
@@ -67,5 +67,18 @@ def test_every_text_of_a_config(home, tmp_path):
     assert config.build.source == "/data/photos"
     assert config.build.tests["night"].database == f"{home}/db"
     assert config.build.tests["night"].queries == "/data/photos/q"
+    # What is no path is left alone.
+    assert load_config(file, ["build.partition.name=$PHOTOS"]).partition_name == (
+        "$PHOTOS"
+    )
     with pytest.raises(ConfigError, match=r"`build.source`: The environment var.*NOT"):
         load_config(file, ["build.source=$NOT_DEFINED/a"])
+
+
+def test_no_secret_of_the_environment_gets_into_a_config(home, tmp_path):
+    file = tmp_path / "c.yaml"
+    file.write_text("name: city\ndataset: {path: x}\n")
+    for override in ("name=${oc.env:PHOTOS}", "dataset.path=a/${oc.env:PHOTOS}"):
+        with pytest.raises(ConfigError, match="must not call a resolver"):
+            load_config(file, [override])
+    assert load_config(file, ["name=$PHOTOS"]).name == "$PHOTOS"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -36,6 +37,12 @@ from vpr_tf.paths import expand_path, expand_paths
 METHOD_SECTIONS = (PARTITIONS, AGGREGATIONS, HEADS, SCHEDULES)
 _BASE = "base"
 Values = dict[str, Any]
+# Fields that hold paths, in which ~ and $NAME are expanded.
+_PATHS = re.compile(
+    r"runs_dir|savedmodels_dir|dataset\.path|encoder\.weights|classification\.model"
+    r"|build\.(source|train|val\.\w+|tests\..+\.\w+)"
+)
+_RESOLVER = re.compile(r"\$\{[^${}]*:")
 
 
 @dataclass(frozen=True)
@@ -125,13 +132,29 @@ def _checked(values: Values, overrides: Sequence[str], source: str) -> Experimen
     changes = _parse_overrides(overrides)
     try:
         values = _merge(values, changes)
-        return _to_config(expand_paths(values, kept=own))
+        _refuse_resolvers(values)
+        return _to_config(expand_paths(values, _PATHS, kept=own))
     except ConfigError as error:
         raise ConfigError(f"{source}: {error}") from None
     except (OmegaConfBaseException, TypeError, ValueError) as error:
         raise ConfigError(f"{source}: {_first_lines(error)}") from error
     except RecursionError:
         raise ConfigError(f"{source}: values are nested too deeply.") from None
+
+
+def _refuse_resolvers(values: Any, name: str = "") -> None:
+    """Refuses `${oc.env:SECRET}` and the like: a config may come from a stranger."""
+    if isinstance(values, dict):
+        for key, value in values.items():
+            _refuse_resolvers(value, f"{name}.{key}" if name else str(key))
+    elif isinstance(values, list):
+        for value in values:
+            _refuse_resolvers(value, name)
+    elif isinstance(values, str) and _RESOLVER.search(values):
+        raise ConfigError(
+            f"`{name}` must not call a resolver. Received: {values!r}. Write "
+            "the value, or $NAME in a path."
+        )
 
 
 def config_yaml(config: ExperimentConfig) -> str:
