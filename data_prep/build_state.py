@@ -12,6 +12,7 @@ from typing import IO, Any
 from data_prep.errors import DataPrepError, wrap_disk_errors
 from data_prep.shards import write_atomically
 from vpr_tf.config import BuildConfig, PartitionConfig, as_dict
+from vpr_tf.data.dataset_manifest import DatasetError, read_manifest
 
 LISTING_NAME = "listing.bin"  # of a split folder
 # They change neither the records nor their order.
@@ -105,13 +106,11 @@ class BuildFolder:
         if not self.manifest_path.is_file():
             return None
         try:
-            manifest: dict[str, Any] = json.loads(self.manifest_path.read_text())
-        except ValueError as error:
+            return read_manifest(self.manifest_path)
+        except DatasetError as error:
             raise DataPrepError(
-                f"{self.manifest_path} is damaged: {error}. Delete "
-                f"{self.dataset_path} and build again."
+                f"{error} To build it again, delete {self.dataset_path} first."
             ) from error
-        return manifest
 
     def begin_or_continue(
         self, source_fingerprint: str, *, starts_over: bool = False

@@ -370,3 +370,12 @@ def test_positions_come_from_exif_where_names_have_none(tmp_path, make_config):
     assert train.column("exif_orientation").tolist() == [1, 1, 1, 1, 6]
     rejected = (dataset.path / "rejected.csv").read_text()
     assert "screenshot.png,no position: the name has no UTM fields and" in rejected
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"format_version": 1, "splits": 3}'])
+def test_damaged_manifest_is_not_built_over(city_config, text):
+    path = build_dataset(city_config).path / "manifest.json"
+    path.write_text(text)
+    with pytest.raises(DataPrepError, match=r"manifest\.json .*delete .* first"):
+        build_dataset(city_config)
+    assert path.read_text() == text

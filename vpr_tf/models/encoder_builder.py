@@ -7,7 +7,6 @@ nothing is set, and the error lists the differences.
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 
 from vpr_tf.config import RUN_PREFIX, ConfigError, EncoderConfig, ExperimentConfig
@@ -19,6 +18,7 @@ from vpr_tf.models.released import released_names
 from vpr_tf.models.saved_weights import load_keras_file, load_weights_h5
 from vpr_tf.models.torch_weights.checkpoint import read_checkpoint
 from vpr_tf.models.torch_weights.state_dict import load_torch_state_dict
+from vpr_tf.stored_values import read_json
 
 BEST_WEIGHTS = Path("best") / "encoder.weights.h5"
 _PRESET_PREFIX = "preset:"
@@ -82,10 +82,11 @@ def with_run_weights(config: ExperimentConfig) -> EncoderConfig:
 
 def _is_finished(run: Path) -> bool:
     try:
-        metrics = json.loads((run / "metrics.json").read_text())
+        metrics = read_json(run / "metrics.json")
     except (OSError, ValueError):
         return False
-    return "savedmodel" in metrics and (run / BEST_WEIGHTS).is_file()
+    has_export = isinstance(metrics, dict) and "savedmodel" in metrics
+    return has_export and (run / BEST_WEIGHTS).is_file()
 
 
 def load_weights(model: GeoLocalizationNet, weights: str) -> None:

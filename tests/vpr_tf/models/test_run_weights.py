@@ -41,3 +41,11 @@ def test_a_missing_run_is_told(config, tmp_path):
 def test_other_weights_stay(config):
     encoder = EncoderConfig(weights="imagenet")
     assert with_run_weights(dataclasses.replace(config, encoder=encoder)) is encoder
+
+
+def test_a_run_whose_metrics_are_damaged_did_not_end(config, tmp_path):
+    for number, text in enumerate(("3", "[]", "[" * 100_000, "")):
+        write_run(tmp_path / "city" / f"2026-0{number}")
+        (tmp_path / "city" / f"2026-0{number}" / "metrics.json").write_text(text)
+    with pytest.raises(ConfigError, match=r"Found: 4 that did not end"):
+        with_run_weights(config)
