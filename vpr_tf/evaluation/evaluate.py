@@ -19,10 +19,11 @@ from vpr_tf.evaluation.errors import EvaluationError
 from vpr_tf.evaluation.evaluated_model import EvaluatedModel
 from vpr_tf.evaluation.judge import Predictions, judge, judge_positions
 from vpr_tf.evaluation.results import EvaluationResult
+from vpr_tf.evaluation.shared_images import shared_descriptors
 from vpr_tf.extraction.encoders import Encoder
 from vpr_tf.extraction.feature_extractor import FeatureExtractor
 from vpr_tf.extraction.model_loading import load_extractor
-from vpr_tf.geo import UNKNOWN_ZONE, Positions
+from vpr_tf.geo import UNKNOWN_ZONE, Positions, distances_m, lat_lon_problems
 from vpr_tf.search import build_index
 
 Model = EvaluatedModel | FeatureExtractor | Encoder | Callable[[Any], Any] | str | Path
@@ -103,10 +104,12 @@ def evaluate_descriptors(
         threshold_m: Largest distance of a positive.
 
     Raises:
-        EvaluationError: There are no images, or not as many positions.
+        EvaluationError: There are no images, or not as many positions; a position
+            cannot be, or is 0, 0.
         RetrievalError: The descriptors cannot be searched.
     """
-    places, truth = _positions(database_positions), _positions(query_positions)
+    places = _positions("database_positions", database_positions)
+    truth = _positions("query_positions", query_positions)
     database, queries = (
         np.atleast_2d(np.asarray(each, np.float32)) for each in (database, queries)
     )
@@ -131,6 +134,7 @@ def evaluate_descriptors(
         recall_values=recall_values,
         threshold_m=threshold_m,
         name="descriptors",
+        shared=shared_descriptors(queries, distances, distances_m(truth, places, rows)),
     )
 
 
@@ -223,8 +227,11 @@ def descriptor_folder(work_dir: str | Path | None) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _positions(positions: Positions | npt.ArrayLike) -> Positions:
+def _positions(name: str, positions: Positions | npt.ArrayLike) -> Positions:
     if isinstance(positions, Positions):
+        on_earth = positions.known & ~positions.is_local
+        degrees = np.stack([positions.latitude_deg, positions.longitude_deg], axis=1)
+        _check_degrees(name, np.where(on_earth[:, None], degrees, np.nan))
         return positions
     degrees = np.atleast_2d(np.asarray(positions, np.float64))
     if degrees.ndim != 2 or degrees.shape[1] != 2:
@@ -232,7 +239,17 @@ def _positions(positions: Positions | npt.ArrayLike) -> Positions:
             "Positions must be latitude and longitude in degrees, of shape (n, 2), or "
             f"`geo.Positions`. Received: shape {degrees.shape}"
         )
-    known = np.asarray(np.isfinite(degrees).all(axis=1))
+    _check_degrees(name, degrees)
+    known = ~np.isnan(degrees).any(axis=1)
     found = Positions.from_lat_lon(*np.where(known[:, None], degrees, 0.0).T)
     zones = np.where(known, found.utm_zone, UNKNOWN_ZONE).astype(found.utm_zone.dtype)
     return dataclasses.replace(found, utm_zone=zones)
+
+
+def _check_degrees(name: str, degrees: np.ndarray) -> None:
+    problems = lat_lon_problems(*degrees.T)
+    if problems:
+        row = min(problems)
+        raise EvaluationError(
+            f"`{name}`, row {row}: {problems[row]}. NaN stands for unknown positions."
+        )

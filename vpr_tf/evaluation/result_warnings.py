@@ -29,6 +29,7 @@ def result_warnings(
     """
     known = queries.known
     warnings = _without_position(result)
+    warnings += _equal_descriptors(result)
     if shared is not None:
         warnings += _in_database(shared)
     if known.any():
@@ -53,14 +54,38 @@ def _without_position(result: EvaluationResult) -> list[str]:
 
 
 def _in_database(shared: SharedImages) -> list[str]:
-    either = shared.by_content | shared.by_name
+    either = shared.by_content | shared.by_name | shared.by_descriptor
     if not either.any():
         return []
+    how = (
+        f"{shared.by_content.sum():,} by content, {shared.by_name.sum():,} by name "
+        "and position"
+    )
+    if shared.by_descriptor.any():
+        how = "by descriptor and position"
     return [
         f"{either.sum():,} of {len(either):,} queries are database images "
-        f"({shared.by_content.sum():,} by content, {shared.by_name.sum():,} by name "
-        "and position). They find themselves, so the recall says too much: take "
+        f"({how}). They find themselves, so the recall says too much: take "
         "queries that are not in the database."
+    ]
+
+
+def _equal_descriptors(result: EvaluationResult) -> list[str]:
+    """Names descriptors that are all equal, such as zeros."""
+    distances, rows = result.descriptor_distances, result.predictions
+    if result.scores is not None or not len(rows) or (rows[:, 0] < 0).any():
+        return []
+    first, last = distances[:, 0], np.where(rows >= 0, distances, 0).max(axis=1)
+    one_match = (rows == rows[0]).all() and (distances == distances[0]).all()
+    if rows.shape[1] > 1 and rows[:, 1].min() >= 0 and (first == last).all():
+        what = "database images are equally far from each query"
+    elif len(rows) > 1 and one_match:
+        what = "queries have the same matches at the same distances"
+    else:
+        return []
+    return [
+        f"All {what}, as if all descriptors were equal, e.g. zeros, so the order of "
+        "matches says nothing. Look at the encoder and its images."
     ]
 
 

@@ -19,8 +19,9 @@ from vpr_tf.geo.map_frame import MapFrame
 from vpr_tf.geo.nearest import nearest_m
 from vpr_tf.geo.position_rules import (
     contradictions,
-    is_zero,
+    half_known,
     lat_lon_problem,
+    lat_lon_problems,
     utm_problems,
 )
 from vpr_tf.geo.positions import Positions, distances_m, local_text
@@ -51,10 +52,11 @@ __all__ = [
     "contradictions",
     "distances_m",
     "ecef",
+    "half_known",
     "heading_differences_deg",
     "is_northern_band",
-    "is_zero",
     "lat_lon_problem",
+    "lat_lon_problems",
     "lat_lon_to_utm",
     "local_text",
     "nearest_m",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from vpr_tf.geo.earth import wrap_degrees
+from vpr_tf.geo.position_rules import lat_lon_problem
 from vpr_tf.geo.positions import Positions, distances_m
-from vpr_tf.geo.utm import lat_lon_to_utm
 
 # A degree of latitude is longer than this, on the sphere and on the ellipsoid, by more
 # than the scale of UTM is off.
@@ -20,8 +21,8 @@ class GeoCircle:
     """A circle to search in.
 
     Attributes:
-        latitude_deg: Of the centre, -80 to 84.
-        longitude_deg: Of the centre.
+        latitude_deg: Of the centre, -80 to 84; 0, 0 stands for an unknown place.
+        longitude_deg: Of the centre, -180 to 180.
         radius_m: Metres.
     """
 
@@ -30,9 +31,29 @@ class GeoCircle:
     radius_m: float
 
     def __post_init__(self) -> None:
-        lat_lon_to_utm(self.latitude_deg, self.longitude_deg)
+        problem = lat_lon_problem(self.latitude_deg, self.longitude_deg)
+        if problem:
+            raise ValueError(f"The centre of a circle cannot be: {problem}")
         if not (np.isfinite(self.radius_m) and self.radius_m >= 0):
             raise ValueError(f"`radius_m` must be 0 or more. Received: {self.radius_m}")
+
+    @classmethod
+    def read(cls, circle: GeoCircle | Sequence[float]) -> GeoCircle:
+        """Returns a circle that is given as one, or by its three numbers.
+
+        Raises:
+            ValueError: It is neither.
+        """
+        if isinstance(circle, cls):
+            return circle
+        try:
+            latitude_deg, longitude_deg, radius_m = map(float, circle)  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            raise ValueError(
+                "`within` must be a `vpr_tf.geo.GeoCircle`, or latitude, longitude and "
+                f"radius in metres. Received: {circle!r}"
+            ) from None
+        return cls(latitude_deg, longitude_deg, radius_m)
 
     def rows(self, positions: Positions) -> np.ndarray:
         """Returns the rows inside, ascending; none of unknown position.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -43,6 +43,35 @@ def lat_lon_problem(latitude_deg: float, longitude_deg: float) -> str:
     return ""
 
 
+def lat_lon_problems(
+    latitude_deg: np.ndarray, longitude_deg: np.ndarray
+) -> dict[int, str]:
+    """Returns why positions cannot be, by their rows.
+
+    Args:
+        latitude_deg: Float64 `(num_positions,)`; NaN, as the other, where unknown.
+        longitude_deg: Same shape.
+    """
+    known = ~(np.isnan(latitude_deg) & np.isnan(longitude_deg))
+    fits = (latitude_deg >= SOUTHERN_LIMIT_DEG) & (latitude_deg <= NORTHERN_LIMIT_DEG)
+    fits &= (np.abs(longitude_deg) <= 180) & ~is_zero(latitude_deg, longitude_deg)
+    found = {}
+    for row in np.flatnonzero(known & ~fits).tolist():
+        pair = float(latitude_deg[row]), float(longitude_deg[row])
+        half = half_known({"latitude": pair[0], "longitude": pair[1]})
+        found[row] = half or lat_lon_problem(*pair)
+    return found
+
+
+def half_known(values: Mapping[str, float]) -> str:
+    """Says which of the numbers of one position are missing, if only some are."""
+    missing = [name for name, value in values.items() if np.isnan(value)]
+    if not missing or len(missing) == len(values):
+        return ""
+    rest = ", ".join(name for name in values if name not in missing)
+    return f"{', '.join(missing)} unknown (NaN) and {rest} not"
+
+
 def utm_problems(positions: Positions, bands: Sequence[str]) -> dict[int, str]:
     """Returns why positions cannot be, by their rows.
 
@@ -61,6 +90,7 @@ def utm_problems(positions: Positions, bands: Sequence[str]) -> dict[int, str]:
     fits = (east_m >= _EASTINGS_M[0]) & (east_m < _EASTINGS_M[1])
     latitude = positions.latitude_deg
     fits &= (latitude >= low) & (latitude <= high)
+    fits &= ~is_zero(latitude, positions.longitude_deg)
     return {
         row: _utm_problem(positions.take(np.array([row])), bands[row])
         for row in np.flatnonzero(~fits).tolist()
@@ -124,6 +154,10 @@ def _utm_problem(position: Positions, band: str) -> str:
             f"utm_east {east_m:.2f} is impossible: it lies between {low_m:,.0f} and "
             f"{high_m:,.0f} m in every zone{hint}"
         )
+    degrees = position.latitude_deg, position.longitude_deg
+    if is_zero(*degrees)[0]:
+        why = lat_lon_problem(*(float(value[0]) for value in degrees))
+        return f"utm {east_m:.2f}, {north_m:.2f} in zone {zone}: {why}"
     side = "north" if zone > 0 else "south"
     text = f"utm_north {north_m:.2f} is latitude {position.latitude_deg[0]:.1f} in "
     if band in ("", "N"):

@@ -153,7 +153,9 @@ class IndexState:
         if older_than is not None:
             rows = rows[is_older(self.photos.timestamps[rows], older_than)]
         if within is not None:
-            rows = np.intersect1d(rows, within.rows(self.photos.positions))
+            rows = np.intersect1d(
+                rows, GeoCircle.read(within).rows(self.photos.positions)
+            )
         return rows
 
     def search(
@@ -170,7 +172,7 @@ class IndexState:
         queries = checked_queries(queries, self.manifest.descriptor_dim)
         rows = None
         if within is not None:
-            rows = within.rows(self.photos.positions)
+            rows = GeoCircle.read(within).rows(self.photos.positions)
             rows = np.setdiff1d(rows, self.removed, assume_unique=True)
         found = self._search_cells(queries, k, rows, cells) if cells else None
         found = found or self.search_rows(queries, k, rows)

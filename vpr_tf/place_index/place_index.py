@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-import numpy as np
 import numpy.typing as npt
 
 from vpr_tf.config import EvaluationConfig, LocalizationConfig
@@ -101,6 +100,7 @@ class PlaceIndex(IndexReader):
                 `timestamps`. See `PhotoColumns`; any may be left out.
 
         Raises:
+            TypeError: A column is unknown, or given besides `photos`.
             ValueError: Something of this cannot be.
             RetrievalError: The folder exists, is being made, or cannot be written.
 
@@ -121,7 +121,7 @@ class PlaceIndex(IndexReader):
         create_folder(
             Path(folder),
             matrix,
-            photo_table(len(matrix), **columns) if photos is None else photos,
+            photo_table(len(matrix), photos, **columns),
             KeptParts(identity, keep, classifier, classifier_source),
             kind=kind,
             settings=settings,
@@ -169,12 +169,11 @@ class PlaceIndex(IndexReader):
             4
         """
         matrix = as_descriptors(descriptors)
-        if photos is None:
-            numbered = columns.get("keys") is None
-            first = next_number(self.photos.keys) if numbered else 0
-            photos = photo_table(len(matrix), first_number=first, **columns)
+        numbered = photos is None and columns.get("keys") is None
+        first = next_number(self.photos.keys) if numbered else 0
+        table = photo_table(len(matrix), photos, first_number=first, **columns)
         return changes.add_photos(
-            self.folder, matrix, photos, replace_existing, recall_queries
+            self.folder, matrix, table, replace_existing, recall_queries
         )
 
     def remove(
@@ -362,8 +361,7 @@ class PlaceIndex(IndexReader):
             >>> calibration.threshold_m, calibration.num_queries
             (25.0, 2)
         """
-        if photos is None:
-            photos = photo_table(len(np.asarray(descriptors)), **columns)
+        photos = photo_table(len(as_descriptors(descriptors)), photos, **columns)
         state = self.state()
         stored, calibration = calibrate(
             state,

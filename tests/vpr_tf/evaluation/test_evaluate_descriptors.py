@@ -75,6 +75,20 @@ def test_positions_of_two_zones():
         ),
         ({"queries": np.eye(3)}, "`queries` must have .*3 descriptors, 1 positions"),
         ({"query_positions": [1, 2, 3]}, r"of shape \(n, 2\).*\(1, 3\)"),
+        (
+            {"query_positions": [(37.7, 400.0)]},
+            "`query_positions`, row 0: longitude 400 is beyond 180",
+        ),
+        (
+            {"database_positions": PLACES[:, ::-1]},
+            "`database_positions`, row 0: latitude -122.5 .*swapped",
+        ),
+        ({"query_positions": [(37.7, np.nan)]}, r"row 0: longitude unknown \(NaN\)"),
+        ({"query_positions": np.zeros((1, 2))}, "row 0: .* are 0, 0, which"),
+        (
+            {"query_positions": Positions.from_lat_lon([0.0], [0.0])},
+            "row 0: .* are 0, 0, which",
+        ),
     ],
 )
 def test_arrays_that_do_not_fit_are_told(change, message):

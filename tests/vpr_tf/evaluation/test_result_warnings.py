@@ -30,7 +30,7 @@ def evaluate(places, queries, found):
     """Evaluates descriptors by which query i finds database image found[i]."""
     descriptors = np.eye(len(places), dtype=np.float32)
     return evaluation.evaluate(
-        descriptors, places, descriptors[found], queries, recall_values=[1]
+        descriptors, places, descriptors[found] * 0.9, queries, recall_values=[1]
     )
 
 
@@ -79,6 +79,38 @@ def test_database_without_positions():
 def test_queries_without_positions():
     (warning,) = evaluate(positions(PLACES), unknown(3), np.arange(3)).warnings
     assert warning.startswith("no query has a position, so there is no recall")
+
+
+@pytest.mark.parametrize("length", [1e-3, 1.0, 1e3])
+def test_queries_that_are_database_images_by_descriptor(length):
+    rng = np.random.default_rng(0)
+    database = length * rng.normal(size=(40, 8))
+    places, other = positions(PLACES[:40]), positions(PLACES[:40] + np.array([0, 5]))
+    result = evaluation.evaluate(database, places, database, places)
+    (warning,) = result.warnings
+    text = "queries are database images (by descriptor and position). They find"
+    assert warning.startswith(f"40 of 40 {text}")
+    # Two of three, one of them behind an image of the same descriptor elsewhere.
+    database[0] = database[1]
+    queries = np.stack([database[1], database[2], database[3] * 1.01])
+    result = evaluation.evaluate(database, places, queries, places.take(np.r_[1:4]))
+    assert result.warnings[0].startswith(f"2 of 3 {text}")
+    assert evaluation.evaluate(database, places, database, other).warnings == []
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5])
+def test_descriptors_that_are_all_equal(value):
+    rng = np.random.default_rng(0)
+    drawn, equal = rng.normal(size=(9, 8)), np.full((9, 8), value)
+    places, queries = positions(PLACES[:9]), positions(PLACES[:9] + np.array([0, 5]))
+    for database, asked, what in (
+        (equal, drawn, "All database images are equally far from each query"),
+        (equal, equal, "All database images are equally far from each query"),
+        (drawn, equal, "All queries have the same matches at the same distances"),
+    ):
+        (warning,) = evaluation.evaluate(database, places, asked, queries).warnings
+        assert warning.startswith(what)
+    assert evaluation.evaluate(drawn, places, drawn * 1.1, queries).warnings == []
 
 
 COLOURS = [(220, 30, 30), (30, 220, 30), (30, 30, 220), (220, 220, 30)]
@@ -138,6 +170,31 @@ def test_queries_that_are_database_images_by_name_and_position(tmp_path):
         MeanColourEncoder(), dataset, config=CONFIG
     ).warnings
     assert warning.startswith("1 of 3 queries are database images (0 by content, 1 by")
+
+
+@pytest.mark.parametrize(
+    ("name", "is_name"),
+    [
+        ("@548100.00@4173000.00@.jpg", False),
+        ("@548100.00@4173000.00.jpg", False),
+        ("a/@548100.00@4173000.00@10@S@37.70@-122.45@.jpg", False),
+        ("@548100.00@4173000.00@10@S@37.70@-122.45@@@@@@@@@.jpg", False),
+        ("@548100.00@4173000.00@10@S@37.70@-122.45@pano@@@@@@@@.jpg", True),
+        ("@548100.00@4173000.00@0001.jpg", True),
+        ("0001.jpg", True),
+    ],
+)
+def test_a_name_that_is_only_a_position_is_no_name(tmp_path, name, is_name):
+    queries = [DrawnBy(COLOURS[1], 100, seed=7)]
+    splits = {"test-a-database": shots(0, 1, 2), "test-a-queries": queries}
+    dataset = write_dataset(tmp_path / "d", splits)
+    database = np.array([b"0.jpg", name.encode(), b"2.jpg"])
+    for split, names in (("database", database), ("queries", database[1:2])):
+        np.save(dataset.path / f"test-a-{split}.index" / "key.npy", names)
+    result = evaluation.evaluate(MeanColourEncoder(), dataset, config=CONFIG)
+    assert [w.startswith("1 of 1 queries are") for w in result.warnings] == (
+        [True] if is_name else []
+    )
 
 
 @settings(max_examples=15, deadline=None)

@@ -69,17 +69,19 @@ def test_rows_are_those_inside_the_circle(latitude_deg, longitude_deg, radius_m)
 def test_unknown_positions_are_never_inside():
     positions = positions_at([0.0, 0.0], [0.0, 0.0])
     positions.utm_zone[0] = 0
-    np.testing.assert_array_equal(GeoCircle(0.0, 0.0, 1e6).rows(positions), [1])
+    np.testing.assert_array_equal(GeoCircle(0.0, 1.0, 1e6).rows(positions), [1])
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((90.0, 0.0, 1.0), "between -80 and 84"),
-        ((np.nan, 0.0, 1.0), "between -80 and 84"),
-        ((0.0, np.inf, 1.0), "be finite"),
-        ((0.0, 0.0, -1.0), "`radius_m` must be 0 or more"),
-        ((0.0, 0.0, np.nan), "`radius_m` must be 0 or more"),
+        ((90.0, 0.0, 1.0), "outside -80 to 84"),
+        ((np.nan, 0.0, 1.0), "outside -80 to 84"),
+        ((-122.5, 37.7, 1.0), "swapped"),
+        ((0.0, np.inf, 1.0), "beyond 180"),
+        ((0.0, 0.0, 500.0), "are 0, 0, which"),
+        ((0.0, 1.0, -1.0), "`radius_m` must be 0 or more"),
+        ((0.0, 1.0, np.nan), "`radius_m` must be 0 or more"),
     ],
 )
 def test_circle_that_cannot_be(arguments, message):

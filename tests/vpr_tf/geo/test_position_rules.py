@@ -9,6 +9,7 @@ from vpr_tf.geo import (
     Positions,
     contradictions,
     lat_lon_problem,
+    lat_lon_problems,
     lat_lon_to_utm,
     utm_problems,
 )
@@ -29,11 +30,13 @@ def band_of(latitude):
 @given(latitudes, longitudes)
 def test_every_place_is_possible_and_agrees_with_itself(latitude, longitude):
     utm = utm_of(latitude, longitude)
+    if latitude == longitude == 0:
+        assert "are 0, 0, which" in utm_problems(utm, [""])[0]
+        return
     assert utm_problems(utm, [""]) == {}
     assert utm_problems(utm, [band_of(latitude)]) == {}
     assert contradictions(utm, np.array([latitude]), np.array([longitude]), 0.1) == {}
-    if abs(latitude) + abs(longitude) > 0:
-        assert lat_lon_problem(latitude, longitude) == ""
+    assert lat_lon_problem(latitude, longitude) == ""
 
 
 @given(latitudes, longitudes, st.integers(2, 17))
@@ -43,7 +46,7 @@ def test_another_band_is_refused(latitude, longitude, bands_off):
     utm = utm_of(latitude, longitude)
     same_hemisphere = (band >= "N") == (utm.utm_zone[0] > 0)
     near = abs(index - BANDS.index(band_of(latitude))) < 2
-    if not same_hemisphere or near or band == "N":
+    if not same_hemisphere or near or band == "N" or latitude == longitude == 0:
         return
     assert "does not fit band" in utm_problems(utm, [band])[0]
 
@@ -68,6 +71,8 @@ def test_unknown_degrees_contradict_nothing():
 @pytest.mark.parametrize(
     ("east", "north", "zone", "band", "problem"),
     [
+        (166021.44, 0.0, 31, "", "in zone 31: .* are 0, 0, which"),
+        (166021.44, 0.0, 31, "N", "in zone 31: .* are 0, 0, which"),
         (334873.0, 6252266.0, 56, "S", "band letter or hemisphere.*-56 or 56H"),
         (334873.0, 6252266.0, -56, "H", ""),
         (4173201.04, 547400.04, 10, "S", "utm_east 4173201.04 is impossible.*swapped"),
@@ -103,6 +108,23 @@ def test_possible_utm(east, north, zone, band, problem):
 def test_possible_degrees(latitude, longitude, problem):
     found = lat_lon_problem(latitude, longitude)
     assert problem in found if problem else not found
+
+
+any_degrees = st.one_of(
+    st.floats(-400, 400), st.sampled_from([0.0, np.nan, np.inf, -80.0, 84.0, 180.0])
+)
+
+
+@given(st.lists(st.tuples(any_degrees, any_degrees), min_size=1, max_size=9))
+def test_problems_of_many_are_those_of_each(pairs):
+    found = lat_lon_problems(*np.array(pairs, np.float64).T)
+    for row, pair in enumerate(pairs):
+        if np.isnan(pair).all():
+            assert row not in found
+        elif np.isnan(pair).any():
+            assert "unknown (NaN)" in found[row]
+        else:
+            assert found.get(row, "") == lat_lon_problem(*pair)
 
 
 @pytest.mark.parametrize(

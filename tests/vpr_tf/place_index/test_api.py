@@ -87,7 +87,7 @@ def test_unknown_positions_among_others(tmp_path):
         tmp_path / "index",
         make_descriptors(3),
         latitude=latitude,
-        longitude=[-122.5] * 3,
+        longitude=[-122.5, np.nan, -122.5],
     ) as index:
         assert index.photos.positions.known.tolist() == [True, False, True]
 
@@ -123,14 +123,104 @@ def test_photos_are_removed_by_time_and_place(index):
             {"utm_east": [4e5, 4e5], "utm_north": [4e6, 4e6], "utm_zone": [10, 61]},
             "`utm_zone` must be a whole number.*61",
         ),
-        ({"timestamps": ["2019", "June"]}, "timestamp must have the form"),
-        ({"latitude": [89, 1.0], "longitude": [1.0, 2.0]}, "between -80 and 84"),
+        (
+            {"timestamps": ["2019", "June"]},
+            "`timestamps`, photo 1: timestamp must have the form",
+        ),
+        ({"timestamps": [2019, 201913]}, "photo 1: timestamp 201913 does not exist"),
+        ({"timestamps": ["2019", 2019.5]}, "photo 1: timestamp must have the form"),
+        (
+            {"latitude": [1.0, 89], "longitude": [1.0, 2.0]},
+            "Photo 1: latitude 89 is outside -80 to 84",
+        ),
+        (
+            {"latitude": [1.0, 1.0], "longitude": [200, -200]},
+            "Photo 0: longitude 200 is beyond 180",
+        ),
+        (
+            {"latitude": [1.0, -122.5], "longitude": [1.0, 37.7]},
+            "Photo 1: latitude -122.5 .*swapped",
+        ),
+        (
+            {"latitude": [1.0, np.nan], "longitude": [1.0, 2.0]},
+            r"Photo 1: latitude unknown \(NaN\) and longitude not",
+        ),
+        (
+            {"utm_east": [4e5, 4e5], "utm_north": [4e6, np.nan], "utm_zone": 10},
+            r"Photo 1: utm_north unknown \(NaN\) and utm_east, utm_zone not",
+        ),
+        (
+            {"utm_east": [166021.44, 4e5], "utm_north": [0, 4e6], "utm_zone": [31, 10]},
+            "Photo 0: utm 166021.44, 0.00 in zone 31: .*are 0, 0, which",
+        ),
+        (
+            {"utm_east": [4e5, 4e5], "utm_north": [4e6, 4e6], "utm_zone": "10S"},
+            "`utm_zone` must be numbers.*10S is zone 10.*Received: '10S'",
+        ),
+        ({"heading_deg": ["a", 3]}, "`heading_deg` must be numbers.*'a'"),
+        (
+            {"latitude": ["37,7", "1"], "longitude": [1.0, 2.0]},
+            "`latitude` must be numbers, with a point.*'37,7'",
+        ),
     ],
 )
 def test_columns_that_cannot_be(tmp_path, columns, message):
     with pytest.raises(ValueError, match=message):
         PlaceIndex.create(tmp_path / "index", make_descriptors(2), **columns)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("heading", "heading_deg"), ("timestamp", "timestamps"), ("names", None)],
+)
+def test_unknown_columns_are_refused(index, tmp_path, name, meant):
+    message = f"No column `{name}`"
+    message += rf"\. Did you mean {meant}\?" if meant else r"\."
+    message += " Columns are latitude, longitude, .*timestamps"
+    with pytest.raises(TypeError, match=message):
+        PlaceIndex.create(tmp_path / "other", make_descriptors(2), **{name: [1, 2]})
+    with pytest.raises(TypeError, match=message):
+        index.add(make_descriptors(2, first=5), **{name: [1, 2]})
+    assert index.num_photos == 5
+    assert not (tmp_path / "other").exists()
+
+
+def test_columns_besides_a_table_are_refused(index):
+    with pytest.raises(TypeError, match=r"`photos` says all.*Received: keys"):
+        index.add(make_descriptors(5), photos=index.photos, keys=list("vwxyz"))
+    with pytest.raises(TypeError, match=r"`photos` says all.*Received: keys"):
+        index.calibrate(make_descriptors(5), photos=index.photos, keys=KEYS)
+
+
+@pytest.mark.parametrize(
+    ("times", "stored"),
+    [
+        ([2019, np.int64(2020), np.nan], [b"2019", b"2020", b""]),
+        (np.array([2019, 2020, 2021]), [b"2019", b"2020", b"2021"]),
+        (
+            np.array(["2019-06-30T12:34:56", "NaT", "2020-01-02"], "datetime64[ns]"),
+            [b"20190630_123456", b"", b"20200102_000000"],
+        ),
+        (
+            np.array(["2019-06-30", "2020-01-02", "NaT"], "datetime64[D]"),
+            [b"20190630", b"20200102", b""],
+        ),
+    ],
+)
+def test_years_and_datetime64(tmp_path, times, stored):
+    index = PlaceIndex.create(tmp_path / "i", make_descriptors(3), timestamps=times)
+    assert index.photos.timestamps.tolist() == stored
+
+
+def test_circle_as_three_numbers(index):
+    circle = (37.7, -122.5, 10)
+    assert index.select(within=circle) == index.select(within=GeoCircle(*circle))
+    found = index.search(make_descriptors(5)[4], 5, within=circle)
+    assert found.keys == [["a"]]
+    for wrong in ((37.7, -122.5), "37.7,-122.5,10", 3):
+        with pytest.raises(ValueError, match=r"`vpr_tf\.geo\.GeoCircle`, or latitude"):
+            index.search(make_descriptors(5)[4], 5, within=wrong)
 
 
 def test_calibration_on_queries_searched_in_the_index(tmp_path):
