@@ -98,7 +98,9 @@ def test_remove_needs_to_be_told_what(index, capsys):
     assert run("remove", index, "--keys", "1.png", "--older-than", "2019") == 2
     assert "either --keys or" in capsys.readouterr().err
     assert run("remove", index, "--within", "91,0,5") == 2
-    assert "between -80 and 84" in capsys.readouterr().err
+    assert "outside -80 to 84" in capsys.readouterr().err
+    assert run("remove", index, "--within", "0,0,500") == 2
+    assert "are 0, 0, which" in capsys.readouterr().err
 
 
 def test_time_of_which_only_a_part_is_known():
