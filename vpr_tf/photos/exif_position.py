@@ -106,6 +106,12 @@ def _signed_deg(gps: Mapping[int, Any], tag: int, name: str, hemispheres: str) -
             f"EXIF {name} {_numbers_text(parts)} is not degrees, minutes and seconds "
             "(minutes and seconds below 60)"
         )
+    # A fraction of a degree is its minutes: with both it would count twice.
+    if any(part % 1 and any(parts[place:]) for place, part in enumerate(parts, 1)):
+        raise InvalidEntryError(
+            f"EXIF {name} {_numbers_text(parts)} is impossible: only the last of "
+            "degrees, minutes and seconds may have a fraction"
+        )
     degrees = sum(part / 60**power for power, part in enumerate(parts))
     return -degrees if hemisphere == hemispheres[1] else degrees
 

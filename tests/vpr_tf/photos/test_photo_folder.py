@@ -125,6 +125,24 @@ def test_list_beside_a_folder_says_what_the_photos_are(folder):
     assert len(scan(folder)) == 2
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32"])
+def test_list_in_another_encoding_is_named_with_the_remedy(folder, encoding):
+    listed = folder.with_name(f"{folder.name}_images_paths.txt")
+    listed.write_bytes("b/exif.jpg\n".encode(encoding))
+    named = encoding[:6].upper()
+    with pytest.raises(PhotoSourceError, match=f"is in {named}.*iconv -f {named}.*txt"):
+        scan(folder)
+
+
+def test_list_that_leads_out_of_the_folder_is_refused(folder):
+    listed = folder.with_name(f"{folder.name}_images_paths.txt")
+    listed.write_text("b/exif.jpg\n../db/0.jpg\n")
+    with pytest.raises(
+        PhotoSourceError, match=r"names \.\./db/0\.jpg, which is outside"
+    ):
+        scan(folder)
+
+
 def test_named_photos_need_no_position(folder):
     (folder / "text.jpg").write_text("hello")
     names = [folder / "text.jpg", folder / "gone.jpg", folder / "b"]
