@@ -23,10 +23,9 @@ from vpr_tf.photos.metadata import (
     ReadMetadata,
     is_unknown,
     parse_degrees,
-    parse_heading_deg,
-    parse_timestamp,
     parse_utm,
     parse_zone,
+    with_heading_and_time,
 )
 from vpr_tf.photos.text_encoding import encoding_text
 
@@ -249,12 +248,13 @@ def read_csv_metadata(
         raise InvalidEntryError(_LOCAL_AND_DEGREES)
     if needs_position and not has_utm and degrees_e7 is None:
         raise InvalidEntryError(_NO_POSITION)
-    return ReadMetadata(
+    position = ReadMetadata(
         parse_utm(utm[0], utm[1]) if has_utm else None,
         parse_zone(zone) if has_utm else None,
         degrees_e7,
-        parse_heading_deg(row.get("heading_deg", "")),
-        parse_timestamp(row.get("timestamp", "")),
+    )
+    return with_heading_and_time(
+        position, row.get("heading_deg", ""), row.get("timestamp", "")
     )
 
 

@@ -17,10 +17,10 @@ from vpr_tf.photos.metadata import (
     ReadMetadata,
     complete_positions,
     parse_degrees,
-    parse_heading_deg,
     parse_timestamp,
     parse_utm,
     parse_zone,
+    with_heading_and_time,
 )
 from vpr_tf.photos.schema import ImageMetadata
 
@@ -104,13 +104,12 @@ def read_image_name(
     zone = _zone_of(fields[3], fields[4], degrees_e7, reading)
     if zone[0] == LOCAL_ZONE and reading.zone != LOCAL:
         _refuse_degrees(fields[1], fields[2])
-    return ReadMetadata(
+    position = ReadMetadata(
         utm_cm=parse_utm(fields[1], fields[2]),
         zone=zone,
         degrees_e7=None if zone[0] == LOCAL_ZONE else degrees_e7,
-        heading_deg=parse_heading_deg(fields[9]),
-        timestamp=parse_timestamp(fields[13]),
     )
+    return with_heading_and_time(position, fields[9], fields[13])
 
 
 def _of_short_name(fields: list[str], reading: ReadingConfig) -> list[str]:
