@@ -14,6 +14,7 @@ _PARTITIONS = {
     "combinatorial": "CPlaNet",
     "cosplace": "cells and headings",
 }
+_PLATEAU = "reduce_on_plateau"
 _HEADS = {
     "cosine_margin": "CosFace",
     "angular_margin": "ArcFace",
@@ -28,9 +29,16 @@ _HEADS = {
 def method_labels(configs: Sequence[ExperimentConfig]) -> list[str]:
     """Names methods by partition and head.
 
-    Equal ones are told apart by whether they train the encoder, then by the config.
+    Equal ones are told apart by whether they train the encoder and by the rate, then by
+    the config.
     """
     labels = [_label(config) for config in configs]
+    labels = [
+        f"{label}, rate on a plateau"
+        if labels.count(label) > 1 and config.train.schedule.name == _PLATEAU
+        else label
+        for label, config in zip(labels, configs, strict=True)
+    ]
     on_descriptors = {
         label
         for label, config in zip(labels, configs, strict=True)

@@ -59,7 +59,10 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raises a `UsageError`."""
-        raise UsageError(f"{message}. See `{self.prog} --help`.")
+        hint = ""
+        if message.startswith("unrecognized arguments: -"):
+            hint = " Names that begin with - go behind --."
+        raise UsageError(f"{message}. See `{self.prog} --help`.{hint}")
 
 
 def main(arguments: Sequence[str] | None = None, *, program: str = "vpr") -> int:

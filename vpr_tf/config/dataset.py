@@ -249,6 +249,12 @@ class ReadingConfig:
         )
         for name in self.columns:
             check_choice("build.reading.columns", name, _PHOTO_COLUMNS)
+        check(
+            len(set(self.columns.values())) == len(self.columns),
+            "build.reading.columns",
+            "of another column for each field",
+            self.columns,
+        )
         if self.zone is not None:
             known = _ZONE.fullmatch(self.zone) is not None
             check(

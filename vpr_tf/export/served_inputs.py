@@ -16,6 +16,7 @@ from vpr_tf.photos.schema import MAX_PIXELS
 
 # A resize may leave [0, 1] by its rounding.
 _RANGE_TOLERANCE = 1e-3
+_MOST_AXES = 16  # of a shape in a message
 
 
 class ReadImages(NamedTuple):
@@ -49,6 +50,7 @@ def read_images(image_bytes: tf.Tensor, preprocessing: Preprocessing) -> ReadIma
         pixels = resize_for_evaluation(image, preprocessing)
         return row, tf.shape(pixels)[:2], pixels
 
+    image_bytes = _checked_files(image_bytes)
     # Without images there would be no batch: one more ends it, and is taken off.
     end = (tf.constant(-1, tf.int64), tf.zeros(2, tf.int32), tf.zeros((0, 0, 3)))
     rows, sizes, pixels = (
@@ -96,11 +98,7 @@ def checked_images(images: tf.Tensor) -> tf.Tensor:
         tf.errors.InvalidArgumentError: When the graph runs: another rank, no three
             channels, no pixels, values outside [0, 1] or NaN.
     """
-    # The shape of the signature is a promise that nobody keeps: without this operation
-    # the optimizer believes it and drops the check.
-    received = tf.raw_ops.PlaceholderWithDefault(
-        input=images, shape=tf.TensorShape(None)
-    )
+    received = _of_any_shape(images)
     shape = tf.shape(received)
     of_images = tf.cond(
         tf.equal(tf.size(shape), 4),
@@ -114,6 +112,7 @@ def checked_images(images: tf.Tensor) -> tf.Tensor:
             "batch of 1. Received shape:",
             shape,
         ],
+        summarize=_MOST_AXES,
     )
     with tf.control_dependencies([check]):
         images = tf.ensure_shape(tf.identity(received), (None, None, None, 3))
@@ -131,6 +130,30 @@ def checked_images(images: tf.Tensor) -> tf.Tensor:
     )
     with tf.control_dependencies([check]):
         return tf.identity(images)
+
+
+def _checked_files(image_bytes: tf.Tensor) -> tf.Tensor:
+    received = _of_any_shape(image_bytes)
+    check = tf.debugging.Assert(
+        tf.equal(tf.size(tf.shape(received)), 1),
+        [
+            "`image_bytes` must have the shape (batch,), a file each; one file is a "
+            "batch of 1. Received shape:",
+            tf.shape(received),
+        ],
+        summarize=_MOST_AXES,
+    )
+    with tf.control_dependencies([check]):
+        return tf.ensure_shape(tf.identity(received), (None,))
+
+
+def _of_any_shape(tensor: tf.Tensor) -> tf.Tensor:
+    """Returns an input whose shape has to be looked at.
+
+    The shape of the signature is a promise that nobody keeps: without this operation
+    the optimizer believes it and drops a check.
+    """
+    return tf.raw_ops.PlaceholderWithDefault(input=tensor, shape=tf.TensorShape(None))
 
 
 def _pipeline_options() -> tf.data.Options:

@@ -16,6 +16,7 @@ _BAND_DEG = 8.0
 _BORDER_DEG = 1.0
 # A mix-up is named when without it this share of the distance is left at most.
 _MENDED = 0.02
+_FARTHEST_M = 2e7  # half way around the earth; of UTM numbers that are no place
 # Nobody takes photos this near to 0, 0; it stands for a position that is not known.
 _NEAR_ZERO_DEG = 1e-3
 
@@ -187,7 +188,7 @@ def _mix_up(
     """Names the first change that brings the two together."""
     for changed, degrees, what in _guesses(utm, latitude_deg, longitude_deg):
         left_m = great_circle_m(changed.latitude_deg, changed.longitude_deg, *degrees)
-        if left_m[0] <= _MENDED * apart_m or np.isnan(apart_m):
+        if left_m[0] <= _MENDED * np.nan_to_num(apart_m, nan=_FARTHEST_M):
             return f". They agree to {_distance(float(left_m[0]))} if {what}"
     return ""
 

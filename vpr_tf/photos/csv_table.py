@@ -23,11 +23,11 @@ from vpr_tf.photos.metadata import (
     ReadMetadata,
     is_unknown,
     parse_degrees,
-    parse_heading_deg,
-    parse_timestamp,
     parse_utm,
     parse_zone,
+    with_heading_and_time,
 )
+from vpr_tf.photos.text_encoding import encoding_text
 
 # Names of columns as cameras, mapping programs and other tools write them, in small
 # letters, with "_" for blanks and without the unit "_deg".
@@ -51,8 +51,11 @@ _OPTIONAL = ("heading_deg", "timestamp")
 _DELIMITERS = (",", ";", "\t", "|")
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
 _NO_POSITION = "latitude and longitude or utm_east, utm_north and zone are empty"
+_LOCAL_AND_DEGREES = (
+    "local metres and latitude, longitude are two positions: take the metres by "
+    "`--zone local` (`build.reading.zone`), or leave the columns of one of them out"
+)
 _OTHER_LENGTH = "the row has more or fewer fields than the header"
-_CONVERT = "Save it as UTF-8, e.g. by `iconv -f {} -t UTF-8 {} > utf8.csv`."
 
 
 def walk_csv_table(
@@ -85,12 +88,12 @@ def walk_csv_table(
                     for field, place in columns.items():
                         entry[field] = _value(row, place, delimiter)
                     if is_local:
-                        entry["zone"] = LOCAL
+                        entry |= _local_zone(entry.get("zone", ""))
                     if len(row) != len(header):
                         entry["problem"] = _OTHER_LENGTH
                     yield json.dumps(entry), _file_size(table.parent / entry["path"])
     except UnicodeDecodeError as error:
-        raise PhotoSourceError(_encoding_text(table)) from error
+        raise PhotoSourceError(encoding_text(table)) from error
     except (OSError, csv.Error) as error:
         raise PhotoSourceError(f"Cannot read the table {table}: {error}.") from error
 
@@ -100,7 +103,7 @@ def _delimiter_of(table: Path, file: IO[str]) -> str:
     header = file.readline()
     file.seek(0)
     if "\0" in header:
-        raise PhotoSourceError(_encoding_text(table))
+        raise PhotoSourceError(encoding_text(table))
     return max(_DELIMITERS, key=header.count)
 
 
@@ -109,19 +112,6 @@ def _value(row: Sequence[str], place: int, delimiter: str) -> str:
     if delimiter != "," and _DECIMAL_COMMA.fullmatch(text):
         return text.replace(",", ".")
     return text
-
-
-def _encoding_text(table: Path) -> str:
-    with table.open("rb") as file:
-        start = file.read(1024)
-    is_utf16 = start[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in start
-    if is_utf16:
-        return f"{table} is in UTF-16, not UTF-8. {_CONVERT.format('UTF-16', table)}"
-    remedy = _CONVERT.format("WINDOWS-1252", table)
-    return (
-        f"{table} is not in UTF-8; it may be in Latin-1 (Windows-1252), as some "
-        f"spreadsheets write. {remedy}"
-    )
 
 
 def _columns(
@@ -139,7 +129,9 @@ def _columns(
         name = _name_of(table, field, names, reading)
         if name is not None:
             found[field] = names.index(name)
-    has_zone = reading.zone is not None or _is_local(header, found)
+    is_local = _is_local(header, found)
+    _check_local(table, header, found, reading)
+    has_zone = reading.zone is not None or is_local
     positions = [
         group
         for group in (_UTM, _LAT_LON)
@@ -157,8 +149,43 @@ def _columns(
 
 def _is_local(header: Sequence[str], columns: dict[str, int]) -> bool:
     """Whether metres are from a local origin, as the name of their column says."""
-    place = columns.get("utm_east")
-    return place is not None and _plain(header[place].strip()) == "x_m"
+    places = (columns[field] for field in _UTM[:2] if field in columns)
+    return any(_plain(header[place].strip()) in ("x_m", "y_m") for place in places)
+
+
+def _check_local(
+    table: Path, header: Sequence[str], columns: dict[str, int], reading: ReadingConfig
+) -> None:
+    """Refuses local metres beside UTM metres, or with a zone of UTM.
+
+    Raises:
+        PhotoSourceError: The columns or `build.reading.zone` say both.
+    """
+    if not _is_local(header, columns) or reading.zone == LOCAL:
+        return
+    names = [header[columns[field]].strip() for field in _UTM[:2] if field in columns]
+    if len(names) == 2 and [_plain(name) for name in names] != ["x_m", "y_m"]:
+        raise PhotoSourceError(
+            f"{table} has the columns {names[0]} and {names[1]}, one in local metres "
+            "and one in UTM. Name both utm_east, utm_north or both x_m, y_m."
+        )
+    if reading.zone is not None:
+        raise PhotoSourceError(
+            f"{table} has local metres, {' and '.join(names)}, which have no zone "
+            f"{reading.zone}. Rename them utm_east and utm_north if they are of UTM, "
+            "or leave --zone (`build.reading.zone`) out."
+        )
+
+
+def _local_zone(zone: str) -> dict[str, str]:
+    """Returns the zone of local metres, and the problem when a row says another."""
+    if is_unknown(zone) or zone.lower() == LOCAL:
+        return {"zone": LOCAL}
+    problem = (
+        f"zone is {zone} and x_m, y_m are local metres: name the columns utm_east and "
+        "utm_north if they are of UTM, else leave the zone out"
+    )
+    return {"zone": LOCAL, "problem": problem}
 
 
 def _name_of(
@@ -173,8 +200,6 @@ def _name_of(
                 f"{', '.join(names) or 'no header'}."
             )
         return name
-    if field in names:
-        return field
     taken = set(reading.columns.values())
     found = [
         name
@@ -215,17 +240,21 @@ def read_csv_metadata(
     utm = [row.get(name, "") for name in _UTM]
     has_utm = not all(map(is_unknown, utm[:2]))
     zone = reading.zone if reading.zone and is_unknown(utm[2]) else utm[2]
-    if has_utm and LOCAL in (zone, reading.zone):
+    if has_utm and reading.zone == LOCAL:
         zone, degrees_e7 = LOCAL, None
-    degrees_e7 = parse_degrees(*(row.get(name, "") for name in _LAT_LON))
+    else:
+        degrees_e7 = parse_degrees(*(row.get(name, "") for name in _LAT_LON))
+    if has_utm and zone.strip().lower() == LOCAL and degrees_e7 is not None:
+        raise InvalidEntryError(_LOCAL_AND_DEGREES)
     if needs_position and not has_utm and degrees_e7 is None:
         raise InvalidEntryError(_NO_POSITION)
-    return ReadMetadata(
+    position = ReadMetadata(
         parse_utm(utm[0], utm[1]) if has_utm else None,
         parse_zone(zone) if has_utm else None,
         degrees_e7,
-        parse_heading_deg(row.get("heading_deg", "")),
-        parse_timestamp(row.get("timestamp", "")),
+    )
+    return with_heading_and_time(
+        position, row.get("heading_deg", ""), row.get("timestamp", "")
     )
 
 

@@ -9,5 +9,9 @@ class InvalidEntryError(ValueError):
     """A photo that cannot be used; the message is the reason, e.g. in rejected.csv."""
 
 
+class NoPositionError(InvalidEntryError):
+    """A photo of whose position nothing is said."""
+
+
 class NoImageError(InvalidEntryError):
     """A file whose content is neither JPEG nor PNG."""

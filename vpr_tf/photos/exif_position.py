@@ -13,13 +13,12 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from vpr_tf.geo import UNKNOWN_HEADING_DEG
-from vpr_tf.photos.errors import InvalidEntryError
+from vpr_tf.photos.errors import InvalidEntryError, NoPositionError
 from vpr_tf.photos.metadata import (
+    PartlyReadError,
     ReadMetadata,
     parse_degrees,
-    parse_heading_deg,
-    parse_timestamp,
+    with_heading_and_time,
 )
 
 _EXIF_DIRECTORY, _GPS_DIRECTORY = 0x8769, 0x8825
@@ -44,19 +43,20 @@ def read_exif_metadata(path: str) -> ReadMetadata:
     """
     exif, details, gps = _read_directories(path)
     if not gps:
-        raise InvalidEntryError(
+        raise NoPositionError(
             "no position: the name has no UTM fields and there is no EXIF GPS data"
         )
     latitude_deg, longitude_deg = _position_deg(gps)
     taken = details.get(_DATE_TIME_ORIGINAL) or exif.get(_DATE_TIME)
     try:
-        return ReadMetadata(
-            None,
-            None,
-            parse_degrees(f"{latitude_deg:.9f}", f"{longitude_deg:.9f}"),
-            _heading_deg(gps.get(_GPS_IMG_DIRECTION)),
-            _timestamp(taken),
+        degrees_e7 = parse_degrees(f"{latitude_deg:.9f}", f"{longitude_deg:.9f}")
+        return with_heading_and_time(
+            ReadMetadata(None, None, degrees_e7),
+            _heading_text(gps.get(_GPS_IMG_DIRECTION)),
+            _time_text(taken),
         )
+    except PartlyReadError as error:
+        raise PartlyReadError(f"EXIF {error}", error.usable) from None
     except InvalidEntryError as error:
         raise InvalidEntryError(f"EXIF {error}") from None
 
@@ -106,23 +106,30 @@ def _signed_deg(gps: Mapping[int, Any], tag: int, name: str, hemispheres: str) -
             f"EXIF {name} {_numbers_text(parts)} is not degrees, minutes and seconds "
             "(minutes and seconds below 60)"
         )
+    # A fraction of a degree is its minutes: with both it would count twice.
+    if any(part % 1 and any(parts[place:]) for place, part in enumerate(parts, 1)):
+        raise InvalidEntryError(
+            f"EXIF {name} {_numbers_text(parts)} is impossible: only the last of "
+            "degrees, minutes and seconds may have a fraction"
+        )
     degrees = sum(part / 60**power for power, part in enumerate(parts))
     return -degrees if hemisphere == hemispheres[1] else degrees
 
 
-def _heading_deg(direction: Any) -> float:
+def _heading_text(direction: Any) -> str:
+    """Returns degrees, empty for what is no direction."""
     numbers = _numbers(direction) if direction is not None else []
     if len(numbers) != 1 or math.isinf(numbers[0]):
-        return UNKNOWN_HEADING_DEG
-    return parse_heading_deg(f"{numbers[0]:.6f}")
+        return ""
+    return f"{numbers[0]:.6f}"
 
 
-def _timestamp(taken: Any) -> str:
-    """Returns `YYYYMMDD_hhmmss`, empty for what is no time."""
+def _time_text(taken: Any) -> str:
+    """Returns `YYYY:MM:DD hh:mm:ss`, empty for what is no time."""
     match = _DATE_TIME_TEXT.match(_text(taken))
     if not match or _NO_DATE.match(match[0]):
         return ""
-    return parse_timestamp(match[0])
+    return match[0]
 
 
 def _numbers(value: Any) -> list[float]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from vpr_tf.photos.errors import PhotoSourceError
+from vpr_tf.photos.text_encoding import encoding_text
 
 # A folder with more entries is sorted on disk, so that memory stays constant.
 ENTRIES_IN_MEMORY = 50_000
@@ -47,19 +48,28 @@ def walk_path_list(file: Path, folder: Path) -> Iterator[tuple[str, int]]:
         As `walk_image_folder`, in the order of the text.
 
     Raises:
-        PhotoSourceError: The text cannot be read, or names a file twice.
+        PhotoSourceError: The text cannot be read, names a file twice, or one by `..`.
     """
     known: set[str] = set()
     try:
         with file.open(encoding="utf-8-sig") as lines:
             for line in lines:
+                if "\0" in line:
+                    raise PhotoSourceError(encoding_text(file))
                 path = line.strip().removeprefix("./")
+                if ".." in path.split("/"):
+                    raise PhotoSourceError(
+                        f"{file} names {path}, which is outside {folder}. Name files "
+                        "in that folder only."
+                    )
                 if path in known:
                     raise PhotoSourceError(f"{file} names {path} more than once.")
                 if path:
                     known.add(path)
                     yield path, _size(folder / path)
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise PhotoSourceError(encoding_text(file)) from error
+    except OSError as error:
         raise PhotoSourceError(f"Cannot read the list {file}: {error}.") from error
 
 

@@ -61,6 +61,18 @@ class ReadMetadata(NamedTuple):
 NOTHING_KNOWN = ReadMetadata(None, None, None)
 
 
+class PartlyReadError(InvalidEntryError):
+    """A heading or time that cannot be, beside what may be used.
+
+    Attributes:
+        usable: The rest.
+    """
+
+    def __init__(self, reason: str, usable: ReadMetadata) -> None:
+        super().__init__(reason)
+        self.usable = usable
+
+
 def complete_positions(
     table: Sequence[ReadMetadata], reading: ReadingConfig
 ) -> list[ImageMetadata | InvalidEntryError]:
@@ -79,11 +91,16 @@ def complete_positions(
     ]
     _complete_utm(table, in_degrees, found)
     return [
-        WITHOUT_POSITION._replace(heading_deg=row.heading_deg, timestamp=row.timestamp)
-        if complete is None
-        else complete
+        without_position(row) if complete is None else complete
         for row, complete in zip(table, found, strict=True)
     ]
+
+
+def without_position(row: ReadMetadata) -> ImageMetadata:
+    """Returns heading and time of a photo whose position is unknown."""
+    return WITHOUT_POSITION._replace(
+        heading_deg=row.heading_deg, timestamp=row.timestamp
+    )
 
 
 def _complete_degrees(
@@ -223,6 +240,28 @@ def parse_heading_deg(text: str) -> float:
     if math.floor(stored) > math.floor(heading):
         stored = np.nextafter(stored, np.float32(0))
     return float(stored)
+
+
+def with_heading_and_time(
+    position: ReadMetadata, heading_deg: str, timestamp: str
+) -> ReadMetadata:
+    """Adds heading and time to a position.
+
+    Raises:
+        PartlyReadError: One of them cannot be; it holds the others.
+    """
+    found, reasons = position, []
+    try:
+        found = found._replace(heading_deg=parse_heading_deg(heading_deg))
+    except InvalidEntryError as error:
+        reasons.append(str(error))
+    try:
+        found = found._replace(timestamp=parse_timestamp(timestamp))
+    except InvalidEntryError as error:
+        reasons.append(str(error))
+    if reasons:
+        raise PartlyReadError("; ".join(reasons), found)
+    return found
 
 
 def parse_timestamp(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -34,8 +35,9 @@ def scan_photos(
 
     Args:
         source: A folder, with its subfolders, or a CSV table.
-        needs_position: False takes photos without a position, or with an impossible
-            one, as well; their position is unknown.
+        needs_position: False takes photos without a position, or with a position,
+            heading or time that cannot be, as well; that is unknown, and is told in
+            `PhotoFiles.dropped`.
         reading: How names and tables are read.
         progress: Whether to draw a progress bar.
 
@@ -117,15 +119,17 @@ def _scan(
     rows = [np.empty(0, ROW_DTYPE)]
     keys: list[bytes] = []
     rejected: list[RejectedPhoto] = []
+    dropped: list[RejectedPhoto] = []
     with tqdm(desc="scan", unit=" photos", disable=None if progress else True) as bar:
         for some_entries in _chunks(entries):
             chunk = scan_chunk(source, some_entries)
             rows.append(chunk.rows)
             keys += _keys_of(chunk)
             rejected += [RejectedPhoto(*entry) for entry in chunk.rejected]
+            dropped += [RejectedPhoto(*entry) for entry in chunk.dropped]
             skipped.num_other += chunk.num_other
             bar.update(len(some_entries))
-    return PhotoFiles.from_rows(
+    photos = PhotoFiles.from_rows(
         source.folder,
         np.concatenate(rows),
         np.array(keys, "S" if keys else "S1"),
@@ -133,6 +137,7 @@ def _scan(
         skipped,
         source.list_file,
     )
+    return dataclasses.replace(photos, dropped=tuple(dropped))
 
 
 def _chunks(entries: Iterable[str]) -> Iterator[list[str]]:

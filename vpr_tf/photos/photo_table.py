@@ -97,6 +97,8 @@ class PhotoFiles:
         rejected: What was found besides and cannot be used.
         skipped: Files beside them that are no photos.
         listed_in: The list that says what the photos of the folder are, if any.
+        dropped: Photos that are taken without a position, heading or time that cannot
+            be, and why.
     """
 
     folder: Path
@@ -106,6 +108,7 @@ class PhotoFiles:
     rejected: tuple[RejectedPhoto, ...] = ()
     skipped: SkippedFiles = dataclasses.field(default_factory=SkippedFiles)
     listed_in: Path | None = None
+    dropped: tuple[RejectedPhoto, ...] = ()
 
     @classmethod
     def from_rows(

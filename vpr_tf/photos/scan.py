@@ -7,7 +7,7 @@ import os
 import stat
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ from vpr_tf.photos.csv_table import (
     read_csv_metadata,
     walk_csv_table,
 )
-from vpr_tf.photos.errors import InvalidEntryError, NoImageError
+from vpr_tf.photos.errors import InvalidEntryError, NoImageError, NoPositionError
 from vpr_tf.photos.exif_position import read_exif_metadata
 from vpr_tf.photos.file_kinds import SkippedFiles, is_image_name
 from vpr_tf.photos.image_completeness import lost_text
@@ -28,12 +28,13 @@ from vpr_tf.photos.image_folder import walk_image_folder, walk_path_list
 from vpr_tf.photos.image_headers import read_image_header
 from vpr_tf.photos.metadata import (
     NOTHING_KNOWN,
+    PartlyReadError,
     ReadMetadata,
     complete_positions,
+    without_position,
 )
 from vpr_tf.photos.schema import (
     ROW_DTYPE,
-    WITHOUT_POSITION,
     ImageHeader,
     ImageMetadata,
 )
@@ -121,12 +122,14 @@ class PhotoSource:
 class ScannedChunk:
     """Rows of `ROW_DTYPE`, whose keys are counted from 0, and what was rejected.
 
-    `num_other` files of a folder were no photos by name and content.
+    `num_other` files of a folder were no photos by name and content. `dropped` says
+    what of the rows was left out because it cannot be.
     """
 
     rows: np.ndarray
     keys: bytes
     rejected: list[tuple[str, str]]
+    dropped: list[tuple[str, str]]
     longest_key: int
     decode_seconds: float
     num_other: int
@@ -150,10 +153,10 @@ def scan_chunk(
         file_path = os.path.join(source.folder, path)  # noqa: PTH118
         try:
             key = _encode_key(path)
-            metadata = _text_metadata(source, path, csv_row)
+            known, dropped = _usable(source, _text_metadata, source, path, csv_row)
             file = _read_file_header(file_path, decode)
-            if metadata is None:
-                metadata = _exif_metadata(source, file_path)
+            if known is None:
+                known, dropped = _usable(source, read_exif_metadata, file_path)
             if decode:
                 decode_seconds += _decode(Path(file_path))
         except InvalidEntryError as error:
@@ -162,13 +165,17 @@ def scan_chunk(
             else:
                 rejected.append((number, path, f"{place}{error}"))
             continue
-        photos.append(_ReadPhoto(number, path, place, key, file, metadata))
+        known = known or NOTHING_KNOWN
+        photos.append(_ReadPhoto(number, path, place, key, file, known, dropped))
     table, impossible = _complete(source, photos)
+    if source.needs_position:
+        rejected, impossible = sorted(rejected + impossible), []
     lengths = [len(photo.key) for photo, _ in table]
     return ScannedChunk(
         rows=_pack_rows(table),
         keys=b"".join(photo.key for photo, _ in table),
-        rejected=[(path, why) for _, path, why in sorted(rejected + impossible)],
+        rejected=[(path, why) for _, path, why in rejected],
+        dropped=[(path, why) for _, path, why in impossible],
         longest_key=max(lengths, default=0),
         decode_seconds=decode_seconds,
         num_other=num_other,
@@ -176,7 +183,7 @@ def scan_chunk(
 
 
 class _ReadPhoto(NamedTuple):
-    """A photo whose file is whole, and what is said of it."""
+    """A photo whose file is whole, what is said of it, and what of it cannot be."""
 
     number: int
     path: str
@@ -184,22 +191,27 @@ class _ReadPhoto(NamedTuple):
     key: bytes
     file: tuple[int, ImageHeader]
     metadata: ReadMetadata
+    dropped: str
 
 
 def _complete(
     source: PhotoSource, photos: list[_ReadPhoto]
 ) -> tuple[list[tuple[_ReadPhoto, ImageMetadata]], list[tuple[int, str, str]]]:
-    """Completes positions; returns the photos, and those whose position cannot be."""
+    """Completes positions; returns the photos, and what of which cannot be."""
     completed = complete_positions([photo.metadata for photo in photos], source.reading)
-    table, rejected = [], []
+    table, impossible = [], []
     for photo, found in zip(photos, completed, strict=True):
+        reasons = [photo.dropped] if photo.dropped else []
         if isinstance(found, ImageMetadata):
             table.append((photo, found))
-        elif source.needs_position:
-            rejected.append((photo.number, photo.path, f"{photo.place}{found}"))
         else:
-            table.append((photo, WITHOUT_POSITION))
-    return table, rejected
+            reasons.append(str(found))
+            if not source.needs_position:
+                table.append((photo, without_position(photo.metadata)))
+        if reasons:
+            why = f"{photo.place}{'; '.join(reasons)}"
+            impossible.append((photo.number, photo.path, why))
+    return table, impossible
 
 
 def _encode_key(path: str) -> bytes:
@@ -213,25 +225,28 @@ def _text_metadata(
     source: PhotoSource, path: str, csv_row: dict[str, Any] | None
 ) -> ReadMetadata | None:
     """Returns what table or name say; None when only EXIF data can."""
-    try:
-        if csv_row:
-            return read_csv_metadata(csv_row, source.needs_position, source.reading)
-        if has_name_fields(path):
-            return read_image_name(path, source.reading)
-        return None
-    except InvalidEntryError:
-        if source.needs_position:
-            raise
-        return NOTHING_KNOWN
+    if csv_row:
+        return read_csv_metadata(csv_row, source.needs_position, source.reading)
+    if has_name_fields(path):
+        return read_image_name(path, source.reading)
+    return None
 
 
-def _exif_metadata(source: PhotoSource, file_path: str) -> ReadMetadata:
+def _usable(
+    source: PhotoSource, read: Callable[..., ReadMetadata | None], *arguments: Any
+) -> tuple[ReadMetadata | None, str]:
+    """Returns what can be of a photo, and why the rest cannot, empty if there is none.
+
+    Raises:
+        InvalidEntryError: Something cannot be, and a position is needed.
+    """
     try:
-        return read_exif_metadata(file_path)
-    except InvalidEntryError:
+        return read(*arguments), ""
+    except InvalidEntryError as error:
         if source.needs_position:
             raise
-        return NOTHING_KNOWN
+        usable = error.usable if isinstance(error, PartlyReadError) else NOTHING_KNOWN
+        return usable, "" if isinstance(error, NoPositionError) else str(error)
 
 
 def _read_file_header(path: str, decode: bool) -> tuple[int, ImageHeader]:

@@ -17,10 +17,10 @@ from vpr_tf.photos.metadata import (
     ReadMetadata,
     complete_positions,
     parse_degrees,
-    parse_heading_deg,
     parse_timestamp,
     parse_utm,
     parse_zone,
+    with_heading_and_time,
 )
 from vpr_tf.photos.schema import ImageMetadata
 
@@ -29,6 +29,16 @@ _NUM_FIELDS = 16
 _ZONE = re.compile(r"[0-9]{1,2}")
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?")
 _BAND = re.compile(r"[C-HJ-NP-X]")
+# The last field that a name with fewer than all may have is the heading.
+_MOST_SHORT_FIELDS = 10
+# A zone, a band with it or degrees, written in one of the ways that are not read.
+_POSITION_LIKE = re.compile(
+    r"[NSEW]?[+-]?[0-9]+(?:[.,][0-9]*)? ?°?[A-Z]?|(?:EPSG|UTM|ZONE)[ :_-]*[0-9]+[A-Z]?",
+    re.IGNORECASE,
+)
+_FRACTION = re.compile(r"[NSEW]?[+-]?[0-9]+[.,][0-9]*°?[NSEW]?", re.IGNORECASE)
+# Metres have no more than three decimals, degrees of a photo no fewer than four.
+_DEGREES_LIKE = re.compile(r"[+-]?[0-9]{1,3}\.[0-9]{4,}")
 
 
 def has_name_fields(name: str) -> bool:
@@ -89,26 +99,70 @@ def read_image_name(
     if suffix.lower() not in IMAGE_SUFFIXES:
         raise InvalidEntryError("name does not end with .jpg, .jpeg or .png")
     if not is_whole:
-        fields = _of_short_name(fields)
+        fields = _of_short_name([*fields[:-1], path.stem.split("@")[-1]], reading)
     degrees_e7 = parse_degrees(fields[5], fields[6])
     zone = _zone_of(fields[3], fields[4], degrees_e7, reading)
-    return ReadMetadata(
+    if zone[0] == LOCAL_ZONE and reading.zone != LOCAL:
+        _refuse_degrees(fields[1], fields[2])
+    position = ReadMetadata(
         utm_cm=parse_utm(fields[1], fields[2]),
         zone=zone,
         degrees_e7=None if zone[0] == LOCAL_ZONE else degrees_e7,
-        heading_deg=parse_heading_deg(fields[9]),
-        timestamp=parse_timestamp(fields[13]),
     )
+    return with_heading_and_time(position, fields[9], fields[13])
 
 
-def _of_short_name(fields: list[str]) -> list[str]:
-    """Returns all fields of a name with fewer: east, north, zone and degrees."""
+def _of_short_name(fields: list[str], reading: ReadingConfig) -> list[str]:
+    """Returns all fields of a name with fewer: east, north, zone and degrees.
+
+    Args:
+        fields: Of the name without its suffix.
+        reading: A zone that is given stands for what is not read.
+
+    Raises:
+        InvalidEntryError: The name may have a zone, degrees, a heading or a time, not
+            where they are read.
+    """
+    if len(fields) > _MOST_SHORT_FIELDS:
+        raise InvalidEntryError(
+            f'name has {len(fields) - 1} "@" and the standard has 15: heading and time '
+            "cannot be told from others"
+        )
+    padded = [*fields, "", "", ""]
+    zone, band, *degrees = padded[3:7]
     known = fields[:3]
-    if _ZONE.fullmatch(fields[3]) and _BAND.fullmatch(fields[4] if fields[4:] else ""):
-        known = fields[:5]
-        if len(fields) > 7 and all(map(_NUMBER.fullmatch, fields[5:7])):
-            known = fields[:7]
+    if (zone, band) == ("", "") or (_ZONE.fullmatch(zone) and _BAND.fullmatch(band)):
+        known = padded[:5]
+        if all(map(_NUMBER.fullmatch, degrees)) or any(
+            map(_FRACTION.fullmatch, degrees)
+        ):
+            known = padded[:7]
+    elif reading.zone is None:
+        unread = list(filter(_POSITION_LIKE.fullmatch, fields[3:7]))
+        if unread or (not zone and _BAND.fullmatch(band)):
+            raise InvalidEntryError(
+                f"name has {'@'.join(unread or [band])} after east and north, which "
+                "may be a zone or degrees: write zone and band there, as in @10@S@, or "
+                "take the metres as local by `--zone local` (`build.reading.zone`)"
+            )
     return known + [""] * (_NUM_FIELDS - len(known))
+
+
+def _refuse_degrees(east: str, north: str) -> None:
+    """Refuses local metres that are written as latitude and longitude are.
+
+    Raises:
+        InvalidEntryError: Both are.
+    """
+    texts = east, north
+    if not all(map(_DEGREES_LIKE.fullmatch, texts)):
+        return
+    if abs(float(east)) <= 90 and abs(float(north)) <= 180:
+        raise InvalidEntryError(
+            f"@{east}@{north} looks like latitude and longitude, not east and north: "
+            "write utm_east, utm_north, zone and band, or list the photos in a table; "
+            "local metres are taken by `--zone local` (`build.reading.zone`)"
+        )
 
 
 def format_image_name(

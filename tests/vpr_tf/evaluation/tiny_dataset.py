@@ -46,6 +46,8 @@ def write_dataset(folder: Path, splits: dict[str, list[Shot]]) -> PreparedDatase
     }
     for name in sorted({split.rpartition("-")[0] for split in splits}):
         entry = {"database": f"{name}-database", "queries": f"{name}-queries"}
+        if not set(entry.values()) <= set(splits):
+            continue
         if name == "val":
             manifest["val"] = entry
         else:

@@ -79,6 +79,18 @@ def test_another_shape_is_refused(signatures, shape):
         describe(signatures, np.zeros(shape))
 
 
+def test_a_shape_is_told_whole(signatures):
+    with pytest.raises(InvalidArgument, match=r"\[1 40 72 4\]"):
+        describe(signatures, np.zeros((1, 40, 72, 4)))
+
+
+@pytest.mark.parametrize("name", ["serving_default", "flagged"])
+@pytest.mark.parametrize("files", [FILES[0], [FILES[:2]]])
+def test_files_of_another_rank_are_refused(signatures, name, files):
+    with pytest.raises(InvalidArgument, match="one file is a batch of 1"):
+        signatures["square"][name](image_bytes=tf.constant(files))
+
+
 @pytest.mark.parametrize("value", [255.0, -1.0, 1.01, np.nan, np.inf, -np.inf])
 def test_values_outside_the_range_are_refused(signatures, value):
     images = IMAGES.copy()

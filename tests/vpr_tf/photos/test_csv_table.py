@@ -139,6 +139,12 @@ def test_utf_16_is_named_with_the_remedy(folder, encoding):
         scan(folder, "path,lat,lon\na.jpg,1,2\n", encoding)
 
 
+@pytest.mark.parametrize("encoding", ["utf-32", "utf-32-le", "utf-32-be"])
+def test_utf_32_is_named_with_the_remedy(folder, encoding):
+    with pytest.raises(PhotoSourceError, match=r"is in UTF-32.*iconv -f UTF-32 -t UTF"):
+        scan(folder, "path,lat,lon\na.jpg,1,2\n", encoding)
+
+
 def test_latin_1_is_named_with_the_remedy(folder):
     with pytest.raises(PhotoSourceError, match=r"Latin-1.*iconv -f WINDOWS-1252 -t"):
         scan(folder, "path,lat,lon\nstra\xdfe.jpg,1,2\n", "latin-1")
@@ -150,5 +156,71 @@ def test_several_columns_for_one_field_are_refused(folder):
         scan(folder, text)
     found = scan(folder, text, columns={"latitude": "lat"})
     assert place(found) == SAN_FRANCISCO
-    exact = "path,lat,latitude,lon\na.jpg,1,37.70098,-122.49646\n"
-    assert place(scan(folder, exact)) == SAN_FRANCISCO
+
+
+@pytest.mark.parametrize(
+    ("header", "names"),
+    [
+        ("path,lat,latitude,lon", "latitude: lat, latitude"),
+        ("path,lat,lon,heading_deg,heading", "heading_deg: heading_deg, heading"),
+        ("path,image,lat,lon", "path: path, image"),
+    ],
+)
+def test_the_name_of_a_field_and_another_for_it_are_refused(folder, header, names):
+    text = f"{header}\na.jpg,37.7,37.7,-122.4,10\n"
+    with pytest.raises(PhotoSourceError, match=f"several columns that may be {names}"):
+        scan(folder, text)
+
+
+def test_a_column_named_for_two_fields_is_refused():
+    with pytest.raises(ConfigError, match=r"columns` must be of another.*breite"):
+        ReadingConfig(columns={"latitude": "breite", "longitude": "breite"})
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "reading", "reason"),
+    [
+        (
+            "x_m,y_m,zone",
+            "547400,4173201,10S",
+            {},
+            "zone is 10S and x_m, y_m are local",
+        ),
+        ("x_m,y_m,lat,lon", "1,2,37.7,-122.4", {}, "two positions: take the metres by"),
+        ("east,north,zone,lat,lon", "1,2,Local,37.7,-122.4", {}, "two positions"),
+        (
+            "x_m,northing,zone",
+            "547400,4173201,10S",
+            {},
+            "columns x_m and northing, one",
+        ),
+        ("easting,y_m", "547400,4173201", {"zone": "10S"}, "easting and y_m, one in"),
+        (
+            "x_m,y_m",
+            "547400,4173201",
+            {"zone": "10S"},
+            "x_m and y_m, which have no zone",
+        ),
+    ],
+)
+def test_local_metres_with_another_position_are_refused(
+    folder, header, row, reading, reason
+):
+    with pytest.raises(PhotoSourceError, match=reason):
+        scan(folder, f"path,{header}\na.jpg,{row}\n", **reading)
+
+
+def test_metres_of_a_whole_table_may_be_taken_as_local(folder):
+    text = (
+        "path,utm_east,utm_north,zone,lat,lon\na.jpg,547400,4173201,10S,37.7,-122.4\n"
+    )
+    positions = scan(folder, text, zone="local").photos.positions
+    assert positions.is_local.all()
+    assert positions.utm_cm.tolist() == [[54740000, 417320100]]
+
+
+def test_utm_numbers_that_are_no_place_agree_with_nothing(folder):
+    text = "path,east,north,zone,lat,lon\na.jpg,9e7,9e7,10S,37.7,-122.4\n"
+    with pytest.raises(PhotoSourceError, match="contradict") as error:
+        scan(folder, text)
+    assert "agree to very far" not in str(error.value)

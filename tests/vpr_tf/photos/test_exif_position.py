@@ -53,6 +53,8 @@ def test_every_hemisphere(tmp_path_factory, latitude, longitude):
         ({4: (200.0, 0.0, 0.0)}, "EXIF longitude -200 is beyond 180"),
         ({LATITUDE: (37.0, 61.0, 0.0)}, "37, 61, 0 is not degrees, minutes and"),
         ({LATITUDE: (37.0, 6.0, 75.5)}, "37, 6, 75.5 is not degrees, minutes and"),
+        ({LATITUDE: (37.7, 42.3, 17.2)}, "37.7, 42.3, 17.2 is impossible: only the"),
+        ({LATITUDE: (37.7, 0.0, 17.2)}, "37.7, 0, 17.2 is impossible: only the last"),
         ({DIRECTION: 400.0}, "EXIF heading_deg 400.0* is impossible"),
     ],
 )

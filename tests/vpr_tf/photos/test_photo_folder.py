@@ -125,6 +125,24 @@ def test_list_beside_a_folder_says_what_the_photos_are(folder):
     assert len(scan(folder)) == 2
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32"])
+def test_list_in_another_encoding_is_named_with_the_remedy(folder, encoding):
+    listed = folder.with_name(f"{folder.name}_images_paths.txt")
+    listed.write_bytes("b/exif.jpg\n".encode(encoding))
+    named = encoding[:6].upper()
+    with pytest.raises(PhotoSourceError, match=f"is in {named}.*iconv -f {named}.*txt"):
+        scan(folder)
+
+
+def test_list_that_leads_out_of_the_folder_is_refused(folder):
+    listed = folder.with_name(f"{folder.name}_images_paths.txt")
+    listed.write_text("b/exif.jpg\n../db/0.jpg\n")
+    with pytest.raises(
+        PhotoSourceError, match=r"names \.\./db/0\.jpg, which is outside"
+    ):
+        scan(folder)
+
+
 def test_named_photos_need_no_position(folder):
     (folder / "text.jpg").write_text("hello")
     names = [folder / "text.jpg", folder / "gone.jpg", folder / "b"]
@@ -137,6 +155,46 @@ def test_named_photos_need_no_position(folder):
         str(folder / "text.jpg"),
         str(folder / "gone.jpg"),
     ]
+
+
+def test_without_positions_only_what_cannot_be_is_dropped(tmp_path):
+    good = gps_of(37.7, -122.5, heading_deg=400.0)
+    write_photo(tmp_path / "a.jpg", gps=good, taken="2019:06:30 12:34:56")
+    good = gps_of(37.7, -122.5, heading_deg=90.0)
+    write_photo(tmp_path / "b.jpg", gps=good, taken="2019:02:30 10:00:00")
+    write_photo(tmp_path / "c.jpg", gps=gps_of(0.0, 0.0))
+    write_photo(tmp_path / "d.jpg")
+    write_photo(tmp_path / SF_XL.replace("@090@", "@361@"))
+    write_photo(tmp_path / SF_XL.replace("@10@S@", "@11@S@"))
+    found = scan_photos(tmp_path, needs_position=False, progress=False)
+    known = found.photos.positions.known.tolist()
+    assert known == [True, False, True, True, False, False]
+    assert found.photos.heading_deg.tolist() == [-1, 90, -1, 90, -1, -1]
+    times = [b"201805", b"201805", b"20190630_123456", b"", b"", b""]
+    assert found.photos.timestamps.tolist() == times
+    assert found.rejected == ()
+    assert [path[:1] for path, _ in found.dropped] == ["@", "@", "a", "b", "c"]
+    reasons = " ".join(reason for _, reason in found.dropped)
+    for text in ("361 is imposs", "contradict", "EXIF heading_deg 400", "2019:02:30"):
+        assert text in reasons
+    assert "0, 0, which is written" in found.dropped[-1].reason
+
+
+def test_table_without_positions_drops_only_what_cannot_be(tmp_path):
+    for name in "abc":
+        write_photo(tmp_path / f"{name}.jpg")
+    table = tmp_path / "t.csv"
+    table.write_text(
+        "path,lat,lon,heading,time\na.jpg,37.7,-122.5,500,2019-13\n"
+        "b.jpg,-122.5,37.7,10,2019\nc.jpg,,,10,2019\n"
+    )
+    found = scan_photos(table, needs_position=False, progress=False)
+    assert found.photos.positions.known.tolist() == [True, False, False]
+    (first, why), (second, swapped) = found.dropped
+    assert (first, second) == ("a.jpg", "b.jpg")
+    assert why.startswith("line 2: heading_deg 500 is impossible")
+    assert "timestamp 2019-13 does not exist" in why
+    assert "longitude swapped?" in swapped
 
 
 def test_key_prefix_leaves_the_files(folder):

@@ -192,6 +192,47 @@ def test_short_names_may_have_a_zone_and_degrees():
         parse_image_name(short.replace("@10@", "@11@"))
 
 
+def test_degrees_at_the_end_of_a_short_name_are_read():
+    name = "@0547400.04@4173201.04@10@S@037.70482@-122.46227.jpg"
+    assert parse_image_name(name).longitude_e7 == -1224622700
+    with pytest.raises(InvalidEntryError, match=r"528 km apart.*the zone is 10 inst"):
+        parse_image_name(name.replace("@10@", "@11@"))
+    by_degrees = parse_image_name(name.replace("@10@S@", "@@@"))
+    assert (by_degrees.utm_zone, by_degrees.latitude_e7) == (10, 377048200)
+    with pytest.raises(InvalidEntryError, match="longitude is not a number: 'photo'"):
+        parse_image_name(name.replace("-122.46227", "photo"))
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        *("10@Z@x", "11@s@x", "11@s@037.70482@-122.46227", "-10@S@x", "10@x", "10@"),
+        *("10S@x", "32610@x", "EPSG:32610@x", "utm10@x", "@S@x", "id@37.7@-122.4@x"),
+    ],
+)
+def test_what_may_be_a_zone_or_degrees_is_not_left_out(end):
+    name = f"@0547400.04@4173201.04@{end}.jpg"
+    with pytest.raises(InvalidEntryError, match=r"as in @10@S@, or .*`--zone local`"):
+        parse_image_name(name)
+    assert parse_image_name(name, ReadingConfig(zone="local")).utm_zone == 0
+
+
+@pytest.mark.parametrize("end", ["photo.jpg", "@@@@frame@@@@@@@@.jpg"])
+def test_degrees_in_place_of_metres_are_refused(end):
+    name = f"@37.70482@-122.46227@{end}"
+    with pytest.raises(InvalidEntryError, match="looks like latitude and longitude"):
+        parse_image_name(name)
+    found = parse_image_name(name, ReadingConfig(zone="local"))
+    assert (found.utm_east_cm, found.utm_zone) == (3770, 0)
+
+
+@pytest.mark.parametrize("change", ["@@@", "@"])
+def test_a_whole_name_with_a_separator_too_many_or_few_is_refused(change):
+    name = REAL.replace("@@.jpg", f"{change}.jpg")
+    with pytest.raises(InvalidEntryError, match=r'1[46] "@" and the standard has 15'):
+        parse_image_name(name)
+
+
 def test_zone_of_names_without_one():
     name = "@0547400.04@4173201.04@photo.jpg"
     assert parse_image_name(name, ReadingConfig(zone="10S")).utm_zone == 10

@@ -179,6 +179,7 @@ def synthetic_report(num_queries=60, latitude=37.76, longitude=-122.45, keys=Non
         "key": result.query_keys,
         "latitude_deg": latitudes,
         "longitude_deg": longitudes,
+        "utm_east_m": np.full(num_queries, 550_000.0),
         "predicted_latitude_deg": latitudes + errors_m / 111_195,
         "predicted_longitude_deg": longitudes,
         "error_m": errors_m,

@@ -86,6 +86,16 @@ def photos_of(options: argparse.Namespace, reading: ReadingConfig) -> PhotoFiles
             raise
         hint = "--without-positions takes photos whose position is not known as well."
         raise PhotoSourceError(f"{error}\n{hint}") from error
+    if photos.dropped:
+        examples = "".join(
+            f"\n  {photo.printable_path}: {photo.reason}"
+            for photo in photos.dropped[:3]
+        )
+        print(
+            f"{len(photos.dropped):,} photos are taken without a position, heading or "
+            f"time that cannot be. The first:{examples}",
+            flush=True,
+        )
     unknown = len(photos) - int(photos.photos.positions.known.sum())
     if unknown:
         print(

@@ -49,7 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Outcome:
     """Removes photos."""
-    keys = [*map(str, options.keys), *_read_keys(options.keys_file)]
+    # Behind -- a word is read as a path: ./-1.jpg is the photo -1.jpg.
+    named = [k.removeprefix("./") if k.startswith("./-") else k for k in options.keys]
+    keys = [*named, *_read_keys(options.keys_file)]
     by_condition = options.older_than is not None or options.within is not None
     if bool(keys) == by_condition:
         raise RetrievalError(

@@ -13,7 +13,7 @@ from vpr_tf.cli.options import config_of_model
 from vpr_tf.config import Preprocessing
 from vpr_tf.extraction import describe_images
 from vpr_tf.extraction.encoders import encoder_fingerprint
-from vpr_tf.models import read_keras_file
+from vpr_tf.models import read_keras_file, released_encoder
 from vpr_tf.place_index import PlaceIndex
 
 
@@ -153,7 +153,8 @@ def test_a_released_encoder_needs_no_config():
         config=None, model="salad", overrides=["evaluation.batch_size=2"]
     )
     config = config_of_model(options)
-    assert config.evaluation.preprocessing == Preprocessing("square", 322)
+    assert config.evaluation.resize is None  # the encoder brings it
+    assert released_encoder("salad").preprocessing == Preprocessing("square", 322)
     assert config.evaluation.batch_size == 2
 
 

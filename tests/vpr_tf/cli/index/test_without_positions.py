@@ -8,7 +8,7 @@ from PIL import Image
 from tests.command_line import on_index as run
 from tests.command_line import vpr
 from tests.vpr_tf.cli.index.conftest import build, write_photos
-from tests.vpr_tf.photos.photo_writer import write_photo
+from tests.vpr_tf.photos.photo_writer import gps_of, write_photo
 from vpr_tf.place_index import PlaceIndex
 
 COLOURS = [(25 * number, 250 - 20 * number, 90) for number in range(6)]
@@ -69,6 +69,22 @@ def test_they_join_an_index_with_positions(model, tmp_path, capsys):
     assert "1 of 1 photos have no position" in capsys.readouterr().out
     with PlaceIndex.open(index) as opened:
         assert opened.photos.positions.known.sum() == len(opened.photos) - 1
+
+
+def test_what_cannot_be_is_left_out_and_told(model, tmp_path, capsys):
+    photos, index = tmp_path / "photos", tmp_path / "city.index"
+    turned = gps_of(37.7, -122.5, heading_deg=400.0)
+    write_photo(photos / "turned.jpg", (1, 2, 3), gps=turned)
+    write_photo(photos / "zero.jpg", (40, 200, 3), gps=gps_of(0.0, 0.0))
+    write_photo(photos / "silent.jpg", (90, 20, 160))
+    assert build(model, photos, index, "--without-positions") == 0
+    printed = capsys.readouterr().out
+    assert "2 photos are taken without a position, heading or time" in printed
+    assert "turned.jpg: EXIF heading_deg 400.0" in printed
+    assert "zero.jpg: EXIF latitude and longitude are 0, 0" in printed
+    assert "silent.jpg" not in printed
+    with PlaceIndex.open(index) as opened:
+        assert opened.photos.positions.known.sum() == 1
 
 
 def test_pictures_of_matches(unplaced, tmp_path, capsys):
