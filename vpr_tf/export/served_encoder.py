@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from vpr_tf.config import Preprocessing
 from vpr_tf.export.served_inputs import (
-    ReadImages,
+    checked_files,
     checked_images,
     read_images,
     require_all,
@@ -45,8 +45,9 @@ class ServedEncoder:
         Raises:
             tf.errors.InvalidArgumentError: A file cannot be read; all such are named.
         """
-        read = read_images(image_bytes, self._preprocessing)
-        return {"descriptors": self._describe(require_all(read, image_bytes))}
+        described = self._read_and_describe(image_bytes)
+        with tf.control_dependencies([require_all(described["is_valid"])]):
+            return {"descriptors": tf.identity(described["descriptors"])}
 
     @tf.function(
         input_signature=[tf.TensorSpec((None,), tf.string, name="image_bytes")]
@@ -61,15 +62,7 @@ class ServedEncoder:
             `descriptors`, float32 `(batch, descriptor_dim)`, zeros where `is_valid`,
             bool `(batch,)`, is False.
         """
-        read = read_images(image_bytes, self._preprocessing)
-        num_files = tf.size(image_bytes, tf.int64)
-        rows = read.rows[:, tf.newaxis]
-        shape = tf.stack([num_files, self._encoder.descriptor_dim])
-        readable = tf.ones_like(read.rows, tf.int32)
-        return {
-            "descriptors": tf.scatter_nd(rows, self._describe(read), shape),
-            "is_valid": tf.scatter_nd(rows, readable, num_files[tf.newaxis]) > 0,
-        }
+        return self._read_and_describe(image_bytes)
 
     @tf.function(
         input_signature=[
@@ -90,18 +83,34 @@ class ServedEncoder:
         """
         return {"descriptors": self._encode(checked_images(images))}
 
-    def _describe(self, read: ReadImages) -> tf.Tensor:
+    def _read_and_describe(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        """See `flagged`."""
+        files = checked_files(image_bytes)
         if self._preprocessing.resize == "square":
-            return self._encode(read.pixels, self._preprocessing.image_size)
+            return self._describe(files, self._preprocessing.image_size)
 
-        # Sizes differ from image to image, so that there is no batch.
-        def describe(size_and_pixels: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-            (height, width), pixels = tf.unstack(size_and_pixels[0]), size_and_pixels[1]
-            image = pixels[tf.newaxis, :height, :width]
-            return self._encoder(image, training=False)[0]
+        # Sizes differ from image to image: a batch would be padded to the largest.
+        def describe(file: tf.Tensor) -> dict[str, tf.Tensor]:
+            described = self._describe(file[tf.newaxis])
+            return {name: value[0] for name, value in described.items()}
 
-        spec = tf.TensorSpec((self._encoder.descriptor_dim,), tf.float32)
-        return tf.map_fn(describe, (read.sizes, read.pixels), fn_output_signature=spec)
+        spec = {
+            "descriptors": tf.TensorSpec((self._encoder.descriptor_dim,), tf.float32),
+            "is_valid": tf.TensorSpec((), tf.bool),
+        }
+        return tf.map_fn(describe, files, fn_output_signature=spec)
+
+    def _describe(self, files: tf.Tensor, size: int | None = None) -> dict[str, Any]:
+        read = read_images(files, self._preprocessing)
+        num_files = tf.size(files, tf.int64)
+        rows = read.rows[:, tf.newaxis]
+        shape = tf.stack([num_files, self._encoder.descriptor_dim])
+        readable = tf.ones_like(read.rows, tf.int32)
+        described = self._encode(read.pixels, size)
+        return {
+            "descriptors": tf.scatter_nd(rows, described, shape),
+            "is_valid": tf.scatter_nd(rows, readable, num_files[tf.newaxis]) > 0,
+        }
 
     def _encode(self, images: tf.Tensor, size: int | None = None) -> tf.Tensor:
         """Describes a batch, which may be empty: not every layer takes that."""

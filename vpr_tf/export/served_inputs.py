@@ -24,13 +24,10 @@ class ReadImages(NamedTuple):
 
     Attributes:
         rows: Which of the batch they are, int64 `(num_readable,)`, ascending.
-        sizes: Height and width at which each is described, int32 `(num_readable, 2)`.
-        pixels: Float32 in [0, 1], `(num_readable, height, width, 3)`; smaller ones are
-            padded to the right and below.
+        pixels: Float32 in [0, 1], `(num_readable, height, width, 3)`.
     """
 
     rows: tf.Tensor
-    sizes: tf.Tensor
     pixels: tf.Tensor
 
 
@@ -40,52 +37,51 @@ def read_images(image_bytes: tf.Tensor, preprocessing: Preprocessing) -> ReadIma
     A data pipeline inside the graph, since that alone goes on after an error.
 
     Args:
-        image_bytes: Strings `(batch,)`.
+        image_bytes: Strings `(batch,)`; of images of several sizes one at a time.
         preprocessing: Resize and size.
     """
 
     def prepare(row: tf.Tensor, file: tf.Tensor) -> tuple[tf.Tensor, ...]:
         with tf.control_dependencies([check_header(file)]):
             image = decode_image(tf.identity(file))
-        pixels = resize_for_evaluation(image, preprocessing)
-        return row, tf.shape(pixels)[:2], pixels
+        return row, resize_for_evaluation(image, preprocessing)
 
-    image_bytes = _checked_files(image_bytes)
     # Without images there would be no batch: one more ends it, and is taken off.
-    end = (tf.constant(-1, tf.int64), tf.zeros(2, tf.int32), tf.zeros((0, 0, 3)))
-    rows, sizes, pixels = (
+    end = (tf.constant(-1, tf.int64), tf.zeros((0, 0, 3)))
+    rows, pixels = (
         tf.data.Dataset.from_tensor_slices(image_bytes)
         .enumerate()
         .map(prepare, num_parallel_calls=tf.data.AUTOTUNE)
         .ignore_errors()
         .concatenate(tf.data.Dataset.from_tensors(end))
         .padded_batch(
-            tf.size(image_bytes, tf.int64) + 1, padded_shapes=([], [2], [None, None, 3])
+            tf.size(image_bytes, tf.int64) + 1, padded_shapes=([], [None, None, 3])
         )
         .with_options(_pipeline_options())
         .get_single_element()
     )
-    return ReadImages(rows[:-1], sizes[:-1], pixels[:-1])
+    return ReadImages(rows[:-1], pixels[:-1])
 
 
-def require_all(read: ReadImages, image_bytes: tf.Tensor) -> ReadImages:
-    """Fails with INVALID_ARGUMENT, naming the files of a batch that were not read."""
-    asked = tf.range(tf.size(image_bytes, tf.int64))
-    unread = tf.sets.difference(asked[tf.newaxis], read.rows[tf.newaxis]).values
-    check = tf.debugging.Assert(
-        tf.equal(tf.size(unread), 0),
+def require_all(is_valid: tf.Tensor) -> tf.Operation:
+    """Returns a check that names the files of a batch that could not be read.
+
+    Args:
+        is_valid: Whether each could, bool `(batch,)`.
+    """
+    unread = tf.where(~is_valid)[:, 0]
+    return tf.debugging.Assert(
+        tf.reduce_all(is_valid),
         [
             "`image_bytes` must be whole JPEG or PNG files of at most "
             f"{MAX_PIXELS:,} pixels. Not so in this batch, counted from 0:",
             unread,
             "of",
-            tf.size(image_bytes),
+            tf.size(is_valid),
             "Send the others again without them, or call the signature `flagged`.",
         ],
         summarize=20,
     )
-    with tf.control_dependencies([check]):
-        return ReadImages(*(tf.identity(tensor) for tensor in read))
 
 
 def checked_images(images: tf.Tensor) -> tf.Tensor:
@@ -132,7 +128,15 @@ def checked_images(images: tf.Tensor) -> tf.Tensor:
         return tf.identity(images)
 
 
-def _checked_files(image_bytes: tf.Tensor) -> tf.Tensor:
+def checked_files(image_bytes: tf.Tensor) -> tf.Tensor:
+    """Returns the files of a batch after a check of their shape.
+
+    Args:
+        image_bytes: Strings `(batch,)`, if the client did right.
+
+    Raises:
+        tf.errors.InvalidArgumentError: When the graph runs: another rank.
+    """
     received = _of_any_shape(image_bytes)
     check = tf.debugging.Assert(
         tf.equal(tf.size(tf.shape(received)), 1),

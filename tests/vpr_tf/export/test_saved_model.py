@@ -118,13 +118,16 @@ def test_stock_operations_are_enough(exported, resize):
     assert unknown_operations(exported[resize]) == set()
 
 
-def test_saved_model_cli_gives_the_descriptors_of_keras(encoder, exported, tmp_path):
-    expected = expected_of(encoder, "square", FILES[:2])
+@pytest.mark.parametrize("resize", ["square", "native"])
+def test_saved_model_cli_gives_the_descriptors_of_keras(
+    encoders, exported, tmp_path, resize
+):
+    expected = expected_of(encoders[resize], resize, FILES[:2])
     np.save(tmp_path / "files.npy", np.array(FILES[:2]))
     script = Path(sys.executable).with_name("saved_model_cli")
     subprocess.run(
         [
-            *(sys.executable, script, "run", "--dir", exported["square"]),
+            *(sys.executable, script, "run", "--dir", exported[resize]),
             *("--tag_set", "serve", "--signature_def", "serving_default"),
             *("--inputs", f"image_bytes={tmp_path / 'files.npy'}"),
             *("--outdir", tmp_path / "out"),
