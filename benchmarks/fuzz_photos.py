@@ -182,9 +182,9 @@ def make_exif(rng: random.Random) -> dict[str, bytes]:
     )
     gps: dict[int, Any] = {
         1: rng.choice("NS"),
-        2: tuple(_rational(rng, limit) for limit in (80, 60, 60)),
+        2: _degrees(rng, 80),
         3: rng.choice("EW"),
-        4: tuple(_rational(rng, limit) for limit in (180, 60, 60)),
+        4: _degrees(rng, 180),
         9: rng.choice("AAAAAV"),
         17: _rational(rng, 360),
     }
@@ -200,6 +200,14 @@ def make_exif(rng: random.Random) -> dict[str, bytes]:
         block = mutated_bytes(rng, data[start:stop])[: stop - start]
         data = data[:start] + block.ljust(stop - start, b"\0") + data[stop:]
     return {"photo.jpg": data if rng.random() < 0.85 else mutated_bytes(rng, data)}
+
+
+def _degrees(rng: random.Random, limit: int) -> tuple[float, ...]:
+    """Returns degrees, minutes and seconds; at times with a fraction in each."""
+    values = [_rational(rng, limit) for limit in (limit, 60, 60)]
+    if rng.random() < 0.9:
+        values[:2] = map(int, values[:2])
+    return tuple(values)
 
 
 def _rational(rng: random.Random, limit: float) -> float:
