@@ -13,6 +13,7 @@ from vpr_tf.config import Preprocessing
 from vpr_tf.export.served_calibration import ServedCalibration
 from vpr_tf.export.served_encoder import ServedEncoder
 from vpr_tf.export.served_heads import ServedHead, fixed
+from vpr_tf.export.served_inputs import IMAGE_BYTES, IMAGES
 from vpr_tf.geo import ecef
 from vpr_tf.localization import calibrated_settings
 from vpr_tf.localization.calibration import Calibration
@@ -84,9 +85,7 @@ class ServedClassifier(tf.Module):
             )
         )
 
-    @tf.function(
-        input_signature=[tf.TensorSpec((None,), tf.string, name="image_bytes")]
-    )
+    @tf.function(input_signature=IMAGE_BYTES)
     def from_bytes(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         """Locates JPEG or PNG files; see `locate`.
 
@@ -95,9 +94,7 @@ class ServedClassifier(tf.Module):
         """
         return self.locate(self.encoder.from_bytes(image_bytes)["descriptors"])
 
-    @tf.function(
-        input_signature=[tf.TensorSpec((None,), tf.string, name="image_bytes")]
-    )
+    @tf.function(input_signature=IMAGE_BYTES)
     def flagged(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         """Locates the files that can be read; see `locate`.
 
@@ -111,18 +108,11 @@ class ServedClassifier(tf.Module):
         is_valid = described["is_valid"]
         located = {"is_valid": is_valid}
         for name, value in self.locate(described["descriptors"]).items():
-            shape = tf.concat(
-                [tf.shape(value)[:1], tf.ones_like(tf.shape(value)[1:])], 0
-            )
-            unknown = tf.constant(np.nan, value.dtype)
-            located[name] = tf.where(tf.reshape(is_valid, shape), value, unknown)
+            known = is_valid if value.shape.rank == 1 else is_valid[:, tf.newaxis]
+            located[name] = tf.where(known, value, tf.constant(np.nan, value.dtype))
         return located
 
-    @tf.function(
-        input_signature=[
-            tf.TensorSpec((None, None, None, 3), tf.float32, name="images")
-        ]
-    )
+    @tf.function(input_signature=IMAGES)
     def from_images(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         """Locates RGB images in [0, 1] as they are, without a resize; see `locate`.
 

@@ -8,6 +8,8 @@ import tensorflow as tf
 
 from vpr_tf.config import Preprocessing
 from vpr_tf.export.served_inputs import (
+    IMAGE_BYTES,
+    IMAGES,
     checked_files,
     checked_images,
     read_images,
@@ -30,9 +32,7 @@ class ServedEncoder:
         self._encoder = encoder
         self._preprocessing = preprocessing
 
-    @tf.function(
-        input_signature=[tf.TensorSpec((None,), tf.string, name="image_bytes")]
-    )
+    @tf.function(input_signature=IMAGE_BYTES)
     def from_bytes(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         """Describes JPEG or PNG files.
 
@@ -49,9 +49,7 @@ class ServedEncoder:
         with tf.control_dependencies([require_all(described["is_valid"])]):
             return {"descriptors": tf.identity(described["descriptors"])}
 
-    @tf.function(
-        input_signature=[tf.TensorSpec((None,), tf.string, name="image_bytes")]
-    )
+    @tf.function(input_signature=IMAGE_BYTES)
     def flagged(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         """Describes the files that can be read, and says which these are.
 
@@ -64,11 +62,7 @@ class ServedEncoder:
         """
         return self._read_and_describe(image_bytes)
 
-    @tf.function(
-        input_signature=[
-            tf.TensorSpec((None, None, None, 3), tf.float32, name="images")
-        ]
-    )
+    @tf.function(input_signature=IMAGES)
     def from_images(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         """Describes RGB images in [0, 1] as they are, without a resize.
 

@@ -16,6 +16,9 @@ from vpr_tf.photos.schema import MAX_PIXELS
 
 # A resize may leave [0, 1] by its rounding.
 _RANGE_TOLERANCE = 1e-3
+# The signatures, whatever they give.
+IMAGE_BYTES = (tf.TensorSpec((None,), tf.string, name="image_bytes"),)
+IMAGES = (tf.TensorSpec((None, None, None, 3), tf.float32, name="images"),)
 _MOST_AXES = 16  # of a shape in a message
 
 
