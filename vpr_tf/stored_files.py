@@ -7,7 +7,7 @@ import math
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import BinaryIO, Literal
 
 import google_crc32c
@@ -157,17 +157,6 @@ def read_npy(path: Path, *, mapped: bool = True) -> np.ndarray:
         raise
     except Exception as error:  # NumPy evaluates the header by Python's own parser
         raise ValueError(f"it is no array that NumPy wrote: {error}") from error
-
-
-def is_inside(name: str) -> bool:
-    """Whether a stored path stays inside the folder that it is relative to."""
-    path = PurePosixPath(name)
-    try:
-        os.fsencode(name)
-    except UnicodeEncodeError:
-        return False
-    is_plain = "\0" not in name and ".." not in path.parts and not path.is_absolute()
-    return is_plain and bool(path.parts)
 
 
 def fsync(path: Path) -> None:

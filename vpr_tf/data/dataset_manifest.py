@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vpr_tf.stored_files import is_inside
+from vpr_tf.stored_paths import is_inside
 from vpr_tf.stored_values import from_stored, read_json
 
 FORMAT_VERSION = 1

@@ -14,7 +14,8 @@ from vpr_tf.atomic_files import replace_file
 from vpr_tf.config import LocalizationConfig, Preprocessing
 from vpr_tf.localization import Calibration, read_stored
 from vpr_tf.search import IndexMismatchError
-from vpr_tf.stored_files import StoredFile, fsync, is_inside
+from vpr_tf.stored_files import StoredFile, fsync
+from vpr_tf.stored_paths import is_inside
 from vpr_tf.stored_values import from_stored, parse_json
 
 MANIFEST_FILE = "manifest.json"

@@ -1,0 +1,71 @@
+"""Paths inside folders that others may have made: no way out, and no link.
+
+A folder that is received (an index, a dataset, a run, a report, an exported model) may
+hold names with `..` and symbolic links to anything on this machine. The folder itself
+is named by the user and may lie behind a link; nothing below it may.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path, PurePosixPath
+
+
+class StoredPathError(ValueError):
+    """A path that leads out of its folder, or to what is no file and no folder."""
+
+
+def is_inside(name: str) -> bool:
+    """Whether a stored path stays inside the folder that it is relative to."""
+    path = PurePosixPath(name)
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:
+        return False
+    is_plain = "\0" not in name and ".." not in path.parts and not path.is_absolute()
+    return is_plain and bool(path.parts)
+
+
+def inside(folder: str | Path, *names: str) -> Path:
+    """Returns a path in a folder, for reading, writing or deleting what is there.
+
+    Args:
+        folder: Named by the user.
+        names: Stored or fixed, relative to the folder. What they name may be missing.
+
+    Raises:
+        StoredPathError: A name leads out of the folder, or something on the way is a
+            symbolic link or neither a file nor a folder.
+
+    Example:
+        >>> inside("city.index", "../secret")
+        Traceback (most recent call last):
+            ...
+        vpr_tf.stored_paths.StoredPathError: ...
+    """
+    path = Path(folder)
+    for name in names:
+        if not is_inside(name):
+            raise StoredPathError(
+                f"A path stored in {folder} must stay inside that folder. Received: "
+                f"{name[:80]!a}. Do not use a folder with such paths; ask whoever made "
+                "it for another."
+            )
+        for part in PurePosixPath(name).parts:
+            path /= part
+            _check_kind(path)
+    return path
+
+
+def _check_kind(path: Path) -> None:
+    try:
+        mode = path.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        kind = "a symbolic link" if stat.S_ISLNK(mode) else "no file"
+        raise StoredPathError(
+            f"{path} must be a file or a folder. Received: {kind}, which may lead "
+            "anywhere on this machine. Put a copy of what belongs there in its place."
+        )
