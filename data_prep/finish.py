@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import itertools
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from data_prep.build_state import build_parameters
 from data_prep.errors import wrap_disk_errors
 from data_prep.plan import BuildPlan
 from data_prep.shards import MetadataTable, ScannedSplit, ShardTask, write_atomically
+from vpr_tf.atomic_files import new_folder
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.data.dataset_manifest import FORMAT_VERSION
 from vpr_tf.data.prepared_dataset import INDEX_COLUMNS
@@ -147,26 +147,24 @@ def write_tfds_metadata(
         dataset_name=name,
         filetype_suffix="tfrecord",
     )
-    temporary = dataset_path / ".tfds.tmp"
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir()
-    for shard in itertools.chain.from_iterable(splits.values()):
-        (temporary / shard["file"]).touch()  # it looks for their names
-    tfds.folder_dataset.write_metadata(
-        data_dir=temporary,
-        features=tfds_features(),
-        split_infos=[
-            tfds.core.SplitInfo(
-                name=split,
-                shard_lengths=[shard["num_records"] for shard in shards],
-                num_bytes=sum(shard["num_bytes"] for shard in shards),
-                filename_template=template,
-            )
-            for split, shards in splits.items()
-        ],
-        filename_template=template,
-        check_data=False,  # it would decode an image, which need not succeed
-    )
-    for file in temporary.glob("*.json"):
-        file.replace(dataset_path / file.name)
-    shutil.rmtree(temporary)
+    split_infos = [
+        tfds.core.SplitInfo(
+            name=split,
+            shard_lengths=[shard["num_records"] for shard in shards],
+            num_bytes=sum(shard["num_bytes"] for shard in shards),
+            filename_template=template,
+        )
+        for split, shards in splits.items()
+    ]
+    with new_folder(dataset_path / "tfds") as temporary:
+        for shard in itertools.chain.from_iterable(splits.values()):
+            (temporary / shard["file"]).touch()  # it looks for their names
+        tfds.folder_dataset.write_metadata(
+            data_dir=temporary,
+            features=tfds_features(),
+            split_infos=split_infos,
+            filename_template=template,
+            check_data=False,  # it would decode an image, which need not succeed
+        )
+        for file in temporary.glob("*.json"):
+            file.replace(dataset_path / file.name)

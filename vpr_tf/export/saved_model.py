@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
+from vpr_tf.atomic_files import new_folder
 from vpr_tf.config import ExperimentConfig, save_config
 from vpr_tf.export.served_encoder import ServedEncoder
 from vpr_tf.export.stock_ops import unknown_operations
@@ -79,23 +78,20 @@ def write_version(
         ExportError: See `export_encoder`.
     """
     parent = Path(folder) / config.name
-    unfinished = parent / f"unfinished-{os.getpid()}"
     try:
-        shutil.rmtree(unfinished, ignore_errors=True)
         parent.mkdir(parents=True, exist_ok=True)
-        tf.saved_model.save(module, str(unfinished), signatures=signatures)
-        (unfinished / EXPORTED_CONFIG).parent.mkdir(exist_ok=True)
-        save_config(config, unfinished / EXPORTED_CONFIG)
-        if write_extra is not None:
-            write_extra(unfinished / EXPORTED_CONFIG.parent)
-        _check_operations(unfinished)
-        return _publish(unfinished, parent)
+        with new_folder(parent / "version") as unfinished:
+            tf.saved_model.save(module, str(unfinished), signatures=signatures)
+            (unfinished / EXPORTED_CONFIG).parent.mkdir(exist_ok=True)
+            save_config(config, unfinished / EXPORTED_CONFIG)
+            if write_extra is not None:
+                write_extra(unfinished / EXPORTED_CONFIG.parent)
+            _check_operations(unfinished)
+            return _publish(unfinished, parent)
     except (OSError, tf.errors.OpError) as error:
         raise ExportError(
             f"Cannot write a SavedModel in {parent}: {error}. Set `savedmodels_dir`."
         ) from error
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _check_operations(folder: Path) -> None:

@@ -14,18 +14,18 @@ import numpy.typing as npt
 
 from vpr_tf.geo import GeoCircle
 from vpr_tf.photos import PhotoFiles, PhotoTable
+from vpr_tf.place_index.checked_files import checked_encoder_path
 from vpr_tf.place_index.index_state import IndexState, Matches
+from vpr_tf.place_index.layout import MANIFEST_FILE, index_path
 from vpr_tf.place_index.localizing import (
     LocalizationOptions,
     known_headings,
     localize_descriptors,
 )
 from vpr_tf.place_index.manifest import (
-    MANIFEST_FILE,
     STORED,
     IndexManifest,
     RecallReport,
-    check_file,
     no_manifest,
     parse_manifest,
     unreadable,
@@ -136,9 +136,8 @@ class IndexReader:
         manifest = self.manifest
         if manifest.encoder is None or manifest.encoder.file is None:
             return None
-        for name, file in manifest.encoder_files.items():
-            check_file(self.folder / name, file)
-        return self.folder / manifest.encoder.file
+        files = manifest.encoder_files
+        return checked_encoder_path(self.folder, manifest.encoder, files)
 
     def search(
         self,
@@ -341,7 +340,7 @@ class IndexReader:
 
     def _newest_state(self) -> IndexState:
         while True:
-            file = _OpenFile.open(self.folder / MANIFEST_FILE)
+            file = _OpenFile.open(index_path(self.folder, MANIFEST_FILE))
             try:
                 manifest = parse_manifest(file.text, file.path)
                 state = IndexState.open(self.folder, manifest, self._state)
@@ -369,14 +368,14 @@ class _OpenFile:
     def open(cls, path: Path) -> _OpenFile:
         """Opens a manifest."""
         try:
-            return cls(path, os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+            return cls(path, os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC))
         except OSError as error:
             raise no_manifest(path.parent, error) from error
 
     def is_current(self) -> bool:
         """Whether the path still names this very file, unchanged."""
         try:
-            return _stamp(self.path.stat()) == self._stamp
+            return _stamp(self.path.lstat()) == self._stamp
         except OSError:
             return False
 

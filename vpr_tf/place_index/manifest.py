@@ -13,12 +13,12 @@ from typing import Any
 from vpr_tf.atomic_files import replace_file
 from vpr_tf.config import LocalizationConfig, Preprocessing
 from vpr_tf.localization import Calibration, read_stored
+from vpr_tf.place_index.agreement import check_agreement
+from vpr_tf.place_index.layout import MANIFEST_FILE, index_path
 from vpr_tf.search import IndexMismatchError
 from vpr_tf.stored_files import StoredFile, fsync
-from vpr_tf.stored_paths import is_inside
 from vpr_tf.stored_values import from_stored, parse_json
 
-MANIFEST_FILE = "manifest.json"
 FORMAT_VERSION = 1
 # Of an index that keeps a classifier, which programs of version 1 do not know.
 CLASSIFIER_FORMAT_VERSION = 2
@@ -26,8 +26,9 @@ CLASSIFIER_FORMAT_VERSION = 2
 NO_ENCODER_FORMAT_VERSION = 3
 _VERSIONS = (FORMAT_VERSION, CLASSIFIER_FORMAT_VERSION, NO_ENCODER_FORMAT_VERSION)
 METRIC = "squared_l2"
+DTYPES = ("float32", "float16")
 STORED = "stored"  # as many cells of the classifier as the index says
-_REMEDY = "Restore it from a copy of the folder, or build the index again."
+RESTORE = "Restore it from a copy of the folder, or build the index again."
 _COMPACT_ABOVE_SHARE = 0.1
 
 
@@ -237,11 +238,9 @@ def write_manifest(folder: Path, manifest: IndexManifest) -> None:
     if manifest.classifier is None:
         del content["classifier"]
     else:
-        content["format_version"] = CLASSIFIER_FORMAT_VERSION
         own = manifest.classifier.encoder
         content["classifier"]["encoder"] = None if own is None else own.to_dict()
-    if manifest.encoder is None:
-        content["format_version"] = NO_ENCODER_FORMAT_VERSION
+    content["format_version"] = _version_of(manifest)
     content["sha256"] = _fingerprint(content)
     fsync(folder)  # the names of new files, before anything refers to them
     with replace_file(folder / MANIFEST_FILE) as temporary:
@@ -255,7 +254,7 @@ def read_manifest(folder: Path) -> IndexManifest:
     Raises:
         IndexMismatchError: There is none, or it is damaged or was edited.
     """
-    path = folder / MANIFEST_FILE
+    path = index_path(folder, MANIFEST_FILE)
     try:
         return parse_manifest(path.read_bytes(), path)
     except OSError as error:
@@ -273,7 +272,7 @@ def no_manifest(folder: Path, error: OSError) -> IndexMismatchError:
 def unreadable(error: OSError, folder: Path) -> IndexMismatchError:
     """Returns the error of a file that is missing or cannot be read."""
     return IndexMismatchError(
-        f"{error.filename or folder} cannot be read: {error.strerror}. {_REMEDY}"
+        f"{error.filename or folder} cannot be read: {error.strerror}. {RESTORE}"
     )
 
 
@@ -291,7 +290,7 @@ def parse_manifest(text: bytes, path: Path) -> IndexManifest:
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise IndexMismatchError(
             f"{path} is damaged, it is not the JSON that was written: {error!r}. "
-            f"{_REMEDY}"
+            f"{RESTORE}"
         ) from error
     if version not in _VERSIONS:
         raise IndexMismatchError(
@@ -308,19 +307,8 @@ def parse_manifest(text: bytes, path: Path) -> IndexManifest:
         return _from_content(content)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise IndexMismatchError(
-            f"{path} is damaged, though its checksum fits: {error}. {_REMEDY}"
+            f"{path} is damaged, though its checksum fits: {error}. {RESTORE}"
         ) from error
-
-
-def check_file(path: Path, file: StoredFile, *, size_only: bool = False) -> None:
-    """Compares a file of an index with what was written.
-
-    Raises:
-        IndexMismatchError: It is missing or damaged.
-    """
-    problem = file.problem(path, "size" if size_only else "crc32c")
-    if problem:
-        raise IndexMismatchError(f"{path} is damaged: it {problem}. {_REMEDY}")
 
 
 def _fingerprint(content: dict[str, Any]) -> str:
@@ -338,18 +326,17 @@ def _from_content(content: dict[str, Any]) -> IndexManifest:
         own = content["classifier"]
         content["classifier"] = {**own, "encoder": _nested(own["encoder"])}
     manifest = from_stored(IndexManifest, content)
-    identities = [manifest.encoder, getattr(manifest.classifier, "encoder", None)]
-    encoders = [one.file for one in identities if one is not None and one.file]
-    for name in [*manifest.files(), *encoders]:
-        if not is_inside(name):
-            raise ValueError(f"{name[:80]!a} is no path inside the index")
-    sizes = [file.num_bytes for file in manifest.files().values()]
-    counts = [segment.num_rows for segment in manifest.segments]
-    removed = manifest.num_removed
-    numbers = [*counts, *sizes, removed, manifest.num_photos, manifest.generation]
-    if min(numbers) < 0:
-        raise ValueError(f"a number of photos, bytes or changes is {min(numbers)}")
+    if manifest.metric != METRIC or manifest.format_version != _version_of(manifest):
+        version = manifest.format_version
+        raise ValueError(f"metric is {manifest.metric!r}, format_version is {version}")
+    check_agreement(manifest, DTYPES)
     return manifest
+
+
+def _version_of(manifest: IndexManifest) -> int:
+    if manifest.encoder is None:
+        return NO_ENCODER_FORMAT_VERSION
+    return CLASSIFIER_FORMAT_VERSION if manifest.classifier else FORMAT_VERSION
 
 
 def _nested(encoder: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -6,10 +6,19 @@ from pathlib import Path
 
 import numpy as np
 
+from vpr_tf.geo import UNKNOWN_HEADING_DEG
 from vpr_tf.photos import PhotoTable
 from vpr_tf.photos.schema import TABLE_COLUMNS
+from vpr_tf.search import IndexMismatchError
+from vpr_tf.stored_files import read_npy
 
 _KEYS_PER_BLOCK = 1 << 17
+_RANGES = {
+    "utm_zone": (-60, 60),
+    "latitude_deg": (-90, 90),
+    "longitude_deg": (-180, 180),
+    "heading_deg": (UNKNOWN_HEADING_DEG, 360),
+}
 
 
 def write_photos(folder: Path, photos: PhotoTable) -> None:
@@ -19,13 +28,59 @@ def write_photos(folder: Path, photos: PhotoTable) -> None:
         np.save(folder / f"{name}.npy", values, allow_pickle=False)
 
 
-def read_photos(folder: Path) -> PhotoTable:
-    """Memory-maps what `write_photos` wrote."""
-    return PhotoTable.from_columns(
-        {
-            name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-            for name in TABLE_COLUMNS
-        }
+def photo_files() -> list[str]:
+    """Names the files that `write_photos` writes."""
+    return [f"{name}.npy" for name in TABLE_COLUMNS]
+
+
+def read_photos(folder: Path, num_photos: int) -> PhotoTable:
+    """Memory-maps what `write_photos` wrote, after its checksums were compared.
+
+    Raises:
+        IndexMismatchError: A column is of other photos, or holds what cannot be.
+    """
+    columns = {
+        name: read_column(folder / f"{name}.npy", num_photos, np.dtype(dtype))
+        for name, dtype in TABLE_COLUMNS.items()
+    }
+    for name, (low, high) in _RANGES.items():
+        values = columns[name]
+        if not ((values >= low) & (values <= high) | np.isnan(values)).all():
+            path = folder / f"{name}.npy"
+            raise damaged_column(path, f"must hold values from {low} to {high}")
+    return PhotoTable.from_columns(columns)
+
+
+def read_column(
+    path: Path, length: int, dtype: np.dtype, *, mapped: bool = True
+) -> np.ndarray:
+    """Reads an array of an index, whose checksum was compared.
+
+    Args:
+        path: The file.
+        length: Of the array.
+        dtype: Of the array; texts may have any width.
+        mapped: Whether it is memory-mapped.
+
+    Raises:
+        IndexMismatchError: It is another array.
+    """
+    try:
+        values = read_npy(path, mapped=mapped)
+    except ValueError as error:
+        raise damaged_column(path, f"must be an array: {error}") from error
+    fits = values.dtype == dtype or (dtype.kind == values.dtype.kind == "S")
+    if values.shape != (length,) or not fits:
+        found = f"{values.dtype} of shape {values.shape}"
+        raise damaged_column(path, f"must be {dtype} of shape {(length,)}, is {found}")
+    return values
+
+
+def damaged_column(path: Path, reason: str) -> IndexMismatchError:
+    """Returns the error of an array that this program cannot have written."""
+    return IndexMismatchError(
+        f"{path} is damaged, though its checksum fits: it {reason}. Restore it from a "
+        "copy of the folder, or build the index again."
     )
 
 

@@ -15,11 +15,7 @@ from vpr_tf.place_index import changes
 from vpr_tf.place_index.creation import KeptParts, create_folder, kept_encoder
 from vpr_tf.place_index.index_reader import IndexReader
 from vpr_tf.place_index.localizing import calibrate
-from vpr_tf.place_index.manifest import (
-    EncoderIdentity,
-    IndexManifest,
-    KeptClassifier,
-)
+from vpr_tf.place_index.manifest import EncoderIdentity, IndexManifest, KeptClassifier
 from vpr_tf.place_index.photo_arguments import (
     PhotoColumns,
     as_descriptors,

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+import numpy as np
+
+from vpr_tf.atomic_files import is_leftover
+from vpr_tf.place_index.index_state import IndexState
+from vpr_tf.place_index.layout import MANIFEST_FILE, TUNING_FOLDER, generation_of
 from vpr_tf.place_index.manifest import IndexManifest, Segment, read_manifest
 from vpr_tf.place_index.segment import DESCRIPTORS_FILE, OpenSegment
 from vpr_tf.stored_files import Progress
+from vpr_tf.stored_paths import StoredPathError, inside
+from vpr_tf.work_folder import LOCK_FILE
 
 _NAMED_PHOTOS = 10
 
@@ -41,9 +49,15 @@ def verify(folder: Path, *, progress: Progress | None = None) -> VerificationRep
     files = manifest.files()
     problems = {}
     for name, file in files.items():
-        problem = file.problem(folder / name, "sha256", progress)
+        try:
+            problem = file.problem(inside(folder, name), "sha256", progress)
+        except StoredPathError:
+            problem = "must not be, or lie behind, a symbolic link"
         if problem:
             problems[name] = problem
+    problems |= _foreign(folder, manifest)
+    if not problems:
+        problems |= _repeated_keys(folder, manifest)
     damaged = [
         key
         for segment in manifest.segments
@@ -51,6 +65,42 @@ def verify(folder: Path, *, progress: Progress | None = None) -> VerificationRep
     ]
     num_bytes = sum(file.num_bytes for file in files.values())
     return VerificationReport(len(files), num_bytes, problems, damaged)
+
+
+def _foreign(folder: Path, manifest: IndexManifest) -> dict[str, str]:
+    """Finds what is not of the index; what changes left is deleted by the next one."""
+    known = {*manifest.files(), MANIFEST_FILE, LOCK_FILE}
+    parents = {str(one) for name in known for one in PurePosixPath(name).parents}
+    problems = {}
+    for root, folders, files in os.walk(folder):
+        inner = []
+        for name in (*folders, *files):
+            path = Path(root, name)
+            relative = path.relative_to(folder).as_posix()
+            if path.is_symlink():
+                problems[relative] = "is a symbolic link, which is not followed"
+            elif relative in parents:
+                inner.append(name)
+            elif relative not in known and not _may_stay(relative, path):
+                problems[relative] = "does not belong to the index; move it elsewhere"
+        folders[:] = inner
+    return problems
+
+
+def _may_stay(relative: str, path: Path) -> bool:
+    is_left = generation_of(relative) is not None or is_leftover(
+        relative, MANIFEST_FILE
+    )
+    if is_left or relative == TUNING_FOLDER:
+        return True
+    return path.is_dir() and not any(one.is_file() for one in path.rglob("*"))
+
+
+def _repeated_keys(folder: Path, manifest: IndexManifest) -> dict[str, str]:
+    keys = IndexState.open(folder, manifest, searched=False).alive_photos.keys
+    if len(np.unique(keys)) == len(keys):
+        return {}
+    return {MANIFEST_FILE: "names segments in which photos have the same key"}
 
 
 def _damaged_photos(

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from vpr_tf.atomic_files import replace_file, write_json
 from vpr_tf.place_index.changes import rebuild
+from vpr_tf.place_index.layout import TUNING_FOLDER, index_path
 from vpr_tf.place_index.manifest import IndexManifest
 from vpr_tf.place_index.recall import RECALL_QUERIES, without_own
 from vpr_tf.place_index.tuning.candidates import Candidate, candidates_of
@@ -101,7 +102,7 @@ def tune(
 ) -> TuningReport:
     """See `PlaceIndex.tune`."""
     say = progress or _print
-    folder = Path(output) if output else index_folder / "tuning"
+    folder = Path(output) if output else index_path(index_folder, TUNING_FOLDER)
     manifest, database = open_database(index_folder)
     if queries is None:
         matrix, own_rows = _sample(database, options)
