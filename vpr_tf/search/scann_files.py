@@ -91,7 +91,7 @@ def dataset_asset(path: Path) -> str:
 
 def checked_assets(
     folder: Path,
-    shape: tuple[int, int],
+    shape: tuple[int, ...],
     settings: ScannSettings,
     library: ScannLibrary,
 ) -> str:
