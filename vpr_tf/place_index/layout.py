@@ -9,6 +9,7 @@ from vpr_tf.search import IndexMismatchError
 from vpr_tf.stored_paths import StoredPathError, inside
 
 MANIFEST_FILE = "manifest.json"
+SIGNATURE_FILE = "manifest.sig"
 SEGMENTS_FOLDER = "segments"
 ENCODER_FOLDER = "encoder"
 CLASSIFIER_FOLDER = "classifier"

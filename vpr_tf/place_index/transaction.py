@@ -15,6 +15,7 @@ from vpr_tf.atomic_files import sweep_leftovers
 from vpr_tf.place_index.layout import (
     MANIFEST_FILE,
     SEGMENTS_FOLDER,
+    SIGNATURE_FILE,
     generation_of,
     index_path,
     removed_file_name,
@@ -164,4 +165,5 @@ def _sweep(folder: Path, manifest: IndexManifest) -> None:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
-    sweep_leftovers(folder, MANIFEST_FILE, left_after_s=0)
+    for name in (MANIFEST_FILE, SIGNATURE_FILE):
+        sweep_leftovers(folder, name, left_after_s=0)

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_tf.atomic_files import is_leftover
+from vpr_tf.place_index.foreign_files import foreign_files
 from vpr_tf.place_index.index_state import IndexState
-from vpr_tf.place_index.layout import MANIFEST_FILE, TUNING_FOLDER, generation_of
-from vpr_tf.place_index.manifest import IndexManifest, Segment, read_manifest
+from vpr_tf.place_index.layout import MANIFEST_FILE, index_path
+from vpr_tf.place_index.manifest import (
+    IndexManifest,
+    Segment,
+    no_manifest,
+    parse_manifest,
+)
 from vpr_tf.place_index.segment import DESCRIPTORS_FILE, OpenSegment
+from vpr_tf.place_index.signature import SignatureError, check_signature
 from vpr_tf.stored_files import Progress
 from vpr_tf.stored_paths import StoredPathError, inside
-from vpr_tf.work_folder import LOCK_FILE
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 _NAMED_PHOTOS = 10
 
@@ -30,12 +38,15 @@ class VerificationReport:
         problems: What is wrong, by path relative to the index.
         damaged_photos: Keys of the photos whose descriptors are damaged, where only
             these are.
+        signed_by: Fingerprint of the key that signed the index; None where that was
+            not compared.
     """
 
     num_files: int
     num_bytes: int
     problems: dict[str, str]
     damaged_photos: list[str]
+    signed_by: str | None = None
 
     @property
     def is_intact(self) -> bool:
@@ -43,9 +54,79 @@ class VerificationReport:
         return not self.problems
 
 
-def verify(folder: Path, *, progress: Progress | None = None) -> VerificationReport:
+def verify(
+    folder: Path,
+    *,
+    key: Ed25519PublicKey | None = None,
+    progress: Progress | None = None,
+) -> VerificationReport:
     """See `PlaceIndex.verify`."""
-    manifest = read_manifest(folder)
+    path = index_path(folder, MANIFEST_FILE)
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise no_manifest(folder, error) from error
+    manifest = parse_manifest(text, path)
+    if key is None:
+        return verify_state(folder, manifest, progress)
+    return verify_signed(folder, text, manifest, key, progress)
+
+
+def verify_signed(
+    folder: Path,
+    text: bytes,
+    manifest: IndexManifest,
+    key: Ed25519PublicKey,
+    progress: Progress | None = None,
+) -> VerificationReport:
+    """Compares the signature of a state, then every file.
+
+    Args:
+        folder: The index.
+        text: Of the manifest, the very bytes that were read as `manifest`.
+        manifest: The state.
+        key: Of whoever must have signed it.
+        progress: See `PlaceIndex.verify`.
+
+    Raises:
+        SignatureError: It is not signed with that key.
+    """
+    signed_by = check_signature(folder, text, manifest, key)
+    report = verify_state(folder, manifest, progress, complete=True)
+    return replace(report, signed_by=signed_by)
+
+
+def check_signed(
+    folder: Path, text: bytes, manifest: IndexManifest, key: Ed25519PublicKey
+) -> None:
+    """Raises what is wrong with a signed index, see `verify_signed`.
+
+    Raises:
+        SignatureError: It is not signed with that key, or a file is not what was
+            signed.
+    """
+    for name, problem in verify_signed(folder, text, manifest, key).problems.items():
+        raise SignatureError(
+            f"{folder} is not what was signed: {name} {problem}. Use a copy of what "
+            "was signed."
+        )
+
+
+def verify_state(
+    folder: Path,
+    manifest: IndexManifest,
+    progress: Progress | None = None,
+    *,
+    complete: bool = False,
+) -> VerificationReport:
+    """Compares every file that a manifest names, and looks for others.
+
+    Args:
+        folder: The index.
+        manifest: The state.
+        progress: See `PlaceIndex.verify`.
+        complete: See `foreign_files`.
+    """
     files = manifest.files()
     problems = {}
     for name, file in files.items():
@@ -55,7 +136,7 @@ def verify(folder: Path, *, progress: Progress | None = None) -> VerificationRep
             problem = "must not be, or lie behind, a symbolic link"
         if problem:
             problems[name] = problem
-    problems |= _foreign(folder, manifest)
+    problems |= foreign_files(folder, manifest, complete=complete)
     if not problems:
         problems |= _repeated_keys(folder, manifest)
     damaged = [
@@ -65,35 +146,6 @@ def verify(folder: Path, *, progress: Progress | None = None) -> VerificationRep
     ]
     num_bytes = sum(file.num_bytes for file in files.values())
     return VerificationReport(len(files), num_bytes, problems, damaged)
-
-
-def _foreign(folder: Path, manifest: IndexManifest) -> dict[str, str]:
-    """Finds what is not of the index; what changes left is deleted by the next one."""
-    known = {*manifest.files(), MANIFEST_FILE, LOCK_FILE}
-    parents = {str(one) for name in known for one in PurePosixPath(name).parents}
-    problems = {}
-    for root, folders, files in os.walk(folder):
-        inner = []
-        for name in (*folders, *files):
-            path = Path(root, name)
-            relative = path.relative_to(folder).as_posix()
-            if path.is_symlink():
-                problems[relative] = "is a symbolic link, which is not followed"
-            elif relative in parents:
-                inner.append(name)
-            elif relative not in known and not _may_stay(relative, path):
-                problems[relative] = "does not belong to the index; move it elsewhere"
-        folders[:] = inner
-    return problems
-
-
-def _may_stay(relative: str, path: Path) -> bool:
-    is_left = generation_of(relative) is not None or is_leftover(
-        relative, MANIFEST_FILE
-    )
-    if is_left or relative == TUNING_FOLDER:
-        return True
-    return path.is_dir() and not any(one.is_file() for one in path.rglob("*"))
 
 
 def _repeated_keys(folder: Path, manifest: IndexManifest) -> dict[str, str]:

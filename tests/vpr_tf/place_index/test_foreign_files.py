@@ -137,7 +137,7 @@ def test_files_of_others_stay_and_are_named(folder, tmp_path, command):
     (folder / "link").symlink_to(canary)
     (folder / "tuning").mkdir()
     (folder / "tuning" / "results.json").touch()
-    named = {*others, "segments/photos", "link"}
+    named = {*others, "segments/photos/1.jpg", "link"}
     assert set(verify(folder).problems) == named
     WRITERS[command](folder)
     kept = named - ({f"{SEGMENT}/note"} if command == "compact" else set())
