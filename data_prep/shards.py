@@ -33,6 +33,7 @@ from vpr_tf.data.records import (
 from vpr_tf.photos.file_kinds import SkippedFiles
 from vpr_tf.photos.scan import ScannedChunk
 from vpr_tf.photos.schema import PHOTO_COLUMNS, ROW_DTYPE
+from vpr_tf.stored_files import StoredFile
 from vpr_tf.stored_values import StoredValueError, from_stored, read_json
 
 _ROWS_AT_ONCE = 1 << 16
@@ -229,6 +230,7 @@ class ScannedSplit:
         self.progress = self.table.progress()
         self.tasks: list[ShardTask] = []
         self.shards: list[dict[str, Any]] = []
+        self.columns: dict[str, StoredFile] = {}
 
     @property
     def skipped(self) -> SkippedFiles:

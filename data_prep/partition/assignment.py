@@ -6,7 +6,7 @@ import importlib
 import json
 import shutil
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from vpr_tf.atomic_files import new_folder
 from vpr_tf.config import PartitionConfig
 from vpr_tf.data import PreparedDataset, SplitIndex
 from vpr_tf.photos.schema import POSITION_COLUMNS
+from vpr_tf.stored_files import StoredFile
 from vpr_tf.stored_paths import inside
 
 # Columns of some rows of the record index, those that `needed_columns` names.
@@ -132,7 +133,10 @@ def write_partition(
         np.save(temporary / "record_ids.npy", assignment.record_ids)
         if assignment.regions is not None:
             np.save(temporary / "regions.npy", assignment.regions)
-        text = json.dumps(_description(assignment, config), indent=2)
+        files = {path.name: StoredFile.from_path(path) for path in temporary.iterdir()}
+        description = _description(assignment, config)
+        description["files"] = {name: asdict(files[name]) for name in sorted(files)}
+        text = json.dumps(description, indent=2)
         (temporary / "partition.json").write_text(text + "\n")
         folder.parent.mkdir(exist_ok=True)
         if folder.exists():  # of a build that was killed before its manifest
