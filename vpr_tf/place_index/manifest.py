@@ -13,10 +13,21 @@ from typing import Any
 from vpr_tf.atomic_files import replace_file
 from vpr_tf.config import LocalizationConfig, Preprocessing
 from vpr_tf.localization import Calibration, read_stored
-from vpr_tf.place_index.agreement import check_agreement
-from vpr_tf.place_index.layout import MANIFEST_FILE, index_path
+from vpr_tf.place_index.agreement import (
+    check_counts,
+    check_encoder,
+    check_kinds,
+    check_names,
+)
+from vpr_tf.place_index.layout import (
+    CLASSIFIER_FOLDER,
+    ENCODER_FOLDER,
+    MANIFEST_FILE,
+    index_path,
+)
 from vpr_tf.search import IndexMismatchError
 from vpr_tf.stored_files import StoredFile, fsync
+from vpr_tf.stored_paths import is_inside
 from vpr_tf.stored_values import from_stored, parse_json
 
 FORMAT_VERSION = 1
@@ -329,8 +340,46 @@ def _from_content(content: dict[str, Any]) -> IndexManifest:
     if manifest.metric != METRIC or manifest.format_version != _version_of(manifest):
         version = manifest.format_version
         raise ValueError(f"metric is {manifest.metric!r}, format_version is {version}")
-    check_agreement(manifest, DTYPES)
+    _check_agreement(manifest)
     return manifest
+
+
+def _check_agreement(manifest: IndexManifest) -> None:
+    """Refuses what this program cannot have written.
+
+    Raises:
+        ValueError: Numbers, names or kinds do not agree.
+    """
+    segments, removed = manifest.segments, manifest.num_removed
+    counts = [segment.num_rows for segment in segments]
+    sizes = [file.num_bytes for file in manifest.files().values()]
+    smallest = min(*counts, *sizes, removed, manifest.num_photos, manifest.generation)
+    if smallest < 0:
+        raise ValueError(f"a number of photos, bytes or changes is {smallest}")
+    check_counts(counts, removed, manifest.num_photos)
+    held = manifest.removed_file is not None, manifest.removed is not None
+    if held != (removed > 0, removed > 0):
+        raise ValueError(f"num_removed is {removed} and removed_file is {held[0]}")
+    folders = [segment.folder for segment in segments]
+    check_names(folders, manifest.removed_file, manifest.generation)
+    check_kinds(manifest.kind, [segment.kind for segment in segments])
+    for name in manifest.files():
+        if not is_inside(name):
+            raise ValueError(f"{name[:80]!a} is no path inside the index")
+    encoder, kept = manifest.encoder, manifest.classifier
+    check_encoder(encoder and encoder.file, ENCODER_FOLDER, manifest.encoder_files)
+    if kept is not None:
+        own = kept.encoder
+        check_encoder(own and own.file, CLASSIFIER_FOLDER, kept.files)
+    if manifest.dtype not in DTYPES:
+        raise ValueError(f"dtype must be {' or '.join(DTYPES)}, is {manifest.dtype!r}")
+    dims = {manifest.descriptor_dim} | ({encoder.descriptor_dim} if encoder else set())
+    if len(dims) > 1 or min(dims) < 1:
+        raise ValueError(f"descriptor_dim is {manifest.descriptor_dim}, of {dims}")
+    recall = manifest.recall
+    shares = (recall.recall_at_1, recall.recall_at_10) if recall else ()
+    if not all(0 <= share <= 1 for share in shares):
+        raise ValueError(f"recall is {recall}")
 
 
 def _version_of(manifest: IndexManifest) -> int:
