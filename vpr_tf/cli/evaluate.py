@@ -14,6 +14,7 @@ from vpr_tf.cli.main import Outcome
 from vpr_tf.cli.options import (
     add_config,
     add_json,
+    add_milvus,
     add_model,
     add_sets,
     config_with_dataset,
@@ -31,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also write figures, errors, confidence and intervals: report.html",
     )
     parser.add_argument("--output", metavar="DIR", help="folder of the results")
+    add_milvus(parser)
     add_json(parser)
 
 

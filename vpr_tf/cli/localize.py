@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
     parser.add_argument("photos", nargs="+", metavar="PHOTO")
     what = parser.add_mutually_exclusive_group(required=True)
-    add_index(what, required=False)
+    add_index(parser, what)
     what.add_argument(
         "--classifier",
         type=existing_model,

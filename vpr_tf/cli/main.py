@@ -27,6 +27,7 @@ from vpr_tf.cli.commands import (
     help_text,
     unknown_text,
 )
+from vpr_tf.milvus_address import addresses_given_within
 from vpr_tf.paths import expand_word
 
 DONE, PARTLY, REFUSED, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
@@ -86,7 +87,8 @@ def main(arguments: Sequence[str] | None = None, *, program: str = "vpr") -> int
         print(help_text(program, group))
         return DONE
     try:
-        return _guarded(words, program)
+        with addresses_given_within():
+            return _guarded(words, program)
     except SystemExit as end:  # --help
         return int(end.code or DONE)
 

@@ -7,12 +7,15 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vpr_tf.milvus_address import MilvusAddressError, give_address
+
 if TYPE_CHECKING:
     from vpr_tf.config import ExperimentConfig, ReadingConfig
     from vpr_tf.geo import GeoCircle
     from vpr_tf.models import GeoLocalizationNet
 
 STORED = "stored"
+_INDEX = "folder of the index"
 MODEL_KINDS = "run folder, .keras file, SavedModel or name of a released encoder"
 
 
@@ -58,7 +61,26 @@ def config_of(options: argparse.Namespace) -> ExperimentConfig:
 
     if options.config is None:
         raise ConfigError("Pass --config FILE.")
-    return load_config(options.config, options.overrides)
+    config = load_config(options.config, options.overrides)
+    _give_milvus(options, config)
+    return config
+
+
+def _give_milvus(options: argparse.Namespace, config: ExperimentConfig) -> None:
+    """Takes the Milvus address of a config as given, if the command line names it.
+
+    It does by an override, or by a file that the user wrote. The `config.yaml` of a run
+    or an export may come from others: it is not the user's word.
+    """
+    uri = config.evaluation.milvus_uri
+    if uri is None or getattr(options, "milvus_uri", None):
+        return
+    from vpr_tf.extraction.model_source import RUN_CONFIG
+
+    is_written = options.config and Path(options.config).name != RUN_CONFIG
+    names = [override.partition("=")[0] for override in options.overrides]
+    if is_written or "evaluation.milvus_uri" in names:
+        give_address(uri)
 
 
 def config_text(options: argparse.Namespace) -> str:
@@ -103,7 +125,9 @@ def config_of_model(options: argparse.Namespace) -> ExperimentConfig:
         return config_of(options)
     source = find_model(options.model) if options.model else None
     if source is not None and (file := source.config_file):
-        return load_config(file, options.overrides)
+        config = load_config(file, options.overrides)
+        _give_milvus(options, config)
+        return config
     if source is not None and source.says_preprocessing:
         values = {"name": "model", "dataset": {"path": "none"}}
         return config_from_values(values, options.overrides)
@@ -167,11 +191,40 @@ def encoder_of(options: argparse.Namespace) -> GeoLocalizationNet:
     return build_named(options.name, encoder)
 
 
-def add_index(parser: argparse._ActionsContainer, *, required: bool = True) -> None:
-    """Adds `--index`."""
+def add_index(
+    parser: argparse.ArgumentParser,
+    choices: argparse._MutuallyExclusiveGroup | None = None,
+) -> None:
+    """Adds `--index`, and where its search may connect to.
+
+    Args:
+        parser: Of the command.
+        choices: What the index is one of; None if it is required.
+    """
+    if choices is None:
+        parser.add_argument("--index", required=True, metavar="DIR", help=_INDEX)
+    else:
+        choices.add_argument("--index", metavar="DIR", help=_INDEX)
+    add_milvus(parser)
+
+
+def add_milvus(parser: argparse.ArgumentParser) -> None:
+    """Adds `--milvus-uri`."""
     parser.add_argument(
-        "--index", required=required, metavar="DIR", help="folder of the index"
+        "--milvus-uri",
+        type=_milvus_address,
+        metavar="URI",
+        help="connect to the Milvus cluster there; without it an address that an index "
+        "or a stored config names is not used",
     )
+
+
+def _milvus_address(text: str) -> str:
+    try:
+        give_address(text)
+    except MilvusAddressError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
 
 
 def add_model(

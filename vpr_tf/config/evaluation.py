@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from vpr_tf.config.rules import check, check_choice, check_range
+from vpr_tf.milvus_address import check_address
 
 RESIZES = ("native", "shorter_side", "square")
 EXTRACTION_PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16", "int8")
@@ -81,7 +82,8 @@ class EvaluationConfig:
     positive_dist_threshold_m: float = POSITIVE_DISTANCE_M
     recall_values: list[int] = field(default_factory=lambda: list(RECALL_VALUES))
     index: str = "auto"  # auto | exact | scann | milvus
-    # index: milvus: address of a cluster; null: embedded, on this machine
+    # index: milvus: address of a cluster; null: embedded, on this machine. Of a config
+    # that is not named on the command line it must be given again, by --milvus-uri
     milvus_uri: str | None = None
     queries_to_draw: int = 0  # pictures of a query and its predictions
     draw_only_wrong: bool = False
@@ -110,6 +112,7 @@ class EvaluationConfig:
         if self.milvus_uri is not None:
             expected = "milvus, since `evaluation.milvus_uri` is set"
             check(self.index == "milvus", "evaluation.index", expected, self.index)
+            check_address(self.milvus_uri, "evaluation.milvus_uri")
 
     @property
     def preprocessing(self) -> Preprocessing:

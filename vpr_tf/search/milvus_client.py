@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from vpr_tf.milvus_address import TOKEN_VARIABLE, given_address, without_token
 from vpr_tf.search.errors import RetrievalError
+from vpr_tf.stored_paths import inside
 
-TOKEN_VARIABLE = "MILVUS_TOKEN"
 EMBEDDED_COLLECTION = "descriptors"
 _DATABASE_FOLDER = "milvus.db"  # pymilvus embeds what ends with .db
 _IMMUTABLE_SUFFIXES = (".parquet", ".idx")
@@ -25,14 +26,20 @@ class MilvusCluster:
     """A cluster, where the rows stay.
 
     Args:
-        uri: Address of the cluster.
+        uri: Address of the cluster as it was stored; connected is the one that the user
+            gave.
 
     Attributes:
+        uri: Address of the cluster.
         client: A `pymilvus.MilvusClient`.
+
+    Raises:
+        MilvusAddressError: The user gave no address.
     """
 
     def __init__(self, uri: str) -> None:
-        self.client = connect(uri)
+        self.uri = given_address(uri)
+        self.client = connect(self.uri)
 
     def restart(self) -> None:
         """Does nothing: the cluster writes on its own."""
@@ -66,7 +73,7 @@ class EmbeddedMilvus:
             self, _remove, self._private, self._opened, self._owner_pid
         )
         if saved is not None:
-            _link_database(saved / _DATABASE_FOLDER, self._path)
+            _link_database(inside(saved, _DATABASE_FOLDER), self._path)
         self._open()
 
     @property
@@ -116,6 +123,8 @@ def connect(uri: str) -> Any:
         ImportError: Milvus is not installed.
         RetrievalError: There is no Milvus.
     """
+    # pymilvus would take addresses and tokens from a file .env that it finds.
+    os.environ.setdefault("PYTHON_DOTENV_DISABLED", "1")
     try:
         import pymilvus
     except ImportError as error:
@@ -132,9 +141,9 @@ def connect(uri: str) -> Any:
         return pymilvus.MilvusClient(uri, timeout=_CONNECT_TIMEOUT_S, **options)
     except pymilvus.MilvusException as error:
         raise RetrievalError(
-            f"Milvus cannot be opened at {uri}: {error.message} Check the address, "
-            f"and the token in the environment variable {TOKEN_VARIABLE}; embedded "
-            "Milvus needs `milvus-lite==3.2.*`."
+            f"Milvus cannot be opened at {uri}: {without_token(str(error.message))} "
+            "Check the address, and the token in the environment variable "
+            f"{TOKEN_VARIABLE}; embedded Milvus needs `milvus-lite==3.2.*`."
         ) from error
 
 
@@ -146,17 +155,18 @@ def milvus_errors() -> Iterator[None]:
     except Exception as error:
         # Only a program that has imported pymilvus can raise one of its errors.
         if type(error).__module__.startswith("pymilvus"):
-            message = getattr(error, "message", error)
+            message = without_token(str(getattr(error, "message", error)))
             raise RetrievalError(f"Milvus: {message}") from error
         raise
 
 
 def _link_database(saved: Path, private: Path) -> None:
     for folder, _, names in os.walk(saved):
-        target = private / Path(folder).relative_to(saved)
+        below = Path(folder).relative_to(saved)
+        target = private / below
         target.mkdir()
         for name in names:
-            source = Path(folder, name)
+            source = inside(saved, str(below / name))
             if source.suffix in _IMMUTABLE_SUFFIXES:
                 (target / name).symlink_to(source.resolve())
             else:

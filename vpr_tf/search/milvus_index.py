@@ -81,8 +81,9 @@ class MilvusIndex(SearchIndex):
         self._settings = settings
         self._database = database
         self._fingerprint = fingerprint
-        on_cluster = settings.uri is not None
-        self._name = self._cluster_name() if on_cluster else EMBEDDED_COLLECTION
+        self._name = EMBEDDED_COLLECTION
+        if settings.uri is not None:
+            self._name = _cluster_name(settings, fingerprint)
 
     @classmethod
     def build(
@@ -96,7 +97,7 @@ class MilvusIndex(SearchIndex):
         check_descriptors(descriptors)
         chosen = MilvusSettings.from_dict(settings or {}, len(descriptors))
         fingerprint = _checked_fingerprint(descriptors)
-        database = MilvusCluster(chosen.uri) if chosen.uri else EmbeddedMilvus()
+        database, chosen = _database_of(chosen)
         index = cls(descriptors, chosen, database, fingerprint)
         try:
             with milvus_errors():
@@ -260,25 +261,9 @@ class MilvusIndex(SearchIndex):
     def write(self, folder: Path) -> None:
         """See `SearchIndex.write`; embedded, the whole collection is copied."""
         self._database.save(folder)
-        text = json.dumps(self._description(), indent=2) + "\n"
+        content = _description(self._settings, self.descriptors, self._fingerprint)
+        text = json.dumps(content, indent=2) + "\n"
         (folder / _DESCRIPTION_FILE).write_text(text)
-
-    def _description(self) -> dict[str, Any]:
-        return {
-            "uri": self._settings.uri,
-            "collection": self._cluster_name(),
-            "num_rows": self.num_images,
-            "descriptor_dim": self.descriptor_dim,
-            "fingerprint": self._fingerprint,
-            "index_type": self._settings.index_type,
-            "params": self._settings.params,
-        }
-
-    def _cluster_name(self) -> str:
-        built = [self._fingerprint, self._settings.index_type, self._settings.params]
-        text = json.dumps(built, sort_keys=True)
-        digest = hashlib.sha256(text.encode()).hexdigest()
-        return f"{self._settings.collection}_{digest[:16]}"
 
     @classmethod
     def read(
@@ -299,15 +284,15 @@ class MilvusIndex(SearchIndex):
             raise IndexMismatchError(
                 f"{path} cannot be read ({error}). Build the index again."
             ) from error
-        database = MilvusCluster(chosen.uri) if chosen.uri else EmbeddedMilvus(folder)
+        for name, value in _description(chosen, descriptors, fingerprint).items():
+            if written.get(name) != value:
+                raise IndexMismatchError(
+                    f"{path} is of another index: {name} must be {value!r}. "
+                    f"Received: {written.get(name)!r}. Build the index again."
+                )
+        database, chosen = _database_of(chosen, folder)
         index = cls(descriptors, chosen, database, fingerprint)
         try:
-            for name, value in index._description().items():
-                if written.get(name) != value:
-                    raise IndexMismatchError(
-                        f"{path} is of another index: {name} must be {value!r}. "
-                        f"Received: {written.get(name)!r}. Build the index again."
-                    )
             with milvus_errors():
                 index._open()
         except BaseException:
@@ -329,6 +314,37 @@ class MilvusIndex(SearchIndex):
             raise _mismatch(f"is of the descriptors {known!r}")
         client.load_collection(self._name)
         self._check_contents()
+
+
+def _database_of(
+    settings: MilvusSettings, folder: Path | None = None
+) -> tuple[EmbeddedMilvus | MilvusCluster, MilvusSettings]:
+    """Opens where the collection is; returns the settings with the address used."""
+    if settings.uri is None:
+        return EmbeddedMilvus(folder), settings
+    cluster = MilvusCluster(settings.uri)
+    return cluster, dataclasses.replace(settings, uri=cluster.uri)
+
+
+def _description(
+    settings: MilvusSettings, descriptors: Descriptors, fingerprint: str
+) -> dict[str, Any]:
+    return {
+        "uri": settings.uri,
+        "collection": _cluster_name(settings, fingerprint),
+        "num_rows": descriptors.shape[0],
+        "descriptor_dim": descriptors.shape[1],
+        "fingerprint": fingerprint,
+        "index_type": settings.index_type,
+        "params": settings.params,
+    }
+
+
+def _cluster_name(settings: MilvusSettings, fingerprint: str) -> str:
+    built = [fingerprint, settings.index_type, settings.params]
+    text = json.dumps(built, sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return f"{settings.collection}_{digest[:16]}"
 
 
 def _checked_fingerprint(descriptors: Descriptors) -> str:

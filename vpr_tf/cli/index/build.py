@@ -54,6 +54,7 @@ from vpr_tf.cli.output import (
     settings_text,
     size_text,
 )
+from vpr_tf.milvus_address import give_address
 from vpr_tf.place_index import IndexManifest, PlaceIndex
 from vpr_tf.search import RetrievalError
 
@@ -119,6 +120,7 @@ def run(options: argparse.Namespace) -> Outcome:
         index = PlaceIndex.open(output)
     else:
         settings = parse_settings(options.setting)
+        _give_milvus(options, settings)
         with locked_work(work, request):
             index = _build(options, settings, work)
     with index:
@@ -143,8 +145,17 @@ def parse_settings(texts: list[str]) -> dict[str, Any] | None:
     return settings or None
 
 
+def _give_milvus(options: argparse.Namespace, settings: dict[str, Any] | None) -> None:
+    """Takes the address of `--setting uri=...` as given, but for `--milvus-uri`."""
+    uri = (settings or {}).get("uri")
+    if isinstance(uri, str) and not options.milvus_uri:
+        give_address(uri)
+
+
 def _request_of(options: argparse.Namespace) -> dict[str, Any]:
-    return {**vars(options), "cwd": str(Path.cwd())}
+    request = {**vars(options), "cwd": str(Path.cwd())}
+    del request["milvus_uri"]  # not what is built
+    return request
 
 
 def _build(
