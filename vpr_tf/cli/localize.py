@@ -26,6 +26,7 @@ from vpr_tf.cli.options import (
     existing_model,
     positive,
 )
+from vpr_tf.printable import printable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -78,7 +79,7 @@ def run(options: argparse.Namespace) -> Outcome:
     else:
         found = locate_photos(options.index, options.photos, options.model, how)
     for photo, reason in found.unreadable:
-        print(f"{photo}: {reason}", file=sys.stderr)
+        print(printable(f"{photo}: {reason}"), file=sys.stderr)
     status = PARTLY if found.unreadable else DONE
     show = as_json if options.json else as_geojson if options.geojson else as_table
     text = show(found)

@@ -16,13 +16,16 @@ from vpr_tf.place_index import (
     KeptClassifier,
     RecallReport,
 )
+from vpr_tf.printable import printable
 
 _PRINTED_REJECTED = 10
 
 
 def facts_text(facts: Iterable[tuple[str, object]]) -> str:
     """Returns names and values, one a line; without a name it belongs to the last."""
-    named = [(f"{name}:" if name else "", value) for name, value in facts]
+    named = [
+        (f"{name}:" if name else "", printable(str(value))) for name, value in facts
+    ]
     width = max(len(name) for name, _ in named)
     return "\n".join(f"{name:<{width}}  {value}" for name, value in named)
 
@@ -123,7 +126,10 @@ def report_rejected(photos: PhotoFiles, table: Path) -> None:
 def print_left_out(photos: PhotoFiles) -> None:
     """Prints where photos are listed, and how many files beside them are none."""
     if photos.listed_in is not None:
-        print(f"Photos are those that {photos.listed_in} names.", file=sys.stderr)
+        print(
+            f"Photos are those that {printable(str(photos.listed_in))} names.",
+            file=sys.stderr,
+        )
     if photos.skipped.text:
         print(f"Left out: {photos.skipped.text}.", file=sys.stderr)
 
@@ -131,4 +137,4 @@ def print_left_out(photos: PhotoFiles) -> None:
 def print_rejected(rejected: Sequence[RejectedPhoto]) -> None:
     """Prints photos that cannot be used."""
     for photo in rejected:
-        print(f"{photo.printable_path}: {photo.reason}", file=sys.stderr)
+        print(printable(f"{photo.path}: {photo.reason}"), file=sys.stderr)

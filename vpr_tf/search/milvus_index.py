@@ -120,7 +120,7 @@ class MilvusIndex(SearchIndex):
         self._insert()
         self._database.restart()
         client = self._database.client
-        params = self._settings.params
+        params: dict[str, Any] = dict(self._settings.params)
         if self._settings.uri is None:
             # Milvus Lite 3.2 reads only this older form, and ignores the other.
             params = {"params": params}

@@ -39,6 +39,7 @@ from vpr_tf.cli.output import change_outcome, report_rejected
 from vpr_tf.photos import PhotoFiles
 from vpr_tf.place_index import PlaceIndex
 from vpr_tf.place_index.joined import SelectedDescriptors
+from vpr_tf.printable import printable
 from vpr_tf.search import RetrievalError
 
 
@@ -91,7 +92,7 @@ def _choose(
     if options.existing == "skip":
         return photos.take(np.flatnonzero(~known))
     if known.any() and options.existing == "error":
-        examples = [key.decode() for key in photos.photos.keys[known][:3]]
+        examples = [printable(key) for key in photos.photos.keys[known][:3]]
         raise RetrievalError(
             f"The index {options.index} already has {known.sum():,} of these photos: "
             f"{', '.join(examples)}{', ...' if known.sum() > 3 else ''}. Pass "
