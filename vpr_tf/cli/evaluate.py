@@ -11,10 +11,10 @@ from __future__ import annotations
 import argparse
 
 from vpr_tf.cli.main import Outcome
+from vpr_tf.cli.milvus_options import add_milvus
 from vpr_tf.cli.options import (
     add_config,
     add_json,
-    add_milvus,
     add_model,
     add_sets,
     config_with_dataset,

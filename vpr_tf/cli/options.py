@@ -7,7 +7,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vpr_tf.milvus_address import MilvusAddressError, give_address
+from vpr_tf.cli.milvus_options import add_milvus, give_address_of
 
 if TYPE_CHECKING:
     from vpr_tf.config import ExperimentConfig, ReadingConfig
@@ -62,25 +62,8 @@ def config_of(options: argparse.Namespace) -> ExperimentConfig:
     if options.config is None:
         raise ConfigError("Pass --config FILE.")
     config = load_config(options.config, options.overrides)
-    _give_milvus(options, config)
+    give_address_of(options, config)
     return config
-
-
-def _give_milvus(options: argparse.Namespace, config: ExperimentConfig) -> None:
-    """Takes the Milvus address of a config as given, if the command line names it.
-
-    It does by an override, or by a file that the user wrote. The `config.yaml` of a run
-    or an export may come from others: it is not the user's word.
-    """
-    uri = config.evaluation.milvus_uri
-    if uri is None or getattr(options, "milvus_uri", None):
-        return
-    from vpr_tf.extraction.model_source import RUN_CONFIG
-
-    is_written = options.config and Path(options.config).name != RUN_CONFIG
-    names = [override.partition("=")[0] for override in options.overrides]
-    if is_written or "evaluation.milvus_uri" in names:
-        give_address(uri)
 
 
 def config_text(options: argparse.Namespace) -> str:
@@ -126,7 +109,7 @@ def config_of_model(options: argparse.Namespace) -> ExperimentConfig:
     source = find_model(options.model) if options.model else None
     if source is not None and (file := source.config_file):
         config = load_config(file, options.overrides)
-        _give_milvus(options, config)
+        give_address_of(options, config)
         return config
     if source is not None and source.says_preprocessing:
         values = {"name": "model", "dataset": {"path": "none"}}
@@ -208,23 +191,13 @@ def add_index(
     add_milvus(parser)
 
 
-def add_milvus(parser: argparse.ArgumentParser) -> None:
-    """Adds `--milvus-uri`."""
+def add_public_key(parser: argparse.ArgumentParser) -> None:
+    """Adds `--key`."""
     parser.add_argument(
-        "--milvus-uri",
-        type=_milvus_address,
-        metavar="URI",
-        help="connect to the Milvus cluster there; without it an address that an index "
-        "or a stored config names is not used",
+        "--key",
+        metavar="FILE",
+        help="public key of whoever must have signed the index; another is refused",
     )
-
-
-def _milvus_address(text: str) -> str:
-    try:
-        give_address(text)
-    except MilvusAddressError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-    return text
 
 
 def add_model(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from tqdm import tqdm
+
 from vpr_tf.cli.main import Outcome
+from vpr_tf.csv_files import csv_writer, name_cell
 from vpr_tf.photos import PhotoFiles, RejectedPhoto
 from vpr_tf.place_index import (
     EncoderIdentity,
@@ -16,6 +18,7 @@ from vpr_tf.place_index import (
     KeptClassifier,
     RecallReport,
 )
+from vpr_tf.place_index.manifest import read_manifest
 from vpr_tf.printable import printable
 
 _PRINTED_REJECTED = 10
@@ -53,6 +56,12 @@ def change_outcome(manifest: IndexManifest, text: str) -> Outcome:
         "advice": manifest.advice or None,
     }
     return Outcome(content, "\n".join(lines))
+
+
+def read_bar(index: str | Path) -> tqdm:
+    """Returns a progress bar over the bytes of an index."""
+    total = read_manifest(Path(index)).num_bytes
+    return tqdm(total=total, unit="B", unit_scale=True, disable=None)
 
 
 def recall_text(recall: RecallReport | None) -> str:
@@ -117,9 +126,11 @@ def report_rejected(photos: PhotoFiles, table: Path) -> None:
         return
     print_rejected(rejected[:_PRINTED_REJECTED])
     with table.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = csv_writer(file)
         writer.writerow(("file", "reason"))
-        writer.writerows((one.printable_path, one.reason) for one in rejected)
+        writer.writerows(
+            map(name_cell, (one.printable_path, one.reason)) for one in rejected
+        )
     print(f"{len(rejected):,} photos cannot be used. All reasons: {table}")
 
 

@@ -35,6 +35,7 @@ from vpr_tf.cli.index.work_folder import (
     work_folder,
 )
 from vpr_tf.cli.main import Outcome
+from vpr_tf.cli.milvus_options import give_address_of_settings
 from vpr_tf.cli.options import (
     add_config,
     add_index,
@@ -54,7 +55,6 @@ from vpr_tf.cli.output import (
     settings_text,
     size_text,
 )
-from vpr_tf.milvus_address import give_address
 from vpr_tf.place_index import IndexManifest, PlaceIndex
 from vpr_tf.search import RetrievalError
 
@@ -120,7 +120,7 @@ def run(options: argparse.Namespace) -> Outcome:
         index = PlaceIndex.open(output)
     else:
         settings = parse_settings(options.setting)
-        _give_milvus(options, settings)
+        give_address_of_settings(options, settings)
         with locked_work(work, request):
             index = _build(options, settings, work)
     with index:
@@ -143,13 +143,6 @@ def parse_settings(texts: list[str]) -> dict[str, Any] | None:
         except ValueError:
             settings[name] = value
     return settings or None
-
-
-def _give_milvus(options: argparse.Namespace, settings: dict[str, Any] | None) -> None:
-    """Takes the address of `--setting uri=...` as given, but for `--milvus-uri`."""
-    uri = (settings or {}).get("uri")
-    if isinstance(uri, str) and not options.milvus_uri:
-        give_address(uri)
 
 
 def _request_of(options: argparse.Namespace) -> dict[str, Any]:
