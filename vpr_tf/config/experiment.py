@@ -25,10 +25,12 @@ from vpr_tf.config.evaluation import (
     ReportConfig,
 )
 from vpr_tf.config.rules import (
+    LARGEST_SEED,
     ConfigError,
     Methods,
     check,
     check_name,
+    check_range,
     did_you_mean,
 )
 from vpr_tf.config.training import HEADS, SCHEDULES, TrainConfig
@@ -64,6 +66,7 @@ class ExperimentConfig:
 
     def __post_init__(self) -> None:
         check_name("name", self.name)
+        check_range(self, "", 0, LARGEST_SEED, "seed")
         size = self.encoder.image_size
         if size is None:
             return
