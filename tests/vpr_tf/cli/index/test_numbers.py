@@ -26,9 +26,7 @@ def test_python_refuses_what_there_cannot_be(built):
         with pytest.raises(ValueError, match="`k` must be at most 100,000: the data"):
             index.search(queries, 1_000_000_000)
         assert index.search(queries, 100).rows.shape == (1, 100)
-        with pytest.raises(
-            ValueError, match=r"must be 1 to 10,000\. Received"
-        ):
+        with pytest.raises(ValueError, match=r"must be 1 to 10,000\. Received"):
             index.localize([built / "photos" / "1.png"], num_predictions=1_000_000_000)
 
 
