@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 
 from vpr_tf.cli.main import DONE, PARTLY, Outcome, UsageError
+from vpr_tf.cli.numbers import positive
 from vpr_tf.cli.options import (
     add_cells,
     add_index,
@@ -25,7 +26,6 @@ from vpr_tf.cli.options import (
     add_public_key,
     add_within,
     existing_model,
-    positive,
 )
 from vpr_tf.printable import printable
 

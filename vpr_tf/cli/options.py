@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vpr_tf.cli.milvus_options import add_milvus, give_address_of
+from vpr_tf.cli.numbers import positive, share
 
 if TYPE_CHECKING:
     from vpr_tf.config import ExperimentConfig, ReadingConfig
@@ -275,15 +276,6 @@ def _cells(text: str) -> int | str | None:
     return positive(text)
 
 
-def positive(text: str) -> int:
-    """Reads a whole number of 1 or more."""
-    if not (text.isdecimal() and int(text) >= 1):
-        raise argparse.ArgumentTypeError(
-            f"must be a whole number of 1 or more. Received: {text!r}"
-        )
-    return int(text)
-
-
 def add_reading(parser: argparse.ArgumentParser) -> None:
     """Adds how tables of photos are read; `reading_of` returns it."""
     parser.add_argument(
@@ -350,7 +342,7 @@ def add_max_rejected(parser: argparse.ArgumentParser) -> None:
     """Adds `--max-rejected-fraction`."""
     parser.add_argument(
         "--max-rejected-fraction",
-        type=float,
+        type=share,
         default=0.1,
         metavar="SHARE",
         help="stops when more of the photos cannot be used; default: 0.1",

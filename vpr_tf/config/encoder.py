@@ -10,7 +10,15 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
-from vpr_tf.config.rules import Methods, check, check_choice, check_name, check_range
+from vpr_tf.config.rules import (
+    MOST_PIXELS_A_SIDE,
+    MOST_VALUES,
+    Methods,
+    check,
+    check_choice,
+    check_name,
+    check_range,
+)
 
 RUN_PREFIX = "run:"  # of `encoder.weights`
 # Stages of each backbone, for `train_from_stage` and `last_stage`.
@@ -151,9 +159,10 @@ class EncoderConfig:
     weights: str = "imagenet"
 
     def __post_init__(self) -> None:
-        for name in ("descriptor_dim", "image_size"):
+        most = {"descriptor_dim": MOST_VALUES, "image_size": MOST_PIXELS_A_SIDE}
+        for name, high in most.items():
             if getattr(self, name) is not None:
-                check_range(self, "encoder", 1, None, name)
+                check_range(self, "encoder", 1, high, name)
         check_choice("encoder.backbone", self.backbone, tuple(BACKBONE_STAGES))
         stages = BACKBONE_STAGES[self.backbone]
         first, last = self.train_from_stage, self.last_stage

@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from vpr_tf.config.rules import check, check_choice, check_range
+from vpr_tf.config.rules import (
+    MOST_IMAGES_A_BATCH,
+    MOST_PIXELS_A_SIDE,
+    MOST_PREDICTIONS,
+    MOST_RESAMPLES,
+    check,
+    check_choice,
+    check_range,
+)
 from vpr_tf.milvus_address import check_address
 
 RESIZES = ("native", "shorter_side", "square")
@@ -61,7 +69,7 @@ def check_preprocessing(config: Any, section: str) -> None:
     if config.resize is not None:
         check_choice(f"{prefix}resize", config.resize, RESIZES)
     if config.image_size is not None:
-        check_range(config, section, 1, None, "image_size")
+        check_range(config, section, 1, MOST_PIXELS_A_SIDE, "image_size")
     if config.precision is not None:
         check_choice(f"{prefix}precision", config.precision, EXTRACTION_PRECISIONS)
 
@@ -91,7 +99,7 @@ class EvaluationConfig:
     def __post_init__(self) -> None:
         check_choice("evaluation.method", self.method, METHODS)
         check_preprocessing(self, "evaluation")
-        check_range(self, "evaluation", 1, None, "batch_size")
+        check_range(self, "evaluation", 1, MOST_IMAGES_A_BATCH, "batch_size")
         check_range(self, "evaluation", 0, None, "queries_to_draw")
         threshold = self.positive_dist_threshold_m
         check(
@@ -102,9 +110,12 @@ class EvaluationConfig:
         )
         values = list(self.recall_values)
         check(
-            bool(values) and values == sorted(set(values)) and values[0] >= 1,
+            bool(values)
+            and values == sorted(set(values))
+            and values[0] >= 1
+            and values[-1] <= MOST_PREDICTIONS,
             "evaluation.recall_values",
-            "increasing whole numbers from 1",
+            f"increasing whole numbers from 1 to {MOST_PREDICTIONS:,}",
             values,
         )
         indexes = ("auto", "exact", "scann", "milvus")
@@ -168,7 +179,7 @@ class LocalizationConfig:
     def __post_init__(self) -> None:
         section = "localization"
         check_choice(f"{section}.method", self.method, ("cluster", "best_match"))
-        check_range(self, section, 1, None, "num_predictions")
+        check_range(self, section, 1, MOST_PREDICTIONS, "num_predictions")
         check_range(self, section, 0, 1, "wanted_precision")
         share = self.outside_share
         check(0 <= share < 1, f"{section}.outside_share", "in [0, 1)", share)
@@ -195,7 +206,7 @@ class ReportConfig:
     num_pairs: int = 20_000  # of database images, for spatial smoothness
 
     def __post_init__(self) -> None:
-        check_range(self, "report", 1, None, "num_resamples", "num_pairs")
+        check_range(self, "report", 1, MOST_RESAMPLES, "num_resamples", "num_pairs")
         check_range(self, "report", 0, 1, "dark_luma_below")
         thresholds = list(self.thresholds_m)
         rule = all(threshold > 0 for threshold in thresholds)

@@ -187,6 +187,7 @@ def test_incomplete_folder_is_refused(saved, flat, database, tmp_path, name):
 
 def test_cluster_that_does_not_answer_is_an_error(database, monkeypatch):
     monkeypatch.setattr(milvus_client, "_CONNECT_TIMEOUT_S", 0.5)
+    monkeypatch.setenv("MILVUS_URI", "http://127.0.0.1:9")
     with pytest.raises(RetrievalError, match=r"cannot be opened at http://127.0.0.1:9"):
         MilvusIndex.build(database, {"uri": "http://127.0.0.1:9"})
 
