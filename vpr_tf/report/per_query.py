@@ -146,7 +146,12 @@ def read_per_query(path: Path) -> dict[str, list[str]]:
 
     Raises:
         OSError: The file cannot be read.
+        ValueError: It is no table, or names a column twice.
     """
     with path.open(newline="", encoding="utf-8") as file:
         header, *rows = list(csv.reader(file)) or [[]]
+    if len(set(header)) != len(header):
+        raise ValueError(f"{path.name} names a column twice")
+    if any(len(row) != len(header) for row in rows):
+        raise ValueError(f"{path.name} has lines of other lengths than its first")
     return {name: [cell_name(row[i]) for row in rows] for i, name in enumerate(header)}
