@@ -13,6 +13,7 @@ from vpr_tf.search.index_choice import (
     milvus_index_type,
     scann_structure,
 )
+from vpr_tf.search.milvus_files import check_params
 from vpr_tf.stored_values import from_stored
 
 STRUCTURES = ("brute_force", "quantized", "tree")
@@ -176,6 +177,8 @@ class MilvusSettings:
                 "`collection` must be ASCII letters, digits and underscores. "
                 f"Received: {self.collection!r}"
             )
+        check_params("params", self.params)
+        check_params("search_params", self.search_params)
         if self.uri is not None:
             check_address(self.uri)
 

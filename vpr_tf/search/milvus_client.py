@@ -13,9 +13,9 @@ from typing import Any
 
 from vpr_tf.milvus_address import TOKEN_VARIABLE, given_address, without_token
 from vpr_tf.search.errors import RetrievalError
+from vpr_tf.search.milvus_files import COLLECTION, database_files
 from vpr_tf.stored_paths import inside
 
-EMBEDDED_COLLECTION = "descriptors"
 _DATABASE_FOLDER = "milvus.db"  # pymilvus embeds what ends with .db
 _IMMUTABLE_SUFFIXES = (".parquet", ".idx")
 _CONNECT_TIMEOUT_S = 10.0
@@ -108,8 +108,8 @@ class EmbeddedMilvus:
         client = connect(str(self._path))
         self._opened.append(client)
         with milvus_errors():
-            if client.has_collection(EMBEDDED_COLLECTION):
-                client.load_collection(EMBEDDED_COLLECTION)
+            if client.has_collection(COLLECTION):
+                client.load_collection(COLLECTION)
 
     def close(self) -> None:
         """Stops Milvus and removes the private folder."""
@@ -161,19 +161,16 @@ def milvus_errors() -> Iterator[None]:
 
 
 def _link_database(saved: Path, private: Path) -> None:
-    for folder, _, names in os.walk(saved):
-        below = Path(folder).relative_to(saved)
-        target = private / below
-        target.mkdir()
-        for name in names:
-            source = inside(saved, str(below / name))
-            if source.suffix in _IMMUTABLE_SUFFIXES:
-                (target / name).symlink_to(source.resolve())
-            else:
-                shutil.copyfile(source, target / name)
+    for name in database_files(saved):
+        source, target = saved / name, private / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.suffix in _IMMUTABLE_SUFFIXES:
+            target.symlink_to(source.resolve())
+        else:
+            shutil.copyfile(source, target)
     # Written by every opening; an empty folder does not survive every way of copying.
-    for collection in (private / "collections").glob("*"):
-        (collection / "wal").mkdir(exist_ok=True)
+    for folder in ("collections", "databases", f"collections/{COLLECTION}/wal"):
+        (private / folder).mkdir(parents=True, exist_ok=True)
 
 
 def _close(path: Path, opened: list[Any]) -> None:
