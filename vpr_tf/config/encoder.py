@@ -48,10 +48,9 @@ class AggregationConfig:
 
     def __post_init__(self) -> None:
         AGGREGATIONS.check_class(self)
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
+        for option, value in vars(self).items():
             if isinstance(value, int):
-                name = f"{AGGREGATIONS.path}.{field.name}"
+                name = f"{AGGREGATIONS.path}.{option}"
                 check(value <= MOST_UNITS, name, f"at most {MOST_UNITS:,}", value)
 
     def options(self) -> dict[str, Any]:
