@@ -8,7 +8,6 @@ folder, and hands over the user's token.
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import re
 from collections.abc import Iterator
@@ -18,7 +17,6 @@ URI_VARIABLE = "MILVUS_URI"
 TOKEN_VARIABLE = "MILVUS_TOKEN"
 _SCHEMES = ("http", "https", "tcp")
 _PLAIN = re.compile(r"[A-Za-z0-9_.:/%\[\]-]+")  # messages say it to be copied
-_LOG = logging.getLogger("vpr_tf")
 
 
 class MilvusAddressError(ValueError):
@@ -71,10 +69,6 @@ def given_address(stored: str) -> str:
             "to it, or to where the cluster is now."
         )
     check_address(given, URI_VARIABLE)
-    if given != stored:
-        _LOG.warning(
-            "Milvus at %s takes the place of the stored address %s.", given, stored
-        )
     return given
 
 

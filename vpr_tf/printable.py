@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import re
 import sys
 import unicodedata
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from typing import Any, TextIO
 _ESCAPED = ("Cc", "Cf", "Cs", "Zl", "Zp")
 _JOINERS = "\u200c\u200d"  # Persian and emoji are written with them
 _LINES = "\n\t"
+_BAR_MOVES = re.compile(r"\n*(\x1b\[A)*")
 
 
 def printable(text: str | bytes) -> str:
@@ -69,9 +71,12 @@ class _Printable:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        # Progress bars return to the start of their line by \r before what they draw.
+        # Progress bars return to the start of their line by \r before what they draw,
+        # and to the line of another bar by nothing but movements.
         start = len(text) - len(text.lstrip("\r"))
-        self._stream.write(text[:start] + printable_lines(text[start:]))
+        if not _BAR_MOVES.fullmatch(text):
+            text = text[:start] + printable_lines(text[start:])
+        self._stream.write(text)
         return len(text)
 
     def __getattr__(self, name: str) -> Any:

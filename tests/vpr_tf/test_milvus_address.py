@@ -2,6 +2,8 @@ import os
 
 import pytest
 
+from tests.command_line import vpr
+from tests.vpr_tf.evaluation.tiny_dataset import write_dataset
 from vpr_tf.cli.options import config_of, config_of_model
 from vpr_tf.milvus_address import (
     MilvusAddressError,
@@ -101,6 +103,16 @@ def test_config_of_the_user_gives_its_address(written):
     override = f"evaluation.milvus_uri={URI}/moved"
     stored = Options(model=written / "run", overrides=[override])
     assert given_by(config_of_model, stored) == f"{URI}/moved"
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_command_refuses_at_once_what_would_not_connect(
+    command, written, tmp_path, capsys
+):
+    dataset = write_dataset(tmp_path / "dataset", {})
+    words = [command, "--config", written / "run" / "config.yaml"]
+    assert vpr(*words, f"dataset.path={dataset.path}", "train.epochs=1") == 2
+    assert f"pass --milvus-uri {URI}" in capsys.readouterr().err
 
 
 def test_stored_config_does_not_give_its_address(written):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 
 from vpr_tf.cli.main import Outcome
-from vpr_tf.cli.milvus_options import add_milvus
+from vpr_tf.cli.milvus_options import add_milvus, check_address_given
 from vpr_tf.cli.options import (
     add_config,
     add_json,
@@ -39,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> Outcome:
     """Evaluates."""
     config = config_with_dataset(options)
+    check_address_given(config)
     where = {"set_names": options.set, "output_dir": options.output}
     if options.report:
         from vpr_tf.report import headline_table, run_report

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vpr_tf.milvus_address import MilvusAddressError, give_address
+from vpr_tf.milvus_address import MilvusAddressError, give_address, given_address
 
 if TYPE_CHECKING:
     from vpr_tf.config import ExperimentConfig
@@ -46,6 +46,16 @@ def give_address_of(options: argparse.Namespace, config: ExperimentConfig) -> No
     names = [override.partition("=")[0] for override in options.overrides]
     if is_written or "evaluation.milvus_uri" in names:
         give_address(uri)
+
+
+def check_address_given(config: ExperimentConfig) -> None:
+    """Refuses a search that would not connect, before anything that takes time.
+
+    Raises:
+        MilvusAddressError: The config names a cluster, and the command line does not.
+    """
+    if config.evaluation.milvus_uri is not None:
+        given_address(config.evaluation.milvus_uri)
 
 
 def give_address_of_settings(

@@ -12,6 +12,7 @@ from typing import Any
 
 from vpr_tf.config.rules import (
     MOST_PIXELS_A_SIDE,
+    MOST_UNITS,
     MOST_VALUES,
     Methods,
     check,
@@ -47,6 +48,10 @@ class AggregationConfig:
 
     def __post_init__(self) -> None:
         AGGREGATIONS.check_class(self)
+        for option, value in vars(self).items():
+            if isinstance(value, int):
+                name = f"{AGGREGATIONS.path}.{option}"
+                check(value <= MOST_UNITS, name, f"at most {MOST_UNITS:,}", value)
 
     def options(self) -> dict[str, Any]:
         """Returns `name` and the options that are not the defaults.

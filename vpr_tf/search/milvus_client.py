@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import shutil
 import tempfile
@@ -16,6 +17,7 @@ from vpr_tf.search.errors import RetrievalError
 from vpr_tf.search.milvus_files import COLLECTION, database_files
 from vpr_tf.stored_paths import inside
 
+_LOG = logging.getLogger("vpr_tf")
 _DATABASE_FOLDER = "milvus.db"  # pymilvus embeds what ends with .db
 _IMMUTABLE_SUFFIXES = (".parquet", ".idx")
 _CONNECT_TIMEOUT_S = 10.0
@@ -39,6 +41,10 @@ class MilvusCluster:
 
     def __init__(self, uri: str) -> None:
         self.uri = given_address(uri)
+        if self.uri != uri:
+            _LOG.warning(
+                "Milvus at %s takes the place of the stored address %s.", self.uri, uri
+            )
         self.client = connect(self.uri)
 
     def restart(self) -> None:

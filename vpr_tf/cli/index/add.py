@@ -70,6 +70,7 @@ def run(options: argparse.Namespace) -> Outcome:
     index = Path(options.index)
     work = work_folder(index, "adding")
     request = {**vars(options), "photos": str(Path(options.photos).resolve())}
+    del request["milvus_uri"]  # not what is added
     with PlaceIndex.open(index) as opened:
         present, manifest = np.array(opened.photos.keys), opened.manifest
     photos = photos_of(options, reading_of(options)).with_key_prefix(options.prefix)

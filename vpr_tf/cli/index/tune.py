@@ -34,6 +34,7 @@ from vpr_tf.cli.options import (
     add_model,
 )
 from vpr_tf.cli.output import print_rejected
+from vpr_tf.paths import shared_path
 from vpr_tf.place_index import PlaceIndex
 from vpr_tf.place_index.tuning import RECALL_VALUES, TuningReport
 from vpr_tf.search import RetrievalError
@@ -146,7 +147,7 @@ def _described(options: argparse.Namespace) -> tuple[np.ndarray, str]:
     )
     print_rejected(described.photos.rejected)
     found = described.in_memory()
-    return found, f"{len(found)} photos of {options.query_photos}"
+    return found, f"{len(found)} photos of {shared_path(options.query_photos)}"
 
 
 def _table(report: TuningReport) -> str:

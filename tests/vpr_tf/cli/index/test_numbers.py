@@ -81,6 +81,7 @@ def test_number_that_cannot_be_is_one_clear_line(built, command, option, value, 
         "train.batch_size=1000000000",
         "train.image_size=1000000000",
         "encoder.descriptor_dim=1000000000",
+        "encoder.aggregation.num_clusters=1000000000",
         "build.workers=1000000000",
         "report.num_resamples=1000000000000",
         "evaluation.positive_dist_threshold_m=.nan",
@@ -88,6 +89,7 @@ def test_number_that_cannot_be_is_one_clear_line(built, command, option, value, 
 )
 def test_number_of_a_config_that_cannot_be_is_refused(model, override, capsys):
     config = model.parent / "tiny.yaml"
-    assert vpr("train", "--config", config, "--print-config", override) == 2
+    words = ["encoder.aggregation.name=netvlad", override]
+    assert vpr("train", "--config", config, "--print-config", *words) == 2
     name = override.partition("=")[0]
     assert f"`{name}` must be" in capsys.readouterr().err
