@@ -33,6 +33,7 @@ from data_prep.finish import (
 )
 from data_prep.plan import SplitPlan, plan_tests
 from vpr_tf.config import BuildConfig, DatabaseAndQueries, ExperimentConfig, as_dict
+from vpr_tf.csv_files import cell_name
 from vpr_tf.data import PreparedDataset
 from vpr_tf.photos import PhotoSource
 from vpr_tf.stored_paths import inside
@@ -150,7 +151,8 @@ def _known_rejected(dataset: PreparedDataset) -> list[list[str]]:
     path = inside(dataset.path, "rejected.csv")
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            return list(itertools.islice(csv.reader(file), 1, count + 1))
+            rows = itertools.islice(csv.reader(file), 1, count + 1)
+            return [[*map(cell_name, row)] for row in rows]
     except OSError:
         return []
 
