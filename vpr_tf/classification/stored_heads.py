@@ -109,7 +109,7 @@ def heads_folder(model: str | Path) -> Path:
         (path for path in folder.glob("*") if path.name.isdecimal()),
         key=lambda path: int(path.name),
     )
-    places = [".", RUN_FOLDER, SAVED_MODEL_FOLDER]
+    places = [Path(), RUN_FOLDER, SAVED_MODEL_FOLDER]
     places += [Path(versions[-1].name) / SAVED_MODEL_FOLDER] if versions else []
     for place in places:
         if _path(folder, f"{place}/{INFO_FILE}").is_file():

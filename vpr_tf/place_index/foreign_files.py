@@ -48,7 +48,7 @@ def foreign_files(
             elif relative not in known:
                 found[relative] = "does not belong to the index; move it elsewhere"
         folders[:] = entered
-    return found
+    return dict(sorted(found.items()))
 
 
 def _may_stay(relative: str) -> bool:

@@ -367,10 +367,11 @@ def _check_agreement(manifest: IndexManifest) -> None:
         if not is_inside(name):
             raise ValueError(f"{name[:80]!a} is no path inside the index")
     encoder, kept = manifest.encoder, manifest.classifier
-    check_encoder(encoder and encoder.file, ENCODER_FOLDER, manifest.encoder_files)
+    file = encoder.file if encoder else None
+    check_encoder(file, ENCODER_FOLDER, manifest.encoder_files)
     if kept is not None:
-        own = kept.encoder
-        check_encoder(own and own.file, CLASSIFIER_FOLDER, kept.files)
+        file = kept.encoder.file if kept.encoder else None
+        check_encoder(file, CLASSIFIER_FOLDER, kept.files)
     if manifest.dtype not in DTYPES:
         raise ValueError(f"dtype must be {' or '.join(DTYPES)}, is {manifest.dtype!r}")
     dims = {manifest.descriptor_dim} | ({encoder.descriptor_dim} if encoder else set())
