@@ -62,16 +62,25 @@ def trained(small_training_dataset, tmp_path_factory):
     watch = keras.callbacks.LambdaCallback(on_train_batch_end=copy_run)
     with small_encoder():
         run = RunFolder(train(config, callbacks=[watch]).run)
-    trainer = GroupTrainer(
-        build_small_encoder,
-        small_training_dataset.split("train"),
-        small_training_dataset.partition("cosplace"),
-        config.train,
-        config.seed,
-        create_strategy("one_device"),
-    )
+
+    def make_trainer(build_encoder):
+        return GroupTrainer(
+            build_encoder,
+            small_training_dataset.split("train"),
+            small_training_dataset.partition("cosplace"),
+            config.train,
+            config.seed,
+            create_strategy("one_device"),
+        )
+
+    trainer = make_trainer(build_small_encoder)
     found = SimpleNamespace(
-        config=config, copy=copy, losses=losses_of(run), trainer=trainer, states={}
+        config=config,
+        copy=copy,
+        losses=losses_of(run),
+        make_trainer=make_trainer,
+        trainer=trainer,
+        states={},
     )
     for step in (6, 8):
         shutil.copytree(copy, folder / f"only_{step}")
@@ -169,6 +178,33 @@ def test_files_that_change_places_are_refused(suffixes, trained, run):
         swap(*(run.checkpoints / f"step-{step}.{suffix}" for step in (6, 8)))
     with pytest.raises(TrainingError, match=r"step-8: .*step-6: .*Put the files back"):
         restored(trained.trainer, run)
+
+
+def build_wider_encoder():
+    encoder = build_small_encoder()
+    x = encoder.get_layer("aggregation").output
+    return keras.Model(encoder.input, keras.layers.Dense(16)(x))
+
+
+def build_encoder_in_float64():
+    encoder = build_small_encoder()
+    x = encoder.get_layer("aggregation").output
+    return keras.Model(encoder.input, keras.layers.Dense(8, dtype="float64")(x))
+
+
+@pytest.mark.parametrize(
+    "build_encoder", [build_wider_encoder, build_encoder_in_float64]
+)
+def test_a_checkpoint_of_other_variables_is_not_taken(build_encoder, trained, run):
+    assert restored(trained.trainer, run) == 8
+    other = trained.make_trainer(build_encoder)
+    other.progress.load_json(trained.trainer.progress.to_json())
+    kept = {p: p.read_bytes() for p in run.checkpoints.glob("step-6.*")}
+    CheckpointStore(other, run.checkpoints).save()
+    for path, content in kept.items():
+        path.write_bytes(content)
+    assert restored(trained.trainer, run) == 6
+    np.testing.assert_array_equal(state(trained.trainer), trained.states[6])
 
 
 def test_a_run_with_losses_and_no_checkpoint_is_refused(trained, run):

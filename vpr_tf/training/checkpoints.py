@@ -63,11 +63,10 @@ class CheckpointStore:
             **_random_states(trainer.encoder),
         )
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
-        written = folder
         if folder is None or not is_chief(trainer.strategy):
             self._temporary = tempfile.TemporaryDirectory(prefix="vpr_tf_worker_")
-            written = Path(self._temporary.name)
-        self._written = CheckpointFiles(written or Path())
+            folder = Path(self._temporary.name)
+        self._written = CheckpointFiles(folder)
         self._whole: list[int] = []
         self.skipped: dict[int, str] = {}
 
@@ -90,10 +89,9 @@ class CheckpointStore:
             self._whole = [*(s for s in self._whole if s != step), step][-_MAX_TO_KEEP:]
             self._written.keep(self._whole)
         except (OSError, tf.errors.OpError) as error:
-            reason = str(getattr(error, "message", error)).splitlines()[0]
             raise TrainingError(
-                f"Cannot write the checkpoint {prefix}: {reason} The last good "
-                f"checkpoint is {self.latest or 'none'}; go on with --resume when "
+                f"Cannot write the checkpoint {prefix}: {_reason(error)}. The last "
+                f"good checkpoint is {self.latest or 'none'}; go on with --resume when "
                 "there is room."
             ) from error
 
@@ -126,7 +124,8 @@ class CheckpointStore:
                 return True
             self.skipped[step] = problem
         if self.skipped:
-            problems = "; ".join(f"step-{s}: {p}" for s, p in self.skipped.items())
+            shown = [f"step-{s}: {p}" for s, p in self.skipped.items()]
+            problems = "; ".join(shown[:_MAX_TO_KEEP])
             raise TrainingError(
                 f"Cannot restore any checkpoint in {self._folder}: {problems}. Put the "
                 "files back from a copy, or start a new run without --resume; "
@@ -153,11 +152,17 @@ class CheckpointStore:
         ):
             raise
         except Exception as error:  # a damaged file has many names in TensorFlow
-            lines = str(getattr(error, "message", error)).splitlines()
-            return lines[0].rstrip(".") if lines else type(error).__name__
+            return _reason(error)
         if records is None:
             return None
         return records.problem(step, progress.epoch, progress.losses_crc32c)
+
+
+def _reason(error: Exception) -> str:
+    """Returns the first line of what an error says."""
+    text = getattr(error, "strerror", None) or getattr(error, "message", None) or error
+    lines = str(text).splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__
 
 
 def _random_states(encoder: keras.Model) -> dict[str, list[tf.Variable]]:

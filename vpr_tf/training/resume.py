@@ -78,8 +78,7 @@ def tell_other_run(run: RunFolder) -> None:
 
 
 def _last_written_ns(run: RunFolder) -> int:
-    files = (run.losses_file, run.metrics_file, run.config_file)
-    return max(file.stat().st_mtime_ns for file in files if file.is_file())
+    return max(path.lstat().st_mtime_ns for path in run.path.iterdir())
 
 
 def check_same_experiment(run: RunFolder, config: ExperimentConfig) -> None:

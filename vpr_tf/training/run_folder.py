@@ -15,9 +15,7 @@ from vpr_tf.stored_paths import inside
 from vpr_tf.training.errors import TrainingError
 
 _FORMAT = "%Y-%m-%d_%H-%M-%S"
-_TIME = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2}_[0-9]{2}-[0-9]{2}-[0-9]{2})(?:_([0-9]{3}))?"
-)
+_TIME = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d(_\d{3})?", re.ASCII)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,13 +126,11 @@ def _is_time(name: str) -> bool:
 
 
 def _create_newest(parent: Path) -> Path:
-    known = [path.name for path in parent.iterdir() if _is_time(path.name)]
-    stamp = time.strftime(_FORMAT)
-    newest = max([stamp, *known])
-    match = _TIME.fullmatch(newest)
-    number = int(match[2] or 1) if match else 1
-    if match and newest in known:
-        stamp, number = match[1], number + 1
+    stamp, number = time.strftime(_FORMAT), 1
+    newest = max((p.name for p in parent.iterdir() if _is_time(p.name)), default="")
+    if newest >= stamp:
+        last_number = newest[len(stamp) + 1 :] or "1"
+        stamp, number = newest[: len(stamp)], int(last_number) + 1
     for attempt in range(number, 1000):
         path = parent / (stamp if attempt == 1 else f"{stamp}_{attempt:03d}")
         try:
