@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from supply_chain import audit
 from supply_chain.audit import CLEAN, NOT_AUDITED, VULNERABLE, summary
 
 PINS = {"a": "1", "b": "2"}
@@ -49,3 +50,19 @@ def test_flaws_are_named_even_if_others_were_not_looked_up():
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "{}", '{"dependencies'])
 def test_no_report_is_no_result(text):
     assert summary(text, PINS)[1] == NOT_AUDITED
+
+
+@pytest.mark.parametrize(
+    ("printed", "status"),
+    [(report(A, B), CLEAN), (report(A, SKIPPED), NOT_AUDITED), ("", NOT_AUDITED)],
+)
+def test_status_is_that_of_what_was_looked_up(printed, status, monkeypatch, capsys):
+    code = "import sys; print('No known vulnerabilities found', file=sys.stderr)\n"
+    monkeypatch.setattr(
+        audit, "_PIP_AUDIT", ("-c", f"{code}print({printed!r}, end='')")
+    )
+    monkeypatch.setattr(audit, "read_pins", lambda path: PINS)
+    assert audit.main() == status
+    told = capsys.readouterr()
+    assert told.out == f"{summary(printed, PINS)[0]}\n"
+    assert bool(told.err) == (not printed)
