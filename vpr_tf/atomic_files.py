@@ -22,6 +22,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from vpr_tf.disk_errors import with_path
+
 _LEFT_AFTER_S = 3600.0
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -35,8 +37,9 @@ def new_file(path: Path) -> Iterator[Path]:
     temporary = _partial(path)
     os.close(os.open(temporary, _NEW_FILE, 0o666))
     try:
-        yield temporary
-        temporary.replace(path)
+        with with_path(path):
+            yield temporary
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
