@@ -146,6 +146,18 @@ def test_files_of_others_stay_and_are_named(folder, tmp_path, command):
     assert (folder / "segments" / "photos" / "1.jpg").exists()
 
 
+@pytest.mark.parametrize("name", ["", "pareto.png", "unfinished"])
+def test_results_of_tuning_are_written_through_no_link(folder, tmp_path, name):
+    canary = tmp_path / "canary"
+    canary.mkdir()
+    path = folder / "tuning" / name
+    path.parent.mkdir(exist_ok=True)
+    path.symlink_to(canary)
+    with pytest.raises(ValueError, match="symbolic link"):
+        PlaceIndex(folder).tune()
+    assert _contents(canary) == {}
+
+
 def test_what_a_killed_change_left_is_no_damage(folder):
     (folder / "segments" / "00000009").mkdir()
     (folder / "segments" / "00000009" / "descriptors.npy").touch()
