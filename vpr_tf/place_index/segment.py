@@ -14,8 +14,8 @@ import google_crc32c
 import numpy as np
 
 from vpr_tf.photos import PhotoTable
-from vpr_tf.place_index.manifest import IndexManifest, Segment, check_file
-from vpr_tf.place_index.photo_columns import read_photos, write_photos
+from vpr_tf.place_index.manifest import IndexManifest, Segment, check_file, misfit
+from vpr_tf.place_index.photo_columns import read_column, read_photos, write_photos
 from vpr_tf.search import (
     INDEX_KINDS,
     KEPT_EXACT_MAX_IMAGES,
@@ -89,8 +89,8 @@ class StoredDescriptors(DescriptorFile):
         if not new.any():
             return values
         all_new = new.all()
-        new_rows = rows if all_new else rows[new]
-        damaged = self._damaged(new_rows, values if all_new else values[new])
+        new_rows, new_values = (rows, values) if all_new else (rows[new], values[new])
+        damaged = self._damaged(new_rows, new_values)
         if len(damaged):
             row = int(damaged[0])
             photo = "" if self._keys is None else f", photo {self._keys[row].decode()}"
@@ -99,6 +99,8 @@ class StoredDescriptors(DescriptorFile):
                 "Restore the file from a copy of the folder; or remove the photo, "
                 "compact the index and add it again."
             )
+        if not np.isfinite(_squared_norms(new_values)).all():
+            raise misfit(self._path, "a descriptor is not finite")
         self._unchecked[new_rows] = False
         return values
 
@@ -151,7 +153,7 @@ class OpenSegment:
         for name, file in entry.files.items():
             if searched or not name.startswith(_SEARCH_FOLDER):
                 check_file(path / name, file, size_only=name == DESCRIPTORS_FILE)
-        photos = read_photos(path / _PHOTOS_FOLDER)
+        photos = read_photos(path / _PHOTOS_FOLDER, entry.num_rows)
         shape = (entry.num_rows, manifest.descriptor_dim)
         file = entry.files[DESCRIPTORS_FILE]
         descriptors = _open_descriptors(path, shape, manifest.dtype, photos, file)
@@ -167,7 +169,8 @@ def _open_descriptors(
     file: StoredFile | None = None,
 ) -> StoredDescriptors:
     """Opens the descriptors of a segment folder, whose checksums were compared."""
-    checksums = np.load(path / _CHECKSUMS_FILE, allow_pickle=False)
+    file_of_sums = path / _CHECKSUMS_FILE
+    checksums = read_column(file_of_sums, "<u4", shape[0], mapped=False)
     return StoredDescriptors(
         path / DESCRIPTORS_FILE, shape, np.dtype(dtype), checksums, photos.keys, file
     )
@@ -191,7 +194,9 @@ def _open_search(
         )
     try:
         return kind.read(folder, descriptors, entry.settings)
-    except RuntimeError as error:  # so ScaNN reports all that it cannot read
+    except IndexMismatchError:
+        raise
+    except (RuntimeError, ValueError) as error:  # so ScaNN says what it cannot read
         raise IndexMismatchError(
             f"{folder} cannot be read, though its checksums fit: {error}. Was the "
             "disk full, or is the library another version? Build the index again."
@@ -283,12 +288,17 @@ def _header(shape: tuple[int, int], dtype: np.dtype) -> bytes:
     return file.getvalue()
 
 
+def _squared_norms(rows: np.ndarray) -> np.ndarray:
+    wide = rows.astype(np.float32, copy=False)
+    with np.errstate(over="ignore"):
+        return np.einsum("nd,nd->n", wide, wide)
+
+
 def _finite_rows(given: np.ndarray, dtype: np.dtype, keys: np.ndarray) -> np.ndarray:
     """Converts rows; zero vectors are allowed, their distances are well defined."""
     with np.errstate(over="ignore"):
         rows = np.ascontiguousarray(given, dtype)
-        wide = rows.astype(np.float32, copy=False)
-        norms = np.einsum("nd,nd->n", wide, wide)
+        norms = _squared_norms(rows)
     bad = np.flatnonzero(~np.isfinite(norms))
     if len(bad):
         names = ", ".join(key.decode(errors="replace") for key in keys[bad[:5]])

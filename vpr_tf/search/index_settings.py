@@ -84,7 +84,8 @@ class ScannSettings:
                 f"`leaves_to_search` must be at most num_leaves={self.num_leaves}. "
                 f"Received: {self.leaves_to_search}"
             )
-        if not 0 <= self.anisotropic_threshold < 1:
+        threshold = self.anisotropic_threshold
+        if not (isinstance(threshold, int | float) and 0 <= threshold < 1):
             raise ValueError(
                 "`anisotropic_threshold` must lie in [0, 1). "
                 f"Received: {self.anisotropic_threshold}"
@@ -124,6 +125,7 @@ class ScannSettings:
         given = dict(settings)
         structure = given.pop("structure", "tree" if given.get("num_leaves") else None)
         if given.get("num_leaves"):
+            _check_at_least("num_leaves", given["num_leaves"], 1)
             given.setdefault("leaves_to_search", _searched(given["num_leaves"]))
         whole = dataclasses.replace(cls.for_size(num_images, dim, structure), **given)
         if num_images < MIN_QUANTIZED_IMAGES:
