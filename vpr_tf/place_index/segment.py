@@ -14,7 +14,7 @@ import google_crc32c
 import numpy as np
 
 from vpr_tf.photos import PhotoTable
-from vpr_tf.place_index.manifest import IndexManifest, Segment, check_file, misfit
+from vpr_tf.place_index.manifest import IndexManifest, Segment, check_file
 from vpr_tf.place_index.photo_columns import read_column, read_photos, write_photos
 from vpr_tf.search import (
     INDEX_KINDS,
@@ -34,6 +34,7 @@ _PHOTOS_FOLDER = "photos"
 _CHECKSUMS_FILE = "row_checksums.npy"
 _SEARCH_FOLDER = "search"
 _VALUES_PER_BLOCK = 1 << 22
+_ROWS_PER_BLOCK = 1 << 14
 
 
 class StoredDescriptors(DescriptorFile):
@@ -65,7 +66,7 @@ class StoredDescriptors(DescriptorFile):
 
     @property
     def path(self) -> Path:
-        """The file, for a library that reads it by itself: it is compared first.
+        """The file, for a library that reads it by itself: all is compared first.
 
         Raises:
             IndexMismatchError: The file is not what was written.
@@ -73,9 +74,11 @@ class StoredDescriptors(DescriptorFile):
         if self._whole:
             check_file(self._path, self._whole)
             self._whole = None
+            for start in range(0, len(self), _ROWS_PER_BLOCK):
+                self[start : start + _ROWS_PER_BLOCK]
         return self._path
 
-    def damaged_rows(self, rows_per_block: int = 1 << 14) -> list[int]:
+    def damaged_rows(self, rows_per_block: int = _ROWS_PER_BLOCK) -> list[int]:
         """Compares every row; returns those that are not what was written."""
         damaged: list[int] = []
         for start in range(0, len(self), rows_per_block):
@@ -89,8 +92,8 @@ class StoredDescriptors(DescriptorFile):
         if not new.any():
             return values
         all_new = new.all()
-        new_rows, new_values = (rows, values) if all_new else (rows[new], values[new])
-        damaged = self._damaged(new_rows, new_values)
+        new_rows = rows if all_new else rows[new]
+        damaged = self._damaged(new_rows, values if all_new else values[new])
         if len(damaged):
             row = int(damaged[0])
             photo = "" if self._keys is None else f", photo {self._keys[row].decode()}"
@@ -99,15 +102,15 @@ class StoredDescriptors(DescriptorFile):
                 "Restore the file from a copy of the folder; or remove the photo, "
                 "compact the index and add it again."
             )
-        if not np.isfinite(_squared_norms(new_values)).all():
-            raise misfit(self._path, "a descriptor is not finite")
         self._unchecked[new_rows] = False
         return values
 
     def _damaged(self, rows: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Returns the rows that this program cannot have written."""
         if self._row_checksums is None:
             return rows[:0]
-        return rows[checksums_of_rows(values) != self._row_checksums[rows]]
+        differ = checksums_of_rows(values) != self._row_checksums[rows]
+        return rows[differ | ~_are_finite(values)]
 
 
 def checksums_of_rows(values: np.ndarray) -> np.ndarray:
@@ -288,18 +291,11 @@ def _header(shape: tuple[int, int], dtype: np.dtype) -> bytes:
     return file.getvalue()
 
 
-def _squared_norms(rows: np.ndarray) -> np.ndarray:
-    wide = rows.astype(np.float32, copy=False)
-    with np.errstate(over="ignore"):
-        return np.einsum("nd,nd->n", wide, wide)
-
-
 def _finite_rows(given: np.ndarray, dtype: np.dtype, keys: np.ndarray) -> np.ndarray:
     """Converts rows; zero vectors are allowed, their distances are well defined."""
     with np.errstate(over="ignore"):
         rows = np.ascontiguousarray(given, dtype)
-        norms = _squared_norms(rows)
-    bad = np.flatnonzero(~np.isfinite(norms))
+    bad = np.flatnonzero(~_are_finite(rows))
     if len(bad):
         names = ", ".join(key.decode(errors="replace") for key in keys[bad[:5]])
         raise RetrievalError(
@@ -308,3 +304,10 @@ def _finite_rows(given: np.ndarray, dtype: np.dtype, keys: np.ndarray) -> np.nda
             "photos and the encoder."
         )
     return rows
+
+
+def _are_finite(rows: np.ndarray) -> np.ndarray:
+    """Whether rows have a finite norm, and so finite distances."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        wide = rows.astype(np.float32, copy=False)
+        return np.isfinite(np.einsum("nd,nd->n", wide, wide))
