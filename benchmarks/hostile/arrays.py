@@ -84,8 +84,7 @@ def _other_values(rng: random.Random, values: np.ndarray) -> np.ndarray:
         return changed
     places = rng.choice(([rng.randrange(flat.size)], list(range(flat.size))))
     value = rng.choice(_KEYS) if values.dtype.kind == "S" else rng.choice(_EXTREME)
-    with np.errstate(all="ignore"):
-        flat[places] = np.array(value).astype(values.dtype)
+    flat[places] = _of_type(np.array(value), str(values.dtype))
     return changed
 
 

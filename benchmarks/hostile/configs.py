@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.hostile.inputs import Files, Link, Pipe
 from benchmarks.hostile.stored import not_finite
 from benchmarks.hostile.watch import ABSOLUTE_OUTSIDE, OUTSIDE
-from vpr_tf.config import load_config, save_config
+from vpr_tf.config import (
+    ExperimentConfig,
+    load_config,
+    load_saved_config,
+    save_config,
+)
 
 _SECRET = "a secret of this machine"
 _HEAD = "name: {name}\ndataset: {{path: none}}\n"
@@ -37,11 +42,14 @@ _NUMBERS = (
     *("190:20:30.15", "0o777", "1_000", "2001-01-01", "~", "0x_", "+.inf", "1e-999"),
 )
 _BASES = (
-    *("config.yaml", "./config.yaml", "other.yaml", "../outside/secret.yaml", "."),
-    *("/dev/zero", "/dev/random", "/dev/stdin", "/proc/self/environ", "pipe", "link"),
-    *(f"{ABSOLUTE_OUTSIDE}/secret.yaml", "a" * 5000, "", "\\0", "~", "~root/.bashrc"),
-    *("http://localhost:1/a.yaml", "file:///etc/passwd", "[other.yaml]", "{a: 1}"),
-    *("${oc.env:HOME}", "link/secret.yaml", "deep0.yaml", "other.yaml/x"),
+    *("config.yaml", "./config.yaml", "other.yaml", ".", "other.yaml/x", "deep0.yaml"),
+    *("/dev/zero", "/dev/random", "/dev/stdin", "pipe", "a" * 5000, "", "\\0", "~"),
+    *("http://localhost:1/a.yaml", "[other.yaml]", "{a: 1}", "${oc.env:HOME}", "self"),
+)
+# Only the config of a user may lead there; one that is received has no base.
+_BASES_OUTSIDE = (
+    *(f"../{OUTSIDE}/secret.yaml", f"{ABSOLUTE_OUTSIDE}/secret.yaml", "~root/.bashrc"),
+    *("link/secret.yaml", "/proc/self/environ", f"sub/../../{OUTSIDE}/secret.yaml"),
 )
 _FIELDS = (
     *("seed", "name", "runs_dir", "train.batch_size", "evaluation.image_size"),
@@ -50,21 +58,34 @@ _FIELDS = (
 
 
 def make_yaml(rng: random.Random) -> Files:
-    """Returns a config, and what its `base` may lead to."""
+    """Returns a config as it is received, in a run or an export."""
+    return _with_others(_text(rng, _TEXTS))
+
+
+def make_bases(rng: random.Random) -> Files:
+    """Returns a config that a user names, with files that its `base` leads to."""
+    bases = rng.choice(_BASES), rng.choice(_TEXTS[:-2])(rng)
+    return _with_others(_text(rng, (lambda _: f"base: {bases[0]}\n{bases[1]}",)))
+
+
+def _text(rng: random.Random, texts: Sequence[Callable[[random.Random], str]]) -> str:
     name = rng.choice(("hostile", "'../x'", '"a\\nb"', "'${oc.env:HOME}'", '"\\u202e"'))
     text = _HEAD.format(name="hostile" if rng.random() < 0.8 else name)
-    text += rng.choice(_TEXTS)(rng)
+    return text + rng.choice(texts)(rng)
+
+
+def _with_others(text: str) -> Files:
     secret = f"name: {_SECRET}\nseed: 5\n".encode()
     files: Files = {
         "config.yaml": text.encode("utf-8", "surrogatepass"),
-        "other.yaml": b"base: config.yaml\n" if rng.random() < 0.3 else b"seed: 1\n",
+        "other.yaml": b"base: config.yaml\n" if "self" in text else b"seed: 1\n",
         f"../{OUTSIDE}/secret.yaml": secret,
     }
-    if b"pipe" in files["config.yaml"]:  # type: ignore[operator]
+    if "pipe" in text:
         files["pipe"] = Pipe()
-    if b"link" in files["config.yaml"]:  # type: ignore[operator]
+    if "link" in text:
         files["link"] = Link(f"../{OUTSIDE}")
-    if b"deep0" in files["config.yaml"]:  # type: ignore[operator]
+    if "deep0" in text:
         files |= {
             f"deep{n}.yaml": f"base: deep{n + 1}.yaml\n".encode() for n in range(1500)
         }
@@ -72,8 +93,16 @@ def make_yaml(rng: random.Random) -> Files:
 
 
 def read_yaml(folder: Path) -> list[str]:
-    """Reads a config; returns what must not be in it."""
-    config = load_config(folder / "config.yaml")
+    """Reads a config as it is received; returns what must not be in it."""
+    return _problems(folder, load_saved_config(folder / "config.yaml"))
+
+
+def read_bases(folder: Path) -> list[str]:
+    """Reads the config of a user; returns what must not be in it."""
+    return _problems(folder, load_config(folder / "config.yaml"))
+
+
+def _problems(folder: Path, config: ExperimentConfig) -> list[str]:
     problems = list(not_finite(config))
     text = repr(config)
     if _SECRET in text:
@@ -87,8 +116,8 @@ def read_yaml(folder: Path) -> list[str]:
 def _set(field: str, value: str) -> str:
     """Returns the YAML that sets a field."""
     *outer, last = field.split(".")
-    return "".join(f"{name}: {{" for name in outer) + f"{last}: {value}" + "}" * len(
-        outer
+    return (
+        "".join(f"{name}: {{" for name in outer) + f"{last}: {value}" + "}" * len(outer)
     )
 
 
@@ -163,7 +192,7 @@ def _unicode(rng: random.Random) -> str:
 
 
 def _base(rng: random.Random) -> str:
-    return f"base: {rng.choice(_BASES)}\n"
+    return f"base: {rng.choice(_BASES + _BASES_OUTSIDE)}\n"
 
 
 def _several(rng: random.Random) -> str:

@@ -65,7 +65,7 @@ def read_image(folder: Path) -> list[str]:
         problems.append("the good photo beside it is rejected")
     if not np.isfinite(described.descriptors).all():
         problems.append("a descriptor is not finite")
-    rejected = {path: reason for path, reason in described.photos.rejected}
+    rejected = dict(described.photos.rejected)
     is_read = str(paths[0]) not in rejected
     data = paths[0].read_bytes()
     rows, pixels = _served()(tf.constant([data, paths[1].read_bytes()]))

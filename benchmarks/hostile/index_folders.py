@@ -196,9 +196,9 @@ def _match_problems(
         yield f"distances {matches.distances[wrong][:3]} are {true[wrong][:3]}"
     if any(len(set(row[row >= 0])) != (row >= 0).sum() for row in rows):
         yield "a photo is found twice"
-    if is_exact and (found.sum(axis=1) < min(_K, len(alive))).any():
-        yield f"{found.sum(axis=1).tolist()} of {len(alive)} photos are found"
     if is_exact and alive and _norms_fit(state, stored):
+        if (found.sum(axis=1) < min(_K, len(alive))).any():
+            yield f"{found.sum(axis=1).tolist()} of {len(alive)} photos are found"
         nearest = np.sort(distances[:, sorted(alive)], axis=1)[:, : rows.shape[1]]
         first = true[:, : nearest.shape[1]]
         if not (np.abs(first - nearest) <= _TOLERANCE * (1 + nearest)).all():

@@ -43,6 +43,7 @@ def kinds() -> dict[str, Kind]:
         # A config takes a hundred times as long as the others.
         "configs": Kind(stored.make_config, stored.read_config, _CONFIG, 2_000),
         "yaml": Kind(configs.make_yaml, configs.read_yaml, _CONFIG, 10_000),
+        "bases": Kind(configs.make_bases, configs.read_bases, _CONFIG, 3_000),
         "datasets": Kind(stored.make_dataset, stored.read_dataset, (DatasetError,)),
         "columns": Kind(stored.make_columns, stored.read_columns, (DatasetError,)),
         "manifests": Kind(stored.make_index, stored.read_index, _OF_INDEX),

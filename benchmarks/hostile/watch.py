@@ -61,7 +61,7 @@ class Watch:
     """
 
     def __init__(self, scratch: Path) -> None:
-        self._scratch = Path(os.path.realpath(scratch))
+        self._scratch = scratch.resolve()
         self._found: list[str] = []
         self._is_on = False
         self._inside = threading.local()
@@ -131,13 +131,14 @@ class Watch:
 
     def _see_write(self, event: str, path: Any, folder: Any = -1) -> None:
         real = self._real(path, folder)
-        if real is not None and (self._is_outside(real) or not self._is_own(real)):
-            if real != os.devnull:
-                self._found.append(f"{event} {real}")
+        if real is None or real == os.devnull:
+            return
+        if self._is_outside(real) or not self._is_own(real):
+            self._found.append(f"{event} {real}")
 
     def _see_read(self, event: str, path: Any) -> None:
         real = self._real(path, -1)
-        if real is None or self._is_own(real) and not self._is_outside(real):
+        if real is None or (self._is_own(real) and not self._is_outside(real)):
             return
         if self._is_outside(real) or not real.startswith(_READ_BY_THE_PROGRAM):
             self._found.append(f"{event} {real}")
@@ -146,15 +147,14 @@ class Watch:
         """Returns where a path leads; None for a number of an open file."""
         if path is None or isinstance(path, int):
             return None
-        path = os.fsdecode(path)
+        name = Path(os.fsdecode(path))
         if isinstance(folder, int) and folder >= 0:
-            path = os.path.join(f"/proc/self/fd/{folder}", path)
+            name = Path("/proc/self/fd", str(folder)) / name
         try:
-            parent = os.path.realpath(os.path.dirname(path) or ".")
-            if parent.endswith(" (deleted)"):
-                return None
-            return os.path.realpath(os.path.join(parent, os.path.basename(path)))
-        except (OSError, ValueError):
+            parent = name.parent.resolve()
+            is_gone = parent.name.endswith(" (deleted)")
+            return None if is_gone else str((parent / name.name).resolve())
+        except (OSError, ValueError, RuntimeError):
             return None
 
     def _is_own(self, real: str) -> bool:

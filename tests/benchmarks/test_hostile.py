@@ -18,7 +18,14 @@ from tests.vpr_tf.place_index.samples import needs_scann
 KINDS = kinds()
 # Of a kind that takes longer than the others a few; of those that are always refused
 # nothing is accepted.
-FEW = {"images": 3, "configs": 20, "yaml": 20, "index arrays": 25, "scann files": 25}
+FEW = {
+    "images": 3,
+    "configs": 20,
+    "yaml": 20,
+    "bases": 20,
+    "index arrays": 25,
+    "scann files": 25,
+}
 NEVER_ACCEPTED = {"pickles", "images", "scann files"}
 
 
@@ -131,7 +138,10 @@ def test_writing_into_the_own_folder_is_no_finding(scratch, watch):
 def test_links_and_absolute_paths_lead_beside_the_input(scratch, watch):
     kind = Kind(
         lambda rng: {"link": Link(f"../{OUTSIDE}"), f"../{OUTSIDE}/b": b"2"},
-        lambda folder: [Path(ABSOLUTE_OUTSIDE, "b").read_text(), *os.listdir("link")],
+        lambda folder: [
+            Path(ABSOLUTE_OUTSIDE, "b").read_text(),
+            *Path("link").iterdir(),
+        ],
         (OSError,),
     )
     folder = make_input(kind, "planted", 0, 0, scratch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import math
 import re
 import types
@@ -32,10 +33,12 @@ from vpr_tf.config.rules import (
     did_you_mean,
 )
 from vpr_tf.config.training import HEADS, SCHEDULES, TrainConfig
+from vpr_tf.config.yaml_size import check_yaml_size
 from vpr_tf.paths import expand_path, expand_paths
 
 METHOD_SECTIONS = (PARTITIONS, AGGREGATIONS, HEADS, SCHEDULES)
 _BASE = "base"
+_MOST_FILES = 20
 Values = dict[str, Any]
 # Fields that hold paths, in which ~ and $NAME are expanded.
 _PATHS = re.compile(
@@ -112,6 +115,23 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> ExperimentCo
     return _checked(_read_with_bases(path, ()), overrides, str(path))
 
 
+def load_saved_config(path: str | Path) -> ExperimentConfig:
+    """Reads what `save_config` wrote, as it lies in a run or an export.
+
+    It may come from a stranger, and is whole: a `base` would lead to other files.
+
+    Raises:
+        ConfigError: See `load_config`; or it has a `base`.
+    """
+    path = Path(path)
+    if path.is_file() and _BASE in _read(path):
+        raise ConfigError(
+            f"{path} must be a config as runs and exports keep it, without `base`. "
+            "Pass a config of your own by --config."
+        )
+    return load_config(path)
+
+
 def config_from_values(
     values: Mapping[str, Any], overrides: Sequence[str] = ()
 ) -> ExperimentConfig:
@@ -136,7 +156,7 @@ def _checked(values: Values, overrides: Sequence[str], source: str) -> Experimen
         return _to_config(expand_paths(values, _PATHS, kept=own))
     except ConfigError as error:
         raise ConfigError(f"{source}: {error}") from None
-    except (OmegaConfBaseException, TypeError, ValueError) as error:
+    except (OmegaConfBaseException, TypeError, ValueError, OverflowError) as error:
         raise ConfigError(f"{source}: {_first_lines(error)}") from error
     except RecursionError:
         raise ConfigError(f"{source}: values are nested too deeply.") from None
@@ -172,13 +192,18 @@ def save_config(config: ExperimentConfig, path: str | Path) -> None:
 
 def _read_with_bases(path: Path, readers: tuple[Path, ...]) -> Values:
     """Reads a file over the file that it names as its base."""
-    if not path.is_file():
+    if not _is_file(path):
         if readers:
             raise ConfigError(f"{readers[-1]}: there is no file {path}, its `base`.")
         raise ConfigError(
             f"No config file at {path}. Pass one of configs/*.yaml by --config."
         )
     chain = (*readers, path)
+    if len(chain) > _MOST_FILES:
+        raise ConfigError(
+            f"A config may rest on {_MOST_FILES - 1} others by `base`; {chain[0]} has "
+            "more. Write what it says into fewer files."
+        )
     if path.resolve() in [reader.resolve() for reader in readers]:
         names = " -> ".join(str(reader) for reader in chain)
         raise ConfigError(f"The `base` of these files goes in a circle: {names}")
@@ -195,9 +220,18 @@ def _read_with_bases(path: Path, readers: tuple[Path, ...]) -> Values:
     return _merge(_read_with_bases(below, chain), values)
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # as of a name that is too long
+        return False
+
+
 def _read(path: Path) -> Values:
     try:
-        loaded = OmegaConf.load(path)
+        text = path.read_text(encoding="utf-8")
+        check_yaml_size(text)
+        loaded = OmegaConf.load(io.StringIO(text))
         values = _plain(loaded) if isinstance(loaded, DictConfig) else None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error

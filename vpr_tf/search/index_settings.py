@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import reprlib
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,6 +28,7 @@ _CODE_BLOCKS = 128
 
 _HNSW_PARAMS = {"M": 16, "efConstruction": 200}
 _HNSW_EF = 128
+_LARGEST_NUMBER = 2**31
 _IVF_LISTS_PER_SQRT = 4
 _IVF_SEARCHED_FRACTION = 1 / 16
 
@@ -229,9 +231,11 @@ def _check_choice(name: str, value: str, known: tuple[str, ...]) -> None:
 
 
 def _check_at_least(name: str, value: int, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    if not is_whole or not least <= value < _LARGEST_NUMBER:
         raise ValueError(
-            f"`{name}` must be a whole number of {least} or more. Received: {value!r}"
+            f"`{name}` must be a whole number of {least} or more. "
+            f"Received: {reprlib.repr(value)}"
         )
 
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from vpr_tf.config import ExperimentConfig, as_dict, load_config
+from vpr_tf.config import ExperimentConfig, as_dict, load_saved_config
 from vpr_tf.training.errors import TrainingError
 from vpr_tf.training.run_folder import RunFolder
 
@@ -69,7 +69,9 @@ def check_same_experiment(run: RunFolder, config: ExperimentConfig) -> None:
     Raises:
         TrainingError: Fields differ; the message names them with both values.
     """
-    saved, current = (_settings(c) for c in (load_config(run.config_file), config))
+    saved, current = (
+        _settings(c) for c in (load_saved_config(run.config_file), config)
+    )
     may_change = list(_MAY_CHANGE)
     if config.train.schedule.name == "cosine":
         may_change.remove("train.epochs")  # the rate falls over all of them
