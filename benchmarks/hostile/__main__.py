@@ -61,7 +61,7 @@ def table(rows: list[Row]) -> Table:
     sums = [sum(column) for column in list(zip(*rows, strict=True))[1:6]]
     slowest, seconds = max(row.slowest_ms for row in rows), sum(r.seconds for r in rows)
     columns = [Column(name.replace("_", " ")) for name in Row._fields]
-    return Table("", columns, [*rows, Row("all", *sums, slowest, seconds)])
+    return Table("", columns, [*rows, ("all", *sums, slowest, seconds)])
 
 
 if __name__ == "__main__":

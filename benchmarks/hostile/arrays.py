@@ -59,7 +59,7 @@ def _of_type(values: np.ndarray, dtype: str) -> np.ndarray:
     try:
         with np.errstate(all="ignore"):
             return values.astype(dtype, casting="unsafe")
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return np.zeros(values.shape, dtype)
 
 

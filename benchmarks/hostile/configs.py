@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks.hostile.inputs import Files, Link, Pipe
+from benchmarks.hostile.inputs import Content, Files, Link, Pipe
 from benchmarks.hostile.stored import not_finite
 from benchmarks.hostile.watch import ABSOLUTE_OUTSIDE, OUTSIDE
 from vpr_tf.config import (
@@ -76,7 +76,7 @@ def _text(rng: random.Random, texts: Sequence[Callable[[random.Random], str]]) -
 
 def _with_others(text: str) -> Files:
     secret = f"name: {_SECRET}\nseed: 5\n".encode()
-    files: Files = {
+    files: dict[str, Content] = {
         "config.yaml": text.encode("utf-8", "surrogatepass"),
         "other.yaml": b"base: config.yaml\n" if "self" in text else b"seed: 1\n",
         f"../{OUTSIDE}/secret.yaml": secret,

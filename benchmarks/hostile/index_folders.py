@@ -18,7 +18,7 @@ import google_crc32c
 import numpy as np
 
 from benchmarks.hostile.arrays import changed_array, npy_bytes
-from benchmarks.hostile.inputs import Files
+from benchmarks.hostile.inputs import Content, Files
 from benchmarks.hostile.mutations import json_text, mutated_bytes, mutated_value
 from benchmarks.hostile.stored import calibration
 from benchmarks.hostile.watch import OUTSIDE
@@ -82,12 +82,12 @@ def with_checksums(files: Files, content: dict[str, Any]) -> Files:
         content["sha256"] = hashlib.sha256(text.encode()).hexdigest()
     except (ValueError, TypeError):
         pass
-    return files | {MANIFEST: json_text(content)}
+    return {**files, MANIFEST: json_text(content)}
 
 
 def make_arrays(rng: random.Random) -> Files:
     """Returns an exact index with changed arrays or a changed manifest."""
-    files: Files = dict(index_files())
+    files: dict[str, Content] = dict(index_files())
     content = json.loads(index_files()[MANIFEST])
     if rng.random() < 0.2:
         content = mutated_value(rng, content)
@@ -100,7 +100,7 @@ def make_arrays(rng: random.Random) -> Files:
     return {**with_checksums(files, content), _SECRET: b"secret"}
 
 
-def _fit_row_checksums(files: Files, name: str) -> None:
+def _fit_row_checksums(files: dict[str, Content], name: str) -> None:
     """Makes the checksums of the rows fit the descriptors, if these can be read."""
     try:
         data = files[name]
@@ -114,7 +114,7 @@ def _fit_row_checksums(files: Files, name: str) -> None:
 def make_scann(rng: random.Random) -> Files:
     """Returns an index searched by ScaNN, with changes in ScaNN's files."""
     sample = rng.choice(_SCANN)
-    files: Files = dict(index_files(sample))
+    files: dict[str, Content] = dict(index_files(sample))
     content = json.loads(index_files(sample)[MANIFEST])
     names = [name for name in files if _SEARCH in name]
     for name in rng.sample(names, min(len(names), rng.choice((1, 1, 2)))):

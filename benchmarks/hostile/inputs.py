@@ -6,7 +6,7 @@ import os
 import random
 import shutil
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +29,8 @@ class Pipe:
 
 
 # By path relative to the folder of the input; those of `OUTSIDE` lie beside it.
-Files = dict[str, bytes | Link | Pipe]
+Content = bytes | Link | Pipe
+Files = Mapping[str, Content]
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def make_input(kind: Kind, name: str, seed: int, number: int, scratch: Path) -> 
     return folder
 
 
-def write(path: Path, data: bytes | Link | Pipe) -> None:
+def write(path: Path, data: Content) -> None:
     """Writes one file of an input."""
     path = Path(os.path.normpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -86,14 +87,14 @@ def remove(path: Path) -> None:
 
 def judge(kind: Kind, folder: Path, watch: Watch | None = None) -> tuple[bool, str]:
     """Reads one input; returns whether it was accepted, and the finding if any."""
-    accepted, problems = False, []
+    accepted, problems = False, list[str]()
     if watch:
         watch.start()
     try:
         problems = kind.read(folder)
         accepted = True
     except kind.errors as error:
-        problems = _unclear(error)
+        problems = list(_unclear(error))
     except (Exception, TooSlowError) as error:
         problems = [_described(error)]
     finally:

@@ -6,6 +6,7 @@ from benchmarks.hostile import (
     configs,
     images,
     index_folders,
+    links,
     photos,
     pickles,
     stored,
@@ -20,6 +21,7 @@ from vpr_tf.models.torch_weights.checkpoint_objects import CheckpointError
 from vpr_tf.photos.errors import InvalidEntryError, PhotoSourceError
 from vpr_tf.report.errors import ReportError
 from vpr_tf.search import IndexMismatchError, RetrievalError
+from vpr_tf.training.errors import TrainingError
 
 _INVALID = (InvalidEntryError,)
 _OF_INDEX = (IndexMismatchError, LocalizationError)
@@ -53,6 +55,7 @@ def kinds() -> dict[str, Kind]:
         "scann files": Kind(
             index_folders.make_scann, index_folders.read_index_folder, _OF_FOLDER
         ),
+        "links": Kind(links.make_links, links.read_links, (ValueError, TrainingError)),
         "searches": Kind(stored.make_search, stored.read_search, _OF_INDEX),
         "reports": Kind(stored.make_report, stored.read_report_folder, (ReportError,)),
         "heads": Kind(weights.make_heads, weights.read_heads, _OF_HEADS),

@@ -41,7 +41,7 @@ LEGACY_START = b"".join(
 
 
 @functools.cache
-def _heads() -> dict[str, bytes]:
+def heads_files() -> dict[str, bytes]:
     """Returns the files of heads of four places in two groups, calibrated."""
     rows = np.arange(4)
     members = np.array([[0, -1], [-1, 0], [1, -1], [-1, 1]], np.int32)
@@ -61,7 +61,7 @@ def _heads() -> dict[str, bytes]:
 
 def make_heads(rng: random.Random) -> Files:
     """Returns the files of heads; the checksum of the arrays is made to fit."""
-    files = dict(_heads())
+    files = dict(heads_files())
     del files["calibration.json"]
     content = json.loads(files["classifier.json"])
     if rng.random() < 0.6:
@@ -123,7 +123,7 @@ def read_heads(folder: Path) -> list[str]:
 
 def make_calibration(rng: random.Random) -> Files:
     """Returns heads whose calibration has changes."""
-    files = dict(_heads())
+    files = dict(heads_files())
     content = json.loads(files["calibration.json"])
     return files | {"calibration.json": mutated_json(rng, content)}
 
