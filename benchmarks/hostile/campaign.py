@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.hostile.inputs import TooSlowError, judge, make_input, remove
-from benchmarks.hostile.kinds import kinds
+from benchmarks.hostile.inputs import Kind, TooSlowError, judge, make_input, remove
 from benchmarks.hostile.watch import Watch, use_scratch
 
 MOST_SECONDS = 10.0  # of the processor, for one input
@@ -27,6 +26,14 @@ _KEPT_OF_A_SORT = 3
 _MOST_DEATHS = 30
 _NUMBER, _ACCEPTED, _REFUSED, _SLOWEST_MS, _SLOWEST = range(5)
 _FINDINGS = "findings.txt"
+PRELOADED = ["benchmarks.hostile.kinds"]  # so that a process starts in no time
+
+
+def known_kinds() -> dict[str, Kind]:
+    """Returns all kinds by name."""
+    from benchmarks.hostile.kinds import kinds
+
+    return kinds()
 
 
 class Row(NamedTuple):
@@ -62,7 +69,7 @@ class Campaign:
         folder = self.output.absolute() / name / f"{number}-again"
         shutil.rmtree(folder, ignore_errors=True)
         scratch = use_scratch(folder)
-        watch, kind = Watch(scratch), kinds()[name]
+        watch, kind = Watch(scratch), known_kinds()[name]
         return judge(kind, make_input(kind, name, self.seed, number, scratch), watch)
 
     def run_kind(self, name: str, count: int) -> Row:
@@ -77,7 +84,7 @@ class Campaign:
             folder.mkdir(parents=True)
             (folder / _FINDINGS).touch()
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["benchmarks.hostile.kinds"])
+        context.set_forkserver_preload(PRELOADED)
         progress = context.Array("d", 5)
         progress[_ACCEPTED], progress[_REFUSED] = row.accepted, row.refused
         progress[_SLOWEST_MS] = row.slowest_ms
@@ -148,7 +155,7 @@ def _run_inputs(
     progress: Any,
 ) -> None:
     """Runs the inputs of a kind from one on, in a child."""
-    kind, seen = kinds()[name], Counter[str]()
+    kind, seen = known_kinds()[name], Counter[str]()
     signal.signal(signal.SIGPROF, _too_slow)
     folder, end = folder.absolute(), time.monotonic() + most_s
     with (folder / "stderr.txt").open("a") as log:  # of libraries, about damage
