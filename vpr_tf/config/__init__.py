@@ -45,6 +45,7 @@ from vpr_tf.config.experiment import (
     load_config,
     load_saved_config,
     save_config,
+    shared_config,
 )
 from vpr_tf.config.rules import ConfigError, check_name
 from vpr_tf.config.training import (
@@ -113,4 +114,5 @@ __all__ = [
     "load_config",
     "load_saved_config",
     "save_config",
+    "shared_config",
 ]

@@ -17,29 +17,35 @@ import yaml
 from omegaconf import DictConfig, OmegaConf, read_write
 from omegaconf.errors import OmegaConfBaseException
 
-from vpr_tf.config.dataset import PARTITIONS, BuildConfig, DatasetConfig
-from vpr_tf.config.encoder import AGGREGATIONS, EncoderConfig
+from vpr_tf.config.dataset import BuildConfig, DatasetConfig
+from vpr_tf.config.encoder import EncoderConfig
 from vpr_tf.config.evaluation import (
     ClassificationConfig,
     EvaluationConfig,
     LocalizationConfig,
     ReportConfig,
 )
+from vpr_tf.config.merging import (
+    METHOD_SECTIONS,
+    Values,
+    drop_former_fields,
+    merge,
+    section_of,
+)
 from vpr_tf.config.rules import (
+    LARGEST_SEED,
     ConfigError,
-    Methods,
     check,
     check_name,
+    check_range,
     did_you_mean,
 )
-from vpr_tf.config.training import HEADS, SCHEDULES, TrainConfig
+from vpr_tf.config.training import TrainConfig
 from vpr_tf.config.yaml_size import check_yaml_size
-from vpr_tf.paths import expand_path, expand_paths
+from vpr_tf.paths import expand_path, expand_paths, map_paths, shared_path
 
-METHOD_SECTIONS = (PARTITIONS, AGGREGATIONS, HEADS, SCHEDULES)
 _BASE = "base"
 _MOST_FILES = 20
-Values = dict[str, Any]
 # Fields that hold paths, in which ~ and $NAME are expanded.
 _PATHS = re.compile(
     r"runs_dir|savedmodels_dir|dataset\.path|encoder\.weights|classification\.model"
@@ -67,6 +73,7 @@ class ExperimentConfig:
 
     def __post_init__(self) -> None:
         check_name("name", self.name)
+        check_range(self, "", 0, LARGEST_SEED, "seed")
         size = self.encoder.image_size
         if size is None:
             return
@@ -124,7 +131,7 @@ def load_saved_config(path: str | Path) -> ExperimentConfig:
         ConfigError: See `load_config`; or it has a `base`.
     """
     path = Path(path)
-    if path.is_file() and _BASE in _read(path):
+    if _is_file(path) and _BASE in _read(path):
         raise ConfigError(
             f"{path} must be a config as runs and exports keep it, without `base`. "
             "Pass a config of your own by --config."
@@ -151,7 +158,7 @@ def _checked(values: Values, overrides: Sequence[str], source: str) -> Experimen
     own = [field.name for field in dataclasses.fields(ExperimentConfig)]
     changes = _parse_overrides(overrides)
     try:
-        values = _merge(values, changes)
+        values = merge(values, changes)
         _refuse_resolvers(values)
         return _to_config(expand_paths(values, _PATHS, kept=own))
     except ConfigError as error:
@@ -180,6 +187,19 @@ def _refuse_resolvers(values: Any, name: str = "") -> None:
 def config_yaml(config: ExperimentConfig) -> str:
     """Returns a resolved configuration as YAML: all fields, no `base`."""
     return OmegaConf.to_yaml(OmegaConf.structured(config))
+
+
+def shared_config(config: ExperimentConfig) -> ExperimentConfig:
+    """Returns a config to be passed on: no absolute path, no address of a cluster.
+
+    Args:
+        config: As it was resolved on this machine.
+    """
+    evaluation = config.evaluation
+    if evaluation.milvus_uri is not None:
+        evaluation = dataclasses.replace(evaluation, index="auto", milvus_uri=None)
+    values = as_dict(dataclasses.replace(config, evaluation=evaluation))
+    return _to_config(map_paths(values, _PATHS, shared_path))
 
 
 def save_config(config: ExperimentConfig, path: str | Path) -> None:
@@ -217,7 +237,7 @@ def _read_with_bases(path: Path, readers: tuple[Path, ...]) -> Values:
         below = path.parent / expand_path(base)
     except ValueError as error:
         raise ConfigError(f"{path}: `base`: {error}") from None
-    return _merge(_read_with_bases(below, chain), values)
+    return merge(_read_with_bases(below, chain), values)
 
 
 def _is_file(path: Path) -> bool:
@@ -241,8 +261,7 @@ def _read(path: Path) -> Values:
         raise ConfigError(f"{path} is not valid YAML: {error}") from error
     if values is None:
         raise ConfigError(f"{path} must hold a mapping of fields.")
-    for methods in METHOD_SECTIONS:
-        _drop_former_fields(methods, values)
+    drop_former_fields(values)
     return values
 
 
@@ -266,56 +285,6 @@ def _plain(loaded: DictConfig) -> Values:
     return typing.cast(Values, OmegaConf.to_container(loaded, resolve=False))
 
 
-def _drop_former_fields(methods: Methods, values: Values) -> None:
-    """Forgets what a run of a former version saved of the methods it did not use."""
-    parent, name = _parent(methods, values)
-    section = parent.get(name) if parent is not None else None
-    if methods.former_fields and isinstance(section, dict):
-        known = section.get(methods.key) in tuple(methods.classes)
-        if known and section.keys() >= methods.former_fields:
-            parent[name] = methods.own_values(section)
-
-
-# === Merging ===
-
-
-def _merge(below: Values, above: Values) -> Values:
-    """Returns values with others over them."""
-    for methods in METHOD_SECTIONS:
-        _drop_inherited_fields(methods, below, above)
-    return _merge_mappings(below, above)
-
-
-def _drop_inherited_fields(methods: Methods, below: Values, above: Values) -> None:
-    """Forgets the fields of a section whose method changes to one without them."""
-    parent, name = _parent(methods, below)
-    changed, _ = _parent(methods, above)
-    section = parent.get(name) if parent is not None else None
-    change = changed.get(name) if changed is not None else None
-    if isinstance(section, dict) and isinstance(change, dict):
-        method = change.get(methods.key, section.get(methods.key))
-        if method != section.get(methods.key) and method in tuple(methods.classes):
-            own = methods.fields_of({methods.key: method})
-            parent[name] = {n: v for n, v in section.items() if n in own}
-
-
-def _parent(methods: Methods, values: Values) -> tuple[Any, str]:
-    """Returns the mapping that holds a section, None if there is none; its name."""
-    outer, name = methods.path.split(".")
-    found = values.get(outer)
-    return (found if isinstance(found, dict) else None), name
-
-
-def _merge_mappings(below: Values, above: Values) -> Values:
-    merged = dict(below)
-    for name, value in above.items():
-        there = merged.get(name)
-        if isinstance(value, dict) and isinstance(there, dict):
-            value = _merge_mappings(there, value)
-        merged[name] = value
-    return merged
-
-
 # === Checking ===
 
 
@@ -323,7 +292,7 @@ def _to_config(values: Values) -> ExperimentConfig:
     _check_fields(ExperimentConfig, values, "")
     schema = OmegaConf.structured(ExperimentConfig)
     for methods in METHOD_SECTIONS:
-        parent, name = _parent(methods, values)
+        parent, name = section_of(methods, values)
         section = (parent or {}).get(name, {})
         outer = schema[methods.path.split(".")[0]]
         with read_write(outer):

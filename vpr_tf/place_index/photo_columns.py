@@ -10,6 +10,7 @@ from vpr_tf.geo import LOCAL_ZONE, UNKNOWN_HEADING_DEG
 from vpr_tf.photos import PhotoTable
 from vpr_tf.photos.schema import TABLE_COLUMNS
 from vpr_tf.place_index.manifest import misfit
+from vpr_tf.printable import printable
 from vpr_tf.stored_files import read_npy
 
 _KEYS_PER_BLOCK = 1 << 17
@@ -131,7 +132,7 @@ def check_keys(photos: PhotoTable) -> None:
     keys = np.asarray(photos.keys, "S")
     names, first, counts = np.unique(keys, return_index=True, return_counts=True)
     if (counts > 1).any():
-        repeated = [name.decode(errors="replace") for name in names[counts > 1][:5]]
+        repeated = [printable(name) for name in names[counts > 1][:5]]
         raise ValueError(
             "`photos` must have unique keys. Received more than once: "
             f"{', '.join(repeated)} ({int((counts > 1).sum())} in all)."
