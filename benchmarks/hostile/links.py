@@ -34,7 +34,7 @@ from vpr_tf.data.verification import verify_split
 from vpr_tf.extraction.descriptor_file import DescriptorFile
 from vpr_tf.report.stored_report import find_reports
 from vpr_tf.training.resume import check_same_data, find_run
-from vpr_tf.training.run_folder import LossesFile, MetricsFile
+from vpr_tf.training.run_records import LossesFile, MetricsFile, RunRecords
 
 _KIND_FILE = "../kind"
 _NUM_RECORDS = 4
@@ -211,6 +211,7 @@ def _config() -> Any:
 def _read_run(folder: Path) -> list[str]:
     run = find_run(_config(), folder)
     check_same_data(run, {"dataset_fingerprint": "0"})
+    RunRecords.read(run)
     MetricsFile(run.metrics_file).set_run({})
     LossesFile(run.losses_file, 1).close()
     find_reports(folder)

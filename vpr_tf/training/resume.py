@@ -140,7 +140,7 @@ def restore_run(run: RunFolder, store: CheckpointStore) -> bool:
     records = RunRecords.read(run)
     if store.restore_latest(records):
         return True
-    train = load_config(run.config_file).train
+    train = load_saved_config(run.config_file).train
     first = min(train.checkpoint_every_steps, train.iterations_per_epoch)
     if records.num_lines > first or records.num_epochs or run.best.exists():
         raise TrainingError(
