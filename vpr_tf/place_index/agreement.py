@@ -21,8 +21,8 @@ def check_counts(counts: Sequence[int], num_removed: int, num_photos: int) -> No
     """
     if num_photos != sum(counts) - num_removed:
         raise ValueError(
-            f"num_photos is {num_photos}, but the segments hold {sum(counts)} photos, "
-            f"of which {num_removed} were removed"
+            f"it has {sum(counts)} rows and {num_removed} removed ones, which are not "
+            f"{num_photos} photos"
         )
 
 

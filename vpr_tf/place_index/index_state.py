@@ -13,9 +13,9 @@ from vpr_tf.geo import GeoCircle
 from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index.checked_files import check_file
 from vpr_tf.place_index.joined import JoinedDescriptors, join_photos
+from vpr_tf.place_index.layout import misfit
 from vpr_tf.place_index.manifest import IndexManifest
 from vpr_tf.place_index.photo_columns import (
-    damaged_column,
     empty_photos,
     find_rows,
     is_older,
@@ -298,10 +298,10 @@ def _search_without(
 def _read_removed(folder: Path, manifest: IndexManifest) -> np.ndarray:
     if not (manifest.removed_file and manifest.removed):
         return np.empty(0, np.int64)
-    check_file(folder, manifest.removed_file, manifest.removed)
     path = folder / manifest.removed_file
-    rows = read_column(path, manifest.num_removed, np.dtype("<i8"), mapped=False)
-    ascends = bool((np.diff(rows) > 0).all())
-    if not ascends or rows[0] < 0 or rows[-1] >= manifest.num_rows:
-        raise damaged_column(path, f"must be ascending rows below {manifest.num_rows}")
-    return rows
+    check_file(folder, manifest.removed_file, manifest.removed)
+    removed = read_column(path, "<i8", manifest.num_removed, mapped=False)
+    ascending = np.concatenate([[-1], removed, [manifest.num_rows]])
+    if (np.diff(ascending) < 1).any():
+        raise misfit(path, f"it must name rows below {manifest.num_rows}, ascending")
+    return removed

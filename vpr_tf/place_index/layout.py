@@ -48,3 +48,14 @@ def index_path(folder: Path, *names: str) -> Path:
         return inside(folder, *names)
     except StoredPathError as error:
         raise IndexMismatchError(str(error)) from error
+
+
+def misfit(path: Path, reason: object) -> IndexMismatchError:
+    """Returns the error of a file that is not what an index holds, as its maker has it.
+
+    Checksums say that nothing changed since; they can be made to fit by anyone.
+    """
+    return IndexMismatchError(
+        f"{path} cannot be part of an index, though its checksum fits: {reason}. Get "
+        "the index from whoever made it once more, or build it again."
+    )

@@ -205,9 +205,8 @@ def _open_descriptors(
     file: StoredFile | None = None,
 ) -> StoredDescriptors:
     """Opens the descriptors of a segment folder, whose checksums were compared."""
-    checksums = read_column(
-        path / _CHECKSUMS_FILE, shape[0], np.dtype("<u4"), mapped=False
-    )
+    file_of_sums = path / _CHECKSUMS_FILE
+    checksums = read_column(file_of_sums, "<u4", shape[0], mapped=False)
     return StoredDescriptors(
         path / DESCRIPTORS_FILE, shape, np.dtype(dtype), checksums, photos.keys, file
     )
@@ -227,7 +226,9 @@ def _open_search(
         )
     try:
         return kind.read(folder, descriptors, entry.settings)
-    except RuntimeError as error:  # so ScaNN reports all that it cannot read
+    except IndexMismatchError:
+        raise
+    except (RuntimeError, ValueError) as error:  # so ScaNN says what it cannot read
         raise IndexMismatchError(
             f"{folder} cannot be read, though its checksums fit: {error}. Was the "
             "disk full, or is the library another version? Build the index again."
