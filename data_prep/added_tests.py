@@ -33,6 +33,7 @@ from data_prep.finish import (
 )
 from data_prep.plan import SplitPlan, plan_tests
 from vpr_tf.config import BuildConfig, DatabaseAndQueries, ExperimentConfig, as_dict
+from vpr_tf.csv_files import cell_name
 from vpr_tf.data import PreparedDataset
 from vpr_tf.photos import PhotoSource
 
@@ -148,7 +149,8 @@ def _known_rejected(dataset: PreparedDataset) -> list[list[str]]:
     count = sum(entry["num_rejected"] for entry in dataset.manifest["splits"].values())
     try:
         with (dataset.path / "rejected.csv").open(encoding="utf-8", newline="") as file:
-            return list(itertools.islice(csv.reader(file), 1, count + 1))
+            rows = itertools.islice(csv.reader(file), 1, count + 1)
+            return [[*map(cell_name, row)] for row in rows]
     except OSError:
         return []
 

@@ -13,6 +13,7 @@ import importlib
 import json
 import math
 import os
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,12 +28,15 @@ from vpr_tf.cli.commands import (
     help_text,
     unknown_text,
 )
+from vpr_tf.milvus_address import addresses_given_within
 from vpr_tf.paths import expand_word
+from vpr_tf.printable import printable_streams
 
 DONE, PARTLY, REFUSED, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 _HELP = ("-h", "--help")
+_LINE_START = re.compile(r"\n(?!  )")
 
 
 class UsageError(ValueError):
@@ -86,7 +90,8 @@ def main(arguments: Sequence[str] | None = None, *, program: str = "vpr") -> int
         print(help_text(program, group))
         return DONE
     try:
-        return _guarded(words, program)
+        with addresses_given_within(), printable_streams():
+            return _guarded(words, program)
     except SystemExit as end:  # --help
         return int(end.code or DONE)
 
@@ -105,7 +110,9 @@ def _guarded(words: list[str], program: str) -> int:
     except Exception as error:
         if os.environ.get("VPR_TRACEBACK") or not _is_explained(error):
             raise
-        print(f"Error: {_explain(error)}", file=sys.stderr)
+        # A name in it cannot begin a line as if it was one of the program's.
+        text = _LINE_START.sub("\n  ", _explain(error))
+        print(f"Error: {text}", file=sys.stderr)
         return getattr(error, "exit_status", REFUSED)
 
 

@@ -10,6 +10,16 @@ from typing import Any, Generic, TypeVar
 
 Section = TypeVar("Section")
 
+# Above are mistakes, for which no memory should be asked.
+MOST_PREDICTIONS = 10_000
+MOST_PIXELS_A_SIDE = 16_384
+MOST_IMAGES_A_BATCH = 65_536
+MOST_VALUES = 1 << 20  # of a descriptor
+MOST_UNITS = 65_536  # of a layer
+MOST_WORKERS = 1024
+MOST_RESAMPLES = 1_000_000
+LARGEST_SEED = 2**32 - 1  # that NumPy takes
+
 
 class ConfigError(ValueError):
     """A configuration that cannot be used; the message names the field."""
@@ -53,7 +63,9 @@ def check_range(
 ) -> None:
     """Checks that fields of a section, empty for none, lie in [low, high]."""
     prefix = f"{section}." if section else ""
-    expected = f"{low:g} or more" if high is None else f"between {low:g} and {high:g}"
+    expected = f"{low:g} or more"
+    if high is not None:
+        expected = f"between {low:g} and {high:,.10g}"
     for name in names:
         value = getattr(config, name)
         check(

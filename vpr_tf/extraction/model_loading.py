@@ -38,6 +38,7 @@ from vpr_tf.models import (
     with_run_weights,
 )
 from vpr_tf.models.encoder_builder import BEST_WEIGHTS
+from vpr_tf.paths import shared_path
 
 
 def load_extractor(
@@ -113,7 +114,7 @@ def _own_preprocessing(
 def _load(
     config: ExperimentConfig | None, model: Any, source: ModelSource | None
 ) -> tuple[Any, str]:
-    """Returns an encoder, and what it is, for people."""
+    """Returns an encoder, and what it is, for people: names, since it is passed on."""
     if model is None:
         return _load_initial(config)
     if source is None:
@@ -121,10 +122,11 @@ def _load(
     if source.kind == RUN:
         return _load_run(source.path)
     if source.kind == SAVED_MODEL:
-        return SavedEncoder(source.path), f"SavedModel {source.path}"
+        saved = SavedEncoder(source.path)
+        return saved, f"SavedModel {saved.config.name} {source.path.resolve().name}"
     if source.kind == KERAS_FILE:
         encoder = read_keras_file(source.path)
-        return encoder, f"{encoder.backbone_name} of {source.path}"
+        return encoder, f"{encoder.backbone_name} of {source.path.name}"
     name = str(source.path)
     encoder = GeoLocalizationNet.from_pretrained(name)
     return encoder, f"{name}, {released_encoder(name).reference}"
@@ -140,7 +142,7 @@ def _load_initial(config: ExperimentConfig | None) -> tuple[GeoLocalizationNet, 
     keras.utils.set_random_seed(config.seed)
     encoder_config = with_run_weights(config)
     encoder = build_encoder(encoder_config)
-    weights = encoder_config.weights
+    weights = shared_path(encoder_config.weights)
     if needs_clusters(encoder):
         dataset = PreparedDataset(config.dataset.path)
         weights += f"; {initialize_clusters_from_train(encoder, dataset, config)}"
@@ -154,10 +156,12 @@ def _load_run(folder: Path) -> tuple[GeoLocalizationNet, str]:
             f"The run {folder} has no best model yet ({BEST_WEIGHTS} is missing). It "
             "is written after the first validation."
         )
-    trained = load_config(folder / RUN_CONFIG).encoder
+    config = load_config(folder / RUN_CONFIG)
+    trained = config.encoder
     encoder = build_encoder(dataclasses.replace(trained, weights="none"))
     encoder.load_weights(weights)
-    return encoder, f"{trained.backbone}, best weights of {folder}"
+    run = f"{config.name}/{folder.resolve().name}"
+    return encoder, f"{trained.backbone}, best weights of {run}"
 
 
 def _differences(wanted: Preprocessing, received: Preprocessing, remark: str) -> str:

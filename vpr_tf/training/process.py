@@ -17,6 +17,7 @@ import keras
 import tensorflow as tf
 
 from vpr_tf.config import ConfigError
+from vpr_tf.printable import printable_lines
 
 _LOGGER = "vpr_tf"
 
@@ -181,12 +182,14 @@ def run_log(file: Path | None) -> Iterator[None]:
     logger = logging.getLogger(_LOGGER)
     before = logger.level, logger.propagate
     console = logging.StreamHandler(sys.stdout)
-    console.setFormatter(logging.Formatter("%(message)s"))
+    console.setFormatter(_PrintableFormatter("%(message)s"))
     console.setLevel(logging.INFO if file else logging.WARNING)
     handlers: list[logging.Handler] = [console]
     if file is not None:
         to_file = logging.FileHandler(file)
-        to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        to_file.setFormatter(
+            _PrintableFormatter("%(asctime)s %(levelname)s %(message)s")
+        )
         handlers.append(to_file)
     for handler in handlers:
         logger.addHandler(handler)
@@ -199,6 +202,11 @@ def run_log(file: Path | None) -> Iterator[None]:
             logger.removeHandler(handler)
             handler.close()
         logger.level, logger.propagate = before
+
+
+class _PrintableFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return printable_lines(super().format(record))
 
 
 class StopSignal:
