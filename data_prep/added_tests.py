@@ -31,7 +31,7 @@ from data_prep.finish import (
     write_manifest,
     write_tfds_metadata,
 )
-from data_prep.plan import SplitPlan, plan_tests
+from data_prep.plan import SplitPlan, check_split_name, plan_tests
 from vpr_tf.config import BuildConfig, DatabaseAndQueries, ExperimentConfig, as_dict
 from vpr_tf.csv_files import cell_name
 from vpr_tf.data import PreparedDataset
@@ -51,9 +51,12 @@ def add_test(
 
     Raises:
         DatasetError: There is no complete dataset.
+        ConfigError: A name is a path.
         DataPrepError: The dataset has another set of that name, or the sources or the
             disk do not allow it.
     """
+    for name in tests:
+        check_split_name("build.tests", name)
     path = Path(config.dataset.path)
     new = _new_tests(PreparedDataset(path), config.build, tests)
     if not new:

@@ -28,6 +28,7 @@ from vpr_tf.cli.commands import (
     help_text,
     unknown_text,
 )
+from vpr_tf.disk_errors import is_full
 from vpr_tf.milvus_address import addresses_given_within
 from vpr_tf.paths import expand_word
 from vpr_tf.printable import printable_streams
@@ -224,6 +225,8 @@ def _is_of_tensorflow(error: Exception) -> bool:
 
 
 def _explain(error: Exception) -> str:
+    if is_full(error) and not isinstance(error, ValueError | RuntimeError | OSError):
+        return f"{_first_line(error)}. Free some space; the same command continues."
     if isinstance(error, MemoryError) or (
         _is_of_tensorflow(error) and type(error).__name__ == "ResourceExhaustedError"
     ):

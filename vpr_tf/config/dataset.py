@@ -293,7 +293,7 @@ class BuildConfig:
 
     def __post_init__(self) -> None:
         for name in self.tests:
-            check_name(f"build.tests.{name}", name)
+            check_name("build.tests", name)
         check_range(self, "build", 1, None, "images_per_shard")
         check_range(self, "build", 1, MOST_WORKERS, "workers")
         check_range(self, "build", 0, 1, "max_rejected_fraction")

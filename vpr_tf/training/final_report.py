@@ -27,9 +27,10 @@ from vpr_tf.evaluation.calibrate import calibrate_trained
 from vpr_tf.export import export_classifier, export_encoder
 from vpr_tf.extraction.model_source import EXPORTED_SCORE, find_saved_model
 from vpr_tf.localization import LocalizationError
-from vpr_tf.training.checkpoints import load_best
+from vpr_tf.training.best_model import load_best
 from vpr_tf.training.epoch_loop import evaluated_model
-from vpr_tf.training.run_folder import MetricsFile, RunFolder
+from vpr_tf.training.run_folder import RunFolder
+from vpr_tf.training.run_records import MetricsFile
 
 _LOG = logging.getLogger(__name__)
 
@@ -55,13 +56,13 @@ def finish_run(
     predictor = None
     if config.evaluation.method == "classification":
         predictor = load_heads(run.path, config.classification)
-    _LOG.info("Best model: epoch %d.", best["epoch"] + 1)
+    _LOG.info("Best model: epoch %d.", best.epoch + 1)
     metrics = MetricsFile(run.metrics_file)
     model = evaluated_model(encoder, predictor, config.evaluation)
     results = [
         _test(config, dataset, run, model, name) for name in sorted(dataset.tests)
     ]
-    score = best["val_recalls"].get("1")
+    score = best.val_recalls.get("1")
     exported = metrics.content.get("savedmodel")
     if not (exported and Path(exported).is_dir()):
         exported = None

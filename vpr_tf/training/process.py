@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from vpr_tf.config import ConfigError
 from vpr_tf.printable import printable_lines
+from vpr_tf.training.run_log_file import RunLogFile
 
 _LOGGER = "vpr_tf"
 
@@ -176,8 +177,11 @@ def run_log(file: Path | None) -> Iterator[None]:
     """Prints the program's messages and, with times, writes them to a file.
 
     Args:
-        file: Log file to append to; None on workers that write nothing, which print
-            warnings only.
+        file: Log file to append to, which keeps other processes from the run; None on
+            workers that write nothing, which print warnings only.
+
+    Raises:
+        TrainingError: Another process writes to the file.
     """
     logger = logging.getLogger(_LOGGER)
     before = logger.level, logger.propagate
@@ -186,7 +190,7 @@ def run_log(file: Path | None) -> Iterator[None]:
     console.setLevel(logging.INFO if file else logging.WARNING)
     handlers: list[logging.Handler] = [console]
     if file is not None:
-        to_file = logging.FileHandler(file)
+        to_file = RunLogFile(file)
         to_file.setFormatter(
             _PrintableFormatter("%(asctime)s %(levelname)s %(message)s")
         )
