@@ -13,6 +13,7 @@ import tensorflow as tf
 from vpr_tf.atomic_files import replace_file, write_json
 from vpr_tf.classification import RUN_FOLDER, save_heads
 from vpr_tf.classification.predictor import PlacePredictor
+from vpr_tf.models.hdf5_weights import load_hdf5
 from vpr_tf.training.errors import TrainingError
 from vpr_tf.training.group_trainer import GroupTrainer
 from vpr_tf.training.process import is_chief
@@ -154,5 +155,5 @@ def load_best(folder: Path, encoder: keras.Model) -> dict[str, Any]:
         raise TrainingError(
             f"No best model at {weights}. It is written after the first epoch."
         )
-    encoder.load_weights(weights)
+    load_hdf5(encoder, weights)
     return json.loads((folder / BEST_INFO_FILE).read_text())
