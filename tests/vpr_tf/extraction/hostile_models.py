@@ -3,11 +3,14 @@
 import contextlib
 from pathlib import Path
 
+import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from vpr_tf.config import DatasetConfig, EvaluationConfig, ExperimentConfig, save_config
+from vpr_tf.extraction.errors import UntrustedModelError
 from vpr_tf.extraction.model_source import EXPORTED_CONFIG
+from vpr_tf.extraction.saved_encoder import SavedEncoder
 
 CONFIG = ExperimentConfig(
     name="town",
@@ -60,3 +63,14 @@ def edited(folder: Path):
 def writer_of(canary: Path):
     """What writes a file when its graph runs."""
     return lambda images: tf.io.write_file(str(canary), "written")
+
+
+def refused(folder, *what):
+    """Sees that a model is refused with one line that says what and which."""
+    with pytest.raises(UntrustedModelError) as caught:
+        SavedEncoder(folder)
+    message = str(caught.value)
+    assert "\n" not in message
+    for word in (str(folder), *what):
+        assert word in message
+    return message
