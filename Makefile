@@ -1,5 +1,7 @@
 # Two commands: `make quickstart` (install, miniature city, train, table, SavedModel)
-# and `make test` (install, lint, types, docs, all tests).
+# and `make test` (install, lint, types, docs, all tests). What vpr_tf is installed with:
+# `make sbom` (bill of materials, dist/sbom.cdx.json), `make licences` (docs/licences.md),
+# `make audit` (known flaws; asks a service), `make hashes` (after constraints.txt changed).
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -8,15 +10,28 @@ TEST_PROCESSES ?= 2
 # Editable: what is run is the source as it is now, never an older copy of it.
 INSTALL := $(BIN)/python -m pip install --quiet -c constraints.txt
 
-.PHONY: install install-dev quickstart lint docs test
+# The tools of the last four have packages of their own.
+TOOLS := $(VENV)/tools
+COMPILE := $(TOOLS)/bin/uv pip compile --quiet --python $(TOOLS)/bin/python --generate-hashes \
+	--no-header --no-annotate --no-emit-index-url
+
+.PHONY: install install-dev quickstart lint docs test hashes licences sbom audit
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(INSTALL) --editable ".[scann,milvus]"
 	touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed
-	$(INSTALL) --editable ".[dev]"
+# Nothing is installed here but the very files that were tested.
+$(VENV)/.installed-dev: pyproject.toml requirements-hashed.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-hashed.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(TOOLS)/.installed: requirements-tools.txt
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip install --quiet --require-hashes -r requirements-tools.txt
 	touch $@
 
 install: $(VENV)/.installed
@@ -39,3 +54,20 @@ docs: install-dev
 
 test: lint docs
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
+
+hashes: $(TOOLS)/.installed
+	$(COMPILE) --extra dev --constraint constraints.txt --output-file requirements-hashed.txt \
+		pyproject.toml
+	$(COMPILE) --output-file requirements-tools.txt requirements-tools.in
+
+licences: install-dev
+	$(BIN)/python -m supply_chain.licences > docs/licences.md
+
+sbom: install-dev $(TOOLS)/.installed
+	mkdir -p dist
+	$(TOOLS)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		--output-file dist/sbom.cdx.json $(BIN)/python
+	$(BIN)/python -m supply_chain.sbom dist/sbom.cdx.json
+
+audit: $(TOOLS)/.installed
+	$(TOOLS)/bin/python -m supply_chain.audit

@@ -27,6 +27,7 @@ COMMANDS = {
     "index calibrate": "gives an index or heads their confidence",
     "index inspect": "shows what an index holds, and draws a map of it",
     "index verify": "compares every file of an index with its checksum",
+    "index sign": "signs an index, so that others see whom it is from",
     "query": "finds the photos of an index that look like other photos",
     "localize": "finds where photos were taken",
     "export": "writes a SavedModel of an encoder for TF Serving",

@@ -16,12 +16,13 @@ import json
 import sys
 from pathlib import Path
 
-from vpr_tf.cli.main import DONE, PARTLY, Outcome
+from vpr_tf.cli.main import DONE, PARTLY, Outcome, UsageError
 from vpr_tf.cli.options import (
     add_cells,
     add_index,
     add_json,
     add_model,
+    add_public_key,
     add_within,
     existing_model,
     positive,
@@ -49,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--min-confidence", type=float, metavar="P", help="withhold what is below"
     )
+    add_public_key(parser)
     add_json(parser)
     parser.add_argument("--geojson", action="store_true", help="print GeoJSON")
     parser.add_argument(
@@ -62,6 +64,8 @@ def run(options: argparse.Namespace) -> Outcome:
     from vpr_tf.localization import as_geojson, as_json, as_table
     from vpr_tf.place_index.localizing import LocalizationOptions
 
+    if options.key and not options.index:
+        raise UsageError("--key says who must have signed an index: pass --index DIR.")
     how = LocalizationOptions(
         options.k,
         options.within,
@@ -76,7 +80,9 @@ def run(options: argparse.Namespace) -> Outcome:
             options.classifier, options.photos, options.model, how
         )
     else:
-        found = locate_photos(options.index, options.photos, options.model, how)
+        found = locate_photos(
+            options.index, options.photos, options.model, how, key=options.key
+        )
     for photo, reason in found.unreadable:
         print(f"{photo}: {reason}", file=sys.stderr)
     status = PARTLY if found.unreadable else DONE

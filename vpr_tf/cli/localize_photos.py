@@ -20,6 +20,8 @@ def locate_photos(
     photos: Sequence[str],
     model: str | Path | None = None,
     options: LocalizationOptions | None = None,
+    *,
+    key: str | Path | None = None,
 ) -> LocalizationResult:
     """Locates photos by an index.
 
@@ -28,6 +30,7 @@ def locate_photos(
         photos: Files, folders and patterns such as `trip/*.jpg`.
         model: Where the encoder is; None for the copy in the index.
         options: How photos are located.
+        key: Public key of whoever must have signed the index; None to not ask.
 
     Raises:
         PhotoSourceError: There are no photos.
@@ -35,7 +38,7 @@ def locate_photos(
         IndexMismatchError: The index is damaged or of another encoder.
     """
     options = options or LocalizationOptions()
-    with PlaceIndex.open(index_folder) as index:
+    with PlaceIndex.open(index_folder, key=key) as index:
         manifest = index.manifest
         settings = LocalizationSettings.from_manifest(manifest, options)
         files = named_photos(photos)

@@ -174,6 +174,15 @@ def add_index(parser: argparse._ActionsContainer, *, required: bool = True) -> N
     )
 
 
+def add_public_key(parser: argparse.ArgumentParser) -> None:
+    """Adds `--key`."""
+    parser.add_argument(
+        "--key",
+        metavar="FILE",
+        help="public key of whoever must have signed the index; another is refused",
+    )
+
+
 def add_model(
     parser: argparse.ArgumentParser, purpose: str = "", *, required: bool = False
 ) -> None:

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from tqdm import tqdm
+
 from vpr_tf.cli.main import Outcome
 from vpr_tf.photos import PhotoFiles, RejectedPhoto
 from vpr_tf.place_index import (
@@ -16,6 +18,7 @@ from vpr_tf.place_index import (
     KeptClassifier,
     RecallReport,
 )
+from vpr_tf.place_index.manifest import read_manifest
 
 _PRINTED_REJECTED = 10
 
@@ -50,6 +53,12 @@ def change_outcome(manifest: IndexManifest, text: str) -> Outcome:
         "advice": manifest.advice or None,
     }
     return Outcome(content, "\n".join(lines))
+
+
+def read_bar(index: str | Path) -> tqdm:
+    """Returns a progress bar over the bytes of an index."""
+    total = read_manifest(Path(index)).num_bytes
+    return tqdm(total=total, unit="B", unit_scale=True, disable=None)
 
 
 def recall_text(recall: RecallReport | None) -> str:

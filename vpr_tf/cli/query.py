@@ -27,6 +27,7 @@ from vpr_tf.cli.options import (
     add_index,
     add_json,
     add_model,
+    add_public_key,
     add_within,
     positive,
 )
@@ -55,13 +56,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_within(parser, "search only inside this circle")
     add_cells(parser)
     add_model(parser, "the encoder, if the index keeps none")
+    add_public_key(parser)
     add_json(parser)
 
 
 def run(options: argparse.Namespace) -> Outcome:
     """Finds the matches; status 1 when a photo could not be read."""
     _check_pictures(options.pictures, options.photos_root)
-    with PlaceIndex.open(options.index) as index:
+    with PlaceIndex.open(options.index, key=options.key) as index:
         photos = named_photos(options.photos)
         found: list[tuple[str, list[Match]]] = []
         rejected = photos.rejected

@@ -10,6 +10,8 @@ from vpr_tf.place_index.manifest import (
 )
 from vpr_tf.place_index.photo_arguments import PhotoColumns
 from vpr_tf.place_index.place_index import PlaceIndex
+from vpr_tf.place_index.signature import Signature, SignatureError
+from vpr_tf.place_index.signing_keys import PassphraseError, SigningKeyError
 from vpr_tf.place_index.verification import VerificationReport
 
 __all__ = [
@@ -19,8 +21,12 @@ __all__ = [
     "IndexState",
     "KeptClassifier",
     "Matches",
+    "PassphraseError",
     "PhotoColumns",
     "PlaceIndex",
     "RecallReport",
+    "Signature",
+    "SignatureError",
+    "SigningKeyError",
     "VerificationReport",
 ]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import threading
-import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -26,13 +24,18 @@ from vpr_tf.place_index.manifest import (
     IndexManifest,
     RecallReport,
     check_file,
-    no_manifest,
     parse_manifest,
     unreadable,
 )
+from vpr_tf.place_index.manifest_file import ManifestFile
 from vpr_tf.place_index.photo_arguments import parse_time
 from vpr_tf.place_index.recall import RECALL_QUERIES, recall_of_state
-from vpr_tf.place_index.verification import VerificationReport, verify
+from vpr_tf.place_index.signing_keys import read_public_key
+from vpr_tf.place_index.verification import (
+    VerificationReport,
+    check_signed,
+    verify,
+)
 from vpr_tf.search import CellFilter, IndexMismatchError, RetrievalError
 from vpr_tf.stored_files import Progress
 
@@ -47,30 +50,38 @@ class IndexReader:
 
     Args:
         folder: The index.
+        key: Public key of whoever must have signed it, see `open`.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, key: str | Path | None = None) -> None:
         self.folder = Path(folder)
+        self._key = None if key is None else read_public_key(key)
         self._lock = threading.Lock()
         self._state: IndexState | None = None
-        self._file: _OpenFile | None = None
+        self._file: ManifestFile | None = None
         self._is_closed = False
         self._extractor: tuple[Any, FeatureExtractor] | None = None
         self._classifier: IndexClassifier | None = None
 
     @classmethod
     def open(
-        cls, folder: str | Path, *, encoder_fingerprint: str | None = None
+        cls,
+        folder: str | Path,
+        *,
+        encoder_fingerprint: str | None = None,
+        key: str | Path | None = None,
     ) -> Self:
         """Opens a folder after comparing its checksums.
 
         Args:
             folder: Made by `PlaceIndex.create`.
             encoder_fingerprint: Of the encoder of the queries; None to not compare.
+            key: Public key (PEM file) of whoever must have signed the index: every file
+                is compared before it is used, again after each change. None to not ask.
 
         Raises:
-            IndexMismatchError: The folder is no index, is damaged, or its descriptors
-                are of another encoder.
+            IndexMismatchError: The folder is no index, is damaged, its descriptors are
+                of another encoder, or it is not as the owner of the key signed it.
 
         Example:
             >>> from vpr_tf.place_index import PlaceIndex
@@ -78,7 +89,7 @@ class IndexReader:
             ...     index.num_photos
             3
         """
-        index = cls(folder)
+        index = cls(folder, key)
         manifest = index.manifest
         if encoder_fingerprint not in (None, manifest.encoder_fingerprint):
             raise IndexMismatchError(
@@ -299,23 +310,29 @@ class IndexReader:
         rows = state.select(time, within)
         return [key.decode() for key in state.photos.take(rows).keys]
 
-    def verify(self, *, progress: Progress | None = None) -> VerificationReport:
+    def verify(
+        self, *, key: str | Path | None = None, progress: Progress | None = None
+    ) -> VerificationReport:
         """Compares the sha256 of every file; works on read-only folders.
 
         Nothing may change the index meanwhile.
 
         Args:
+            key: Public key of whoever must have signed the index, see `sign`: files
+                that do not belong to it are then problems as well.
             progress: Called with the bytes of each part that was read.
 
         Raises:
-            IndexMismatchError: There is no index, or its manifest is damaged or edited.
+            IndexMismatchError: There is no index, its manifest is damaged or edited, or
+                it is not signed with that key.
 
         Example:
             >>> from vpr_tf.place_index import PlaceIndex
             >>> PlaceIndex("city.index").verify().is_intact
             True
         """
-        return verify(self.folder, progress=progress)
+        public = self._key if key is None else read_public_key(key)
+        return verify(self.folder, key=public, progress=progress)
 
     def measure_recall(
         self, *, num_queries: int = RECALL_QUERIES, seed: int = 0
@@ -341,9 +358,11 @@ class IndexReader:
 
     def _newest_state(self) -> IndexState:
         while True:
-            file = _OpenFile.open(self.folder / MANIFEST_FILE)
+            file = ManifestFile.open(self.folder / MANIFEST_FILE)
             try:
                 manifest = parse_manifest(file.text, file.path)
+                if self._key is not None:
+                    check_signed(self.folder, file.text, manifest, self._key)
                 state = IndexState.open(self.folder, manifest, self._state)
             except (OSError, IndexMismatchError) as error:
                 if not file.is_current():
@@ -353,33 +372,3 @@ class IndexReader:
                 raise
             self._file = file
             return state
-
-
-class _OpenFile:
-    """A file that was read and stays open, so that no other gets its inode number."""
-
-    def __init__(self, path: Path, number: int) -> None:
-        self.path = path
-        weakref.finalize(self, os.close, number)
-        self._stamp = _stamp(os.fstat(number))
-        with open(number, "rb", closefd=False) as file:
-            self.text = file.read()
-
-    @classmethod
-    def open(cls, path: Path) -> _OpenFile:
-        """Opens a manifest."""
-        try:
-            return cls(path, os.open(path, os.O_RDONLY | os.O_CLOEXEC))
-        except OSError as error:
-            raise no_manifest(path.parent, error) from error
-
-    def is_current(self) -> bool:
-        """Whether the path still names this very file, unchanged."""
-        try:
-            return _stamp(self.path.stat()) == self._stamp
-        except OSError:
-            return False
-
-
-def _stamp(status: os.stat_result) -> tuple[int, int, int, int]:
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns

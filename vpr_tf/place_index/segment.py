@@ -34,6 +34,7 @@ _PHOTOS_FOLDER = "photos"
 _CHECKSUMS_FILE = "row_checksums.npy"
 _SEARCH_FOLDER = "search"
 _VALUES_PER_BLOCK = 1 << 22
+_ROWS_PER_BLOCK = 1 << 14
 
 
 class StoredDescriptors(DescriptorFile):
@@ -65,7 +66,7 @@ class StoredDescriptors(DescriptorFile):
 
     @property
     def path(self) -> Path:
-        """The file, for a library that reads it by itself: it is compared first.
+        """The file, for a library that reads it by itself: all is compared first.
 
         Raises:
             IndexMismatchError: The file is not what was written.
@@ -73,9 +74,11 @@ class StoredDescriptors(DescriptorFile):
         if self._whole:
             check_file(self._path, self._whole)
             self._whole = None
+            for start in range(0, len(self), _ROWS_PER_BLOCK):
+                self[start : start + _ROWS_PER_BLOCK]
         return self._path
 
-    def damaged_rows(self, rows_per_block: int = 1 << 14) -> list[int]:
+    def damaged_rows(self, rows_per_block: int = _ROWS_PER_BLOCK) -> list[int]:
         """Compares every row; returns those that are not what was written."""
         damaged: list[int] = []
         for start in range(0, len(self), rows_per_block):
@@ -103,9 +106,11 @@ class StoredDescriptors(DescriptorFile):
         return values
 
     def _damaged(self, rows: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Returns the rows that this program cannot have written."""
         if self._row_checksums is None:
             return rows[:0]
-        return rows[checksums_of_rows(values) != self._row_checksums[rows]]
+        differ = checksums_of_rows(values) != self._row_checksums[rows]
+        return rows[differ | ~_are_finite(values)]
 
 
 def checksums_of_rows(values: np.ndarray) -> np.ndarray:
@@ -287,9 +292,7 @@ def _finite_rows(given: np.ndarray, dtype: np.dtype, keys: np.ndarray) -> np.nda
     """Converts rows; zero vectors are allowed, their distances are well defined."""
     with np.errstate(over="ignore"):
         rows = np.ascontiguousarray(given, dtype)
-        wide = rows.astype(np.float32, copy=False)
-        norms = np.einsum("nd,nd->n", wide, wide)
-    bad = np.flatnonzero(~np.isfinite(norms))
+    bad = np.flatnonzero(~_are_finite(rows))
     if len(bad):
         names = ", ".join(key.decode(errors="replace") for key in keys[bad[:5]])
         raise RetrievalError(
@@ -298,3 +301,10 @@ def _finite_rows(given: np.ndarray, dtype: np.dtype, keys: np.ndarray) -> np.nda
             "photos and the encoder."
         )
     return rows
+
+
+def _are_finite(rows: np.ndarray) -> np.ndarray:
+    """Whether rows have a finite norm, and so finite distances."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        wide = rows.astype(np.float32, copy=False)
+        return np.isfinite(np.einsum("nd,nd->n", wide, wide))

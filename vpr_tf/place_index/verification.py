@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from vpr_tf.place_index.manifest import IndexManifest, Segment, read_manifest
+from vpr_tf.place_index.manifest import (
+    MANIFEST_FILE,
+    IndexManifest,
+    Segment,
+    no_manifest,
+    parse_manifest,
+)
 from vpr_tf.place_index.segment import DESCRIPTORS_FILE, OpenSegment
+from vpr_tf.place_index.signature import (
+    SignatureError,
+    check_signature,
+    unnamed_files,
+)
 from vpr_tf.stored_files import Progress
+from vpr_tf.stored_paths import inside
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 _NAMED_PHOTOS = 10
 
@@ -22,12 +38,15 @@ class VerificationReport:
         problems: What is wrong, by path relative to the index.
         damaged_photos: Keys of the photos whose descriptors are damaged, where only
             these are.
+        signed_by: Fingerprint of the key that signed the index; None where that was
+            not compared.
     """
 
     num_files: int
     num_bytes: int
     problems: dict[str, str]
     damaged_photos: list[str]
+    signed_by: str | None = None
 
     @property
     def is_intact(self) -> bool:
@@ -35,15 +54,88 @@ class VerificationReport:
         return not self.problems
 
 
-def verify(folder: Path, *, progress: Progress | None = None) -> VerificationReport:
+def verify(
+    folder: Path,
+    *,
+    key: Ed25519PublicKey | None = None,
+    progress: Progress | None = None,
+) -> VerificationReport:
     """See `PlaceIndex.verify`."""
-    manifest = read_manifest(folder)
+    path = inside(folder, MANIFEST_FILE)
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise no_manifest(folder, error) from error
+    manifest = parse_manifest(text, path)
+    if key is None:
+        return verify_state(folder, manifest, progress)
+    return verify_signed(folder, text, manifest, key, progress)
+
+
+def verify_signed(
+    folder: Path,
+    text: bytes,
+    manifest: IndexManifest,
+    key: Ed25519PublicKey,
+    progress: Progress | None = None,
+) -> VerificationReport:
+    """Compares the signature of a state, then every file.
+
+    Args:
+        folder: The index.
+        text: Of the manifest, the very bytes that were read as `manifest`.
+        manifest: The state.
+        key: Of whoever must have signed it.
+        progress: See `PlaceIndex.verify`.
+
+    Raises:
+        SignatureError: It is not signed with that key.
+    """
+    signed_by = check_signature(folder, text, manifest, key)
+    report = verify_state(folder, manifest, progress, complete=True)
+    return replace(report, signed_by=signed_by)
+
+
+def check_signed(
+    folder: Path, text: bytes, manifest: IndexManifest, key: Ed25519PublicKey
+) -> None:
+    """Raises what is wrong with a signed index, see `verify_signed`.
+
+    Raises:
+        SignatureError: It is not signed with that key, or a file is not what was
+            signed.
+    """
+    for name, problem in verify_signed(folder, text, manifest, key).problems.items():
+        raise SignatureError(
+            f"{folder} is not what was signed: {name} {problem}. Use a copy of what "
+            "was signed."
+        )
+
+
+def verify_state(
+    folder: Path,
+    manifest: IndexManifest,
+    progress: Progress | None = None,
+    *,
+    complete: bool = False,
+) -> VerificationReport:
+    """Compares every file that a manifest names.
+
+    Args:
+        folder: The index.
+        manifest: The state.
+        progress: See `PlaceIndex.verify`.
+        complete: Whether files that the manifest does not name are problems as well.
+    """
     files = manifest.files()
     problems = {}
     for name, file in files.items():
         problem = file.problem(folder / name, "sha256", progress)
         if problem:
             problems[name] = problem
+    if complete:
+        unnamed = "does not belong to the index, its manifest does not name it"
+        problems |= dict.fromkeys(unnamed_files(folder, manifest), unnamed)
     damaged = [
         key
         for segment in manifest.segments

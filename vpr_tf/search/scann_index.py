@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import json
 import math
 import os
 import tempfile
@@ -22,16 +21,14 @@ from vpr_tf.search.descriptors import (
 )
 from vpr_tf.search.distances import nearest_of
 from vpr_tf.search.index_settings import ScannSettings
-from vpr_tf.search.scann_library import ASSETS_FILE, scann_library
+from vpr_tf.search.scann_files import checked_assets, dataset_asset, searcher_config
+from vpr_tf.search.scann_library import CONFIG_FILE, scann_library
 from vpr_tf.search.search_index import ExactIndex, SearchIndex
 
 _FLOAT32_FILE = "dataset.npy"
 _QUERIES_PER_BATCH = 256
 # Descriptors in fewer bits tell the last of k and the first after them apart poorly.
 _LEAST_MORE = 5
-# Leaves are centred for large products rather than small distances. With 632 leaves of
-# 100,000 descriptors this finds in 25 leaves what else takes 32, at no cost.
-_LEAF_ANISOTROPY = 2.0
 _UNIT_TOLERANCE = 2e-3  # float16 rounds a descriptor to this at the most
 
 
@@ -80,9 +77,9 @@ class ScannIndex(SearchIndex):
             float32_file(descriptors) as path,
             tempfile.TemporaryDirectory(prefix="vpr_tf_scann_") as folder,
         ):
-            builder = _builder(library.ops, descriptors.shape[1], measure, chosen)
-            library.write_config(builder, Path(folder))
-            searcher = library.open_searcher(Path(folder), _dataset_asset(path))
+            config = searcher_config(library, descriptors.shape[1], measure, chosen)
+            (Path(folder) / CONFIG_FILE).write_bytes(config.SerializeToString())
+            searcher = library.open_searcher(Path(folder), dataset_asset(path))
         return cls(searcher, descriptors, chosen)
 
     @property
@@ -168,46 +165,15 @@ class ScannIndex(SearchIndex):
         chosen = ScannSettings.from_dict(settings, *descriptors.shape)
         if chosen.structure == "brute_force":
             return cls(ExactIndex.read(folder, descriptors, {}), descriptors, chosen)
-        assets = (folder / ASSETS_FILE).read_text()
-        if _FLOAT32_FILE not in assets:
-            searcher = scann_library().open_searcher(folder, assets)
+        library = scann_library()
+        assets = checked_assets(folder, descriptors.shape, chosen, library)
+        if chosen.reorder != "float32":
+            searcher = library.open_searcher(folder, assets)
         else:
             with float32_file(descriptors) as path:
-                searcher = scann_library().open_searcher(
-                    folder, assets.replace(f'"{_FLOAT32_FILE}"', _quoted(path))
-                )
+                assets = f"{assets}\n{dataset_asset(path)}"
+                searcher = library.open_searcher(folder, assets)
         return cls(searcher, descriptors, chosen)
-
-
-def _dataset_asset(path: Path) -> str:
-    return f"assets {{ asset_type: DATASET_NPY asset_path: {_quoted(path)} }}"
-
-
-def _quoted(path: Path) -> str:
-    return json.dumps(str(path), ensure_ascii=False)
-
-
-def _builder(ops: Any, dim: int, measure: str, chosen: ScannSettings) -> Any:
-    # Only the number of columns counts: the rows come from a file.
-    builder = ops.builder(np.empty((0, dim), np.float32), 10, measure)
-    if chosen.structure == "tree":
-        builder = builder.tree(
-            num_leaves=chosen.num_leaves,
-            num_leaves_to_search=chosen.leaves_to_search,
-            training_sample_size=chosen.training_sample,
-            training_iterations=chosen.training_iterations,
-            random_init=False,  # k-means++, whose seed is fixed: the same files again
-            avq=_LEAF_ANISOTROPY if measure == "dot_product" else None,
-        )
-    builder = builder.score_ah(
-        chosen.dimensions_per_block,
-        anisotropic_quantization_threshold=chosen.anisotropic_threshold or math.nan,
-        training_sample_size=chosen.training_sample,
-    )
-    if chosen.reorder == "memory_mapped":
-        return builder
-    types = ops.scann_builder.ReorderType
-    return builder.reorder(chosen.reordered_neighbors, types[chosen.reorder.upper()])
 
 
 def _are_unit(descriptors: Descriptors) -> bool:

@@ -10,7 +10,6 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 CONFIG_FILE = "scann_config.pb"
-ASSETS_FILE = "scann_assets.pbtxt"
 
 
 class ScannLibrary(NamedTuple):
@@ -19,10 +18,14 @@ class ScannLibrary(NamedTuple):
     Attributes:
         ops: `scann.scann_ops_pybind`.
         config_pb2: The format of a searcher's settings.
+        centers_pb2: The format of the codes' centres.
+        partitioner_pb2: The format of the leaves' centres.
     """
 
     ops: ModuleType
     config_pb2: ModuleType
+    centers_pb2: ModuleType
+    partitioner_pb2: ModuleType
 
     def open_searcher(self, folder: Path, assets: str) -> Any:
         """Makes a searcher of files; trains what is not among them.
@@ -36,14 +39,6 @@ class ScannLibrary(NamedTuple):
         return self.ops.ScannSearcher(
             self.ops.scann_pybind.ScannNumpy(str(folder), assets)
         )
-
-    def write_config(self, builder: Any, folder: Path) -> None:
-        """Writes the settings of a ScaNN builder as `open_searcher` reads them."""
-        from google.protobuf import text_format
-
-        message = self.config_pb2.ScannConfig()
-        text_format.Parse(builder.create_config(), message)
-        (folder / CONFIG_FILE).write_bytes(message.SerializeToString())
 
 
 @functools.cache
@@ -67,9 +62,10 @@ def scann_library() -> ScannLibrary:
 
 def _import() -> ScannLibrary:
     from scann import scann_ops_pybind
-    from scann.proto import scann_pb2
+    from scann.partitioning import partitioner_pb2
+    from scann.proto import centers_pb2, scann_pb2
 
-    return ScannLibrary(scann_ops_pybind, scann_pb2)
+    return ScannLibrary(scann_ops_pybind, scann_pb2, centers_pb2, partitioner_pb2)
 
 
 def _import_without_tensorflow() -> ScannLibrary:

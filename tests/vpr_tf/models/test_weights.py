@@ -86,6 +86,24 @@ def test_missing_package_names_the_command(monkeypatch):
         load_weights(lite0(), "imagenet")
 
 
+def test_installed_file_that_is_not_the_released_one(tmp_path, monkeypatch):
+    package = tmp_path / "no_lite0_weights"
+    file = package / efficientnet_lite0._FILE
+    file.parent.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    file.write_bytes(b"other weights")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(efficientnet_lite0, "_PACKAGE", package.name)
+    with pytest.raises(ValueError, match="must have the sha256 579344248a93"):
+        load_weights(lite0(), "imagenet")
+
+
+def test_checksum_begins_as_the_name_of_the_file_says():
+    stated = efficientnet_lite0._FILE.removesuffix(".pth").rpartition("-")[2]
+    assert len(stated) == 8
+    assert efficientnet_lite0._SHA256.startswith(stated)
+
+
 @pytest.mark.parametrize("suffix", [".weights.h5", ".keras"])
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
 def test_saved_weights_load_under_any_policy(tmp_path, imagenet, suffix, policy):

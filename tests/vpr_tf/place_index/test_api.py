@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 
 from tests.vpr_tf.place_index.samples import make_descriptors
-from vpr_tf.place_index import GeoCircle, PlaceIndex, index_reader, place_index
+from vpr_tf.place_index import (
+    GeoCircle,
+    PlaceIndex,
+    index_reader,
+    place_index,
+    tunable_index,
+)
 from vpr_tf.place_index.localizing import (
     LocalizationOptions,
     LocalizationSettings,
@@ -35,7 +41,11 @@ def index(tmp_path):
 
 def test_examples_in_the_docstrings(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for owner in (place_index.PlaceIndex, index_reader.IndexReader):
+    for owner in (
+        place_index.PlaceIndex,
+        tunable_index.TunableIndex,
+        index_reader.IndexReader,
+    ):
         parser, runner = doctest.DocTestFinder(), doctest.DocTestRunner()
         tests = [test for test in parser.find(owner) if test.examples]
         for test in sorted(tests, key=lambda test: test.lineno):

