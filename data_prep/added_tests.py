@@ -31,8 +31,9 @@ from data_prep.finish import (
     write_manifest,
     write_tfds_metadata,
 )
-from data_prep.plan import SplitPlan, plan_tests
+from data_prep.plan import SplitPlan, check_split_name, plan_tests
 from vpr_tf.config import BuildConfig, DatabaseAndQueries, ExperimentConfig, as_dict
+from vpr_tf.csv_files import cell_name
 from vpr_tf.data import PreparedDataset
 from vpr_tf.photos import PhotoSource
 
@@ -50,9 +51,12 @@ def add_test(
 
     Raises:
         DatasetError: There is no complete dataset.
+        ConfigError: A name is a path.
         DataPrepError: The dataset has another set of that name, or the sources or the
             disk do not allow it.
     """
+    for name in tests:
+        check_split_name("build.tests", name)
     path = Path(config.dataset.path)
     new = _new_tests(PreparedDataset(path), config.build, tests)
     if not new:
@@ -148,7 +152,8 @@ def _known_rejected(dataset: PreparedDataset) -> list[list[str]]:
     count = sum(entry["num_rejected"] for entry in dataset.manifest["splits"].values())
     try:
         with (dataset.path / "rejected.csv").open(encoding="utf-8", newline="") as file:
-            return list(itertools.islice(csv.reader(file), 1, count + 1))
+            rows = itertools.islice(csv.reader(file), 1, count + 1)
+            return [[*map(cell_name, row)] for row in rows]
     except OSError:
         return []
 

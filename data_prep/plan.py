@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.errors import DataPrepError
-from vpr_tf.config import BuildConfig, DatabaseAndQueries
+from vpr_tf.config import BuildConfig, DatabaseAndQueries, check_name
 from vpr_tf.photos import PhotoSource
 from vpr_tf.photos.file_kinds import SkippedFiles
 from vpr_tf.photos.image_folder import nul_terminated
@@ -58,7 +58,7 @@ def plan_build(build: BuildConfig) -> BuildPlan:
         DataPrepError: A source does not exist, a name cannot be used in file names,
             or there is nothing to build.
     """
-    _check_name("build.partition.name", build.partition.name)
+    check_split_name("build.partition.name", build.partition.name)
     splits: dict[tuple[str, bool], SplitPlan] = {}
     if build.train is not None:
         train = _plan_split(build, "train", build.train)
@@ -91,7 +91,7 @@ def plan_tests(
     shared = dict(known)
     entries = {}
     for name, entry in tests.items():
-        _check_name("build.tests", name)
+        check_split_name("build.tests", name)
         entries[name] = _plan_set(build, f"test-{name}", entry, shared)
     new = [plan for source, plan in shared.items() if source not in known]
     return BuildPlan(new, None, entries)
@@ -129,7 +129,14 @@ def _plan_split(
     return SplitPlan(name, entry, source)
 
 
-def _check_name(field_name: str, name: str) -> None:
+def check_split_name(field_name: str, name: str) -> None:
+    """Checks a name that becomes part of the name of a split, as TFDS takes it.
+
+    Raises:
+        ConfigError: It is a path.
+        DataPrepError: It has other characters than the names of splits may have.
+    """
+    check_name(field_name, name)
     if not _NAME.fullmatch(name):
         raise DataPrepError(
             f"`{field_name}` names files, so it must be made of letters, digits, "

@@ -8,7 +8,6 @@ is cut back to it and goes on from there. Shards appear whole or not at all.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import io
 import json
@@ -22,6 +21,7 @@ import numpy as np
 
 from data_prep.errors import DataPrepError, wrap_disk_errors
 from data_prep.plan import Listing, SplitPlan
+from vpr_tf.csv_files import csv_writer, name_cell
 from vpr_tf.data.records import (
     FRAME_BYTES,
     NO_CLASS,
@@ -160,9 +160,10 @@ def _write_at(path: Path, offset: int, data: bytes) -> None:
 
 
 def csv_lines(rows: Iterable[Sequence[str]]) -> bytes:
-    """Returns rows as lines of a CSV file."""
+    """Returns rows of text as lines of a CSV file, see `name_cell`."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    writer = csv_writer(text)
+    writer.writerows(map(name_cell, row) for row in rows)
     return text.getvalue().encode("utf-8", "backslashreplace")
 
 

@@ -1,10 +1,11 @@
-"""Home folders and environment variables in paths, as a shell would write them."""
+"""Paths that users write, with `~` and `$NAME` as in a shell, and pass on to others."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from pathlib import PurePath
 from typing import Any
 
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
@@ -48,9 +49,7 @@ def expand_path(text: str, kept: Collection[str] = ()) -> str:
     return with_home
 
 
-def expand_paths(
-    values: Any, fields: re.Pattern[str], kept: Collection[str], name: str = ""
-) -> Any:
+def expand_paths(values: Any, fields: re.Pattern[str], kept: Collection[str]) -> Any:
     """Returns nested values with the paths among them expanded.
 
     Args:
@@ -58,26 +57,50 @@ def expand_paths(
         fields: Which are paths, by their dotted names; no other text is looked at, so
             that no secret of the environment gets into a name.
         kept: See `expand_path`.
-        name: Of the field that holds them, for messages.
 
     Raises:
         ValueError: See `expand_path`; it names the field.
     """
+    return map_paths(values, fields, lambda path: expand_path(path, kept))
+
+
+def map_paths(
+    values: Any, fields: re.Pattern[str], change: Callable[[str], str], name: str = ""
+) -> Any:
+    """Returns nested values with the paths among them changed.
+
+    Args:
+        values: Mappings, lists and plain values.
+        fields: Which are paths, by their dotted names.
+        change: Returns a path instead of another.
+        name: Of the field that holds them, for messages.
+
+    Raises:
+        ValueError: As `change`; it names the field.
+    """
     if isinstance(values, dict):
         return {
-            key: expand_paths(
-                value, fields, kept, f"{name}.{key}" if name else f"{key}"
-            )
+            key: map_paths(value, fields, change, f"{name}.{key}" if name else f"{key}")
             for key, value in values.items()
         }
     if isinstance(values, list):
-        return [expand_paths(value, fields, kept, name) for value in values]
+        return [map_paths(value, fields, change, name) for value in values]
     if not isinstance(values, str) or not fields.fullmatch(name):
         return values
     try:
-        return expand_path(values, kept)
+        return change(values)
     except ValueError as error:
         raise ValueError(f"`{name}`: {error}") from None
+
+
+def shared_path(path: str) -> str:
+    """Returns what may be passed on of a path: where it lay on this machine is private.
+
+    A relative one stays, as it says how something is laid out; of others the name does.
+    """
+    pure = PurePath(path)
+    is_own = pure.is_absolute() or ".." in pure.parts
+    return pure.name if is_own and pure.name else path
 
 
 def expand_word(word: str) -> str:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, Literal
 
+from vpr_tf.printable import printable
+
 UNKNOWN = "-"  # stands where a number is not known
 _LONGEST_NAME = 40  # on a terminal
 _LATEX = str.maketrans(
@@ -96,10 +98,8 @@ class Column:
             return own.cell(value.value)
         if value is None:
             text = UNKNOWN
-        elif isinstance(value, bytes):
-            text = value.decode(errors="replace")
-        elif isinstance(value, str):
-            text = value
+        elif isinstance(value, str | bytes):
+            text = printable(value)
         elif isinstance(value, Interval):
             text = number(value.value, self.digits, self.unit)
             interval = ends(value, self.digits)
@@ -198,7 +198,7 @@ class Table:
 
 
 def _markdown_cell(cell: Cell) -> str:
-    return str(cell).replace("|", r"\|").replace("\n", " ")
+    return str(cell).replace("|", r"\|")
 
 
 def _latex_cell(cell: Cell) -> str:

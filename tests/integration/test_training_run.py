@@ -22,11 +22,13 @@ from vpr_tf.data.prepared_dataset import PreparedDataset
 from vpr_tf.models import build_encoder
 from vpr_tf.training import encoders
 from vpr_tf.training import train as train_module
-from vpr_tf.training.checkpoints import CheckpointStore, load_best
+from vpr_tf.training.best_model import load_best
+from vpr_tf.training.checkpoints import CheckpointStore
 from vpr_tf.training.errors import TrainingDivergedError, TrainingError
 from vpr_tf.training.final_report import is_export_wanted
+from vpr_tf.training.result import TrainingResult
 from vpr_tf.training.resume import initial_weights
-from vpr_tf.training.run_folder import RunFolder, TrainingResult
+from vpr_tf.training.run_folder import RunFolder
 from vpr_tf.training.train import train
 
 SHORT = ("train.epochs=1", "train.iterations_per_epoch=2", "train.groups_num=1")
@@ -119,12 +121,12 @@ def test_a_run_leaves_what_the_design_names(run_training, tmp_path):
     assert (result.run, result.savedmodel) == (run.path, version)
     assert result.recalls["test"][1] == test["recalls"]["1"]
     score = json.loads((version / "assets.extra" / "training.json").read_text())
-    assert score == {"run": str(run.path), "val_recall@1": result.recalls["val"][1]}
+    assert score == {"run": run.path.name, "val_recall@1": result.recalls["val"][1]}
 
     best = load_best(run.best, build_small_encoder())
-    assert best["epoch"] == metrics["epochs"][-1]["best_epoch"]
+    assert best.epoch == metrics["epochs"][-1]["best_epoch"]
     recalls = [record["val_recalls"]["1"] for record in metrics["epochs"]]
-    assert recalls.index(max(recalls)) == best["epoch"]
+    assert recalls.index(max(recalls)) == best.epoch
 
     summaries = summaries_of(run)
     assert set(summaries) == {
@@ -279,7 +281,7 @@ def test_the_script_trains_a_real_encoder(
     (best,) = tmp_path.glob("runs/small/*/best")
     config = load_config(path).encoder
     encoder = build_encoder(dataclasses.replace(config, weights="none"))
-    assert load_best(best, encoder)["epoch"] == 0
+    assert load_best(best, encoder).epoch == 0
 
 
 @pytest.mark.parametrize(

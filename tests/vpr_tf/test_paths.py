@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.command_line import vpr
 from vpr_tf.config import ConfigError, load_config
 from vpr_tf.paths import expand_path, expand_word
 
@@ -82,3 +83,42 @@ def test_no_secret_of_the_environment_gets_into_a_config(home, tmp_path):
         with pytest.raises(ConfigError, match="must not call a resolver"):
             load_config(file, [override])
     assert load_config(file, ["name=$PHOTOS"]).name == "$PHOTOS"
+
+
+SECRET = "swordfish"
+CALLS = (
+    "${oc.env:SECRET}",
+    "a/${oc.env:SECRET,b}",
+    "${oc.decode:${oc.env:SECRET}}",
+    "${ oc.env:SECRET }",
+    "${oc.create:{a: 1}}",
+)
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("way", ["override", "file", "base", "run", "key"])
+def test_no_resolver_is_called_wherever_a_config_comes_from(
+    call, way, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("SECRET", SECRET)
+    plain = "name: city\ndataset: {path: x}\n"
+    calling = plain.replace("city", f"'{call}'")
+    (tmp_path / "base.yaml").write_text(calling)
+    texts = {
+        "override": plain,
+        "file": calling,
+        "base": "base: base.yaml\nseed: 1\n",
+        "run": calling,
+        "key": f"{plain}'{call}': 1\n",
+    }
+    config = tmp_path / "config.yaml"
+    config.write_text(texts[way])
+    words = ["train", "--config", config, "--print-config"]
+    if way == "override":
+        words.append(f"name={call}")
+    if way == "run":
+        words = ["models", "show", tmp_path]
+    assert vpr(*words) == 2
+    printed = capsys.readouterr()
+    assert SECRET not in printed.out + printed.err
+    assert "Error: " in printed.err

@@ -105,7 +105,8 @@ def test_latex_has_no_command_from_the_data():
     hostile = Table("", [Column("a", "text")], [["\\input{/etc/passwd}\n$x^2$ ~#%"]])
     line = hostile.to_latex().split("\n")[7]
     assert line == (
-        r"\textbackslash{}input\{/etc/passwd\} \$x\textasciicircum{}2\$ "
+        r"\textbackslash{}input\{/etc/passwd\}\textbackslash{}n"
+        r"\$x\textasciicircum{}2\$ "
         r"\textasciitilde{}\#\% \\"
     )
 

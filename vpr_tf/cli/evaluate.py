@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 
 from vpr_tf.cli.main import Outcome
+from vpr_tf.cli.milvus_options import add_milvus, check_address_given
 from vpr_tf.cli.options import (
     add_config,
     add_json,
@@ -31,12 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also write figures, errors, confidence and intervals: report.html",
     )
     parser.add_argument("--output", metavar="DIR", help="folder of the results")
+    add_milvus(parser)
     add_json(parser)
 
 
 def run(options: argparse.Namespace) -> Outcome:
     """Evaluates."""
     config = config_with_dataset(options)
+    check_address_given(config)
     where = {"set_names": options.set, "output_dir": options.output}
     if options.report:
         from vpr_tf.report import headline_table, run_report

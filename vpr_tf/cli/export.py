@@ -14,13 +14,13 @@ import argparse
 import dataclasses
 
 from vpr_tf.cli.main import Outcome
+from vpr_tf.cli.numbers import positive
 from vpr_tf.cli.options import (
     add_config,
     add_json,
     add_model,
     config_of_model,
     folder_name,
-    positive,
 )
 
 

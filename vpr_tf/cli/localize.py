@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 
 from vpr_tf.cli.main import DONE, PARTLY, Outcome, UsageError
+from vpr_tf.cli.numbers import positive
 from vpr_tf.cli.options import (
     add_cells,
     add_index,
@@ -25,15 +26,15 @@ from vpr_tf.cli.options import (
     add_public_key,
     add_within,
     existing_model,
-    positive,
 )
+from vpr_tf.printable import printable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
     parser.add_argument("photos", nargs="+", metavar="PHOTO")
     what = parser.add_mutually_exclusive_group(required=True)
-    add_index(what, required=False)
+    add_index(parser, what)
     what.add_argument(
         "--classifier",
         type=existing_model,
@@ -84,7 +85,7 @@ def run(options: argparse.Namespace) -> Outcome:
             options.index, options.photos, options.model, how, key=options.key
         )
     for photo, reason in found.unreadable:
-        print(f"{photo}: {reason}", file=sys.stderr)
+        print(printable(f"{photo}: {reason}"), file=sys.stderr)
     status = PARTLY if found.unreadable else DONE
     show = as_json if options.json else as_geojson if options.geojson else as_table
     text = show(found)

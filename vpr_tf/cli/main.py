@@ -13,6 +13,7 @@ import importlib
 import json
 import math
 import os
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,13 +28,17 @@ from vpr_tf.cli.commands import (
     help_text,
     unknown_text,
 )
+from vpr_tf.disk_errors import is_full
+from vpr_tf.milvus_address import addresses_given_within
 from vpr_tf.paths import expand_word
+from vpr_tf.printable import printable_streams
 from vpr_tf.trusted_models import trusting_models
 
 DONE, PARTLY, REFUSED, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 _HELP = ("-h", "--help")
+_LINE_START = re.compile(r"\n(?!  )")
 
 
 class UsageError(ValueError):
@@ -87,7 +92,8 @@ def main(arguments: Sequence[str] | None = None, *, program: str = "vpr") -> int
         print(help_text(program, group))
         return DONE
     try:
-        return _guarded(words, program)
+        with addresses_given_within(), printable_streams():
+            return _guarded(words, program)
     except SystemExit as end:  # --help
         return int(end.code or DONE)
 
@@ -106,7 +112,9 @@ def _guarded(words: list[str], program: str) -> int:
     except Exception as error:
         if os.environ.get("VPR_TRACEBACK") or not _is_explained(error):
             raise
-        print(f"Error: {_explain(error)}", file=sys.stderr)
+        # A name in it cannot begin a line as if it was one of the program's.
+        text = _LINE_START.sub("\n  ", _explain(error))
+        print(f"Error: {text}", file=sys.stderr)
         return getattr(error, "exit_status", REFUSED)
 
 
@@ -219,6 +227,8 @@ def _is_of_tensorflow(error: Exception) -> bool:
 
 
 def _explain(error: Exception) -> str:
+    if is_full(error) and not isinstance(error, ValueError | RuntimeError | OSError):
+        return f"{_first_line(error)}. Free some space; the same command continues."
     if isinstance(error, MemoryError) or (
         _is_of_tensorflow(error) and type(error).__name__ == "ResourceExhaustedError"
     ):

@@ -7,12 +7,16 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vpr_tf.cli.milvus_options import add_milvus, give_address_of
+from vpr_tf.cli.numbers import positive, share
+
 if TYPE_CHECKING:
     from vpr_tf.config import ExperimentConfig, ReadingConfig
     from vpr_tf.geo import GeoCircle
     from vpr_tf.models import GeoLocalizationNet
 
 STORED = "stored"
+_INDEX = "folder of the index"
 MODEL_KINDS = "run folder, .keras file, SavedModel or name of a released encoder"
 
 
@@ -58,7 +62,9 @@ def config_of(options: argparse.Namespace) -> ExperimentConfig:
 
     if options.config is None:
         raise ConfigError("Pass --config FILE.")
-    return load_config(options.config, options.overrides)
+    config = load_config(options.config, options.overrides)
+    give_address_of(options, config)
+    return config
 
 
 def config_text(options: argparse.Namespace) -> str:
@@ -103,7 +109,9 @@ def config_of_model(options: argparse.Namespace) -> ExperimentConfig:
         return config_of(options)
     source = find_model(options.model) if options.model else None
     if source is not None and (file := source.config_file):
-        return load_config(file, options.overrides)
+        config = load_config(file, options.overrides)
+        give_address_of(options, config)
+        return config
     if source is not None and source.says_preprocessing:
         values = {"name": "model", "dataset": {"path": "none"}}
         return config_from_values(values, options.overrides)
@@ -167,11 +175,21 @@ def encoder_of(options: argparse.Namespace) -> GeoLocalizationNet:
     return build_named(options.name, encoder)
 
 
-def add_index(parser: argparse._ActionsContainer, *, required: bool = True) -> None:
-    """Adds `--index`."""
-    parser.add_argument(
-        "--index", required=required, metavar="DIR", help="folder of the index"
-    )
+def add_index(
+    parser: argparse.ArgumentParser,
+    choices: argparse._MutuallyExclusiveGroup | None = None,
+) -> None:
+    """Adds `--index`, and where its search may connect to.
+
+    Args:
+        parser: Of the command.
+        choices: What the index is one of; None if it is required.
+    """
+    if choices is None:
+        parser.add_argument("--index", required=True, metavar="DIR", help=_INDEX)
+    else:
+        choices.add_argument("--index", metavar="DIR", help=_INDEX)
+    add_milvus(parser)
 
 
 def add_public_key(parser: argparse.ArgumentParser) -> None:
@@ -267,15 +285,6 @@ def _cells(text: str) -> int | str | None:
     return positive(text)
 
 
-def positive(text: str) -> int:
-    """Reads a whole number of 1 or more."""
-    if not (text.isdecimal() and int(text) >= 1):
-        raise argparse.ArgumentTypeError(
-            f"must be a whole number of 1 or more. Received: {text!r}"
-        )
-    return int(text)
-
-
 def add_reading(parser: argparse.ArgumentParser) -> None:
     """Adds how tables of photos are read; `reading_of` returns it."""
     parser.add_argument(
@@ -342,7 +351,7 @@ def add_max_rejected(parser: argparse.ArgumentParser) -> None:
     """Adds `--max-rejected-fraction`."""
     parser.add_argument(
         "--max-rejected-fraction",
-        type=float,
+        type=share,
         default=0.1,
         metavar="SHARE",
         help="stops when more of the photos cannot be used; default: 0.1",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import sys
 from collections.abc import Iterable, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from vpr_tf.cli.main import Outcome
+from vpr_tf.csv_files import csv_writer, name_cell
 from vpr_tf.photos import PhotoFiles, RejectedPhoto
 from vpr_tf.place_index import (
     EncoderIdentity,
@@ -19,13 +19,16 @@ from vpr_tf.place_index import (
     RecallReport,
 )
 from vpr_tf.place_index.manifest import read_manifest
+from vpr_tf.printable import printable
 
 _PRINTED_REJECTED = 10
 
 
 def facts_text(facts: Iterable[tuple[str, object]]) -> str:
     """Returns names and values, one a line; without a name it belongs to the last."""
-    named = [(f"{name}:" if name else "", value) for name, value in facts]
+    named = [
+        (f"{name}:" if name else "", printable(str(value))) for name, value in facts
+    ]
     width = max(len(name) for name, _ in named)
     return "\n".join(f"{name:<{width}}  {value}" for name, value in named)
 
@@ -123,16 +126,21 @@ def report_rejected(photos: PhotoFiles, table: Path) -> None:
         return
     print_rejected(rejected[:_PRINTED_REJECTED])
     with table.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = csv_writer(file)
         writer.writerow(("file", "reason"))
-        writer.writerows((one.printable_path, one.reason) for one in rejected)
+        writer.writerows(
+            map(name_cell, (one.printable_path, one.reason)) for one in rejected
+        )
     print(f"{len(rejected):,} photos cannot be used. All reasons: {table}")
 
 
 def print_left_out(photos: PhotoFiles) -> None:
     """Prints where photos are listed, and how many files beside them are none."""
     if photos.listed_in is not None:
-        print(f"Photos are those that {photos.listed_in} names.", file=sys.stderr)
+        print(
+            f"Photos are those that {printable(str(photos.listed_in))} names.",
+            file=sys.stderr,
+        )
     if photos.skipped.text:
         print(f"Left out: {photos.skipped.text}.", file=sys.stderr)
 
@@ -140,4 +148,4 @@ def print_left_out(photos: PhotoFiles) -> None:
 def print_rejected(rejected: Sequence[RejectedPhoto]) -> None:
     """Prints photos that cannot be used."""
     for photo in rejected:
-        print(f"{photo.printable_path}: {photo.reason}", file=sys.stderr)
+        print(printable(f"{photo.path}: {photo.reason}"), file=sys.stderr)

@@ -22,6 +22,7 @@ from typing import Any
 
 from vpr_tf.cli.main import DONE, PARTLY, Outcome
 from vpr_tf.cli.named_photos import describe, named_photos
+from vpr_tf.cli.numbers import positive
 from vpr_tf.cli.options import (
     add_cells,
     add_index,
@@ -29,7 +30,6 @@ from vpr_tf.cli.options import (
     add_model,
     add_public_key,
     add_within,
-    positive,
 )
 from vpr_tf.cli.output import print_rejected
 from vpr_tf.localization import Match, matches_of
@@ -71,8 +71,9 @@ def run(options: argparse.Namespace) -> Outcome:
             described = describe(photos, index.extractor(options.model))
             rejected = described.photos.rejected
             cells = index.cell_filter(options.cells, described.photos)
+            k = min(options.k, max(1, index.num_photos))
             matches = index.search(
-                described.in_memory(), options.k, within=options.within, cells=cells
+                described.in_memory(), k, within=options.within, cells=cells
             )
             found = list(_found(described.photos, matches))
     print_rejected(rejected)

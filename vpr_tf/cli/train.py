@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from vpr_tf.cli.milvus_options import add_milvus, check_address_given
 from vpr_tf.cli.options import add_config, config_with_dataset
 
 
@@ -27,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RUN",
         help="go on with a run folder; without a value, with the newest of that name",
     )
+    add_milvus(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -36,6 +38,7 @@ def run(options: argparse.Namespace) -> int:
         options.overrides.insert(0, resume)
         resume = True
     config = config_with_dataset(options)
+    check_address_given(config)
     if resume:
         from vpr_tf.training.resume import find_run
 

@@ -13,7 +13,12 @@ from __future__ import annotations
 import argparse
 
 from vpr_tf.cli.main import Outcome
-from vpr_tf.cli.options import add_config, add_model, config_with_dataset, positive
+from vpr_tf.cli.numbers import positive
+from vpr_tf.cli.options import (
+    add_config,
+    add_model,
+    config_with_dataset,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

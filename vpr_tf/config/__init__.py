@@ -44,6 +44,7 @@ from vpr_tf.config.experiment import (
     config_yaml,
     load_config,
     save_config,
+    shared_config,
 )
 from vpr_tf.config.rules import ConfigError, check_name
 from vpr_tf.config.training import (
@@ -111,4 +112,5 @@ __all__ = [
     "grid_config",
     "load_config",
     "save_config",
+    "shared_config",
 ]

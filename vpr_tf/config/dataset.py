@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from vpr_tf.config.rules import (
+    LARGEST_SEED,
+    MOST_WORKERS,
     ConfigError,
     Methods,
     check,
@@ -156,7 +158,7 @@ class CombinatorialConfig(PartitionConfig):
         super().__post_init__()
         check_range(self, _SECTION, 0, 30, "s2_base_level")
         check_range(self, _SECTION, 1, None, "num_classes")
-        check_range(self, _SECTION, 0, None, "seed")
+        check_range(self, _SECTION, 0, LARGEST_SEED, "seed")
 
 
 def grid_config(parameters: Mapping[str, Any]) -> GridConfig:
@@ -291,7 +293,8 @@ class BuildConfig:
 
     def __post_init__(self) -> None:
         for name in self.tests:
-            check_name(f"build.tests.{name}", name)
-        check_range(self, "build", 1, None, "images_per_shard", "workers")
+            check_name("build.tests", name)
+        check_range(self, "build", 1, None, "images_per_shard")
+        check_range(self, "build", 1, MOST_WORKERS, "workers")
         check_range(self, "build", 0, 1, "max_rejected_fraction")
         check_choice("build.verify", self.verify, ("header", "full"))

@@ -10,7 +10,16 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
-from vpr_tf.config.rules import Methods, check, check_choice, check_name, check_range
+from vpr_tf.config.rules import (
+    MOST_PIXELS_A_SIDE,
+    MOST_UNITS,
+    MOST_VALUES,
+    Methods,
+    check,
+    check_choice,
+    check_name,
+    check_range,
+)
 
 RUN_PREFIX = "run:"  # of `encoder.weights`
 # Stages of each backbone, for `train_from_stage` and `last_stage`.
@@ -39,6 +48,10 @@ class AggregationConfig:
 
     def __post_init__(self) -> None:
         AGGREGATIONS.check_class(self)
+        for option, value in vars(self).items():
+            if isinstance(value, int):
+                name = f"{AGGREGATIONS.path}.{option}"
+                check(value <= MOST_UNITS, name, f"at most {MOST_UNITS:,}", value)
 
     def options(self) -> dict[str, Any]:
         """Returns `name` and the options that are not the defaults.
@@ -151,9 +164,10 @@ class EncoderConfig:
     weights: str = "imagenet"
 
     def __post_init__(self) -> None:
-        for name in ("descriptor_dim", "image_size"):
+        most = {"descriptor_dim": MOST_VALUES, "image_size": MOST_PIXELS_A_SIDE}
+        for name, high in most.items():
             if getattr(self, name) is not None:
-                check_range(self, "encoder", 1, None, name)
+                check_range(self, "encoder", 1, high, name)
         check_choice("encoder.backbone", self.backbone, tuple(BACKBONE_STAGES))
         stages = BACKBONE_STAGES[self.backbone]
         first, last = self.train_from_stage, self.last_stage

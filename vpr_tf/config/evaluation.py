@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from vpr_tf.config.rules import check, check_choice, check_range
+from vpr_tf.config.rules import (
+    MOST_IMAGES_A_BATCH,
+    MOST_PIXELS_A_SIDE,
+    MOST_PREDICTIONS,
+    MOST_RESAMPLES,
+    check,
+    check_choice,
+    check_range,
+)
+from vpr_tf.milvus_address import check_address
 
 RESIZES = ("native", "shorter_side", "square")
 EXTRACTION_PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16", "int8")
@@ -60,7 +69,7 @@ def check_preprocessing(config: Any, section: str) -> None:
     if config.resize is not None:
         check_choice(f"{prefix}resize", config.resize, RESIZES)
     if config.image_size is not None:
-        check_range(config, section, 1, None, "image_size")
+        check_range(config, section, 1, MOST_PIXELS_A_SIDE, "image_size")
     if config.precision is not None:
         check_choice(f"{prefix}precision", config.precision, EXTRACTION_PRECISIONS)
 
@@ -81,7 +90,8 @@ class EvaluationConfig:
     positive_dist_threshold_m: float = POSITIVE_DISTANCE_M
     recall_values: list[int] = field(default_factory=lambda: list(RECALL_VALUES))
     index: str = "auto"  # auto | exact | scann | milvus
-    # index: milvus: address of a cluster; null: embedded, on this machine
+    # index: milvus: address of a cluster; null: embedded, on this machine. Of a config
+    # that is not named on the command line it must be given again, by --milvus-uri
     milvus_uri: str | None = None
     queries_to_draw: int = 0  # pictures of a query and its predictions
     draw_only_wrong: bool = False
@@ -89,7 +99,7 @@ class EvaluationConfig:
     def __post_init__(self) -> None:
         check_choice("evaluation.method", self.method, METHODS)
         check_preprocessing(self, "evaluation")
-        check_range(self, "evaluation", 1, None, "batch_size")
+        check_range(self, "evaluation", 1, MOST_IMAGES_A_BATCH, "batch_size")
         check_range(self, "evaluation", 0, None, "queries_to_draw")
         threshold = self.positive_dist_threshold_m
         check(
@@ -100,9 +110,12 @@ class EvaluationConfig:
         )
         values = list(self.recall_values)
         check(
-            bool(values) and values == sorted(set(values)) and values[0] >= 1,
+            bool(values)
+            and values == sorted(set(values))
+            and values[0] >= 1
+            and values[-1] <= MOST_PREDICTIONS,
             "evaluation.recall_values",
-            "increasing whole numbers from 1",
+            f"increasing whole numbers from 1 to {MOST_PREDICTIONS:,}",
             values,
         )
         indexes = ("auto", "exact", "scann", "milvus")
@@ -110,6 +123,7 @@ class EvaluationConfig:
         if self.milvus_uri is not None:
             expected = "milvus, since `evaluation.milvus_uri` is set"
             check(self.index == "milvus", "evaluation.index", expected, self.index)
+            check_address(self.milvus_uri, "evaluation.milvus_uri")
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -165,7 +179,7 @@ class LocalizationConfig:
     def __post_init__(self) -> None:
         section = "localization"
         check_choice(f"{section}.method", self.method, ("cluster", "best_match"))
-        check_range(self, section, 1, None, "num_predictions")
+        check_range(self, section, 1, MOST_PREDICTIONS, "num_predictions")
         check_range(self, section, 0, 1, "wanted_precision")
         share = self.outside_share
         check(0 <= share < 1, f"{section}.outside_share", "in [0, 1)", share)
@@ -192,7 +206,7 @@ class ReportConfig:
     num_pairs: int = 20_000  # of database images, for spatial smoothness
 
     def __post_init__(self) -> None:
-        check_range(self, "report", 1, None, "num_resamples", "num_pairs")
+        check_range(self, "report", 1, MOST_RESAMPLES, "num_resamples", "num_pairs")
         check_range(self, "report", 0, 1, "dark_luma_below")
         thresholds = list(self.thresholds_m)
         rule = all(threshold > 0 for threshold in thresholds)

@@ -25,14 +25,16 @@ from vpr_tf.config.evaluation import (
     ReportConfig,
 )
 from vpr_tf.config.rules import (
+    LARGEST_SEED,
     ConfigError,
     Methods,
     check,
     check_name,
+    check_range,
     did_you_mean,
 )
 from vpr_tf.config.training import HEADS, SCHEDULES, TrainConfig
-from vpr_tf.paths import expand_path, expand_paths
+from vpr_tf.paths import expand_path, expand_paths, map_paths, shared_path
 
 METHOD_SECTIONS = (PARTITIONS, AGGREGATIONS, HEADS, SCHEDULES)
 _BASE = "base"
@@ -64,6 +66,7 @@ class ExperimentConfig:
 
     def __post_init__(self) -> None:
         check_name("name", self.name)
+        check_range(self, "", 0, LARGEST_SEED, "seed")
         size = self.encoder.image_size
         if size is None:
             return
@@ -160,6 +163,19 @@ def _refuse_resolvers(values: Any, name: str = "") -> None:
 def config_yaml(config: ExperimentConfig) -> str:
     """Returns a resolved configuration as YAML: all fields, no `base`."""
     return OmegaConf.to_yaml(OmegaConf.structured(config))
+
+
+def shared_config(config: ExperimentConfig) -> ExperimentConfig:
+    """Returns a config to be passed on: no absolute path, no address of a cluster.
+
+    Args:
+        config: As it was resolved on this machine.
+    """
+    evaluation = config.evaluation
+    if evaluation.milvus_uri is not None:
+        evaluation = dataclasses.replace(evaluation, index="auto", milvus_uri=None)
+    values = as_dict(dataclasses.replace(config, evaluation=evaluation))
+    return _to_config(map_paths(values, _PATHS, shared_path))
 
 
 def save_config(config: ExperimentConfig, path: str | Path) -> None:

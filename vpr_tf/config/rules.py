@@ -9,6 +9,18 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 Section = TypeVar("Section")
+# Names of shards and work files add up to 75 bytes; file systems take 255.
+_LONGEST_NAME_BYTES = 180
+
+# Above are mistakes, for which no memory should be asked.
+MOST_PREDICTIONS = 10_000
+MOST_PIXELS_A_SIDE = 16_384
+MOST_IMAGES_A_BATCH = 65_536
+MOST_VALUES = 1 << 20  # of a descriptor
+MOST_UNITS = 65_536  # of a layer
+MOST_WORKERS = 1024
+MOST_RESAMPLES = 1_000_000
+LARGEST_SEED = 2**32 - 1  # that NumPy takes
 
 
 class ConfigError(ValueError):
@@ -31,13 +43,27 @@ def check_choice(field_name: str, value: str, choices: Sequence[str]) -> None:
 
 
 def check_name(field_name: str, value: str) -> None:
-    """Checks that a value names a folder inside another: that it is no path."""
+    """Checks that a value names a folder inside another: that it is no path.
+
+    It is no option, home folder or hidden file either, where it stands alone.
+    """
     is_plain = value.isprintable() and not {"/", "\\"} & set(value)
     check(
-        is_plain and value.strip() == value and value not in ("", ".", ".."),
+        is_plain
+        and value.strip() == value != ""
+        and not value.startswith((".", "-", "~"))
+        and not value.endswith("."),
         field_name,
-        "a name: printable text without / and \\, not a path",
-        value,
+        "a name: printable text without / and \\ that does not begin with ., - or ~ "
+        "or end with ., not a path",
+        value[:80],
+    )
+    num_bytes = len(value.encode())
+    check(
+        num_bytes <= _LONGEST_NAME_BYTES,
+        field_name,
+        f"at most {_LONGEST_NAME_BYTES} bytes long, so that it fits into file names",
+        f"{value[:40]}... ({num_bytes} bytes)",
     )
 
 
@@ -53,7 +79,9 @@ def check_range(
 ) -> None:
     """Checks that fields of a section, empty for none, lie in [low, high]."""
     prefix = f"{section}." if section else ""
-    expected = f"{low:g} or more" if high is None else f"between {low:g} and {high:g}"
+    expected = f"{low:g} or more"
+    if high is not None:
+        expected = f"between {low:g} and {high:,.10g}"
     for name in names:
         value = getattr(config, name)
         check(

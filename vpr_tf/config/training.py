@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from vpr_tf.config.rules import Methods, check, check_choice, check_range
+from vpr_tf.config.rules import (
+    MOST_IMAGES_A_BATCH,
+    MOST_PIXELS_A_SIDE,
+    Methods,
+    check,
+    check_choice,
+    check_range,
+)
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 STRATEGIES = ("one_device", "mirrored", "multi_worker")
@@ -231,8 +238,10 @@ class TrainConfig:
     export: str = "best"
 
     def __post_init__(self) -> None:
-        sizes = ("groups_num", "epochs", "iterations_per_epoch", "batch_size")
-        check_range(self, "train", 1, None, *sizes, "image_size")
+        sizes = ("groups_num", "epochs", "iterations_per_epoch")
+        check_range(self, "train", 1, None, *sizes)
+        check_range(self, "train", 1, MOST_IMAGES_A_BATCH, "batch_size")
+        check_range(self, "train", 1, MOST_PIXELS_A_SIDE, "image_size")
         intervals = ("checkpoint_every_steps", "validate_every_epochs")
         check_range(self, "train", 1, None, *intervals)
         check_choice("train.strategy", self.strategy, STRATEGIES)

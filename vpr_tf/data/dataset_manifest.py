@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from vpr_tf.config import check_name
 from vpr_tf.stored_paths import is_inside
 from vpr_tf.stored_values import from_stored, read_json
 
@@ -50,6 +51,11 @@ class _Manifest:
     added_tests: dict[str, _AddedTest] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        check_name("dataset_fingerprint", self.dataset_fingerprint)
+        for name in self.tests:
+            check_name("tests", name)
+        for name in self.splits:
+            check_name("splits", name)
         sets = {**self.tests, **({} if self.val is None else {"val": self.val})}
         for name, one in sets.items():
             for split in (one.database, one.queries):
@@ -58,8 +64,7 @@ class _Manifest:
                         f"the set {name!r} names a split that is not there"
                     )
         for name, entry in self.splits.items():
-            paths = [name, *(shard.file for shard in entry.shards)]
-            if not all(is_inside(path) for path in paths):
+            if not all(is_inside(shard.file) for shard in entry.shards):
                 raise ValueError(f"the split {name!r} has paths outside of the dataset")
 
 

@@ -152,7 +152,7 @@ def _damaged(split: SplitIndex, record_id: int, reason: str) -> DamagedImage:
     offset = int(split.column("byte_offset")[record_id])
     error = DamagedRecordError(
         f"A record of split {split.name!r} is damaged: {shard}, byte offset {offset}, "
-        f"key {split.keys[record_id].decode()!r}: {reason}. Remove the shard and run "
+        f"key {split.keys[record_id].decode()!a}: {reason}. Remove the shard and run "
         "`vpr data build` again."
     )
     return DamagedImage(int(record_id), error)

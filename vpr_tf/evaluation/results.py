@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from vpr_tf.config import Preprocessing
+from vpr_tf.csv_files import name_cell
 from vpr_tf.geo import Positions
 from vpr_tf.tables import Column, Table
 
@@ -155,7 +156,7 @@ def _write_predictions(result: EvaluationResult, path: Path) -> None:
     scores = result.scores
     if scores is None:
         scores = 1 - result.descriptor_distances / 2
-    with path.open("w", newline="") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         place, value = "database", "similarity"
         if result.scores is not None:
             place, value = "place", "score"
@@ -169,9 +170,9 @@ def _write_predictions(result: EvaluationResult, path: Path) -> None:
                 metres = result.distances_m[query, rank]
                 writer.writerow(
                     [
-                        key.decode(),
+                        name_cell(key.decode()),
                         rank + 1,
-                        result.predicted_keys[query, rank].decode(),
+                        name_cell(result.predicted_keys[query, rank].decode()),
                         f"{scores[query, rank]:.6f}",
                         "" if np.isnan(metres) else f"{metres:.2f}",
                         str(bool(result.hits[query, rank])).lower() if known else "",

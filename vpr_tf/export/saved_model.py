@@ -10,7 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from vpr_tf.config import ExperimentConfig, save_config
+from vpr_tf.config import ExperimentConfig, save_config, shared_config
 from vpr_tf.export.served_encoder import ServedEncoder
 from vpr_tf.extraction.model_source import EXPORTED_CONFIG
 from vpr_tf.extraction.saved_model_check import faults_of
@@ -34,7 +34,7 @@ def export_encoder(encoder: Any, config: ExperimentConfig, folder: str | Path) -
     Args:
         encoder: A `GeoLocalizationNet`.
         config: Its experiment; `name` and `evaluation` shape the export, and the
-            whole is stored in `assets.extra/config.yaml`.
+            whole, as it may be passed on, is stored in `assets.extra/config.yaml`.
         folder: The folder of all SavedModels, `config.savedmodels_dir`.
 
     Returns:
@@ -85,7 +85,7 @@ def write_version(
         parent.mkdir(parents=True, exist_ok=True)
         tf.saved_model.save(module, str(unfinished), signatures=signatures)
         (unfinished / EXPORTED_CONFIG).parent.mkdir(exist_ok=True)
-        save_config(config, unfinished / EXPORTED_CONFIG)
+        save_config(shared_config(config), unfinished / EXPORTED_CONFIG)
         if write_extra is not None:
             write_extra(unfinished / EXPORTED_CONFIG.parent)
         _check_operations(unfinished)

@@ -13,6 +13,7 @@ from vpr_tf.data.image_batches import ImageBatches
 from vpr_tf.extraction.compiled_encoders import Forward
 from vpr_tf.extraction.errors import DescriptorError
 from vpr_tf.photos import PhotoFiles
+from vpr_tf.printable import printable
 
 
 class ImageSizeError(DescriptorError):
@@ -198,6 +199,6 @@ def _check(
     if len(bad):
         raise DescriptorError(
             "The encoder must give finite descriptors. Received: NaN or infinity for "
-            f"{keys[rows[bad[0]]].decode()}. Check its weights, and the precision "
+            f"{printable(keys[rows[bad[0]]])}. Check its weights, and the precision "
             "(mixed_float16 overflows first)."
         )

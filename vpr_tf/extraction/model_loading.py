@@ -39,6 +39,7 @@ from vpr_tf.models import (
 )
 from vpr_tf.models.encoder_builder import BEST_WEIGHTS
 from vpr_tf.models.hdf5_weights import at_most_as_large_as, load_hdf5
+from vpr_tf.paths import shared_path
 from vpr_tf.stored_paths import inside
 
 
@@ -115,7 +116,7 @@ def _own_preprocessing(
 def _load(
     config: ExperimentConfig | None, model: Any, source: ModelSource | None
 ) -> tuple[Any, str]:
-    """Returns an encoder, and what it is, for people."""
+    """Returns an encoder, and what it is, for people: names, since it is passed on."""
     if model is None:
         return _load_initial(config)
     if source is None:
@@ -123,10 +124,11 @@ def _load(
     if source.kind == RUN:
         return _load_run(source.path)
     if source.kind == SAVED_MODEL:
-        return SavedEncoder(source.path), f"SavedModel {source.path}"
+        saved = SavedEncoder(source.path)
+        return saved, f"SavedModel {saved.config.name} {source.path.resolve().name}"
     if source.kind == KERAS_FILE:
         encoder = read_keras_file(source.path)
-        return encoder, f"{encoder.backbone_name} of {source.path}"
+        return encoder, f"{encoder.backbone_name} of {source.path.name}"
     name = str(source.path)
     encoder = GeoLocalizationNet.from_pretrained(name)
     return encoder, f"{name}, {released_encoder(name).reference}"
@@ -142,7 +144,7 @@ def _load_initial(config: ExperimentConfig | None) -> tuple[GeoLocalizationNet, 
     keras.utils.set_random_seed(config.seed)
     encoder_config = with_run_weights(config)
     encoder = build_encoder(encoder_config)
-    weights = encoder_config.weights
+    weights = shared_path(encoder_config.weights)
     if needs_clusters(encoder):
         dataset = PreparedDataset(config.dataset.path)
         weights += f"; {initialize_clusters_from_train(encoder, dataset, config)}"
@@ -156,11 +158,13 @@ def _load_run(folder: Path) -> tuple[GeoLocalizationNet, str]:
             f"The run {folder} has no best model yet ({BEST_WEIGHTS} is missing). It "
             "is written after the first validation."
         )
-    trained = load_config(folder / RUN_CONFIG).encoder
+    config = load_config(folder / RUN_CONFIG)
+    trained = config.encoder
     with at_most_as_large_as(weights):
         encoder = build_encoder(dataclasses.replace(trained, weights="none"))
     load_hdf5(encoder, weights)
-    return encoder, f"{trained.backbone}, best weights of {folder}"
+    run = f"{config.name}/{folder.resolve().name}"
+    return encoder, f"{trained.backbone}, best weights of {run}"
 
 
 def _differences(wanted: Preprocessing, received: Preprocessing, remark: str) -> str:

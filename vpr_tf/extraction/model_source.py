@@ -12,6 +12,8 @@ RUN, KERAS_FILE, RELEASED, SAVED_MODEL = "run", "keras_file", "released", "saved
 RUN_CONFIG = "config.yaml"
 # TF Serving leaves this folder of a SavedModel to its users.
 EXPORTED_CONFIG = Path("assets.extra") / "config.yaml"
+# What an export is compared with by `train.export: best`.
+EXPORTED_SCORE = Path("assets.extra") / "training.json"
 
 
 @dataclass(frozen=True)

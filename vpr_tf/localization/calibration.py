@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from vpr_tf.config import ConfigError, LocalizationConfig
+from vpr_tf.config.rules import MOST_PREDICTIONS
 from vpr_tf.localization.errors import LocalizationError
 from vpr_tf.localization.features import calibrated_settings, feature_set
 from vpr_tf.localization.reliability import Reliability
@@ -31,8 +32,10 @@ class _Settings:
     log_scores: bool = False
 
     def __post_init__(self) -> None:
-        if self.num_predictions < 1:
-            raise StoredValueError("`settings.num_predictions` must be 1 or more")
+        if not 1 <= self.num_predictions <= MOST_PREDICTIONS:
+            raise StoredValueError(
+                f"`settings.num_predictions` must be 1 to {MOST_PREDICTIONS:,}"
+            )
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from vpr_tf.place_index.photo_columns import check_keys
 from vpr_tf.place_index.recall import recall_of_state
 from vpr_tf.place_index.segment import OpenSegment, write_segment
 from vpr_tf.place_index.transaction import Transaction, transaction
+from vpr_tf.printable import printable
 from vpr_tf.search import (
     KEPT_EXACT_MAX_IMAGES,
     Descriptors,
@@ -250,5 +251,5 @@ def _rows_of(
 
 
 def _names(keys: np.ndarray) -> str:
-    names = [key.decode(errors="replace") for key in keys[:_NAMES_IN_MESSAGES]]
+    names = [printable(key) for key in keys[:_NAMES_IN_MESSAGES]]
     return ", ".join(names) + (", ..." if len(keys) > len(names) else "")

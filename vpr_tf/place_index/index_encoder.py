@@ -6,12 +6,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from vpr_tf.config import save_config, shared_config
 from vpr_tf.extraction import (
     FeatureExtractor,
     load_extractor,
     read_stored_encoder,
     store_encoder,
 )
+from vpr_tf.extraction.model_source import EXPORTED_CONFIG, EXPORTED_SCORE
 from vpr_tf.extraction.saved_encoder import SavedEncoder
 from vpr_tf.models import GeoLocalizationNet
 from vpr_tf.place_index.manifest import EncoderIdentity, IndexManifest, check_file
@@ -84,9 +86,13 @@ def keep_encoder(encoder: Any, folder: Path) -> Path:
     """
     folder.mkdir()
     stored = store_encoder(encoder, folder / _KERAS_FILE)
-    if stored.is_dir():
-        return Path(shutil.copytree(stored, folder / _SAVED_MODEL_FOLDER))
-    return stored
+    if not stored.is_dir():
+        return stored
+    # An export of a former version says where it was trained.
+    ignored = shutil.ignore_patterns(EXPORTED_SCORE.name)
+    kept = Path(shutil.copytree(stored, folder / _SAVED_MODEL_FOLDER, ignore=ignored))
+    save_config(shared_config(encoder.config), kept / EXPORTED_CONFIG)
+    return kept
 
 
 def open_kept_encoder(

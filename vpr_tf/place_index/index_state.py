@@ -22,6 +22,7 @@ from vpr_tf.search import (
     CellRows,
     Descriptors,
     SearchIndex,
+    check_k,
     checked_queries,
     no_neighbours,
 )
@@ -167,8 +168,7 @@ class IndexState:
         cells: CellFilter | None = None,
     ) -> Matches:
         """See `PlaceIndex.search`."""
-        if k < 1:
-            raise ValueError(f"`k` must be 1 or more. Received: k={k}")
+        check_k(k, len(self.photos))
         queries = checked_queries(queries, self.manifest.descriptor_dim)
         rows = None
         if within is not None:

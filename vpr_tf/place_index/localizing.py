@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vpr_tf.config import LocalizationConfig
+from vpr_tf.config.rules import MOST_PREDICTIONS
 from vpr_tf.geo import UNKNOWN_HEADING_DEG, GeoCircle
 from vpr_tf.localization import (
     Calibration,
@@ -51,7 +52,7 @@ class LocalizationOptions:
             many as the index says.
 
     Raises:
-        LocalizationError: Heading or confidence cannot be.
+        LocalizationError: Count, heading or confidence cannot be.
     """
 
     num_predictions: int | None = None
@@ -61,7 +62,13 @@ class LocalizationOptions:
     cells: int | str | None = STORED
 
     def __post_init__(self) -> None:
-        heading, minimum = self.heading_deg, self.min_confidence
+        count, heading = self.num_predictions, self.heading_deg
+        minimum = self.min_confidence
+        if count is not None and not 1 <= count <= MOST_PREDICTIONS:
+            raise LocalizationError(
+                f"The matches that vote must be 1 to {MOST_PREDICTIONS:,}. Received: "
+                f"{count}"
+            )
         if heading is not None and not 0 <= heading <= 360:
             raise LocalizationError(
                 f"The heading must be 0 to 360 degrees. Received: {heading}"

@@ -8,6 +8,7 @@ import numpy as np
 
 from vpr_tf.photos import PhotoTable
 from vpr_tf.photos.schema import TABLE_COLUMNS
+from vpr_tf.printable import printable
 
 _KEYS_PER_BLOCK = 1 << 17
 
@@ -58,7 +59,7 @@ def check_keys(photos: PhotoTable) -> None:
     keys = np.asarray(photos.keys, "S")
     names, first, counts = np.unique(keys, return_index=True, return_counts=True)
     if (counts > 1).any():
-        repeated = [name.decode(errors="replace") for name in names[counts > 1][:5]]
+        repeated = [printable(name) for name in names[counts > 1][:5]]
         raise ValueError(
             "`photos` must have unique keys. Received more than once: "
             f"{', '.join(repeated)} ({int((counts > 1).sum())} in all)."

@@ -16,6 +16,7 @@ import numpy as np
 from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index.manifest import IndexManifest, Segment, check_file
 from vpr_tf.place_index.photo_columns import read_photos, write_photos
+from vpr_tf.printable import printable
 from vpr_tf.search import (
     INDEX_KINDS,
     KEPT_EXACT_MAX_IMAGES,
@@ -96,7 +97,9 @@ class StoredDescriptors(DescriptorFile):
         damaged = self._damaged(new_rows, values if all_new else values[new])
         if len(damaged):
             row = int(damaged[0])
-            photo = "" if self._keys is None else f", photo {self._keys[row].decode()}"
+            photo = (
+                "" if self._keys is None else f", photo {printable(self._keys[row])}"
+            )
             raise DamagedRowError(
                 f"{self._path} is damaged: row {row}{photo} is not what was written. "
                 "Restore the file from a copy of the folder; or remove the photo, "
@@ -294,7 +297,7 @@ def _finite_rows(given: np.ndarray, dtype: np.dtype, keys: np.ndarray) -> np.nda
         rows = np.ascontiguousarray(given, dtype)
     bad = np.flatnonzero(~_are_finite(rows))
     if len(bad):
-        names = ", ".join(key.decode(errors="replace") for key in keys[bad[:5]])
+        names = ", ".join(printable(key) for key in keys[bad[:5]])
         raise RetrievalError(
             f"Descriptors must be finite, also as {dtype} and squared. Received: NaN, "
             f"infinity or too large values for {len(bad)} photos: {names}. Check these "

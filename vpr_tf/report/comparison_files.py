@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import math
 from collections.abc import Sequence
 from pathlib import Path
 
 from vpr_tf.atomic_files import replace_file, write_json
+from vpr_tf.csv_files import csv_writer, name_cell
 from vpr_tf.data.prepared_dataset import PreparedDataset
 from vpr_tf.report.comparison import (
     ChangedQuery,
@@ -129,11 +129,11 @@ def write_comparison(comparison: Comparison, folder: Path) -> None:
         replace_file(folder / "changed_queries.csv") as temporary,
         temporary.open("w", newline="", encoding="utf-8") as file,
     ):
-        writer = csv.writer(file, lineterminator="\n")
+        writer = csv_writer(file)
         writer.writerow([field.name for field in dataclasses.fields(ChangedQuery)])
         for query in comparison.changed:
             texts = ("" if math.isnan(m) else f"{m:.2f}" for m in _distances(query))
-            writer.writerow([query.key, query.change, *texts])
+            writer.writerow([name_cell(query.key), query.change, *texts])
 
 
 def comparison_markdown(comparison: Comparison, max_changed: int | None = None) -> str:

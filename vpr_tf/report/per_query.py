@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vpr_tf.atomic_files import replace_file
+from vpr_tf.csv_files import cell_name, csv_writer, name_cell
 from vpr_tf.geo import heading_differences_deg, nearest_m
 from vpr_tf.photos import PhotoTable
 from vpr_tf.report.recalls import UNKNOWN, HitRanks
@@ -123,16 +124,16 @@ def write_per_query(columns: Mapping[str, np.ndarray], path: Path) -> None:
         replace_file(path) as temporary,
         temporary.open("w", newline="", encoding="utf-8") as file,
     ):
-        writer = csv.writer(file, lineterminator="\n")
+        writer = csv_writer(file)
         writer.writerow(columns)
         writer.writerows(zip(*texts, strict=True))
 
 
 def _text(name: str, value: Any) -> str:
     if isinstance(value, bytes):
-        return value.decode(errors="replace")
+        return name_cell(value.decode(errors="replace"))
     if isinstance(value, str | bool):
-        return str(value).lower() if isinstance(value, bool) else value
+        return str(value).lower() if isinstance(value, bool) else name_cell(value)
     if value != value:  # NaN
         return ""
     if name.endswith(("latitude_deg", "longitude_deg")):
@@ -145,7 +146,12 @@ def read_per_query(path: Path) -> dict[str, list[str]]:
 
     Raises:
         OSError: The file cannot be read.
+        ValueError: It is no table, or names a column twice.
     """
     with path.open(newline="", encoding="utf-8") as file:
         header, *rows = list(csv.reader(file)) or [[]]
-    return {name: [row[i] for row in rows] for i, name in enumerate(header)}
+    if len(set(header)) != len(header):
+        raise ValueError(f"{path.name} names a column twice")
+    if any(len(row) != len(header) for row in rows):
+        raise ValueError(f"{path.name} has lines of other lengths than its first")
+    return {name: [cell_name(row[i]) for row in rows] for i, name in enumerate(header)}

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from vpr_tf.config import check_name
+from vpr_tf.config.rules import MOST_RESAMPLES
 from vpr_tf.report.bootstrap import BootstrapSettings
 from vpr_tf.report.errors import ReportError
 from vpr_tf.report.per_query import hit_rank_column, read_per_query
@@ -16,6 +17,7 @@ from vpr_tf.report.report import FORMAT_VERSION, Identity
 from vpr_tf.stored_values import from_stored, read_json
 
 REPORT_FOLDER = "report"  # in the folder of a set
+_MOST_LISTED = 100  # distances, and values of N
 # Where reports lie from what a user names: the report itself, the folder of a set, of a
 # dataset, of an output, of a run; then those of former versions.
 _PLACES = (
@@ -114,8 +116,35 @@ class _Metrics:
             raise ValueError(
                 f"thresholds, values of N and resamples must be above 0: {numbers}"
             )
-        if not (self.recalls.thresholds_m and self.recalls.recall_values):
-            raise ValueError("recalls must have thresholds_m and recall_values")
+        listed = self.recalls.thresholds_m, self.recalls.recall_values
+        if not all(1 <= len(values) <= _MOST_LISTED for values in listed):
+            raise ValueError(
+                f"recalls must have 1 to {_MOST_LISTED} thresholds_m and recall_values"
+            )
+        if self.bootstrap.num_resamples > MOST_RESAMPLES or self.bootstrap.seed < 0:
+            raise ValueError(
+                f"bootstrap must have a seed of 0 or more, and at most "
+                f"{MOST_RESAMPLES:,} resamples: {self.bootstrap}"
+            )
+
+
+def _check_queries(report: StoredReport) -> None:
+    """Checks what the columns say of each query, one against the other."""
+    if len(set(report.keys)) != len(report.keys):
+        raise ValueError("per_query.csv names a query twice")
+    former = np.zeros(len(report.keys))
+    for threshold_m in sorted({report.threshold_m, *report.thresholds_m}):
+        ranks = report.hit_ranks(threshold_m)
+        if not np.array_equal(np.isnan(ranks), ~report.known):
+            raise ValueError("per_query.csv differs in whose position is known")
+        ranks = ranks[report.known]
+        before = former[report.known]
+        if (ranks % 1).any() or ((before > 0) & ((ranks < 1) | (ranks > before))).any():
+            raise ValueError(
+                f"{hit_rank_column(threshold_m)} must hold ranks, no later ones than "
+                "of a smaller distance"
+            )
+        former[report.known] = ranks
 
 
 def read_report(folder: Path) -> StoredReport:
@@ -146,6 +175,8 @@ def read_report(folder: Path) -> StoredReport:
         counts.add(len(report.match_m))
         thresholds = [report.threshold_m, *report.thresholds_m]
         counts |= {len(report.hit_ranks(t)) for t in thresholds}
+        if len(counts) == 1:
+            _check_queries(report)
     except ReportError:
         raise
     except (OSError, ValueError, LookupError, TypeError, csv.Error) as error:

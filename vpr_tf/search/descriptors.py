@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 MISSING_ID = -1
+# Neighbours that may be wanted of a database without so many: 1.2 MB a query.
+_MOST_MISSING = 100_000
 _VALUES_PER_BLOCK = 1 << 22
 # Of float16 made float32.
 _VALUES_PER_STEP = 1 << 16  # float32: stays in a core's cache
@@ -84,6 +86,26 @@ def checked_queries(queries: npt.ArrayLike, descriptor_dim: int) -> np.ndarray:
             f"queries, the first is query {bad[0]}. Check the encoder's weights."
         )
     return matrix
+
+
+def check_k(k: int, num_images: int) -> None:
+    """Checks how many neighbours are wanted, before space is made for them.
+
+    Args:
+        k: Neighbours a query.
+        num_images: Rows of the database.
+
+    Raises:
+        ValueError: `k` is below 1, or far above what there is.
+    """
+    if k < 1:
+        raise ValueError(f"`k` must be 1 or more. Received: k={k}")
+    most = max(num_images, _MOST_MISSING)
+    if k > most:
+        raise ValueError(
+            f"`k` must be at most {most:,}: the database has {num_images:,} images. "
+            f"Received: k={k}"
+        )
 
 
 def no_neighbours(num_queries: int, k: int) -> tuple[np.ndarray, np.ndarray]:

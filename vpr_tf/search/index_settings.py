@@ -6,13 +6,15 @@ import dataclasses
 import math
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
+from vpr_tf.milvus_address import check_address
 from vpr_tf.search.index_choice import (
     MIN_QUANTIZED_IMAGES,
     milvus_index_type,
     scann_structure,
 )
+from vpr_tf.search.milvus_files import check_params
+from vpr_tf.stored_values import from_stored
 
 STRUCTURES = ("brute_force", "quantized", "tree")
 REORDERS = ("float32", "bfloat16", "int8", "memory_mapped")
@@ -147,7 +149,8 @@ class MilvusSettings:
 
     Attributes:
         uri: Address of a cluster, e.g. `http://host:19530`; None embeds Milvus in this
-            process. Its token is read from the environment, never written.
+            process. Address and token that are used are those of the environment, see
+            `vpr_tf.milvus_address`.
         collection: Start of the collection's name on a cluster; the fingerprint of the
             descriptors and settings follows.
         index_type: One of `INDEX_TYPES`; only FLAT is exact.
@@ -160,8 +163,8 @@ class MilvusSettings:
     uri: str | None = None
     collection: str = "vpr_tf"
     index_type: str = "HNSW"
-    params: dict[str, Any] = field(default_factory=dict)
-    search_params: dict[str, Any] = field(default_factory=dict)
+    params: dict[str, int] = field(default_factory=dict)
+    search_params: dict[str, int] = field(default_factory=dict)
     metric: str = "L2"
     batch: int = 2000
 
@@ -174,8 +177,10 @@ class MilvusSettings:
                 "`collection` must be ASCII letters, digits and underscores. "
                 f"Received: {self.collection!r}"
             )
+        check_params("params", self.params)
+        check_params("search_params", self.search_params)
         if self.uri is not None:
-            _check_uri(self.uri)
+            check_address(self.uri)
 
     @classmethod
     def from_dict(cls, settings: dict[str, Any], num_images: int) -> MilvusSettings:
@@ -185,8 +190,10 @@ class MilvusSettings:
             ValueError: An unknown name, or a value that cannot be.
         """
         _check_names("A Milvus index", cls, settings)
-        whole = cls(**{"index_type": milvus_index_type(num_images), **settings})
-        params, search_params = {}, {}
+        given = {"index_type": milvus_index_type(num_images), **settings}
+        whole = from_stored(cls, given)
+        params: dict[str, int] = {}
+        search_params: dict[str, int] = {}
         if whole.index_type == "HNSW":
             params, search_params = _HNSW_PARAMS, {"ef": _HNSW_EF}
         elif whole.index_type == "IVF_FLAT":
@@ -230,18 +237,4 @@ def _check_at_least(name: str, value: int, least: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ValueError(
             f"`{name}` must be a whole number of {least} or more. Received: {value!r}"
-        )
-
-
-def _check_uri(uri: str) -> None:
-    parts = urlsplit(uri)
-    if parts.scheme not in ("http", "https", "tcp") or not parts.hostname:
-        raise ValueError(
-            "`uri` must be the address of a Milvus cluster such as http://host:19530, "
-            f"or null for embedded Milvus. Received: {uri!r}"
-        )
-    if "@" in parts.netloc:
-        raise ValueError(
-            "`uri` must not hold a user or password: it is written to the index. Put "
-            "the token into the environment variable MILVUS_TOKEN."
         )

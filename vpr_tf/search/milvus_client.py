@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import shutil
 import tempfile
@@ -11,10 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from vpr_tf.milvus_address import TOKEN_VARIABLE, given_address, without_token
 from vpr_tf.search.errors import RetrievalError
+from vpr_tf.search.milvus_files import COLLECTION, database_files
+from vpr_tf.stored_paths import inside
 
-TOKEN_VARIABLE = "MILVUS_TOKEN"
-EMBEDDED_COLLECTION = "descriptors"
+_LOG = logging.getLogger("vpr_tf")
 _DATABASE_FOLDER = "milvus.db"  # pymilvus embeds what ends with .db
 _IMMUTABLE_SUFFIXES = (".parquet", ".idx")
 _CONNECT_TIMEOUT_S = 10.0
@@ -25,14 +28,24 @@ class MilvusCluster:
     """A cluster, where the rows stay.
 
     Args:
-        uri: Address of the cluster.
+        uri: Address of the cluster as it was stored; connected is the one that the user
+            gave.
 
     Attributes:
+        uri: Address of the cluster.
         client: A `pymilvus.MilvusClient`.
+
+    Raises:
+        MilvusAddressError: The user gave no address.
     """
 
     def __init__(self, uri: str) -> None:
-        self.client = connect(uri)
+        self.uri = given_address(uri)
+        if self.uri != uri:
+            _LOG.warning(
+                "Milvus at %s takes the place of the stored address %s.", self.uri, uri
+            )
+        self.client = connect(self.uri)
 
     def restart(self) -> None:
         """Does nothing: the cluster writes on its own."""
@@ -66,7 +79,7 @@ class EmbeddedMilvus:
             self, _remove, self._private, self._opened, self._owner_pid
         )
         if saved is not None:
-            _link_database(saved / _DATABASE_FOLDER, self._path)
+            _link_database(inside(saved, _DATABASE_FOLDER), self._path)
         self._open()
 
     @property
@@ -101,8 +114,8 @@ class EmbeddedMilvus:
         client = connect(str(self._path))
         self._opened.append(client)
         with milvus_errors():
-            if client.has_collection(EMBEDDED_COLLECTION):
-                client.load_collection(EMBEDDED_COLLECTION)
+            if client.has_collection(COLLECTION):
+                client.load_collection(COLLECTION)
 
     def close(self) -> None:
         """Stops Milvus and removes the private folder."""
@@ -116,6 +129,8 @@ def connect(uri: str) -> Any:
         ImportError: Milvus is not installed.
         RetrievalError: There is no Milvus.
     """
+    # pymilvus would take addresses and tokens from a file .env that it finds.
+    os.environ.setdefault("PYTHON_DOTENV_DISABLED", "1")
     try:
         import pymilvus
     except ImportError as error:
@@ -132,9 +147,9 @@ def connect(uri: str) -> Any:
         return pymilvus.MilvusClient(uri, timeout=_CONNECT_TIMEOUT_S, **options)
     except pymilvus.MilvusException as error:
         raise RetrievalError(
-            f"Milvus cannot be opened at {uri}: {error.message} Check the address, "
-            f"and the token in the environment variable {TOKEN_VARIABLE}; embedded "
-            "Milvus needs `milvus-lite==3.2.*`."
+            f"Milvus cannot be opened at {uri}: {without_token(str(error.message))} "
+            "Check the address, and the token in the environment variable "
+            f"{TOKEN_VARIABLE}; embedded Milvus needs `milvus-lite==3.2.*`."
         ) from error
 
 
@@ -146,24 +161,22 @@ def milvus_errors() -> Iterator[None]:
     except Exception as error:
         # Only a program that has imported pymilvus can raise one of its errors.
         if type(error).__module__.startswith("pymilvus"):
-            message = getattr(error, "message", error)
+            message = without_token(str(getattr(error, "message", error)))
             raise RetrievalError(f"Milvus: {message}") from error
         raise
 
 
 def _link_database(saved: Path, private: Path) -> None:
-    for folder, _, names in os.walk(saved):
-        target = private / Path(folder).relative_to(saved)
-        target.mkdir()
-        for name in names:
-            source = Path(folder, name)
-            if source.suffix in _IMMUTABLE_SUFFIXES:
-                (target / name).symlink_to(source.resolve())
-            else:
-                shutil.copyfile(source, target / name)
+    for name in database_files(saved):
+        source, target = saved / name, private / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.suffix in _IMMUTABLE_SUFFIXES:
+            target.symlink_to(source.resolve())
+        else:
+            shutil.copyfile(source, target)
     # Written by every opening; an empty folder does not survive every way of copying.
-    for collection in (private / "collections").glob("*"):
-        (collection / "wal").mkdir(exist_ok=True)
+    for folder in ("collections", "databases", f"collections/{COLLECTION}/wal"):
+        (private / folder).mkdir(parents=True, exist_ok=True)
 
 
 def _close(path: Path, opened: list[Any]) -> None:

@@ -23,15 +23,15 @@ from vpr_tf.search.distances import nearest_of
 from vpr_tf.search.errors import IndexMismatchError
 from vpr_tf.search.index_settings import MilvusSettings
 from vpr_tf.search.milvus_client import (
-    EMBEDDED_COLLECTION,
     EmbeddedMilvus,
     MilvusCluster,
     milvus_errors,
 )
+from vpr_tf.search.milvus_files import COLLECTION, DESCRIPTOR_FIELD, ROW_FIELD
 from vpr_tf.search.nearest_rows import search_rows
 from vpr_tf.search.search_index import SearchIndex
+from vpr_tf.stored_values import read_json
 
-_ROW, _DESCRIPTOR = "row", "descriptor"  # fields of the collection
 _DESCRIPTION_FILE = "milvus.json"
 _MAX_PER_REQUEST = 16_384  # queries, and neighbours a query: Milvus' own limits
 _MAX_REQUEST_VALUES = 1 << 22  # float32: 16 MiB of the 64 MiB that a request may have
@@ -81,8 +81,9 @@ class MilvusIndex(SearchIndex):
         self._settings = settings
         self._database = database
         self._fingerprint = fingerprint
-        on_cluster = settings.uri is not None
-        self._name = self._cluster_name() if on_cluster else EMBEDDED_COLLECTION
+        self._name = COLLECTION
+        if settings.uri is not None:
+            self._name = _cluster_name(settings, fingerprint)
 
     @classmethod
     def build(
@@ -96,7 +97,7 @@ class MilvusIndex(SearchIndex):
         check_descriptors(descriptors)
         chosen = MilvusSettings.from_dict(settings or {}, len(descriptors))
         fingerprint = _checked_fingerprint(descriptors)
-        database = MilvusCluster(chosen.uri) if chosen.uri else EmbeddedMilvus()
+        database, chosen = _database_of(chosen)
         index = cls(descriptors, chosen, database, fingerprint)
         try:
             with milvus_errors():
@@ -119,13 +120,13 @@ class MilvusIndex(SearchIndex):
         self._insert()
         self._database.restart()
         client = self._database.client
-        params = self._settings.params
+        params: dict[str, Any] = dict(self._settings.params)
         if self._settings.uri is None:
             # Milvus Lite 3.2 reads only this older form, and ignores the other.
             params = {"params": params}
         index_params = client.prepare_index_params()
         index_params.add_index(
-            _DESCRIPTOR,
+            DESCRIPTOR_FIELD,
             index_type=self._settings.index_type,
             metric_type=self._settings.metric,
             params=params,
@@ -142,8 +143,8 @@ class MilvusIndex(SearchIndex):
         schema = client.create_schema(
             auto_id=False, enable_dynamic_field=False, description=self._fingerprint
         )
-        schema.add_field(_ROW, DataType.INT64, is_primary=True)
-        schema.add_field(_DESCRIPTOR, DataType.FLOAT_VECTOR, dim=dim)
+        schema.add_field(ROW_FIELD, DataType.INT64, is_primary=True)
+        schema.add_field(DESCRIPTOR_FIELD, DataType.FLOAT_VECTOR, dim=dim)
         client.create_collection(self._name, schema=schema)
         batch = min(self._settings.batch, max(1, _MAX_REQUEST_VALUES // dim))
         quiet = True if self.num_images < _QUIET_BELOW else None
@@ -152,7 +153,10 @@ class MilvusIndex(SearchIndex):
             rows = np.asarray(self.descriptors[start : start + batch], np.float32)
             client.insert(
                 self._name,
-                [{_ROW: row, _DESCRIPTOR: x} for row, x in enumerate(rows, start)],
+                [
+                    {ROW_FIELD: row, DESCRIPTOR_FIELD: x}
+                    for row, x in enumerate(rows, start)
+                ],
             )
         client.flush(self._name)
 
@@ -164,9 +168,12 @@ class MilvusIndex(SearchIndex):
             raise _mismatch(f"has {count['count(*)']} rows, not {self.num_images}")
         sample = np.linspace(0, self.num_images - 1, _SAMPLED_ROWS).astype(np.int64)
         sample = np.unique(sample)
-        fields = [_ROW, _DESCRIPTOR]
+        fields = [ROW_FIELD, DESCRIPTOR_FIELD]
         found = client.get(self._name, ids=sample.tolist(), output_fields=fields)
-        stored = {row[_ROW]: np.asarray(row[_DESCRIPTOR], np.float32) for row in found}
+        stored = {
+            row[ROW_FIELD]: np.asarray(row[DESCRIPTOR_FIELD], np.float32)
+            for row in found
+        }
         expected = np.asarray(self.descriptors[sample], np.float32)
         for row, values in zip(sample.tolist(), expected, strict=True):
             if row not in stored or not np.array_equal(stored[row], values):
@@ -241,16 +248,16 @@ class MilvusIndex(SearchIndex):
             found = self._database.client.search(
                 self._name,
                 data=list(queries),
-                anns_field=_DESCRIPTOR,
+                anns_field=DESCRIPTOR_FIELD,
                 limit=k,
                 # The primary key alone: with no field named, embedded Milvus sends the
                 # descriptors as well.
-                output_fields=[_ROW],
+                output_fields=[ROW_FIELD],
                 search_params={"metric_type": self._settings.metric, "params": params},
             )
         ids = np.full((len(queries), k), MISSING_ID, np.int64)
         for own, hits in zip(ids, found, strict=True):
-            own[: len(hits)] = [hit[_ROW] for hit in hits]
+            own[: len(hits)] = [hit[ROW_FIELD] for hit in hits]
             if own[: len(hits)].min(initial=0) < 0 or own.max() >= self.num_images:
                 raise _mismatch(f"gave the rows {own.tolist()}")
             if self.is_exact and len(hits) < k:
@@ -260,25 +267,9 @@ class MilvusIndex(SearchIndex):
     def write(self, folder: Path) -> None:
         """See `SearchIndex.write`; embedded, the whole collection is copied."""
         self._database.save(folder)
-        text = json.dumps(self._description(), indent=2) + "\n"
+        content = _description(self._settings, self.descriptors, self._fingerprint)
+        text = json.dumps(content, indent=2) + "\n"
         (folder / _DESCRIPTION_FILE).write_text(text)
-
-    def _description(self) -> dict[str, Any]:
-        return {
-            "uri": self._settings.uri,
-            "collection": self._cluster_name(),
-            "num_rows": self.num_images,
-            "descriptor_dim": self.descriptor_dim,
-            "fingerprint": self._fingerprint,
-            "index_type": self._settings.index_type,
-            "params": self._settings.params,
-        }
-
-    def _cluster_name(self) -> str:
-        built = [self._fingerprint, self._settings.index_type, self._settings.params]
-        text = json.dumps(built, sort_keys=True)
-        digest = hashlib.sha256(text.encode()).hexdigest()
-        return f"{self._settings.collection}_{digest[:16]}"
 
     @classmethod
     def read(
@@ -293,21 +284,21 @@ class MilvusIndex(SearchIndex):
         chosen = MilvusSettings.from_dict(settings, len(descriptors))
         path = folder / _DESCRIPTION_FILE
         try:
-            written = json.loads(path.read_text())
+            written = read_json(path)
             fingerprint = str(written["fingerprint"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise IndexMismatchError(
                 f"{path} cannot be read ({error}). Build the index again."
             ) from error
-        database = MilvusCluster(chosen.uri) if chosen.uri else EmbeddedMilvus(folder)
+        for name, value in _description(chosen, descriptors, fingerprint).items():
+            if written.get(name) != value:
+                raise IndexMismatchError(
+                    f"{path} is of another index: {name} must be {value!r}. "
+                    f"Received: {written.get(name)!r}. Build the index again."
+                )
+        database, chosen = _database_of(chosen, folder)
         index = cls(descriptors, chosen, database, fingerprint)
         try:
-            for name, value in index._description().items():
-                if written.get(name) != value:
-                    raise IndexMismatchError(
-                        f"{path} is of another index: {name} must be {value!r}. "
-                        f"Received: {written.get(name)!r}. Build the index again."
-                    )
             with milvus_errors():
                 index._open()
         except BaseException:
@@ -329,6 +320,37 @@ class MilvusIndex(SearchIndex):
             raise _mismatch(f"is of the descriptors {known!r}")
         client.load_collection(self._name)
         self._check_contents()
+
+
+def _database_of(
+    settings: MilvusSettings, folder: Path | None = None
+) -> tuple[EmbeddedMilvus | MilvusCluster, MilvusSettings]:
+    """Opens where the collection is; returns the settings with the address used."""
+    if settings.uri is None:
+        return EmbeddedMilvus(folder), settings
+    cluster = MilvusCluster(settings.uri)
+    return cluster, dataclasses.replace(settings, uri=cluster.uri)
+
+
+def _description(
+    settings: MilvusSettings, descriptors: Descriptors, fingerprint: str
+) -> dict[str, Any]:
+    return {
+        "uri": settings.uri,
+        "collection": _cluster_name(settings, fingerprint),
+        "num_rows": descriptors.shape[0],
+        "descriptor_dim": descriptors.shape[1],
+        "fingerprint": fingerprint,
+        "index_type": settings.index_type,
+        "params": settings.params,
+    }
+
+
+def _cluster_name(settings: MilvusSettings, fingerprint: str) -> str:
+    built = [fingerprint, settings.index_type, settings.params]
+    text = json.dumps(built, sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return f"{settings.collection}_{digest[:16]}"
 
 
 def _checked_fingerprint(descriptors: Descriptors) -> str:

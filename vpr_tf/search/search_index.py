@@ -12,6 +12,7 @@ from vpr_tf.search.descriptors import (
     Descriptors,
     as_float32,
     check_descriptors,
+    check_k,
     checked_queries,
     finite_blocks,
     no_neighbours,
@@ -98,8 +99,7 @@ class SearchIndex(abc.ABC):
                 another length.
         """
         queries = checked_queries(queries, self.descriptor_dim)
-        if k < 1:
-            raise ValueError(f"`k` must be 1 or more. Received: k={k}")
+        check_k(k, self.num_images)
         distances, ids = no_neighbours(len(queries), k)
         found = min(k, self.num_images if rows is None else len(rows))
         if len(queries) and found:

@@ -21,9 +21,10 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from vpr_tf.config import PlateauScheduleConfig, TrainConfig
+from vpr_tf.disk_errors import with_path
 from vpr_tf.training.checkpoints import CheckpointStore
 from vpr_tf.training.progress import TrainingProgress
-from vpr_tf.training.run_folder import LossesFile, MetricsFile
+from vpr_tf.training.run_records import LossesFile, MetricsFile
 
 _LOG = logging.getLogger(__name__)
 MONITOR, VAL_LOSS = "val_recall@1", "val_loss"
@@ -94,6 +95,7 @@ class MetricsWriter(keras.callbacks.Callback):
         group_id = progress.epoch % self._groups_num
         self._losses.append(progress.step, progress.epoch, group_id, logs["loss"])
         self._losses.flush()
+        progress.losses_crc32c = self._losses.crc32c
 
     def on_epoch_end(self, epoch, logs=None):
         self._metrics.set_epoch(
@@ -270,7 +272,9 @@ class TensorBoardWriter(keras.callbacks.Callback):
     def __init__(self, folder: Path, progress: TrainingProgress) -> None:
         super().__init__()
         self._progress = progress
-        self._writer = tf.summary.create_file_writer(str(folder))
+        self._folder = folder
+        with with_path(folder):
+            self._writer = tf.summary.create_file_writer(str(folder))
 
     def on_train_batch_end(self, batch, logs=None):
         if self._progress.step % _LOSS_EVERY_STEPS == 0:
@@ -284,18 +288,24 @@ class TensorBoardWriter(keras.callbacks.Callback):
             if name.startswith("val_")
         }
         self._write_scalars(scalars)
-        self._writer.flush()
+        with with_path(self._folder):
+            self._writer.flush()
 
     def on_train_end(self, logs=None):
-        self._writer.close()
+        with with_path(self._folder):
+            self._writer.close()
 
     def write_picture(self, name: str, picture: np.ndarray) -> None:
         """Writes one RGB picture, uint8 `(height, width, 3)`."""
-        with self._writer.as_default(step=self._progress.step):
-            tf.summary.image(name, picture[None])
-        self._writer.flush()
+        with with_path(self._folder):
+            with self._writer.as_default(step=self._progress.step):
+                tf.summary.image(name, picture[None])
+            self._writer.flush()
 
     def _write_scalars(self, scalars: dict[str, float]) -> None:
-        with self._writer.as_default(step=self._progress.step):
+        with (
+            with_path(self._folder),
+            self._writer.as_default(step=self._progress.step),
+        ):
             for name, value in scalars.items():
                 tf.summary.scalar(name, value)

@@ -1,27 +1,22 @@
-"""Checkpoints of the whole training state, and the weights of the best encoder."""
+"""Checkpoints of the whole training state."""
 
 from __future__ import annotations
 
-import json
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import keras
 import tensorflow as tf
 
-from vpr_tf.atomic_files import replace_file, write_json
-from vpr_tf.classification import RUN_FOLDER, save_heads
-from vpr_tf.classification.predictor import PlacePredictor
-from vpr_tf.models.hdf5_weights import load_hdf5
+from vpr_tf.disk_errors import with_path
+from vpr_tf.training.checkpoint_files import CheckpointFiles
 from vpr_tf.training.errors import TrainingError
 from vpr_tf.training.group_trainer import GroupTrainer
 from vpr_tf.training.process import is_chief
 from vpr_tf.training.progress import TrainingProgress
-from vpr_tf.training.run_folder import BEST_INFO_FILE
+from vpr_tf.training.run_records import RunRecords
 
 _MAX_TO_KEEP = 2
-BEST_WEIGHTS_FILE = "encoder.weights.h5"
 
 
 class _ProgressState(tf.train.experimental.PythonState):
@@ -51,6 +46,9 @@ class CheckpointStore:
     Args:
         trainer: What is saved and restored.
         folder: The run's `checkpoints/`; None on a worker that has no run folder.
+
+    Attributes:
+        skipped: What is wrong with checkpoints newer than the restored one, by step.
     """
 
     def __init__(self, trainer: GroupTrainer, folder: Path | None) -> None:
@@ -67,93 +65,107 @@ class CheckpointStore:
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         if folder is None or not is_chief(trainer.strategy):
             self._temporary = tempfile.TemporaryDirectory(prefix="vpr_tf_worker_")
-        self._manager = tf.train.CheckpointManager(
-            self._checkpoint,
-            self._temporary.name if self._temporary else str(folder),
-            max_to_keep=_MAX_TO_KEEP,
-            checkpoint_name="step",
-        )
+            folder = Path(self._temporary.name)
+        self._written = CheckpointFiles(folder)
+        self._whole: list[int] = []
+        self.skipped: dict[int, str] = {}
 
     def save(self) -> None:
         """Saves the current state, under the number of steps done.
+
+        Checkpoints that could not be restored are deleted once it is written.
 
         Raises:
             TrainingError: The folder cannot be written; earlier checkpoints stay.
         """
         self._trainer.average_statistics()
+        step = self._trainer.progress.step
+        prefix = self._written.prefix(step)
         try:
-            self._manager.save(checkpoint_number=self._trainer.progress.step)
-        except tf.errors.OpError as error:
+            self._written.steps()  # no link is among them
+            self._checkpoint.save_counter.assign_add(1)
+            with with_path(prefix):
+                self._checkpoint.write(str(prefix))
+            self._whole = [*(s for s in self._whole if s != step), step][-_MAX_TO_KEEP:]
+            self._written.keep(self._whole)
+        except (OSError, tf.errors.OpError) as error:
             raise TrainingError(
-                f"Cannot write a checkpoint in {self._folder}: "
-                f"{error.message.splitlines()[0]} The last good checkpoint is "
-                f"{self.latest or 'none'}; go on with --resume when there is room."
+                f"Cannot write the checkpoint {prefix}: {_reason(error)}. The last "
+                f"good checkpoint is {self.latest or 'none'}; go on with --resume when "
+                "there is room."
             ) from error
 
     @property
     def latest(self) -> str | None:
-        """Path prefix of the newest complete checkpoint."""
-        if self._folder is None:
+        """Path prefix of the newest checkpoint known to be whole."""
+        if self._folder is None or not self._whole:
             return None
-        return tf.train.latest_checkpoint(str(self._folder))
+        return str(CheckpointFiles(self._folder).prefix(self._whole[-1]))
 
-    def restore_latest(self) -> bool:
-        """Restores the newest checkpoint and returns whether there was one.
+    def restore_latest(self, records: RunRecords | None = None) -> bool:
+        """Restores the newest whole checkpoint and returns whether there was one.
+
+        Args:
+            records: What the run wrote; a checkpoint counts as whole only with what
+                was written up to it.
 
         Raises:
-            TrainingError: The checkpoint is damaged or holds other variables.
+            TrainingError: There are checkpoints, and none is whole or all hold other
+                variables.
+            StoredPathError: A symbolic link lies among them.
         """
-        if self.latest is None:
+        if self._folder is None:
             return False
-        try:
-            self._checkpoint.restore(self.latest).assert_consumed()
-        # TensorFlow's reader has many names for a damaged file.
-        except (tf.errors.OpError, AssertionError, LookupError, ValueError) as error:
+        files = CheckpointFiles(self._folder)
+        for step in files.steps():
+            problem = self._restore(files.prefix(step), step, records)
+            if problem is None:
+                self._whole = [step]
+                return True
+            self.skipped[step] = problem
+        if self.skipped:
+            shown = [f"step-{s}: {p}" for s, p in self.skipped.items()]
+            problems = "; ".join(shown[:_MAX_TO_KEEP])
             raise TrainingError(
-                f"Cannot restore {self.latest}: {str(error).splitlines()[0]} Delete "
-                "this checkpoint to go on from the one before, or start a new run."
-            ) from error
-        return True
+                f"Cannot restore any checkpoint in {self._folder}: {problems}. Put the "
+                "files back from a copy, or start a new run without --resume; "
+                "nothing was changed."
+            )
+        return False
+
+    def _restore(
+        self, prefix: Path, step: int, records: RunRecords | None
+    ) -> str | None:
+        """Returns what is wrong with a checkpoint; None if it is restored."""
+        progress, config = self._trainer.progress, self._trainer.config
+        try:
+            self._checkpoint.restore(str(prefix)).assert_consumed()
+            progress.check_counts(
+                config.groups_num, config.iterations_per_epoch, config.batch_size
+            )
+            if progress.step != step:
+                return f"it is of step {progress.step}"
+        except (
+            MemoryError,
+            tf.errors.ResourceExhaustedError,
+            tf.errors.PermissionDeniedError,
+        ):
+            raise
+        except Exception as error:  # a damaged file has many names in TensorFlow
+            return _reason(error)
+        if records is None:
+            return None
+        return records.problem(step, progress.epoch, progress.losses_crc32c)
+
+
+def _reason(error: Exception) -> str:
+    """Returns the first line of what an error says."""
+    text = getattr(error, "strerror", None) or getattr(error, "message", None) or error
+    lines = str(text).splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__
 
 
 def _random_states(encoder: keras.Model) -> dict[str, list[tf.Variable]]:
     """States of the encoder's seed generators, which TensorFlow does not track."""
     states = [v.value for v in encoder.variables if v.name == "seed_generator_state"]
     return {"random_states": states} if states else {}
-
-
-def save_best(
-    folder: Path,
-    encoder: keras.Model,
-    info: dict[str, Any],
-    predictor: PlacePredictor | None = None,
-) -> None:
-    """Writes the encoder's weights, the heads that localize, and what is known of them.
-
-    Each file appears whole; the description comes last.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    if predictor is not None:
-        save_heads(predictor, folder / RUN_FOLDER.name)
-    with replace_file(folder / BEST_WEIGHTS_FILE) as temporary:
-        encoder.save_weights(temporary)
-    write_json(folder / BEST_INFO_FILE, info)
-
-
-def load_best(folder: Path, encoder: keras.Model) -> dict[str, Any]:
-    """Loads the best weights into an encoder and returns their description.
-
-    Args:
-        folder: The run's `best/`.
-        encoder: Built from the run's `encoder` config.
-
-    Raises:
-        TrainingError: The run has no best model yet.
-    """
-    weights = folder / BEST_WEIGHTS_FILE
-    if not weights.is_file():
-        raise TrainingError(
-            f"No best model at {weights}. It is written after the first epoch."
-        )
-    load_hdf5(encoder, weights)
-    return json.loads((folder / BEST_INFO_FILE).read_text())

@@ -16,6 +16,7 @@ import tensorflow as tf
 from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.config import EvaluationConfig
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
+from vpr_tf.disk_errors import is_full
 from vpr_tf.evaluation import EvaluatedModel, EvaluationResult, evaluate
 from vpr_tf.evaluation.evaluate import descriptor_folder
 from vpr_tf.extraction import FeatureExtractor
@@ -136,6 +137,8 @@ class EpochLoop:
         except TrainingDivergedError as error:
             raise TrainingDivergedError(self._diverged(error)) from error
         except tf.errors.ResourceExhaustedError as error:
+            if is_full(error):
+                raise
             raise TrainingError(
                 "Out of memory. Lower `train.batch_size` or `train.image_size`, or set "
                 "`train.precision: mixed_bfloat16`."
@@ -170,6 +173,8 @@ class EpochLoop:
         if self.writers is not None:
             if is_best:
                 self.writers.write_best(self.plain_encoder, metrics, predictor)
+            else:
+                self.writers.require_best()
             if self.validator is not None and result is not None:
                 val = self.validator
                 self.writers.write_result(val.dataset, val.evaluation_set, result)

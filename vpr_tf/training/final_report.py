@@ -25,15 +25,14 @@ from vpr_tf.evaluation import (
 )
 from vpr_tf.evaluation.calibrate import calibrate_trained
 from vpr_tf.export import export_classifier, export_encoder
-from vpr_tf.extraction.model_source import find_saved_model
+from vpr_tf.extraction.model_source import EXPORTED_SCORE, find_saved_model
 from vpr_tf.localization import LocalizationError
-from vpr_tf.training.checkpoints import load_best
+from vpr_tf.training.best_model import load_best
 from vpr_tf.training.epoch_loop import evaluated_model
-from vpr_tf.training.run_folder import MetricsFile, RunFolder
+from vpr_tf.training.run_folder import RunFolder
+from vpr_tf.training.run_records import MetricsFile
 
 _LOG = logging.getLogger(__name__)
-# Beside the config of an export: what it is compared with by `train.export: best`.
-_SCORE_FILE = Path("assets.extra") / "training.json"
 
 
 def finish_run(
@@ -57,13 +56,13 @@ def finish_run(
     predictor = None
     if config.evaluation.method == "classification":
         predictor = load_heads(run.path, config.classification)
-    _LOG.info("Best model: epoch %d.", best["epoch"] + 1)
+    _LOG.info("Best model: epoch %d.", best.epoch + 1)
     metrics = MetricsFile(run.metrics_file)
     model = evaluated_model(encoder, predictor, config.evaluation)
     results = [
         _test(config, dataset, run, model, name) for name in sorted(dataset.tests)
     ]
-    score = best["val_recalls"].get("1")
+    score = best.val_recalls.get("1")
     exported = metrics.content.get("savedmodel")
     if not (exported and Path(exported).is_dir()):
         exported = None
@@ -91,7 +90,7 @@ def is_export_wanted(config: ExperimentConfig, score: float | None) -> bool:
     if newest is None or score is None:
         return True
     try:
-        known = json.loads((newest / _SCORE_FILE).read_text())["val_recall@1"]
+        known = json.loads((newest / EXPORTED_SCORE).read_text())["val_recall@1"]
     except (OSError, ValueError, KeyError):
         return True
     if known is None or score > known:
@@ -113,7 +112,8 @@ def _export(
     else:
         encoder = model.extractor.encoder
         version = export_encoder(encoder, config, Path(config.savedmodels_dir))
-    write_json(version / _SCORE_FILE, {"run": str(run.path), "val_recall@1": score})
+    score_of_run = {"run": run.path.resolve().name, "val_recall@1": score}
+    write_json(version / EXPORTED_SCORE, score_of_run)
     return version
 
 

@@ -17,6 +17,8 @@ import keras
 import tensorflow as tf
 
 from vpr_tf.config import ConfigError
+from vpr_tf.printable import printable_lines
+from vpr_tf.training.run_log_file import RunLogFile
 
 _LOGGER = "vpr_tf"
 
@@ -175,18 +177,23 @@ def run_log(file: Path | None) -> Iterator[None]:
     """Prints the program's messages and, with times, writes them to a file.
 
     Args:
-        file: Log file to append to; None on workers that write nothing, which print
-            warnings only.
+        file: Log file to append to, which keeps other processes from the run; None on
+            workers that write nothing, which print warnings only.
+
+    Raises:
+        TrainingError: Another process writes to the file.
     """
     logger = logging.getLogger(_LOGGER)
     before = logger.level, logger.propagate
     console = logging.StreamHandler(sys.stdout)
-    console.setFormatter(logging.Formatter("%(message)s"))
+    console.setFormatter(_PrintableFormatter("%(message)s"))
     console.setLevel(logging.INFO if file else logging.WARNING)
     handlers: list[logging.Handler] = [console]
     if file is not None:
-        to_file = logging.FileHandler(file)
-        to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        to_file = RunLogFile(file)
+        to_file.setFormatter(
+            _PrintableFormatter("%(asctime)s %(levelname)s %(message)s")
+        )
         handlers.append(to_file)
     for handler in handlers:
         logger.addHandler(handler)
@@ -199,6 +206,11 @@ def run_log(file: Path | None) -> Iterator[None]:
             logger.removeHandler(handler)
             handler.close()
         logger.level, logger.propagate = before
+
+
+class _PrintableFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return printable_lines(super().format(record))
 
 
 class StopSignal:

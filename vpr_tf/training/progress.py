@@ -6,6 +6,8 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 
+from vpr_tf.stored_values import StoredValueError, from_stored, parse_json
+
 _LEAST_IMPROVEMENT = 1e-4
 
 
@@ -28,6 +30,8 @@ class TrainingProgress:
         last_reduction_epoch: Epoch after which the rate was last reduced.
         skipped_steps: Steps in a row whose float16 gradients overflowed.
         stopped_early: Whether early stopping ended the run.
+        losses_crc32c: Of the lines of `losses.csv` up to this step; None of a run of
+            a former version.
     """
 
     step: int = 0
@@ -43,6 +47,40 @@ class TrainingProgress:
     last_reduction_epoch: int | None = None
     skipped_steps: int = 0
     stopped_early: bool = False
+    losses_crc32c: int | None = None
+
+    def __post_init__(self) -> None:
+        for field_ in dataclasses.fields(self):
+            value = getattr(self, field_.name)
+            for number in value if isinstance(value, list) else [value]:
+                # A loss alone may be below zero.
+                if number is not None and "loss" not in field_.name and number < 0:
+                    raise StoredValueError(
+                        f"`{field_.name}` must be 0 or more. Received: {value}"
+                    )
+
+    def check_counts(
+        self, num_groups: int, steps_per_epoch: int, batch_size: int
+    ) -> None:
+        """Checks that the counters are those of one point in training.
+
+        Raises:
+            StoredValueError: No such run can have them together.
+        """
+        steps = [
+            steps_per_epoch * len(range(group, self.epoch, num_groups))
+            for group in range(num_groups)
+        ]
+        steps[self.epoch % num_groups] += self.step_in_epoch
+        if (
+            self.step_in_epoch > steps_per_epoch
+            or self.step != sum(steps)
+            or self.group_positions != [count * batch_size for count in steps]
+        ):
+            raise StoredValueError(
+                f"step {self.step}, epoch {self.epoch}, step {self.step_in_epoch} of "
+                f"it and the positions {self.group_positions} do not fit together"
+            )
 
     def finish_step(self, group_id: int, loss: float, batch_size: int) -> None:
         """Counts one step of a group."""
@@ -81,6 +119,11 @@ class TrainingProgress:
         return json.dumps(dataclasses.asdict(self))
 
     def load_json(self, text: str) -> None:
-        """Takes over a state written by `to_json`."""
-        for name, value in json.loads(text).items():
-            setattr(self, name, value)
+        """Takes over a state written by `to_json`.
+
+        Raises:
+            StoredValueError: It is no such state; this one is as it was.
+        """
+        loaded = from_stored(TrainingProgress, parse_json(text))
+        for field_ in dataclasses.fields(self):
+            setattr(self, field_.name, getattr(loaded, field_.name))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import json
+import logging
 from pathlib import Path
 from typing import Any
 
 from vpr_tf.config import ExperimentConfig, as_dict, load_config
+from vpr_tf.training.checkpoints import CheckpointStore
 from vpr_tf.training.errors import TrainingError
-from vpr_tf.training.run_folder import RunFolder
+from vpr_tf.training.run_folder import RunFolder, newest_first
+from vpr_tf.training.run_records import RunRecords, read_metrics
 
+_LOG = logging.getLogger(__name__)
 # A resumed run may differ in these; in anything else it would be another experiment.
 # The dataset's path may change since its fingerprint is compared.
 _MAY_CHANGE = (
@@ -55,12 +58,27 @@ def _find(config: ExperimentConfig, path: bool | str | Path) -> RunFolder:
             )
         return run
     parent = Path(config.runs_dir) / config.name
-    runs = sorted(file.parent for file in parent.glob("*/config.yaml"))
+    runs = newest_first(parent)
     if not runs:
         raise TrainingError(
             f"There is no run to resume in {parent}. Start one without --resume."
         )
-    return RunFolder(runs[-1])
+    return runs[0]
+
+
+def tell_other_run(run: RunFolder) -> None:
+    """Says so where another run of the name was written to after the one taken."""
+    latest = max(newest_first(run.path.parent), key=_last_written_ns)
+    if _last_written_ns(latest) > _last_written_ns(run):
+        _LOG.warning(
+            "%s was started last and is taken, but %s was written to last. To go on "
+            "with that one: --resume %s",
+            *(run.path, latest.path, latest.path),
+        )
+
+
+def _last_written_ns(run: RunFolder) -> int:
+    return max(path.lstat().st_mtime_ns for path in run.path.iterdir())
 
 
 def check_same_experiment(run: RunFolder, config: ExperimentConfig) -> None:
@@ -89,10 +107,8 @@ def check_same_experiment(run: RunFolder, config: ExperimentConfig) -> None:
 
 def initial_weights(run: RunFolder) -> str | None:
     """Returns the file that a run with `encoder.weights: run:NAME` started from."""
-    if not run.metrics_file.is_file():
-        return None
-    facts = json.loads(run.metrics_file.read_text())["run"]
-    return facts.get("initial_weights")
+    weights = read_metrics(run.metrics_file)["run"].get("initial_weights")
+    return None if weights is None else str(weights)
 
 
 def check_same_data(run: RunFolder, facts: dict[str, Any]) -> None:
@@ -101,9 +117,7 @@ def check_same_data(run: RunFolder, facts: dict[str, Any]) -> None:
     Raises:
         TrainingError: The dataset or the partition is another one.
     """
-    if not run.metrics_file.is_file():
-        return
-    recorded = json.loads(run.metrics_file.read_text())["run"]
+    recorded = read_metrics(run.metrics_file)["run"]
     for name, value in facts.items():
         if recorded.get(name, value) != value:
             raise TrainingError(
@@ -111,6 +125,29 @@ def check_same_data(run: RunFolder, facts: dict[str, Any]) -> None:
                 f"{recorded[name]!r} and is {value!r} now. Set `dataset.path` to the "
                 "dataset of the run, or start a new run without --resume."
             )
+
+
+def restore_run(run: RunFolder, store: CheckpointStore) -> bool:
+    """Restores the newest whole checkpoint of a run; returns whether there was one.
+
+    Raises:
+        TrainingError: None is whole, and the run has come to its first one: beginning
+            again would overwrite what it wrote.
+        StoredPathError: A symbolic link lies in the folder.
+    """
+    records = RunRecords.read(run)
+    if store.restore_latest(records):
+        return True
+    train = load_config(run.config_file).train
+    first = min(train.checkpoint_every_steps, train.iterations_per_epoch)
+    if records.num_lines > first or records.num_epochs or run.best.exists():
+        raise TrainingError(
+            f"{run.path} has losses of {records.num_lines} steps and of "
+            f"{records.num_epochs} epochs, and no checkpoint in {run.checkpoints}. Put "
+            "that folder back from a copy, or start a new run without --resume; "
+            "nothing was changed."
+        )
+    return False
 
 
 def _settings(config: ExperimentConfig) -> dict[str, Any]:

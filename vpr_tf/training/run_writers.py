@@ -13,15 +13,16 @@ from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.data.prepared_dataset import EvaluationSet, Partition, PreparedDataset
 from vpr_tf.evaluation import EvaluationResult, prediction_picture, warning_lines
+from vpr_tf.training.best_model import BestInfo, lacking_best, save_best
 from vpr_tf.training.callbacks import (
     MetricsWriter,
     ProgressBar,
     TensorBoardWriter,
     val_recalls,
 )
-from vpr_tf.training.checkpoints import save_best
 from vpr_tf.training.group_trainer import Augment, GroupTrainer
-from vpr_tf.training.run_folder import LossesFile, MetricsFile, RunFolder
+from vpr_tf.training.run_folder import RunFolder
+from vpr_tf.training.run_records import LossesFile, MetricsFile
 
 _OF_ALL_LAYERS = ("name", "trainable", "dtype", "data_format")
 _LOG = logging.getLogger(__name__)
@@ -137,6 +138,10 @@ class RunWriters:
         self.run = run
         self._progress = trainer.progress
         self._said: set[str] = set()
+        self._lacks_best = lacking_best(run.best, trainer.progress)
+        if trainer.progress.step_in_epoch < config.train.iterations_per_epoch:
+            self.require_best()
+        # Else the run was perhaps interrupted while it wrote the best model anew.
         self._tensorboard = TensorBoardWriter(run.tensorboard, trainer.progress)
         self._bar = ProgressBar(config.train)
         metrics = MetricsFile(run.metrics_file)
@@ -188,12 +193,19 @@ class RunWriters:
         predictor: PlacePredictor | None,
     ) -> None:
         """Keeps the encoder, and the heads that localize, as the best so far."""
-        info = {
-            "epoch": self._progress.epoch,
-            "step": self._progress.step,
-            "val_recalls": val_recalls(metrics),
-        }
+        progress = self._progress
+        info = BestInfo(progress.epoch, progress.step, val_recalls(metrics))
         save_best(self.run.best, encoder, info, predictor)
+        self._lacks_best = None
+
+    def require_best(self) -> None:
+        """Checks that `best/` holds the best model so far.
+
+        Raises:
+            TrainingError: It does not.
+        """
+        if self._lacks_best is not None:
+            raise self._lacks_best
 
 
 def image_grid(

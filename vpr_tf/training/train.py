@@ -32,7 +32,7 @@ from vpr_tf.training.encoders import (
     start_from_clusters,
 )
 from vpr_tf.training.epoch_loop import EpochLoop, Validator
-from vpr_tf.training.errors import TrainingInterruptedError
+from vpr_tf.training.errors import TrainingError, TrainingInterruptedError
 from vpr_tf.training.final_report import finish_run
 from vpr_tf.training.group_trainer import Augment, GroupTrainer
 from vpr_tf.training.heads import classifier_from_heads
@@ -44,8 +44,15 @@ from vpr_tf.training.process import (
     stop_on_signals,
     values_of_chief,
 )
-from vpr_tf.training.resume import check_same_data, find_run, initial_weights
-from vpr_tf.training.run_folder import RunFolder, TrainingResult, create_run_folder
+from vpr_tf.training.result import TrainingResult
+from vpr_tf.training.resume import (
+    check_same_data,
+    find_run,
+    initial_weights,
+    restore_run,
+    tell_other_run,
+)
+from vpr_tf.training.run_folder import RunFolder, create_run_folder, full_disk_told
 from vpr_tf.training.run_writers import (
     RunWriters,
     announce,
@@ -110,7 +117,10 @@ def train(
     log_file = run.log_file if run and is_chief(strategy) else None
     with run_log(log_file):
         try:
-            _run(setting, trainer, validator, run, callbacks)
+            with full_disk_told(run):
+                if resume is True and run is not None and log_file is not None:
+                    tell_other_run(run)
+                _run(setting, trainer, validator, run, callbacks)
         except Exception:
             _LOG.debug("The run failed.", exc_info=True)
             raise
@@ -227,13 +237,25 @@ def _run(
 ) -> None:
     config, dataset, strategy = setting.config, setting.dataset, setting.strategy
     store = CheckpointStore(trainer, run.checkpoints if run else None)
-    restored = store.restore_latest()
+    restored = run is not None and restore_run(run, store)
+    step = trainer.progress.step
+    if values_of_chief(strategy, [step])[0] != step:
+        raise TrainingError(
+            f"This worker goes on from step {step}, and the chief from another. "
+            "`runs_dir` must be one folder that all workers read."
+        )
     writers = None
     if run is not None and is_chief(strategy):
         facts = setting.facts | model_facts(trainer, setting.partition)
         announce(config, facts, run)
-        if store.latest:
+        if restored:
             _LOG.info("Going on from step %d: %s", trainer.progress.step, store.latest)
+        for step, problem in store.skipped.items():
+            _LOG.warning(
+                "Not from the newer checkpoint step-%d: %s. It stays until the next "
+                "one is written.",
+                *(step, problem),
+            )
         writers = RunWriters(config, trainer, run, facts)
     else:
         _LOG.warning("This worker trains along; the chief reports.")

@@ -58,7 +58,7 @@ def test_shipped_configs_load_and_have_a_header(path):
     [
         (MINIMAL + "train: {batchsize: 3}", [], "train.batchsize"),
         (MINIMAL + "train: {batch_size: x}", [], "train.batch_size"),
-        (MINIMAL, ["train.batch_size=0"], "`train.batch_size` must be 1 or more"),
+        (MINIMAL, ["train.batch_size=0"], "`train.batch_size` must be between 1 and"),
         (MINIMAL, ["train.precision=int8"], "`train.precision` must be one of"),
         (MINIMAL, ["evaluation.recall_values=[5,1]"], "recall_values"),
         (MINIMAL, ["build.partition.group_order=x"], "build.partition.group_order"),

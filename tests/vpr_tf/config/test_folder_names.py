@@ -23,7 +23,7 @@ def test_a_name_is_one_folder_below_another(name):
     try:
         check_name("name", name)
     except ConfigError:
-        plain = all(c.isalnum() or c in "-_" for c in name)
+        plain = all(c.isalnum() or c in "-_" for c in name) and name[:1] != "-"
         assert not (plain and name), "an ordinary name was refused"
         return
     below = Path("/runs") / name
@@ -56,5 +56,5 @@ def test_what_yaml_reads_as_something_else_is_no_text(field, value):
 @pytest.mark.parametrize("name", ["../x", "a/b", False, 2019])
 def test_test_sets_have_names(name):
     tests = {name: {"database": "d", "queries": "q"}}
-    with pytest.raises(ConfigError, match=rf"`build.tests.{name}` must be"):
+    with pytest.raises(ConfigError, match=r"`build\.tests[^`]*` must be"):
         config_from_values({**VALUES, "build": {"tests": tests}})

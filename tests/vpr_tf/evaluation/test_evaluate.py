@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from tests.vpr_tf.counting_server import CountingServer
 from tests.vpr_tf.evaluation.tiny_dataset import MeanColourEncoder, Shot, write_dataset
 from vpr_tf import evaluation
 from vpr_tf.config import EncoderConfig, EvaluationConfig
@@ -121,9 +122,18 @@ def test_milvus_gives_the_exact_predictions(tmp_path):
     exact = evaluate(tmp_path / "exact")
     embedded = evaluate(tmp_path / "milvus", config=config)
     np.testing.assert_array_equal(embedded.predictions, exact.predictions)
-    config = dataclasses.replace(config, milvus_uri="no address")
-    with pytest.raises(ValueError, match="`uri` must be the address"):
+    with pytest.raises(ValueError, match=r"`evaluation\.milvus_uri` must be the addr"):
+        dataclasses.replace(config, milvus_uri="no address")
+
+
+def test_milvus_of_a_stored_config_gets_no_connection(tmp_path, monkeypatch):
+    monkeypatch.delenv("MILVUS_URI", raising=False)
+    server = CountingServer()
+    config = dataclasses.replace(CONFIG, index="milvus", milvus_uri=server.uri)
+    with pytest.raises(ValueError, match=f"pass --milvus-uri {server.uri}"):
         evaluate(tmp_path / "cluster", config=config)
+    server.close()
+    assert server.connections == 0
 
 
 @pytest.fixture(scope="module")

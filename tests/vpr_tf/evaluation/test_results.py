@@ -25,7 +25,7 @@ def make_result(**changes):
         "hits": np.array([[True, False], [False, False]]),
         "num_positives": np.array([3, -1]),
         "query_keys": np.array([b"q0.jpg", "straße, 1.jpg".encode()]),
-        "predicted_keys": np.array([[b"d3.jpg", b"d1.jpg"], [b"d0.jpg", b"d9.jpg"]]),
+        "predicted_keys": np.array([[b"d3.jpg", b"d1.jpg"], [b"=1+1.jpg", b"d9.jpg"]]),
         "is_exact": True,
         "preprocessing": Preprocessing("square", 96),
     }
@@ -81,5 +81,5 @@ def test_files_hold_the_numbers_and_the_predictions(tmp_path):
         ["query", "rank", "database", "similarity", "distance_m", "is_positive"],
         ["q0.jpg", "1", "d3.jpg", "0.750000", "12.35", "true"],
         ["q0.jpg", "2", "d1.jpg", "0.500000", "100000.00", "false"],
-        ["straße, 1.jpg", "1", "d0.jpg", "0.875000", "", ""],
+        ["straße, 1.jpg", "1", "'=1+1.jpg", "0.875000", "", ""],
     ]

@@ -49,10 +49,13 @@ def test_stored_report_is_read(tmp_path):
         ("identity", "encoder", None, r"identity\.encoder` must be text"),
         ("bootstrap", "level", float("nan"), r"bootstrap\.level` must be a finite"),
         ("bootstrap", "num_resamples", 0, "must be above 0"),
-        ("recalls", "recall_values", [], "must have thresholds_m and recall_values"),
+        ("recalls", "recall_values", [], "must have 1 to 100 thresholds_m"),
         ("recalls", "recall_values", [0], "must be above 0"),
         ("recalls", "thresholds_m", [5.0, 7.0], "hit_rank_7m"),
         (None, "positive_dist_threshold_m", 1e30, "hit_rank_1e"),
+        ("bootstrap", "num_resamples", 10**12, "at most 1,000,000 resamples"),
+        ("bootstrap", "seed", -1, "a seed of 0 or more"),
+        ("recalls", "recall_values", [1] * 101, "must have 1 to 100 thresholds_m"),
     ],
 )
 def test_wrong_values_are_one_error(tmp_path, part, field, value, message):
@@ -63,7 +66,19 @@ def test_wrong_values_are_one_error(tmp_path, part, field, value, message):
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [("3.5", "-3.5"), ("3.5", "inf"), ("3.5", "x"), (",90", ',"9')]
+    ("old", "new"),
+    [
+        ("3.5", "-3.5"),
+        ("3.5", "inf"),
+        ("3.5", "x"),
+        (",90", ',"9'),
+        ("b,", "a,"),  # a query twice
+        ("1,1\n", "1.5,1\n"),
+        ("1,1\n", "1,0\n"),  # found within 5 m, and not within 25 m
+        ("1,1\n", "1,\n"),  # its position is known, and is not
+        ("1,1\n", "1,1,1\n"),
+        ("key,error_m", "error_m,error_m"),
+    ],
 )
 def test_wrong_cells_are_one_error(tmp_path, old, new):
     with pytest.raises(ReportError, match=r"report in|is damaged"):

@@ -23,6 +23,7 @@ SETTINGS = {"uri": "http://cluster:19530", "index_type": "HNSW", "batch": 30}
 def cluster(monkeypatch):
     cluster = FakeCluster()
     monkeypatch.setattr(milvus_client, "connect", cluster.client)
+    monkeypatch.setenv("MILVUS_URI", SETTINGS["uri"])
     return cluster
 
 
@@ -111,6 +112,20 @@ def test_saved_index_names_its_collection(cluster, database, tmp_path, monkeypat
     other = {**index.settings, "uri": "http://other:19530"}
     with pytest.raises(IndexMismatchError, match="uri must be 'http://other:19530'"):
         MilvusIndex.read(tmp_path, database, other)
+
+
+def test_cluster_that_moved_takes_the_place_of_the_stored_one(
+    cluster, database, tmp_path, monkeypatch
+):
+    index = MilvusIndex.build(database, SETTINGS)
+    index.write(tmp_path)
+    monkeypatch.setenv("MILVUS_URI", "http://other:19530")
+    moved = MilvusIndex.read(tmp_path, database, index.settings)
+    assert moved.settings == {**index.settings, "uri": "http://other:19530"}
+    assert [call["uri"] for call in cluster.named("connect")] == [
+        SETTINGS["uri"],
+        "http://other:19530",
+    ]
 
 
 def test_collection_of_another_database_is_refused(cluster, database, tmp_path):

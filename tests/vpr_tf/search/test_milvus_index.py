@@ -181,12 +181,97 @@ def test_incomplete_folder_is_refused(saved, flat, database, tmp_path, name):
     shutil.copytree(saved, tmp_path / "index")
     path = tmp_path / "index" / name
     path.unlink() if path.is_file() else shutil.rmtree(path)
-    with pytest.raises(IndexMismatchError, match=r"cannot be read|has no collection"):
+    with pytest.raises(IndexMismatchError, match=r"cannot be read|is not of an index"):
+        MilvusIndex.read(tmp_path / "index", database, flat.settings)
+
+
+COLLECTION = Path("milvus.db/collections/descriptors")
+
+
+def changed_json(name, change):
+    def damage(index):
+        path = index / COLLECTION / name
+        content = json.loads(path.read_text())
+        change(content)
+        path.write_text(json.dumps(content))
+
+    return damage
+
+
+def added_file(name):
+    def damage(index):
+        path = index / "milvus.db" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"PAR1")
+
+    return damage
+
+
+def linked(name):
+    def damage(index):
+        path = index / name
+        target = path.with_name("other")
+        path.rename(target)
+        path.symlink_to(target)
+
+    return damage
+
+
+def renamed_partition(manifest):
+    manifest["partitions"] = {"../../../..": manifest["partitions"]["_default"]}
+
+
+def with_function(schema):
+    params = {"provider": "openai", "base_url": "http://stranger"}
+    schema["functions"] = [{"name": "f", "function_type": 2, "params": params}]
+
+
+HOSTILE = {
+    "partition outside": changed_json("manifest.json", renamed_partition),
+    "another partition": changed_json(
+        "manifest.json",
+        lambda m: m["partitions"].update({"/": {"data_files": [], "delta_files": []}}),
+    ),
+    "data outside": changed_json(
+        "manifest.json",
+        lambda m: m["partitions"]["_default"].update(data_files=["../../secret"]),
+    ),
+    "delta": changed_json(
+        "manifest.json",
+        lambda m: m["partitions"]["_default"].update(delta_files=["delta/a"]),
+    ),
+    "types": changed_json("manifest.json", lambda m: m.update(partitions=[1])),
+    "huge index": changed_json(
+        "manifest.json",
+        lambda m: m["index_specs"]["descriptor"].update(build_params={"M": 10**9}),
+    ),
+    "function": changed_json("schema.json", with_function),
+    "fields": changed_json("schema.json", lambda s: s["fields"].pop()),
+    "no collection": lambda index: shutil.rmtree(index / COLLECTION),
+    "another database": added_file("databases/more/schema.json"),
+    "another collection": added_file("collections/more/schema.json"),
+    "log": added_file("collections/descriptors/wal/wal_000001.arrow"),
+    "snapshot": added_file("collections/descriptors/snapshots/a/manifest.json"),
+    "linked database": linked(Path("milvus.db")),
+    "linked folder": linked(COLLECTION / "partitions"),
+    "linked file": linked(COLLECTION / "schema.json"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_milvus_gets_no_files_but_those_that_we_write(
+    saved, flat, database, tmp_path, monkeypatch, name
+):
+    shutil.copytree(saved, tmp_path / "index")
+    HOSTILE[name](tmp_path / "index")
+    monkeypatch.setattr(milvus_client, "connect", None)  # it is not opened
+    with pytest.raises(ValueError, match=r"is not of an index|must be a file or"):
         MilvusIndex.read(tmp_path / "index", database, flat.settings)
 
 
 def test_cluster_that_does_not_answer_is_an_error(database, monkeypatch):
     monkeypatch.setattr(milvus_client, "_CONNECT_TIMEOUT_S", 0.5)
+    monkeypatch.setenv("MILVUS_URI", "http://127.0.0.1:9")
     with pytest.raises(RetrievalError, match=r"cannot be opened at http://127.0.0.1:9"):
         MilvusIndex.build(database, {"uri": "http://127.0.0.1:9"})
 

@@ -163,7 +163,7 @@ def test_a_damaged_checkpoint_is_told(make_trainer, tmp_path):
     CheckpointStore(trainer, tmp_path).save()
     (data,) = tmp_path.glob("step-0.data*")
     data.write_bytes(data.read_bytes()[:100])
-    with pytest.raises(TrainingError, match=r"Cannot restore .*step-0: .* Delete"):
+    with pytest.raises(TrainingError, match=r"Cannot restore .*step-0: .* Put"):
         CheckpointStore(trainer, tmp_path).restore_latest()
 
 

@@ -8,7 +8,8 @@ import pytest
 from tests.small_training import small_config
 from vpr_tf.extraction import EncoderError, load_extractor
 from vpr_tf.training import train as train_module
-from vpr_tf.training.run_folder import RunFolder, TrainingResult
+from vpr_tf.training.result import TrainingResult
+from vpr_tf.training.run_folder import RunFolder
 from vpr_tf.training.train import train
 
 OVERRIDES = (

@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 
-from vpr_tf.training.run_folder import LossesFile, MetricsFile
+from vpr_tf.training.run_records import LossesFile, MetricsFile
 
 
 def write_losses(path, steps, first=1):

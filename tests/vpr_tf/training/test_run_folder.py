@@ -1,4 +1,7 @@
 import dataclasses
+import os
+import shutil
+import time
 
 import pytest
 
@@ -9,7 +12,7 @@ from vpr_tf.config import (
     TrainConfig,
 )
 from vpr_tf.training.errors import TrainingError
-from vpr_tf.training.resume import check_same_experiment, find_run
+from vpr_tf.training.resume import check_same_experiment, find_run, tell_other_run
 from vpr_tf.training.run_folder import create_run_folder
 
 
@@ -27,6 +30,32 @@ def test_runs_started_in_one_second_get_folders_of_their_own(tmp_path):
     runs = [create_run_folder(config) for _ in range(3)]
     assert len({run.path for run in runs}) == 3
     assert find_run(config).path == runs[-1].path
+
+
+def test_a_clock_set_back_makes_no_older_run_the_newest(tmp_path, monkeypatch):
+    config = make_config(tmp_path)
+    first = create_run_folder(config)
+    monkeypatch.setattr(time, "strftime", lambda form: "2001-01-01_00-00-00")
+    second = create_run_folder(config)
+    assert second.path.name == f"{first.path.name}_002"
+    third = create_run_folder(config)
+    assert find_run(config).path == third.path
+    # Folders of the user do not count.
+    shutil.copytree(first.path, tmp_path / "city" / "backup")
+    assert find_run(config).path == third.path
+
+
+def test_a_run_that_was_written_to_last_is_named(tmp_path, caplog):
+    config = make_config(tmp_path)
+    first, second = (create_run_folder(config) for _ in range(2))
+    tell_other_run(second)
+    assert not caplog.text
+    first.losses_file.write_text("")
+    later = second.config_file.stat().st_mtime + 10
+    os.utime(first.losses_file, (later, later))
+    tell_other_run(second)
+    assert f"{second.path} was started last and is taken" in caplog.text
+    assert f"--resume {first.path}" in caplog.text
 
 
 def test_a_run_is_found_by_its_path(tmp_path):

@@ -10,7 +10,7 @@ import argparse
 import os
 from pathlib import Path
 
-from vpr_tf.cli.options import positive
+from vpr_tf.cli.numbers import positive, seed, workers
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,14 +25,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="size of the city; default: quickstart",
     )
     parser.add_argument(
-        "--seed", type=int, default=0, help="another seed is another city"
+        "--seed", type=seed, default=0, help="another seed is another city"
     )
     parser.add_argument(
-        "--image-size", type=int, help="side in pixels; default: the preset's"
+        "--image-size", type=positive, help="side in pixels; default: the preset's"
     )
     parser.add_argument(
         "--workers",
-        type=positive,
+        type=workers,
         default=len(os.sched_getaffinity(0)),
         help="processes (default: all cores); the images do not depend on it",
     )

@@ -39,6 +39,7 @@ from vpr_tf.cli.output import change_outcome, report_rejected
 from vpr_tf.photos import PhotoFiles
 from vpr_tf.place_index import PlaceIndex
 from vpr_tf.place_index.joined import SelectedDescriptors
+from vpr_tf.printable import printable
 from vpr_tf.search import RetrievalError
 
 
@@ -69,6 +70,7 @@ def run(options: argparse.Namespace) -> Outcome:
     index = Path(options.index)
     work = work_folder(index, "adding")
     request = {**vars(options), "photos": str(Path(options.photos).resolve())}
+    del request["milvus_uri"]  # not what is added
     with PlaceIndex.open(index) as opened:
         present, manifest = np.array(opened.photos.keys), opened.manifest
     photos = photos_of(options, reading_of(options)).with_key_prefix(options.prefix)
@@ -91,7 +93,7 @@ def _choose(
     if options.existing == "skip":
         return photos.take(np.flatnonzero(~known))
     if known.any() and options.existing == "error":
-        examples = [key.decode() for key in photos.photos.keys[known][:3]]
+        examples = [printable(key) for key in photos.photos.keys[known][:3]]
         raise RetrievalError(
             f"The index {options.index} already has {known.sum():,} of these photos: "
             f"{', '.join(examples)}{', ...' if known.sum() > 3 else ''}. Pass "

@@ -35,6 +35,7 @@ from vpr_tf.cli.index.work_folder import (
     work_folder,
 )
 from vpr_tf.cli.main import Outcome
+from vpr_tf.cli.milvus_options import give_address_of_settings
 from vpr_tf.cli.options import (
     add_config,
     add_index,
@@ -119,6 +120,7 @@ def run(options: argparse.Namespace) -> Outcome:
         index = PlaceIndex.open(output)
     else:
         settings = parse_settings(options.setting)
+        give_address_of_settings(options, settings)
         with locked_work(work, request):
             index = _build(options, settings, work)
     with index:
@@ -144,7 +146,9 @@ def parse_settings(texts: list[str]) -> dict[str, Any] | None:
 
 
 def _request_of(options: argparse.Namespace) -> dict[str, Any]:
-    return {**vars(options), "cwd": str(Path.cwd())}
+    request = {**vars(options), "cwd": str(Path.cwd())}
+    del request["milvus_uri"]  # not what is built
+    return request
 
 
 def _build(

@@ -20,6 +20,7 @@ from vpr_tf.photos import (
     scan_photos,
 )
 from vpr_tf.place_index.joined import JoinedDescriptors, SelectedDescriptors
+from vpr_tf.printable import printable
 from vpr_tf.search import Descriptors
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def photos_of(options: argparse.Namespace, reading: ReadingConfig) -> PhotoFiles
         raise PhotoSourceError(f"{error}\n{hint}") from error
     if photos.dropped:
         examples = "".join(
-            f"\n  {photo.printable_path}: {photo.reason}"
+            f"\n  {printable(f'{photo.path}: {photo.reason}')}"
             for photo in photos.dropped[:3]
         )
         print(

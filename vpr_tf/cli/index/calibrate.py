@@ -28,7 +28,7 @@ from vpr_tf.cli.options import (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
     what = parser.add_mutually_exclusive_group(required=True)
-    add_index(what, required=False)
+    add_index(parser, what)
     what.add_argument(
         "--classifier",
         type=existing_model,

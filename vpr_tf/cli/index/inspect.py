@@ -29,6 +29,7 @@ from vpr_tf.cli.output import (
 from vpr_tf.geo import Positions, constant_heading_text, local_text, wrap_degrees
 from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index import IndexManifest, PlaceIndex
+from vpr_tf.printable import printable
 
 _METRES_PER_DEGREE = 111_195.0
 _SHOWN_YEARS = 12
@@ -141,7 +142,7 @@ def _heading_remark(known_deg: np.ndarray) -> str:
 def _years_text(timestamps: np.ndarray) -> str:
     years, counts = np.unique(timestamps.astype("S4"), return_counts=True)
     texts = [
-        f"{year.decode() or 'unknown'} ({count:,})"
+        f"{printable(year) or 'unknown'} ({count:,})"
         for year, count in zip(years, counts, strict=True)
     ]
     if len(texts) > _SHOWN_YEARS:

@@ -22,6 +22,7 @@ from vpr_tf.cli.options import add_index, add_json, add_within
 from vpr_tf.cli.output import change_outcome
 from vpr_tf.photos import InvalidEntryError, PhotoTable, parse_timestamp
 from vpr_tf.place_index import PlaceIndex
+from vpr_tf.printable import printable
 from vpr_tf.search import RetrievalError
 
 _PRINTED_KEYS = 10
@@ -97,13 +98,13 @@ def _check_known(index: str, photos: PhotoTable, keys: list[str]) -> None:
     if len(unknown):
         raise RetrievalError(
             f"The index {index} has no photos of {len(unknown)} of these keys, the "
-            f"first is {unknown[0].decode()}. Nothing was removed."
+            f"first is {printable(unknown[0])}. Nothing was removed."
         )
 
 
 def _listing(keys: list[str], num_photos: int) -> str:
     lines = [f"{len(keys):,} of {num_photos:,} photos:"]
-    lines += [f"  {key}" for key in keys[:_PRINTED_KEYS]]
+    lines += [f"  {printable(key)}" for key in keys[:_PRINTED_KEYS]]
     if len(keys) > _PRINTED_KEYS:
         lines.append("  ...")
     return "\n".join(lines)

@@ -27,8 +27,14 @@ import numpy as np
 
 from vpr_tf.cli.main import Outcome
 from vpr_tf.cli.named_photos import describe, named_photos
-from vpr_tf.cli.options import add_index, add_json, add_model
+from vpr_tf.cli.numbers import positive, seconds, seed, share
+from vpr_tf.cli.options import (
+    add_index,
+    add_json,
+    add_model,
+)
 from vpr_tf.cli.output import print_rejected
+from vpr_tf.paths import shared_path
 from vpr_tf.place_index import PlaceIndex
 from vpr_tf.place_index.tuning import RECALL_VALUES, TuningReport
 from vpr_tf.search import RetrievalError
@@ -53,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_index(parser)
     parser.add_argument(
         "--min-recall",
-        type=float,
+        type=share,
         default=0.99,
         help="share of the true nearest photos that must be found; default: 0.99",
     )
@@ -69,13 +75,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     queries.add_argument("--query-photos", metavar="DIR", help="photos as queries")
     queries.add_argument(
         "--sample",
-        type=int,
+        type=positive,
         default=_SAMPLE,
         metavar="N",
         help=f"how many stored photos to search otherwise; default: {_SAMPLE}",
     )
     add_model(parser, "the encoder, if the index keeps none")
-    parser.add_argument("--seed", type=int, default=0, help="of --sample; default: 0")
+    parser.add_argument("--seed", type=seed, default=0, help="of --sample; default: 0")
     parser.add_argument(
         "--kinds",
         nargs="+",
@@ -85,7 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--budget-s",
-        type=float,
+        type=seconds,
         help="begin nothing new after so many seconds; default: no limit",
     )
     parser.add_argument("--output", help="folder of the results; default: INDEX/tuning")
@@ -141,7 +147,7 @@ def _described(options: argparse.Namespace) -> tuple[np.ndarray, str]:
     )
     print_rejected(described.photos.rejected)
     found = described.in_memory()
-    return found, f"{len(found)} photos of {options.query_photos}"
+    return found, f"{len(found)} photos of {shared_path(options.query_photos)}"
 
 
 def _table(report: TuningReport) -> str:

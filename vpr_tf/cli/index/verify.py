@@ -19,6 +19,7 @@ from vpr_tf.cli.main import PARTLY, Outcome
 from vpr_tf.cli.options import add_index, add_json, add_public_key
 from vpr_tf.cli.output import read_bar, size_text
 from vpr_tf.place_index import PlaceIndex
+from vpr_tf.printable import printable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,11 +43,13 @@ def run(options: argparse.Namespace) -> Outcome:
             text += f"; signed with the key {report.signed_by}"
         return Outcome(content, text)
     lines = [
-        f"{Path(options.index) / name} {problem}"
+        printable(f"{Path(options.index) / name} {problem}")
         for name, problem in report.problems.items()
     ]
     if report.damaged_photos:
-        lines.append(f"Damaged descriptors: {', '.join(report.damaged_photos)}")
+        lines.append(
+            f"Damaged descriptors: {', '.join(map(printable, report.damaged_photos))}"
+        )
     lines.append(
         "Restore these files from a copy of the folder, or build the index again."
     )

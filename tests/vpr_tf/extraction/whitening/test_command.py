@@ -89,7 +89,7 @@ def test_evaluate_takes_the_file(folder, whitened_file, capsys):
     arguments = ["--config", f"{folder / 'tiny.yaml'}", "--model", f"{whitened_file}"]
     assert evaluate.main(arguments) == 0
     output = capsys.readouterr().out
-    assert f"EfficientNetLite0 of {whitened_file}" in output
+    assert f"EfficientNetLite0 of {whitened_file.name}" in output
     # Each query is an image of the database too.
     assert re.search(r"\| a .*\| 100\.0 \| 100\.0 \|", output), output
     results = folder / "runs" / "tiny" / "evaluation_whitened"

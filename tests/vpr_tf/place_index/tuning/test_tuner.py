@@ -170,7 +170,7 @@ def test_command_prints_a_table(index, measured, capsys, tmp_path):
     assert on_index(*arguments, "--min-recall", "0.999") == 0
     assert "exact search is kept" in capsys.readouterr().out
     assert on_index("tune", index, "--min-recall", "2") == 2
-    assert "`min_recall` must be" in capsys.readouterr().err
+    assert "--min-recall: must be 0 to 1" in capsys.readouterr().err
     assert on_index("tune", tmp_path / "missing") == 2
 
 
