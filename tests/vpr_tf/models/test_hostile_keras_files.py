@@ -295,7 +295,8 @@ def test_run_whose_config_asks_for_too_much_is_refused(members, tmp_path):
     (run / "best" / "encoder.weights.h5").write_bytes(members[WEIGHTS])
     (run / "config.yaml").write_text(
         "name: a\ndataset: {path: none}\nencoder: {backbone: ResNet18, "
-        "descriptor_dim: 2000000000, last_stage: 0, weights: none}\n"
+        "descriptor_dim: 1000000, aggregation: {name: netvlad}, last_stage: 0, "
+        "weights: none}\n"
     )
     with pytest.raises(ValueError, match="must hold all weights of the encoder"):
         load_extractor(model=run)
