@@ -121,7 +121,7 @@ def test_a_run_leaves_what_the_design_names(run_training, tmp_path):
     assert (result.run, result.savedmodel) == (run.path, version)
     assert result.recalls["test"][1] == test["recalls"]["1"]
     score = json.loads((version / "assets.extra" / "training.json").read_text())
-    assert score == {"run": str(run.path), "val_recall@1": result.recalls["val"][1]}
+    assert score == {"run": run.path.name, "val_recall@1": result.recalls["val"][1]}
 
     best = load_best(run.best, build_small_encoder())
     assert best.epoch == metrics["epochs"][-1]["best_epoch"]

@@ -43,6 +43,7 @@ from vpr_tf.config.experiment import (
     config_from_values,
     config_yaml,
     load_config,
+    load_saved_config,
     save_config,
     shared_config,
 )
@@ -111,6 +112,7 @@ __all__ = [
     "config_yaml",
     "grid_config",
     "load_config",
+    "load_saved_config",
     "save_config",
     "shared_config",
 ]

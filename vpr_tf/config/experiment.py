@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import math
 import re
 import types
@@ -16,29 +17,35 @@ import yaml
 from omegaconf import DictConfig, OmegaConf, read_write
 from omegaconf.errors import OmegaConfBaseException
 
-from vpr_tf.config.dataset import PARTITIONS, BuildConfig, DatasetConfig
-from vpr_tf.config.encoder import AGGREGATIONS, EncoderConfig
+from vpr_tf.config.dataset import BuildConfig, DatasetConfig
+from vpr_tf.config.encoder import EncoderConfig
 from vpr_tf.config.evaluation import (
     ClassificationConfig,
     EvaluationConfig,
     LocalizationConfig,
     ReportConfig,
 )
+from vpr_tf.config.merging import (
+    METHOD_SECTIONS,
+    Values,
+    drop_former_fields,
+    merge,
+    section_of,
+)
 from vpr_tf.config.rules import (
     LARGEST_SEED,
     ConfigError,
-    Methods,
     check,
     check_name,
     check_range,
     did_you_mean,
 )
-from vpr_tf.config.training import HEADS, SCHEDULES, TrainConfig
+from vpr_tf.config.training import TrainConfig
+from vpr_tf.config.yaml_size import check_yaml_size
 from vpr_tf.paths import expand_path, expand_paths, map_paths, shared_path
 
-METHOD_SECTIONS = (PARTITIONS, AGGREGATIONS, HEADS, SCHEDULES)
 _BASE = "base"
-Values = dict[str, Any]
+_MOST_FILES = 20
 # Fields that hold paths, in which ~ and $NAME are expanded.
 _PATHS = re.compile(
     r"runs_dir|savedmodels_dir|dataset\.path|encoder\.weights|classification\.model"
@@ -115,6 +122,23 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> ExperimentCo
     return _checked(_read_with_bases(path, ()), overrides, str(path))
 
 
+def load_saved_config(path: str | Path) -> ExperimentConfig:
+    """Reads what `save_config` wrote, as it lies in a run or an export.
+
+    It may come from a stranger, and is whole: a `base` would lead to other files.
+
+    Raises:
+        ConfigError: See `load_config`; or it has a `base`.
+    """
+    path = Path(path)
+    if _is_file(path) and _BASE in _read(path):
+        raise ConfigError(
+            f"{path} must be a config as runs and exports keep it, without `base`. "
+            "Pass a config of your own by --config."
+        )
+    return load_config(path)
+
+
 def config_from_values(
     values: Mapping[str, Any], overrides: Sequence[str] = ()
 ) -> ExperimentConfig:
@@ -134,12 +158,12 @@ def _checked(values: Values, overrides: Sequence[str], source: str) -> Experimen
     own = [field.name for field in dataclasses.fields(ExperimentConfig)]
     changes = _parse_overrides(overrides)
     try:
-        values = _merge(values, changes)
+        values = merge(values, changes)
         _refuse_resolvers(values)
         return _to_config(expand_paths(values, _PATHS, kept=own))
     except ConfigError as error:
         raise ConfigError(f"{source}: {error}") from None
-    except (OmegaConfBaseException, TypeError, ValueError) as error:
+    except (OmegaConfBaseException, TypeError, ValueError, OverflowError) as error:
         raise ConfigError(f"{source}: {_first_lines(error)}") from error
     except RecursionError:
         raise ConfigError(f"{source}: values are nested too deeply.") from None
@@ -188,13 +212,18 @@ def save_config(config: ExperimentConfig, path: str | Path) -> None:
 
 def _read_with_bases(path: Path, readers: tuple[Path, ...]) -> Values:
     """Reads a file over the file that it names as its base."""
-    if not path.is_file():
+    if not _is_file(path):
         if readers:
             raise ConfigError(f"{readers[-1]}: there is no file {path}, its `base`.")
         raise ConfigError(
             f"No config file at {path}. Pass one of configs/*.yaml by --config."
         )
     chain = (*readers, path)
+    if len(chain) > _MOST_FILES:
+        raise ConfigError(
+            f"A config may rest on {_MOST_FILES - 1} others by `base`; {chain[0]} has "
+            "more. Write what it says into fewer files."
+        )
     if path.resolve() in [reader.resolve() for reader in readers]:
         names = " -> ".join(str(reader) for reader in chain)
         raise ConfigError(f"The `base` of these files goes in a circle: {names}")
@@ -208,12 +237,21 @@ def _read_with_bases(path: Path, readers: tuple[Path, ...]) -> Values:
         below = path.parent / expand_path(base)
     except ValueError as error:
         raise ConfigError(f"{path}: `base`: {error}") from None
-    return _merge(_read_with_bases(below, chain), values)
+    return merge(_read_with_bases(below, chain), values)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # as of a name that is too long
+        return False
 
 
 def _read(path: Path) -> Values:
     try:
-        loaded = OmegaConf.load(path)
+        text = path.read_text(encoding="utf-8")
+        check_yaml_size(text)
+        loaded = OmegaConf.load(io.StringIO(text))
         values = _plain(loaded) if isinstance(loaded, DictConfig) else None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
@@ -223,8 +261,7 @@ def _read(path: Path) -> Values:
         raise ConfigError(f"{path} is not valid YAML: {error}") from error
     if values is None:
         raise ConfigError(f"{path} must hold a mapping of fields.")
-    for methods in METHOD_SECTIONS:
-        _drop_former_fields(methods, values)
+    drop_former_fields(values)
     return values
 
 
@@ -248,56 +285,6 @@ def _plain(loaded: DictConfig) -> Values:
     return typing.cast(Values, OmegaConf.to_container(loaded, resolve=False))
 
 
-def _drop_former_fields(methods: Methods, values: Values) -> None:
-    """Forgets what a run of a former version saved of the methods it did not use."""
-    parent, name = _parent(methods, values)
-    section = parent.get(name) if parent is not None else None
-    if methods.former_fields and isinstance(section, dict):
-        known = section.get(methods.key) in tuple(methods.classes)
-        if known and section.keys() >= methods.former_fields:
-            parent[name] = methods.own_values(section)
-
-
-# === Merging ===
-
-
-def _merge(below: Values, above: Values) -> Values:
-    """Returns values with others over them."""
-    for methods in METHOD_SECTIONS:
-        _drop_inherited_fields(methods, below, above)
-    return _merge_mappings(below, above)
-
-
-def _drop_inherited_fields(methods: Methods, below: Values, above: Values) -> None:
-    """Forgets the fields of a section whose method changes to one without them."""
-    parent, name = _parent(methods, below)
-    changed, _ = _parent(methods, above)
-    section = parent.get(name) if parent is not None else None
-    change = changed.get(name) if changed is not None else None
-    if isinstance(section, dict) and isinstance(change, dict):
-        method = change.get(methods.key, section.get(methods.key))
-        if method != section.get(methods.key) and method in tuple(methods.classes):
-            own = methods.fields_of({methods.key: method})
-            parent[name] = {n: v for n, v in section.items() if n in own}
-
-
-def _parent(methods: Methods, values: Values) -> tuple[Any, str]:
-    """Returns the mapping that holds a section, None if there is none; its name."""
-    outer, name = methods.path.split(".")
-    found = values.get(outer)
-    return (found if isinstance(found, dict) else None), name
-
-
-def _merge_mappings(below: Values, above: Values) -> Values:
-    merged = dict(below)
-    for name, value in above.items():
-        there = merged.get(name)
-        if isinstance(value, dict) and isinstance(there, dict):
-            value = _merge_mappings(there, value)
-        merged[name] = value
-    return merged
-
-
 # === Checking ===
 
 
@@ -305,7 +292,7 @@ def _to_config(values: Values) -> ExperimentConfig:
     _check_fields(ExperimentConfig, values, "")
     schema = OmegaConf.structured(ExperimentConfig)
     for methods in METHOD_SECTIONS:
-        parent, name = _parent(methods, values)
+        parent, name = section_of(methods, values)
         section = (parent or {}).get(name, {})
         outer = schema[methods.path.split(".")[0]]
         with read_write(outer):

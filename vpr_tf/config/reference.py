@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from vpr_tf.config.dataset import BuildConfig, DatabaseAndQueries
-from vpr_tf.config.experiment import METHOD_SECTIONS, ExperimentConfig
+from vpr_tf.config.experiment import ExperimentConfig
+from vpr_tf.config.merging import METHOD_SECTIONS
 from vpr_tf.config.rules import Methods
 
 _INTRODUCTION = """# Config reference

@@ -17,7 +17,7 @@ from vpr_tf.config import (
     ConfigError,
     ExperimentConfig,
     Preprocessing,
-    load_config,
+    load_saved_config,
 )
 from vpr_tf.export.saved_classifier_model import NUM_PLACES, export_classifier
 from vpr_tf.export.saved_model import export_encoder
@@ -99,7 +99,7 @@ def _name_of(model: str | Path | None) -> str | None:
         return None
     source = find_model(model)
     if source.config_file is not None:
-        return load_config(source.config_file).name
+        return load_saved_config(source.config_file).name
     return source.name
 
 

@@ -14,7 +14,7 @@ from vpr_tf.config import (
     EvaluationConfig,
     ExperimentConfig,
     Preprocessing,
-    load_config,
+    load_saved_config,
 )
 from vpr_tf.data.prepared_dataset import PreparedDataset
 from vpr_tf.extraction.encoders import Encoder, natural_preprocessing
@@ -75,7 +75,7 @@ def load_extractor(
         encoder, description = _load(experiment, model, source)
         kept = None
         if source is not None and source.config_file is not None:
-            kept = load_config(source.config_file).evaluation
+            kept = load_saved_config(source.config_file).evaluation
     except EncoderError:
         raise
     except (ConfigError, ValueError, OSError) as error:
@@ -156,7 +156,7 @@ def _load_run(folder: Path) -> tuple[GeoLocalizationNet, str]:
             f"The run {folder} has no best model yet ({BEST_WEIGHTS} is missing). It "
             "is written after the first validation."
         )
-    config = load_config(folder / RUN_CONFIG)
+    config = load_saved_config(folder / RUN_CONFIG)
     trained = config.encoder
     encoder = build_encoder(dataclasses.replace(trained, weights="none"))
     encoder.load_weights(weights)

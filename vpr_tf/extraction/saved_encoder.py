@@ -14,7 +14,7 @@ from typing import Any
 import h5py
 import tensorflow as tf
 
-from vpr_tf.config import ExperimentConfig, load_config
+from vpr_tf.config import ExperimentConfig, load_saved_config
 from vpr_tf.extraction.encoders import Encoder
 from vpr_tf.extraction.errors import EncoderError
 from vpr_tf.extraction.model_source import EXPORTED_CONFIG
@@ -49,7 +49,7 @@ class SavedEncoder:
                 f"The SavedModel {folder} has no {EXPORTED_CONFIG}, which says how "
                 "images are prepared. Use one that training exported."
             )
-        self.config: ExperimentConfig = load_config(folder / EXPORTED_CONFIG)
+        self.config: ExperimentConfig = load_saved_config(folder / EXPORTED_CONFIG)
         evaluation = self.config.evaluation
         self.preprocessing = dataclasses.replace(
             evaluation.preprocessing, precision="float32"

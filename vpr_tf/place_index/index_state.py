@@ -12,8 +12,13 @@ import numpy.typing as npt
 from vpr_tf.geo import GeoCircle
 from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index.joined import JoinedDescriptors, join_photos
-from vpr_tf.place_index.manifest import IndexManifest, check_file
-from vpr_tf.place_index.photo_columns import empty_photos, find_rows, is_older
+from vpr_tf.place_index.manifest import IndexManifest, check_file, misfit
+from vpr_tf.place_index.photo_columns import (
+    empty_photos,
+    find_rows,
+    is_older,
+    read_column,
+)
 from vpr_tf.place_index.segment import OpenSegment
 from vpr_tf.search import (
     MISSING_ID,
@@ -291,5 +296,10 @@ def _search_without(
 def _read_removed(folder: Path, manifest: IndexManifest) -> np.ndarray:
     if not (manifest.removed_file and manifest.removed):
         return np.empty(0, np.int64)
-    check_file(folder / manifest.removed_file, manifest.removed)
-    return np.load(folder / manifest.removed_file, allow_pickle=False)
+    path = folder / manifest.removed_file
+    check_file(path, manifest.removed)
+    removed = read_column(path, "<i8", manifest.num_removed, mapped=False)
+    ascending = np.concatenate([[-1], removed, [manifest.num_rows]])
+    if (np.diff(ascending) < 1).any():
+        raise misfit(path, f"it must name rows below {manifest.num_rows}, ascending")
+    return removed

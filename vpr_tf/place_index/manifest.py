@@ -312,6 +312,17 @@ def parse_manifest(text: bytes, path: Path) -> IndexManifest:
         ) from error
 
 
+def misfit(path: Path, reason: object) -> IndexMismatchError:
+    """Returns the error of a file that is not what an index holds, as its maker has it.
+
+    Checksums say that nothing changed since; they can be made to fit by anyone.
+    """
+    return IndexMismatchError(
+        f"{path} cannot be part of an index, though its checksum fits: {reason}. Get "
+        "the index from whoever made it once more, or build it again."
+    )
+
+
 def check_file(path: Path, file: StoredFile, *, size_only: bool = False) -> None:
     """Compares a file of an index with what was written.
 
@@ -349,6 +360,11 @@ def _from_content(content: dict[str, Any]) -> IndexManifest:
     numbers = [*counts, *sizes, removed, manifest.num_photos, manifest.generation]
     if min(numbers) < 0:
         raise ValueError(f"a number of photos, bytes or changes is {min(numbers)}")
+    if manifest.num_photos != sum(counts) - removed:
+        raise ValueError(
+            f"it has {sum(counts)} rows and {removed} removed ones, which are not "
+            f"{manifest.num_photos} photos"
+        )
     return manifest
 
 

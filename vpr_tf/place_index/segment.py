@@ -15,7 +15,7 @@ import numpy as np
 
 from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index.manifest import IndexManifest, Segment, check_file
-from vpr_tf.place_index.photo_columns import read_photos, write_photos
+from vpr_tf.place_index.photo_columns import read_column, read_photos, write_photos
 from vpr_tf.printable import printable
 from vpr_tf.search import (
     INDEX_KINDS,
@@ -159,7 +159,7 @@ class OpenSegment:
         for name, file in entry.files.items():
             if searched or not name.startswith(_SEARCH_FOLDER):
                 check_file(path / name, file, size_only=name == DESCRIPTORS_FILE)
-        photos = read_photos(path / _PHOTOS_FOLDER)
+        photos = read_photos(path / _PHOTOS_FOLDER, entry.num_rows)
         shape = (entry.num_rows, manifest.descriptor_dim)
         file = entry.files[DESCRIPTORS_FILE]
         descriptors = _open_descriptors(path, shape, manifest.dtype, photos, file)
@@ -175,7 +175,8 @@ def _open_descriptors(
     file: StoredFile | None = None,
 ) -> StoredDescriptors:
     """Opens the descriptors of a segment folder, whose checksums were compared."""
-    checksums = np.load(path / _CHECKSUMS_FILE, allow_pickle=False)
+    file_of_sums = path / _CHECKSUMS_FILE
+    checksums = read_column(file_of_sums, "<u4", shape[0], mapped=False)
     return StoredDescriptors(
         path / DESCRIPTORS_FILE, shape, np.dtype(dtype), checksums, photos.keys, file
     )
@@ -199,7 +200,9 @@ def _open_search(
         )
     try:
         return kind.read(folder, descriptors, entry.settings)
-    except RuntimeError as error:  # so ScaNN reports all that it cannot read
+    except IndexMismatchError:
+        raise
+    except (RuntimeError, ValueError) as error:  # so ScaNN says what it cannot read
         raise IndexMismatchError(
             f"{folder} cannot be read, though its checksums fit: {error}. Was the "
             "disk full, or is the library another version? Build the index again."

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vpr_tf.config import ConfigError, load_config
+from vpr_tf.config import ConfigError, load_saved_config
 from vpr_tf.data.prepared_dataset import DatasetError, PreparedDataset, SplitIndex
 from vpr_tf.report.comparison import ChangedQuery, Comparison
 from vpr_tf.report.pictures import Shot, take_shot
@@ -37,7 +37,7 @@ def dataset_at_hand(reports: Sequence[StoredReport]) -> PreparedDataset | None:
 
 def _opened(config: Path, fingerprint: str) -> PreparedDataset | None:
     try:
-        dataset = PreparedDataset(load_config(config).dataset.path)
+        dataset = PreparedDataset(load_saved_config(config).dataset.path)
         return dataset if dataset.fingerprint == fingerprint else None
     except (ConfigError, DatasetError, KeyError, OSError):
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import reprlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +30,7 @@ _CODE_BLOCKS = 128
 
 _HNSW_PARAMS = {"M": 16, "efConstruction": 200}
 _HNSW_EF = 128
+_LARGEST_NUMBER = 2**31
 _IVF_LISTS_PER_SQRT = 4
 _IVF_SEARCHED_FRACTION = 1 / 16
 
@@ -86,7 +88,8 @@ class ScannSettings:
                 f"`leaves_to_search` must be at most num_leaves={self.num_leaves}. "
                 f"Received: {self.leaves_to_search}"
             )
-        if not 0 <= self.anisotropic_threshold < 1:
+        threshold = self.anisotropic_threshold
+        if not (isinstance(threshold, int | float) and 0 <= threshold < 1):
             raise ValueError(
                 "`anisotropic_threshold` must lie in [0, 1). "
                 f"Received: {self.anisotropic_threshold}"
@@ -126,6 +129,7 @@ class ScannSettings:
         given = dict(settings)
         structure = given.pop("structure", "tree" if given.get("num_leaves") else None)
         if given.get("num_leaves"):
+            _check_at_least("num_leaves", given["num_leaves"], 1)
             given.setdefault("leaves_to_search", _searched(given["num_leaves"]))
         whole = dataclasses.replace(cls.for_size(num_images, dim, structure), **given)
         if num_images < MIN_QUANTIZED_IMAGES:
@@ -234,7 +238,9 @@ def _check_choice(name: str, value: str, known: tuple[str, ...]) -> None:
 
 
 def _check_at_least(name: str, value: int, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    if not is_whole or not least <= value < _LARGEST_NUMBER:
         raise ValueError(
-            f"`{name}` must be a whole number of {least} or more. Received: {value!r}"
+            f"`{name}` must be a whole number of {least} or more. "
+            f"Received: {reprlib.repr(value)}"
         )

@@ -210,4 +210,9 @@ class ExactIndex(SearchIndex):
                 f"{folder / _NORMS_FILE} must hold {len(descriptors)} float32 values. "
                 f"Received: {norms.dtype} of shape {norms.shape}. Build it again."
             )
+        if not (norms >= 0).all() or not np.isfinite(norms).all():
+            raise IndexMismatchError(
+                f"{folder / _NORMS_FILE} must hold squared lengths, finite and 0 or "
+                "more. Build it again."
+            )
         return cls(descriptors, norms)

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from vpr_tf.config import ExperimentConfig, as_dict, load_config
+from vpr_tf.config import ExperimentConfig, as_dict, load_saved_config
 from vpr_tf.training.checkpoints import CheckpointStore
 from vpr_tf.training.errors import TrainingError
 from vpr_tf.training.run_folder import RunFolder, newest_first
@@ -87,7 +87,9 @@ def check_same_experiment(run: RunFolder, config: ExperimentConfig) -> None:
     Raises:
         TrainingError: Fields differ; the message names them with both values.
     """
-    saved, current = (_settings(c) for c in (load_config(run.config_file), config))
+    saved, current = (
+        _settings(c) for c in (load_saved_config(run.config_file), config)
+    )
     may_change = list(_MAY_CHANGE)
     if config.train.schedule.name == "cosine":
         may_change.remove("train.epochs")  # the rate falls over all of them
@@ -138,7 +140,7 @@ def restore_run(run: RunFolder, store: CheckpointStore) -> bool:
     records = RunRecords.read(run)
     if store.restore_latest(records):
         return True
-    train = load_config(run.config_file).train
+    train = load_saved_config(run.config_file).train
     first = min(train.checkpoint_every_steps, train.iterations_per_epoch)
     if records.num_lines > first or records.num_epochs or run.best.exists():
         raise TrainingError(

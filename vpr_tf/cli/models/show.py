@@ -47,9 +47,9 @@ def _facts(model: str) -> dict[str, Any]:
 
         encoder = read_keras_file(source.path)
         return {**encoder.get_config(), "parameters": encoder.count_params()}
-    from vpr_tf.config import load_config
+    from vpr_tf.config import load_saved_config
 
-    config = load_config(source.config_file)
+    config = load_saved_config(source.config_file)
     return {
         "name": config.name,
         **dataclasses.asdict(config.encoder),

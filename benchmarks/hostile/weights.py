@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.fuzz_mutations import json_text, mutated_bytes, mutated_json
-from benchmarks.fuzz_stored import calibration, not_finite
+from benchmarks.hostile.inputs import Files
+from benchmarks.hostile.mutations import json_text, mutated_bytes, mutated_json
+from benchmarks.hostile.stored import calibration, not_finite
 from vpr_tf.classification.calibration import load_calibration, save_calibration
 from vpr_tf.classification.cells import GridCells
 from vpr_tf.classification.class_table import OWN_GROUP, ClassTable
@@ -30,12 +31,17 @@ from vpr_tf.models.torch_weights.checkpoint import read_checkpoint
 
 _SHAPES = {"a.weight": (3, 2), "a.bias": (3,), "b": ()}
 _PTH_MAGIC, _PTH_VERSION = 0x1950A86A20F9469CFC6C, 1001
+_PTH_SYSTEM = {"protocol_version": _PTH_VERSION, "little_endian": True}
+# Of a legacy file of torch, before the object.
+LEGACY_START = b"".join(
+    pickle.dumps(one, 2) for one in (_PTH_MAGIC, _PTH_VERSION, _PTH_SYSTEM)
+)
 
 # === Heads ===
 
 
 @functools.cache
-def _heads() -> dict[str, bytes]:
+def heads_files() -> dict[str, bytes]:
     """Returns the files of heads of four places in two groups, calibrated."""
     rows = np.arange(4)
     members = np.array([[0, -1], [-1, 0], [1, -1], [-1, 1]], np.int32)
@@ -53,9 +59,9 @@ def _heads() -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def make_heads(rng: random.Random) -> dict[str, bytes]:
+def make_heads(rng: random.Random) -> Files:
     """Returns the files of heads; the checksum of the arrays is made to fit."""
-    files = dict(_heads())
+    files = dict(heads_files())
     del files["calibration.json"]
     content = json.loads(files["classifier.json"])
     if rng.random() < 0.6:
@@ -115,9 +121,9 @@ def read_heads(folder: Path) -> list[str]:
     return problems
 
 
-def make_calibration(rng: random.Random) -> dict[str, bytes]:
+def make_calibration(rng: random.Random) -> Files:
     """Returns heads whose calibration has changes."""
-    files = dict(_heads())
+    files = dict(heads_files())
     content = json.loads(files["calibration.json"])
     return files | {"calibration.json": mutated_json(rng, content)}
 
@@ -142,7 +148,7 @@ def read_calibration(folder: Path) -> list[str]:
 # === Checkpoints ===
 
 
-def make_checkpoint(rng: random.Random) -> dict[str, bytes]:
+def make_checkpoint(rng: random.Random) -> Files:
     """Returns a file of torch, of either format, or of safetensors."""
     which = rng.choice((_zip_bytes, _zip_bytes, _legacy_bytes, _safetensors_bytes))
     return {"weights.pth": which(rng)}
@@ -162,7 +168,7 @@ def read_weights(folder: Path) -> list[str]:
     return problems
 
 
-def _state_dict() -> bytes:
+def state_dict_pickle() -> bytes:
     """Returns the pickle of the state dict as torch writes it, without its start."""
     content = b"}("
     for key, (name, shape) in enumerate(_SHAPES.items()):
@@ -190,7 +196,7 @@ def _storages() -> list[bytes]:
 
 
 def _zip_bytes(rng: random.Random) -> bytes:
-    pickled = b"\x80\x02" + _state_dict()
+    pickled = b"\x80\x02" + state_dict_pickle()
     if rng.random() < 0.6:
         pickled = mutated_bytes(rng, pickled)
     members = {"data.pkl": pickled, "byteorder": b"little", "version": b"3\n"}
@@ -205,9 +211,7 @@ def _zip_bytes(rng: random.Random) -> bytes:
 
 
 def _legacy_bytes(rng: random.Random) -> bytes:
-    system = {"protocol_version": _PTH_VERSION, "little_endian": True}
-    data = b"".join(pickle.dumps(o, 2) for o in (_PTH_MAGIC, _PTH_VERSION, system))
-    data += b"\x80\x02" + _state_dict()
+    data = LEGACY_START + b"\x80\x02" + state_dict_pickle()
     data += pickle.dumps([str(key) for key in range(len(_SHAPES))], 2)
     for values in _storages():
         data += struct.pack("<q", len(values) // 4) + values

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from benchmarks.fuzz_mutations import extreme_text, mutated_bytes
+from benchmarks.hostile.inputs import Files
+from benchmarks.hostile.mutations import extreme_text, mutated_bytes
 from vpr_tf.config import ReadingConfig
 from vpr_tf.geo import LOCAL_ZONE, Positions, lat_lon_to_utm
 from vpr_tf.geo.positions import great_circle_m
@@ -37,7 +38,7 @@ _GPS, _EXIF, _TAKEN = 0x8825, 0x8769, 0x9003
 # === Names ===
 
 
-def make_name(rng: random.Random) -> dict[str, bytes]:
+def make_name(rng: random.Random) -> Files:
     """Returns a file name with its position."""
     fields = format_image_name(**_place(rng), note="a").split("@")
     if rng.random() < 0.7:
@@ -109,7 +110,7 @@ def _exists(timestamp: str) -> bool:
 # === Tables ===
 
 
-def make_table(rng: random.Random) -> dict[str, bytes]:
+def make_table(rng: random.Random) -> Files:
     """Returns a CSV table of photos."""
     columns = ["path", *rng.choice((["lat", "lon"], ["latitude", "longitude"]))]
     if rng.random() < 0.2:
@@ -173,7 +174,7 @@ def read_table(folder: Path) -> list[str]:
 # === EXIF data ===
 
 
-def make_exif(rng: random.Random) -> dict[str, bytes]:
+def make_exif(rng: random.Random) -> Files:
     """Returns a JPEG with a position in its EXIF data."""
     exif = Image.Exif()
     exif[0x0112] = rng.choice((1, 6, 8))
@@ -231,7 +232,7 @@ def read_exif(folder: Path) -> list[str]:
 # === Headers ===
 
 
-def make_header(rng: random.Random) -> dict[str, bytes]:
+def make_header(rng: random.Random) -> Files:
     """Returns a JPEG or PNG."""
     file = io.BytesIO()
     if rng.random() < 0.5:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
-import io
 import json
 import math
 import random
@@ -17,7 +16,9 @@ from typing import Any
 import numpy as np
 import yaml
 
-from benchmarks.fuzz_mutations import (
+from benchmarks.hostile.arrays import npy_bytes
+from benchmarks.hostile.inputs import Files
+from benchmarks.hostile.mutations import (
     json_text,
     mutated_bytes,
     mutated_json,
@@ -84,7 +85,7 @@ def _config_values() -> tuple[dict[str, Any], ...]:
     return whole, short
 
 
-def make_config(rng: random.Random) -> dict[str, bytes]:
+def make_config(rng: random.Random) -> Files:
     """Returns a YAML file."""
     values = rng.choice(_config_values())
     if rng.random() < 0.3:
@@ -114,7 +115,7 @@ def read_config(folder: Path) -> list[str]:
 # === Datasets ===
 
 
-def make_dataset(rng: random.Random) -> dict[str, bytes]:
+def make_dataset(rng: random.Random) -> Files:
     """Returns the manifest of a dataset."""
     names = ["train", "val-database", "val-queries", "t-database", "t-queries"]
     manifest = {
@@ -153,7 +154,7 @@ def read_dataset(folder: Path) -> list[str]:
     return problems
 
 
-def make_columns(rng: random.Random) -> dict[str, bytes]:
+def make_columns(rng: random.Random) -> Files:
     """Returns a dataset of one split, and changes a column of its record index."""
     manifest = {
         "format_version": 1,
@@ -184,13 +185,6 @@ def _other_array(rng: random.Random, values: np.ndarray) -> np.ndarray:
     return np.zeros(shape, values.dtype)
 
 
-def npy_bytes(values: np.ndarray) -> bytes:
-    """Returns the bytes of a `.npy` file."""
-    file = io.BytesIO()
-    np.save(file, values)
-    return file.getvalue()
-
-
 def read_columns(folder: Path) -> list[str]:
     """Reads the record index of a dataset; returns what must not be."""
     split = PreparedDataset(folder).split("train")
@@ -208,12 +202,12 @@ def read_columns(folder: Path) -> list[str]:
 # === Indexes ===
 
 
-def calibration() -> Calibration:
+def calibration(encoder_fingerprint: str = "f" * 64) -> Calibration:
     """Returns a calibration of retrieval."""
     return Calibration(
         "isotonic",
         calibrated_settings(LocalizationConfig()),
-        "f" * 64,
+        encoder_fingerprint,
         "val",
         "0" * 64,
         10,
@@ -258,7 +252,7 @@ def _index_content() -> dict[str, Any]:
     return content
 
 
-def make_index(rng: random.Random) -> dict[str, bytes]:
+def make_index(rng: random.Random) -> Files:
     """Returns the manifest of an index; its checksum is mostly made to fit."""
     content = dict(_index_content())
     if rng.random() < 0.2:
@@ -311,7 +305,7 @@ def _search_files() -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def make_search(rng: random.Random) -> dict[str, bytes]:
+def make_search(rng: random.Random) -> Files:
     """Returns a saved search structure; the checksums are made to fit at times."""
     files = dict(_search_files())
     content = json.loads(files["index.json"])
@@ -335,7 +329,7 @@ def read_search(folder: Path) -> list[str]:
 # === Reports ===
 
 
-def make_report(rng: random.Random) -> dict[str, bytes]:
+def make_report(rng: random.Random) -> Files:
     """Returns metrics.json and per_query.csv of a stored report."""
     metrics = {
         "format_version": 1,
@@ -355,7 +349,7 @@ def make_report(rng: random.Random) -> dict[str, bytes]:
         "recalls": {"thresholds_m": [5.0, 25.0], "recall_values": [1, 5]},
     }
     header = "key,latitude_deg,error_m,prediction_1_m,hit_rank_5m,hit_rank_25m"
-    rows = [header, "a.jpg,37.5,3.5,3.25,1,1", "é.jpg,37.5,,,0,"]
+    rows = [header, "a.jpg,37.5,3.5,3.25,1,1", "é.jpg,37.5,,,,"]
     table, text = "\r\n".join(rows).encode(), json_text(metrics)
     if rng.random() < 0.6:
         text = mutated_json(rng, metrics)
