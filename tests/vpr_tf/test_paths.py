@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.command_line import vpr
-from vpr_tf.config import ConfigError, load_config
+from vpr_tf.config import ConfigError, load_config, load_saved_config
 from vpr_tf.paths import expand_path, expand_word
 
 
@@ -122,3 +122,23 @@ def test_no_resolver_is_called_wherever_a_config_comes_from(
     printed = capsys.readouterr()
     assert SECRET not in printed.out + printed.err
     assert "Error: " in printed.err
+
+
+def test_a_config_of_a_run_is_not_read_as_the_users_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("SECRET", SECRET)
+    path = tmp_path / "config.yaml"
+    path.write_text("name: city\ndataset: {path: /data/$SECRET}\nruns_dir: ~/runs\n")
+    config = load_saved_config(path, ["savedmodels_dir=/exports/$SECRET"])
+    assert config.dataset.path == "/data/$SECRET"
+    assert config.runs_dir == "~/runs"
+    assert config.savedmodels_dir == f"/exports/{SECRET}"
+
+
+@pytest.mark.parametrize("command", ["export --model", "models show"])
+def test_a_config_of_a_run_has_no_base(command, tmp_path, capsys):
+    (tmp_path / "other.yaml").write_text("name: city\ndataset: {path: x}\n")
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "config.yaml").write_text("base: ../other.yaml\n")
+    assert vpr(*command.split(), run) == 2
+    assert "without `base`" in capsys.readouterr().err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,9 @@ def _read_arrays(folder: Path, content: dict[str, Any]) -> dict[str, np.ndarray]
         if hashlib.sha256(path.read_bytes()).hexdigest() != content.get("sha256"):
             raise ValueError("its checksum differs")
         with np.load(path, allow_pickle=False) as file:
+            members = file.zip.infolist()
+            if any(one.compress_type != zipfile.ZIP_STORED for one in members):
+                raise ValueError("it is compressed, which no heads are")
             return dict(file)
     except Exception as error:  # NumPy evaluates headers by Python's own parser
         raise _damaged(folder, error) from error

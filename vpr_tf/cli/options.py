@@ -102,14 +102,14 @@ def config_of_model(options: argparse.Namespace) -> ExperimentConfig:
     Raises:
         ConfigError: There is none, or it is wrong.
     """
-    from vpr_tf.config import ConfigError, config_from_values, load_config
+    from vpr_tf.config import ConfigError, config_from_values, load_saved_config
     from vpr_tf.extraction import find_model
 
     if options.config is not None:
         return config_of(options)
     source = find_model(options.model) if options.model else None
     if source is not None and (file := source.config_file):
-        config = load_config(file, options.overrides)
+        config = load_saved_config(file, options.overrides)
         give_address_of(options, config)
         return config
     if source is not None and source.says_preprocessing:

@@ -22,6 +22,9 @@ from vpr_tf.config.rules import (
 )
 
 RUN_PREFIX = "run:"  # of `encoder.weights`
+# Options of aggregations that say how often something is built or done.
+_REPEATS = ("levels", "mix_depth", "sinkhorn_iterations")
+_MOST_REPEATS = 100
 # Stages of each backbone, for `train_from_stage` and `last_stage`.
 BACKBONE_STAGES = {
     **dict.fromkeys(("ResNet18", "ResNet50", "ResNet101", "ResNet152"), 5),
@@ -51,7 +54,8 @@ class AggregationConfig:
         for option, value in vars(self).items():
             if isinstance(value, int):
                 name = f"{AGGREGATIONS.path}.{option}"
-                check(value <= MOST_UNITS, name, f"at most {MOST_UNITS:,}", value)
+                most = _MOST_REPEATS if option in _REPEATS else MOST_UNITS
+                check(value <= most, name, f"at most {most:,}", value)
 
     def options(self) -> dict[str, Any]:
         """Returns `name` and the options that are not the defaults.

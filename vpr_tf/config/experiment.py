@@ -122,10 +122,17 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> ExperimentCo
     return _checked(_read_with_bases(path, ()), overrides, str(path))
 
 
-def load_saved_config(path: str | Path) -> ExperimentConfig:
+def load_saved_config(
+    path: str | Path, overrides: Sequence[str] = ()
+) -> ExperimentConfig:
     """Reads what `save_config` wrote, as it lies in a run or an export.
 
-    It may come from a stranger, and is whole: a `base` would lead to other files.
+    It may come from a stranger, and is whole: a `base` would lead to other files, and
+    `$NAME` in its paths to the environment.
+
+    Args:
+        path: The file.
+        overrides: The user's own, see `load_config`.
 
     Raises:
         ConfigError: See `load_config`; or it has a `base`.
@@ -136,7 +143,7 @@ def load_saved_config(path: str | Path) -> ExperimentConfig:
             f"{path} must be a config as runs and exports keep it, without `base`. "
             "Pass a config of your own by --config."
         )
-    return load_config(path)
+    return _checked(_read_with_bases(path, ()), overrides, str(path), is_own=False)
 
 
 def config_from_values(
@@ -154,13 +161,25 @@ def config_from_values(
     return _checked(dict(values), overrides, "config")
 
 
-def _checked(values: Values, overrides: Sequence[str], source: str) -> ExperimentConfig:
-    own = [field.name for field in dataclasses.fields(ExperimentConfig)]
+def _checked(
+    values: Values, overrides: Sequence[str], source: str, *, is_own: bool = True
+) -> ExperimentConfig:
+    """Makes a config of values over which overrides are laid.
+
+    Args:
+        values: Of a file.
+        overrides: Of the user.
+        source: What the values are, for messages.
+        is_own: Whether the user wrote the file, so that its paths are expanded.
+    """
+    kept = [field.name for field in dataclasses.fields(ExperimentConfig)]
     changes = _parse_overrides(overrides)
     try:
-        values = merge(values, changes)
-        _refuse_resolvers(values)
-        return _to_config(expand_paths(values, _PATHS, kept=own))
+        _refuse_resolvers(merge(values, changes))
+        changes = expand_paths(changes, _PATHS, kept)
+        if is_own:
+            values = expand_paths(values, _PATHS, kept)
+        return _to_config(merge(values, changes))
     except ConfigError as error:
         raise ConfigError(f"{source}: {error}") from None
     except (OmegaConfBaseException, TypeError, ValueError, OverflowError) as error:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from vpr_tf.config import Preprocessing
+from vpr_tf.config import AGGREGATIONS, Preprocessing
 from vpr_tf.models.torch_weights.checkpoint_objects import CheckpointError
 from vpr_tf.models.weights_files import KERAS, check_weights_file
 from vpr_tf.photos.schema import MAX_PIXELS
@@ -43,6 +43,8 @@ class EncoderArguments:
     preprocessing: Preprocessing | None = None
 
     def __post_init__(self) -> None:
+        named = self.aggregation
+        AGGREGATIONS.create(**({"name": named} if isinstance(named, str) else named))
         pixels = 1
         for side in self.image_shape:
             pixels *= side or 1

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
+from vpr_tf.atomic_files import scratch_folder
 from vpr_tf.config import DEFAULT_READING, ReadingConfig
 from vpr_tf.photos.errors import PhotoSourceError
 from vpr_tf.photos.file_kinds import SkippedFiles
@@ -55,8 +55,8 @@ def scan_photos(
             "columns path, latitude and longitude."
         )
     skipped = SkippedFiles()
-    with tempfile.TemporaryDirectory(prefix="vpr_tf_scan_") as scratch:
-        entries = (entry for entry, _ in photo_source.walk(Path(scratch), skipped))
+    with scratch_folder("scan") as scratch:
+        entries = (entry for entry, _ in photo_source.walk(scratch, skipped))
         photos = _scan(photo_source, entries, skipped, progress)
     if photo_source.is_csv:
         photos = _without_repetitions(photos)
@@ -167,8 +167,8 @@ def _expand(files: Sequence[str | Path], skipped: SkippedFiles) -> Iterator[str]
         if not file.is_dir():
             yield str(file)
             continue
-        with tempfile.TemporaryDirectory(prefix="vpr_tf_scan_") as scratch:
-            for entry, _ in PhotoSource(file).walk(Path(scratch), skipped):
+        with scratch_folder("scan") as scratch:
+            for entry, _ in PhotoSource(file).walk(scratch, skipped):
                 yield str(file / entry)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vpr_tf.atomic_files import replace_file
+from vpr_tf.printable import printable, printable_lines
 from vpr_tf.report.map_svg import path_dots, path_lines, round_length_m
 from vpr_tf.tables import counted, metres, number
 
@@ -49,6 +50,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=StrictUndefined,
+        finalize=_printable,
     )
     templates.filters.update(
         breakable=_breakable,
@@ -62,11 +64,19 @@ def environment() -> Environment:
     return templates
 
 
+def _printable(value: object) -> object:
+    """Returns text of others without control characters; HTML is our own."""
+    from markupsafe import Markup
+
+    is_foreign = isinstance(value, str) and not isinstance(value, Markup)
+    return printable_lines(value) if is_foreign else value
+
+
 def _breakable(text: object) -> str:
     """Returns a file name as HTML that may be broken at its separators."""
     from markupsafe import Markup, escape
 
-    html = escape(text)
+    html = escape(printable(str(text)))
     for separator in "/@_":
         html = html.replace(separator, Markup(f"{separator}<wbr>"))
     return html

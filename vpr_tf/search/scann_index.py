@@ -6,12 +6,12 @@ import copy
 import dataclasses
 import math
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from vpr_tf.atomic_files import scratch_folder
 from vpr_tf.search.descriptor_file import float32_file, unmapped
 from vpr_tf.search.descriptors import (
     MISSING_ID,
@@ -75,11 +75,11 @@ class ScannIndex(SearchIndex):
         library = scann_library()
         with (
             float32_file(descriptors) as path,
-            tempfile.TemporaryDirectory(prefix="vpr_tf_scann_") as folder,
+            scratch_folder("scann") as folder,
         ):
             config = searcher_config(library, descriptors.shape[1], measure, chosen)
-            (Path(folder) / CONFIG_FILE).write_bytes(config.SerializeToString())
-            searcher = library.open_searcher(Path(folder), dataset_asset(path))
+            (folder / CONFIG_FILE).write_bytes(config.SerializeToString())
+            searcher = library.open_searcher(folder, dataset_asset(path))
         return cls(searcher, descriptors, chosen)
 
     @property

@@ -195,3 +195,16 @@ def test_links_are_not_followed(tmp_path, name):
     path.symlink_to(tmp_path / "outside")
     with pytest.raises(ClassificationError, match="symbolic link"):
         load_heads(tmp_path / "run")
+
+
+def test_compressed_heads_are_refused_before_they_are_unpacked(tmp_path):
+    save_heads(random_classifier(grid_table(POINTS)), tmp_path)
+    with np.load(tmp_path / "classifier.npz") as file:
+        arrays = dict(file)
+    np.savez_compressed(tmp_path / "classifier.npz", **arrays)
+    info = json.loads((tmp_path / "classifier.json").read_text())
+    content = (tmp_path / "classifier.npz").read_bytes()
+    info["sha256"] = hashlib.sha256(content).hexdigest()
+    (tmp_path / "classifier.json").write_text(json.dumps(info))
+    with pytest.raises(ClassificationError, match="compressed"):
+        load_heads(tmp_path)

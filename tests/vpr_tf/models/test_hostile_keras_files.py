@@ -128,7 +128,11 @@ def test_other_classes_are_refused(members, tmp_path, name):
 WRONG_VALUES = {
     "backbone": (None, 5, "Unknown", ["ResNet18"], {"class_name": "Lambda"}),
     "descriptor_dim": ("8", 8.5, True, -1, 10**8, 10**30, [8]),
-    "aggregation": (None, 3, "unknown", {}, {"name": "netvlad", "num_clusters": 10**9}),
+    "aggregation": (
+        *(None, 3, "unknown", {"name": "netvlad", "num_clusters": 10**9}),
+        *({"name": "rmac", "levels": 10**4}, {"name": "mixvpr", "mix_depth": 10**4}),
+        {"name": "optimal_transport", "sinkhorn_iterations": 10**4},
+    ),
     "whitening_dim": ("8", 0, 10**9, {}),
     "last_stage": ("0", -1, 99, 0.5),
     "image_shape": (None, 3, [], [None, None, 4], [10**6, 10**6, 3], ["a", None, 3]),

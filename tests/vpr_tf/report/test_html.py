@@ -3,6 +3,7 @@ import math
 
 import numpy as np
 import pytest
+from markupsafe import Markup
 
 from tests.vpr_tf.evaluation.tiny_dataset import Shot, write_dataset
 from tests.vpr_tf.report.page_checks import read_page
@@ -10,6 +11,7 @@ from tests.vpr_tf.report.synthetic_report import synthetic_report
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.report.bootstrap import BootstrapSettings
 from vpr_tf.report.error_distribution import error_distribution
+from vpr_tf.report.page import environment
 from vpr_tf.report.report_files import report_markdown, write_html
 from vpr_tf.tables import Interval
 
@@ -37,6 +39,13 @@ def test_page_is_whole_and_refers_to_nothing_outside(page):
     reader = read_page(page)
     assert reader.tags.count("h1") == 1
     assert reader.tags.count("section") == 10
+
+
+def test_control_characters_of_others_are_shown_escaped():
+    shown = environment().from_string("{{ a }} {{ a | breakable }} {{ b }}")
+    assert shown.render(a="x\x1b[2J<\u202e", b=Markup("<b>\n")) == (
+        "x\\x1b[2J&lt;\\u202e x\\x1b[2J&lt;\\u202e <b>\n"
+    )
 
 
 def test_page_tells_the_numbers_and_what_was_measured(page, report):
