@@ -37,10 +37,9 @@ from vpr_tf.models import (
     released_encoder,
     with_run_weights,
 )
-from vpr_tf.models.encoder_builder import BEST_WEIGHTS
+from vpr_tf.models.best_weights import checked_best_weights
 from vpr_tf.models.hdf5_weights import at_most_as_large_as, load_hdf5
 from vpr_tf.paths import shared_path
-from vpr_tf.stored_paths import inside
 
 
 def load_extractor(
@@ -152,12 +151,7 @@ def _load_initial(config: ExperimentConfig | None) -> tuple[GeoLocalizationNet, 
 
 
 def _load_run(folder: Path) -> tuple[GeoLocalizationNet, str]:
-    weights = inside(folder, str(BEST_WEIGHTS))
-    if not weights.is_file():
-        raise EncoderError(
-            f"The run {folder} has no best model yet ({BEST_WEIGHTS} is missing). It "
-            "is written after the first validation."
-        )
+    weights = checked_best_weights(folder)
     config = load_saved_config(folder / RUN_CONFIG)
     trained = config.encoder
     with at_most_as_large_as(weights):

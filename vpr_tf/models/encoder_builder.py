@@ -11,6 +11,7 @@ from pathlib import Path
 
 from vpr_tf.config import RUN_PREFIX, ConfigError, EncoderConfig, ExperimentConfig
 from vpr_tf.models.backbones import backbone_spec
+from vpr_tf.models.best_weights import BEST_WEIGHTS, checked_best_weights
 from vpr_tf.models.geolocalization_net import GeoLocalizationNet
 from vpr_tf.models.imagenet_weights import load_imagenet, load_preset
 from vpr_tf.models.pretrained import load_released
@@ -24,7 +25,6 @@ from vpr_tf.models.torch_weights.checkpoint import read_checkpoint
 from vpr_tf.models.torch_weights.state_dict import load_torch_state_dict
 from vpr_tf.stored_values import read_json
 
-BEST_WEIGHTS = Path("best") / "encoder.weights.h5"
 _PRESET_PREFIX = "preset:"
 # Formats of torch and safetensors are recognised by content, not by these suffixes.
 _TORCH_SUFFIXES = (".pth", ".pt", ".ckpt", ".torch", ".safetensors")
@@ -75,6 +75,7 @@ def with_run_weights(config: ExperimentConfig) -> EncoderConfig:
 
     Raises:
         ConfigError: There is no finished run of that name.
+        ValueError: Its weights are damaged.
     """
     weights = config.encoder.weights
     if not weights.startswith(RUN_PREFIX):
@@ -84,7 +85,8 @@ def with_run_weights(config: ExperimentConfig) -> EncoderConfig:
     runs = sorted((file.parent for file in parent.glob("*/config.yaml")), reverse=True)
     for run in runs:
         if _is_finished(run):
-            return dataclasses.replace(config.encoder, weights=str(run / BEST_WEIGHTS))
+            best = checked_best_weights(run)
+            return dataclasses.replace(config.encoder, weights=str(best))
     found = f"{len(runs)} that did not end" if runs else "none"
     raise ConfigError(
         f"`encoder.weights: {weights}` needs a finished run in {parent}. Found: "

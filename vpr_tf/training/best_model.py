@@ -10,15 +10,13 @@ import keras
 from vpr_tf.atomic_files import replace_file, write_json
 from vpr_tf.classification import RUN_FOLDER, save_heads
 from vpr_tf.classification.predictor import PlacePredictor
-from vpr_tf.models.encoder_builder import BEST_WEIGHTS
+from vpr_tf.models.best_weights import BEST_INFO, BEST_WEIGHTS, checked_best_weights
 from vpr_tf.models.hdf5_weights import load_hdf5
 from vpr_tf.stored_files import StoredFile
 from vpr_tf.stored_paths import inside
 from vpr_tf.stored_values import from_stored, read_json
 from vpr_tf.training.errors import TrainingError
 from vpr_tf.training.progress import TrainingProgress
-
-_INFO_FILE = "best.json"
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ def save_best(
     with replace_file(weights) as temporary:
         encoder.save_weights(temporary)
     stored = asdict(StoredFile.from_path(weights))
-    write_json(inside(folder, _INFO_FILE), asdict(info) | {"weights": stored})
+    write_json(inside(folder, BEST_INFO.name), asdict(info) | {"weights": stored})
 
 
 def read_best(folder: Path) -> BestInfo:
@@ -64,20 +62,12 @@ def read_best(folder: Path) -> BestInfo:
     Raises:
         TrainingError: There is none, or it is damaged.
     """
-    weights = inside(folder, BEST_WEIGHTS.name)
-    if not weights.is_file():
-        raise TrainingError(
-            f"No best model at {weights}, where it is after the first epoch. {_REMEDY}"
-        )
-    path = inside(folder, _INFO_FILE)
+    path = inside(folder, BEST_INFO.name)
     try:
-        info = from_stored(BestInfo, read_json(path))
+        checked_best_weights(folder.parent)
+        return from_stored(BestInfo, read_json(path))
     except (OSError, ValueError) as error:
-        raise TrainingError(f"{path} is damaged: {error}. {_REMEDY}") from error
-    problem = info.weights and info.weights.problem(weights)
-    if problem:
-        raise TrainingError(f"{weights} {problem}. {_REMEDY}")
-    return info
+        raise TrainingError(f"{path.parent} is damaged: {error} {_REMEDY}") from error
 
 
 def load_best(folder: Path, encoder: keras.Model) -> BestInfo:

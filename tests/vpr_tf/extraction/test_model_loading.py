@@ -1,4 +1,5 @@
 import dataclasses
+import json
 
 import keras
 import numpy as np
@@ -28,6 +29,7 @@ from vpr_tf.extraction.encoders import encoder_fingerprint
 from vpr_tf.extraction.model_source import find_model, find_saved_model
 from vpr_tf.extraction.saved_encoder import SavedEncoder
 from vpr_tf.models import GeoLocalizationNet
+from vpr_tf.stored_files import StoredFile
 
 IMAGES = np.random.default_rng(0).random((2, 48, 48, 3), np.float32)
 
@@ -95,6 +97,26 @@ def test_run_folder_gives_its_best_weights_and_its_own_network(config, tmp_path)
         loaded.description
     )
     assert results_folder(other, run) == run / "report"
+
+
+def test_best_weights_that_were_damaged_are_refused(config, tmp_path):
+    run = tmp_path / "run"
+    (run / "best").mkdir(parents=True)
+    save_config(config, run / "config.yaml")
+    weights = run / "best" / "encoder.weights.h5"
+    load_extractor(config, None).encoder.save_weights(weights)
+    stored = dataclasses.asdict(StoredFile.from_path(weights))
+    info = run / "best" / "best.json"
+    info.write_text(json.dumps({"epoch": 0, "weights": stored}))
+    load_extractor(model=run)
+    content = bytearray(weights.read_bytes())
+    content[len(content) // 2] ^= 1
+    weights.write_bytes(content)
+    with pytest.raises(EncoderError, match=r"weights\.h5 is damaged: it has another"):
+        load_extractor(model=run)
+    info.write_text('{"weights": 3}')
+    with pytest.raises(EncoderError, match=r"best\.json is damaged"):
+        load_extractor(model=run)
 
 
 def test_a_run_brings_the_preparation_of_its_images(config, tmp_path):
