@@ -68,8 +68,9 @@ def _printable(value: object) -> object:
     """Returns text of others without control characters; HTML is our own."""
     from markupsafe import Markup
 
-    is_foreign = isinstance(value, str) and not isinstance(value, Markup)
-    return printable_lines(value) if is_foreign else value
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return printable_lines(value)
 
 
 def _breakable(text: object) -> str:
