@@ -7,6 +7,7 @@ from benchmarks.hostile import (
     images,
     index_folders,
     links,
+    models,
     photos,
     pickles,
     stored,
@@ -16,6 +17,7 @@ from benchmarks.hostile.inputs import Kind
 from vpr_tf.classification.errors import ClassificationError
 from vpr_tf.config import ConfigError
 from vpr_tf.data.prepared_dataset import DatasetError
+from vpr_tf.extraction import EncoderError
 from vpr_tf.localization import LocalizationError
 from vpr_tf.models.torch_weights.checkpoint_objects import CheckpointError
 from vpr_tf.photos.errors import InvalidEntryError, PhotoSourceError
@@ -54,6 +56,12 @@ def kinds() -> dict[str, Kind]:
         ),
         "scann files": Kind(
             index_folders.make_scann, index_folders.read_index_folder, _OF_FOLDER
+        ),
+        "keras files": Kind(
+            models.make_keras, models.read_keras, (EncoderError,), 5_000
+        ),
+        "saved models": Kind(
+            models.make_saved_model, models.read_saved_model, (ValueError,), 5_000
         ),
         "links": Kind(links.make_links, links.read_links, (ValueError, TrainingError)),
         "searches": Kind(stored.make_search, stored.read_search, _OF_INDEX),
