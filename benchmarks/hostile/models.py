@@ -19,7 +19,7 @@ from benchmarks.hostile.inputs import Content, Files, Link
 from benchmarks.hostile.mutations import json_text, mutated_bytes, mutated_value
 from benchmarks.hostile.watch import ABSOLUTE_OUTSIDE, OUTSIDE
 from vpr_tf.config import config_from_values, save_config
-from vpr_tf.extraction.saved_encoder import SavedEncoder, read_stored_encoder
+from vpr_tf.extraction.saved_encoder import read_stored_encoder
 from vpr_tf.models import GeoLocalizationNet
 
 _SECRET = f"../{OUTSIDE}/secret.txt"
@@ -145,6 +145,10 @@ _OPERATIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
 }
 
 
+# Harmless where nothing that is loaded refers to them; the watch sees if they run.
+_NOT_RUN = {"ReadVariableOp", "SaveV2", "MergeV2Checkpoints"}
+
+
 def _config() -> Any:
     return config_from_values(
         {
@@ -249,12 +253,12 @@ def _set_attribute(attribute: Any, value: Any) -> None:
 def read_saved_model(folder: Path) -> list[str]:
     """Loads a SavedModel and describes an image; returns what must not be."""
     data = (folder / _GRAPH).read_bytes() if (folder / _GRAPH).is_file() else b""
-    encoder = SavedEncoder(folder)
+    encoder = read_stored_encoder(folder)
     problems = []
     descriptors = np.asarray(encoder(tf.ones((1, 16, 16, 3))))
-    if descriptors.shape != (1, encoder.descriptor_dim):
+    if descriptors.shape[:1] != (1,) or descriptors.ndim != 2:
         problems.append(f"descriptors of the shape {descriptors.shape}")
     graph = saved_model_pb2.SavedModel.FromString(data).meta_graphs[0].graph_def
     nodes = [*graph.node, *(n for f in graph.library.function for n in f.node_def)]
-    held = {node.op for node in nodes if node.name == "added"} - {"ReadVariableOp"}
+    held = {node.op for node in nodes if node.name == "added"} - _NOT_RUN
     return problems + [f"the operation {name} is accepted" for name in sorted(held)]
