@@ -26,7 +26,8 @@ from vpr_tf.config import (
 )
 from vpr_tf.data.augmentation import CROP_DRAWS, JITTER_DRAWS, Augmentation
 from vpr_tf.data.image_batches import ImageBatches, SplitImages
-from vpr_tf.data.prepared_dataset import Partition, PreparedDataset, SplitIndex
+from vpr_tf.data.partition import Partition
+from vpr_tf.data.prepared_dataset import PreparedDataset, SplitIndex
 from vpr_tf.data.record_reading import RecordReader, pipeline_options
 from vpr_tf.data.training_batches import ClassSampler, training_batches
 

@@ -36,6 +36,7 @@ from vpr_tf.config import BuildConfig, DatabaseAndQueries, ExperimentConfig, as_
 from vpr_tf.csv_files import cell_name
 from vpr_tf.data import PreparedDataset
 from vpr_tf.photos import PhotoSource
+from vpr_tf.stored_paths import inside
 
 
 def add_test(
@@ -150,8 +151,9 @@ def _known_splits(dataset: PreparedDataset) -> dict[tuple[str, bool], SplitPlan]
 def _known_rejected(dataset: PreparedDataset) -> list[list[str]]:
     """Returns the rows of rejected.csv that are of the splits in the manifest."""
     count = sum(entry["num_rejected"] for entry in dataset.manifest["splits"].values())
+    path = inside(dataset.path, "rejected.csv")
     try:
-        with (dataset.path / "rejected.csv").open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8", newline="") as file:
             rows = itertools.islice(csv.reader(file), 1, count + 1)
             return [[*map(cell_name, row)] for row in rows]
     except OSError:
@@ -177,6 +179,6 @@ def _added_entry(
 
 def _tfds_name(path: Path, default: str) -> str:
     try:
-        return str(json.loads((path / "dataset_info.json").read_text())["name"])
+        return str(json.loads(inside(path, "dataset_info.json").read_text())["name"])
     except (OSError, ValueError, KeyError):
         return default

@@ -47,6 +47,7 @@ from data_prep.shards import (
     write_shard,
 )
 from data_prep.workers import WorkerPool
+from vpr_tf.atomic_files import new_file
 from vpr_tf.config import BuildConfig, ExperimentConfig, PartitionConfig
 from vpr_tf.data import PreparedDataset
 from vpr_tf.data.records import NO_CLASS
@@ -131,14 +132,12 @@ def _collect_rejected(
     path: Path, splits: list[ScannedSplit], known: Sequence[Sequence[str]]
 ) -> None:
     """Writes the table of the rejected files of all splits."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("wb") as file:
+    with new_file(path) as temporary, temporary.open("wb") as file:
         file.write(csv_lines([("file", "reason"), *known]))
         for split in splits:
             if split.progress.rejected_size:
                 with split.table.rejected_path.open("rb") as part:
                     shutil.copyfileobj(part, file)
-    temporary.replace(path)
 
 
 def list_sources(plan: BuildPlan, folder: BuildFolder) -> dict[str, Listing]:
@@ -303,12 +302,10 @@ def write_shards(
 def _write_ids(path: Path, assignment: ClassAssignment) -> None:
     """Writes class and group id of every row as int32 pairs."""
     groups = np.append(assignment.classes["group_id"], np.int32(NO_CLASS))
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("wb") as file:
+    with new_file(path) as temporary, temporary.open("wb") as file:
         for start in range(0, len(assignment.class_ids), _IDS_AT_ONCE):
             class_ids = assignment.class_ids[start : start + _IDS_AT_ONCE]
             np.stack([class_ids, groups[class_ids]], 1).astype("<i4").tofile(file)
-    temporary.replace(path)
 
 
 def _refuse_too_many_rejected(

@@ -4,19 +4,35 @@ from __future__ import annotations
 
 import fcntl
 import json
-import shutil
+import os
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import Any
 
 from data_prep.errors import DataPrepError, wrap_disk_errors
-from data_prep.shards import write_atomically
+from data_prep.shards import read_state, write_atomically
+from vpr_tf.atomic_files import sweep_leftovers
 from vpr_tf.config import BuildConfig, PartitionConfig, as_dict
 from vpr_tf.data.dataset_manifest import DatasetError, read_manifest
+from vpr_tf.stored_paths import StoredPathError, files_inside
+from vpr_tf.work_folder import (
+    ForeignFolderError,
+    claim_folder,
+    delete_folder,
+    open_lock,
+)
 
 LISTING_NAME = "listing.bin"  # of a split folder
+_LOCK_FILE = "lock"
 # They change neither the records nor their order.
 _NOT_IN_THE_RESULT = ("workers", "max_rejected_fraction")
+
+
+@dataclass(frozen=True)
+class _State:
+    build: dict[str, Any]
+    source_fingerprint: str
 
 
 def build_parameters(build: BuildConfig) -> dict[str, Any]:
@@ -49,8 +65,11 @@ class BuildFolder:
             with wrap_disk_errors(dataset_path):
                 dataset_path.mkdir(parents=True, exist_ok=True)
                 self._refuse_foreign_files()
-                self.path.mkdir(exist_ok=True)
-                self._lock = (self.path / "lock").open("w")
+                files_inside(dataset_path)  # also what will be written over
+                claim_folder(self.path, _LOCK_FILE)
+                self._lock = open_lock(self.path, _LOCK_FILE)
+        except (ForeignFolderError, StoredPathError) as error:
+            raise DataPrepError(str(error)) from error
         except OSError as error:
             raise DataPrepError(
                 f"Cannot make the folder {dataset_path}: {error.strerror}. Choose "
@@ -125,12 +144,10 @@ class BuildFolder:
             DataPrepError: The unfinished build has another config or source.
         """
         if self._state_path.is_file():
-            state = json.loads(self._state_path.read_text())
+            known = read_state(_State, self._state_path)
             try:
-                self._refuse_other_config(state["build"])
-                self._refuse_other_source(
-                    state["source_fingerprint"], source_fingerprint
-                )
+                self._refuse_other_config(known.build)
+                self._refuse_other_source(known.source_fingerprint, source_fingerprint)
             except DataPrepError:
                 if not (starts_over or self._stopped_path.exists()):
                     raise
@@ -146,7 +163,7 @@ class BuildFolder:
 
     def remove(self) -> None:
         """Removes the work folder of a complete build."""
-        shutil.rmtree(self.path)
+        delete_folder(self.path, _LOCK_FILE)
 
     def __enter__(self) -> BuildFolder:
         return self
@@ -159,11 +176,13 @@ class BuildFolder:
     ) -> None:
         if error is not None:  # a half-written shard may be what fills the disk
             self._remove_temporary_files()
-        self._lock.close()
+        os.close(self._lock)
 
     def _remove_temporary_files(self) -> None:
-        for leftover in self.dataset_path.glob(".*.tmp"):
-            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+        sweep_leftovers(self.dataset_path, left_after_s=0)
+        for folder in self.path.iterdir():
+            if folder.is_dir():
+                sweep_leftovers(folder, left_after_s=0)
 
     def _refuse_foreign_files(self) -> None:
         if self.manifest_path.exists() or self.path.exists():
@@ -175,11 +194,11 @@ class BuildFolder:
                 "empty or new folder as `dataset.path`."
             )
 
-    def _take_lock(self, lock: IO[str]) -> None:
+    def _take_lock(self, lock: int) -> None:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            lock.close()
+            os.close(lock)
             raise DataPrepError(
                 f"Another build is writing to {self.dataset_path}. Wait for its end."
             ) from None

@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import itertools
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,12 @@ from data_prep.build_state import build_parameters
 from data_prep.errors import wrap_disk_errors
 from data_prep.plan import BuildPlan
 from data_prep.shards import MetadataTable, ScannedSplit, ShardTask, write_atomically
+from vpr_tf.atomic_files import new_file, new_folder
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.data.dataset_manifest import FORMAT_VERSION
 from vpr_tf.data.prepared_dataset import INDEX_COLUMNS
 from vpr_tf.data.records import FRAME_BYTES, tfds_features
+from vpr_tf.stored_files import ChecksumWriter, StoredFile
 
 
 def finish_dataset(
@@ -58,7 +59,7 @@ def write_indexes(path: Path, splits: list[ScannedSplit]) -> None:
             for name, dtype in INDEX_COLUMNS.items():
                 if name in widths:
                     dtype = f"|S{max(widths[name], 1)}"
-                _write_column(
+                split.columns[name] = _write_column(
                     folder / f"{name}.npy",
                     np.dtype(dtype),
                     progress.num_rows,
@@ -80,6 +81,9 @@ def split_entry(split: ScannedSplit) -> dict[str, Any]:
         "num_rejected": split.progress.num_rejected,
         "num_left_out": dataclasses.asdict(split.skipped),
         "shards": split.shards,
+        "columns": {
+            name: dataclasses.asdict(stored) for name, stored in split.columns.items()
+        },
     }
 
 
@@ -117,16 +121,18 @@ def _shard_column(name: str, number: int, task: ShardTask) -> np.ndarray:
 
 def _write_column(
     path: Path, dtype: np.dtype, length: int, pieces: Iterator[np.ndarray]
-) -> None:
+) -> StoredFile:
     header = {
         "descr": np.lib.format.dtype_to_descr(dtype),
         "fortran_order": False,
         "shape": (length,),
     }
-    with path.open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, header)
+    with new_file(path) as temporary, temporary.open("wb") as file:
+        writer = ChecksumWriter(file)
+        np.lib.format.write_array_header_1_0(writer, header)
         for piece in pieces:
-            piece.astype(dtype).tofile(file)
+            writer.write(piece.astype(dtype).tobytes())
+    return writer.stored()
 
 
 def write_tfds_metadata(
@@ -147,26 +153,24 @@ def write_tfds_metadata(
         dataset_name=name,
         filetype_suffix="tfrecord",
     )
-    temporary = dataset_path / ".tfds.tmp"
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir()
-    for shard in itertools.chain.from_iterable(splits.values()):
-        (temporary / shard["file"]).touch()  # it looks for their names
-    tfds.folder_dataset.write_metadata(
-        data_dir=temporary,
-        features=tfds_features(),
-        split_infos=[
-            tfds.core.SplitInfo(
-                name=split,
-                shard_lengths=[shard["num_records"] for shard in shards],
-                num_bytes=sum(shard["num_bytes"] for shard in shards),
-                filename_template=template,
-            )
-            for split, shards in splits.items()
-        ],
-        filename_template=template,
-        check_data=False,  # it would decode an image, which need not succeed
-    )
-    for file in temporary.glob("*.json"):
-        file.replace(dataset_path / file.name)
-    shutil.rmtree(temporary)
+    split_infos = [
+        tfds.core.SplitInfo(
+            name=split,
+            shard_lengths=[shard["num_records"] for shard in shards],
+            num_bytes=sum(shard["num_bytes"] for shard in shards),
+            filename_template=template,
+        )
+        for split, shards in splits.items()
+    ]
+    with new_folder(dataset_path / "tfds") as temporary:
+        for shard in itertools.chain.from_iterable(splits.values()):
+            (temporary / shard["file"]).touch()  # it looks for their names
+        tfds.folder_dataset.write_metadata(
+            data_dir=temporary,
+            features=tfds_features(),
+            split_infos=split_infos,
+            filename_template=template,
+            check_data=False,  # it would decode an image, which need not succeed
+        )
+        for file in temporary.glob("*.json"):
+            file.replace(dataset_path / file.name)

@@ -15,12 +15,13 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from data_prep.errors import DataPrepError, wrap_disk_errors
 from data_prep.plan import Listing, SplitPlan
+from vpr_tf.atomic_files import new_file
 from vpr_tf.csv_files import csv_writer, name_cell
 from vpr_tf.data.records import (
     FRAME_BYTES,
@@ -32,9 +33,12 @@ from vpr_tf.data.records import (
 from vpr_tf.photos.file_kinds import SkippedFiles
 from vpr_tf.photos.scan import ScannedChunk
 from vpr_tf.photos.schema import PHOTO_COLUMNS, ROW_DTYPE
+from vpr_tf.stored_files import StoredFile
+from vpr_tf.stored_values import StoredValueError, from_stored, read_json
 
 _ROWS_AT_ONCE = 1 << 16
 _BUFFER_BYTES = 1 << 18
+_State = TypeVar("_State")
 
 
 @dataclass
@@ -70,7 +74,7 @@ class MetadataTable:
     def progress(self) -> Progress:
         """Returns the progress of the last checkpoint."""
         try:
-            return Progress(**json.loads(self._progress_path.read_text()))
+            return read_state(Progress, self._progress_path)
         except FileNotFoundError:
             return Progress()
 
@@ -140,11 +144,25 @@ class MetadataTable:
         return [tuple(pair) for pair in ids.reshape(-1, 2).tolist()]
 
 
+def read_state(kind: type[_State], path: Path) -> _State:
+    """Reads what an interrupted build noted.
+
+    Raises:
+        FileNotFoundError: It noted nothing.
+        DataPrepError: The file is damaged.
+    """
+    try:
+        return from_stored(kind, read_json(path))
+    except StoredValueError as error:
+        raise DataPrepError(
+            f"{path} is damaged: {error}. Delete the dataset folder and build again."
+        ) from error
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Writes a file so that it has either its old or its new content."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_bytes(data)
-    temporary.replace(path)
+    with new_file(path) as temporary:
+        temporary.write_bytes(data)
 
 
 def _write_at(path: Path, offset: int, data: bytes) -> None:
@@ -213,6 +231,7 @@ class ScannedSplit:
         self.progress = self.table.progress()
         self.tasks: list[ShardTask] = []
         self.shards: list[dict[str, Any]] = []
+        self.columns: dict[str, StoredFile] = {}
 
     @property
     def skipped(self) -> SkippedFiles:
@@ -222,14 +241,23 @@ class ScannedSplit:
         return SkippedFiles(known.num_hidden, num_other)
 
 
+@dataclass(frozen=True)
+class _Summary:
+    file: str
+    num_records: int
+    num_bytes: int
+    records_sha256: str
+
+
 def finished_summary(task: ShardTask) -> dict[str, Any] | None:
     """Returns the summary of a shard that an earlier run completed."""
     try:
-        summary: dict[str, Any] = json.loads(task.summary_path.read_text())
-        complete = task.shard.stat().st_size == summary["num_bytes"]
+        summary = from_stored(_Summary, read_json(task.summary_path))
+        complete = task.shard.stat().st_size == summary.num_bytes
+        complete &= task.lengths_path.stat().st_size == summary.num_records * 8
     except (OSError, ValueError):
         return None
-    return summary if complete else None
+    return asdict(summary) if complete else None
 
 
 def write_shard(task: ShardTask) -> dict[str, Any]:
@@ -244,14 +272,9 @@ def write_shard(task: ShardTask) -> dict[str, Any]:
     Raises:
         DataPrepError: The disk is full, or an image changed since it was scanned.
     """
-    temporary = task.shard.with_name(f".{task.shard.name}.{os.getpid()}.tmp")
     with wrap_disk_errors(task.shard):
-        try:
+        with new_file(task.shard) as temporary:
             lengths, digest = _write_records(task, temporary)
-            temporary.replace(task.shard)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
         summary = {
             "file": task.shard.name,
             "num_records": len(lengths),

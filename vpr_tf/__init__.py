@@ -4,7 +4,7 @@
 
     vpr.load_encoder, vpr.GeoLocalizationNet, vpr.FeatureExtractor
     vpr.PlaceIndex
-    vpr.evaluate, vpr.train, vpr.load_config
+    vpr.evaluate, vpr.train, vpr.load_config, vpr.trusting_models
     vpr.layers, vpr.models
 
 Keras loads files with layers and encoders of the project from then on.
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from vpr_tf.models import GeoLocalizationNet
     from vpr_tf.place_index import PlaceIndex
     from vpr_tf.training.train import train
+    from vpr_tf.trusted_models import trusting_models
 
 __version__ = "0.2.0"
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "load_encoder",
     "models",
     "train",
+    "trusting_models",
 ]
 __getattr__, __dir__ = lazy_names(
     __name__,
@@ -51,6 +53,7 @@ __getattr__, __dir__ = lazy_names(
         "load_encoder": "vpr_tf.api",
         "models": "vpr_tf.models",
         "train": "vpr_tf.training.train",
+        "trusting_models": "vpr_tf.trusted_models",
     },
 )
 

@@ -58,6 +58,32 @@ def inside(folder: str | Path, *names: str) -> Path:
     return path
 
 
+def files_inside(folder: str | Path, *names: str) -> list[Path]:
+    """Returns all files below a path in a folder, sorted; none where it is missing.
+
+    For what a library opens as a whole: nothing in it is a link.
+
+    Args:
+        folder: Named by the user.
+        names: See `inside`.
+
+    Raises:
+        StoredPathError: See `inside`; also for what lies below.
+    """
+    root = inside(folder, *names)
+    found = []
+    for parent, folders, files in os.walk(root, onerror=_raise):
+        for name in (*folders, *files):
+            _check_kind(Path(parent, name))
+        found += [Path(parent, name) for name in files]
+    return sorted(found)
+
+
+def _raise(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise error
+
+
 def _check_kind(path: Path) -> None:
     try:
         mode = path.lstat().st_mode

@@ -37,6 +37,14 @@ def inspect_dataset(dataset: PreparedDataset, output: Path) -> list[Path]:
     }
     print(f"{dataset.path} (fingerprint {dataset.fingerprint[:12]})")
     print(describe_splits(dataset, statistics))
+    old = [
+        name for name in dataset.split_names if not dataset.split(name).has_checksums
+    ]
+    if old:
+        print(
+            f"without checksums of the columns: {', '.join(old)}; an altered position "
+            "is not noticed there until the dataset is built again"
+        )
     with wrap_disk_errors(output, "have the pictures elsewhere by `--output DIR`"):
         output.mkdir(parents=True, exist_ok=True)
         pictures = _draw_splits(statistics, output)

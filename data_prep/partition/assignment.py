@@ -6,16 +6,19 @@ import importlib
 import json
 import shutil
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from data_prep.errors import DataPrepError, wrap_disk_errors
+from vpr_tf.atomic_files import new_folder
 from vpr_tf.config import PartitionConfig
 from vpr_tf.data import PreparedDataset, SplitIndex
 from vpr_tf.photos.schema import POSITION_COLUMNS
+from vpr_tf.stored_files import StoredFile
+from vpr_tf.stored_paths import inside
 
 # Columns of some rows of the record index, those that `needed_columns` names.
 Columns = tuple[np.ndarray, ...]
@@ -122,17 +125,18 @@ def write_partition(
     dataset_path: Path, assignment: ClassAssignment, config: PartitionConfig
 ) -> None:
     """Writes `partitions/<name>/`, whole or not at all."""
-    folder = dataset_path / "partitions" / config.name
-    temporary = dataset_path / f".partition-{config.name}.tmp"
-    with wrap_disk_errors(folder):
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir()
+    folder = inside(dataset_path, "partitions", config.name)
+    beside = dataset_path / folder.name
+    with wrap_disk_errors(folder), new_folder(beside) as temporary:
         np.save(temporary / "classes.npy", assignment.classes)
         np.save(temporary / "class_offsets.npy", assignment.class_offsets)
         np.save(temporary / "record_ids.npy", assignment.record_ids)
         if assignment.regions is not None:
             np.save(temporary / "regions.npy", assignment.regions)
-        text = json.dumps(_description(assignment, config), indent=2)
+        files = {path.name: StoredFile.from_path(path) for path in temporary.iterdir()}
+        description = _description(assignment, config)
+        description["files"] = {name: asdict(files[name]) for name in sorted(files)}
+        text = json.dumps(description, indent=2)
         (temporary / "partition.json").write_text(text + "\n")
         folder.parent.mkdir(exist_ok=True)
         if folder.exists():  # of a build that was killed before its manifest

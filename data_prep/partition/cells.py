@@ -12,7 +12,7 @@ import numpy as np
 
 from data_prep.errors import DataPrepError
 from vpr_tf.config import GridConfig
-from vpr_tf.data.prepared_dataset import CLASS_DTYPE
+from vpr_tf.data.partition import CLASS_DTYPE
 
 DEGREES_OF_A_TURN = 360
 _LARGEST_KEY = 1 << 62

@@ -12,7 +12,7 @@ from data_prep.partition.assignment import (
     ColumnReader,
     rows_by_class,
 )
-from vpr_tf.data.prepared_dataset import CLASS_DTYPE, REGION_DTYPE
+from vpr_tf.data.partition import CLASS_DTYPE, REGION_DTYPE
 from vpr_tf.data.records import NO_CLASS
 from vpr_tf.geo import Positions
 from vpr_tf.geo.s2_cells import first_leaves, last_leaves, leaf_cells

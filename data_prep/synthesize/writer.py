@@ -16,6 +16,7 @@ from tqdm import tqdm
 from data_prep.synthesize.dataset import Shot, plan_shots
 from data_prep.synthesize.drawing import draw_shot
 from data_prep.synthesize.presets import SynthesisConfig
+from vpr_tf.atomic_files import new_file, sweep_leftovers
 
 CONFIG_NAME = "synthesis.json"
 _SHOTS_PER_TASK = 16
@@ -85,24 +86,16 @@ def _claim_folder(config: SynthesisConfig, output: Path) -> None:
 
 
 def _write_atomically(path: Path, data: bytes) -> None:
-    partial = path.with_name(f".{os.getpid()}.part")
-    try:
+    with new_file(path) as partial:
         partial.write_bytes(data)
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
 
 
 def _missing(shots: list[Shot], folders: dict[str, int], output: Path) -> list[Shot]:
     """Returns the shots with images that are absent; clears what a kill left."""
-    present = set()
+    present: set[str] = set()
     for folder in folders:
-        for entry in os.scandir(output / folder):
-            if entry.name.endswith(".part"):
-                Path(entry.path).unlink(missing_ok=True)
-            else:
-                present.add(f"{folder}/{entry.name}")
+        sweep_leftovers(output / folder)
+        present |= {f"{folder}/{file.name}" for file in (output / folder).iterdir()}
     return [shot for shot in shots if not present.issuperset(shot.names)]
 
 

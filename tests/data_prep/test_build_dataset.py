@@ -122,6 +122,17 @@ def test_changed_source_is_refused(tmp_path, city_config):
         build_dataset(city_config)
 
 
+def test_a_foreign_work_folder_is_left_alone(tmp_path, city_config):
+    work = tmp_path / "dataset" / ".build"
+    (work / "train").mkdir(parents=True)
+    (work / "build.json").write_text("{}")
+    (tmp_path / "dataset" / ".notes.tmp").write_text("mine")
+    with pytest.raises(DataPrepError, match="this program made to work in"):
+        build_dataset(city_config)
+    left = sorted(path.name for path in (tmp_path / "dataset").rglob("*"))
+    assert left == [".build", ".notes.tmp", "build.json", "train"]
+
+
 def test_foreign_folder_is_refused(tmp_path, city_config):
     (tmp_path / "dataset").mkdir()
     (tmp_path / "dataset" / "holiday.txt").touch()
@@ -346,7 +357,7 @@ def test_full_disk_names_the_shard_and_keeps_the_finished_ones(tmp_path):
     assert "Traceback" not in errors
     shards = sorted(path.name for path in (tmp_path / "dataset").glob("*.tfrecord"))
     assert shards == ["train-00000-of-00002.tfrecord"]
-    assert not list((tmp_path / "dataset").glob(".*.tmp"))
+    assert not list((tmp_path / "dataset").glob(".partial-*"))
 
 
 def test_positions_come_from_exif_where_names_have_none(tmp_path, make_config):

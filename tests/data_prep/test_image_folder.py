@@ -2,7 +2,8 @@ import os
 
 import pytest
 
-from vpr_tf.photos import PhotoSourceError, image_folder
+from tests.data_prep.conftest import write_images
+from vpr_tf.photos import PhotoSourceError, image_folder, scan_photos
 from vpr_tf.photos.image_folder import walk_image_folder
 
 
@@ -37,6 +38,16 @@ def test_link_to_a_parent_is_an_error(tmp_path):
 def test_broken_link_has_no_size(tmp_path):
     (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere")
     assert list(walk_image_folder(tmp_path, tmp_path)) == [("gone.jpg", -1)]
+
+
+def test_a_link_to_itself_is_one_rejected_photo(tmp_path):
+    write_images(tmp_path, 2)
+    (tmp_path / "a.jpg").symlink_to("a.jpg")
+    photos = scan_photos(tmp_path, progress=False)
+    assert len(photos) == 2
+    [rejected] = photos.rejected
+    assert rejected.path == "a.jpg"
+    assert "cannot be read: Too many levels of symbolic links" in rejected.reason
 
 
 def test_names_that_are_not_utf8_are_kept_as_they_are(tmp_path):

@@ -16,7 +16,7 @@ from tests.vpr_tf.place_index.tuning.measurements import measurement
 from tests.vpr_tf.report.tiny_photos import photos_at
 from vpr_tf.cli.index.index_map import draw_map
 from vpr_tf.config import CosPlaceConfig
-from vpr_tf.data.prepared_dataset import CLASS_DTYPE
+from vpr_tf.data.partition import CLASS_DTYPE
 from vpr_tf.drawing import plain_text
 from vpr_tf.place_index.tuning.figure import draw_tuning
 from vpr_tf.report.dot_plot import DotRow, dot_plot

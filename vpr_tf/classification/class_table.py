@@ -12,7 +12,8 @@ from vpr_tf.classification.cells import Cells, GridCells, RegionCells, cells_of_
 from vpr_tf.classification.errors import ClassificationError
 from vpr_tf.classification.groups import spread_m
 from vpr_tf.classification.stored_arrays import StoredArrays
-from vpr_tf.data.prepared_dataset import Partition, SplitIndex
+from vpr_tf.data.partition import Partition
+from vpr_tf.data.prepared_dataset import SplitIndex
 from vpr_tf.geo import LOCAL_ZONE, UNKNOWN_HEADING_DEG, Positions, ecef
 from vpr_tf.localization import Candidates
 from vpr_tf.search import MISSING_ID

@@ -6,7 +6,7 @@ import numpy as np
 
 from vpr_tf.classification.cells import rows_of
 from vpr_tf.classification.class_table import region_cells
-from vpr_tf.data.prepared_dataset import Partition
+from vpr_tf.data.partition import Partition
 from vpr_tf.geo import Positions
 from vpr_tf.search import MISSING_ID
 

@@ -15,6 +15,7 @@ from vpr_tf.classification.errors import ClassificationError
 from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.classification.regression import PlaceRegression
 from vpr_tf.config import ClassificationConfig
+from vpr_tf.stored_paths import StoredPathError, inside
 from vpr_tf.stored_values import StoredValueError, read_json
 
 # Of a run folder, and of a version of a SavedModel.
@@ -108,11 +109,11 @@ def heads_folder(model: str | Path) -> Path:
         (path for path in folder.glob("*") if path.name.isdecimal()),
         key=lambda path: int(path.name),
     )
-    places = [folder, folder / RUN_FOLDER, folder / SAVED_MODEL_FOLDER]
-    places += [versions[-1] / SAVED_MODEL_FOLDER] if versions else []
+    places = [Path(), RUN_FOLDER, SAVED_MODEL_FOLDER]
+    places += [Path(versions[-1].name) / SAVED_MODEL_FOLDER] if versions else []
     for place in places:
-        if (place / INFO_FILE).is_file():
-            return place
+        if _path(folder, f"{place}/{INFO_FILE}").is_file():
+            return folder / place
     raise ClassificationError(
         f"{folder} keeps no heads ({RUN_FOLDER / INFO_FILE} is missing). Pass a run "
         "that was trained with `evaluation.method: classification`, or a SavedModel "
@@ -126,7 +127,7 @@ def read_info(folder: Path) -> dict[str, Any]:
     Raises:
         ClassificationError: It is missing, damaged or of another format.
     """
-    path = folder / INFO_FILE
+    path = _path(folder, INFO_FILE)
     try:
         content: dict[str, Any] = read_json(path)
     except OSError as error:
@@ -146,7 +147,7 @@ def read_info(folder: Path) -> dict[str, Any]:
 
 
 def _read_arrays(folder: Path, content: dict[str, Any]) -> dict[str, np.ndarray]:
-    path = folder / ARRAYS_FILE
+    path = _path(folder, ARRAYS_FILE)
     try:
         if hashlib.sha256(path.read_bytes()).hexdigest() != content.get("sha256"):
             raise ValueError("its checksum differs")
@@ -154,6 +155,18 @@ def _read_arrays(folder: Path, content: dict[str, Any]) -> dict[str, np.ndarray]
             return dict(file)
     except Exception as error:  # NumPy evaluates headers by Python's own parser
         raise _damaged(folder, error) from error
+
+
+def _path(folder: Path, name: str) -> Path:
+    """Returns the path of a stored file, which no link leads to.
+
+    Raises:
+        ClassificationError: A link does.
+    """
+    try:
+        return inside(folder, name)
+    except StoredPathError as error:
+        raise ClassificationError(str(error)) from error
 
 
 def _damaged(folder: Path, error: Exception) -> ClassificationError:

@@ -32,6 +32,7 @@ from vpr_tf.disk_errors import is_full
 from vpr_tf.milvus_address import addresses_given_within
 from vpr_tf.paths import expand_word
 from vpr_tf.printable import printable_streams
+from vpr_tf.trusted_models import trusting_models
 
 DONE, PARTLY, REFUSED, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -142,7 +143,8 @@ def _run(name: str, words: list[str], program: str) -> int:
         return DONE
     as_json = getattr(options, "json", False)
     # What the library prints on its way is not part of the JSON.
-    with contextlib.redirect_stdout(sys.stderr if as_json else sys.stdout):
+    printed = contextlib.redirect_stdout(sys.stderr if as_json else sys.stdout)
+    with printed, trusting_models(getattr(options, "trust_model", False)):
         outcome = module.run(options)
     if isinstance(outcome, int):
         return outcome

@@ -204,10 +204,19 @@ def add_public_key(parser: argparse.ArgumentParser) -> None:
 def add_model(
     parser: argparse.ArgumentParser, purpose: str = "", *, required: bool = False
 ) -> None:
-    """Adds `--model`; a model that is not there is refused at once."""
+    """Adds `--model`; a model that is not there is refused at once.
+
+    With it comes `--trust-model`, which is also of the models in an index.
+    """
     kinds = f"{purpose}: {MODEL_KINDS}" if purpose else MODEL_KINDS
     parser.add_argument(
         "--model", required=required, type=existing_model, metavar="MODEL", help=kinds
+    )
+    parser.add_argument(
+        "--trust-model",
+        action="store_true",
+        help="load SavedModels whatever they hold: they may read and write files and "
+        "run anything with your rights",
     )
 
 

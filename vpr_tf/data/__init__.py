@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vpr_tf._lazy import lazy_names
+from vpr_tf.data.partition import Partition
 from vpr_tf.data.prepared_dataset import (
     DatasetError,
     EvaluationSet,
-    Partition,
     PreparedDataset,
     SplitIndex,
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vpr_tf.config import check_name
+from vpr_tf.stored_files import StoredFile
 from vpr_tf.stored_paths import is_inside
 from vpr_tf.stored_values import from_stored, read_json
 
@@ -25,6 +26,7 @@ class _Shard:
 @dataclass(frozen=True)
 class _Split:
     shards: list[_Shard]
+    columns: dict[str, StoredFile] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

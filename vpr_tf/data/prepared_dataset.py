@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 
 from vpr_tf.data.dataset_manifest import DatasetError, read_manifest
+from vpr_tf.data.partition import Partition, read_partition
+from vpr_tf.data.stored_columns import read_checked
 from vpr_tf.geo import Positions
 from vpr_tf.photos import PhotoTable
 from vpr_tf.photos.schema import (
@@ -23,8 +25,9 @@ from vpr_tf.photos.schema import (
     POSITION_COLUMNS,
     table_columns,
 )
-from vpr_tf.stored_files import read_npy
-from vpr_tf.stored_values import from_stored, read_json
+from vpr_tf.stored_files import StoredFile
+from vpr_tf.stored_paths import StoredPathError, inside
+from vpr_tf.stored_values import from_stored
 
 # Columns of `<split>.index/<column>.npy`, one entry a record, in shard order.
 INDEX_COLUMNS: dict[str, str] = {
@@ -38,31 +41,6 @@ INDEX_COLUMNS: dict[str, str] = {
 
 # What a column may hold, by the kind of its declared type.
 _KINDS = {"i": "iu", "u": "iu", "f": "fiu", "S": "S"}
-
-# Row i of `partitions/<name>/classes.npy` is class_id i; rows are sorted by group, so
-# the classes of a group are consecutive and class_index = class_id - first of group.
-CLASS_DTYPE = np.dtype(
-    [
-        ("group_id", "<i4"),
-        ("group_east", "<i4"),
-        ("group_north", "<i4"),
-        ("group_heading", "<i4"),
-        ("cell_east_m", "<i8"),
-        ("cell_north_m", "<i8"),
-        ("heading_bin_deg", "<i4"),
-        ("utm_zone", "<i2"),
-        ("centre_east_m", "<f8"),
-        ("centre_north_m", "<f8"),
-        ("num_images", "<i8"),
-    ]
-)
-
-# Rows of `partitions/<name>/regions.npy`, of partitions of S2 cells: intervals of leaf
-# ids, one S2 cell each, sorted by (group of the class, first_leaf). Those of a group
-# are disjoint; a class may have several.
-REGION_DTYPE = np.dtype(
-    [("first_leaf", "<u8"), ("last_leaf", "<u8"), ("class_id", "<i4")]
-)
 
 
 @dataclass(frozen=True)
@@ -90,16 +68,40 @@ def _evaluation_set(name: str, entry: dict[str, Any]) -> EvaluationSet:
 class SplitIndex:
     """Memory-mapped columns of one split, in record order."""
 
-    def __init__(self, name: str, dataset_path: Path, shard_files: list[str]) -> None:
+    def __init__(
+        self,
+        name: str,
+        dataset_path: Path,
+        shard_files: list[str],
+        columns: dict[str, StoredFile],
+    ) -> None:
         self.name = name
-        self.shard_paths = [str(dataset_path / file) for file in shard_files]
-        self._folder = dataset_path / f"{name}.index"
+        self._dataset_path = dataset_path
+        self._shard_files = shard_files
+        self._columns = columns
+
+    @functools.cached_property
+    def shard_paths(self) -> list[str]:
+        """Where the records lie.
+
+        Raises:
+            DatasetError: A shard is a link.
+        """
+        try:
+            return [str(inside(self._dataset_path, file)) for file in self._shard_files]
+        except StoredPathError as error:
+            raise DatasetError(str(error)) from error
+
+    @property
+    def has_checksums(self) -> bool:
+        """Whether altered columns are noticed; not in datasets of older versions."""
+        return bool(self._columns)
 
     def column(self, name: str) -> np.ndarray:
         """Returns a column of `INDEX_COLUMNS`, memory-mapped and read-only.
 
         Raises:
-            DatasetError: The file of the column is missing or not an array.
+            DatasetError: The file of the column is missing, or not what was written.
         """
         values = self._read_column(name)
         shape = (len(self),)
@@ -108,9 +110,10 @@ class SplitIndex:
         return values
 
     def _read_column(self, name: str) -> np.ndarray:
-        path = self._folder / f"{name}.npy"
+        folder = f"{self.name}.index"
         try:
-            values = read_npy(path)
+            path = inside(self._dataset_path, folder, f"{name}.npy")
+            values = read_checked(path, self._columns.get(name))
         except (OSError, ValueError) as error:
             raise self._damaged(name, str(error)) from error
         declared = np.dtype(INDEX_COLUMNS[name])
@@ -121,8 +124,9 @@ class SplitIndex:
 
     def _damaged(self, name: str, reason: str) -> DatasetError:
         return DatasetError(
-            f"Cannot read the record index {self._folder / name}.npy: {reason}. Run "
-            "`vpr data build` again to complete the dataset."
+            f"Cannot read the record index {self._dataset_path / self.name}.index/"
+            f"{name}.npy: {reason}. Restore it from a copy, or run `vpr data build` "
+            "again to complete the dataset."
         )
 
     @functools.cached_property
@@ -157,47 +161,6 @@ class SplitIndex:
         )
 
 
-@dataclass(frozen=True)
-class Partition:
-    """Classes and groups over the train split.
-
-    Attributes:
-        name: Name of the folder under `partitions/`.
-        parameters: The `PartitionConfig` fields that made it.
-        classes: Rows of `CLASS_DTYPE`; the row number is the class id.
-        class_offsets: `(num_classes + 1,)`; the records of class c are
-            `record_ids[class_offsets[c]:class_offsets[c + 1]]`.
-        record_ids: Positions in the train split's index; an image may be in a class
-            of several groups.
-        regions: Rows of `REGION_DTYPE`, the ground of each class; None for a grid.
-    """
-
-    name: str
-    parameters: dict[str, Any]
-    classes: np.ndarray
-    class_offsets: np.ndarray
-    record_ids: np.ndarray
-    regions: np.ndarray | None = None
-
-    @property
-    def has_headings(self) -> bool:
-        """Whether classes of the same cell differ in their heading."""
-        ignored = self.parameters.get("missing_heading") == "ignore"
-        return self.regions is None and not ignored
-
-    @property
-    def num_groups(self) -> int:
-        """Number of groups that hold at least one class."""
-        return int(self.classes["group_id"][-1]) + 1 if len(self.classes) else 0
-
-    def classes_of_group(self, group_id: int) -> range:
-        """Returns the consecutive class ids of one group."""
-        first, last = np.searchsorted(
-            self.classes["group_id"], [group_id, group_id + 1]
-        )
-        return range(int(first), int(last))
-
-
 class PreparedDataset:
     """A dataset folder: manifest, shards, record indexes and partitions.
 
@@ -211,7 +174,10 @@ class PreparedDataset:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        manifest = self.path / "manifest.json"
+        try:
+            manifest = inside(self.path, "manifest.json")
+        except StoredPathError as error:
+            raise DatasetError(str(error)) from error
         if not manifest.is_file():
             raise DatasetError(
                 f"No prepared dataset at {self.path} (manifest.json is missing). "
@@ -285,8 +251,13 @@ class PreparedDataset:
                 f"{self.path} has no split {name!r}. It has: "
                 + ", ".join(self.split_names)
             )
-        shards = self.manifest["splits"][name]["shards"]
-        return SplitIndex(name, self.path, [shard["file"] for shard in shards])
+        entry = self.manifest["splits"][name]
+        columns = {
+            column: from_stored(StoredFile, stored)
+            for column, stored in entry.get("columns", {}).items()
+        }
+        files = [shard["file"] for shard in entry["shards"]]
+        return SplitIndex(name, self.path, files, columns)
 
     @functools.cached_property
     def partition_names(self) -> list[str]:
@@ -306,23 +277,10 @@ class PreparedDataset:
                 f"{', '.join(self.partition_names) or 'none'}. Add one with "
                 "`vpr data partition --config FILE`."
             )
-        folder = self.path / "partitions" / name
         try:
-            arrays = {
-                column: read_npy(folder / f"{column}.npy", mapped=False)
-                for column in ("classes", "class_offsets", "record_ids", "regions")
-                if column != "regions" or (folder / "regions.npy").is_file()
-            }
-            description = read_json(folder / "partition.json")
-            parameters = from_stored(_Description, description, more=True).parameters
+            return read_partition(inside(self.path, "partitions", name), name)
         except (OSError, ValueError) as error:
             raise DatasetError(
-                f"Cannot read the partition {folder}: {error}. Add it again with "
-                "`vpr data partition --config FILE`."
+                f"Cannot read the partition {self.path}/partitions/{name}: {error}. "
+                "Add it again with `vpr data partition --config FILE`."
             ) from error
-        return Partition(name, parameters, **arrays)
-
-
-@dataclass(frozen=True)
-class _Description:
-    parameters: dict[str, Any]

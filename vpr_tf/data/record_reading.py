@@ -17,9 +17,12 @@ import tensorflow as tf
 
 from vpr_tf.data.image_decoding import decode_image
 from vpr_tf.data.prepared_dataset import DatasetError, SplitIndex
-from vpr_tf.data.records import FRAME_BYTES, EncodedImage, parse_image
+from vpr_tf.data.records import FRAME_BYTES, EncodedImage, parse_record
 
 _GRAPH_NAMES = re.compile(r"\{\{.*?\}\}|\[Op:.*")
+_NUM_HASHES = 2**63 - 1
+_KEYS_AT_ONCE = 1 << 16
+_OTHER_PHOTO = "it holds another photo than the record index says"
 
 
 class DamagedImage(NamedTuple):
@@ -45,9 +48,17 @@ class RecordReader:
     def __init__(self, split: SplitIndex, record_ids: np.ndarray) -> None:
         record_ids = checked_record_ids(split, record_ids)
         self._paths = tf.constant(split.shard_paths, tf.string)
-        self._shards = tf.constant(split.column("shard")[record_ids])
+        shards = split.column("shard")[record_ids]
+        num_shards = len(split.shard_paths)
+        if shards.size and not 0 <= shards.min() <= shards.max() < num_shards:
+            raise DatasetError(
+                f"The record index of split {split.name!r} is damaged: it names shards "
+                f"beyond the {num_shards} of the dataset. Build the dataset again."
+            )
+        self._shards = tf.constant(shards)
         self._offsets = tf.constant(split.column("byte_offset")[record_ids])
         self._lengths = tf.constant(split.column("length")[record_ids])
+        self._keys = tf.constant(_hashes_of_keys(split, record_ids))
 
     def __call__(self, row: tf.Tensor) -> EncodedImage:
         """Returns the image of the record at `row`, a scalar int64.
@@ -64,7 +75,26 @@ class RecordReader:
         records = tf.data.experimental.from_variant(
             variant, tf.TensorSpec([], tf.string)
         )
-        return parse_image(records.take(1).get_single_element())
+        record = parse_record(records.take(1).get_single_element())
+        # A column that was altered may lead to another photo.
+        is_same = _hash_of(record["key"]) == self._keys[row]
+        with tf.control_dependencies([tf.debugging.Assert(is_same, [_OTHER_PHOTO])]):
+            return EncodedImage(
+                *(tf.identity(record[name]) for name in EncodedImage._fields)
+            )
+
+
+def _hash_of(keys: Any) -> tf.Tensor:
+    return tf.strings.to_hash_bucket_fast(keys, _NUM_HASHES)
+
+
+def _hashes_of_keys(split: SplitIndex, record_ids: np.ndarray) -> np.ndarray:
+    """Returns 8 bytes a record instead of its key, which may be long."""
+    hashes = np.empty(len(record_ids), np.int64)
+    for start in range(0, len(record_ids), _KEYS_AT_ONCE):
+        part = slice(start, start + _KEYS_AT_ONCE)
+        hashes[part] = _hash_of(split.keys[record_ids[part]])
+    return hashes
 
 
 def checked_record_ids(split: SplitIndex, record_ids: np.ndarray) -> np.ndarray:
@@ -161,6 +191,8 @@ def _damaged(split: SplitIndex, record_id: int, reason: str) -> DamagedImage:
 def graph_error_reason(error: tf.errors.OpError) -> str:
     """Returns what an error of a graph says, without the names of the graph."""
     message = _GRAPH_NAMES.sub("", error.message.splitlines()[0]).strip(" .")
+    if _OTHER_PHOTO in message:
+        return _OTHER_PHOTO
     if message == "Dataset was empty":
         return "the shard ends before it"
     return message

@@ -155,12 +155,6 @@ class EncodedImage(NamedTuple):
     exif_orientation: Any
 
 
-def parse_image(serialized: Any) -> EncodedImage:
-    """Parses one serialized record, a scalar string tensor, inside the graph."""
-    record = parse_record(serialized)
-    return EncodedImage(*(record[name] for name in EncodedImage._fields))
-
-
 def parse_record(serialized: Any) -> dict[str, Any]:
     """Parses one serialized record inside the tf.data graph.
 

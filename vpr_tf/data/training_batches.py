@@ -19,7 +19,8 @@ import tensorflow as tf
 
 from vpr_tf.config import TrainConfig
 from vpr_tf.data.augmentation import Augmentation
-from vpr_tf.data.prepared_dataset import Partition, SplitIndex
+from vpr_tf.data.partition import Partition
+from vpr_tf.data.prepared_dataset import SplitIndex
 from vpr_tf.data.record_reading import RecordReader, pipeline_options
 
 # Streams of random numbers drawn from one seed; each is independent of the others.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,8 +32,10 @@ def verify_split(
     index = dataset.split(split)
     shards = np.asarray(index.column("shard"))
     offsets, lengths = index.column("byte_offset"), index.column("length")
+    written = [shard.get("records_sha256") for shard in _shards_of(dataset, split)]
     for number, shard_path in enumerate(index.shard_paths):
         first, last = np.searchsorted(shards, [number, number + 1]).tolist()
+        digest = hashlib.sha256()
         try:
             with Path(shard_path).open("rb") as file:
                 for row in range(first, last):
@@ -39,16 +43,24 @@ def verify_split(
                     file.seek(offset)
                     frame = file.read(_HEADER_BYTES + length + _FOOTER_BYTES)
                     problem = _problem(frame, length)
+                    digest.update(frame[:_HEADER_BYTES] + frame[-_FOOTER_BYTES:])
                     if problem:
+                        written[number] = None
                         yield _message(
                             dataset, shard_path, offset, row - first, problem
                         )
                     if progress and (row + 1 - first) % _RECORDS_A_REPORT == 0:
                         progress(_RECORDS_A_REPORT)
+            if written[number] not in (None, digest.hexdigest()):
+                yield f"{shard_path} holds other records than were built"
         except OSError as error:
             yield f"{shard_path} cannot be read: {error.strerror}"
         if progress:
             progress((last - first) % _RECORDS_A_REPORT)
+
+
+def _shards_of(dataset: PreparedDataset, split: str) -> list[dict[str, Any]]:
+    return list(dataset.manifest["splits"][split]["shards"])
 
 
 def _problem(frame: bytes, length: int) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, overload
@@ -12,6 +11,7 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
+from vpr_tf.atomic_files import scratch_folder
 from vpr_tf.config import EvaluationConfig
 from vpr_tf.config.evaluation import POSITIVE_DISTANCE_M, RECALL_VALUES
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
@@ -223,8 +223,8 @@ def descriptor_folder(work_dir: str | Path | None) -> Iterator[Path]:
     if work_dir is not None:
         yield Path(work_dir)
         return
-    with tempfile.TemporaryDirectory(prefix="vpr_tf_descriptors_") as folder:
-        yield Path(folder)
+    with scratch_folder("descriptors") as folder:
+        yield folder
 
 
 def _positions(name: str, positions: Positions | npt.ArrayLike) -> Positions:

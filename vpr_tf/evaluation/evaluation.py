@@ -15,6 +15,7 @@ from vpr_tf.evaluation.evaluated_model import EvaluatedModel
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.extraction.feature_extractor import FeatureExtractor
 from vpr_tf.extraction.model_source import RUN, find_model
+from vpr_tf.stored_paths import files_inside, inside
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,11 +104,17 @@ def results_folder(config: ExperimentConfig, model: str | Path | None) -> Path:
         return folder / "evaluation_initial_weights"
     source = find_model(model)
     if source.kind == RUN:
-        return source.path / "report"
+        return inside(source.path, "report")
     return folder / f"evaluation_{source.name}"
 
 
 def dataset_folder(folder: str | Path, dataset: PreparedDataset) -> Path:
-    """Returns the folder of the results on a dataset, by its name and content."""
-    name = dataset.path.resolve().name
-    return Path(folder) / f"{name}-{dataset.fingerprint[:8]}"
+    """Returns the folder of the results on a dataset, by its name and content.
+
+    Raises:
+        StoredPathError: It, or something in it, is a link, which nothing is written
+            through.
+    """
+    name = f"{dataset.path.resolve().name}-{dataset.fingerprint[:8]}"
+    files_inside(folder, name)
+    return Path(folder) / name

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
 from vpr_tf.evaluation.record_images import read_image
 from vpr_tf.evaluation.results import EvaluationResult
+from vpr_tf.printable import printable
 from vpr_tf.tables import told_apart
 
 PICTURES_FOLDER = "pictures"  # in the folder of a set
@@ -143,7 +144,7 @@ def _title(result: EvaluationResult, query: int) -> tuple[str, str]:
         nearby = nearby.replace("images", "image")
     if count < 0:
         nearby = "position unknown"
-    return result.query_keys[query].decode(errors="replace"), nearby
+    return printable(result.query_keys[query]), nearby
 
 
 def _metres(distance_m: float) -> str:
@@ -182,6 +183,7 @@ def picture_tile(
     tile.paste(image, (_FRAME, _FRAME))
     draw = ImageDraw.Draw(tile)
     middle = _HEIGHT + 2 * _FRAME + _CAPTION // 2 + 1
+    left, right = printable(left), printable(right)
     draw.text((2, middle), left, colour, _font(16), anchor="lm")
     draw.text((width - 2, middle), right, _FAINT, _font(13), anchor="rm")
     return tile
@@ -208,7 +210,8 @@ def join_tiles(tiles: Sequence[Image.Image], title: tuple[str, str]) -> Image.Im
     width = sum(tile.width for tile in tiles) + _GAP * (len(tiles) + 2)
     row = Image.new("RGB", (width, tiles[0].height + _TITLE + 2 * _GAP), _PAPER)
     draw = ImageDraw.Draw(row)
-    key, nearby = title
+    # A text of several lines, as names may be, ends the drawing.
+    key, nearby = map(printable, title)
     nearby_width = draw.textlength(nearby, _font(14))
     room = width - 4 * _GAP - nearby_width
     draw.text(

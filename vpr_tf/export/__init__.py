@@ -3,12 +3,9 @@
 from vpr_tf.export.saved_classifier_model import export_classifier
 from vpr_tf.export.saved_model import export_encoder
 from vpr_tf.export.served_encoder import ServedEncoder
-from vpr_tf.export.stock_ops import operations_of, unknown_operations
 
 __all__ = [
     "ServedEncoder",
     "export_classifier",
     "export_encoder",
-    "operations_of",
-    "unknown_operations",
 ]

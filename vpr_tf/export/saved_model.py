@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
+from vpr_tf.atomic_files import new_folder
 from vpr_tf.config import ExperimentConfig, save_config, shared_config
 from vpr_tf.export.served_encoder import ServedEncoder
-from vpr_tf.export.stock_ops import unknown_operations
 from vpr_tf.extraction.model_source import EXPORTED_CONFIG
+from vpr_tf.extraction.saved_model_check import faults_of
 from vpr_tf.models import in_precision
 
 
 class ExportError(RuntimeError):
-    """A SavedModel that cannot be written, or that stock servers could not load."""
+    """A SavedModel that cannot be written, or that nobody else would load."""
 
 
 def export_encoder(encoder: Any, config: ExperimentConfig, folder: str | Path) -> Path:
@@ -41,8 +40,8 @@ def export_encoder(encoder: Any, config: ExperimentConfig, folder: str | Path) -
         The folder of the version: 1 more than the highest that exists.
 
     Raises:
-        ExportError: The folder cannot be written, or the graph needs operations
-            beyond those of TensorFlow.
+        ExportError: The folder cannot be written, or the graph needs operations that
+            do more than compute, or that TensorFlow alone does not have.
     """
     served = ServedEncoder(
         in_precision(encoder, "float32"), config.evaluation.preprocessing
@@ -79,31 +78,29 @@ def write_version(
         ExportError: See `export_encoder`.
     """
     parent = Path(folder) / config.name
-    unfinished = parent / f"unfinished-{os.getpid()}"
     try:
-        shutil.rmtree(unfinished, ignore_errors=True)
         parent.mkdir(parents=True, exist_ok=True)
-        tf.saved_model.save(module, str(unfinished), signatures=signatures)
-        (unfinished / EXPORTED_CONFIG).parent.mkdir(exist_ok=True)
-        save_config(shared_config(config), unfinished / EXPORTED_CONFIG)
-        if write_extra is not None:
-            write_extra(unfinished / EXPORTED_CONFIG.parent)
-        _check_operations(unfinished)
-        return _publish(unfinished, parent)
+        with new_folder(parent / "version") as unfinished:
+            tf.saved_model.save(module, str(unfinished), signatures=signatures)
+            (unfinished / EXPORTED_CONFIG).parent.mkdir(exist_ok=True)
+            save_config(shared_config(config), unfinished / EXPORTED_CONFIG)
+            if write_extra is not None:
+                write_extra(unfinished / EXPORTED_CONFIG.parent)
+            _check_operations(unfinished)
+            return _publish(unfinished, parent)
     except (OSError, tf.errors.OpError) as error:
         raise ExportError(
             f"Cannot write a SavedModel in {parent}: {error}. Set `savedmodels_dir`."
         ) from error
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _check_operations(folder: Path) -> None:
-    unknown = unknown_operations(folder)
-    if unknown:
+    faults = faults_of(folder)
+    if faults:
         raise ExportError(
-            "The exported graph must need operations of TensorFlow only. Received: "
-            f"{', '.join(sorted(unknown))}. Replace the layers that use them."
+            "The exported graph must need only operations that compute, those that "
+            f"may be loaded again. Received: {', '.join(faults)}. Replace the layers "
+            "that use them."
         )
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from vpr_tf.atomic_files import write_json
 from vpr_tf.stored_files import read_npy
+from vpr_tf.stored_paths import inside
 from vpr_tf.stored_values import read_json
 
 _COMMIT_EVERY_S = 10.0
@@ -22,7 +22,7 @@ class DescriptorFile:
 
     Rows are flagged only after they were written to disk, so a folder left by a
     killed process is always right. A folder of another source (encoder, dataset,
-    preprocessing, precision) is emptied, never mixed in.
+    preprocessing, precision) is written anew, never mixed in.
 
     Args:
         folder: Folder of its own for these descriptors.
@@ -36,6 +36,7 @@ class DescriptorFile:
 
     Raises:
         OSError: The disk has no room for all rows; found before any is computed.
+        StoredPathError: One of the files is a link.
     """
 
     def __init__(
@@ -58,15 +59,15 @@ class DescriptorFile:
 
     @property
     def _descriptors_path(self) -> Path:
-        return self.folder / "descriptors.npy"
+        return inside(self.folder, "descriptors.npy")
 
     @property
     def _done_path(self) -> Path:
-        return self.folder / "done.npy"
+        return inside(self.folder, "done.npy")
 
     @property
     def _source_path(self) -> Path:
-        return self.folder / "source.json"
+        return inside(self.folder, "source.json")
 
     def _is_of(self, source: dict[str, Any]) -> bool:
         try:
@@ -80,17 +81,16 @@ class DescriptorFile:
         return stored == source and shapes_fit and descriptors.dtype == self._dtype
 
     def _create(self, source: dict[str, Any]) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for path in (self._source_path, self._descriptors_path, self._done_path):
+            path.unlink(missing_ok=True)
         for path, dtype, shape in (
             (self._descriptors_path, self._dtype, self._shape),
             (self._done_path, np.dtype(np.bool_), self._shape[:1]),
         ):
             np.lib.format.open_memmap(path, "w+", dtype, shape).flush()
             _reserve(path)
-        unfinished = self._source_path.with_suffix(".unfinished")
-        unfinished.write_text(json.dumps(source, indent=2) + "\n")
-        unfinished.rename(self._source_path)
+        write_json(self._source_path, source)
 
     @property
     def done(self) -> np.ndarray:

@@ -7,3 +7,7 @@ class EncoderError(ValueError):
 
 class DescriptorError(EncoderError):
     """An encoder that does not give finite descriptors of the right shape."""
+
+
+class UntrustedModelError(EncoderError):
+    """A SavedModel that could do more than compute, or whose graph is damaged."""

@@ -38,7 +38,9 @@ from vpr_tf.models import (
     with_run_weights,
 )
 from vpr_tf.models.encoder_builder import BEST_WEIGHTS
+from vpr_tf.models.hdf5_weights import at_most_as_large_as, load_hdf5
 from vpr_tf.paths import shared_path
+from vpr_tf.stored_paths import inside
 
 
 def load_extractor(
@@ -150,7 +152,7 @@ def _load_initial(config: ExperimentConfig | None) -> tuple[GeoLocalizationNet, 
 
 
 def _load_run(folder: Path) -> tuple[GeoLocalizationNet, str]:
-    weights = folder / BEST_WEIGHTS
+    weights = inside(folder, str(BEST_WEIGHTS))
     if not weights.is_file():
         raise EncoderError(
             f"The run {folder} has no best model yet ({BEST_WEIGHTS} is missing). It "
@@ -158,8 +160,9 @@ def _load_run(folder: Path) -> tuple[GeoLocalizationNet, str]:
         )
     config = load_saved_config(folder / RUN_CONFIG)
     trained = config.encoder
-    encoder = build_encoder(dataclasses.replace(trained, weights="none"))
-    encoder.load_weights(weights)
+    with at_most_as_large_as(weights):
+        encoder = build_encoder(dataclasses.replace(trained, weights="none"))
+    load_hdf5(encoder, weights)
     run = f"{config.name}/{folder.resolve().name}"
     return encoder, f"{trained.backbone}, best weights of {run}"
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from vpr_tf.extraction.errors import EncoderError
+from vpr_tf.stored_paths import inside
 
 RUN, KERAS_FILE, RELEASED, SAVED_MODEL = "run", "keras_file", "released", "saved_model"
 RUN_CONFIG = "config.yaml"
@@ -34,8 +33,10 @@ class ModelSource:
     def config_file(self) -> Path | None:
         """The experiment that made it, with the preparation of its images."""
         if self.kind == RUN:
-            return self.path / RUN_CONFIG
-        return self.path / EXPORTED_CONFIG if self.kind == SAVED_MODEL else None
+            return inside(self.path, RUN_CONFIG)
+        if self.kind == SAVED_MODEL:
+            return inside(self.path, str(EXPORTED_CONFIG))
+        return None
 
     @property
     def says_preprocessing(self) -> bool:
@@ -45,11 +46,11 @@ class ModelSource:
         """
         if self.kind != KERAS_FILE:
             return True
+        from vpr_tf.models.keras_archive import read_arguments
+
         try:
-            with zipfile.ZipFile(self.path) as archive:
-                content = json.loads(archive.read("config.json"))
-            return content["config"]["preprocessing"] is not None
-        except (OSError, ValueError, LookupError, TypeError, zipfile.BadZipFile):
+            return read_arguments(self.path).preprocessing is not None
+        except (OSError, ValueError):
             return False
 
     @property

@@ -18,6 +18,7 @@ from vpr_tf.config import ExperimentConfig, load_saved_config
 from vpr_tf.extraction.encoders import Encoder
 from vpr_tf.extraction.errors import EncoderError
 from vpr_tf.extraction.model_source import EXPORTED_CONFIG
+from vpr_tf.extraction.saved_model_check import GRAPH_FILE, check_saved_model
 from vpr_tf.models import GeoLocalizationNet, read_keras_file
 
 _SIGNATURE = "descriptors"
@@ -39,11 +40,13 @@ class SavedEncoder:
         fingerprint: Hash of the graph and the variables.
 
     Raises:
-        ValueError: The folder holds another kind of SavedModel.
+        ValueError: The folder holds another kind of SavedModel, a damaged one, or one
+            that may do more than compute, see `check_saved_model`.
     """
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = folder = Path(folder)
+        check_saved_model(folder)
         if not (folder / EXPORTED_CONFIG).is_file():
             raise ValueError(
                 f"The SavedModel {folder} has no {EXPORTED_CONFIG}, which says how "
@@ -54,15 +57,14 @@ class SavedEncoder:
         self.preprocessing = dataclasses.replace(
             evaluation.preprocessing, precision="float32"
         )
-        self._model = tf.saved_model.load(str(folder))  # keeps the variables alive
+        self._model = _load(folder)  # keeps the variables alive
         if _SIGNATURE not in self._model.signatures:
             raise ValueError(
                 f"The SavedModel {folder} must have the signature {_SIGNATURE!r}. "
                 f"Received: {sorted(self._model.signatures)}"
             )
         self._describe = self._model.signatures[_SIGNATURE]
-        output = self._describe.structured_outputs["descriptors"]
-        self.descriptor_dim = int(output.shape[1])
+        self.descriptor_dim = _descriptor_dim(self._describe, folder)
         self.fingerprint = _hash_of(folder)
 
     def __call__(self, images: Any, training: bool = False) -> Any:
@@ -72,9 +74,30 @@ class SavedEncoder:
         return self._describe(images=images)["descriptors"]
 
 
+def _load(folder: Path) -> Any:
+    try:
+        return tf.saved_model.load(str(folder))
+    except Exception as error:  # whatever a damaged graph leads TensorFlow to
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise ValueError(
+            f"The SavedModel {folder} is damaged: {reason[0]}. Copy or export it again."
+        ) from error
+
+
+def _descriptor_dim(describe: Any, folder: Path) -> int:
+    output = describe.structured_outputs
+    shape = getattr(output.get("descriptors"), "shape", None) if output else None
+    if shape is None or shape.rank != 2 or shape[1] is None:
+        raise ValueError(
+            f"The signature {_SIGNATURE!r} of the SavedModel {folder} must give "
+            f"`descriptors` of the shape (batch, descriptor_dim). Received: {output}"
+        )
+    return int(shape[1])
+
+
 def _hash_of(folder: Path) -> str:
     digest = hashlib.sha256()
-    files = [folder / "saved_model.pb", *sorted((folder / "variables").iterdir())]
+    files = [folder / GRAPH_FILE, *sorted((folder / "variables").iterdir())]
     for path in files:
         digest.update(path.name.encode())
         with path.open("rb") as file:

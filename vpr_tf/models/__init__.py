@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from vpr_tf.models.encoder_builder import (
         build_encoder,
         load_weights,
+        read_keras_file,
         with_run_weights,
     )
     from vpr_tf.models.geolocalization_net import GeoLocalizationNet
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
         released_encoder,
         released_names,
     )
-    from vpr_tf.models.saved_weights import read_keras_file
 
 __all__ = [
     "GeoLocalizationNet",
@@ -46,7 +46,7 @@ __getattr__, __dir__ = lazy_names(
         "initialize_clusters": "vpr_tf.models.cluster_initialization",
         "load_weights": "vpr_tf.models.encoder_builder",
         "needs_clusters": "vpr_tf.models.cluster_initialization",
-        "read_keras_file": "vpr_tf.models.saved_weights",
+        "read_keras_file": "vpr_tf.models.encoder_builder",
         "released_encoder": "vpr_tf.models.released",
         "released_names": "vpr_tf.models.released",
         "with_run_weights": "vpr_tf.models.encoder_builder",

@@ -10,6 +10,7 @@ import numpy as np
 from vpr_tf.atomic_files import replace_file
 from vpr_tf.models.aggregations import parse_aggregation
 from vpr_tf.models.download import file_sha256
+from vpr_tf.models.saved_weights import read_encoder
 from vpr_tf.models.torch_weights.checkpoint import Checkpoint
 from vpr_tf.models.torch_weights.state_dict import (
     BARE_BACKBONE,
@@ -150,7 +151,7 @@ def save_verified(model: keras.Model, path: Path) -> str:
     with replace_file(path) as temporary:
         if path.name.endswith(".keras"):
             model.save(temporary)
-            reloaded = keras.saving.load_model(temporary, compile=False)
+            reloaded = read_encoder(type(model), temporary)
         else:
             model.save_weights(temporary)
             reloaded = type(model).from_config(model.get_config())

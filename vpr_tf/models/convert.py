@@ -19,11 +19,10 @@ from vpr_tf.models.conversion import (
     verify_encoder,
 )
 from vpr_tf.models.download import file_sha256
-from vpr_tf.models.encoder_builder import build_encoder
+from vpr_tf.models.encoder_builder import build_encoder, read_keras_file
 from vpr_tf.models.geolocalization_net import GeoLocalizationNet
 from vpr_tf.models.pretrained import build_released
 from vpr_tf.models.released import released_encoder
-from vpr_tf.models.saved_weights import read_keras_file
 from vpr_tf.models.torch_weights.checkpoint import read_checkpoint
 from vpr_tf.models.torch_weights.state_dict import LAYOUTS, Layout, to_torch_state_dict
 

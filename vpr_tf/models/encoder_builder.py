@@ -15,7 +15,11 @@ from vpr_tf.models.geolocalization_net import GeoLocalizationNet
 from vpr_tf.models.imagenet_weights import load_imagenet, load_preset
 from vpr_tf.models.pretrained import load_released
 from vpr_tf.models.released import released_names
-from vpr_tf.models.saved_weights import load_keras_file, load_weights_h5
+from vpr_tf.models.saved_weights import (
+    load_keras_file,
+    load_weights_h5,
+    read_encoder,
+)
 from vpr_tf.models.torch_weights.checkpoint import read_checkpoint
 from vpr_tf.models.torch_weights.state_dict import load_torch_state_dict
 from vpr_tf.stored_values import read_json
@@ -52,6 +56,15 @@ def build_encoder(config: EncoderConfig) -> GeoLocalizationNet:
     )
     load_weights(model, config.weights)
     return model
+
+
+def read_keras_file(path: Path) -> GeoLocalizationNet:
+    """Loads the encoder of a `.keras` file.
+
+    Raises:
+        ValueError: The file is damaged or holds something else.
+    """
+    return read_encoder(GeoLocalizationNet, path)
 
 
 def with_run_weights(config: ExperimentConfig) -> EncoderConfig:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
-import zipfile
 from pathlib import Path
+from typing import Any
 
-import h5py
 import keras
 
+from vpr_tf.models.hdf5_weights import (
+    array_shapes,
+    at_most_as_large_as,
+    first_line,
+    load_hdf5,
+)
+from vpr_tf.models.keras_archive import (
+    extract_weights,
+    read_arguments,
+)
+from vpr_tf.models.torch_weights.checkpoint_objects import CheckpointError
 from vpr_tf.models.torch_weights.state_dict import raise_differences
-from vpr_tf.models.weights_files import HDF5, KERAS, check_weights_file
-
-_ENCODER_NAME = "vpr_tf>GeoLocalizationNet"  # as Keras registers it
 
 
 def load_keras_file(model: keras.Model, path: Path) -> None:
@@ -21,7 +29,7 @@ def load_keras_file(model: keras.Model, path: Path) -> None:
     Raises:
         ValueError: The file is damaged or holds another encoder.
     """
-    saved = read_keras_file(path)
+    saved = read_encoder(type(model), path)
     differences = [
         f"{field}: expected {expected!r}, received {received!r}"
         for field, expected, received in (
@@ -37,22 +45,40 @@ def load_keras_file(model: keras.Model, path: Path) -> None:
     model.set_weights(saved.get_weights())
 
 
-def read_keras_file(path: Path) -> keras.Model:
-    """Loads the encoder of a `.keras` file.
+def read_encoder(network: type[keras.Model], path: Path) -> keras.Model:
+    """Builds the encoder that a `.keras` file describes, with the weights in it.
+
+    Args:
+        network: `GeoLocalizationNet`, the only class that such a file may name.
+        path: The file.
 
     Raises:
         ValueError: The file is damaged or holds something else.
     """
+    path = Path(path)
     try:
-        check_weights_file(Path(path), KERAS)
-        saved = keras.saving.load_model(path, compile=False)
-    except (OSError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        arguments = dataclasses.asdict(read_arguments(path))
+        model = _build(network, arguments, path)
+        with tempfile.TemporaryDirectory() as folder:
+            load_hdf5(model, extract_weights(path, Path(folder)), path)
+    except OSError as error:
         raise ValueError(f"{path} is not a readable .keras file: {error}") from error
-    if keras.saving.get_registered_name(type(saved)) != _ENCODER_NAME:
+    return model
+
+
+def _build(
+    network: type[keras.Model], arguments: dict[str, Any], path: Path
+) -> keras.Model:
+    try:
+        with at_most_as_large_as(path):
+            return network(**arguments)
+    except (CheckpointError, MemoryError):
+        raise
+    except Exception as error:  # whatever arguments that do not go together lead to
         raise ValueError(
-            f"{path} must hold a GeoLocalizationNet. Received: {type(saved).__name__}"
-        )
-    return saved
+            f"{path} describes an encoder that cannot be built: {first_line(error)}. "
+            "Copy or convert it again."
+        ) from error
 
 
 def load_weights_h5(model: keras.Model, path: Path) -> None:
@@ -66,12 +92,8 @@ def load_weights_h5(model: keras.Model, path: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         own_file = Path(folder) / "own.weights.h5"
         model.save_weights(own_file)
-        expected = _dataset_shapes(own_file)
-    try:
-        check_weights_file(path, HDF5)
-        received = _dataset_shapes(path)
-    except OSError as error:
-        raise ValueError(f"{path} is not a readable HDF5 file: {error}") from error
+        expected = array_shapes(own_file)
+    received = array_shapes(path)
     differences = [
         f"{name}: expected {expected.get(name, 'nothing')}, "
         f"received {received.get(name, 'nothing')}"
@@ -85,16 +107,4 @@ def load_weights_h5(model: keras.Model, path: Path) -> None:
             f"{model.descriptor_dim}: {fitting} of its {len(received)} arrays fit.",
             differences,
         )
-    model.load_weights(path)
-
-
-def _dataset_shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    shapes: dict[str, tuple[int, ...]] = {}
-
-    def collect(name: str, item: object) -> None:
-        if isinstance(item, h5py.Dataset):
-            shapes[name] = item.shape
-
-    with h5py.File(path) as file:
-        file.visititems(collect)
-    return shapes
+    load_hdf5(model, path)

@@ -116,9 +116,9 @@ def _sorted_entries(folder: Path, scratch: Path) -> Iterator[tuple[str, int]]:
 
 
 def _describe(entry: os.DirEntry[str]) -> tuple[str, int]:
-    if entry.is_dir():
-        return entry.name + "/", 0
     try:
+        if entry.is_dir():
+            return entry.name + "/", 0
         return entry.name, entry.stat().st_size
     except OSError:
         return entry.name, -1

@@ -17,6 +17,7 @@ from vpr_tf.place_index.joined import (
     SelectedDescriptors,
     join_photos,
 )
+from vpr_tf.place_index.layout import index_path
 from vpr_tf.place_index.manifest import IndexManifest
 from vpr_tf.place_index.photo_columns import check_keys
 from vpr_tf.place_index.recall import recall_of_state
@@ -225,7 +226,7 @@ def _with_removed(
     """Writes the list of removed rows, ascending, if it is longer than before."""
     if len(removed) == manifest.num_removed:
         return manifest
-    path = change.folder / change.new_removed_file
+    path = index_path(change.folder, change.new_removed_file)
     np.save(path, removed.astype("<i8"), allow_pickle=False)
     return replace(
         manifest,

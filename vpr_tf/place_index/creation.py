@@ -12,25 +12,30 @@ from typing import TYPE_CHECKING, Any
 
 from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index.changes import check_photos, commit, with_segment
+from vpr_tf.place_index.layout import CLASSIFIER_FOLDER, ENCODER_FOLDER
 from vpr_tf.place_index.manifest import (
+    DTYPES,
     EncoderIdentity,
     IndexManifest,
     KeptClassifier,
 )
 from vpr_tf.place_index.transaction import (
-    LOCK_FILE,
     Transaction,
     clear_errors,
     writer_lock,
 )
 from vpr_tf.search import Descriptors, RetrievalError
 from vpr_tf.stored_files import StoredFile, fsync, store_folder
+from vpr_tf.work_folder import (
+    LOCK_FILE,
+    claim_folder,
+    delete_folder,
+    empty_folder,
+    give_up_folder,
+)
 
 if TYPE_CHECKING:
     from vpr_tf.extraction import FeatureExtractor
-
-CLASSIFIER_FOLDER = "classifier"
-_ENCODER_FOLDER = "encoder"
 
 
 @dataclass(frozen=True)
@@ -79,8 +84,8 @@ def create_folder(
     recall_queries: int,
 ) -> IndexManifest:
     """See `PlaceIndex.create`."""
-    if dtype not in ("float32", "float16"):
-        raise ValueError(f"`dtype` must be float32 or float16. Received: {dtype!r}")
+    if dtype not in DTYPES:
+        raise ValueError(f"`dtype` must be {' or '.join(DTYPES)}. Received: {dtype!r}")
     dim = parts.encoder.descriptor_dim if parts.encoder else descriptors.shape[-1]
     check_photos(descriptors, photos, dim)
     with clear_errors(folder), _unfinished_folder(folder) as unfinished:
@@ -111,16 +116,18 @@ def _unfinished_folder(folder: Path) -> Iterator[Path]:
     """Yields an empty folder that gets its name at the end."""
     unfinished = folder.with_name(f"{folder.name}.unfinished")
     _refuse_existing(folder)
-    unfinished.mkdir(parents=True, exist_ok=True)
+    claim_folder(unfinished)
     with writer_lock(unfinished, wait_s=0):
         _refuse_existing(folder)
-        _empty(unfinished)
+        empty_folder(unfinished, LOCK_FILE)
         try:
             yield unfinished
             _refuse_existing(folder)
             unfinished.rename(folder)
+            give_up_folder(folder)
         except BaseException:
-            shutil.rmtree(unfinished, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                delete_folder(unfinished)
             raise
         fsync(folder.parent)
 
@@ -133,23 +140,15 @@ def _refuse_existing(folder: Path) -> None:
         )
 
 
-def _empty(folder: Path) -> None:
-    for path in folder.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path)
-        elif path.name != LOCK_FILE:
-            path.unlink()
-
-
 def _keep_encoder(
     folder: Path, parts: KeptParts
 ) -> tuple[EncoderIdentity | None, dict[str, StoredFile]]:
     """Writes an encoder; returns it with its file, and its files."""
     if parts.encoder is None or parts.keep_encoder is None:
         return parts.encoder, {}
-    file = parts.keep_encoder(folder / _ENCODER_FOLDER)
+    file = parts.keep_encoder(folder / ENCODER_FOLDER)
     identity = replace(parts.encoder, file=file.relative_to(folder).as_posix())
-    return identity, _stored(folder, _ENCODER_FOLDER)
+    return identity, _stored(folder, ENCODER_FOLDER)
 
 
 def _keep_classifier(folder: Path, parts: KeptParts) -> KeptClassifier | None:

@@ -15,13 +15,9 @@ from vpr_tf.classification.prototype_search import PrototypeSearch, is_worth_sea
 from vpr_tf.classification.stored_heads import load_heads, save_heads
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.photos import PhotoFiles
-from vpr_tf.place_index.creation import CLASSIFIER_FOLDER
-from vpr_tf.place_index.manifest import (
-    EncoderIdentity,
-    IndexManifest,
-    KeptClassifier,
-    check_file,
-)
+from vpr_tf.place_index.checked_files import check_file, check_folder
+from vpr_tf.place_index.layout import CLASSIFIER_FOLDER
+from vpr_tf.place_index.manifest import EncoderIdentity, IndexManifest, KeptClassifier
 from vpr_tf.search import CellFilter
 from vpr_tf.stored_files import StoredFile
 
@@ -106,7 +102,8 @@ class IndexClassifier:
         of_encoder = _encoder_files(kept)
         for name, file in kept.files.items():
             if name not in of_encoder:
-                check_file(folder / name, file)
+                check_file(folder, name, file)
+        check_folder(folder, CLASSIFIER_FOLDER, kept.files)
         own = folder / CLASSIFIER_FOLDER
         heads = load_heads(own, score=kept.score)
         classifier = ClassifierCells.from_heads(heads).classifier

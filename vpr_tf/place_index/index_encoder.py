@@ -16,7 +16,8 @@ from vpr_tf.extraction import (
 from vpr_tf.extraction.model_source import EXPORTED_CONFIG, EXPORTED_SCORE
 from vpr_tf.extraction.saved_encoder import SavedEncoder
 from vpr_tf.models import GeoLocalizationNet
-from vpr_tf.place_index.manifest import EncoderIdentity, IndexManifest, check_file
+from vpr_tf.place_index.checked_files import checked_encoder_path
+from vpr_tf.place_index.manifest import EncoderIdentity, IndexManifest
 from vpr_tf.search import IndexMismatchError
 from vpr_tf.stored_files import StoredFile
 
@@ -108,10 +109,9 @@ def open_kept_encoder(
     Raises:
         IndexMismatchError: A file is missing or damaged.
     """
-    for name, file in files.items():
-        check_file(folder / name, file)
+    path = checked_encoder_path(folder, identity, files)
     return FeatureExtractor(
-        read_stored_encoder(folder / str(identity.file)),
+        read_stored_encoder(path),
         identity.preprocessing,
         description=identity.description,
         fingerprint=identity.fingerprint,

@@ -12,18 +12,18 @@ import numpy.typing as npt
 
 from vpr_tf.geo import GeoCircle
 from vpr_tf.photos import PhotoFiles, PhotoTable
+from vpr_tf.place_index.checked_files import checked_encoder_path
 from vpr_tf.place_index.index_state import IndexState, Matches
+from vpr_tf.place_index.layout import MANIFEST_FILE, index_path
 from vpr_tf.place_index.localizing import (
     LocalizationOptions,
     known_headings,
     localize_descriptors,
 )
 from vpr_tf.place_index.manifest import (
-    MANIFEST_FILE,
     STORED,
     IndexManifest,
     RecallReport,
-    check_file,
     parse_manifest,
     unreadable,
 )
@@ -147,9 +147,8 @@ class IndexReader:
         manifest = self.manifest
         if manifest.encoder is None or manifest.encoder.file is None:
             return None
-        for name, file in manifest.encoder_files.items():
-            check_file(self.folder / name, file)
-        return self.folder / manifest.encoder.file
+        files = manifest.encoder_files
+        return checked_encoder_path(self.folder, manifest.encoder, files)
 
     def search(
         self,
@@ -358,7 +357,7 @@ class IndexReader:
 
     def _newest_state(self) -> IndexState:
         while True:
-            file = ManifestFile.open(self.folder / MANIFEST_FILE)
+            file = ManifestFile.open(index_path(self.folder, MANIFEST_FILE))
             try:
                 manifest = parse_manifest(file.text, file.path)
                 if self._key is not None:

@@ -11,8 +11,10 @@ import numpy.typing as npt
 
 from vpr_tf.geo import GeoCircle
 from vpr_tf.photos import PhotoTable
+from vpr_tf.place_index.checked_files import check_file
 from vpr_tf.place_index.joined import JoinedDescriptors, join_photos
-from vpr_tf.place_index.manifest import IndexManifest, check_file, misfit
+from vpr_tf.place_index.layout import misfit
+from vpr_tf.place_index.manifest import IndexManifest
 from vpr_tf.place_index.photo_columns import (
     empty_photos,
     find_rows,
@@ -297,7 +299,7 @@ def _read_removed(folder: Path, manifest: IndexManifest) -> np.ndarray:
     if not (manifest.removed_file and manifest.removed):
         return np.empty(0, np.int64)
     path = folder / manifest.removed_file
-    check_file(path, manifest.removed)
+    check_file(folder, manifest.removed_file, manifest.removed)
     removed = read_column(path, "<i8", manifest.num_removed, mapped=False)
     ascending = np.concatenate([[-1], removed, [manifest.num_rows]])
     if (np.diff(ascending) < 1).any():

@@ -13,12 +13,23 @@ from typing import Any
 from vpr_tf.atomic_files import replace_file
 from vpr_tf.config import LocalizationConfig, Preprocessing
 from vpr_tf.localization import Calibration, read_stored
+from vpr_tf.place_index.agreement import (
+    check_counts,
+    check_encoder,
+    check_kinds,
+    check_names,
+)
+from vpr_tf.place_index.layout import (
+    CLASSIFIER_FOLDER,
+    ENCODER_FOLDER,
+    MANIFEST_FILE,
+    index_path,
+)
 from vpr_tf.search import IndexMismatchError
 from vpr_tf.stored_files import StoredFile, fsync
 from vpr_tf.stored_paths import is_inside
 from vpr_tf.stored_values import from_stored, parse_json
 
-MANIFEST_FILE = "manifest.json"
 FORMAT_VERSION = 1
 # Of an index that keeps a classifier, which programs of version 1 do not know.
 CLASSIFIER_FORMAT_VERSION = 2
@@ -26,8 +37,9 @@ CLASSIFIER_FORMAT_VERSION = 2
 NO_ENCODER_FORMAT_VERSION = 3
 _VERSIONS = (FORMAT_VERSION, CLASSIFIER_FORMAT_VERSION, NO_ENCODER_FORMAT_VERSION)
 METRIC = "squared_l2"
+DTYPES = ("float32", "float16")
 STORED = "stored"  # as many cells of the classifier as the index says
-_REMEDY = "Restore it from a copy of the folder, or build the index again."
+RESTORE = "Restore it from a copy of the folder, or build the index again."
 _COMPACT_ABOVE_SHARE = 0.1
 
 
@@ -237,11 +249,9 @@ def write_manifest(folder: Path, manifest: IndexManifest) -> None:
     if manifest.classifier is None:
         del content["classifier"]
     else:
-        content["format_version"] = CLASSIFIER_FORMAT_VERSION
         own = manifest.classifier.encoder
         content["classifier"]["encoder"] = None if own is None else own.to_dict()
-    if manifest.encoder is None:
-        content["format_version"] = NO_ENCODER_FORMAT_VERSION
+    content["format_version"] = _version_of(manifest)
     content["sha256"] = _fingerprint(content)
     fsync(folder)  # the names of new files, before anything refers to them
     with replace_file(folder / MANIFEST_FILE) as temporary:
@@ -255,7 +265,7 @@ def read_manifest(folder: Path) -> IndexManifest:
     Raises:
         IndexMismatchError: There is none, or it is damaged or was edited.
     """
-    path = folder / MANIFEST_FILE
+    path = index_path(folder, MANIFEST_FILE)
     try:
         return parse_manifest(path.read_bytes(), path)
     except OSError as error:
@@ -273,7 +283,7 @@ def no_manifest(folder: Path, error: OSError) -> IndexMismatchError:
 def unreadable(error: OSError, folder: Path) -> IndexMismatchError:
     """Returns the error of a file that is missing or cannot be read."""
     return IndexMismatchError(
-        f"{error.filename or folder} cannot be read: {error.strerror}. {_REMEDY}"
+        f"{error.filename or folder} cannot be read: {error.strerror}. {RESTORE}"
     )
 
 
@@ -291,7 +301,7 @@ def parse_manifest(text: bytes, path: Path) -> IndexManifest:
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise IndexMismatchError(
             f"{path} is damaged, it is not the JSON that was written: {error!r}. "
-            f"{_REMEDY}"
+            f"{RESTORE}"
         ) from error
     if version not in _VERSIONS:
         raise IndexMismatchError(
@@ -308,30 +318,8 @@ def parse_manifest(text: bytes, path: Path) -> IndexManifest:
         return _from_content(content)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise IndexMismatchError(
-            f"{path} is damaged, though its checksum fits: {error}. {_REMEDY}"
+            f"{path} is damaged, though its checksum fits: {error}. {RESTORE}"
         ) from error
-
-
-def misfit(path: Path, reason: object) -> IndexMismatchError:
-    """Returns the error of a file that is not what an index holds, as its maker has it.
-
-    Checksums say that nothing changed since; they can be made to fit by anyone.
-    """
-    return IndexMismatchError(
-        f"{path} cannot be part of an index, though its checksum fits: {reason}. Get "
-        "the index from whoever made it once more, or build it again."
-    )
-
-
-def check_file(path: Path, file: StoredFile, *, size_only: bool = False) -> None:
-    """Compares a file of an index with what was written.
-
-    Raises:
-        IndexMismatchError: It is missing or damaged.
-    """
-    problem = file.problem(path, "size" if size_only else "crc32c")
-    if problem:
-        raise IndexMismatchError(f"{path} is damaged: it {problem}. {_REMEDY}")
 
 
 def _fingerprint(content: dict[str, Any]) -> str:
@@ -349,23 +337,56 @@ def _from_content(content: dict[str, Any]) -> IndexManifest:
         own = content["classifier"]
         content["classifier"] = {**own, "encoder": _nested(own["encoder"])}
     manifest = from_stored(IndexManifest, content)
-    identities = [manifest.encoder, getattr(manifest.classifier, "encoder", None)]
-    encoders = [one.file for one in identities if one is not None and one.file]
-    for name in [*manifest.files(), *encoders]:
+    if manifest.metric != METRIC or manifest.format_version != _version_of(manifest):
+        version = manifest.format_version
+        raise ValueError(f"metric is {manifest.metric!r}, format_version is {version}")
+    _check_agreement(manifest)
+    return manifest
+
+
+def _check_agreement(manifest: IndexManifest) -> None:
+    """Refuses what this program cannot have written.
+
+    Raises:
+        ValueError: Numbers, names or kinds do not agree.
+    """
+    segments, removed = manifest.segments, manifest.num_removed
+    counts = [segment.num_rows for segment in segments]
+    sizes = [file.num_bytes for file in manifest.files().values()]
+    smallest = min(*counts, *sizes, removed, manifest.num_photos, manifest.generation)
+    if smallest < 0:
+        raise ValueError(f"a number of photos, bytes or changes is {smallest}")
+    check_counts(counts, removed, manifest.num_photos)
+    held = manifest.removed_file is not None, manifest.removed is not None
+    if held != (removed > 0, removed > 0):
+        raise ValueError(f"num_removed is {removed} and removed_file is {held[0]}")
+    folders = [segment.folder for segment in segments]
+    check_names(folders, manifest.removed_file, manifest.generation)
+    check_kinds(manifest.kind, [segment.kind for segment in segments])
+    for name in manifest.files():
         if not is_inside(name):
             raise ValueError(f"{name[:80]!a} is no path inside the index")
-    sizes = [file.num_bytes for file in manifest.files().values()]
-    counts = [segment.num_rows for segment in manifest.segments]
-    removed = manifest.num_removed
-    numbers = [*counts, *sizes, removed, manifest.num_photos, manifest.generation]
-    if min(numbers) < 0:
-        raise ValueError(f"a number of photos, bytes or changes is {min(numbers)}")
-    if manifest.num_photos != sum(counts) - removed:
-        raise ValueError(
-            f"it has {sum(counts)} rows and {removed} removed ones, which are not "
-            f"{manifest.num_photos} photos"
-        )
-    return manifest
+    encoder, kept = manifest.encoder, manifest.classifier
+    file = encoder.file if encoder else None
+    check_encoder(file, ENCODER_FOLDER, manifest.encoder_files)
+    if kept is not None:
+        file = kept.encoder.file if kept.encoder else None
+        check_encoder(file, CLASSIFIER_FOLDER, kept.files)
+    if manifest.dtype not in DTYPES:
+        raise ValueError(f"dtype must be {' or '.join(DTYPES)}, is {manifest.dtype!r}")
+    dims = {manifest.descriptor_dim} | ({encoder.descriptor_dim} if encoder else set())
+    if len(dims) > 1 or min(dims) < 1:
+        raise ValueError(f"descriptor_dim is {manifest.descriptor_dim}, of {dims}")
+    recall = manifest.recall
+    shares = (recall.recall_at_1, recall.recall_at_10) if recall else ()
+    if not all(0 <= share <= 1 for share in shares):
+        raise ValueError(f"recall is {recall}")
+
+
+def _version_of(manifest: IndexManifest) -> int:
+    if manifest.encoder is None:
+        return NO_ENCODER_FORMAT_VERSION
+    return CLASSIFIER_FORMAT_VERSION if manifest.classifier else FORMAT_VERSION
 
 
 def _nested(encoder: dict[str, Any] | None) -> dict[str, Any] | None:

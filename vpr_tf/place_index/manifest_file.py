@@ -23,14 +23,14 @@ class ManifestFile:
     def open(cls, path: Path) -> ManifestFile:
         """Opens a manifest."""
         try:
-            return cls(path, os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+            return cls(path, os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC))
         except OSError as error:
             raise no_manifest(path.parent, error) from error
 
     def is_current(self) -> bool:
         """Whether the path still names this very file, unchanged."""
         try:
-            return _stamp(self.path.stat()) == self._stamp
+            return _stamp(self.path.lstat()) == self._stamp
         except OSError:
             return False
 

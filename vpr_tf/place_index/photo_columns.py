@@ -9,7 +9,7 @@ import numpy as np
 from vpr_tf.geo import LOCAL_ZONE, UNKNOWN_HEADING_DEG
 from vpr_tf.photos import PhotoTable
 from vpr_tf.photos.schema import TABLE_COLUMNS
-from vpr_tf.place_index.manifest import misfit
+from vpr_tf.place_index.layout import misfit
 from vpr_tf.printable import printable
 from vpr_tf.stored_files import read_npy
 
@@ -23,6 +23,11 @@ def write_photos(folder: Path, photos: PhotoTable) -> None:
     folder.mkdir()
     for name, values in _columns(photos).items():
         np.save(folder / f"{name}.npy", values, allow_pickle=False)
+
+
+def photo_files() -> list[str]:
+    """Names the files that `write_photos` writes."""
+    return [f"{name}.npy" for name in TABLE_COLUMNS]
 
 
 def read_photos(folder: Path, num_rows: int) -> PhotoTable:

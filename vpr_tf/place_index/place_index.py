@@ -12,11 +12,7 @@ from vpr_tf.geo import GeoCircle
 from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index import changes
 from vpr_tf.place_index.creation import KeptParts, create_folder, kept_encoder
-from vpr_tf.place_index.manifest import (
-    EncoderIdentity,
-    IndexManifest,
-    KeptClassifier,
-)
+from vpr_tf.place_index.manifest import EncoderIdentity, IndexManifest, KeptClassifier
 from vpr_tf.place_index.photo_arguments import (
     PhotoColumns,
     as_descriptors,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import math
 import os
 import shutil
 from dataclasses import dataclass
@@ -14,8 +15,15 @@ import google_crc32c
 import numpy as np
 
 from vpr_tf.photos import PhotoTable
-from vpr_tf.place_index.manifest import IndexManifest, Segment, check_file
-from vpr_tf.place_index.photo_columns import read_column, read_photos, write_photos
+from vpr_tf.place_index.checked_files import check_file, check_folder
+from vpr_tf.place_index.layout import index_path
+from vpr_tf.place_index.manifest import IndexManifest, Segment
+from vpr_tf.place_index.photo_columns import (
+    photo_files,
+    read_column,
+    read_photos,
+    write_photos,
+)
 from vpr_tf.printable import printable
 from vpr_tf.search import (
     INDEX_KINDS,
@@ -73,7 +81,7 @@ class StoredDescriptors(DescriptorFile):
             IndexMismatchError: The file is not what was written.
         """
         if self._whole:
-            check_file(self._path, self._whole)
+            check_file(self._path.parent, self._path.name, self._whole)
             self._whole = None
             for start in range(0, len(self), _ROWS_PER_BLOCK):
                 self[start : start + _ROWS_PER_BLOCK]
@@ -155,16 +163,38 @@ class OpenSegment:
         Raises:
             IndexMismatchError: A file is missing or damaged.
         """
-        path = folder / entry.folder
+        path = index_path(folder, entry.folder)
+        shape = (entry.num_rows, manifest.descriptor_dim)
+        _check_entry(path, entry, shape, manifest.dtype)
         for name, file in entry.files.items():
             if searched or not name.startswith(_SEARCH_FOLDER):
-                check_file(path / name, file, size_only=name == DESCRIPTORS_FILE)
+                check_file(path, name, file, size_only=name == DESCRIPTORS_FILE)
         photos = read_photos(path / _PHOTOS_FOLDER, entry.num_rows)
-        shape = (entry.num_rows, manifest.descriptor_dim)
         file = entry.files[DESCRIPTORS_FILE]
         descriptors = _open_descriptors(path, shape, manifest.dtype, photos, file)
         index = _open_search(path, entry, descriptors) if searched else None
         return cls(entry, photos, descriptors, index)
+
+
+def _check_entry(
+    path: Path, entry: Segment, shape: tuple[int, int], dtype: str
+) -> None:
+    """Checks that a segment has all its files, and descriptors for all its photos."""
+    columns = [f"{_PHOTOS_FOLDER}/{name}" for name in photo_files()]
+    for name in (DESCRIPTORS_FILE, _CHECKSUMS_FILE, *columns):
+        if name not in entry.files:
+            raise IndexMismatchError(
+                f"The manifest does not name {path / name}. Restore the folder from a "
+                "copy, or build the index again."
+            )
+    stored = np.dtype(dtype).newbyteorder("<")
+    num_bytes = len(_header(shape, stored)) + math.prod(shape) * stored.itemsize
+    if entry.files[DESCRIPTORS_FILE].num_bytes != num_bytes:
+        raise IndexMismatchError(
+            f"{path / DESCRIPTORS_FILE} must have {num_bytes} bytes for {shape[0]} "
+            f"photos. Received: {entry.files[DESCRIPTORS_FILE].num_bytes}. Restore the "
+            "folder from a copy, or build the index again."
+        )
 
 
 def _open_descriptors(
@@ -187,11 +217,7 @@ def _open_search(
 ) -> SearchIndex:
     """Opens a search structure: a damaged file could crash the library that reads."""
     folder = path / _SEARCH_FOLDER
-    for file in sorted(folder.rglob("*")):
-        if file.relative_to(path).as_posix() not in entry.files and not file.is_dir():
-            raise IndexMismatchError(
-                f"{file} does not belong to the index. Move it elsewhere."
-            )
+    check_folder(path, _SEARCH_FOLDER, entry.files)
     kind = INDEX_KINDS.get(entry.kind)
     if kind is None:
         raise IndexMismatchError(
@@ -234,7 +260,7 @@ def write_segment(
     Raises:
         ValueError: A descriptor or a setting cannot be.
     """
-    path = folder / name
+    path = index_path(folder, name)
     path.mkdir(parents=True)
     files = {DESCRIPTORS_FILE: _write_descriptors(path, descriptors, photos, dtype)}
     files[_CHECKSUMS_FILE] = StoredFile.from_path(path / _CHECKSUMS_FILE)

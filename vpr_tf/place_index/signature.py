@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vpr_tf.place_index.manifest import MANIFEST_FILE, IndexManifest
+from vpr_tf.place_index.layout import MANIFEST_FILE, SIGNATURE_FILE
+from vpr_tf.place_index.manifest import IndexManifest
 from vpr_tf.place_index.signing_keys import fingerprint
-from vpr_tf.place_index.transaction import LOCK_FILE
 from vpr_tf.search import IndexMismatchError
 from vpr_tf.stored_paths import inside
 from vpr_tf.stored_values import StoredValueError, from_stored, parse_json
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
         Ed25519PublicKey,
     )
 
-SIGNATURE_FILE = "manifest.sig"
 # No signature of something else that the same key signs is one of an index.
 _PURPOSE = b"vpr_tf index manifest 1\0"
 _MOST_BYTES = 4096
@@ -104,19 +102,6 @@ def check_signature(
     if content != Signature(name, manifest.generation, _base64(raw)).text:
         raise _garbled(folder, "its fields are not as they were written")
     return name
-
-
-def unnamed_files(folder: Path, manifest: IndexManifest) -> list[str]:
-    """Returns what lies in a folder and is not named by its manifest; links too."""
-    named = {*manifest.files(), MANIFEST_FILE, SIGNATURE_FILE, LOCK_FILE}
-    found = []
-    for place, folders, files in os.walk(folder):
-        links = [name for name in folders if Path(place, name).is_symlink()]
-        for name in [*files, *links]:
-            path = Path(place, name).relative_to(folder).as_posix()
-            if path not in named:
-                found.append(path)
-    return sorted(found)
 
 
 def _read_signature(folder: Path) -> tuple[Signature, bytes]:

@@ -50,7 +50,10 @@ def read_private_key(
         )
     password = passphrase.encode() if passphrase else None
     if b"ENCRYPTED" in content and password is None:
-        raise PassphraseError(f"{path} is locked. Pass its passphrase.")
+        raise PassphraseError(
+            f"{path} is locked. Pass its passphrase, for which `vpr index sign` asks "
+            "in a terminal."
+        )
     try:
         key = library.load_pem_private_key(content, password)
     except (ValueError, TypeError, UnsupportedAlgorithm):

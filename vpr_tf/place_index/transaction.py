@@ -11,15 +11,21 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from vpr_tf.place_index.manifest import (
-    IndexManifest,
-    read_manifest,
-    write_manifest,
+from vpr_tf.atomic_files import sweep_leftovers
+from vpr_tf.place_index.layout import (
+    MANIFEST_FILE,
+    SEGMENTS_FOLDER,
+    SIGNATURE_FILE,
+    generation_of,
+    index_path,
+    removed_file_name,
+    segment_name,
 )
+from vpr_tf.place_index.manifest import IndexManifest, read_manifest, write_manifest
 from vpr_tf.search import RetrievalError
+from vpr_tf.stored_paths import StoredPathError
+from vpr_tf.work_folder import LOCK_FILE, ForeignFolderError, open_lock
 
-SEGMENTS_FOLDER = "segments"
-LOCK_FILE = ".lock"
 _LOCK_WAIT_S = 60.0
 _LOCK_POLL_S = 0.02
 _REMEDIES = {
@@ -53,12 +59,12 @@ class Transaction:
     @property
     def new_segment(self) -> str:
         """Path of a segment that this change may write."""
-        return f"{SEGMENTS_FOLDER}/{self.generation:08d}"
+        return segment_name(self.generation)
 
     @property
     def new_removed_file(self) -> str:
         """Path of the list of removed rows that this change may write."""
-        return f"removed-{self.generation:08d}.npy"
+        return removed_file_name(self.generation)
 
     def commit(self, manifest: IndexManifest) -> None:
         """Makes the change: the one moment after which all see it."""
@@ -90,6 +96,8 @@ def clear_errors(folder: Path) -> Iterator[None]:
     """Makes errors of the operating system errors that say what to do."""
     try:
         yield
+    except (ForeignFolderError, StoredPathError) as error:
+        raise RetrievalError(str(error)) from error
     except OSError as error:
         path = error.filename2 or error.filename or folder
         # NumPy's error of a full disk has no number.
@@ -110,9 +118,10 @@ def writer_lock(folder: Path, wait_s: float) -> Iterator[None]:
 
     Raises:
         OSError: The lock file cannot be made.
+        StoredPathError: It is a link.
         RetrievalError: Another process holds the lock for long.
     """
-    number = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    number = open_lock(folder)
     try:
         _wait_for_lock(number, folder, wait_s)
         yield
@@ -139,11 +148,22 @@ def _wait_for_lock(number: int, folder: Path, wait_s: float) -> None:
 
 
 def _sweep(folder: Path, manifest: IndexManifest) -> None:
-    """Deletes files of interrupted and of former changes; leaves those of others."""
-    named = {segment.folder for segment in manifest.segments}
-    for path in (folder / SEGMENTS_FOLDER).glob("*"):
-        if f"{SEGMENTS_FOLDER}/{path.name}" not in named:
+    """Deletes files of interrupted and of former changes, by their names.
+
+    Other files are left, and no link is followed.
+
+    Raises:
+        IndexMismatchError: The folder of the segments is a link.
+    """
+    named = {segment.folder for segment in manifest.segments} | {manifest.removed_file}
+    segments = index_path(folder, SEGMENTS_FOLDER)
+    for path in [*segments.glob("*"), *folder.iterdir()]:
+        name = path.relative_to(folder).as_posix()
+        if name in named or generation_of(name) is None or path.is_symlink():
+            continue
+        if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
-    for path in [*folder.glob("removed-*.npy"), *folder.glob(".partial-*")]:
-        if path.name != manifest.removed_file:
+        else:
             path.unlink(missing_ok=True)
+    for name in (MANIFEST_FILE, SIGNATURE_FILE):
+        sweep_leftovers(folder, name, left_after_s=0)

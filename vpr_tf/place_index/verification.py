@@ -6,21 +6,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from vpr_tf.place_index.foreign_files import foreign_files
+from vpr_tf.place_index.index_state import IndexState
+from vpr_tf.place_index.layout import MANIFEST_FILE, index_path
 from vpr_tf.place_index.manifest import (
-    MANIFEST_FILE,
     IndexManifest,
     Segment,
     no_manifest,
     parse_manifest,
 )
 from vpr_tf.place_index.segment import DESCRIPTORS_FILE, OpenSegment
-from vpr_tf.place_index.signature import (
-    SignatureError,
-    check_signature,
-    unnamed_files,
-)
+from vpr_tf.place_index.signature import SignatureError, check_signature
 from vpr_tf.stored_files import Progress
-from vpr_tf.stored_paths import inside
+from vpr_tf.stored_paths import StoredPathError, inside
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -61,7 +61,7 @@ def verify(
     progress: Progress | None = None,
 ) -> VerificationReport:
     """See `PlaceIndex.verify`."""
-    path = inside(folder, MANIFEST_FILE)
+    path = index_path(folder, MANIFEST_FILE)
     try:
         text = path.read_bytes()
     except OSError as error:
@@ -119,23 +119,26 @@ def verify_state(
     *,
     complete: bool = False,
 ) -> VerificationReport:
-    """Compares every file that a manifest names.
+    """Compares every file that a manifest names, and looks for others.
 
     Args:
         folder: The index.
         manifest: The state.
         progress: See `PlaceIndex.verify`.
-        complete: Whether files that the manifest does not name are problems as well.
+        complete: See `foreign_files`.
     """
     files = manifest.files()
     problems = {}
     for name, file in files.items():
-        problem = file.problem(folder / name, "sha256", progress)
+        try:
+            problem = file.problem(inside(folder, name), "sha256", progress)
+        except StoredPathError:
+            problem = "must not be, or lie behind, a symbolic link"
         if problem:
             problems[name] = problem
-    if complete:
-        unnamed = "does not belong to the index, its manifest does not name it"
-        problems |= dict.fromkeys(unnamed_files(folder, manifest), unnamed)
+    problems |= foreign_files(folder, manifest, complete=complete)
+    if not problems:
+        problems |= _repeated_keys(folder, manifest)
     damaged = [
         key
         for segment in manifest.segments
@@ -143,6 +146,13 @@ def verify_state(
     ]
     num_bytes = sum(file.num_bytes for file in files.values())
     return VerificationReport(len(files), num_bytes, problems, damaged)
+
+
+def _repeated_keys(folder: Path, manifest: IndexManifest) -> dict[str, str]:
+    keys = IndexState.open(folder, manifest, searched=False).alive_photos.keys
+    if len(np.unique(keys)) == len(keys):
+        return {}
+    return {MANIFEST_FILE: "names segments in which photos have the same key"}
 
 
 def _damaged_photos(

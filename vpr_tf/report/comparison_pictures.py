@@ -28,7 +28,7 @@ def dataset_at_hand(reports: Sequence[StoredReport]) -> PreparedDataset | None:
     for report in reports:
         folder = report.folder.resolve()
         for config in (parent / "config.yaml" for parent in folder.parents):
-            if config.is_file():
+            if config.is_file() and not config.is_symlink():
                 dataset = _opened(config, report.identity.dataset_fingerprint)
                 if dataset is not None:
                     return dataset

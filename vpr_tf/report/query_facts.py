@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from vpr_tf.classification.own_classes import own_classes
-from vpr_tf.data.prepared_dataset import Partition
+from vpr_tf.data.partition import Partition
 from vpr_tf.geo import heading_differences_deg
 from vpr_tf.photos import PhotoTable
 

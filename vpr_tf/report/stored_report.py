@@ -14,6 +14,7 @@ from vpr_tf.report.bootstrap import BootstrapSettings
 from vpr_tf.report.errors import ReportError
 from vpr_tf.report.per_query import hit_rank_column, read_per_query
 from vpr_tf.report.report import FORMAT_VERSION, Identity
+from vpr_tf.stored_paths import StoredPathError, inside
 from vpr_tf.stored_values import from_stored, read_json
 
 REPORT_FOLDER = "report"  # in the folder of a set
@@ -154,7 +155,7 @@ def read_report(folder: Path) -> StoredReport:
         ReportError: A file is missing or damaged, or of another format version.
     """
     try:
-        content = read_json(folder / "metrics.json")
+        content = read_json(inside(folder, "metrics.json"))
         version = content["format_version"]
         if version != FORMAT_VERSION:
             raise ReportError(
@@ -169,7 +170,7 @@ def read_report(folder: Path) -> StoredReport:
             threshold_m=metrics.positive_dist_threshold_m,
             thresholds_m=metrics.recalls.thresholds_m,
             recall_values=metrics.recalls.recall_values,
-            columns=read_per_query(folder / "per_query.csv"),
+            columns=read_per_query(inside(folder, "per_query.csv")),
         )
         counts = {len(report.keys), report.identity.num_queries, len(report.error_m)}
         counts.add(len(report.match_m))
@@ -202,10 +203,18 @@ def find_reports(folder: Path) -> list[StoredReport]:
         ReportError: There is no report, or one is damaged.
     """
     for pattern in _PLACES:
-        paths = sorted(path.parent for path in folder.glob(f"{pattern}per_query.csv"))
+        paths = sorted(folder.glob(f"{pattern}per_query.csv"))
         if paths:
-            return [read_report(path) for path in paths]
+            return [read_report(_received(folder, path).parent) for path in paths]
     raise ReportError(
         f"No report in {folder}. Pass a folder that `vpr evaluate --report` wrote, "
         "e.g. runs/<name>/<time>."
     )
+
+
+def _received(folder: Path, path: Path) -> Path:
+    """Returns a path found in a folder, none of which is a link."""
+    try:
+        return inside(folder, path.relative_to(folder).as_posix())
+    except StoredPathError as error:
+        raise ReportError(str(error)) from error

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import tempfile
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from vpr_tf.atomic_files import scratch_folder
 from vpr_tf.search.descriptors import Descriptors, float32_blocks, row_numbers
 from vpr_tf.search.errors import IndexMismatchError
 from vpr_tf.stored_files import read_npy
@@ -131,8 +131,8 @@ def float32_file(descriptors: Descriptors) -> Iterator[Path]:
     if own is not None and descriptors.dtype == np.float32:
         yield own
         return
-    with tempfile.TemporaryDirectory(prefix="vpr_tf_descriptors_") as folder:
-        path = Path(folder) / "descriptors.npy"
+    with scratch_folder("descriptors") as folder:
+        path = folder / "descriptors.npy"
         with path.open("wb") as file:
             np.lib.format.write_array_header_1_0(
                 file,

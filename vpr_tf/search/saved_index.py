@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vpr_tf.atomic_files import new_folder
 from vpr_tf.search.descriptors import Descriptors
 from vpr_tf.search.errors import IndexMismatchError
 from vpr_tf.search.index_kinds import INDEX_KINDS
 from vpr_tf.search.search_index import SearchIndex
 from vpr_tf.stored_files import StoredFile, store_folder
+from vpr_tf.stored_paths import StoredPathError, files_inside, inside
 from vpr_tf.stored_values import from_stored, read_json
 
 _DESCRIPTION_FILE = "index.json"
@@ -29,26 +31,36 @@ def save_index(
         folder: Folder to write; appears under its name when complete.
         descriptors_fingerprint: Identity of the descriptors: encoder, images and all
             that determines them.
+
+    Raises:
+        OSError: There is something else, or no space.
     """
     folder = Path(folder)
-    unfinished = folder.with_name(folder.name + ".unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
-    index.write(unfinished)
-    description = {
-        "format_version": _FORMAT_VERSION,
-        "kind": index.kind,
-        "settings": index.settings,
-        "num_images": index.num_images,
-        "descriptor_dim": index.descriptor_dim,
-        "descriptors_fingerprint": descriptors_fingerprint,
-        "files": {name: file.sha256 for name, file in store_folder(unfinished).items()},
-    }
-    text = json.dumps(description, indent=2) + "\n"
-    (unfinished / _DESCRIPTION_FILE).write_text(text)
-    shutil.rmtree(folder, ignore_errors=True)
-    unfinished.rename(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with new_folder(folder) as unfinished:
+        index.write(unfinished)
+        files = {name: file.sha256 for name, file in store_folder(unfinished).items()}
+        description = {
+            "format_version": _FORMAT_VERSION,
+            "kind": index.kind,
+            "settings": index.settings,
+            "num_images": index.num_images,
+            "descriptor_dim": index.descriptor_dim,
+            "descriptors_fingerprint": descriptors_fingerprint,
+            "files": files,
+        }
+        text = json.dumps(description, indent=2) + "\n"
+        (unfinished / _DESCRIPTION_FILE).write_text(text)
+        _delete_former(folder)
+        unfinished.rename(folder)
     return folder
+
+
+def _delete_former(folder: Path) -> None:
+    """Deletes an index, whole or damaged, and nothing else."""
+    is_index = folder.is_dir() and inside(folder, _DESCRIPTION_FILE).is_file()
+    if is_index and not folder.is_symlink():
+        shutil.rmtree(folder)
 
 
 def load_saved_index(
@@ -93,8 +105,11 @@ def load_saved_index(
 
 
 def _is_intact(folder: Path, sha256s: dict[str, str]) -> bool:
-    paths = {folder / name: sha256 for name, sha256 in sha256s.items()}
-    held = {path for path in folder.rglob("*") if path.is_file()}
+    try:
+        paths = {inside(folder, name): sha256 for name, sha256 in sha256s.items()}
+        held = set(files_inside(folder))
+    except StoredPathError:
+        return False
     return held == {*paths, folder / _DESCRIPTION_FILE} and not any(
         StoredFile(path.stat().st_size, 0, sha256).problem(path, "sha256")
         for path, sha256 in paths.items()
@@ -114,6 +129,7 @@ class _Description:
 def _read_description(folder: Path) -> _Description:
     path = folder / _DESCRIPTION_FILE
     try:
+        inside(folder, _DESCRIPTION_FILE)
         content = read_json(path)
         version = content.get("format_version") if isinstance(content, dict) else None
         if version == _FORMAT_VERSION:

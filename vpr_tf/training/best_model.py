@@ -11,6 +11,7 @@ from vpr_tf.atomic_files import replace_file, write_json
 from vpr_tf.classification import RUN_FOLDER, save_heads
 from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.models.encoder_builder import BEST_WEIGHTS
+from vpr_tf.models.hdf5_weights import load_hdf5
 from vpr_tf.stored_files import StoredFile
 from vpr_tf.stored_paths import inside
 from vpr_tf.stored_values import from_stored, read_json
@@ -90,7 +91,7 @@ def load_best(folder: Path, encoder: keras.Model) -> BestInfo:
         TrainingError: The run has no best model yet, or it is damaged.
     """
     info = read_best(folder)
-    encoder.load_weights(inside(folder, BEST_WEIGHTS.name))
+    load_hdf5(encoder, inside(folder, BEST_WEIGHTS.name))
     return info
 
 

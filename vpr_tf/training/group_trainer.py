@@ -13,7 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from vpr_tf.config import ConfigError, TrainConfig
-from vpr_tf.data.prepared_dataset import Partition, SplitIndex
+from vpr_tf.data.partition import Partition
+from vpr_tf.data.prepared_dataset import SplitIndex
 from vpr_tf.data.record_reading import damaged_records_named
 from vpr_tf.data.training_batches import sampled_record_ids, training_batches
 from vpr_tf.layers import GeneralizedMeanPooling2D, TrainingHead, dtype_policy

@@ -23,7 +23,8 @@ from vpr_tf.config import (
     RegressionHeadConfig,
     SoftLabelHeadConfig,
 )
-from vpr_tf.data.prepared_dataset import Partition, SplitIndex
+from vpr_tf.data.partition import Partition
+from vpr_tf.data.prepared_dataset import SplitIndex
 from vpr_tf.geo import MapFrame, Positions
 from vpr_tf.layers import (
     AngularMarginHead,

@@ -11,7 +11,8 @@ import numpy as np
 
 from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.config import ExperimentConfig
-from vpr_tf.data.prepared_dataset import EvaluationSet, Partition, PreparedDataset
+from vpr_tf.data.partition import Partition
+from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
 from vpr_tf.evaluation import EvaluationResult, prediction_picture, warning_lines
 from vpr_tf.training.best_model import BestInfo, lacking_best, save_best
 from vpr_tf.training.callbacks import (

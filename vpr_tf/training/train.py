@@ -21,7 +21,8 @@ from vpr_tf.config import (
     ExperimentConfig,
     PlateauScheduleConfig,
 )
-from vpr_tf.data.prepared_dataset import Partition, PreparedDataset
+from vpr_tf.data.partition import Partition
+from vpr_tf.data.prepared_dataset import PreparedDataset
 from vpr_tf.models import build_encoder, with_run_weights
 from vpr_tf.training.callbacks import CheckpointSaver, decision_callbacks
 from vpr_tf.training.checkpoints import CheckpointStore

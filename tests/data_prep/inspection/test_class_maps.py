@@ -6,7 +6,7 @@ from PIL import Image
 from data_prep.inspection.class_maps import draw_class_map
 from data_prep.inspection.figures import group_colours
 from vpr_tf.config import CosPlaceConfig, DivideAndClassifyConfig
-from vpr_tf.data.prepared_dataset import CLASS_DTYPE
+from vpr_tf.data.partition import CLASS_DTYPE
 
 CONFIG = CosPlaceConfig(name="city", cell_size_m=20, cell_stride=1, heading_stride=4)
 

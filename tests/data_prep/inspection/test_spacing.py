@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_prep.inspection.spacing import measure_spacing
-from vpr_tf.data.prepared_dataset import CLASS_DTYPE
+from vpr_tf.data.partition import CLASS_DTYPE
 
 SIZE, STRIDE, ALPHA = 10, 3, 30
 

@@ -7,7 +7,8 @@ from data_prep.__main__ import main
 from tests.data_prep.conftest import encode_image, image_name
 from tests.data_prep.test_build_dataset import files_of
 from vpr_tf.config import save_config
-from vpr_tf.data.prepared_dataset import REGION_DTYPE, PreparedDataset
+from vpr_tf.data.partition import REGION_DTYPE
+from vpr_tf.data.prepared_dataset import PreparedDataset
 from vpr_tf.geo import lat_lon_to_utm
 from vpr_tf.geo.s2_cells import leaf_cells
 

@@ -1,5 +1,6 @@
 import errno
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +73,9 @@ def test_write_city_resumes_and_keeps_what_is_there(city, tmp_path):
     images = sorted(output.rglob("*.jpg"))
     for path in images[::3]:
         path.unlink()
-    (images[1].parent / ".123.part").write_bytes(b"half an image")
+    half = images[1].parent / ".partial-123456-a"
+    half.write_bytes(b"half an image")
+    os.utime(half, (0, 0))
     kept = {path: path.stat().st_mtime_ns for path in output.rglob("*.jpg")}
     write_city(small_config(), output, workers=1)
     assert contents(output) == before

@@ -7,7 +7,7 @@ import numpy as np
 from data_prep.partition.assignment import assign_classes, needed_columns
 from vpr_tf.classification import ClassTable
 from vpr_tf.config import DivideAndClassifyConfig, PartitionConfig
-from vpr_tf.data.prepared_dataset import Partition
+from vpr_tf.data.partition import Partition
 from vpr_tf.geo import Positions
 
 EAST_M, NORTH_M, ZONE = 548_000.0, 4_173_000.0, 10

@@ -184,3 +184,14 @@ def test_a_model_without_heads_says_how_to_get_them(tmp_path):
         load_heads(tmp_path, CONFIG)
     with pytest.raises(ClassificationError, match="--model"):
         load_heads(None, CONFIG)
+
+
+@pytest.mark.parametrize("name", ["classifier.json", "classifier.npz", "classifier"])
+def test_links_are_not_followed(tmp_path, name):
+    save_heads(regression(), tmp_path / "run" / "best" / "classifier")
+    folder = tmp_path / "run" / "best" / "classifier"
+    path = folder if name == folder.name else folder / name
+    path.rename(tmp_path / "outside")
+    path.symlink_to(tmp_path / "outside")
+    with pytest.raises(ClassificationError, match="symbolic link"):
+        load_heads(tmp_path / "run")

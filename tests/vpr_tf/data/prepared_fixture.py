@@ -13,11 +13,8 @@ import tensorflow as tf
 from PIL import Image
 
 from vpr_tf.data.dataset_manifest import FORMAT_VERSION
-from vpr_tf.data.prepared_dataset import (
-    CLASS_DTYPE,
-    INDEX_COLUMNS,
-    PreparedDataset,
-)
+from vpr_tf.data.partition import CLASS_DTYPE
+from vpr_tf.data.prepared_dataset import INDEX_COLUMNS, PreparedDataset
 from vpr_tf.data.records import encode_record_parts
 
 

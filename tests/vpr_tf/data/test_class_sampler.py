@@ -4,7 +4,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vpr_tf.data.prepared_dataset import CLASS_DTYPE, Partition
+from vpr_tf.data.partition import CLASS_DTYPE, Partition
 from vpr_tf.data.training_batches import ClassSampler, shuffled_class
 
 

@@ -3,11 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from vpr_tf.data.prepared_dataset import (
-    CLASS_DTYPE,
-    DatasetError,
-    PreparedDataset,
-)
+from vpr_tf.data.partition import CLASS_DTYPE
+from vpr_tf.data.prepared_dataset import DatasetError, PreparedDataset
 
 EMPTY = {"shards": []}
 

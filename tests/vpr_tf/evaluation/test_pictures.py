@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 
 import numpy as np
@@ -7,7 +8,7 @@ from PIL import Image
 from tests.vpr_tf.evaluation.tiny_dataset import MeanColourEncoder, Shot, write_dataset
 from vpr_tf.config import EvaluationConfig
 from vpr_tf.evaluation import draw_predictions, evaluate, prediction_picture
-from vpr_tf.evaluation.pictures import queries_to_draw
+from vpr_tf.evaluation.pictures import picture_tile, queries_to_draw
 
 RED, GREEN, BLUE = (230, 20, 20), (20, 230, 20), (20, 20, 230)
 FRAME_GREEN, FRAME_RED, FRAME_GREY = (26, 150, 65), (215, 38, 45), (110, 116, 125)
@@ -103,3 +104,17 @@ def test_one_picture_holds_all_queries(evaluated):
     assert picture.dtype == np.uint8
     assert picture.shape[0] == 3 * single.shape[0]
     assert prediction_picture(*evaluated, max_queries=0).shape == (1, 1, 3)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [b"a\nb", b"\r\x1b[2J", b"no text \xff", "\u2028\u202e".encode(), b"n" * 4000, b""],
+    ids=ascii,
+)
+def test_any_name_is_drawn(name, evaluated):
+    dataset, evaluation_set, result = evaluated
+    keys = np.full(len(result.query_keys), name, dtype=object)
+    odd = dataclasses.replace(result, query_keys=keys)
+    picture = prediction_picture(dataset, evaluation_set, odd, max_queries=1)
+    assert picture.shape[2] == 3
+    picture_tile(None, RED, name.decode(errors="replace"), name.decode("latin-1"))

@@ -152,6 +152,13 @@ def test_queries_that_are_database_images_by_content(tmp_path):
     assert result.summary()["warnings"] == [warning]
 
 
+def _named(some, names):
+    return [
+        dataclasses.replace(shot, key=name)
+        for shot, name in zip(some, names, strict=True)
+    ]
+
+
 def test_queries_that_are_database_images_by_name_and_position(tmp_path):
     queries = [
         DrawnBy(COLOURS[1], 100, seed=7),
@@ -164,8 +171,9 @@ def test_queries_that_are_database_images_by_name_and_position(tmp_path):
         evaluation.evaluate(MeanColourEncoder(), dataset, config=CONFIG).warnings == []
     )
     # The third stays at the place of another name.
-    names = [b"test-a-database_1.jpg", b"test-a-database_2.jpg", b"0.jpg"]
-    np.save(dataset.path / "test-a-queries.index" / "key.npy", np.array(names))
+    names = ["test-a-database_1.jpg", "test-a-database_2.jpg", "0.jpg"]
+    splits["test-a-queries"] = _named(queries, names)
+    dataset = write_dataset(tmp_path / "named", splits)
     (warning,) = evaluation.evaluate(
         MeanColourEncoder(), dataset, config=CONFIG
     ).warnings
@@ -185,12 +193,11 @@ def test_queries_that_are_database_images_by_name_and_position(tmp_path):
     ],
 )
 def test_a_name_that_is_only_a_position_is_no_name(tmp_path, name, is_name):
-    queries = [DrawnBy(COLOURS[1], 100, seed=7)]
-    splits = {"test-a-database": shots(0, 1, 2), "test-a-queries": queries}
+    splits = {
+        "test-a-database": _named(shots(0, 1, 2), ["0.jpg", name, "2.jpg"]),
+        "test-a-queries": _named([DrawnBy(COLOURS[1], 100, seed=7)], [name]),
+    }
     dataset = write_dataset(tmp_path / "d", splits)
-    database = np.array([b"0.jpg", name.encode(), b"2.jpg"])
-    for split, names in (("database", database), ("queries", database[1:2])):
-        np.save(dataset.path / f"test-a-{split}.index" / "key.npy", names)
     result = evaluation.evaluate(MeanColourEncoder(), dataset, config=CONFIG)
     assert [w.startswith("1 of 1 queries are") for w in result.warnings] == (
         [True] if is_name else []

@@ -25,6 +25,7 @@ class Shot:
     size: tuple[int, int] = (32, 32)  # height, width
     exif_orientation: int = 1
     file_format: str = "JPEG"
+    key: str | None = None  # by split and number
 
     def encode(self, seed: int) -> bytes:
         noise = np.random.default_rng(seed).integers(-8, 9, (*self.size, 3))
@@ -64,7 +65,7 @@ def _write_split(folder: Path, name: str, shots: list[Shot]) -> dict:
         for number, shot in enumerate(shots):
             record = {
                 "image": shot.encode(number),
-                "key": f"{name}_{number}.jpg",
+                "key": shot.key or f"{name}_{number}.jpg",
                 "height": shot.size[0],
                 "width": shot.size[1],
                 "exif_orientation": shot.exif_orientation,

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from vpr_tf.extraction.descriptor_file import DescriptorFile
+from vpr_tf.stored_paths import StoredPathError
 
 SOURCE = {"encoder_fingerprint": "a", "split": "database"}
 
@@ -35,9 +36,23 @@ def test_descriptors_of_another_source_are_never_reused(tmp_path, source, shape)
     file = DescriptorFile(tmp_path / "d", SOURCE, 3, 2)
     file.write(np.arange(3), np.ones((3, 2), np.float32))
     file.commit()
-    (tmp_path / "d" / "index").mkdir()  # made of these descriptors
+    (tmp_path / "d" / "notes.txt").touch()
     assert len(DescriptorFile(tmp_path / "d", source, *shape).missing_rows) == shape[0]
-    assert not (tmp_path / "d" / "index").exists()
+    assert (tmp_path / "d" / "notes.txt").exists()
+
+
+@pytest.mark.parametrize("name", ["descriptors.npy", "done.npy", "source.json"])
+@pytest.mark.parametrize("num_rows", [3, 4])
+def test_links_are_neither_read_nor_written(tmp_path, name, num_rows):
+    file = DescriptorFile(tmp_path / "d", SOURCE, 3, 2)
+    path, outside = tmp_path / "d" / name, tmp_path / name
+    path.rename(outside)
+    path.symlink_to(outside)
+    before = outside.read_bytes()
+    with pytest.raises(StoredPathError, match="symbolic link"):
+        DescriptorFile(tmp_path / "d", SOURCE, num_rows, 2)
+    assert outside.read_bytes() == before
+    del file
 
 
 @pytest.mark.parametrize("name", ["descriptors.npy", "done.npy", "source.json"])

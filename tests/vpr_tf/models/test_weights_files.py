@@ -81,7 +81,7 @@ def test_what_is_no_weights_is_named(lite0, tmp_path, what, suffix):
         (".keras", archive_bytes([("a/data.pkl", b"")]), "a checkpoint of torch"),
         (".pth", archive_bytes([("metadata.json", b"")]), "Received: a .keras file"),
         (".pth", archive_bytes([("a.txt", b"")]), "no data.pkl. It holds a.txt"),
-        (".keras", archive_bytes([("a.txt", b"")]), "not a readable .keras"),
+        (".keras", archive_bytes([("a.txt", b"")]), "must hold config.json"),
     ],
 )
 def test_weights_of_another_format_are_named(lite0, tmp_path, suffix, data, message):

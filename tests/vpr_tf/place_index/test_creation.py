@@ -16,6 +16,7 @@ from vpr_tf.place_index import (
     segment,
 )
 from vpr_tf.search import RetrievalError
+from vpr_tf.work_folder import claim_folder, is_own
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
@@ -49,11 +50,36 @@ def test_existing_folder_is_not_overwritten(tmp_path):
 
 
 def test_what_an_interrupted_creation_left_is_replaced(tmp_path):
-    (tmp_path / "index.unfinished/segments/00000001").mkdir(parents=True)
-    (tmp_path / "index.unfinished/manifest.json").write_text("{")
+    canary = tmp_path / "canary"
+    canary.mkdir()
+    (canary / "photo.jpg").touch()
+    unfinished = tmp_path / "index.unfinished"
+    claim_folder(unfinished)
+    (unfinished / "segments/00000001").mkdir(parents=True)
+    (unfinished / "manifest.json").write_text("{")
+    (unfinished / "link").symlink_to(canary)
     create(tmp_path / "index", *make_batch(3))
     assert verify(tmp_path / "index").is_intact
-    assert list(tmp_path.iterdir()) == [tmp_path / "index"]
+    assert not is_own(tmp_path / "index")
+    assert not unfinished.exists()
+    assert (canary / "photo.jpg").exists()
+
+
+@pytest.mark.parametrize("is_link", [False, True])
+def test_a_foreign_folder_of_the_name_of_unfinished_work_is_left_alone(
+    tmp_path, is_link
+):
+    mine = tmp_path / ("mine" if is_link else "index.unfinished")
+    mine.mkdir()
+    (mine / "photo.jpg").touch()
+    (mine / ".lock").write_text("of another program")
+    if is_link:
+        (tmp_path / "index.unfinished").symlink_to(mine)
+    with pytest.raises(RetrievalError, match=r"symbolic link|this program made"):
+        create(tmp_path / "index", *make_batch(3))
+    assert sorted(path.name for path in mine.iterdir()) == [".lock", "photo.jpg"]
+    assert (mine / ".lock").read_text() == "of another program"
+    assert not (tmp_path / "index").exists()
 
 
 def test_two_creations_of_one_folder(tmp_path):

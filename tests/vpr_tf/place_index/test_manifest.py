@@ -74,13 +74,38 @@ def test_other_text_is_refused(folder, text):
         manifest_of(folder)
 
 
+def _moved(content):
+    return {"../../../a": content["segments"][0]["files"]["descriptors.npy"]}
+
+
+def _with_segment_twice(content):
+    content["segments"] *= 2
+    content["num_photos"] *= 2
+    content["segments"][1] = {**content["segments"][0], "kind": "exact"}
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (lambda c: c.update(num_photos="40"), "`num_photos` must be a whole number"),
         (lambda c: c.update(num_removed=-1), "is -1"),
         (lambda c: c["segments"][0].pop("files"), "lacks files"),
-        (lambda c: c["segments"][0].update(folder="../x"), "no path inside the index"),
+        (lambda c: c["segments"][0].update(folder="../x"), "no name of a former"),
+        (lambda c: c["segments"][0].update(folder="segments/2"), "no name of a former"),
+        (lambda c: c["segments"][0]["files"].update(_moved(c)), "no path inside the"),
+        (lambda c: c.update(segments=[]), "it has 0 rows"),
+        (lambda c: c.update(num_photos=41), "not 41 photos"),
+        (lambda c: c.update(num_photos=39, num_removed=1), "removed_file is False"),
+        (lambda c: c["segments"].append(c["segments"][0]), "not 40 photos"),
+        (_with_segment_twice, "a segment is named twice"),
+        (lambda c: c.update(generation=0), "no name of a former change"),
+        (lambda c: c.update(kind="scann"), "kind is 'scann'"),
+        (lambda c: c.update(dtype="float64"), "dtype must be float32 or float16"),
+        (lambda c: c.update(descriptor_dim=8), "descriptor_dim is 8"),
+        (lambda c: c.update(metric="cosine"), "metric is 'cosine'"),
+        (lambda c: c.update(format_version=3), "format_version is 3"),
+        (lambda c: c["encoder"].update(file="encoder/a"), "no file of the encoder"),
+        (lambda c: c["recall"].update(recall_at_1=1.5), "recall is"),
         (lambda c: c["encoder"].update(resize=4), r"`encoder\.preprocessing\.resize`"),
         (lambda c: c.update(recall=[1]), "`recall` must be fields by name"),
     ],

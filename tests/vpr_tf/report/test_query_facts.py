@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests.vpr_tf.report.tiny_photos import photos_at
-from vpr_tf.data.prepared_dataset import CLASS_DTYPE, REGION_DTYPE, Partition
+from vpr_tf.data.partition import CLASS_DTYPE, REGION_DTYPE, Partition
 from vpr_tf.geo.s2_cells import first_leaves, last_leaves, leaf_cells, parent_cells
 from vpr_tf.report.query_facts import (
     class_sizes,

@@ -4,7 +4,7 @@ import json
 import pytest
 
 from vpr_tf.report.errors import ReportError
-from vpr_tf.report.stored_report import read_report
+from vpr_tf.report.stored_report import find_reports, read_report
 
 METRICS = {
     "format_version": 1,
@@ -39,6 +39,19 @@ def test_stored_report_is_read(tmp_path):
     assert report.keys == ["a", "b"]
     assert report.thresholds_m == [5.0, 25.0]
     assert report.hit_ranks(report.threshold_m).tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("name", ["metrics.json", "per_query.csv", "report", "run"])
+def test_links_are_not_followed(tmp_path, name):
+    report = tmp_path / "given" / "run" / "report"
+    report.mkdir(parents=True)
+    read(report)
+    paths = [tmp_path / "given" / "run", report, report / name]
+    path = next(path for path in paths if path.name == name)
+    path.rename(tmp_path / "outside")
+    path.symlink_to(tmp_path / "outside")
+    with pytest.raises(ReportError, match="symbolic link"):
+        find_reports(tmp_path / "given")
 
 
 @pytest.mark.parametrize(

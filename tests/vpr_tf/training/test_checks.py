@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from vpr_tf.config import ConfigError
-from vpr_tf.data.prepared_dataset import CLASS_DTYPE, Partition
+from vpr_tf.data.partition import CLASS_DTYPE, Partition
 from vpr_tf.training.group_trainer import check_batch_size, check_groups
 
 

@@ -5,7 +5,7 @@ import keras
 import numpy as np
 import pytest
 
-from vpr_tf.data.prepared_dataset import REGION_DTYPE
+from vpr_tf.data.partition import REGION_DTYPE
 from vpr_tf.training.errors import TrainingError
 from vpr_tf.training.resume import check_same_data
 from vpr_tf.training.run_folder import RunFolder

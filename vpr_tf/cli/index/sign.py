@@ -65,5 +65,8 @@ def _signed(index: str, key: Path) -> Signature:
             if not sys.stdin.isatty():
                 raise
         bar.clear()
-        passphrase = getpass.getpass(f"Passphrase of {key}: ")
+        try:
+            passphrase = getpass.getpass(f"Passphrase of {key}: ")
+        except EOFError:
+            raise PassphraseError(f"{key} is locked, and no passphrase came.") from None
         return PlaceIndex(index).sign(key, passphrase=passphrase, progress=bar.update)

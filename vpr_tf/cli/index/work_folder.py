@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,15 @@ from typing import Any
 from vpr_tf.atomic_files import write_json
 from vpr_tf.place_index.transaction import writer_lock
 from vpr_tf.search import RetrievalError
+from vpr_tf.stored_paths import inside
+from vpr_tf.stored_values import read_json
+from vpr_tf.work_folder import (
+    LOCK_FILE,
+    claim_folder,
+    delete_folder,
+    empty_folder,
+    is_own,
+)
 
 _REQUEST_FILE = "request.json"
 
@@ -24,8 +31,10 @@ def work_folder(index: Path, doing: str) -> Path:
 
 def is_of_request(work: Path, request: dict[str, Any]) -> bool:
     """Whether an earlier run of the same command left its work."""
+    if not is_own(work):
+        return False
     try:
-        return bool(json.loads((work / _REQUEST_FILE).read_text()) == request)
+        return bool(read_json(inside(work, _REQUEST_FILE)) == request)
     except (OSError, ValueError):
         return False
 
@@ -42,8 +51,9 @@ def locked_work(work: Path, request: dict[str, Any]) -> Iterator[None]:
 
     Raises:
         RetrievalError: Another process has it.
+        ForeignFolderError: It is not of this program.
     """
-    work.mkdir(parents=True, exist_ok=True)
+    claim_folder(work)
     try:
         with writer_lock(work, wait_s=0):
             write_json(work / _REQUEST_FILE, request)
@@ -63,10 +73,6 @@ def locked_work(work: Path, request: dict[str, Any]) -> Iterator[None]:
 
 
 def delete_work(work: Path) -> None:
-    """Deletes a work folder; the request last, since it tells whose it was."""
-    for path in sorted(work.iterdir()):
-        if path.is_dir():
-            shutil.rmtree(path)
-        elif path.name != _REQUEST_FILE:
-            path.unlink()
-    shutil.rmtree(work)
+    """Deletes a work folder; last what tells whose it was."""
+    empty_folder(work, _REQUEST_FILE, LOCK_FILE)
+    delete_folder(work)

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from vpr_tf.atomic_files import replace_file, write_json
 from vpr_tf.place_index.changes import rebuild
+from vpr_tf.place_index.layout import TUNING_FOLDER, index_path
 from vpr_tf.place_index.manifest import IndexManifest
 from vpr_tf.place_index.recall import RECALL_QUERIES, without_own
 from vpr_tf.place_index.tuning.candidates import Candidate, candidates_of
@@ -32,6 +33,7 @@ from vpr_tf.place_index.tuning.measurement import (
 )
 from vpr_tf.place_index.tuning.trial import Trial, open_database, run_trial
 from vpr_tf.search import Descriptors, ExactIndex, RetrievalError, checked_queries
+from vpr_tf.stored_paths import files_inside
 
 FIGURE_FILE = "pareto.png"
 _RESULTS_FILE, _TABLE_FILE, _WORK_FOLDER = "results.json", "results.csv", "unfinished"
@@ -101,7 +103,8 @@ def tune(
 ) -> TuningReport:
     """See `PlaceIndex.tune`."""
     say = progress or _print
-    folder = Path(output) if output else index_folder / "tuning"
+    folder = Path(output) if output else index_path(index_folder, TUNING_FOLDER)
+    files_inside(folder)  # results are written through no link
     manifest, database = open_database(index_folder)
     if queries is None:
         matrix, own_rows = _sample(database, options)

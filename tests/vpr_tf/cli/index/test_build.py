@@ -84,6 +84,19 @@ def test_two_builds_of_one_index(built, model, tmp_path, capsys):
     assert f"Another process is working in {work}" in capsys.readouterr().err
 
 
+def test_a_foreign_folder_of_the_name_of_the_work_is_left_alone(
+    built, model, tmp_path, capsys
+):
+    work = tmp_path / "city.index.building"
+    (work / "descriptors").mkdir(parents=True)
+    (work / "request.json").write_text("{}")
+    before = bytes_of(work)
+    assert build(model, built / "photos", tmp_path / "city.index") == 2
+    assert "must be a folder that this program made" in capsys.readouterr().err
+    assert bytes_of(work) == before
+    assert [path.name for path in tmp_path.iterdir()] == [work.name]
+
+
 def test_photos_that_cannot_be_used_are_listed(model, tmp_path, capsys):
     photos = write_photos(tmp_path / "photos")
     (photos / "text.jpg").write_text("hello")

@@ -62,6 +62,13 @@ def test_passphrase_is_asked_for(index, tmp_path, monkeypatch, capsys):
     assert on_index("sign", index, "--key", private) == 2
     assert "is locked. Pass its passphrase" in capsys.readouterr().err
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+
+    def end_of_input(prompt):
+        raise EOFError
+
+    monkeypatch.setattr("getpass.getpass", end_of_input)
+    assert on_index("sign", index, "--key", private) == 2
+    assert "no passphrase came" in capsys.readouterr().err
     monkeypatch.setattr("getpass.getpass", lambda prompt: "open sesame")
     assert on_index("sign", index, "--key", private) == 0
     assert on_index("verify", index, "--key", public) == 0
