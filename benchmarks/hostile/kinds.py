@@ -52,10 +52,16 @@ def kinds() -> dict[str, Kind]:
         "columns": Kind(stored.make_columns, stored.read_columns, (DatasetError,)),
         "manifests": Kind(stored.make_index, stored.read_index, _OF_INDEX),
         "index arrays": Kind(
-            index_folders.make_arrays, index_folders.read_index_folder, _OF_FOLDER
+            index_folders.make_arrays,
+            index_folders.read_index_folder,
+            _OF_FOLDER,
+            5_000,
         ),
         "scann files": Kind(
-            index_folders.make_scann, index_folders.read_index_folder, _OF_FOLDER
+            index_folders.make_scann,
+            index_folders.read_index_folder,
+            _OF_FOLDER,
+            5_000,
         ),
         "keras files": Kind(
             models.make_keras, models.read_keras, (EncoderError,), 1_000

@@ -7,6 +7,7 @@ import io
 import json
 import random
 import tempfile
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,8 @@ def make_keras(rng: random.Random) -> Files:
     )
     file = io.BytesIO()
     compression = zipfile.ZIP_DEFLATED if rng.random() < 0.1 else zipfile.ZIP_STORED
-    with zipfile.ZipFile(file, "w", compression) as archive:
+    with zipfile.ZipFile(file, "w", compression) as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a name is there twice
         for name, data in members.items():
             archive.writestr(zipfile.ZipInfo(name), data, compression)
         if 0.75 <= which < 0.85:

@@ -69,8 +69,6 @@ def judged(kind, folder, watch=None):
 )
 def test_hostile_inputs_are_refused_or_possible(name, scratch, watch):
     accepted = refused = 0
-    if name == "links":
-        pytest.skip("links are not yet refused everywhere")
     for number in range(FEW.get(name, 100)):
         folder = make_input(KINDS[name], name, 7, number, scratch)
         is_accepted, finding = judged(KINDS[name], folder, watch if number else None)
