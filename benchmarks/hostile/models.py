@@ -254,12 +254,12 @@ def _set_attribute(attribute: Any, value: Any) -> None:
 
 def read_saved_model(folder: Path) -> list[str]:
     """Loads a SavedModel and describes an image; returns what must not be."""
-    data = (folder / _GRAPH).read_bytes() if (folder / _GRAPH).is_file() else b""
     encoder = read_stored_encoder(folder)
     problems = []
     descriptors = np.asarray(encoder(tf.ones((1, 16, 16, 3))))
     if descriptors.shape[:1] != (1,) or descriptors.ndim != 2:
         problems.append(f"descriptors of the shape {descriptors.shape}")
+    data = (folder / _GRAPH).read_bytes()
     graph = saved_model_pb2.SavedModel.FromString(data).meta_graphs[0].graph_def
     nodes = [*graph.node, *(n for f in graph.library.function for n in f.node_def)]
     held = {node.op for node in nodes if node.name == "added"} - _NOT_RUN

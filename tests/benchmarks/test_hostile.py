@@ -26,14 +26,10 @@ KINDS = kinds()
 # Of a kind that takes longer than the others a few; of those that are always refused
 # nothing is accepted.
 FEW = {
-    "images": 3,
-    "configs": 20,
-    "yaml": 20,
-    "bases": 20,
-    "index arrays": 25,
-    "scann files": 25,
+    **{"images": 3, "configs": 20, "yaml": 20, "bases": 20, "index arrays": 25},
+    **{"scann files": 25, "keras files": 6, "saved models": 20, "links": 60},
 }
-NEVER_ACCEPTED = {"pickles", "images", "scann files", "yaml", "bases"}
+NEVER_ACCEPTED = {*FEW, "pickles"}
 
 
 @pytest.fixture(scope="module")
