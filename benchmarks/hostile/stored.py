@@ -235,8 +235,10 @@ def _index_content() -> dict[str, Any]:
         {"a": 1},
         8,
         "float32",
-        EncoderIdentity("f" * 64, "ResNet18", 8, Preprocessing(), "encoder.keras"),
-        {"encoder.keras": file},
+        EncoderIdentity(
+            "f" * 64, "ResNet18", 8, Preprocessing(), "encoder/encoder.keras"
+        ),
+        {"encoder/encoder.keras": file},
         (Segment("segments/00000001", 4, "exact", {}, {"descriptors.npy": file}),),
         "removed-00000002.npy",
         file,
