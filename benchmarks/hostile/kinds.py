@@ -42,7 +42,10 @@ def kinds() -> dict[str, Kind]:
         "exif": Kind(photos.make_exif, photos.read_exif, _INVALID),
         "headers": Kind(photos.make_header, photos.read_header, _INVALID),
         "images": Kind(
-            images.make_image, images.read_image, (images.RejectedImageError,), 30_000
+            images.make_images,
+            images.read_images_of,
+            (images.RejectedImageError,),
+            30_000 // images.IMAGES_AN_INPUT,
         ),
         # A config takes a hundred times as long as the others.
         "configs": Kind(stored.make_config, stored.read_config, _CONFIG, 2_000),
