@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import multiprocessing
 import multiprocessing.synchronize
 import os
@@ -9,18 +10,25 @@ import shutil
 import signal
 import sys
 import time
+import types
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from benchmarks.index_samples import CHANGES, add, answer, make_batch, same
-from vpr_tf.place_index import PlaceIndex
+from vpr_tf import atomic_files, stored_files
+from vpr_tf.place_index import IndexManifest, PlaceIndex, transaction
 from vpr_tf.place_index.manifest import read_manifest
 
 # What changes do to the disk; each of them is announced before it happens.
 _STEPS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "fcntl.flock"}
+# Where a change is committed; each line of it is a moment to be killed at.
+_COMMITTING = {
+    inspect.getfile(module) for module in (atomic_files, stored_files, transaction)
+} | {inspect.getfile(IndexManifest)}
 _READERS_K = 10
 _BATCH = 5
 
@@ -68,6 +76,17 @@ class KillCampaign:
             step += every
         return step // every
 
+    def kill_at_lines(self, name: str, every: int = 1, first: int = 1) -> int:
+        """Kills a change before each line that commits it; returns how many.
+
+        Between two steps on the disk lie buffers that are not yet written, and what
+        is not audited: `fsync`, `write`.
+        """
+        line = first
+        while self._trial(name, line, None, by_line=True):
+            line += every
+        return (line - first) // every
+
     def kill_at_random(self, name: str, trials: int, seed: int = 0) -> None:
         """Kills a change at random moments."""
         start = time.perf_counter()
@@ -76,12 +95,21 @@ class KillCampaign:
         for wait_s in np.random.default_rng(seed).uniform(0, duration_s, trials):
             self._trial(name, None, float(wait_s))
 
-    def _trial(self, name: str, step: int | None, wait_s: float | None) -> bool:
+    def _trial(
+        self,
+        name: str,
+        step: int | None,
+        wait_s: float | None,
+        *,
+        by_line: bool = False,
+    ) -> bool:
         """Runs a change and kills it; returns whether it was killed in time."""
         shutil.rmtree(self._work, ignore_errors=True)
         if self._before[name].exists():
             shutil.copytree(self._before[name], self._work)
-        process = self._context.Process(target=_change, args=(name, self._work, step))
+        process = self._context.Process(
+            target=_change, args=(name, self._work, step, by_line)
+        )
         process.start()
         if wait_s is not None:
             time.sleep(wait_s)
@@ -123,17 +151,32 @@ class KillCampaign:
         return is_new
 
 
-def _change(name: str, folder: Path, kill_before_step: int | None) -> None:
+def _change(
+    name: str, folder: Path, kill_before_step: int | None, by_line: bool
+) -> None:
     steps = 0
 
-    def count(event: str, arguments: object) -> None:
+    def count() -> None:
         nonlocal steps
-        if event in _STEPS:
-            steps += 1
-            if steps == kill_before_step:
-                os.kill(os.getpid(), signal.SIGKILL)
+        steps += 1
+        if steps == kill_before_step:
+            os.kill(os.getpid(), signal.SIGKILL)
 
-    sys.addaudithook(count)
+    def see_event(event: str, arguments: object) -> None:
+        if event in _STEPS:
+            count()
+
+    def see_line(frame: types.FrameType, event: str, argument: object) -> Any:
+        if frame.f_code.co_filename not in _COMMITTING:
+            return None
+        if event == "line":
+            count()
+        return see_line
+
+    if by_line:
+        sys.settrace(see_line)
+    else:
+        sys.addaudithook(see_event)
     CHANGES[name](folder)
 
 

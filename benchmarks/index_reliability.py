@@ -44,6 +44,7 @@ SAMPLES = {
     ),
 }
 _RESTARTS_LIMIT = 50
+_EVERY_LINE = 3  # of the commit
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -75,8 +76,10 @@ def _run_kills(folder: Path, trials: int) -> None:
     campaign = KillCampaign(folder)
     for name in CHANGES:
         steps = campaign.kill_at_steps(name)
+        lines = campaign.kill_at_lines(name, every=_EVERY_LINE)
         campaign.kill_at_random(name, trials)
-        print(f"kills of {name}: {steps} steps, {trials} random", flush=True)
+        text = f"kills of {name}: {steps} steps, {lines} lines, {trials} random"
+        print(text, flush=True)
     print(f"left by kills: {dict(sorted(campaign.outcomes.items()))}", flush=True)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 
@@ -82,6 +83,30 @@ def files_inside(folder: str | Path, *names: str) -> list[Path]:
 def _raise(error: OSError) -> None:
     if not isinstance(error, FileNotFoundError | NotADirectoryError):
         raise error
+
+
+def found_inside(folder: str | Path, pattern: str) -> Iterator[Path]:
+    """Yields what a pattern names in a folder, in order, without following links.
+
+    What lies right behind a link is named, so that `inside` refuses it by name.
+
+    Args:
+        folder: Named by the user.
+        pattern: Names and `*`, as of `Path.glob`.
+    """
+    first, *rest = PurePosixPath(pattern).parts
+    path, behind = Path(folder), "/".join(rest)
+    if first == "*":
+        children = sorted(path.iterdir()) if path.is_dir() else []
+    else:
+        children = [path / first]
+    for child in children:
+        if not rest:
+            yield from [child] if child.exists() else []
+        elif not child.is_symlink():
+            yield from found_inside(child, behind)
+        elif "*" not in behind and (child / behind).exists():
+            yield child / behind
 
 
 def _check_kind(path: Path) -> None:

@@ -24,6 +24,8 @@ from vpr_tf.photos.photo_folder import scan_named_photos
 from vpr_tf.photos.scan import PhotoSource, scan_chunk
 from vpr_tf.photos.schema import MAX_PIXELS
 
+IMAGES_AN_INPUT = 15
+_ROUNDING = 1e-3  # of a resize
 _PREPROCESSING = Preprocessing("square", 16)
 _SIDES = (0, 1, 8, 9_999, 10_001, 65_535, 2**31 - 1, 2**32 - 1)
 _SIZE_AT_PNG = 16
@@ -40,10 +42,11 @@ _MODES = {
 _LARGEST_BOMB = 6_000_000  # pixels: the campaign decodes some of them
 
 
-def make_image(rng: random.Random) -> Files:
-    """Returns one file `photo.jpg`."""
-    data = rng.choice(_MAKERS)(rng)
-    return {"photo.jpg": data, "good.jpg": _good_jpeg()}
+def make_images(rng: random.Random) -> Files:
+    """Returns a folder of files `<number>.jpg`, and one that is good."""
+    makers = [rng.choice(_MAKERS) for _ in range(IMAGES_AN_INPUT)]
+    photos = {f"{n:02d}.jpg": make(rng) for n, make in enumerate(makers)}
+    return {**photos, "good.jpg": _good_jpeg()}
 
 
 @functools.cache
@@ -51,41 +54,42 @@ def _good_jpeg() -> bytes:
     return _saved(Image.new("RGB", (12, 12), (9, 99, 200)), "JPEG")
 
 
-def read_image(folder: Path) -> list[str]:
-    """Reads a photo as `localize`, `build` and the served graph do.
+def read_images_of(folder: Path) -> list[str]:
+    """Reads photos as `localize`, `build` and the served graph do.
 
-    The file may be rejected, with a reason; the good one beside it may not.
+    Each may be rejected, with a reason; the good one beside them may not.
     """
-    paths = [folder / "photo.jpg", folder / "good.jpg"]
+    paths = sorted(folder.glob("*.jpg"))
+    good = len(paths) - 1
     photos = scan_named_photos(paths)
     described = _extractor().extract_files(photos, progress=False)
-    good = [str(paths[1]).encode()]
+    found = described.photos
     problems = []
-    if described.photos.paths[-1:].tolist() != good:
-        problems.append("the good photo beside it is rejected")
+    if str(paths[good]).encode() not in found.paths.tolist():
+        problems.append("the good photo beside them is rejected")
     if not np.isfinite(described.descriptors).all():
         problems.append("a descriptor is not finite")
-    rejected = dict(described.photos.rejected)
-    is_read = str(paths[0]) not in rejected
-    data = paths[0].read_bytes()
-    rows, pixels = _served()(tf.constant([data, paths[1].read_bytes()]))
-    if 1 not in rows.numpy():
-        problems.append("the good photo in its batch is not served")
-    values = pixels.numpy()
-    if not np.isfinite(values).all() or values.min() < 0 or values.max() > 1:
+    pixels = found.heights.astype(np.int64) * found.widths
+    if not ((pixels > 0) & (pixels <= MAX_PIXELS)).all():
+        problems.append(f"{pixels.max()} pixels are accepted")
+    rows, served = _served()(tf.constant([path.read_bytes() for path in paths]))
+    if good not in rows.numpy():
+        problems.append("the good photo in their batch is not served")
+    values = served.numpy()
+    if not (np.abs(values - 0.5) <= 0.5 + _ROUNDING).all():
         problems.append("served pixels outside of [0, 1]")
-    if is_read:
-        (height,), (width,) = described.photos.heights[:1], described.photos.widths[:1]
-        if not 0 < int(height) * int(width) <= MAX_PIXELS:
-            problems.append(f"{height} x {width} pixels are accepted")
-    scan_chunk(PhotoSource(folder, False), ["photo.jpg"], decode=True)
-    if not is_read:
-        raise RejectedImageError(rejected[str(paths[0])])
+    names = [path.name for path in paths]
+    scan_chunk(PhotoSource(folder, False), names, decode=True)
+    for _, reason in found.rejected:
+        if not reason.strip():
+            problems.append("rejected without a reason")
+    if len(found.paths) == 1 and not problems:
+        raise RejectedImageError("all photos but the good one are rejected")
     return problems
 
 
 class RejectedImageError(ValueError):
-    """The image was rejected, with a reason, as it may be."""
+    """All images were rejected, with reasons, as they may be."""
 
 
 @functools.cache

@@ -58,7 +58,8 @@ def index_files(sample: str = "exact") -> dict[str, bytes]:
 def with_checksums(files: Files, content: dict[str, Any]) -> Files:
     """Returns an index whose manifest says what its files are."""
     entries = [("", content.get("encoder_files"))]
-    for segment in content.get("segments") or ():
+    segments = content.get("segments")
+    for segment in segments if isinstance(segments, list) else ():
         if isinstance(segment, dict) and isinstance(segment.get("folder"), str):
             entries.append((f"{segment['folder']}/", segment.get("files")))
     removed = content.get("removed_file")

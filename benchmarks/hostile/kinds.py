@@ -7,6 +7,7 @@ from benchmarks.hostile import (
     images,
     index_folders,
     links,
+    models,
     photos,
     pickles,
     stored,
@@ -16,6 +17,7 @@ from benchmarks.hostile.inputs import Kind
 from vpr_tf.classification.errors import ClassificationError
 from vpr_tf.config import ConfigError
 from vpr_tf.data.prepared_dataset import DatasetError
+from vpr_tf.extraction import EncoderError
 from vpr_tf.localization import LocalizationError
 from vpr_tf.models.torch_weights.checkpoint_objects import CheckpointError
 from vpr_tf.photos.errors import InvalidEntryError, PhotoSourceError
@@ -40,7 +42,10 @@ def kinds() -> dict[str, Kind]:
         "exif": Kind(photos.make_exif, photos.read_exif, _INVALID),
         "headers": Kind(photos.make_header, photos.read_header, _INVALID),
         "images": Kind(
-            images.make_image, images.read_image, (images.RejectedImageError,), 30_000
+            images.make_images,
+            images.read_images_of,
+            (images.RejectedImageError,),
+            30_000 // images.IMAGES_AN_INPUT,
         ),
         # A config takes a hundred times as long as the others.
         "configs": Kind(stored.make_config, stored.read_config, _CONFIG, 2_000),
@@ -50,10 +55,22 @@ def kinds() -> dict[str, Kind]:
         "columns": Kind(stored.make_columns, stored.read_columns, (DatasetError,)),
         "manifests": Kind(stored.make_index, stored.read_index, _OF_INDEX),
         "index arrays": Kind(
-            index_folders.make_arrays, index_folders.read_index_folder, _OF_FOLDER
+            index_folders.make_arrays,
+            index_folders.read_index_folder,
+            _OF_FOLDER,
+            5_000,
         ),
         "scann files": Kind(
-            index_folders.make_scann, index_folders.read_index_folder, _OF_FOLDER
+            index_folders.make_scann,
+            index_folders.read_index_folder,
+            _OF_FOLDER,
+            5_000,
+        ),
+        "keras files": Kind(
+            models.make_keras, models.read_keras, (EncoderError,), 1_000
+        ),
+        "saved models": Kind(
+            models.make_saved_model, models.read_saved_model, (EncoderError,), 5_000
         ),
         "links": Kind(links.make_links, links.read_links, (ValueError, TrainingError)),
         "searches": Kind(stored.make_search, stored.read_search, _OF_INDEX),

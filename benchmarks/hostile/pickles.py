@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import pickle
 import pickletools
 import random
 import struct
@@ -12,8 +11,14 @@ from collections.abc import Callable
 
 from benchmarks.hostile.inputs import Files
 from benchmarks.hostile.watch import ABSOLUTE_OUTSIDE, OUTSIDE
-from benchmarks.hostile.weights import LEGACY_START, state_dict_pickle
+from benchmarks.hostile.weights import (
+    LEGACY_START,
+    legacy_end,
+    state_dict_pickle,
+    zip_storages,
+)
 
+_BOMBS = 0.01  # of all; they take a hundred times as long
 _PROTOCOL = b"\x80\x04"
 _SECRET = f"../{OUTSIDE}/secret.txt"
 _COMMANDS = (
@@ -51,12 +56,13 @@ _TEXTS = ("", "a", "a.weight", "storage", "FloatStorage", "cpu", "0", "__class__
 
 def make_pickle(rng: random.Random) -> Files:
     """Returns a `.pth` file with a program that no checkpoint needs."""
-    program = rng.choice(_PROGRAMS)(rng)
+    make = _bomb if rng.random() < _BOMBS else rng.choice(_PROGRAMS)
+    program = make(rng)
     which = rng.random()
     if which < 0.5:
         data = _zip_of(program)
     elif which < 0.8:
-        data = LEGACY_START + program + pickle.dumps(["0"], 2) + struct.pack("<q", 0)
+        data = LEGACY_START + program + legacy_end()
     else:
         data = program
     return {"weights.pth": data, _SECRET: b"secret"}
@@ -65,7 +71,8 @@ def make_pickle(rng: random.Random) -> Files:
 def _zip_of(program: bytes) -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
-        for name, data in {"data.pkl": program, "data/0": bytes(24)}.items():
+        members = {"data.pkl": program, **zip_storages()}
+        for name, data in members.items():
             archive.writestr(zipfile.ZipInfo(f"archive/{name}"), data)
     return file.getvalue()
 
@@ -242,5 +249,5 @@ def _text(text: str) -> bytes:
 
 _PROGRAMS: tuple[Callable[[random.Random], bytes], ...] = (
     *(_exploit, _exploit, _random_program, _random_program, _random_program),
-    *(_changed_state_dict, _changed_state_dict, _bomb),
+    *(_changed_state_dict, _changed_state_dict),
 )

@@ -235,10 +235,12 @@ def _index_content() -> dict[str, Any]:
         {"a": 1},
         8,
         "float32",
-        EncoderIdentity("f" * 64, "ResNet18", 8, Preprocessing(), "encoder.keras"),
-        {"encoder.keras": file},
-        (Segment("segments/0", 4, "exact", {}, {"descriptors.npy": file}),),
-        "removed.npy",
+        EncoderIdentity(
+            "f" * 64, "ResNet18", 8, Preprocessing(), "encoder/encoder.keras"
+        ),
+        {"encoder/encoder.keras": file},
+        (Segment("segments/00000001", 4, "exact", {}, {"descriptors.npy": file}),),
+        "removed-00000002.npy",
         file,
         3,
         1,

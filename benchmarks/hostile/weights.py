@@ -195,12 +195,25 @@ def _storages() -> list[bytes]:
     return [np.arange(size, dtype="<f4").tobytes() for size in sizes]
 
 
+def zip_storages() -> dict[str, bytes]:
+    """Returns the members of a zip file of torch that hold its arrays."""
+    return {f"data/{key}": data for key, data in enumerate(_storages())}
+
+
+def legacy_end() -> bytes:
+    """Returns what follows the object in a legacy file of torch."""
+    data = pickle.dumps([str(key) for key in range(len(_SHAPES))], 2)
+    for values in _storages():
+        data += struct.pack("<q", len(values) // 4) + values
+    return data
+
+
 def _zip_bytes(rng: random.Random) -> bytes:
     pickled = b"\x80\x02" + state_dict_pickle()
     if rng.random() < 0.6:
         pickled = mutated_bytes(rng, pickled)
     members = {"data.pkl": pickled, "byteorder": b"little", "version": b"3\n"}
-    members |= {f"data/{key}": data for key, data in enumerate(_storages())}
+    members |= zip_storages()
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         for name, data in members.items():
@@ -212,10 +225,7 @@ def _zip_bytes(rng: random.Random) -> bytes:
 
 def _legacy_bytes(rng: random.Random) -> bytes:
     data = LEGACY_START + b"\x80\x02" + state_dict_pickle()
-    data += pickle.dumps([str(key) for key in range(len(_SHAPES))], 2)
-    for values in _storages():
-        data += struct.pack("<q", len(values) // 4) + values
-    return mutated_bytes(rng, data)
+    return mutated_bytes(rng, data + legacy_end())
 
 
 def _safetensors_bytes(rng: random.Random) -> bytes:

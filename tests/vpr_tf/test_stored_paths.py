@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from vpr_tf.stored_paths import StoredPathError, inside, is_inside
+from vpr_tf.stored_paths import StoredPathError, found_inside, inside, is_inside
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,25 @@ def test_the_folder_itself_may_lie_behind_a_link(tmp_path):
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
     assert inside(tmp_path / "link", "a", "b/c") == tmp_path / "link" / "a" / "b" / "c"
+
+
+def test_patterns_find_what_glob_finds(tmp_path):
+    for name in ("a/r/x", "b/c/r/x", "r/x", "x", "a/y"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    for pattern in ("x", "r/x", "*/r/x", "*/*/r/x", "*/x", "*", "none/x", "*/none"):
+        found = list(found_inside(tmp_path, pattern))
+        assert found == sorted(tmp_path.glob(pattern))
+    assert not list(found_inside(tmp_path / "none", "*/x"))
+
+
+def test_patterns_do_not_look_behind_links(tmp_path):
+    (tmp_path / "outside" / "r").mkdir(parents=True)
+    (tmp_path / "outside" / "r" / "x").write_bytes(b"")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "link").symlink_to(tmp_path / "outside")
+    assert not list(found_inside(folder, "*/*/x"))
+    (named,) = found_inside(folder, "*/r/x")
+    with pytest.raises(StoredPathError, match="a symbolic link"):
+        inside(folder, named.relative_to(folder).as_posix())

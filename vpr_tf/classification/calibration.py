@@ -22,6 +22,7 @@ from vpr_tf.localization import (
     estimate_positions,
     fit_calibration,
 )
+from vpr_tf.stored_paths import inside
 from vpr_tf.stored_values import read_json
 
 CALIBRATION_FILE = "calibration.json"
@@ -92,7 +93,7 @@ def load_calibration(folder: str | Path) -> Calibration | None:
     path = folder / CALIBRATION_FILE
     heads = _checksum(folder)
     try:
-        content: dict[str, Any] = read_json(path)
+        content: dict[str, Any] = read_json(inside(folder, CALIBRATION_FILE))
         of_heads, fields = content["heads"], content["calibration"]
         calibration = Calibration.from_dict(fields)
     except FileNotFoundError:

@@ -26,7 +26,7 @@ from vpr_tf.photos.schema import (
     table_columns,
 )
 from vpr_tf.stored_files import StoredFile
-from vpr_tf.stored_paths import StoredPathError, inside
+from vpr_tf.stored_paths import StoredPathError, found_inside, inside
 from vpr_tf.stored_values import from_stored
 
 # Columns of `<split>.index/<column>.npy`, one entry a record, in shard order.
@@ -262,8 +262,8 @@ class PreparedDataset:
     @functools.cached_property
     def partition_names(self) -> list[str]:
         """Names of the partitions of the train split."""
-        folder = self.path / "partitions"
-        return sorted(path.parent.name for path in folder.glob("*/partition.json"))
+        found = found_inside(self.path, "partitions/*/partition.json")
+        return sorted(path.parent.name for path in found)
 
     def partition(self, name: str) -> Partition:
         """Opens a partition of the train split.

@@ -14,7 +14,7 @@ from vpr_tf.report.bootstrap import BootstrapSettings
 from vpr_tf.report.errors import ReportError
 from vpr_tf.report.per_query import hit_rank_column, read_per_query
 from vpr_tf.report.report import FORMAT_VERSION, Identity
-from vpr_tf.stored_paths import StoredPathError, inside
+from vpr_tf.stored_paths import StoredPathError, found_inside, inside
 from vpr_tf.stored_values import from_stored, read_json
 
 REPORT_FOLDER = "report"  # in the folder of a set
@@ -203,7 +203,7 @@ def find_reports(folder: Path) -> list[StoredReport]:
         ReportError: There is no report, or one is damaged.
     """
     for pattern in _PLACES:
-        paths = sorted(folder.glob(f"{pattern}per_query.csv"))
+        paths = list(found_inside(folder, f"{pattern}per_query.csv"))
         if paths:
             return [read_report(_received(folder, path).parent) for path in paths]
     raise ReportError(

@@ -16,6 +16,7 @@ def campaign(tmp_path_factory):
 @pytest.mark.parametrize("change", CHANGES)
 def test_killed_change_leaves_the_old_or_the_new_state(campaign, change):
     campaign.kill_at_steps(change, every=29)
+    assert campaign.kill_at_lines(change, every=101) > 1
     campaign.kill_at_random(change, trials=2)
     assert campaign.outcomes[f"{change}: old"]
     assert campaign.outcomes[f"{change}: new"]
