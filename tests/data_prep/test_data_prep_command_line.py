@@ -48,7 +48,7 @@ def test_add_test(tmp_path, capsys):
     assert "seed: 0" in capsys.readouterr().out
     paths = "../tokyo=tokyo/database,tokyo/queries"
     assert main(["add-test", "--config", config, paths]) == 2
-    assert "`build.tests.../tokyo` must be a name" in capsys.readouterr().err
+    assert "`build.tests` must be a name" in capsys.readouterr().err
     assert main(["add-test", "--config", config, "tokyo=tokyo/database"]) == 2
     assert "must be given as NAME=DATABASE,QUERIES" in capsys.readouterr().err
 

@@ -269,18 +269,19 @@ class PreparedDataset:
         """Opens a partition of the train split.
 
         Raises:
-            DatasetError: There is no such partition.
+            DatasetError: There is no such partition, or it is damaged.
         """
-        if name not in self.partition_names:
-            raise DatasetError(
-                f"{self.path} has no partition {name!r}. It has: "
-                f"{', '.join(self.partition_names) or 'none'}. Add one with "
-                "`vpr data partition --config FILE`."
-            )
         try:
-            return read_partition(inside(self.path, "partitions", name), name)
+            folder = inside(self.path, "partitions", name)
+            if name in self.partition_names:
+                return read_partition(folder, name)
         except (OSError, ValueError) as error:
             raise DatasetError(
                 f"Cannot read the partition {self.path}/partitions/{name}: {error}. "
                 "Add it again with `vpr data partition --config FILE`."
             ) from error
+        raise DatasetError(
+            f"{self.path} has no partition {name!r}. It has: "
+            f"{', '.join(self.partition_names) or 'none'}. Add one with "
+            "`vpr data partition --config FILE`."
+        )

@@ -14,6 +14,7 @@ from typing import Any
 import google_crc32c
 import numpy as np
 
+from vpr_tf.milvus_address import MilvusAddressError
 from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index.checked_files import check_file, check_folder
 from vpr_tf.place_index.layout import index_path
@@ -226,7 +227,7 @@ def _open_search(
         )
     try:
         return kind.read(folder, descriptors, entry.settings)
-    except IndexMismatchError:
+    except (IndexMismatchError, MilvusAddressError):
         raise
     except (RuntimeError, ValueError) as error:  # so ScaNN says what it cannot read
         raise IndexMismatchError(
