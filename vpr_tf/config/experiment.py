@@ -46,6 +46,11 @@ from vpr_tf.paths import expand_path, expand_paths, map_paths, shared_path
 
 _BASE = "base"
 _MOST_FILES = 20
+# PyYAML makes values of tags such as `!!timestamp` by code that expects the right text.
+_YAML_ERRORS = (
+    *(yaml.YAMLError, OmegaConfBaseException),
+    *(AttributeError, LookupError, OverflowError, TypeError, ValueError),
+)
 # Fields that hold paths, in which ~ and $NAME are expanded.
 _PATHS = re.compile(
     r"runs_dir|savedmodels_dir|dataset\.path|encoder\.weights|classification\.model"
@@ -276,7 +281,7 @@ def _read(path: Path) -> Values:
         raise ConfigError(f"{path} cannot be read: {error}") from error
     except RecursionError:
         raise ConfigError(f"{path} is nested too deeply.") from None
-    except (yaml.YAMLError, OmegaConfBaseException, TypeError, ValueError) as error:
+    except _YAML_ERRORS as error:
         raise ConfigError(f"{path} is not valid YAML: {error}") from error
     if values is None:
         raise ConfigError(f"{path} must hold a mapping of fields.")
@@ -292,7 +297,7 @@ def _parse_overrides(overrides: Sequence[str]) -> Values:
             )
     try:
         values = _plain(OmegaConf.from_dotlist(list(overrides)))
-    except (yaml.YAMLError, OmegaConfBaseException, TypeError) as error:
+    except _YAML_ERRORS as error:
         text = " ".join(overrides)
         raise ConfigError(f"Overrides {text}: {_first_lines(error)}") from error
     if _BASE in values:

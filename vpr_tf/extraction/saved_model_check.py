@@ -122,7 +122,8 @@ def _check_variables(folder: Path) -> None:
             if kinds[name] != tf.string
         )
         stored = sum(file.stat().st_size for file in folder.glob("variables.data-*"))
-    except (tf.errors.OpError, RuntimeError, ValueError) as error:
+    # TensorFlow's reader has many names for a damaged file.
+    except (tf.errors.OpError, LookupError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise UntrustedModelError(
             f"{folder} is damaged: {reason}. Copy or export the model again."

@@ -125,6 +125,17 @@ def test_missing_file_is_named(tmp_path):
         load_config(tmp_path / "absent.yaml")
 
 
+@pytest.mark.parametrize("tag", ["!!timestamp x", "!!binary é", "!!int x", "!!set x"])
+def test_tags_with_other_text_are_not_valid(tag, tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text(f"{MINIMAL}seed: {tag}\n")
+    with pytest.raises(ConfigError):
+        load_config(path)
+    path.write_text(MINIMAL)
+    with pytest.raises(ConfigError):
+        load_config(path, [f"seed={tag}"])
+
+
 # === base ===
 
 
