@@ -124,6 +124,14 @@ def test_no_resolver_is_called_wherever_a_config_comes_from(
     assert "Error: " in printed.err
 
 
+def test_a_variable_that_is_overridden_need_not_be_defined(home, tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text("name: city\ndataset: {path: $NOT_DEFINED}\n")
+    assert load_config(path, ["dataset.path=$PHOTOS"]).dataset.path == "/data/photos"
+    with pytest.raises(ConfigError, match="NOT_DEFINED"):
+        load_config(path)
+
+
 def test_a_config_of_a_run_is_not_read_as_the_users_own(tmp_path, monkeypatch):
     monkeypatch.setenv("SECRET", SECRET)
     path = tmp_path / "config.yaml"

@@ -143,12 +143,14 @@ def load_saved_config(
         ConfigError: See `load_config`; or it has a `base`.
     """
     path = Path(path)
-    if _is_file(path) and _BASE in _read(path):
+    _check_is_file(path)
+    values = _read(path)
+    if _BASE in values:
         raise ConfigError(
             f"{path} must be a config as runs and exports keep it, without `base`. "
             "Pass a config of your own by --config."
         )
-    return _checked(_read_with_bases(path, ()), overrides, str(path), is_own=False)
+    return _checked(values, overrides, str(path), is_own=False)
 
 
 def config_from_values(
@@ -180,11 +182,12 @@ def _checked(
     kept = [field.name for field in dataclasses.fields(ExperimentConfig)]
     changes = _parse_overrides(overrides)
     try:
-        _refuse_resolvers(merge(values, changes))
-        changes = expand_paths(changes, _PATHS, kept)
-        if is_own:
-            values = expand_paths(values, _PATHS, kept)
-        return _to_config(merge(values, changes))
+        if not is_own:
+            changes = expand_paths(changes, _PATHS, kept)
+        values = merge(values, changes)
+        _refuse_resolvers(values)
+        # After merging: what is overridden need not be known here.
+        return _to_config(expand_paths(values, _PATHS, kept) if is_own else values)
     except ConfigError as error:
         raise ConfigError(f"{source}: {error}") from None
     except (OmegaConfBaseException, TypeError, ValueError, OverflowError) as error:
@@ -236,12 +239,9 @@ def save_config(config: ExperimentConfig, path: str | Path) -> None:
 
 def _read_with_bases(path: Path, readers: tuple[Path, ...]) -> Values:
     """Reads a file over the file that it names as its base."""
-    if not _is_file(path):
-        if readers:
-            raise ConfigError(f"{readers[-1]}: there is no file {path}, its `base`.")
-        raise ConfigError(
-            f"No config file at {path}. Pass one of configs/*.yaml by --config."
-        )
+    if readers and not _is_file(path):
+        raise ConfigError(f"{readers[-1]}: there is no file {path}, its `base`.")
+    _check_is_file(path)
     chain = (*readers, path)
     if len(chain) > _MOST_FILES:
         raise ConfigError(
@@ -262,6 +262,13 @@ def _read_with_bases(path: Path, readers: tuple[Path, ...]) -> Values:
     except ValueError as error:
         raise ConfigError(f"{path}: `base`: {error}") from None
     return merge(_read_with_bases(below, chain), values)
+
+
+def _check_is_file(path: Path) -> None:
+    if not _is_file(path):
+        raise ConfigError(
+            f"No config file at {path}. Pass one of configs/*.yaml by --config."
+        )
 
 
 def _is_file(path: Path) -> bool:
