@@ -58,19 +58,15 @@ def kinds() -> dict[str, Kind]:
             index_folders.make_arrays,
             index_folders.read_index_folder,
             _OF_FOLDER,
-            5_000,
         ),
         "scann files": Kind(
             index_folders.make_scann,
             index_folders.read_index_folder,
             _OF_FOLDER,
-            5_000,
         ),
-        "keras files": Kind(
-            models.make_keras, models.read_keras, (EncoderError,), 1_000
-        ),
+        "keras files": Kind(models.make_keras, models.read_keras, (EncoderError,)),
         "saved models": Kind(
-            models.make_saved_model, models.read_saved_model, (EncoderError,), 5_000
+            models.make_saved_model, models.read_saved_model, (EncoderError,)
         ),
         "links": Kind(links.make_links, links.read_links, (ValueError, TrainingError)),
         "searches": Kind(stored.make_search, stored.read_search, _OF_INDEX),

@@ -46,7 +46,8 @@ _CLASSES = (
 def _keras_members() -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "encoder.keras"
-        GeoLocalizationNet("EfficientNetLite0", 32, last_stage=0).save(path)
+        # The backbone that is built fastest: half of the files get as far.
+        GeoLocalizationNet("VGG16", 32, last_stage=0).save(path)
         with zipfile.ZipFile(path) as archive:
             return {name: archive.read(name) for name in archive.namelist()}
 

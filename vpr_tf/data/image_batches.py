@@ -27,6 +27,9 @@ from vpr_tf.data.record_reading import (
     pipeline_options,
 )
 
+# Of decoded images that are read at a time: 7 of the most pixels that a photo may have.
+_MOST_DECODED_BYTES = 2 << 30
+
 # Inside the function of a `tf.data.Dataset.map`: from a place in the list of rows to
 # the upright image `(height, width, 3)`, in grey levels from 0 to 255.
 ImageLoader = Callable[[Any], Any]
@@ -151,6 +154,15 @@ class ImageBatches:
     preprocessing: Preprocessing
     batch_size: int = 16
 
+    def _images_at_a_time(self, rows: np.ndarray) -> int:
+        """Returns how many images may be decoded at once."""
+        heights, widths, _ = self.source.stored_sizes(rows)
+        pixels = heights.astype(np.int64) * widths
+        largest = 3 * int(pixels.max(initial=1))
+        # More than the threads: images are made ahead while a batch is put together.
+        wanted = 4 * (os.cpu_count() or 1)
+        return max(1, min(wanted, _MOST_DECODED_BYTES // largest))
+
     def plan(self, rows: np.ndarray) -> BatchPlan:
         """Plans the batches of `read`; their order is the order of reading."""
         heights, widths, orientations = self.source.stored_sizes(rows)
@@ -184,12 +196,10 @@ class ImageBatches:
             image = resize_for_evaluation(load(row), self.preprocessing)
             return image, ids[row], batch_ids[row]
 
-        num_threads = os.cpu_count() or 1
+        parallel = self._images_at_a_time(plan.record_ids)
         return (
             tf.data.Dataset.range(len(plan.record_ids))
-            # More than the threads: images are made ahead while a batch is put
-            # together.
-            .map(load_image, num_parallel_calls=4 * num_threads)
+            .map(load_image, num_parallel_calls=parallel)
             .group_by_window(
                 key_func=lambda image, record_id, batch_id: batch_id,
                 reduce_func=lambda batch_id, window: window.batch(self.batch_size),
@@ -197,5 +207,5 @@ class ImageBatches:
             )
             .map(lambda images, record_ids, batch_id: (images, record_ids))
             .prefetch(2)
-            .with_options(pipeline_options(num_threads))
+            .with_options(pipeline_options(os.cpu_count() or 1))
         )

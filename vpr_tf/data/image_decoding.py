@@ -194,12 +194,12 @@ def resize_for_evaluation(image: tf.Tensor, preprocessing: Preprocessing) -> tf.
     Returns:
         float32 of shape `(new_height, new_width, 3)`.
     """
-    pixels = tf.cast(image, tf.float32)
-    if preprocessing.resize != "native":
-        shape = tf.shape(image, out_type=tf.int64)
-        size = tf.stack(evaluation_size(shape[0], shape[1], preprocessing))
-        pixels = resize_antialiased(pixels, tf.cast(size, tf.int32))
-    return pixels / 255.0
+    if preprocessing.resize == "native":
+        return tf.cast(image, tf.float32) / 255.0
+    shape = tf.shape(image, out_type=tf.int64)
+    size = tf.stack(evaluation_size(shape[0], shape[1], preprocessing))
+    # Of whole bytes: as floats the original would take four times the memory.
+    return resize_antialiased(image, tf.cast(size, tf.int32)) / 255.0
 
 
 def resize_antialiased(pixels: tf.Tensor, size: tf.Tensor) -> tf.Tensor:

@@ -116,6 +116,10 @@ class GivenPhotos(ImageSource):
                 raise InvalidEntryError(f"{name}: {error}") from error
             self._photos.append(photo)
             sizes.append(size)
+        self._any_floats = any(
+            isinstance(photo, np.ndarray) and photo.dtype != np.uint8
+            for photo in self._photos
+        )
         self._sizes = np.array(sizes, np.int64).reshape(-1, 3)
         self.keys = np.array([name.encode() for name in names], "S")
 
@@ -129,10 +133,13 @@ class GivenPhotos(ImageSource):
     def loader(self, rows: np.ndarray) -> ImageLoader:
         """See `ImageSource`."""
         rows = np.asarray(rows)
+        dtype = tf.float32 if self._any_floats else tf.uint8
 
         def load(place: Any) -> Any:
             pixels = tf.numpy_function(
-                lambda place: self._pixels(int(rows[place])), [place], tf.float32
+                lambda place: self._pixels(int(rows[place])).astype(dtype.name),
+                [place],
+                dtype,
             )
             return tf.ensure_shape(pixels, (None, None, 3))
 
@@ -154,14 +161,14 @@ class GivenPhotos(ImageSource):
         return None
 
     def _pixels(self, row: int) -> np.ndarray:
-        """Returns the upright image `(height, width, 3)`, float32 from 0 to 255."""
+        """Returns the upright image `(height, width, 3)`, from 0 to 255."""
         photo = self._photos[row]
         if isinstance(photo, Path):
             photo = photo.read_bytes()
         if isinstance(photo, bytes):
             orientation = tf.constant(self._sizes[row, 2])
             photo = decode_image(tf.constant(photo), orientation).numpy()
-        return np.asarray(photo, np.float32)
+        return np.asarray(photo)
 
 
 def photo_list(photos: Any) -> list[Any]:

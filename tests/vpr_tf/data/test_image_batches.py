@@ -2,13 +2,19 @@ import io
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from tests.vpr_tf.data.prepared_fixture import stored, write_prepared_dataset
 from vpr_tf.config import Preprocessing
-from vpr_tf.data.image_batches import ImageBatches, SplitImages, plan_batches
+from vpr_tf.data.image_batches import (
+    ImageBatches,
+    ImageSource,
+    SplitImages,
+    plan_batches,
+)
 
 
 @given(
@@ -114,3 +120,31 @@ def test_no_records_give_no_batches(split):
 def test_record_outside_of_the_split_is_refused(split):
     with pytest.raises(ValueError, match=r"\[0, 11\).*val-database.*3 to 11"):
         batches_of(split).read(np.array([3, 11]))
+
+
+@pytest.mark.parametrize(
+    ("side", "at_a_time"), [(1_000, 256), (10_000, 7), (40_000, 1)]
+)
+def test_large_images_are_few_at_a_time(monkeypatch, side, at_a_time):
+    class Sized(ImageSource):
+        keys = np.array([b"a", b"b"])
+
+        def stored_sizes(self, rows):
+            sizes = np.array([[10, 10, 1], [side, side, 6]])[rows]
+            return tuple(sizes.T)
+
+        loader = first_damaged = None
+
+    asked = []
+    dataset_map = tf.data.Dataset.map
+
+    def mapped(dataset, function, num_parallel_calls=None, **options):
+        asked.append(num_parallel_calls)
+        return dataset_map(dataset, function, num_parallel_calls, **options)
+
+    monkeypatch.setattr("os.cpu_count", lambda: 64)
+    monkeypatch.setattr(tf.data.Dataset, "map", mapped)
+    source = Sized()
+    source.loader = lambda rows: lambda place: tf.zeros((8, 8, 3), tf.uint8)
+    ImageBatches(source, Preprocessing("square", 8)).read()
+    assert asked[0] == at_a_time

@@ -240,3 +240,15 @@ def test_evaluation_size_of_arrays_and_images(resize, expected):
     assert list(zip(heights, widths, strict=True)) == [expected, expected[::-1]]
     image = resize_for_evaluation(tf.zeros([30, 50, 3], tf.uint8), config)
     assert image.shape == (*expected, 3)
+
+
+@pytest.mark.parametrize("resize", ["square", "shorter_side", "native"])
+@pytest.mark.parametrize("shape", [(40, 60, 3), (9, 7, 3), (16, 16, 3)])
+def test_whole_grey_levels_are_resized_as_floats_are(resize, shape):
+    image = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    config = Preprocessing(resize, 16)
+    of_bytes, of_floats = (
+        resize_for_evaluation(tf.constant(image.astype(dtype)), config)
+        for dtype in (np.uint8, np.float32)
+    )
+    np.testing.assert_array_equal(of_bytes, of_floats)
