@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import sys
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-import absl.logging
 import keras
 import numpy as np
 import tensorflow as tf
@@ -22,6 +18,7 @@ from tensorflow.python.framework.convert_to_constants import (
 
 from vpr_tf.extraction.encoders import Encoder, FunctionEncoder
 from vpr_tf.extraction.errors import EncoderError
+from vpr_tf.models.hidden_messages import messages_hidden
 
 Forward = Callable[[tf.Tensor], np.ndarray]
 
@@ -76,7 +73,7 @@ def _frozen_function(encoder: Encoder) -> Any:
         lambda images: encoder(images, training=False), input_signature=[_IMAGES]
     )
     concrete = function.get_concrete_function()
-    with _messages_hidden():
+    with messages_hidden():
         return convert_variables_to_constants_v2(concrete)
 
 
@@ -87,7 +84,7 @@ def _frozen(encoder: Encoder) -> Forward:
 
 def _to_tflite(frozen: Any) -> bytes:
     # Frozen: with a trackable object the converter makes variables of the weights.
-    with _messages_hidden():
+    with messages_hidden():
         converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         try:
@@ -97,23 +94,6 @@ def _to_tflite(frozen: Any) -> bytes:
                 "This encoder has operations that cannot be quantised; use "
                 f"`evaluation.precision: float32`. Cause: {str(error)[:300]}"
             ) from error
-
-
-@contextlib.contextmanager
-def _messages_hidden() -> Iterator[None]:
-    """Hides what the converter, in C++, tells of its own making."""
-    verbosity = absl.logging.get_verbosity()
-    absl.logging.set_verbosity(absl.logging.ERROR)
-    sys.stderr.flush()
-    stderr = os.dup(2)
-    with Path(os.devnull).open("w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
-        absl.logging.set_verbosity(verbosity)
 
 
 def _quantized(encoder: Encoder) -> Forward:
@@ -128,7 +108,7 @@ def _quantized(encoder: Encoder) -> Forward:
     frozen = _frozen_function(encoder)
     model = _to_tflite(frozen)
     cores = len(os.sched_getaffinity(0))
-    with _messages_hidden():
+    with messages_hidden():
         interpreter = Interpreter(model_content=model, num_threads=cores)
     images_at = interpreter.get_input_details()[0]["index"]
     descriptors_at = interpreter.get_output_details()[0]["index"]

@@ -24,11 +24,10 @@ from vpr_tf.extraction.encoders import (
     as_encoder,
     check_image_size,
     descriptor_dim_of,
-    encoder_fingerprint,
 )
 from vpr_tf.extraction.errors import EncoderError
 from vpr_tf.extraction.photo_sources import GivenPhotos, PhotoImages
-from vpr_tf.models import in_precision
+from vpr_tf.models import encoder_fingerprint, in_precision
 from vpr_tf.photos import PhotoFiles, RejectedPhoto
 
 ENGINES = ("tensorflow",)
