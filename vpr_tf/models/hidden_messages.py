@@ -1,4 +1,4 @@
-"""Keeps what converters tell of their own making off the screen."""
+"""Silence for what libraries in C++ tell of their own making."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import absl.logging
 
 
 @contextlib.contextmanager
-def messages_hidden() -> Iterator[None]:
-    """Hides what converters, in C++ and Python, write to standard error."""
+def hidden_messages() -> Iterator[None]:
+    """Hides what is written to the standard error, by Python or not."""
     verbosity = absl.logging.get_verbosity()
     absl.logging.set_verbosity(absl.logging.ERROR)
     sys.stderr.flush()

@@ -13,7 +13,7 @@ from vpr_tf.config import Preprocessing
 from vpr_tf.extras import import_extra
 from vpr_tf.models.fingerprint import encoder_fingerprint
 from vpr_tf.models.geolocalization_net import GeoLocalizationNet
-from vpr_tf.models.hidden_messages import messages_hidden
+from vpr_tf.models.hidden_messages import hidden_messages
 from vpr_tf.models.precision import in_precision
 
 EXTRA = "onnx"
@@ -79,7 +79,7 @@ def _converted(encoder: GeoLocalizationNet) -> Any:
     convert = import_extra("tf2onnx", EXTRA).convert
     images = tf.TensorSpec((None, *encoder.image_shape), tf.float32, name=INPUT)
     function = tf.function(lambda images: encoder(images, training=False))
-    with messages_hidden():
+    with hidden_messages():
         try:
             model, _ = convert.from_function(function, [images], opset=_OPSET)
         except Exception as error:  # whatever a layer leads the converter to
