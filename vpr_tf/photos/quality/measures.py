@@ -97,7 +97,6 @@ def _reached_by(grey: np.ndarray, share: float) -> float:
 
 
 def _pixel_hash(photo: DecodedPhoto) -> int:
-    pixels = photo.rgb
-    digest = hashlib.blake2b(np.ascontiguousarray(pixels), digest_size=8)
-    digest.update(str(pixels.shape).encode())
+    digest = hashlib.blake2b(photo.image.tobytes(), digest_size=8)
+    digest.update(str(photo.image.size).encode())
     return int.from_bytes(digest.digest(), "little")
