@@ -18,12 +18,12 @@ import tensorflow as tf
 
 from benchmarks.extraction import gflop_per_image
 from benchmarks.timing import describe_machine, measure_rate
-from vpr_tf.extraction.compiled_encoders import compile_encoder
+from vpr_tf.config import Preprocessing
+from vpr_tf.extraction.engines import compile_forward
 from vpr_tf.models import (
     GeoLocalizationNet,
     ReleasedEncoder,
     build_released,
-    in_precision,
     released_encoder,
 )
 
@@ -81,7 +81,8 @@ def _size(released: ReleasedEncoder) -> int:
 def _images_per_s(
     encoder: GeoLocalizationNet, precision: str, size: int, options: argparse.Namespace
 ) -> float:
-    forward = compile_encoder(in_precision(encoder, precision), precision)
+    preprocessing = Preprocessing(precision=precision)
+    forward = compile_forward("tensorflow", encoder, preprocessing)
     images = np.random.default_rng(0).random((options.batch_size, size, size, 3), "f4")
     batch = tf.constant(images)
     rate = measure_rate(lambda: forward(batch), options.batch_size, options.batches)

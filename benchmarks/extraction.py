@@ -28,7 +28,7 @@ from benchmarks.timing import describe_machine, measure_rate
 from vpr_tf.config import Preprocessing
 from vpr_tf.data.image_batches import ImageBatches, SplitImages
 from vpr_tf.data.prepared_dataset import PreparedDataset
-from vpr_tf.extraction.compiled_encoders import compile_encoder
+from vpr_tf.extraction.engines import compile_forward
 from vpr_tf.models import GeoLocalizationNet, in_precision
 
 Forward = Callable[[tf.Tensor], np.ndarray]
@@ -66,9 +66,10 @@ def _make_encoder(backbone: str, options: argparse.Namespace) -> GeoLocalization
 def _forward(
     encoder: GeoLocalizationNet, precision: str, options: argparse.Namespace
 ) -> Forward:
-    encoder = in_precision(encoder, precision)
     if not options.jit_compile:
-        return compile_encoder(encoder, precision)
+        preprocessing = Preprocessing(precision=precision)
+        return compile_forward("tensorflow", encoder, preprocessing)
+    encoder = in_precision(encoder, precision)
     function = tf.function(
         lambda images: encoder(images, training=False), jit_compile=True
     )

@@ -24,7 +24,7 @@ from vpr_tf.data.image_batches import ImageBatches, SplitImages
 from vpr_tf.data.prepared_dataset import EvaluationSet
 from vpr_tf.evaluation import Evaluation, EvaluationResult
 from vpr_tf.evaluation.judge import Predictions, judge
-from vpr_tf.extraction.compiled_encoders import Forward
+from vpr_tf.extraction.engines import Forward
 from vpr_tf.search import SearchIndex, build_index
 
 # Fewer descriptors do not fill the leaves of a tree.

@@ -10,14 +10,10 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from vpr_tf.data.image_batches import ImageBatches
-from vpr_tf.extraction.compiled_encoders import Forward
-from vpr_tf.extraction.errors import DescriptorError
+from vpr_tf.extraction.engines import Forward
+from vpr_tf.extraction.errors import DescriptorError, ImageSizeError
 from vpr_tf.photos import PhotoFiles
 from vpr_tf.printable import printable
-
-
-class ImageSizeError(DescriptorError):
-    """Images of a size that the encoder refuses."""
 
 
 class DescriptorStore(Protocol):
@@ -154,7 +150,7 @@ def _describe_rows(
     try:
         for images, batch_rows in batches.read(rows):
             described = batch_rows.numpy()
-            descriptors = _describe(forward, images)
+            descriptors = forward(images)
             _check(descriptors, descriptor_dim, batches.source.keys, described)
             store.write(described, descriptors)
             bar.update(len(described))
@@ -170,20 +166,6 @@ def _describe_rows(
     finally:
         store.commit()
     return None
-
-
-def _describe(forward: Forward, images: tf.Tensor) -> np.ndarray:
-    try:
-        return forward(images)
-    except tf.errors.InvalidArgumentError as error:
-        # A graph of images of any size learns only now that one is too small.
-        text = str(error)
-        rule = text.partition("assertion failed: [")[2].partition("]")[0]
-        height, width = images.shape[1:3]
-        raise ImageSizeError(
-            f"The encoder refuses images of {height}x{width} pixels. "
-            f"{rule or text.strip().splitlines()[0]}"
-        ) from error
 
 
 def _check(

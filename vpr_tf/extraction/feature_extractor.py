@@ -12,7 +12,6 @@ import numpy as np
 from vpr_tf.config import Preprocessing
 from vpr_tf.data.image_batches import ImageBatches, ImageSource, SplitImages
 from vpr_tf.data.prepared_dataset import PreparedDataset, SplitIndex
-from vpr_tf.extraction.compiled_encoders import Forward, compile_encoder
 from vpr_tf.extraction.describe_images import (
     DescribedPhotos,
     DescriptorArray,
@@ -24,14 +23,12 @@ from vpr_tf.extraction.encoders import (
     as_encoder,
     check_image_size,
     descriptor_dim_of,
-    encoder_fingerprint,
 )
-from vpr_tf.extraction.errors import EncoderError
+from vpr_tf.extraction.engines import Forward, check_engine, compile_forward
 from vpr_tf.extraction.photo_sources import GivenPhotos, PhotoImages
-from vpr_tf.models import in_precision
+from vpr_tf.models import encoder_fingerprint
 from vpr_tf.photos import PhotoFiles, RejectedPhoto
 
-ENGINES = ("tensorflow",)
 # To compile takes longer than to describe so few photos without.
 _FEW_PHOTOS = 32
 
@@ -45,7 +42,7 @@ class FeatureExtractor:
             descriptors `(batch, dim)`. Its weights must not change from here on.
         preprocessing: How images are prepared; None keeps their size and computes in
             float32.
-        engine: What computes; `tensorflow`.
+        engine: What computes; one of `vpr_tf.extraction.engines.ENGINES`.
         batch_size: Images that are described together.
         description: What the encoder is, for people.
         fingerprint: Identity of the encoder; None computes it when it is needed.
@@ -79,10 +76,7 @@ class FeatureExtractor:
         description: str = "",
         fingerprint: str | None = None,
     ) -> None:
-        if engine not in ENGINES:
-            raise EncoderError(
-                f"`engine` must be one of {', '.join(ENGINES)}. Received: {engine!r}"
-            )
+        check_engine(engine)
         self.encoder = as_encoder(encoder)
         self.preprocessing = preprocessing or Preprocessing()
         check_image_size(self.encoder, self.preprocessing)
@@ -248,8 +242,9 @@ class FeatureExtractor:
         It maps float32 `(batch, height, width, 3)` to an array `(batch, dim)`.
         """
         if self._compiled is None:
-            precision = self.preprocessing.precision
-            self._compiled = compile_encoder(self._precise, precision)
+            self._compiled = compile_forward(
+                self.engine, self.encoder, self.preprocessing
+            )
         return self._compiled
 
     def _describe(
@@ -280,11 +275,13 @@ class FeatureExtractor:
         """
         self._num_few += num_photos
         is_few = self._compiled is None and self._num_few <= _FEW_PHOTOS
-        if not is_few or self.preprocessing.precision == "int8":
+        precision = self.preprocessing.precision
+        if not is_few or self.engine != "tensorflow" or precision == "int8":
             return self.forward()
-        encoder = self._precise
-        return lambda images: np.asarray(encoder(images, training=False))
+        return self._uncompiled
 
     @functools.cached_property
-    def _precise(self) -> Any:
-        return in_precision(self.encoder, self.preprocessing.precision)
+    def _uncompiled(self) -> Forward:
+        from vpr_tf.extraction.engines.tensorflow import uncompiled_forward
+
+        return uncompiled_forward(self.encoder, self.preprocessing)

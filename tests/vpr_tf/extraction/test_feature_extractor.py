@@ -97,11 +97,11 @@ def test_a_bad_photo_is_named(photo, message):
 def test_encoder_is_compiled_for_many_photos_and_kept(monkeypatch):
     compiled = []
 
-    def compile_encoder(encoder, precision):
-        compiled.append(precision)
+    def compile_forward(engine, encoder, preprocessing):
+        compiled.append(preprocessing.precision)
         return lambda images: encoder(images).numpy()
 
-    monkeypatch.setattr(feature_extractor, "compile_encoder", compile_encoder)
+    monkeypatch.setattr(feature_extractor, "compile_forward", compile_forward)
     extractor = FeatureExtractor(MeanColourEncoder())
     for _ in range(2):
         extractor.extract([PIXELS] * 16)
