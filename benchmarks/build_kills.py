@@ -72,18 +72,21 @@ def _write_encoder(path: Path) -> None:
 def _write_photos(folder: Path, count: int) -> None:
     from PIL import Image
 
+    from vpr_tf.geo import utm_to_lat_lon
     from vpr_tf.photos import format_image_name
 
     folder.mkdir()
     rng = np.random.default_rng(count)
     for number in range(count):
+        utm_m = 547_000.0 + number, 4_173_000.0
+        latitude, longitude = utm_to_lat_lon(*utm_m, 10)
         name = format_image_name(
-            utm_east_m=547_000.0 + number,
-            utm_north_m=4_173_000.0,
+            utm_east_m=utm_m[0],
+            utm_north_m=utm_m[1],
             zone_number=10,
             zone_letter="S",
-            latitude=37.7,
-            longitude=-122.46,
+            latitude=float(latitude),
+            longitude=float(longitude),
             pano_id=f"{folder.name}{number}",
         )
         pixels = rng.integers(0, 256, (48 + 16 * (number % 3), 64, 3), np.uint8)

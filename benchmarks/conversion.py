@@ -20,9 +20,9 @@ import numpy as np
 from PIL import Image
 
 from data_prep.build import build_dataset
-from data_prep.workers import WorkerPool
 from vpr_tf.config import BuildConfig, CosPlaceConfig, DatasetConfig, ExperimentConfig
 from vpr_tf.photos import format_image_name
+from vpr_tf.worker_pool import WorkerPool
 
 _FILES_A_TASK = 64
 _DIFFERENT_IMAGES = 16
@@ -78,7 +78,7 @@ def time_copy(source: Path, target: Path, workers: int) -> float:
     start = time.perf_counter()
     target.mkdir()
     names = sorted(path.name for path in source.iterdir())
-    with WorkerPool(workers) as pool:
+    with WorkerPool(workers, "--workers") as pool:
         tasks = (
             (names[i : i + _FILES_A_TASK], str(source), str(target))
             for i in range(0, len(names), _FILES_A_TASK)

@@ -46,7 +46,6 @@ from data_prep.shards import (
     finished_summary,
     write_shard,
 )
-from data_prep.workers import WorkerPool
 from vpr_tf.atomic_files import new_file
 from vpr_tf.config import BuildConfig, ExperimentConfig, PartitionConfig
 from vpr_tf.data import PreparedDataset
@@ -54,9 +53,11 @@ from vpr_tf.data.records import NO_CLASS
 from vpr_tf.geo import constant_heading_text, local_text
 from vpr_tf.photos.scan import scan_chunk
 from vpr_tf.photos.schema import UNKNOWN_DEGREES_E7
+from vpr_tf.worker_pool import WorkerPool
 
 _REJECTED_EXAMPLES = 3
 _IDS_AT_ONCE = 1 << 19
+WORKER_MODULES = ("vpr_tf.photos.scan", "data_prep.shards")
 
 
 def build_dataset(config: ExperimentConfig) -> PreparedDataset:
@@ -106,7 +107,7 @@ def build_splits(
         listings: What each split holds.
         known_rejected: Rows that rejected.csv begins with.
     """
-    with WorkerPool(build.workers) as pool:
+    with WorkerPool(build.workers, "build.workers", WORKER_MODULES) as pool:
         splits = []
         for split in plan.splits:
             work = folder.split_folder(split.name)

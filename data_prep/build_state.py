@@ -232,8 +232,8 @@ def _with_defaults(known: dict[str, Any]) -> dict[str, Any]:
     """Fills in fields that the program did not have when the folder was begun."""
     defaults = as_dict(BuildConfig())
     partition = PartitionConfig.from_parameters(known.get("partition", {}))
-    reading = {**defaults["reading"], **known.get("reading", {})}
-    known = {**known, "partition": as_dict(partition), "reading": reading}
+    partly = {n: {**defaults[n], **known.get(n, {})} for n in ("reading", "quality")}
+    known = {**known, "partition": as_dict(partition), **partly}
     filled = {**defaults, **known}
     return {name: filled[name] for name in filled if name not in _NOT_IN_THE_RESULT}
 

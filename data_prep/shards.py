@@ -21,7 +21,7 @@ import numpy as np
 
 from data_prep.errors import DataPrepError, wrap_disk_errors
 from data_prep.plan import Listing, SplitPlan
-from vpr_tf.atomic_files import new_file
+from vpr_tf.atomic_files import new_file, write_at
 from vpr_tf.csv_files import csv_writer, name_cell
 from vpr_tf.data.records import (
     FRAME_BYTES,
@@ -86,14 +86,12 @@ class MetadataTable:
         """
         rows = chunk.rows.copy()
         rows["key_end"] += progress.keys_size
-        _write_at(
-            self.rows_path, progress.num_rows * ROW_DTYPE.itemsize, rows.tobytes()
-        )
-        _write_at(self.keys_path, progress.keys_size, chunk.keys)
+        write_at(self.rows_path, progress.num_rows * ROW_DTYPE.itemsize, rows.tobytes())
+        write_at(self.keys_path, progress.keys_size, chunk.keys)
         rejected = csv_lines(
             (file_prefix + path, reason) for path, reason in chunk.rejected
         )
-        _write_at(self.rejected_path, progress.rejected_size, rejected)
+        write_at(self.rejected_path, progress.rejected_size, rejected)
         progress.num_rows += len(rows)
         progress.num_rejected += len(chunk.rejected)
         progress.num_other += chunk.num_other
@@ -163,18 +161,6 @@ def write_atomically(path: Path, data: bytes) -> None:
     """Writes a file so that it has either its old or its new content."""
     with new_file(path) as temporary:
         temporary.write_bytes(data)
-
-
-def _write_at(path: Path, offset: int, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
-    try:
-        os.ftruncate(descriptor, offset)
-        os.lseek(descriptor, offset, os.SEEK_SET)
-        view = memoryview(data)
-        while len(view):
-            view = view[os.write(descriptor, view) :]
-    finally:
-        os.close(descriptor)
 
 
 def csv_lines(rows: Iterable[Sequence[str]]) -> bytes:

@@ -54,6 +54,19 @@ def replace_file(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
 
 
+def write_at(path: Path, offset: int, data: bytes) -> None:
+    """Writes at a place of a file that grows; what was there and after it is gone."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+    try:
+        os.ftruncate(descriptor, offset)
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        view = memoryview(data)
+        while len(view):
+            view = view[os.write(descriptor, view) :]
+    finally:
+        os.close(descriptor)
+
+
 def write_json(path: Path, value: Any) -> None:
     """Writes indented JSON at once."""
     with replace_file(path) as temporary:

@@ -47,6 +47,7 @@ from vpr_tf.config.experiment import (
     save_config,
     shared_config,
 )
+from vpr_tf.config.quality import DEFAULT_QUALITY, QUALITY_FLAGS, QualityConfig
 from vpr_tf.config.rules import ConfigError, check_name
 from vpr_tf.config.training import (
     HEADS,
@@ -68,10 +69,12 @@ from vpr_tf.config.training import (
 __all__ = [
     "AGGREGATIONS",
     "BACKBONE_STAGES",
+    "DEFAULT_QUALITY",
     "DEFAULT_READING",
     "HEADS",
     "OPTIMIZERS",
     "PARTITIONS",
+    "QUALITY_FLAGS",
     "RUN_PREFIX",
     "SCHEDULES",
     "AggregationConfig",
@@ -100,6 +103,7 @@ __all__ = [
     "PlanetConfig",
     "PlateauScheduleConfig",
     "Preprocessing",
+    "QualityConfig",
     "ReadingConfig",
     "RegressionHeadConfig",
     "ReportConfig",

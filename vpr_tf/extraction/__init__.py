@@ -7,12 +7,13 @@ from vpr_tf._lazy import lazy_names
 if TYPE_CHECKING:
     from vpr_tf.extraction.describe_images import DescribedPhotos
     from vpr_tf.extraction.descriptor_file import DescriptorFile
-    from vpr_tf.extraction.encoders import Encoder, encoder_fingerprint
+    from vpr_tf.extraction.encoders import Encoder
     from vpr_tf.extraction.errors import DescriptorError, EncoderError
     from vpr_tf.extraction.feature_extractor import FeatureExtractor
     from vpr_tf.extraction.model_loading import load_extractor
     from vpr_tf.extraction.model_source import ModelSource, find_model
     from vpr_tf.extraction.saved_encoder import read_stored_encoder, store_encoder
+    from vpr_tf.models.fingerprint import encoder_fingerprint
 
 __all__ = [
     "DescribedPhotos",
@@ -38,7 +39,7 @@ __getattr__, __dir__ = lazy_names(
         "EncoderError": "vpr_tf.extraction.errors",
         "FeatureExtractor": "vpr_tf.extraction.feature_extractor",
         "ModelSource": "vpr_tf.extraction.model_source",
-        "encoder_fingerprint": "vpr_tf.extraction.encoders",
+        "encoder_fingerprint": "vpr_tf.models.fingerprint",
         "find_model": "vpr_tf.extraction.model_source",
         "load_extractor": "vpr_tf.extraction.model_loading",
         "read_stored_encoder": "vpr_tf.extraction.saved_encoder",

@@ -24,10 +24,10 @@ from vpr_tf.extraction.encoders import (
     as_encoder,
     check_image_size,
     descriptor_dim_of,
-    encoder_fingerprint,
 )
 from vpr_tf.extraction.engines import Forward, check_engine, compile_forward
 from vpr_tf.extraction.photo_sources import GivenPhotos, PhotoImages
+from vpr_tf.models import encoder_fingerprint
 from vpr_tf.photos import PhotoFiles, RejectedPhoto
 
 # To compile takes longer than to describe so few photos without.

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
         read_keras_file,
         with_run_weights,
     )
+    from vpr_tf.models.fingerprint import encoder_fingerprint
     from vpr_tf.models.geolocalization_net import GeoLocalizationNet
+    from vpr_tf.models.onnx_conversion import to_onnx
     from vpr_tf.models.precision import in_precision
     from vpr_tf.models.pretrained import build_released
     from vpr_tf.models.released import (
@@ -26,6 +28,7 @@ __all__ = [
     "ReleasedEncoder",
     "build_encoder",
     "build_released",
+    "encoder_fingerprint",
     "in_precision",
     "initialize_clusters",
     "load_weights",
@@ -33,6 +36,7 @@ __all__ = [
     "read_keras_file",
     "released_encoder",
     "released_names",
+    "to_onnx",
     "with_run_weights",
 ]
 __getattr__, __dir__ = lazy_names(
@@ -42,6 +46,7 @@ __getattr__, __dir__ = lazy_names(
         "ReleasedEncoder": "vpr_tf.models.released",
         "build_encoder": "vpr_tf.models.encoder_builder",
         "build_released": "vpr_tf.models.pretrained",
+        "encoder_fingerprint": "vpr_tf.models.fingerprint",
         "in_precision": "vpr_tf.models.precision",
         "initialize_clusters": "vpr_tf.models.cluster_initialization",
         "load_weights": "vpr_tf.models.encoder_builder",
@@ -49,6 +54,7 @@ __getattr__, __dir__ = lazy_names(
         "read_keras_file": "vpr_tf.models.encoder_builder",
         "released_encoder": "vpr_tf.models.released",
         "released_names": "vpr_tf.models.released",
+        "to_onnx": "vpr_tf.models.onnx_conversion",
         "with_run_weights": "vpr_tf.models.encoder_builder",
     },
 )

@@ -43,9 +43,21 @@ def lost_text(content: bytes, pixels: np.ndarray | None = None) -> str:
     """Returns how much of an image is missing; empty where nothing is.
 
     Args:
+        content: See `lost_share`.
+        pixels: Likewise.
+    """
+    lost = lost_share(content, pixels)
+    return f"{lost:.0%} of its pixels are missing" if lost else ""
+
+
+def lost_share(content: bytes, pixels: np.ndarray | None = None) -> float:
+    """Returns the share of an image that is missing.
+
+    Args:
         content: Of a JPEG or PNG file.
-        pixels: The decoded image `(height, width[, channels])`; a JPEG file whose
-            pixels show nothing suspicious is taken as whole. None looks in any case.
+        pixels: The decoded image `(height, width[, channels])` as it is stored, of any
+            size; a JPEG file whose pixels show nothing suspicious is taken as whole.
+            None looks in any case.
     """
     try:
         if content.startswith(_PNG_START):
@@ -53,12 +65,10 @@ def lost_text(content: bytes, pixels: np.ndarray | None = None) -> str:
         elif pixels is None or _is_suspicious(content, pixels):
             there, total = _jpeg_blocks(content)
         else:
-            return ""
+            return 0.0
     except (IndexError, KeyError, ValueError, ZeroDivisionError):
-        return ""  # the header is damaged; decoders say so
-    if there >= total:
-        return ""
-    return f"{1 - there / total:.0%} of its pixels are missing"
+        return 0.0  # the header is damaged; decoders say so
+    return (total - there) / total if there < total else 0.0
 
 
 def _is_suspicious(content: bytes, pixels: np.ndarray) -> bool:

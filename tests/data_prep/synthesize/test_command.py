@@ -52,3 +52,14 @@ def test_command_does_not_import_tensorflow():
         "sys.exit(any(name in sys.modules for name in ('tensorflow', 'keras')))"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_run_plants_faults_beside_the_city(tmp_path, capsys):
+    output = ["--output", tmp_path / "city", "--preset", "small", "--workers", "1"]
+    assert run(*output, "--faults", "0.3") == 0
+    assert "with a planted fault" in capsys.readouterr().out
+    lines = (tmp_path / "city/faulty/faults.csv").read_text().splitlines()
+    assert lines[0] == "photo,fault"
+    assert len(lines) > 5
+    assert run(*output, "--faults", "0.9") == 2
+    assert "at most 0.5" in capsys.readouterr().err

@@ -25,10 +25,9 @@ from vpr_tf.config import (
 )
 from vpr_tf.evaluation.evaluation import results_folder
 from vpr_tf.extraction import EncoderError, load_extractor
-from vpr_tf.extraction.encoders import encoder_fingerprint
 from vpr_tf.extraction.model_source import find_model, find_saved_model
 from vpr_tf.extraction.saved_encoder import SavedEncoder
-from vpr_tf.models import GeoLocalizationNet
+from vpr_tf.models import GeoLocalizationNet, encoder_fingerprint
 from vpr_tf.stored_files import StoredFile
 
 IMAGES = np.random.default_rng(0).random((2, 48, 48, 3), np.float32)

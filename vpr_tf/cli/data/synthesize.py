@@ -1,7 +1,8 @@
 """Draws a miniature city: a data set to try everything on.
 
-Example:
+Examples:
   vpr data synthesize --output datasets/quickstart_images
+  vpr data synthesize --output datasets/city --preset tiny --faults 0.3
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import argparse
 import os
 from pathlib import Path
 
-from vpr_tf.cli.numbers import positive, seed, workers
+from vpr_tf.cli.numbers import positive, seed, share, workers
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=len(os.sched_getaffinity(0)),
         help="processes (default: all cores); the images do not depend on it",
     )
+    parser.add_argument(
+        "--faults",
+        type=share,
+        metavar="SHARE",
+        help="also copy the photos of train/ to faulty/photos/, about this share of "
+        "them with a fault that faulty/faults.csv names",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -43,5 +51,5 @@ def run(options: argparse.Namespace) -> int:
     from data_prep.synthesize import synthesis_config, synthesize
 
     config = synthesis_config(options.preset, options.seed, options.image_size)
-    synthesize(config, options.output, options.workers)
+    synthesize(config, options.output, options.workers, options.faults)
     return 0

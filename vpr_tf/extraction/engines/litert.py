@@ -10,8 +10,8 @@ import numpy as np
 
 from vpr_tf.config import Preprocessing
 from vpr_tf.extraction.engines import Forward
-from vpr_tf.extraction.engines.hidden_messages import hidden_messages
 from vpr_tf.extraction.errors import EncoderError
+from vpr_tf.models.hidden_messages import hidden_messages
 
 _SMALLEST_COSINE = 0.95
 

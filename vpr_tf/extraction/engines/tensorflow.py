@@ -17,9 +17,9 @@ from tensorflow.python.framework.convert_to_constants import (
 from vpr_tf.config import Preprocessing
 from vpr_tf.extraction.encoders import Encoder, FunctionEncoder
 from vpr_tf.extraction.engines import Forward
-from vpr_tf.extraction.engines.hidden_messages import hidden_messages
 from vpr_tf.extraction.errors import ImageSizeError
 from vpr_tf.models import in_precision
+from vpr_tf.models.hidden_messages import hidden_messages
 
 _IMAGES = tf.TensorSpec((None, None, None, 3), tf.float32)
 # A frozen graph is a second copy of the weights, and may have 2 GB at most.

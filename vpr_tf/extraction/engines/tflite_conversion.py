@@ -6,8 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from vpr_tf.extraction.engines.hidden_messages import hidden_messages
 from vpr_tf.extraction.errors import EncoderError
+from vpr_tf.models.hidden_messages import hidden_messages
 
 
 def to_tflite(frozen: Any, precision: str) -> bytes:

@@ -12,8 +12,7 @@ from vpr_tf.cli.index import work_folder
 from vpr_tf.cli.options import config_of_model
 from vpr_tf.config import Preprocessing
 from vpr_tf.extraction import describe_images
-from vpr_tf.extraction.encoders import encoder_fingerprint
-from vpr_tf.models import read_keras_file, released_encoder
+from vpr_tf.models import encoder_fingerprint, read_keras_file, released_encoder
 from vpr_tf.place_index import PlaceIndex
 
 

@@ -1,4 +1,4 @@
-"""Worker processes that end with the build, however it ends."""
+"""Worker processes that end with the process that started them, however it ends."""
 
 from __future__ import annotations
 
@@ -7,34 +7,38 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, TypeVar
 
-from data_prep.errors import DataPrepError
-
 _Result = TypeVar("_Result")
 _TASKS_AHEAD = 3  # for each worker, so that none waits
+
+
+class WorkerError(RuntimeError):
+    """A worker process died."""
 
 
 class WorkerPool:
     """Runs functions in other processes and returns their results in order.
 
-    A worker holds one end of a pipe: when the build is killed, the pipe closes and the
+    A worker holds one end of a pipe: when its parent is killed, the pipe closes and the
     worker ends too, so that a second run finds no one writing. Forking happens in a
     fresh process, so that TensorFlow in the caller does no harm.
 
     Args:
         workers: Number of processes.
+        setting: What the user sets their number by, such as `build.workers`.
+        preload: Modules of the functions, so that they are imported once.
     """
 
-    def __init__(self, workers: int) -> None:
-        self._workers = workers
+    def __init__(self, workers: int, setting: str, preload: Sequence[str] = ()) -> None:
+        self._workers, self._setting = workers, setting
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["vpr_tf.photos.scan", "data_prep.shards"])
+        context.set_forkserver_preload(list(preload))
         lifeline, self._lifeline = context.Pipe(duplex=False)
         self._executor = ProcessPoolExecutor(
             workers, context, initializer=_start_worker, initargs=(lifeline,)
@@ -48,7 +52,7 @@ class WorkerPool:
         Only a few tasks are taken ahead, so the tasks may be endless.
 
         Raises:
-            DataPrepError: A worker died, most likely for lack of memory.
+            WorkerError: A worker died, most likely for lack of memory.
         """
         pending: deque[Future[_Result]] = deque()
         try:
@@ -59,10 +63,10 @@ class WorkerPool:
             while pending:
                 yield pending.popleft().result()
         except BrokenProcessPool as error:
-            raise DataPrepError(
+            raise WorkerError(
                 "A worker process was killed, most likely for lack of memory. Run the "
                 "same command again to continue, with fewer workers "
-                "(build.workers=1)."
+                f"({self._setting}=1)."
             ) from error
         finally:
             for future in pending:

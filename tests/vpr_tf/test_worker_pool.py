@@ -5,8 +5,7 @@ import time
 
 import pytest
 
-from data_prep.errors import DataPrepError
-from data_prep.workers import WorkerPool
+from vpr_tf.worker_pool import WorkerError, WorkerPool
 
 
 def slow_square(number: int) -> int:
@@ -19,12 +18,14 @@ def die() -> None:
 
 
 def test_results_come_in_order_from_endless_tasks():
-    with WorkerPool(2) as pool:
+    with WorkerPool(2, "build.workers") as pool:
         results = pool.map_in_order(slow_square, ((i,) for i in itertools.count()))
         assert list(itertools.islice(results, 20)) == [i * i for i in range(20)]
 
 
 def test_killed_worker_is_a_clear_error():
-    message = "worker process was killed"
-    with pytest.raises(DataPrepError, match=message), WorkerPool(1) as pool:
+    with (
+        pytest.raises(WorkerError, match=r"was killed.*build\.workers=1"),
+        WorkerPool(1, "build.workers") as pool,
+    ):
         list(pool.map_in_order(die, [()]))

@@ -1,0 +1,73 @@
+"""What counts as wrong with a photo: the flags, and their thresholds with reasons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from vpr_tf.config.rules import check, check_choice, check_range
+
+# In the order of their bits, so that new ones are added at the end.
+QUALITY_FLAGS = (
+    "damaged",  # a part of the data is lost: grey, smeared or repeated
+    "too_small",
+    "uniform",  # nearly one colour all over, as of a covered lens
+    "underexposed",
+    "overexposed",
+    "blurred",  # by motion or focus
+    "occluded",  # by something large and near
+    "duplicate",  # the same pixels as another photo
+    "near_duplicate",  # the same picture, stored again at another size or quality
+    "flare_or_dirt",  # at the same place of the image over a sequence
+    "position_jump",  # faster than anything drives
+    "heading_missing",
+    "heading_constant",  # all of a sequence the same
+    "unlike_neighbours",  # looks like no other photo near it: wrong place, or indoors
+)
+_SECTION = "build.quality"
+
+
+@dataclass(frozen=True)
+class QualityConfig:
+    """When a photo is flagged, and which flags keep it out of datasets and indexes.
+
+    Images are judged at the size at which encoders see them: the shorter side is
+    reduced to 512 pixels. Grey levels are 0 to 255.
+    """
+
+    # Flags whose photos are left out, such as [damaged, duplicate]. Off by default:
+    # no photo goes missing that nobody has looked at, published protocols count on
+    # every photo of theirs, and looking takes 10 ms a photo.
+    exclude: list[str] = field(default_factory=list)
+    # Shorter side; thumbnails of cameras are 160 x 120, and an encoder of stride 32
+    # has four positions in 128 pixels.
+    min_side_px: int = 128
+    # Of the image that is lost, as whole rows; less is lost by cropping for training.
+    max_damaged_share: float = 0.05
+    # Standard deviation of the grey levels of 16 x 16 cells: those of a covered lens
+    # differ by 1 to 3, those of fog by 10.
+    min_contrast: float = 4.0
+    # Grey level that 1 % of the pixels reach: at night lamps and windows do.
+    min_highlight: float = 40.0
+    # Of the pixels below the upper third, which sky fills, that are white.
+    max_white_share: float = 0.5
+    # Of strong edges, see `photos/quality/sharpness.py`.
+    min_sharpness: float = 0.2
+    # Of the image that one featureless thing covers up to its upper third.
+    max_occluded_share: float = 0.5
+    # Bits of 64 in which the perceptual hashes of two photos differ: copies at another
+    # size or quality differ in 0 to 4, photos of the same place at another time in 10.
+    max_duplicate_bits: int = 4
+
+    def __post_init__(self) -> None:
+        for flag in self.exclude:
+            check_choice(f"{_SECTION}.exclude", flag, QUALITY_FLAGS)
+        is_once = len(set(self.exclude)) == len(self.exclude)
+        check(is_once, f"{_SECTION}.exclude", "flags, each once", self.exclude)
+        check_range(self, _SECTION, 0, None, "min_side_px", "min_contrast")
+        check_range(self, _SECTION, 0, 255, "min_highlight")
+        shares = ("max_damaged_share", "max_white_share", "max_occluded_share")
+        check_range(self, _SECTION, 0, 1, *shares, "min_sharpness")
+        check_range(self, _SECTION, 0, 15, "max_duplicate_bits")
+
+
+DEFAULT_QUALITY = QualityConfig()

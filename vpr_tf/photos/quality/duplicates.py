@@ -1,0 +1,113 @@
+"""Photos that are there more than once: equal pixels, or nearly equal pictures.
+
+The first of equal photos, in the order of the table, is not flagged. Nearly equal ones
+are found without comparing all with all: two hashes of 64 bits that differ in at most
+k bits are equal in at least one of k + 1 bands of their bits, so that only hashes that
+share a band are compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from vpr_tf.config import QualityConfig
+from vpr_tf.photos.quality.rules import Finding, MeasuredPhotos, Rule
+
+_HASH_BITS = 64
+_PAIRS_AT_ONCE = 1 << 22
+
+
+def _duplicates(photos: MeasuredPhotos, config: QualityConfig) -> Finding:
+    return _finding(photos, first_equal(photos.measures["pixel_hash"]))
+
+
+def _near_duplicates(photos: MeasuredPhotos, config: QualityConfig) -> Finding:
+    measures = photos.measures
+    # Pictures of nothing are alike, and flagged as uniform; equal ones are duplicates.
+    first = first_equal(measures["pixel_hash"])
+    rows = np.flatnonzero(
+        (first == np.arange(len(photos)))
+        & (measures["contrast"] >= config.min_contrast)
+    )
+    kept = first_similar(measures["perceptual_hash"][rows], config.max_duplicate_bits)
+    original = np.arange(len(photos))
+    original[rows] = rows[kept]
+    return _finding(photos, original)
+
+
+DUPLICATE_RULES = (
+    Rule("duplicate", "duplicate_of", "", _duplicates),
+    Rule("near_duplicate", "near_duplicate_of", "max_duplicate_bits", _near_duplicates),
+)
+
+
+def _finding(photos: MeasuredPhotos, original: np.ndarray) -> Finding:
+    flagged = original != np.arange(len(photos))
+    keys = photos.files.photos.keys
+    return Finding(flagged, np.where(flagged, keys[original], b""))
+
+
+def first_equal(hashes: np.ndarray) -> np.ndarray:
+    """Returns for every hash the row of the first that is equal."""
+    _, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
+    return first[inverse]
+
+
+def first_similar(hashes: np.ndarray, max_bits: int) -> np.ndarray:
+    """Returns for every hash the row of a kept one that is similar.
+
+    Hashes are kept in order, unless an earlier kept one differs in at most `max_bits`
+    bits: so every other hash is near a kept one, and a chain of small changes, as of a
+    driving car, is not one group.
+
+    Args:
+        hashes: uint64.
+        max_bits: Bits in which similar ones may differ.
+    """
+    result = first_equal(hashes)
+    rows = np.flatnonzero(result == np.arange(len(hashes)))  # each hash once
+    pairs = _similar_pairs(hashes[rows], max_bits)
+    kept = np.arange(len(rows))
+    for earlier, later in pairs.tolist():
+        if kept[earlier] == earlier and kept[later] == later:
+            kept[later] = earlier
+    by_row = np.arange(len(hashes))
+    by_row[rows] = rows[kept]
+    return by_row[result]
+
+
+def _similar_pairs(hashes: np.ndarray, max_bits: int) -> np.ndarray:
+    """Returns `(n, 2)` pairs of rows, the earlier first, in the order of the later."""
+    found = [np.empty((0, 2), np.int64)]
+    for rows in _rows_with_equal_bands(hashes, max_bits + 1):
+        found.extend(_pairs_of(hashes, rows, max_bits))
+    pairs = np.unique(np.concatenate(found), axis=0)
+    return pairs[np.lexsort((pairs[:, 0], pairs[:, 1]))]
+
+
+def _rows_with_equal_bands(hashes: np.ndarray, num_bands: int) -> Iterator[np.ndarray]:
+    """Yields the rows, ascending, of all hashes that are equal in one band."""
+    edges = np.linspace(0, _HASH_BITS, num_bands + 1).astype(int)
+    for start, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        mask = np.uint64((1 << (end - start)) - 1)
+        bands = (hashes >> np.uint64(start)) & mask
+        order = np.argsort(bands, kind="stable")
+        breaks = np.flatnonzero(np.diff(bands[order])) + 1
+        for rows in np.split(order, breaks):
+            if len(rows) > 1:
+                yield rows
+
+
+def _pairs_of(
+    hashes: np.ndarray, rows: np.ndarray, max_bits: int
+) -> Iterator[np.ndarray]:
+    """Yields the similar pairs among some rows, a block of comparisons at a time."""
+    step = max(_PAIRS_AT_ONCE // len(rows), 1)
+    for start in range(0, len(rows), step):
+        block = rows[start : start + step]
+        differing = np.bitwise_count(hashes[block][:, np.newaxis] ^ hashes[rows])
+        one, other = np.nonzero(differing <= max_bits)
+        pairs = np.stack([block[one], rows[other]], 1)
+        yield pairs[pairs[:, 0] < pairs[:, 1]]

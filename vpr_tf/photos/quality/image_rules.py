@@ -1,0 +1,41 @@
+"""Flags of single images, by what was measured of them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vpr_tf.config import QualityConfig
+from vpr_tf.photos.quality.rules import Finding, MeasuredPhotos, Rule
+
+
+def _too_small(photos: MeasuredPhotos, config: QualityConfig) -> Finding:
+    shorter = np.minimum(photos.files.heights, photos.files.widths)
+    return Finding(shorter < config.min_side_px, shorter.astype(np.float32))
+
+
+def _limited(flag: str, measure: str, setting: str) -> Rule:
+    """Returns the rule that a measure may not be above or below a setting.
+
+    Args:
+        flag: What is beyond.
+        measure: A column of `measures.PhotoMeasures`.
+        setting: A field of the config, which begins with `min_` or `max_`.
+    """
+
+    def find(photos: MeasuredPhotos, config: QualityConfig) -> Finding:
+        values, limit = photos.measures[measure], getattr(config, setting)
+        beyond = values < limit if setting.startswith("min_") else values > limit
+        return Finding(beyond, values)
+
+    return Rule(flag, measure, setting, find)
+
+
+IMAGE_RULES = (
+    _limited("damaged", "damaged_share", "max_damaged_share"),
+    Rule("too_small", "shorter_side_px", "min_side_px", _too_small),
+    _limited("uniform", "contrast", "min_contrast"),
+    _limited("underexposed", "highlight", "min_highlight"),
+    _limited("overexposed", "white_share", "max_white_share"),
+    _limited("blurred", "sharpness", "min_sharpness"),
+    _limited("occluded", "occluded_share", "max_occluded_share"),
+)

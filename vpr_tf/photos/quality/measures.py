@@ -1,0 +1,102 @@
+"""What is measured of every photo, without any threshold: one row a photo.
+
+The columns derive from `PhotoMeasures`. Flags follow from the rows of all photos, see
+`rules.py`, so that other thresholds need no second look at the images.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, NamedTuple, get_type_hints
+
+import numpy as np
+
+from vpr_tf.photos.quality.decoded_photo import DecodedPhoto, read_photo
+from vpr_tf.photos.quality.image_parts import damaged_share, occluded_share
+from vpr_tf.photos.quality.maps import MAP_CELLS, brightness_map, detail_map
+from vpr_tf.photos.quality.perceptual_hash import perceptual_hash
+from vpr_tf.photos.quality.sharpness import sharpness
+
+_WHITE = 250
+_SKY_SHARE = 1 / 3  # of the height
+
+
+class PhotoMeasures(NamedTuple):
+    """What is measured of one photo; grey levels are 0 to 255.
+
+    Attributes:
+        damaged_share: Of the image whose data is lost, whole rows from below.
+        contrast: Standard deviation of `brightness`.
+        highlight: Grey level that 1 % of the pixels reach.
+        white_share: Of the pixels below the upper third that are white.
+        sharpness: Of strong edges, 0 to 1; NaN where there are none.
+        occluded_share: Of the image that one featureless thing covers.
+        pixel_hash: Equal for equal pixels.
+        perceptual_hash: 64 bits, nearly equal for nearly equal pictures.
+        brightness: Mean grey level of 16 x 16 cells, rows from above.
+        detail: Likewise, mean difference of neighbouring pixels times 8, up to 255.
+    """
+
+    damaged_share: Annotated[float, "<f4"]
+    contrast: Annotated[float, "<f4"]
+    highlight: Annotated[float, "<f4"]
+    white_share: Annotated[float, "<f4"]
+    sharpness: Annotated[float, "<f4"]
+    occluded_share: Annotated[float, "<f4"]
+    pixel_hash: Annotated[int, "<u8"]
+    perceptual_hash: Annotated[int, "<u8"]
+    brightness: Annotated[np.ndarray, "|u1", MAP_CELLS]
+    detail: Annotated[np.ndarray, "|u1", MAP_CELLS]
+
+
+def _dtype() -> np.dtype:
+    hints = get_type_hints(PhotoMeasures, include_extras=True)
+    return np.dtype([(name, *hint.__metadata__) for name, hint in hints.items()])
+
+
+MEASURES_DTYPE = _dtype()
+
+
+def measure_file(file: Path, exif_orientation: int = 1) -> PhotoMeasures:
+    """Reads, decodes and measures a photo.
+
+    Args:
+        file: JPEG or PNG.
+        exif_orientation: Its EXIF tag, 1 to 8.
+
+    Raises:
+        InvalidEntryError: It cannot be read, or does not decode.
+    """
+    return measure_photo(read_photo(file, exif_orientation))
+
+
+def measure_photo(photo: DecodedPhoto) -> PhotoMeasures:
+    """Measures a decoded photo."""
+    grey = photo.grey
+    brightness, detail = brightness_map(grey), detail_map(grey)
+    below_sky = grey[int(_SKY_SHARE * len(grey)) :]
+    return PhotoMeasures(
+        damaged_share=damaged_share(photo),
+        contrast=float(brightness.std()),
+        highlight=_reached_by(grey, 0.01),
+        white_share=float((below_sky >= _WHITE).mean()),
+        sharpness=sharpness(grey),
+        occluded_share=occluded_share(brightness, detail),
+        pixel_hash=_pixel_hash(photo),
+        perceptual_hash=perceptual_hash(photo.image),
+        brightness=brightness,
+        detail=detail,
+    )
+
+
+def _reached_by(grey: np.ndarray, share: float) -> float:
+    """Returns the grey level that a share of the pixels reach."""
+    above = np.cumsum(np.bincount(grey.ravel(), minlength=256)[::-1])
+    return 255.0 - int(np.searchsorted(above, share * grey.size))
+
+
+def _pixel_hash(photo: DecodedPhoto) -> int:
+    digest = hashlib.blake2b(photo.image.tobytes(), digest_size=8)
+    digest.update(str(photo.image.size).encode())
+    return int.from_bytes(digest.digest(), "little")
