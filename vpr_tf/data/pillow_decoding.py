@@ -37,14 +37,13 @@ def decode_image(image_bytes: bytes, exif_orientation: int = 1) -> np.ndarray:
     Raises:
         ValueError: The bytes are no whole JPEG or PNG; the decoder's reason.
     """
+    is_png = image_bytes.startswith(_PNG_SIGNATURE)
+    opened = PngImageFile if is_png else JpegImageFile
     try:
-        if image_bytes.startswith(_PNG_SIGNATURE):
-            with PngImageFile(io.BytesIO(image_bytes)) as image:
-                image.verify()  # checksums, which decoding takes no notice of
-            image = PngImageFile(io.BytesIO(image_bytes))
-        else:
-            image = JpegImageFile(io.BytesIO(image_bytes))
-        with image:
+        if is_png:
+            # Checksums, which decoding takes no notice of.
+            PngImageFile(io.BytesIO(image_bytes)).verify()
+        with opened(io.BytesIO(image_bytes)) as image:
             pixels = _rgb_of(image)
     except _DECODING_ERRORS as error:
         raise ValueError(str(error) or type(error).__name__) from error
@@ -65,11 +64,12 @@ def resize_for_evaluation(
         pixels: Grey levels from 0 to 255, `(height, width, 3)`.
         preprocessing: See `evaluation_size`.
     """
-    height, width = evaluation_size(*pixels.shape[:2], preprocessing)
-    shrinks = height < pixels.shape[0] or width < pixels.shape[1]
-    rows = _resized_rows(pixels, height, shrinks)
+    height, width, _ = pixels.shape
+    new_height, new_width = evaluation_size(height, width, preprocessing)
+    shrinks = new_height < height or new_width < width
+    rows = _resized_rows(pixels, new_height, shrinks)
     columns = np.ascontiguousarray(rows.swapaxes(0, 1))
-    resized = _resized_rows(columns, width, shrinks).swapaxes(0, 1)
+    resized = _resized_rows(columns, new_width, shrinks).swapaxes(0, 1)
     return np.divide(resized, np.float32(255), dtype=np.float32, order="C")
 
 
