@@ -13,7 +13,7 @@ from vpr_tf.atomic_files import write_json
 from vpr_tf.config import ExperimentConfig, save_config, shared_config
 from vpr_tf.data.image_batches import ImageSource, SplitImages
 from vpr_tf.data.prepared_dataset import PreparedDataset
-from vpr_tf.evaluation import evaluate_model
+from vpr_tf.evaluation.evaluate import evaluate_model
 from vpr_tf.export.formats import what_is_exported
 from vpr_tf.export.image_sample import ImageSample, noise, sample_of
 from vpr_tf.export.model_files import write_model

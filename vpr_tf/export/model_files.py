@@ -55,7 +55,7 @@ def _write_openvino(
     calibration: ImageSample | None,
 ) -> None:
     openvino = import_extra("openvino", "openvino")
-    model = read_model([to_onnx(encoder, preprocessing)])
+    model = read_model(openvino.Core(), [to_onnx(encoder, preprocessing)])
     if calibration is not None:
         model = quantized(model, calibration, len(calibration))
     is_half = preprocessing.precision == "mixed_float16"
