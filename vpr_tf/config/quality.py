@@ -57,6 +57,9 @@ class QualityConfig:
     # Bits of 64 in which the perceptual hashes of two photos differ: copies at another
     # size or quality differ in 0 to 4, photos of the same place at another time in 10.
     max_duplicate_bits: int = 4
+    # Of a camera between two photos, beyond the 25 m by which positions are wrong:
+    # more than on motorways; a position that is 100 m off within a second is 270.
+    max_speed_kmh: float = 150.0
 
     def __post_init__(self) -> None:
         for flag in self.exclude:
@@ -64,6 +67,7 @@ class QualityConfig:
         is_once = len(set(self.exclude)) == len(self.exclude)
         check(is_once, f"{_SECTION}.exclude", "flags, each once", self.exclude)
         check_range(self, _SECTION, 0, None, "min_side_px", "min_contrast")
+        check_range(self, _SECTION, 0, None, "max_speed_kmh")
         check_range(self, _SECTION, 0, 255, "min_highlight")
         shares = ("max_damaged_share", "max_white_share", "max_occluded_share")
         check_range(self, _SECTION, 0, 1, *shares, "min_sharpness")
