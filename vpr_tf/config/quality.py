@@ -57,6 +57,10 @@ class QualityConfig:
     # Bits of 64 in which the perceptual hashes of two photos differ: copies at another
     # size or quality differ in 0 to 4, photos of the same place at another time in 10.
     max_duplicate_bits: int = 4
+    # Of the descriptors of such copies, where there are any; the nearest photos of one
+    # place reach it in one of 25 pairs. With it, photos of the same place may differ in
+    # twice as many bits.
+    min_duplicate_similarity: float = 0.95
     # Of a camera between two photos, beyond the 25 m by which positions are wrong:
     # more than on motorways; a position that is 100 m off within a second is 270.
     max_speed_kmh: float = 150.0
@@ -79,6 +83,7 @@ class QualityConfig:
         shares = ("max_damaged_share", "max_white_share", "max_occluded_share")
         check_range(self, _SECTION, 0, 1, *shares, "min_sharpness")
         check_range(self, _SECTION, 0, 1, "min_recurring_share", "max_better_far_share")
+        check_range(self, _SECTION, -1, 1, "min_duplicate_similarity")
         check_range(self, _SECTION, 0, 15, "max_duplicate_bits")
 
 
