@@ -15,18 +15,17 @@ from vpr_tf.photos.quality.sequences import sequences_of
 _KMH = 3.6  # of a metre a second
 # Positions of phones in a street canyon are this wrong; a second photo is a new one.
 _POSITION_ERROR_M = 25.0
+_MOST_WRONG = 50  # photos in a row
 # Where more photos of a folder jump, they are not of one drive.
-_MOST_JUMPS = 0.2
+_MOST_JUMPS = 1 / 3
 # A car turns its nose by a degree or more over so many photos and metres.
 _FEWEST_HEADINGS, _LEAST_EXTENT_M = 10, 50.0
 
 
 def _position_jump(photos: MeasuredPhotos, config: QualityConfig) -> Finding | None:
-    """Flags photos that their sequence could not have reached in time.
+    """Flags photos that are in the way of the most that one drive can have taken.
 
-    The longest run of photos that could be driven is taken as right; from it, both
-    ways, a photo is right if it could be reached from the last right one. Over a gap in
-    time a camera may go farther, so what follows a gap is right again.
+    Over a gap in time a camera may go farther, so what follows a gap is right again.
     """
     table = photos.files.photos
     points = ecef.from_positions(table.positions)
@@ -52,6 +51,9 @@ def jumps_of(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns which photos of a sequence jump, and how fast each was reached.
 
+    The longest chain of photos is kept of which each could be reached from the one
+    before; the others jump.
+
     Args:
         points: Metres `(num_photos, 3)`, in the order of time.
         seconds: Of each photo.
@@ -59,31 +61,35 @@ def jumps_of(
         max_speed_kmh: What can be driven.
 
     Returns:
-        bool, and km/h from the last right photo, less the error of positions.
+        bool, and km/h from the photo before in the chain, less the error of positions.
     """
 
-    def kmh(one: int | slice, other: int | slice) -> np.ndarray:
-        apart_m = np.linalg.norm(points[one] - points[other], axis=-1)
+    def kmh(earlier: np.ndarray, later: int) -> np.ndarray:
+        apart_m = np.linalg.norm(points[later] - points[earlier], axis=1)
         # Both times are cut off, so up to a whole step lies between.
-        apart_s = np.abs(seconds[one] - seconds[other])
-        apart_s = apart_s + np.maximum(resolution_s[one], resolution_s[other])
+        apart_s = seconds[later] - seconds[earlier]
+        apart_s = apart_s + np.maximum(resolution_s[earlier], resolution_s[later])
         return np.maximum(apart_m - _POSITION_ERROR_M, 0) / apart_s * _KMH
 
     count = len(points)
-    steps = kmh(slice(0, -1), slice(1, None))
-    breaks = np.flatnonzero(steps > max_speed_kmh)
-    starts, ends = np.append(0, breaks + 1), np.append(breaks + 1, count)
-    longest = int(np.argmax(ends - starts))
-    jumps, speeds = np.zeros(count, bool), np.append(steps[:1], steps)
-    for way in (
-        range(int(ends[longest]), count),
-        range(int(starts[longest]) - 1, -1, -1),
-    ):
-        right = way.start - way.step
-        for photo in way:
-            speeds[photo] = kmh(photo, right)
-            jumps[photo] = speeds[photo] > max_speed_kmh
-            right = right if jumps[photo] else photo
+    length, before = np.ones(count, np.int64), np.full(count, -1)
+    for photo in range(1, count):
+        recent = np.arange(max(photo - _MOST_WRONG, 0), photo)
+        earlier = np.append(recent, np.argmax(length[:photo]))
+        earlier = earlier[kmh(earlier, photo) <= max_speed_kmh]
+        if len(earlier):
+            # Of chains of equal length the one that goes on last.
+            best = earlier[len(earlier) - 1 - np.argmax(length[earlier[::-1]])]
+            length[photo], before[photo] = length[best] + 1, best
+    jumps, speeds = np.ones(count, bool), np.full(count, np.nan)
+    photo = int(np.argmax(length))
+    while photo >= 0:
+        jumps[photo], photo = False, int(before[photo])
+    chain = np.flatnonzero(~jumps)
+    for photo in range(count):
+        near = max(int(np.searchsorted(chain, photo)) - 1, 0)
+        one, other = sorted((photo, int(chain[near])))
+        speeds[photo] = kmh(np.array([one]), other)[0] if one != other else 0.0
     return jumps, speeds
 
 

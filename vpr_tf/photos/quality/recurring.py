@@ -7,6 +7,7 @@ place from photo to photo is on the lens, or a lamp that shines into it.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -25,11 +26,11 @@ _SMOOTHER = 0.75  # of the detail around a spot
 
 
 def _flare_or_dirt(photos: MeasuredPhotos, config: QualityConfig) -> Finding | None:
-    flagged, shares = np.zeros(len(photos), bool), np.full(len(photos), np.nan)
-    for rows in _runs(photos):
-        maps = photos.measures[rows]
+    shares = np.full(len(photos), np.nan)
+    for rows, moved in _runs(photos):
+        maps = photos.measures[moved]
         shares[rows] = recurring_share(maps["brightness"], maps["detail"])
-        flagged[rows] = shares[rows] >= config.min_recurring_share
+    flagged = shares >= config.min_recurring_share
     return Finding(flagged, shares) if np.isfinite(shares).any() else None
 
 
@@ -86,8 +87,11 @@ def _above_surroundings(maps: np.ndarray) -> np.ndarray:
     return np.where(is_corner, -np.inf, above)
 
 
-def _runs(photos: MeasuredPhotos) -> Iterator[np.ndarray]:
-    """Yields rows of photos that one moving camera took one after the other."""
+def _runs(photos: MeasuredPhotos) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yields rows of photos that one camera took one after the other.
+
+    With them come those rows among them between which the camera has moved.
+    """
     table = photos.files.photos
     points = ecef.from_positions(table.positions)
     for sequence in sequences_of(table):
@@ -95,7 +99,10 @@ def _runs(photos: MeasuredPhotos) -> Iterator[np.ndarray]:
         moved = _moved(points[rows])
         if len(moved) < _FEWEST:
             continue
-        yield from np.array_split(rows[moved], -(-len(moved) // _MOST))
+        runs = np.array_split(moved, -(-len(moved) // _MOST))
+        edges = [0, *(int(run[0]) for run in runs[1:]), len(rows)]
+        for run, edge in zip(runs, itertools.pairwise(edges), strict=True):
+            yield rows[slice(*edge)], rows[run]
 
 
 def _moved(points: np.ndarray) -> list[int]:

@@ -1,6 +1,6 @@
 import numpy as np
 
-from vpr_tf.photos.quality.neighbours import neighbour_likeness
+from vpr_tf.photos.quality.neighbours import better_far_share
 
 PLACES, PHOTOS, DIM = 40, 6, 32
 
@@ -17,37 +17,36 @@ def city(seed=0):
     return points, descriptors, np.arange(len(points))
 
 
-def test_right_photos_are_like_their_neighbours():
-    likeness = neighbour_likeness(*city())
-    assert likeness.min() > 3
+def test_far_photos_are_not_better_than_right_neighbours():
+    assert better_far_share(*city()).max() < 0.03
 
 
-def test_photos_of_elsewhere_are_not():
+def test_far_photos_are_better_where_the_place_is_wrong():
     points, descriptors, hashes = city()
     wrong = [5, 77]
     points[wrong] = points[[200, 30]]
-    likeness = neighbour_likeness(points, descriptors, hashes)
-    assert likeness[wrong].max() < 2.5
-    assert np.delete(likeness, wrong).min() > 2.5
+    shares = better_far_share(points, descriptors, hashes)
+    assert shares[wrong].min() > 0.03
+    assert np.delete(shares, wrong).max() < 0.03
 
 
 def test_copies_do_not_speak_for_each_other():
     points, descriptors, hashes = city()
     points[[5, 6]] = points[200]
     descriptors[6] = descriptors[5]
-    assert neighbour_likeness(points, descriptors, hashes)[5] > 5
+    assert better_far_share(points, descriptors, hashes)[5] == 0
     hashes[6] = hashes[5]
-    assert neighbour_likeness(points, descriptors, hashes)[5] < 2.5
+    assert better_far_share(points, descriptors, hashes)[5] > 0.03
 
 
 def test_nothing_is_said_of_lonely_photos():
     points, descriptors, hashes = city()
     points[0, 1] = 60.0
     points[7] = np.nan
-    likeness = neighbour_likeness(points, descriptors, hashes)
-    assert np.isnan(likeness[[0, 7]]).all()
-    assert np.isfinite(likeness[8:]).all()
-    few = neighbour_likeness(points[:2], descriptors[:2], hashes[:2])
+    shares = better_far_share(points, descriptors, hashes)
+    assert np.isnan(shares[[0, 7]]).all()
+    assert np.isfinite(shares[8:]).all()
+    few = better_far_share(points[:60], descriptors[:60], hashes[:60])
     assert np.isnan(few).all()
-    near = neighbour_likeness(points[1:6], descriptors[1:6], hashes[1:6])
-    assert np.isnan(near).all()
+    points[:, 0] = 0.0  # all at one place
+    assert np.isnan(better_far_share(points, descriptors, hashes)).all()
