@@ -19,8 +19,8 @@ from vpr_tf.data.image_decoding import (
     make_upright,
     resize_antialiased,
     stored_window,
-    upright_size,
 )
+from vpr_tf.data.image_sizes import upright_size
 from vpr_tf.data.records import EncodedImage
 
 _GREY_LEVELS = 255.0

@@ -11,6 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from vpr_tf.config import Preprocessing
+from vpr_tf.data.image_sizes import ORIENTATION_STEPS, evaluation_size
 from vpr_tf.photos.schema import MAX_PIXELS
 
 _DCT = "INTEGER_ACCURATE"
@@ -113,12 +114,6 @@ def make_upright(image: tf.Tensor, exif_orientation: tf.Tensor) -> tf.Tensor:
     return tf.cond(exif_orientation > 1, turn, lambda: image)
 
 
-def upright_size(height: Any, width: Any, exif_orientation: Any) -> tuple[Any, Any]:
-    """Returns height and width after the EXIF orientation, as tensors."""
-    swap = exif_orientation >= 5
-    return tf.where(swap, width, height), tf.where(swap, height, width)
-
-
 def stored_window(
     window: tf.Tensor, height: tf.Tensor, width: tf.Tensor, exif_orientation: tf.Tensor
 ) -> tf.Tensor:
@@ -146,40 +141,9 @@ def stored_window(
 
 def _orientation_steps(exif_orientation: tf.Tensor) -> tuple[Any, Any, Any]:
     """Returns whether to transpose, then to reverse rows, then columns."""
-    table = tf.constant(
-        [
-            [False, False, False],  # 1: as stored
-            [False, False, True],
-            [False, True, True],
-            [False, True, False],
-            [True, False, False],
-            [True, False, True],
-            [True, True, True],
-            [True, True, False],
-        ]
-    )
+    table = tf.constant(ORIENTATION_STEPS)
     steps = table[exif_orientation - 1]
     return steps[0], steps[1], steps[2]
-
-
-def evaluation_size(
-    height: Any, width: Any, preprocessing: Preprocessing
-) -> tuple[Any, Any]:
-    """Returns the size at which an upright image is evaluated.
-
-    Args:
-        height: Of the upright image; whole number, array or tensor.
-        width: Likewise.
-        preprocessing: Resize and size.
-    """
-    if preprocessing.resize == "native":
-        return height, width
-    size = preprocessing.image_size
-    if preprocessing.resize == "square":
-        return height * 0 + size, width * 0 + size
-    # The shorter side is exact and the longer one is rounded down.
-    shorter = (height + width - abs(height - width)) // 2
-    return size * height // shorter, size * width // shorter
 
 
 def resize_for_evaluation(image: tf.Tensor, preprocessing: Preprocessing) -> tf.Tensor:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from vpr_tf.data.image_decoding import decode_image
+from vpr_tf.data.image_sources import DamagedImage
 from vpr_tf.data.prepared_dataset import DatasetError, SplitIndex
 from vpr_tf.data.records import FRAME_BYTES, EncodedImage, parse_record
 
@@ -23,13 +24,6 @@ _GRAPH_NAMES = re.compile(r"\{\{.*?\}\}|\[Op:.*")
 _NUM_HASHES = 2**63 - 1
 _KEYS_AT_ONCE = 1 << 16
 _OTHER_PHOTO = "it holds another photo than the record index says"
-
-
-class DamagedImage(NamedTuple):
-    """An image that cannot be read, and the error that names it."""
-
-    row: int
-    error: ValueError
 
 
 class RecordReader:

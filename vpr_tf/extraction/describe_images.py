@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import tensorflow as tf
 from tqdm import tqdm
 
-from vpr_tf.data.image_batches import ImageBatches
+from vpr_tf.data.image_sources import BatchReader, DamagedImageError
 from vpr_tf.extraction.engines import Forward
 from vpr_tf.extraction.errors import DescriptorError, ImageSizeError
 from vpr_tf.photos import PhotoFiles
@@ -86,7 +85,7 @@ class DescribedPhotos:
 def describe_images(
     forward: Forward,
     descriptor_dim: int,
-    batches: ImageBatches,
+    batches: BatchReader,
     store: DescriptorStore,
     *,
     skip_damaged: bool = False,
@@ -140,7 +139,7 @@ def describe_images(
 def _describe_rows(
     forward: Forward,
     descriptor_dim: int,
-    batches: ImageBatches,
+    batches: BatchReader,
     store: DescriptorStore,
     rows: np.ndarray,
     bar: tqdm,
@@ -148,19 +147,13 @@ def _describe_rows(
     """Describes rows up to one that is damaged, which it returns with the error."""
     described = np.empty(0, np.int64)
     try:
-        for images, batch_rows in batches.read(rows):
-            described = batch_rows.numpy()
+        for images, described in batches.iterate(rows):
             descriptors = forward(images)
             _check(descriptors, descriptor_dim, batches.source.keys, described)
             store.write(described, descriptors)
             bar.update(len(described))
-    except tf.errors.OpError:
-        store.commit()
-        left = np.intersect1d(rows, store.missing_rows)
-        damaged = batches.source.first_damaged(batches.plan(left).record_ids)
-        if damaged is None:
-            raise  # not the fault of an image
-        return damaged.error, [damaged.row]
+    except DamagedImageError as error:
+        return error.image.error, [error.image.row]
     except ImageSizeError as error:
         return error, described.tolist()
     finally:

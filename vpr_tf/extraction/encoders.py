@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import uuid
 from collections.abc import Callable
 from typing import Any, Protocol
 
-import keras
 import numpy as np
 
 from vpr_tf.config import Preprocessing
@@ -46,13 +46,19 @@ class FunctionEncoder:
         return np.asarray(self._function(images), np.float32)
 
 
+def is_keras_model(encoder: Any) -> bool:
+    """Whether it is a Keras model; Keras is not imported: who has one, has done so."""
+    keras = sys.modules.get("keras")
+    return keras is not None and isinstance(encoder, keras.Model)
+
+
 def as_encoder(encoder: Any) -> Any:
     """Returns an encoder, or a function as one.
 
     Raises:
         EncoderError: It cannot be called.
     """
-    known = isinstance(encoder, keras.Model | FunctionEncoder)
+    known = is_keras_model(encoder) or isinstance(encoder, FunctionEncoder)
     if known or hasattr(encoder, "descriptor_dim"):
         return encoder
     if callable(encoder):
@@ -72,6 +78,8 @@ def descriptor_dim_of(encoder: Any, preprocessing: Preprocessing) -> int:
     known = getattr(encoder, "descriptor_dim", None)
     if known is not None:
         return int(known)
+    import keras
+
     size = _ANY_SIZE if preprocessing.resize == "native" else preprocessing.image_size
     grey = np.full((1, size, size, 3), 0.5, np.float32)
     shape = tuple(np.shape(encoder(keras.ops.convert_to_tensor(grey), training=False)))
@@ -108,7 +116,7 @@ def natural_preprocessing(encoder: Any) -> Preprocessing:
 
 def fixed_image_size(encoder: Any) -> tuple[int, int] | None:
     """Returns height and width of the images that a Keras model takes; None for any."""
-    if not isinstance(encoder, keras.Model):
+    if not is_keras_model(encoder):
         return None
     try:
         shape = encoder.input_shape

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from vpr_tf.config import Preprocessing
-from vpr_tf.data.image_batches import ImageBatches, ImageSource, SplitImages
+from vpr_tf.data.image_sources import BatchReader, ImageSource, PixelSource
+from vpr_tf.data.pillow_batches import PillowBatches
 from vpr_tf.data.prepared_dataset import PreparedDataset, SplitIndex
 from vpr_tf.extraction.describe_images import (
     DescribedPhotos,
@@ -201,6 +202,8 @@ class FeatureExtractor:
             DescriptorError: The encoder gave NaN, infinity or another shape.
             DamagedRecordError: A record cannot be read or decoded.
         """
+        from vpr_tf.data.image_batches import SplitImages
+
         index, source = dataset.split(split), self.split_source(dataset, split)
         file = DescriptorFile(folder, source, len(index), self.descriptor_dim, dtype)
         self._describe(SplitImages(index), file, progress=progress)
@@ -232,6 +235,8 @@ class FeatureExtractor:
             DescriptorError: The encoder gave NaN, infinity or another shape.
             DamagedRecordError: A record cannot be read or decoded.
         """
+        from vpr_tf.data.image_batches import SplitImages
+
         store = DescriptorArray(record_ids, self.descriptor_dim)
         self._describe(SplitImages(split), store, progress=progress)
         return store.descriptors
@@ -262,11 +267,19 @@ class FeatureExtractor:
         return describe_images(
             self._forward_for(len(source)) if few else self.forward(),
             self.descriptor_dim,
-            ImageBatches(source, self.preprocessing, self.batch_size),
+            self._batches(source),
             store,
             skip_damaged=skip_damaged,
             progress=progress,
         )
+
+    def _batches(self, source: ImageSource) -> BatchReader:
+        """Returns what reads images: TensorFlow for itself, and for records."""
+        if self.engine != "tensorflow" and isinstance(source, PixelSource):
+            return PillowBatches(source, self.preprocessing, self.batch_size)
+        from vpr_tf.data.image_batches import ImageBatches
+
+        return ImageBatches(source, self.preprocessing, self.batch_size)
 
     def _forward_for(self, num_photos: int) -> Forward:
         """Returns the encoder, not compiled until it has described some photos.

@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from PIL import Image, ImageOps
 
-from vpr_tf.data.image_batches import ImageLoader, ImageSource
-from vpr_tf.data.image_decoding import decode_image
-from vpr_tf.data.record_reading import DamagedImage, graph_error_reason
+from vpr_tf.data.image_sources import DamagedImage, ImageLoader, PixelSource
+from vpr_tf.data.pillow_decoding import decode_image
 from vpr_tf.photos import (
     InvalidEntryError,
     PhotoFiles,
@@ -23,7 +21,7 @@ from vpr_tf.photos import (
 _CHANGED = "file has changed since it was listed"
 
 
-class PhotoImages(ImageSource):
+class PhotoImages(PixelSource):
     """Images of photo files, read when they are needed.
 
     Args:
@@ -46,6 +44,10 @@ class PhotoImages(ImageSource):
 
     def loader(self, rows: np.ndarray) -> ImageLoader:
         """See `ImageSource`; a file of another size than it had is an error."""
+        import tensorflow as tf
+
+        from vpr_tf.data.image_decoding import decode_image
+
         photos = self.photos
         paths = tf.constant(photos.paths[rows], tf.string)
         sizes = tf.constant(photos.file_sizes[rows], tf.int64)
@@ -64,6 +66,15 @@ class PhotoImages(ImageSource):
 
         return load
 
+    def pixels(self, row: int) -> np.ndarray:
+        """See `PixelSource`."""
+        photos = self.photos
+        content = _read(Path(photos.file(row)))
+        if len(content) != photos.file_sizes[row]:
+            raise InvalidEntryError(_CHANGED)
+        size = photos.heights[row], photos.widths[row]
+        return _decoded(content, size, photos.exif_orientations[row])
+
     def first_damaged(self, rows: Iterable[int]) -> DamagedImage | None:
         """See `ImageSource`; the error is an `InvalidEntryError`."""
         for row in rows:
@@ -73,22 +84,24 @@ class PhotoImages(ImageSource):
         return None
 
     def _damage(self, row: int) -> str:
-        """Returns why a photo cannot be described, or nothing."""
-        photos = self.photos
+        """Returns why a photo cannot be described by TensorFlow, or nothing."""
+        import tensorflow as tf
+
+        from vpr_tf.data.image_decoding import decode_image
+        from vpr_tf.data.record_reading import graph_error_reason
+
         try:
-            image_bytes = Path(photos.file(row)).read_bytes()
-            found = decode_image(tf.constant(image_bytes)).shape[:2].as_list()
-        except OSError as error:
-            return f"file cannot be read: {error.strerror}"
+            self.pixels(row)
+            # It refuses a few damaged files that Pillow takes.
+            decode_image(tf.constant(Path(self.photos.file(row)).read_bytes()))
+        except InvalidEntryError as error:
+            return str(error)
         except tf.errors.OpError as error:
             return f"image does not decode: {graph_error_reason(error)}"
-        is_same = found == [photos.heights[row], photos.widths[row]]
-        if not is_same or len(image_bytes) != photos.file_sizes[row]:
-            return _CHANGED
         return ""
 
 
-class GivenPhotos(ImageSource):
+class GivenPhotos(PixelSource):
     """Photos as a caller has them, in any mixture.
 
     Args:
@@ -132,12 +145,14 @@ class GivenPhotos(ImageSource):
 
     def loader(self, rows: np.ndarray) -> ImageLoader:
         """See `ImageSource`."""
+        import tensorflow as tf
+
         rows = np.asarray(rows)
         dtype = tf.float32 if self._any_floats else tf.uint8
 
         def load(place: Any) -> Any:
             pixels = tf.numpy_function(
-                lambda place: self._pixels(int(rows[place])).astype(dtype.name),
+                lambda place: self.pixels(int(rows[place])).astype(dtype.name),
                 [place],
                 dtype,
             )
@@ -145,30 +160,46 @@ class GivenPhotos(ImageSource):
 
         return load
 
+    def pixels(self, row: int) -> np.ndarray:
+        """See `PixelSource`."""
+        photo, (height, width, orientation) = self._photos[row], self._sizes[row]
+        if isinstance(photo, np.ndarray):
+            return photo
+        try:
+            content = _read(photo) if isinstance(photo, Path) else photo
+            return _decoded(content, (height, width), orientation)
+        except InvalidEntryError as error:
+            raise InvalidEntryError(f"{self.keys[row].decode()}: {error}") from error
+
     def first_damaged(self, rows: Iterable[int]) -> DamagedImage | None:
         """See `ImageSource`; the error is an `InvalidEntryError`."""
         for row in rows:
-            name = self.keys[row].decode()
             try:
-                self._pixels(int(row))
-            except OSError as error:
-                reason = f"{name}: file cannot be read: {error.strerror}"
-            except tf.errors.OpError as error:
-                reason = f"{name}: image does not decode: {graph_error_reason(error)}"
-            else:
-                continue
-            return DamagedImage(int(row), InvalidEntryError(reason))
+                self.pixels(int(row))
+            except InvalidEntryError as error:
+                return DamagedImage(int(row), error)
         return None
 
-    def _pixels(self, row: int) -> np.ndarray:
-        """Returns the upright image `(height, width, 3)`, from 0 to 255."""
-        photo = self._photos[row]
-        if isinstance(photo, Path):
-            photo = photo.read_bytes()
-        if isinstance(photo, bytes):
-            orientation = tf.constant(self._sizes[row, 2])
-            photo = decode_image(tf.constant(photo), orientation).numpy()
-        return np.asarray(photo)
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidEntryError(f"file cannot be read: {error.strerror}") from error
+
+
+def _decoded(content: bytes, size: tuple[int, int], orientation: int) -> np.ndarray:
+    """Decodes a photo of which height and width are known, upright.
+
+    Raises:
+        InvalidEntryError: It is damaged, or has another size.
+    """
+    if image_header_of(content)[:2] != size:
+        raise InvalidEntryError(_CHANGED)
+    try:
+        return decode_image(content, orientation)
+    except ValueError as error:
+        raise InvalidEntryError(f"image does not decode: {error}") from error
 
 
 def photo_list(photos: Any) -> list[Any]:

@@ -92,8 +92,9 @@ def _extra_regions(shorter: Any, longer: Any) -> Any:
     shorter, longer = ops.cast(shorter, "float32"), ops.cast(longer, "float32")
     steps = (longer - shorter) / (ops.convert_to_tensor(_COUNTS, "float32") - 1)
     overlaps = (shorter**2 - shorter * steps) / shorter**2
-    nearest = ops.argmin(ops.abs(overlaps - _WANTED_OVERLAP))
-    return ops.cast(nearest, "int32") + 1
+    # Not argmin: that of Keras looks at bits, which no other format has.
+    _, nearest = ops.top_k(-ops.abs(overlaps - _WANTED_OVERLAP), 1)
+    return ops.cast(nearest[0], "int32") + 1
 
 
 def _regions(length: Any, side: Any, count: Any) -> Any:

@@ -41,13 +41,11 @@ class ResizeToPatchMultiples(keras.layers.Layer):
     def call(self, inputs):
         sides = ops.shape(inputs)[1:3]
         new_sides = tuple(self._nearest_multiple(side) for side in sides)
-        if all(isinstance(side, int) for side in sides):
-            return inputs if sides == new_sides else _resize(inputs, sides, new_sides)
-        return ops.cond(
-            ops.all(ops.equal(ops.stack(sides), ops.stack(new_sides))),
-            lambda: inputs,
-            lambda: _resize(inputs, sides, new_sides),
-        )
+        if all(isinstance(side, int) for side in sides) and sides == new_sides:
+            return inputs
+        # Of images of any size there is no branch, which other formats lack: to the
+        # same size the matrices are exactly the identity.
+        return _resize(inputs, sides, new_sides)
 
     def _nearest_multiple(self, side: Any) -> Any:
         if isinstance(side, int):

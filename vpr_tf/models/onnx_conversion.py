@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+import os
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from vpr_tf.config import Preprocessing
@@ -79,15 +82,48 @@ def _converted(encoder: GeoLocalizationNet) -> Any:
     convert = import_extra("tf2onnx", EXTRA).convert
     images = tf.TensorSpec((None, *encoder.image_shape), tf.float32, name=INPUT)
     function = tf.function(lambda images: encoder(images, training=False))
-    with hidden_messages():
+    with hidden_messages(), _weights_not_copied():
         try:
-            model, _ = convert.from_function(function, [images], opset=_OPSET)
+            model, _ = convert.from_function(
+                function,
+                [images],
+                opset=_OPSET,
+                custom_op_handlers={"Erfc": (_convert_erfc, [])},
+            )
         except Exception as error:  # whatever a layer leads the converter to
             raise ValueError(
                 f"{encoder.backbone_name} with {encoder.aggregation_name} cannot be "
                 f"converted to ONNX: {str(error)[:300]}. Export it as a SavedModel."
             ) from error
     return model
+
+
+@contextlib.contextmanager
+def _weights_not_copied() -> Iterator[None]:
+    """Lets the converter change its graph in place.
+
+    Else it copies all weights some forty times, to go back to where a step fails.
+    """
+    name = "TF2ONNX_CATCH_ERRORS"  # whatever its value
+    before = os.environ.get(name)
+    os.environ[name] = "FALSE"
+    try:
+        yield
+    finally:
+        del os.environ[name]
+        if before is not None:
+            os.environ[name] = before
+
+
+def _convert_erfc(graph: Any, node: Any, name: str, _: Any) -> None:
+    """Writes erfc(x), which the exact GELU has and ONNX lacks, as 1 - erf(x)."""
+    (x,), output = node.input, list(node.output)
+    kinds = {"dtypes": node.output_dtypes, "shapes": node.output_shapes}
+    graph.remove_node(node.name)
+    one = graph.make_const(f"{name}/one", np.float32(1))
+    erf = graph.make_node("Erf", [x])
+    inputs = [one.output[0], erf.output[0]]
+    graph.make_node("Sub", inputs, outputs=output, name=name, **kinds)
 
 
 def _check_operations(onnx: Any, model: Any) -> None:

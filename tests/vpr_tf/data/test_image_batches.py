@@ -9,12 +9,8 @@ from PIL import Image
 
 from tests.vpr_tf.data.prepared_fixture import stored, write_prepared_dataset
 from vpr_tf.config import Preprocessing
-from vpr_tf.data.image_batches import (
-    ImageBatches,
-    ImageSource,
-    SplitImages,
-    plan_batches,
-)
+from vpr_tf.data.image_batches import ImageBatches, SplitImages
+from vpr_tf.data.image_sources import ImageSource, plan_batches
 
 
 @given(

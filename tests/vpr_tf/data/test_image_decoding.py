@@ -12,13 +12,12 @@ from vpr_tf.config import Preprocessing
 from vpr_tf.data.image_decoding import (
     decode_crop,
     decode_image,
-    evaluation_size,
     make_upright,
     resize_antialiased,
     resize_for_evaluation,
     stored_window,
-    upright_size,
 )
+from vpr_tf.data.image_sizes import evaluation_size, upright_size
 from vpr_tf.models import GeoLocalizationNet
 from vpr_tf.models.backbones.backbone_spec import IMAGENET_MEAN, IMAGENET_STD
 

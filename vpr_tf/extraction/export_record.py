@@ -1,0 +1,131 @@
+"""What lies beside an exported encoder, and says what it is: `encoder.json`."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from vpr_tf.config import Preprocessing
+from vpr_tf.extraction.errors import EncoderError
+from vpr_tf.stored_files import StoredFile
+
+EXPORT_RECORD = "encoder.json"
+EXPORT_CONFIG = "config.yaml"
+FORMAT_VERSION = 1
+# The files of each format; SavedModels have no record.
+MODEL_FILES = {
+    "onnx": ("model.onnx",),
+    "openvino": ("model.xml", "model.bin"),
+    "litert": ("model.tflite",),
+}
+# From the words of a command line to those of `Preprocessing`.
+PRECISIONS = {
+    "float32": "float32",
+    "bfloat16": "mixed_bfloat16",
+    "float16": "mixed_float16",
+    "int8": "int8",
+}
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How near the descriptors of an export are to those of Keras in float32.
+
+    Attributes:
+        images: Which images were compared, for people.
+        num_images: How many.
+        max_difference: Largest absolute difference of two numbers.
+        min_cosine: Smallest cosine of two descriptors of one image.
+    """
+
+    images: str
+    num_images: int
+    max_difference: float
+    min_cosine: float
+
+
+@dataclass(frozen=True)
+class RecallCheck:
+    """R@1 on a val set, in percent, before and after quantisation."""
+
+    images: str
+    num_queries: int
+    before: float
+    after: float
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The photos that the ranges of 8-bit activations were measured on.
+
+    Attributes:
+        images: Which, for people.
+        num_images: How many.
+        sha256: Of their pixels as the encoder got them, in their order.
+    """
+
+    images: str
+    num_images: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class ExportRecord:
+    """What an exported encoder is.
+
+    Attributes:
+        format_version: Of the record.
+        format: One of `MODEL_FILES`.
+        precision: One of `PRECISIONS`; `preprocessing` has the same in its own words.
+        descriptor_dim: Length of a descriptor.
+        encoder_fingerprint: That of the encoder that was exported.
+        description: What that is, for people.
+        preprocessing: How images are prepared.
+        files: What the files of the model must be, by name.
+        parity: Against Keras, when it was exported.
+        calibration: Of int8, where photos were needed.
+        recall: Of int8, where there was a val set.
+
+    Raises:
+        EncoderError: The fields do not go together.
+    """
+
+    format_version: int
+    format: str
+    precision: str
+    descriptor_dim: int
+    encoder_fingerprint: str
+    description: str
+    preprocessing: Preprocessing
+    files: dict[str, StoredFile]
+    parity: Parity
+    calibration: Calibration | None = None
+    recall: RecallCheck | None = None
+
+    def __post_init__(self) -> None:
+        if self.format_version != FORMAT_VERSION:
+            raise EncoderError(
+                f"`format_version` must be {FORMAT_VERSION}. Received: "
+                f"{self.format_version}. Install the vpr_tf that wrote it, or export "
+                "the encoder again."
+            )
+        fits = (
+            sorted(self.files) == sorted(MODEL_FILES.get(self.format, ("",)))
+            and PRECISIONS.get(self.precision) == self.preprocessing.precision
+            and self.descriptor_dim >= 1
+        )
+        if not fits:
+            raise EncoderError(
+                "`format`, `precision`, `descriptor_dim`, `preprocessing` and `files` "
+                f"must go together. Received: {self.format!r}, {self.precision!r}, "
+                f"{self.descriptor_dim}, {self.preprocessing}, {sorted(self.files)}"
+            )
+
+    @property
+    def fingerprint(self) -> str:
+        """Identity of what is computed: in float32 that of the source."""
+        if self.precision == "float32":
+            return self.encoder_fingerprint
+        contents = [self.files[name].sha256 for name in MODEL_FILES[self.format]]
+        parts = [self.encoder_fingerprint, self.format, self.precision, *contents]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
