@@ -14,6 +14,7 @@ from vpr_tf.cli.main import Outcome
 from vpr_tf.cli.milvus_options import add_milvus, check_address_given
 from vpr_tf.cli.options import (
     add_config,
+    add_engine,
     add_json,
     add_model,
     add_sets,
@@ -25,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
     add_config(parser)
     add_model(parser, "without it the config's encoder")
+    add_engine(parser)
     add_sets(parser, "val or a test set; may be repeated; default: all test sets")
     parser.add_argument(
         "--report",

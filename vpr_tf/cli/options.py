@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 STORED = "stored"
 _INDEX = "folder of the index"
-MODEL_KINDS = "run folder, .keras file, SavedModel or name of a released encoder"
+MODEL_KINDS = (
+    "run folder, .keras file, SavedModel or another export, or name of a released "
+    "encoder"
+)
 
 
 def add_config(
@@ -215,9 +218,50 @@ def add_model(
     parser.add_argument(
         "--trust-model",
         action="store_true",
-        help="load SavedModels whatever they hold: they may read and write files and "
-        "run anything with your rights",
+        help="load SavedModels and other exports whatever they hold: they may read and "
+        "write files and run anything with your rights",
     )
+
+
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    """Adds `--engine` and `--encoder-url`, of commands that describe photos."""
+    engines = parser.add_mutually_exclusive_group()
+    engines.add_argument(
+        "--engine",
+        type=_installed_engine,
+        metavar="ENGINE",
+        help="what computes descriptors: tensorflow, onnxruntime, openvino or litert; "
+        "default: what the config says, else tensorflow, or that of an export",
+    )
+    engines.add_argument(
+        "--encoder-url",
+        type=_encoder_url,
+        metavar="URL",
+        help="a server computes the descriptors: http(s)://HOST:PORT/v1/models/NAME or "
+        "grpc(s)://HOST:PORT/NAME of TF Serving, which serves the same encoder",
+    )
+
+
+def _installed_engine(text: str) -> str:
+    from vpr_tf.extraction import EncoderError
+    from vpr_tf.extraction.engines import check_installed
+
+    try:
+        check_installed(text)
+    except EncoderError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
+
+
+def _encoder_url(text: str) -> str:
+    from vpr_tf.extraction import EncoderError
+    from vpr_tf.extraction.served_address import ServedAddress
+
+    try:
+        ServedAddress.parse(text)
+    except EncoderError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
 
 
 def existing_model(text: str) -> str:

@@ -25,6 +25,7 @@ from vpr_tf.cli.named_photos import describe, named_photos
 from vpr_tf.cli.numbers import positive
 from vpr_tf.cli.options import (
     add_cells,
+    add_engine,
     add_index,
     add_json,
     add_model,
@@ -56,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_within(parser, "search only inside this circle")
     add_cells(parser)
     add_model(parser, "the encoder, if the index keeps none")
+    add_engine(parser)
     add_public_key(parser)
     add_json(parser)
 

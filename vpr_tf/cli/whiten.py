@@ -16,6 +16,7 @@ from vpr_tf.cli.main import Outcome
 from vpr_tf.cli.numbers import positive
 from vpr_tf.cli.options import (
     add_config,
+    add_engine,
     add_model,
     config_with_dataset,
 )
@@ -25,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
     add_config(parser)
     add_model(parser, "without it the config's encoder")
+    add_engine(parser)
     parser.add_argument(
         "--dim", type=positive, required=True, help="values that are kept"
     )

@@ -31,6 +31,7 @@ from vpr_tf.config.encoder import (
     GemConfig,
 )
 from vpr_tf.config.evaluation import (
+    ENGINES,
     ClassificationConfig,
     EvaluationConfig,
     LocalizationConfig,
@@ -71,6 +72,7 @@ __all__ = [
     "BACKBONE_STAGES",
     "DEFAULT_QUALITY",
     "DEFAULT_READING",
+    "ENGINES",
     "HEADS",
     "OPTIMIZERS",
     "PARTITIONS",

@@ -27,6 +27,7 @@ from vpr_tf.cli.index.work_folder import (
 )
 from vpr_tf.cli.main import Outcome
 from vpr_tf.cli.options import (
+    add_engine,
     add_index,
     add_json,
     add_max_rejected,
@@ -59,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what to do with photos whose keys the index has; default: error",
     )
     add_model(parser, "the encoder, if the index keeps none")
+    add_engine(parser)
     add_reading(parser)
     add_without_positions(parser)
     add_max_rejected(parser)

@@ -38,6 +38,7 @@ from vpr_tf.cli.main import Outcome
 from vpr_tf.cli.milvus_options import give_address_of_settings
 from vpr_tf.cli.options import (
     add_config,
+    add_engine,
     add_index,
     add_json,
     add_max_rejected,
@@ -63,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
     add_index(parser)
     add_model(parser, required=True)
+    add_engine(parser)
     add_config(parser, required=False, what="dataset, and of how images are prepared")
     parser.add_argument(
         "--photos", metavar="DIR_OR_CSV", help="photos instead of a prepared dataset"
