@@ -92,28 +92,14 @@ class EngineExport:
 
     def _write_into(self, folder: Path) -> ExportRecord:
         sample = self._calibration_sample()
-        encoder, prepared = self.extractor.encoder, self._prepared
-        write_model(self.model_format, encoder, prepared, folder, sample)
+        prepared = self._prepared
+        write_model(self.model_format, self.extractor.encoder, prepared, folder, sample)
         names = MODEL_FILES[self.model_format]
         files = {name: StoredFile.from_path(folder / name) for name in names}
-        exact = FeatureExtractor(
-            encoder,
-            dataclasses.replace(prepared, precision="float32"),
-            engine="tensorflow",
-            batch_size=self.extractor.batch_size,
-        )
-        exported = FeatureExtractor(
-            ExportedEncoder(
-                folder,
-                self.model_format,
-                files,
-                exact.descriptor_dim,
-                exact.fingerprint,
-                prepared,
-            ),
-            prepared,
-            batch_size=self.extractor.batch_size,
-        )
+        exact, exported = self._extractors(folder, files)
+        calibration = None
+        if sample is not None:
+            calibration = Calibration(sample.text, len(sample), sample.sha256())
         record = ExportRecord(
             format_version=FORMAT_VERSION,
             format=self.model_format,
@@ -124,13 +110,33 @@ class EngineExport:
             preprocessing=prepared,
             files=files,
             parity=self._parity(exact, exported),
-            calibration=sample
-            and Calibration(sample.text, len(sample), sample.sha256()),
+            calibration=calibration,
             recall=self._recall(exact, exported) if self.precision == "int8" else None,
         )
         save_config(shared_config(self.config), folder / EXPORT_CONFIG)
         write_json(folder / EXPORT_RECORD, dataclasses.asdict(record))
         return record
+
+    def _extractors(
+        self, folder: Path, files: dict[str, StoredFile]
+    ) -> tuple[FeatureExtractor, FeatureExtractor]:
+        """Returns the encoder in float32, and what was written, as users load it."""
+        prepared, batch_size = self._prepared, self.extractor.batch_size
+        exact = FeatureExtractor(
+            self.extractor.encoder,
+            dataclasses.replace(prepared, precision="float32"),
+            engine="tensorflow",
+            batch_size=batch_size,
+        )
+        written = ExportedEncoder(
+            folder,
+            self.model_format,
+            files,
+            exact.descriptor_dim,
+            exact.fingerprint,
+            prepared,
+        )
+        return exact, FeatureExtractor(written, prepared, batch_size=batch_size)
 
     def _calibration_sample(self) -> ImageSample | None:
         """Returns the images that 8-bit activations are measured on, if that is done.

@@ -112,8 +112,8 @@ def export_model(
             config,
             model_format,
             precision,
-            photos and PhotoImages(photos),
-            calibration and PhotoImages(calibration),
+            _images_of(photos),
+            _images_of(calibration),
             _dataset_of(config),
         ).write()
     elif config.evaluation.method == "classification":
@@ -128,6 +128,10 @@ def export_model(
         heads,
         record,
     )
+
+
+def _images_of(photos: PhotoFiles | None) -> PhotoImages | None:
+    return None if photos is None else PhotoImages(photos)
 
 
 def _dataset_of(config: ExperimentConfig) -> PreparedDataset | None:
