@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from vpr_tf.atomic_files import write_json
 from vpr_tf.config import ExperimentConfig, save_config, shared_config
@@ -178,7 +181,9 @@ class EngineExport:
         sample = self._parity_sample()
         differences, cosines = [0.0], [1.0]
         for images in sample:
-            expected, received = exact.forward()(images), exported.forward()(images)
+            with _whole_float32():
+                expected = exact.forward()(images)
+            received = exported.forward()(images)
             differences.append(float(np.max(np.abs(expected - received))))
             cosines.append(float(np.sum(expected * received)))
         parity = Parity(
@@ -227,3 +232,14 @@ class EngineExport:
                 "pass --precision bfloat16 or float32."
             )
         return check
+
+
+@contextlib.contextmanager
+def _whole_float32() -> Iterator[None]:
+    """Keeps GPUs from products of 10 bits, which they take for float32."""
+    before = tf.config.experimental.tensor_float_32_execution_enabled()
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    try:
+        yield
+    finally:
+        tf.config.experimental.enable_tensor_float_32_execution(before)
