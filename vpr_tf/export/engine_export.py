@@ -37,7 +37,7 @@ from vpr_tf.extraction.exported_encoder import ExportedEncoder
 from vpr_tf.stored_files import StoredFile
 
 CALIBRATION_IMAGES, _FEWEST_CALIBRATION_IMAGES = 280, 100
-_PARITY_IMAGES, _NOISE_IMAGES = 32, 8
+_PARITY_IMAGES, _NOISE_IMAGES, _PARITY_BATCH = 32, 8, 4
 _LARGEST_DIFFERENCE = 1e-5  # of two float32 computations of a unit vector
 _LARGEST_LOSS = 0.5  # points of R@1, by 8 bits
 
@@ -169,8 +169,8 @@ class EngineExport:
         if source is None and self.dataset is not None and self.dataset.val:
             source = SplitImages(self.dataset.split(self.dataset.val.queries))
         if source is None or not len(source):
-            return noise(_NOISE_IMAGES, prepared, seed)
-        return sample_of(source, _PARITY_IMAGES, prepared, seed)
+            return noise(_NOISE_IMAGES, prepared, seed, _PARITY_BATCH)
+        return sample_of(source, _PARITY_IMAGES, prepared, seed, _PARITY_BATCH)
 
     def _parity(self, exact: FeatureExtractor, exported: FeatureExtractor) -> Parity:
         """Compares with Keras.
@@ -185,7 +185,7 @@ class EngineExport:
                 expected = exact.forward()(images)
             received = exported.forward()(images)
             differences.append(float(np.max(np.abs(expected - received))))
-            cosines.append(float(np.sum(expected * received)))
+            cosines.append(float(np.min(np.sum(expected * received, axis=1))))
         parity = Parity(
             sample.text,
             len(sample),

@@ -82,27 +82,30 @@ def _converted(encoder: GeoLocalizationNet) -> Any:
     convert = import_extra("tf2onnx", EXTRA).convert
     images = tf.TensorSpec((None, *encoder.image_shape), tf.float32, name=INPUT)
     function = tf.function(lambda images: encoder(images, training=False))
-    with hidden_messages(), _weights_not_copied():
+
+    def convert_once() -> Any:
+        handlers = {"Erfc": (_convert_erfc, [])}
+        return convert.from_function(
+            function, [images], opset=_OPSET, custom_op_handlers=handlers
+        )[0]
+
+    with hidden_messages():
         try:
-            model, _ = convert.from_function(
-                function,
-                [images],
-                opset=_OPSET,
-                custom_op_handlers={"Erfc": (_convert_erfc, [])},
-            )
+            with contextlib.suppress(Exception), _weights_not_copied():
+                return convert_once()
+            return convert_once()  # without the step that failed
         except Exception as error:  # whatever a layer leads the converter to
             raise ValueError(
                 f"{encoder.backbone_name} with {encoder.aggregation_name} cannot be "
                 f"converted to ONNX: {str(error)[:300]}. Export it as a SavedModel."
             ) from error
-    return model
 
 
 @contextlib.contextmanager
 def _weights_not_copied() -> Iterator[None]:
     """Lets the converter change its graph in place.
 
-    Else it copies all weights some forty times, to go back to where a step fails.
+    Else it copies all weights some forty times, to leave out a step that fails.
     """
     name = "TF2ONNX_CATCH_ERRORS"  # whatever its value
     before = os.environ.get(name)

@@ -67,6 +67,7 @@ def test_descriptors_are_those_of_keras_at_every_size(encoder, model):
 FORMS = [
     ("EfficientNetLite0", "rmac", 1),
     ("EfficientNetLite0", "mixvpr", 1),
+    ("MobileNetV3Small", "gem", 4),
     ("DINOv2_S14", "optimal_transport", 1),
 ]
 
