@@ -38,6 +38,7 @@ NO_ENCODER_FORMAT_VERSION = 3
 _VERSIONS = (FORMAT_VERSION, CLASSIFIER_FORMAT_VERSION, NO_ENCODER_FORMAT_VERSION)
 METRIC = "squared_l2"
 DTYPES = ("float32", "float16")
+TENSORFLOW = "tensorflow"
 STORED = "stored"  # as many cells of the classifier as the index says
 RESTORE = "Restore it from a copy of the folder, or build the index again."
 _COMPACT_ABOVE_SHARE = 0.1
@@ -54,6 +55,7 @@ class EncoderIdentity:
         preprocessing: How photos are prepared for it.
         file: Path of the encoder inside the folder of the index; None if the encoder
             is not kept with it.
+        engine: What computed the descriptors when the index was built.
     """
 
     fingerprint: str
@@ -61,11 +63,14 @@ class EncoderIdentity:
     descriptor_dim: int
     preprocessing: Preprocessing
     file: str | None = None
+    engine: str = TENSORFLOW
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the identity as a manifest has it."""
         content = dataclasses.asdict(self)
         preprocessing, file = content.pop("preprocessing"), content.pop("file")
+        if self.engine == TENSORFLOW:  # as before there were others
+            del content["engine"]
         return {**content, **preprocessing, "file": file}
 
     @classmethod
