@@ -216,7 +216,7 @@ def _table(options: argparse.Namespace, rounds: list[dict[Any, Any]]) -> Table:
 
 
 def _medians(rounds: list[dict[Any, Any]], encoder: str, cell: str) -> Any:
-    found = [measured.get((encoder, cell)) for measured in rounds]
+    found: list[Any] = [measured.get((encoder, cell)) for measured in rounds]
     failed = [one for one in found if not isinstance(one, dict)]
     if failed:
         return failed[0]
