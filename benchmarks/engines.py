@@ -127,9 +127,9 @@ def _files(engine: str) -> tuple[str, ...]:
 
 def _write_encoder(name: str, options: argparse.Namespace) -> None:
     import keras
+
     from vpr_tf.export.image_sample import noise
     from vpr_tf.export.model_files import write_model
-
     from vpr_tf.models import GeoLocalizationNet
 
     keras.utils.set_random_seed(0)
