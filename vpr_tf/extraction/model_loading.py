@@ -101,7 +101,7 @@ def load_extractor(
     return FeatureExtractor(
         encoder,
         preprocessing,
-        engine=engine or chosen_engine().engine or (stated.engine if stated else None),
+        engine=engine or chosen_engine().name or (stated.engine if stated else None),
         batch_size=evaluation.batch_size,
         description=description,
     )
