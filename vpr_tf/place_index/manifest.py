@@ -38,7 +38,6 @@ NO_ENCODER_FORMAT_VERSION = 3
 _VERSIONS = (FORMAT_VERSION, CLASSIFIER_FORMAT_VERSION, NO_ENCODER_FORMAT_VERSION)
 METRIC = "squared_l2"
 DTYPES = ("float32", "float16")
-TENSORFLOW = "tensorflow"
 STORED = "stored"  # as many cells of the classifier as the index says
 RESTORE = "Restore it from a copy of the folder, or build the index again."
 _COMPACT_ABOVE_SHARE = 0.1
@@ -63,13 +62,13 @@ class EncoderIdentity:
     descriptor_dim: int
     preprocessing: Preprocessing
     file: str | None = None
-    engine: str = TENSORFLOW
+    engine: str = "tensorflow"
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the identity as a manifest has it."""
         content = dataclasses.asdict(self)
         preprocessing, file = content.pop("preprocessing"), content.pop("file")
-        if self.engine == TENSORFLOW:  # as before there were others
+        if self.engine == "tensorflow":  # as before there were others
             del content["engine"]
         return {**content, **preprocessing, "file": file}
 
