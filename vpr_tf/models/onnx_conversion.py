@@ -153,6 +153,8 @@ def _make_canonical(onnx: Any, graph: Any) -> None:
     names = {"": "", graph.input[0].name: INPUT}
     for number, node in enumerate(nodes):
         for place, output in enumerate(node.output):
+            if not output:  # one that nobody needs
+                continue
             names[output] = f"{node.op_type}_{number}" + (f":{place}" if place else "")
     names[graph.output[0].name] = OUTPUT
     used = [name for node in nodes for name in node.input if name in weights]
