@@ -47,7 +47,12 @@ from vpr_tf.config.experiment import (
     save_config,
     shared_config,
 )
-from vpr_tf.config.quality import DEFAULT_QUALITY, QUALITY_FLAGS, QualityConfig
+from vpr_tf.config.quality import (
+    DEFAULT_QUALITY,
+    FLAG_MEANINGS,
+    QUALITY_FLAGS,
+    QualityConfig,
+)
 from vpr_tf.config.rules import ConfigError, check_name
 from vpr_tf.config.training import (
     HEADS,
@@ -71,6 +76,7 @@ __all__ = [
     "BACKBONE_STAGES",
     "DEFAULT_QUALITY",
     "DEFAULT_READING",
+    "FLAG_MEANINGS",
     "HEADS",
     "OPTIMIZERS",
     "PARTITIONS",
