@@ -4,7 +4,8 @@
 
     vpr.load_encoder, vpr.GeoLocalizationNet, vpr.FeatureExtractor
     vpr.PlaceIndex
-    vpr.evaluate, vpr.train, vpr.load_config, vpr.trusting_models
+    vpr.evaluate, vpr.train, vpr.load_config, vpr.trusting_models,
+    vpr.using_engine
     vpr.layers, vpr.models
 
 Keras loads files with layers and encoders of the project from then on.
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from vpr_tf import layers, models
     from vpr_tf.api import load_encoder
     from vpr_tf.config import load_config
+    from vpr_tf.engine_choice import using_engine
     from vpr_tf.evaluation import evaluate
     from vpr_tf.extraction import FeatureExtractor
     from vpr_tf.models import GeoLocalizationNet
@@ -40,6 +42,7 @@ __all__ = [
     "models",
     "train",
     "trusting_models",
+    "using_engine",
 ]
 __getattr__, __dir__ = lazy_names(
     __name__,
@@ -54,6 +57,7 @@ __getattr__, __dir__ = lazy_names(
         "models": "vpr_tf.models",
         "train": "vpr_tf.training.train",
         "trusting_models": "vpr_tf.trusted_models",
+        "using_engine": "vpr_tf.engine_choice",
     },
 )
 

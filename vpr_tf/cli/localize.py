@@ -16,6 +16,7 @@ import json
 import sys
 from pathlib import Path
 
+from vpr_tf.cli.engine_options import add_engine
 from vpr_tf.cli.main import DONE, PARTLY, Outcome, UsageError
 from vpr_tf.cli.numbers import positive
 from vpr_tf.cli.options import (
@@ -42,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="run or SavedModel whose heads know places, without photos",
     )
     add_model(parser, "the encoder, if it is not kept there")
+    add_engine(parser)
     parser.add_argument("--k", type=positive, help="matches that vote; places listed")
     add_within(parser, "search only inside this circle")
     add_cells(parser)

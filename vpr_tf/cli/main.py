@@ -29,6 +29,7 @@ from vpr_tf.cli.commands import (
     unknown_text,
 )
 from vpr_tf.disk_errors import is_full
+from vpr_tf.engine_choice import using_engine
 from vpr_tf.milvus_address import addresses_given_within
 from vpr_tf.paths import expand_word
 from vpr_tf.printable import printable_streams
@@ -144,7 +145,11 @@ def _run(name: str, words: list[str], program: str) -> int:
     as_json = getattr(options, "json", False)
     # What the library prints on its way is not part of the JSON.
     printed = contextlib.redirect_stdout(sys.stderr if as_json else sys.stdout)
-    with printed, trusting_models(getattr(options, "trust_model", False)):
+    trusting = trusting_models(getattr(options, "trust_model", False))
+    using = using_engine(
+        getattr(options, "engine", None), getattr(options, "encoder_url", None)
+    )
+    with printed, trusting, using:
         outcome = module.run(options)
     if isinstance(outcome, int):
         return outcome

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 STORED = "stored"
 _INDEX = "folder of the index"
-MODEL_KINDS = "run folder, .keras file, SavedModel or name of a released encoder"
+MODEL_KINDS = (
+    "run folder, .keras file, SavedModel or another export, or name of a released "
+    "encoder"
+)
 
 
 def add_config(
@@ -215,8 +218,8 @@ def add_model(
     parser.add_argument(
         "--trust-model",
         action="store_true",
-        help="load SavedModels whatever they hold: they may read and write files and "
-        "run anything with your rights",
+        help="load SavedModels and other exports whatever they hold: they may read and "
+        "write files and run anything with your rights",
     )
 
 

@@ -20,6 +20,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from vpr_tf.cli.engine_options import add_engine
 from vpr_tf.cli.main import DONE, PARTLY, Outcome
 from vpr_tf.cli.named_photos import describe, named_photos
 from vpr_tf.cli.numbers import positive
@@ -56,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_within(parser, "search only inside this circle")
     add_cells(parser)
     add_model(parser, "the encoder, if the index keeps none")
+    add_engine(parser)
     add_public_key(parser)
     add_json(parser)
 

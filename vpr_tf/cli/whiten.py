@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 
+from vpr_tf.cli.engine_options import add_engine
 from vpr_tf.cli.main import Outcome
 from vpr_tf.cli.numbers import positive
 from vpr_tf.cli.options import (
@@ -25,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
     add_config(parser)
     add_model(parser, "without it the config's encoder")
+    add_engine(parser)
     parser.add_argument(
         "--dim", type=positive, required=True, help="values that are kept"
     )

@@ -31,6 +31,7 @@ from vpr_tf.config.encoder import (
     GemConfig,
 )
 from vpr_tf.config.evaluation import (
+    ENGINES,
     ClassificationConfig,
     EvaluationConfig,
     LocalizationConfig,
@@ -76,6 +77,7 @@ __all__ = [
     "BACKBONE_STAGES",
     "DEFAULT_QUALITY",
     "DEFAULT_READING",
+    "ENGINES",
     "FLAG_MEANINGS",
     "HEADS",
     "OPTIMIZERS",

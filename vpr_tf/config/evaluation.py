@@ -17,6 +17,8 @@ from vpr_tf.config.rules import (
 from vpr_tf.milvus_address import check_address
 
 RESIZES = ("native", "shorter_side", "square")
+# What computes descriptors on this machine.
+ENGINES = ("tensorflow", "onnxruntime", "openvino", "litert")
 EXTRACTION_PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16", "int8")
 POSITIVE_DISTANCE_M = 25.0  # largest distance of a positive, as the field measures
 RECALL_VALUES = (1, 5, 10, 20)
@@ -86,6 +88,9 @@ class EvaluationConfig:
     resize: str | None = None  # native | shorter_side | square
     image_size: int | None = None  # pixels; not used by resize: native
     precision: str | None = None  # float32, mixed_bfloat16, mixed_float16; int8 (CPUs)
+    # What computes: tensorflow | onnxruntime | openvino | litert. null: tensorflow; of
+    # an exported encoder that of its format
+    engine: str | None = None
     batch_size: int = 16
     positive_dist_threshold_m: float = POSITIVE_DISTANCE_M
     recall_values: list[int] = field(default_factory=lambda: list(RECALL_VALUES))
@@ -99,6 +104,8 @@ class EvaluationConfig:
     def __post_init__(self) -> None:
         check_choice("evaluation.method", self.method, METHODS)
         check_preprocessing(self, "evaluation")
+        if self.engine is not None:
+            check_choice("evaluation.engine", self.engine, ENGINES)
         check_range(self, "evaluation", 1, MOST_IMAGES_A_BATCH, "batch_size")
         check_range(self, "evaluation", 0, None, "queries_to_draw")
         threshold = self.positive_dist_threshold_m

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from vpr_tf.config import Preprocessing
 from vpr_tf.data.image_sources import BatchReader, ImageSource, PixelSource
 from vpr_tf.data.pillow_batches import PillowBatches
 from vpr_tf.data.prepared_dataset import PreparedDataset, SplitIndex
+from vpr_tf.engine_choice import chosen_engine
 from vpr_tf.extraction.describe_images import (
     DescribedPhotos,
     DescriptorArray,
@@ -25,13 +27,20 @@ from vpr_tf.extraction.encoders import (
     check_image_size,
     descriptor_dim_of,
 )
-from vpr_tf.extraction.engines import Forward, check_engine, compile_forward
+from vpr_tf.extraction.engines import (
+    REMOTE,
+    Forward,
+    compile_forward,
+    default_engine,
+    possible_preprocessing,
+)
 from vpr_tf.extraction.photo_sources import GivenPhotos, PhotoImages
 from vpr_tf.models import encoder_fingerprint
 from vpr_tf.photos import PhotoFiles, RejectedPhoto
 
 # To compile takes longer than to describe so few photos without.
 _FEW_PHOTOS = 32
+_LOG = logging.getLogger("vpr_tf")
 
 
 class FeatureExtractor:
@@ -43,15 +52,18 @@ class FeatureExtractor:
             descriptors `(batch, dim)`. Its weights must not change from here on.
         preprocessing: How images are prepared; None keeps their size and computes in
             float32.
-        engine: What computes; one of `vpr_tf.extraction.engines.ENGINES`.
+        engine: What computes, one of `vpr_tf.extraction.engines.ENGINES`; None for what
+            `using_engine` says, or else for `tensorflow`, and for the engine of the
+            format of an exported encoder.
         batch_size: Images that are described together.
         description: What the encoder is, for people.
         fingerprint: Identity of the encoder; None computes it when it is needed.
 
     Attributes:
         encoder: The encoder, as it was given.
-        preprocessing: See above.
-        engine: See above.
+        preprocessing: See above; its precision is that which the engine computes in,
+            float32 where this CPU lacks the instructions for the wanted one.
+        engine: What computes.
         batch_size: See above.
         description: See above.
 
@@ -72,18 +84,23 @@ class FeatureExtractor:
         encoder: Encoder | Callable[[Any], Any],
         preprocessing: Preprocessing | None = None,
         *,
-        engine: str = "tensorflow",
+        engine: str | None = None,
         batch_size: int = 16,
         description: str = "",
         fingerprint: str | None = None,
     ) -> None:
-        check_engine(engine)
         self.encoder = as_encoder(encoder)
-        self.preprocessing = preprocessing or Preprocessing()
-        check_image_size(self.encoder, self.preprocessing)
-        self.engine = engine
+        wanted = preprocessing or Preprocessing()
+        check_image_size(self.encoder, wanted)
+        chosen = chosen_engine()
+        named = REMOTE if chosen.encoder_url else engine or chosen.engine
+        self.engine = named or default_engine(self.encoder)
+        self._encoder_url = chosen.encoder_url
+        self.preprocessing = possible_preprocessing(self.engine, self.encoder, wanted)
         self.batch_size = batch_size
         self.description = description or type(encoder).__name__
+        if self.preprocessing != wanted:
+            self._say_other_precision(wanted.precision)
         self._fingerprint = fingerprint
         self._num_few = 0
         self._compiled: Forward | None = None
@@ -102,9 +119,11 @@ class FeatureExtractor:
 
     def identity(self) -> dict[str, Any]:
         """Returns all but the image that determines its descriptor; JSON-ready."""
+        engine = {} if self.engine == "tensorflow" else {"engine": self.engine}
         return {
             "encoder_fingerprint": self.fingerprint,
             **self.preprocessing.identity(),
+            **engine,
         }
 
     def extract(self, photos: Any, *, progress: bool = False) -> np.ndarray:
@@ -241,6 +260,14 @@ class FeatureExtractor:
         self._describe(SplitImages(split), store, progress=progress)
         return store.descriptors
 
+    def _say_other_precision(self, wanted: str) -> None:
+        remark = (
+            f"{self.preprocessing.precision} instead of {wanted}, which this CPU does "
+            f"not compute in by {self.engine}"
+        )
+        self.description += f" ({remark})"
+        _LOG.warning("%s.", remark[0].upper() + remark[1:])
+
     def forward(self) -> Forward:
         """Returns the encoder as a compiled function of batches, kept between calls.
 
@@ -248,7 +275,7 @@ class FeatureExtractor:
         """
         if self._compiled is None:
             self._compiled = compile_forward(
-                self.engine, self.encoder, self.preprocessing
+                self.engine, self.encoder, self.preprocessing, self._encoder_url
             )
         return self._compiled
 

@@ -17,10 +17,13 @@ from vpr_tf.config import (
     load_saved_config,
 )
 from vpr_tf.data.prepared_dataset import PreparedDataset
+from vpr_tf.engine_choice import chosen_engine
 from vpr_tf.extraction.encoders import Encoder, natural_preprocessing
 from vpr_tf.extraction.errors import EncoderError
+from vpr_tf.extraction.exported_encoder import ExportedEncoder
 from vpr_tf.extraction.feature_extractor import FeatureExtractor
 from vpr_tf.extraction.model_source import (
+    EXPORT,
     KERAS_FILE,
     RELEASED,
     RUN,
@@ -47,6 +50,7 @@ def load_extractor(
     model: str | Path | Encoder | Callable[[Any], Any] | None = None,
     *,
     preprocessing: Preprocessing | None = None,
+    engine: str | None = None,
 ) -> FeatureExtractor:
     """Loads what the user names.
 
@@ -57,12 +61,14 @@ def load_extractor(
             neither says anything, images keep their size, or get the one size that
             the encoder takes.
         model: A run folder (the best weights of that run), a `.keras` file, the name
-            of a released encoder, a SavedModel (a version, or the folder of its
-            versions), a Keras model or a function of images; or None for the encoder
-            of `config` as training starts from it. A SavedModel prepares images as it
-            was exported to, whatever else is set: its results are those of
-            serving.
+            of a released encoder, a SavedModel or another export (a version, or the
+            folder of its versions), a Keras model or a function of images; or None for
+            the encoder of `config` as training starts from it. A SavedModel prepares
+            images as it was exported to, whatever else is set: its results are those
+            of serving.
         preprocessing: Instead of both.
+        engine: What computes, see `FeatureExtractor`; None for what `using_engine`
+            or `config` says.
 
     Raises:
         EncoderError: There is no such model, or it cannot be loaded.
@@ -75,7 +81,8 @@ def load_extractor(
             source = find_model(model)
         encoder, description = _load(experiment, model, source)
         kept = None
-        if source is not None and source.config_file is not None:
+        is_recorded = isinstance(encoder, ExportedEncoder)  # with its preprocessing
+        if source is not None and source.config_file and not is_recorded:
             kept = load_saved_config(source.config_file).evaluation
     except EncoderError:
         raise
@@ -95,6 +102,7 @@ def load_extractor(
     return FeatureExtractor(
         encoder,
         preprocessing,
+        engine=engine or chosen_engine().engine or (stated.engine if stated else None),
         batch_size=evaluation.batch_size,
         description=description,
     )
@@ -125,6 +133,10 @@ def _load(
     if source.kind == SAVED_MODEL:
         saved = SavedEncoder(source.path)
         return saved, f"SavedModel {saved.config.name} {source.path.resolve().name}"
+    if source.kind == EXPORT:
+        exported = ExportedEncoder.from_folder(source.path)
+        kind = f"exported as {exported.format}"
+        return exported, f"{exported.description}, {kind}"
     if source.kind == KERAS_FILE:
         encoder = read_keras_file(source.path)
         return encoder, f"{encoder.backbone_name} of {source.path.name}"

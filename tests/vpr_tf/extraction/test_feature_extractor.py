@@ -97,7 +97,7 @@ def test_a_bad_photo_is_named(photo, message):
 def test_encoder_is_compiled_for_many_photos_and_kept(monkeypatch):
     compiled = []
 
-    def compile_forward(engine, encoder, preprocessing):
+    def compile_forward(engine, encoder, preprocessing, encoder_url):
         compiled.append(preprocessing.precision)
         return lambda images: encoder(images).numpy()
 

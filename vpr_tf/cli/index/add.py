@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from vpr_tf.cli.engine_options import add_engine
 from vpr_tf.cli.index.build import rejected_table
 from vpr_tf.cli.index.build_sources import (
     check_usable,
@@ -65,6 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what to do with photos whose keys the index has; default: error",
     )
     add_model(parser, "the encoder, if the index keeps none")
+    add_engine(parser)
     add_reading(parser)
     add_exclude(parser)
     add_without_positions(parser)

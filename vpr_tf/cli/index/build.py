@@ -27,6 +27,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from vpr_tf.cli.engine_options import add_engine
 from vpr_tf.cli.index.build_sources import describe_source, scan_source
 from vpr_tf.cli.index.work_folder import (
     delete_work,
@@ -38,8 +39,8 @@ from vpr_tf.cli.main import Outcome
 from vpr_tf.cli.milvus_options import give_address_of_settings
 from vpr_tf.cli.options import (
     add_config,
-    add_index,
     add_exclude,
+    add_index,
     add_json,
     add_max_rejected,
     add_model,
@@ -64,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
     add_index(parser)
     add_model(parser, required=True)
+    add_engine(parser)
     add_config(parser, required=False, what="dataset, and of how images are prepared")
     parser.add_argument(
         "--photos", metavar="DIR_OR_CSV", help="photos instead of a prepared dataset"

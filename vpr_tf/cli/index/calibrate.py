@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 
+from vpr_tf.cli.engine_options import add_engine
 from vpr_tf.cli.main import Outcome
 from vpr_tf.cli.options import (
     add_config,
@@ -38,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
     parser.add_argument("--set", default="val", metavar="NAME", help="default: val")
     add_model(parser, "the encoder, if the index keeps none")
+    add_engine(parser)
     add_json(parser)
 
 

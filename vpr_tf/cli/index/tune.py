@@ -25,6 +25,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vpr_tf.cli.engine_options import add_engine
 from vpr_tf.cli.main import Outcome
 from vpr_tf.cli.named_photos import describe, named_photos
 from vpr_tf.cli.numbers import positive, seconds, seed, share
@@ -81,6 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"how many stored photos to search otherwise; default: {_SAMPLE}",
     )
     add_model(parser, "the encoder, if the index keeps none")
+    add_engine(parser)
     parser.add_argument("--seed", type=seed, default=0, help="of --sample; default: 0")
     parser.add_argument(
         "--kinds",

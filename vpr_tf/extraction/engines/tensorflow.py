@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -17,13 +18,29 @@ from tensorflow.python.framework.convert_to_constants import (
 from vpr_tf.config import Preprocessing
 from vpr_tf.extraction.encoders import Encoder, FunctionEncoder
 from vpr_tf.extraction.engines import Forward
-from vpr_tf.extraction.errors import ImageSizeError
+from vpr_tf.extraction.errors import EncoderError, ImageSizeError
+from vpr_tf.extraction.exported_encoder import ENGINE_OF_FORMAT, ExportedEncoder
 from vpr_tf.models import in_precision
 from vpr_tf.models.hidden_messages import hidden_messages
 
 _IMAGES = tf.TensorSpec((None, None, None, 3), tf.float32)
 # A frozen graph is a second copy of the weights, and may have 2 GB at most.
 _MOST_FROZEN_WEIGHTS = 100_000_000
+
+
+def computed_precision(encoder: Encoder, precision: str) -> str:
+    """Returns the precision: TensorFlow has all of them.
+
+    Raises:
+        EncoderError: The encoder was exported for another engine.
+    """
+    if isinstance(encoder, ExportedEncoder):
+        engine = ENGINE_OF_FORMAT[encoder.format]
+        raise EncoderError(
+            f"TensorFlow computes no export of the format {encoder.format}. Leave out "
+            f"`engine`, or take {engine}."
+        )
+    return precision
 
 
 def compile_forward(encoder: Encoder, preprocessing: Preprocessing) -> Forward:
@@ -87,11 +104,16 @@ def as_forward(function: Callable[[tf.Tensor], Any]) -> Forward:
     def forward(images: Any) -> np.ndarray:
         try:
             return np.asarray(function(tf.convert_to_tensor(images, tf.float32)))
-        except tf.errors.InvalidArgumentError as error:
-            # A graph of images of any size learns only now that one is too small.
-            text = str(error)
-            rule = text.partition("assertion failed: [")[2].partition("]")[0]
-            reason = rule or text.strip().splitlines()[0]
-            raise ImageSizeError.of(images, reason) from error
+        # A graph of images of any size learns only now that one is too small, and
+        # a layer that is called says so by itself.
+        except (tf.errors.InvalidArgumentError, ValueError) as error:
+            raise ImageSizeError.of(images, _reason(str(error))) from error
 
     return forward
+
+
+def _reason(text: str) -> str:
+    rule = re.search(r"assertion failed: \[(.*?)\]|\x1b\[1m(.*?)\x1b\[0m", text, re.S)
+    if rule:
+        return rule[1] or rule[2]
+    return next(iter(text.strip().splitlines()), "")

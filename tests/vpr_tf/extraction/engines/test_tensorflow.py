@@ -94,5 +94,5 @@ def test_descriptors_that_8_bits_spoil_are_refused():
     kernel[0] = 1000  # beside it 8 bits round the other weights to zero
     dense.set_weights([kernel])
     without_red = random_images(8, 8) * [0.0, 1.0, 1.0]
-    with pytest.raises(EncoderError, match=r"change the descriptors .* too much"):
+    with pytest.raises(EncoderError, match=r"changes the descriptors .* too much"):
         compiled(model, "int8")(without_red)
