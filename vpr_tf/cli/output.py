@@ -131,9 +131,9 @@ def report_rejected(photos: PhotoFiles, table: Path) -> None:
         writer.writerows(
             map(name_cell, (one.printable_path, one.reason)) for one in rejected
         )
-    if photos.excluded:
-        print(f"{len(photos.excluded):,} photos are left out by their flags.")
-    print(f"{len(photos.rejected):,} photos cannot be used. All reasons: {table}")
+    told = {"cannot be used": photos.rejected, "are left out": photos.excluded}
+    counts = [f"{len(some):,} photos {what}." for what, some in told.items() if some]
+    print(f"{' '.join(counts)} All reasons: {table}")
 
 
 def print_left_out(photos: PhotoFiles) -> None:
