@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vpr_tf.cli.options import config_of, quality_of, reading_of
-from vpr_tf.config import ConfigError, QualityConfig, ReadingConfig
+from vpr_tf.config import BuildConfig, ConfigError, QualityConfig, ReadingConfig
 from vpr_tf.data.prepared_dataset import DatasetError, PreparedDataset
 from vpr_tf.photos import (
     PhotoFiles,
@@ -80,10 +80,10 @@ def scan_source(
         return SplitSource(dataset, _split_names(dataset, options))
     if options.set or options.split:
         raise ConfigError("--set and --split choose of a dataset, not of --photos.")
-    build = None if options.config is None else config_of(options).build
-    reading = reading_of(options, build and build.reading)
+    build = BuildConfig() if options.config is None else config_of(options).build
+    reading = reading_of(options, build.reading)
     photos = photos_of(options, reading)
-    quality = quality_of(options, build and build.quality)
+    quality = quality_of(options, build.quality)
     return without_flagged(photos, options, reading, quality, quality_work)
 
 

@@ -79,7 +79,7 @@ def leave_out_flagged(
     for flag in set(exclude) & set(found.not_checked):
         print(f"No photo can be {flag}: nothing is known of what it is found by.")
     flagged = found.with_any(exclude)
-    reasons = (found.reason(row, exclude) for row in np.flatnonzero(flagged))
+    reasons = (found.reason(row, exclude) for row in np.flatnonzero(flagged).tolist())
     return _without(found.files, flagged, reasons)
 
 

@@ -56,7 +56,7 @@ def _edge_sharpness(grey: np.ndarray) -> float:
     return float(np.quantile(slopes / rises, _SHARPEST))
 
 
-def _strong_edges(smooth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _strong_edges(smooth: np.ndarray) -> tuple[np.ndarray, ...]:
     """Returns line and start of the profiles across the strongest edges."""
     margin = (_PROFILE_PX - 1 - _WIDE_PX) // 2
     width = smooth.shape[1] - _PROFILE_PX + 1
