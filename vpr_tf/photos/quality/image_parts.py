@@ -23,7 +23,7 @@ def damaged_share(photo: DecodedPhoto) -> float:
     """
     grey = photo.stored_grey
     repeated = (_repeated_share(grey, period) for period in _PERIODS_PX)
-    return max(lost_share(photo.content, grey), *repeated)
+    return max(lost_share(photo.content, grey, whole_rows=True), *repeated)
 
 
 def _repeated_share(grey: np.ndarray, period_px: int) -> float:
