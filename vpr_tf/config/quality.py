@@ -57,6 +57,20 @@ class QualityConfig:
     # Bits of 64 in which the perceptual hashes of two photos differ: copies at another
     # size or quality differ in 0 to 4, photos of the same place at another time in 10.
     max_duplicate_bits: int = 4
+    # Of the descriptors of such copies, where there are any; the nearest photos of one
+    # place reach it in one of 25 pairs. With it, photos of the same place may differ in
+    # twice as many bits.
+    min_duplicate_similarity: float = 0.95
+    # Of a camera between two photos, beyond the 25 m by which positions are wrong:
+    # more than on motorways; a position that is 100 m off within a second is 270.
+    max_speed_kmh: float = 150.0
+    # Of the photos of a drive that have the same bright, dark or smooth spot; of drives
+    # with a clean lens at most 0.6 have.
+    min_recurring_share: float = 0.7
+    # Of photos 100 m and more away, those that look more like a photo than the best of
+    # its neighbours within 25 m. Of right photos hardly any do, of wrong ones as many
+    # as chance has it: one of ten with nine neighbours.
+    max_better_far_share: float = 0.03
 
     def __post_init__(self) -> None:
         for flag in self.exclude:
@@ -64,9 +78,12 @@ class QualityConfig:
         is_once = len(set(self.exclude)) == len(self.exclude)
         check(is_once, f"{_SECTION}.exclude", "flags, each once", self.exclude)
         check_range(self, _SECTION, 0, None, "min_side_px", "min_contrast")
+        check_range(self, _SECTION, 0, None, "max_speed_kmh")
         check_range(self, _SECTION, 0, 255, "min_highlight")
         shares = ("max_damaged_share", "max_white_share", "max_occluded_share")
         check_range(self, _SECTION, 0, 1, *shares, "min_sharpness")
+        check_range(self, _SECTION, 0, 1, "min_recurring_share", "max_better_far_share")
+        check_range(self, _SECTION, -1, 1, "min_duplicate_similarity")
         check_range(self, _SECTION, 0, 15, "max_duplicate_bits")
 
 

@@ -36,7 +36,7 @@ def plant_faults(files: PhotoFiles, output: Path, share: float, seed: int) -> in
         files: Good photos with positions on the earth.
         output: New folder, or one of the same call: `photos/<drive>/<name>`, whose
             names have position, heading and time, and `faults.csv` with the columns
-            photo, relative to `photos`, and fault.
+            photo, relative to `photos`, fault, and copy_of, the photo beside it.
         share: Of the photos, about how many get a fault, above 0 up to 0.5.
         seed: Another seed plants elsewhere.
 
@@ -57,12 +57,13 @@ def plant_faults(files: PhotoFiles, output: Path, share: float, seed: int) -> in
         )
     _claim(files, output, share, seed)
     planned = plan_faults(files.photos, share, seed)
-    labels = []
+    labels, previous = [], ""
     for photo in tqdm(planned, unit=" photos", desc="plant faults", disable=None):
         name = f"{photo.folder}/{_name(photo, positions, seed)}"
         path = output / PHOTOS_NAME / name
         if photo.fault:
-            labels.append((name, photo.fault))
+            labels.append((name, photo.fault, previous if photo.is_copy else ""))
+        previous = name
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             content = _content(files, photo, seed)
@@ -73,8 +74,8 @@ def plant_faults(files: PhotoFiles, output: Path, share: float, seed: int) -> in
         partial.open("w", newline="", encoding="utf-8") as file,
     ):
         writer = csv_writer(file)
-        writer.writerow(("photo", "fault"))
-        writer.writerows((name_cell(name), fault) for name, fault in sorted(labels))
+        writer.writerow(("photo", "fault", "copy_of"))
+        writer.writerows(tuple(map(name_cell, label)) for label in sorted(labels))
     return len(labels)
 
 

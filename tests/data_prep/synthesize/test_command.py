@@ -59,7 +59,7 @@ def test_run_plants_faults_beside_the_city(tmp_path, capsys):
     assert run(*output, "--faults", "0.3") == 0
     assert "with a planted fault" in capsys.readouterr().out
     lines = (tmp_path / "city/faulty/faults.csv").read_text().splitlines()
-    assert lines[0] == "photo,fault"
+    assert lines[0] == "photo,fault,copy_of"
     assert len(lines) > 5
     assert run(*output, "--faults", "0.9") == 2
     assert "at most 0.5" in capsys.readouterr().err

@@ -3,20 +3,24 @@
 The first of equal photos, in the order of the table, is not flagged. Nearly equal ones
 are found without comparing all with all: two hashes of 64 bits that differ in at most
 k bits are equal in at least one of k + 1 bands of their bits, so that only hashes that
-share a band are compared.
+share a band are compared. Descriptors, where there are any, confirm them, and find
+copies whose hashes differ more, such as cropped ones, among photos of the same place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from vpr_tf.config import QualityConfig
+from vpr_tf.geo import ecef
 from vpr_tf.photos.quality.rules import Finding, MeasuredPhotos, Rule
 
 _HASH_BITS = 64
 _PAIRS_AT_ONCE = 1 << 22
+_SAME_PLACE_M = 5.0  # copies keep their position
+_BITS_WITH_DESCRIPTORS = 2  # times as many as without
 
 
 def _duplicates(photos: MeasuredPhotos, config: QualityConfig) -> Finding:
@@ -31,10 +35,57 @@ def _near_duplicates(photos: MeasuredPhotos, config: QualityConfig) -> Finding:
         (first == np.arange(len(photos)))
         & (measures["contrast"] >= config.min_contrast)
     )
-    kept = first_similar(measures["perceptual_hash"][rows], config.max_duplicate_bits)
+    confirm = None
+    if photos.descriptors is not None:
+        confirm = _by_descriptors(photos, photos.descriptors, rows, config)
+    kept = first_similar(
+        measures["perceptual_hash"][rows], config.max_duplicate_bits, confirm
+    )
     original = np.arange(len(photos))
     original[rows] = rows[kept]
     return _finding(photos, original)
+
+
+def _by_descriptors(
+    photos: MeasuredPhotos,
+    descriptors: np.ndarray,
+    rows: np.ndarray,
+    config: QualityConfig,
+) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """Returns what `first_similar` confirms its pairs by.
+
+    Args:
+        photos: The photos.
+        descriptors: Of each.
+        rows: Of the photos whose hashes it gets.
+        config: The thresholds.
+    """
+    points = ecef.from_positions(photos.files.photos.positions)
+    hashes = photos.measures["perceptual_hash"]
+    max_bits = _BITS_WITH_DESCRIPTORS * config.max_duplicate_bits
+
+    def confirm(chosen: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+        photo = rows[chosen]
+        near = _pairs_within(points[photo], _SAME_PLACE_M)
+        one, other = hashes[photo[near]].T
+        near = near[np.bitwise_count(one ^ other) <= max_bits]
+        both = np.unique(np.concatenate([pairs, near]), axis=0)
+        one, other = descriptors[photo[both[:, 0]]], descriptors[photo[both[:, 1]]]
+        similarity = np.einsum("nd,nd->n", one, other)
+        return both[similarity >= config.min_duplicate_similarity]
+
+    return confirm
+
+
+def _pairs_within(points: np.ndarray, radius_m: float) -> np.ndarray:
+    """Returns `(n, 2)` pairs of rows, the earlier first; none of unknown position."""
+    from scipy.spatial import cKDTree
+
+    placed = np.flatnonzero(np.isfinite(points).all(axis=1))
+    if not len(placed):
+        return np.empty((0, 2), np.int64)
+    pairs = cKDTree(points[placed]).query_pairs(radius_m, output_type="ndarray")
+    return placed[pairs]
 
 
 DUPLICATE_RULES = (
@@ -55,7 +106,11 @@ def first_equal(hashes: np.ndarray) -> np.ndarray:
     return first[inverse]
 
 
-def first_similar(hashes: np.ndarray, max_bits: int) -> np.ndarray:
+def first_similar(
+    hashes: np.ndarray,
+    max_bits: int,
+    confirm: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
+) -> np.ndarray:
     """Returns for every hash the row of a kept one that is similar.
 
     Hashes are kept in order, unless an earlier kept one differs in at most `max_bits`
@@ -65,10 +120,15 @@ def first_similar(hashes: np.ndarray, max_bits: int) -> np.ndarray:
     Args:
         hashes: uint64.
         max_bits: Bits in which similar ones may differ.
+        confirm: Of rows with different hashes and pairs of places among them
+            `(n, 2)`, the earlier first, returns those pairs that are to count.
     """
     result = first_equal(hashes)
     rows = np.flatnonzero(result == np.arange(len(hashes)))  # each hash once
     pairs = _similar_pairs(hashes[rows], max_bits)
+    if confirm is not None:
+        pairs = confirm(rows, pairs)
+    pairs = pairs[np.lexsort((pairs[:, 0], pairs[:, 1]))]
     kept = np.arange(len(rows))
     for earlier, later in pairs.tolist():
         if kept[earlier] == earlier and kept[later] == later:
@@ -79,12 +139,11 @@ def first_similar(hashes: np.ndarray, max_bits: int) -> np.ndarray:
 
 
 def _similar_pairs(hashes: np.ndarray, max_bits: int) -> np.ndarray:
-    """Returns `(n, 2)` pairs of rows, the earlier first, in the order of the later."""
+    """Returns `(n, 2)` pairs of rows, the earlier first."""
     found = [np.empty((0, 2), np.int64)]
     for rows in _rows_with_equal_bands(hashes, max_bits + 1):
         found.extend(_pairs_of(hashes, rows, max_bits))
-    pairs = np.unique(np.concatenate(found), axis=0)
-    return pairs[np.lexsort((pairs[:, 0], pairs[:, 1]))]
+    return np.unique(np.concatenate(found), axis=0)
 
 
 def _rows_with_equal_bands(hashes: np.ndarray, num_bands: int) -> Iterator[np.ndarray]:

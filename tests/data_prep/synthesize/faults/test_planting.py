@@ -7,7 +7,7 @@ from PIL import Image
 
 from data_prep.synthesize.faults import FAULTS, LABELS_NAME, PHOTOS_NAME, plant_faults
 from data_prep.synthesize.faults.drives import SPEED_M_PER_S, chain_drives, seconds_of
-from data_prep.synthesize.faults.plan import DRIVE_FAULTS, plan_faults
+from data_prep.synthesize.faults.plan import COPIES, DRIVE_FAULTS, plan_faults
 from vpr_tf.geo import Positions
 from vpr_tf.photos import PhotoTable, format_image_name, scan_photos
 
@@ -100,7 +100,16 @@ def test_plan_faults_of_drives_are_of_all_their_photos():
 def test_plant_faults_writes_photos_with_labels(photos, tmp_path):
     count = plant_faults(photos, tmp_path / "a", 0.4, seed=0)
     with (tmp_path / "a" / LABELS_NAME).open(newline="") as file:
-        labels = {row["photo"]: row["fault"] for row in csv.DictReader(file)}
+        rows = list(csv.DictReader(file))
+    labels = {row["photo"]: row["fault"] for row in rows}
+    for row in rows:
+        assert bool(row["copy_of"]) == (row["fault"] in COPIES)
+        if row["fault"] == "exact_copy":
+            one, other = (
+                (tmp_path / "a" / PHOTOS_NAME / row[name]).read_bytes()
+                for name in ("photo", "copy_of")
+            )
+            assert one == other
     assert count == len(labels) >= 10
     scanned = scan_photos(tmp_path / "a" / PHOTOS_NAME, progress=False)
     assert set(labels) <= {path.decode() for path in scanned.paths}

@@ -3,7 +3,15 @@ import itertools
 import numpy as np
 import pytest
 
-from vpr_tf.photos.quality.duplicates import first_equal, first_similar
+from vpr_tf.config import DEFAULT_QUALITY
+from vpr_tf.geo import Positions
+from vpr_tf.photos import PhotoFiles, PhotoTable
+from vpr_tf.photos.quality import MEASURES_DTYPE, MeasuredPhotos, flag_photos
+from vpr_tf.photos.quality.duplicates import (
+    DUPLICATE_RULES,
+    first_equal,
+    first_similar,
+)
 
 RNG = np.random.default_rng(3)
 # Many near each other: 40 centres, each with copies that differ in up to 6 bits.
@@ -47,3 +55,30 @@ def test_chain_of_small_changes_is_not_one_group():
 def test_no_hashes():
     assert first_similar(np.empty(0, np.uint64), 4).tolist() == []
     assert list(itertools.chain(first_similar(np.array([7], np.uint64), 4))) == [0]
+
+
+def flagged_as_near(descriptors):
+    """Returns which of four photos of one street are near duplicates.
+
+    The second and third differ from the first in 2 and 7 bits; the last is far away.
+    """
+    measures = np.zeros(4, MEASURES_DTYPE)
+    measures["contrast"] = 50
+    measures["pixel_hash"] = np.arange(4)
+    measures["perceptual_hash"] = [0, 0b11, 0b1111111 << 20, 0b1111111 << 40]
+    east = np.array([0.0, 0.5, 1.0, 300.0])
+    positions = Positions.from_utm(500_000 + east, [4_000_000.0] * 4, [32] * 4)
+    keys = np.array([b"a.jpg", b"b.jpg", b"c.jpg", b"d.jpg"])
+    table = PhotoTable(keys, positions, np.zeros(4, np.float32), np.full(4, b""))
+    photos = PhotoFiles(".", keys, table, np.zeros(4))
+    measured = MeasuredPhotos(photos, measures, descriptors)
+    found = flag_photos(measured, DUPLICATE_RULES, DEFAULT_QUALITY)
+    return found.with_any(["near_duplicate"]).tolist()
+
+
+def test_descriptors_confirm_near_duplicates_and_find_more_of_one_place():
+    assert flagged_as_near(None) == [False, True, False, False]
+    same = np.tile(np.array([1.0, 0.0]), (4, 1))
+    assert flagged_as_near(same) == [False, True, True, False]
+    others = np.eye(4)
+    assert flagged_as_near(others) == [False] * 4

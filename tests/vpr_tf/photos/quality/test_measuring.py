@@ -47,7 +47,7 @@ def test_photos_are_flagged_with_reasons(folder, tmp_path):
     )
     assert found.counts() == {
         rule.flag: sum(rule.flag in found.names(row) for row in range(len(photos)))
-        for rule in RULES
+        for rule in found.rules
     }
 
 

@@ -1,0 +1,1 @@
+"""`vpr photos`: photos before anything is built on them."""
