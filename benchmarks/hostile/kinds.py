@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmarks.hostile import (
     configs,
+    exports,
     images,
     index_folders,
     links,
@@ -67,6 +68,10 @@ def kinds() -> dict[str, Kind]:
         "keras files": Kind(models.make_keras, models.read_keras, (EncoderError,)),
         "saved models": Kind(
             models.make_saved_model, models.read_saved_model, (EncoderError,)
+        ),
+        "onnx files": Kind(exports.make_onnx, exports.read_export, (EncoderError,)),
+        "openvino files": Kind(
+            exports.make_openvino, exports.read_export, (EncoderError,)
         ),
         "links": Kind(links.make_links, links.read_links, (ValueError, TrainingError)),
         "searches": Kind(stored.make_search, stored.read_search, _OF_INDEX),

@@ -16,11 +16,11 @@ import json
 import sys
 from pathlib import Path
 
+from vpr_tf.cli.engine_options import add_engine
 from vpr_tf.cli.main import DONE, PARTLY, Outcome, UsageError
 from vpr_tf.cli.numbers import positive
 from vpr_tf.cli.options import (
     add_cells,
-    add_engine,
     add_index,
     add_json,
     add_model,

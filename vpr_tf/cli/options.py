@@ -223,47 +223,6 @@ def add_model(
     )
 
 
-def add_engine(parser: argparse.ArgumentParser) -> None:
-    """Adds `--engine` and `--encoder-url`, of commands that describe photos."""
-    engines = parser.add_mutually_exclusive_group()
-    engines.add_argument(
-        "--engine",
-        type=_installed_engine,
-        metavar="ENGINE",
-        help="what computes descriptors: tensorflow, onnxruntime, openvino or litert; "
-        "default: what the config says, else tensorflow, or that of an export",
-    )
-    engines.add_argument(
-        "--encoder-url",
-        type=_encoder_url,
-        metavar="URL",
-        help="a server computes the descriptors: http(s)://HOST:PORT/v1/models/NAME or "
-        "grpc(s)://HOST:PORT/NAME of TF Serving, which serves the same encoder",
-    )
-
-
-def _installed_engine(text: str) -> str:
-    from vpr_tf.extraction import EncoderError
-    from vpr_tf.extraction.engines import check_installed
-
-    try:
-        check_installed(text)
-    except EncoderError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-    return text
-
-
-def _encoder_url(text: str) -> str:
-    from vpr_tf.extraction import EncoderError
-    from vpr_tf.extraction.served_address import ServedAddress
-
-    try:
-        ServedAddress.parse(text)
-    except EncoderError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-    return text
-
-
 def existing_model(text: str) -> str:
     """Reads a model: a path that is there, or the name of a released encoder."""
     if not Path(text).exists():

@@ -20,12 +20,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from vpr_tf.cli.engine_options import add_engine
 from vpr_tf.cli.main import DONE, PARTLY, Outcome
 from vpr_tf.cli.named_photos import describe, named_photos
 from vpr_tf.cli.numbers import positive
 from vpr_tf.cli.options import (
     add_cells,
-    add_engine,
     add_index,
     add_json,
     add_model,

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import argparse
 
+from vpr_tf.cli.engine_options import add_engine
 from vpr_tf.cli.main import Outcome
 from vpr_tf.cli.numbers import positive
 from vpr_tf.cli.options import (
     add_config,
-    add_engine,
     add_model,
     config_with_dataset,
 )

@@ -68,9 +68,9 @@ class QualityConfig:
     # with a clean lens at most 0.6 have.
     min_recurring_share: float = 0.7
     # Of photos 100 m and more away, those that look more like a photo than the best of
-    # its neighbours within 25 m. Of right photos hardly any do, of wrong ones as many
-    # as chance has it: one of ten with nine neighbours.
-    max_better_far_share: float = 0.03
+    # its neighbours within 25 m. Of a right photo hardly any do; of a wrong one as many
+    # as chance has it, a tenth with nine neighbours.
+    max_better_far_share: float = 0.02
 
     def __post_init__(self) -> None:
         for flag in self.exclude:

@@ -11,8 +11,8 @@ from vpr_tf.extraction.errors import EncoderError
 from vpr_tf.extraction.export_record import EXPORT_RECORD, MODEL_FILES, ExportRecord
 from vpr_tf.extraction.exported_model_check import check_contents
 from vpr_tf.stored_files import Checksums, StoredFile
-from vpr_tf.stored_paths import inside
-from vpr_tf.stored_values import StoredValueError, from_stored, read_json
+from vpr_tf.stored_paths import StoredPathError, inside
+from vpr_tf.stored_values import from_stored, read_json
 
 ENGINE_OF_FORMAT = {"onnx": "onnxruntime", "openvino": "openvino", "litert": "litert"}
 _MOST_BYTES = 2 << 30  # an encoder of 500 million weights
@@ -56,16 +56,16 @@ class ExportedEncoder:
             folder: Of one version.
 
         Raises:
-            EncoderError: It is damaged, or may do more than compute.
-            OSError: It cannot be read.
+            EncoderError: It cannot be read, is damaged, or may do more than compute.
         """
         folder = Path(folder)
-        path = inside(folder, EXPORT_RECORD)
         try:
+            path = inside(folder, EXPORT_RECORD)
             record = from_stored(ExportRecord, read_json(path))
-        except (EncoderError, StoredValueError) as error:
+        except (ValueError, OSError) as error:
             raise EncoderError(
-                f"{path} is no record of an export: {error}. Export the encoder again."
+                f"{folder / EXPORT_RECORD} is no record of an export: {error}. Copy or "
+                "export the encoder again."
             ) from error
         encoder = cls(
             folder,
@@ -86,23 +86,25 @@ class ExportedEncoder:
         by then.
 
         Raises:
-            EncoderError: A file is damaged.
-            StoredPathError: A file is a link.
+            EncoderError: A file is missing, damaged or a link.
             UntrustedModelError: It may do more than compute.
-            OSError: It cannot be read.
         """
         contents = [self._content(name, file) for name, file in self.files.items()]
         check_contents(self.format, contents, self.folder)
         return contents
 
     def _content(self, name: str, file: StoredFile) -> bytes:
-        path = inside(self.folder, name)
-        problem = None
-        if file.num_bytes > _MOST_BYTES:
-            problem = f"has {file.num_bytes} bytes, more than {_MOST_BYTES}"
-        problem = problem or file.problem(path, "size")
+        try:
+            path = inside(self.folder, name)
+            problem = file.problem(path, "size")
+            if file.num_bytes > _MOST_BYTES:
+                problem = f"has more than {_MOST_BYTES} bytes"
+            content = b"" if problem else path.read_bytes()
+        except (StoredPathError, OSError) as error:
+            raise EncoderError(
+                f"{self.folder / name} cannot be read: {error}"
+            ) from error
         if problem is None:
-            content = path.read_bytes()
             sums = Checksums()
             sums.update(content)
             if sums.stored() == file:

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from vpr_tf.cli.engine_options import add_engine
 from vpr_tf.cli.index.build import rejected_table
 from vpr_tf.cli.index.build_sources import check_usable, photos_of
 from vpr_tf.cli.index.work_folder import (
@@ -27,7 +28,6 @@ from vpr_tf.cli.index.work_folder import (
 )
 from vpr_tf.cli.main import Outcome
 from vpr_tf.cli.options import (
-    add_engine,
     add_index,
     add_json,
     add_max_rejected,

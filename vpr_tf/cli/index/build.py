@@ -27,6 +27,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from vpr_tf.cli.engine_options import add_engine
 from vpr_tf.cli.index.build_sources import describe_source, scan_source
 from vpr_tf.cli.index.work_folder import (
     delete_work,
@@ -38,7 +39,6 @@ from vpr_tf.cli.main import Outcome
 from vpr_tf.cli.milvus_options import give_address_of_settings
 from vpr_tf.cli.options import (
     add_config,
-    add_engine,
     add_index,
     add_json,
     add_max_rejected,

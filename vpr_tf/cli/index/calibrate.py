@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import argparse
 
+from vpr_tf.cli.engine_options import add_engine
 from vpr_tf.cli.main import Outcome
 from vpr_tf.cli.options import (
     add_config,
-    add_engine,
     add_index,
     add_json,
     add_model,

@@ -25,11 +25,11 @@ from pathlib import Path
 
 import numpy as np
 
+from vpr_tf.cli.engine_options import add_engine
 from vpr_tf.cli.main import Outcome
 from vpr_tf.cli.named_photos import describe, named_photos
 from vpr_tf.cli.numbers import positive, seconds, seed, share
 from vpr_tf.cli.options import (
-    add_engine,
     add_index,
     add_json,
     add_model,

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vpr_tf.cli.main import Outcome
 from vpr_tf.cli.numbers import positive
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from vpr_tf.photos import PhotoTable
 
 GEOJSON_NAME = "coverage.geojson"
+_PRINTED_REJECTED = 10
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,38 +73,43 @@ def run(options: argparse.Namespace) -> Outcome:
     """Measures coverage, and draws it."""
     if (options.photos is None) == (options.index is None):
         raise ValueError("Pass either a folder or CSV table of photos, or --index DIR.")
+    photos, num_unusable = _photos(options)
     coverage = measure_coverage(
-        _photos(options),
+        photos,
         cell_size_m=options.cell_size,
         few_below=options.few,
         old_before=options.old_before,
     )
-    facts = list(_facts(coverage))
+    numbers = coverage.summary()
+    numbers["num_without_position"] = len(photos) - numbers["num_photos"]
+    numbers["num_unusable"] = num_unusable
+    facts = _facts(coverage, numbers)
     if options.output is not None:
         facts += _write(coverage, options.output)
     from vpr_tf.cli.output import facts_text
 
-    return Outcome(coverage.summary(), facts_text(facts))
+    return Outcome(numbers, facts_text(facts))
 
 
-def _photos(options: argparse.Namespace) -> PhotoTable:
+def _photos(options: argparse.Namespace) -> tuple[PhotoTable, int]:
+    """Returns the photos, and how many files cannot be used."""
     if options.index is not None:
         from vpr_tf.place_index import PlaceIndex
 
         with PlaceIndex.open(options.index) as index:
-            return index.photos
-    from vpr_tf.cli.output import print_left_out
+            return index.photos, 0
+    from vpr_tf.cli.output import print_left_out, print_rejected
     from vpr_tf.photos import scan_photos
 
     files = scan_photos(
         options.photos, needs_position=False, reading=reading_of(options)
     )
     print_left_out(files)
-    return files.photos
+    print_rejected([*files.rejected, *files.dropped][:_PRINTED_REJECTED])
+    return files.photos, len(files.rejected)
 
 
-def _facts(coverage: Coverage) -> list[tuple[str, str]]:
-    numbers = coverage.summary()
+def _facts(coverage: Coverage, numbers: dict[str, Any]) -> list[tuple[str, str]]:
     share = numbers["mean_heading_share"]
     covered = numbers["num_covered"]
 
@@ -111,11 +117,11 @@ def _facts(coverage: Coverage) -> list[tuple[str, str]]:
         return f"{count:,} cells ({count / covered:.0%} of those with photos)"
 
     facts = [
-        ("Photos", f"{numbers['num_photos']:,} with a position"),
+        ("Photos", _photos_text(numbers)),
         (
             "Covered",
             f"{covered:,} cells of {coverage.cell_size_m:g} m "
-            f"({numbers['covered_km2']:.2f} km2), median "
+            f"({numbers['covered_km2']:.3g} km2), median "
             f"{numbers['median_photos']:g} photos",
         ),
         (
@@ -137,6 +143,19 @@ def _facts(coverage: Coverage) -> list[tuple[str, str]]:
             ("Headings", f"{share:.0%} of the directions of a cell, on average")
         )
     return facts
+
+
+def _photos_text(numbers: dict[str, Any]) -> str:
+    others = [
+        f"{numbers[name]:,} {what}"
+        for name, what in (
+            ("num_without_position", "without a position"),
+            ("num_unusable", "that cannot be used"),
+        )
+        if numbers[name]
+    ]
+    left_out = f"; left out: {', '.join(others)}" if others else ""
+    return f"{numbers['num_photos']:,} with a position{left_out}"
 
 
 def _write(coverage: Coverage, folder: Path) -> list[tuple[str, str]]:

@@ -62,8 +62,9 @@ def forward_of(model: bytes) -> Forward:
     # A core that waits for the next batch would take it from those who decode photos.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
+        # Its fallback would print, and try the same again.
         session = onnxruntime.InferenceSession(
-            model, options, providers=["CPUExecutionProvider"]
+            model, options, providers=["CPUExecutionProvider"], enable_fallback=0
         )
     except Exception as error:  # its own types are private
         raise EncoderError(

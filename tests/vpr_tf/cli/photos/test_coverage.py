@@ -19,6 +19,8 @@ def photos(tmp_path_factory):
         year = 2010 if north < 200 else 2019
         place = f"{550_010},{4_174_000 + north},10S"
         lines.append(f"{number}.png,{place},{90 * number % 360},{year}")
+    Image.new("RGB", (8, 8)).save(folder / "nowhere.png")
+    lines += ["nowhere.png,,,,,2019", "none.png,550010,4174000,10S,0,2019"]
     (folder / "photos.csv").write_text("\n".join(lines))
     return folder / "photos.csv"
 
@@ -45,7 +47,9 @@ def test_coverage_prints_json_and_writes_map_and_cells(photos, tmp_path, capsys)
 
 def test_coverage_prints_a_summary(photos, capsys):
     assert coverage(photos, "--few", 3, "--old-before", 2020) == 0
-    text = capsys.readouterr().out
+    text, messages = capsys.readouterr()
+    assert "left out: 1 without a position, 1 that cannot be used" in text
+    assert "none.png: line" in messages
     assert "Fewer than 3" in text
     assert "(100% of those with photos)" in text
 
