@@ -31,27 +31,37 @@ def keep_onnx_copy(
 ) -> None:
     """Writes an encoder as ONNX, where that gives the descriptors of the index.
 
-    Not where the extra `onnx` is missing, or photos are described in another precision
-    than float32; and not where a layer refuses images that are too small: ONNX would
-    give something for them.
+    Else nothing is written, and a line says why.
 
     Args:
         encoder: The encoder.
         preprocessing: How photos are prepared for it.
         path: The file.
     """
-    refuses_small = encoder.aggregation_name == "salad"
-    any_size = preprocessing.resize != "square"
-    has_extra = _are_installed(*_WRITTEN_WITH)
-    is_exact = preprocessing.precision == "float32"
-    if not (has_extra and is_exact) or (refuses_small and any_size):
-        return
-    from vpr_tf.models.onnx_conversion import to_onnx
+    reason = _why_not(encoder, preprocessing)
+    if not reason:
+        from vpr_tf.models.onnx_conversion import to_onnx
 
-    try:
-        path.write_bytes(to_onnx(encoder, preprocessing))
-    except ValueError as error:
-        _LOG.warning("Queries of this index need TensorFlow. %s", error)
+        try:
+            path.write_bytes(to_onnx(encoder, preprocessing))
+        except ValueError as error:
+            reason = str(error)
+    if reason:
+        _LOG.warning("TensorFlow is loaded to localize by this index: %s", reason)
+
+
+def _why_not(encoder: GeoLocalizationNet, preprocessing: Preprocessing) -> str:
+    """Returns why there is no ONNX copy of an encoder; empty if there is."""
+    if preprocessing.precision != "float32":
+        return f"photos are described in {preprocessing.precision}, queries as well."
+    if encoder.aggregation_name == "salad" and preprocessing.resize != "square":
+        return "its encoder refuses small images, which ONNX would not."
+    if not _are_installed(*_WRITTEN_WITH):
+        return (
+            "an ONNX copy of its encoder needs packages that are not installed. "
+            "Install them by `pip install 'vpr_tf[onnx]'` and build it again."
+        )
+    return ""
 
 
 def open_onnx_copy(folder: Path, manifest: IndexManifest) -> FeatureExtractor | None:
