@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     print("| --- | --- | --- | ---: | --- |")
     seen: set[str] = set()
     refused = 0
-    for backbone, aggregation, resize in _kinds(options.backbones):
+    for backbone, aggregation, resize in kinds(options.backbones):
         try:
             operations = _exported(backbone, aggregation, resize)
             seen |= operations
@@ -56,7 +56,8 @@ def main(arguments: list[str] | None = None) -> int:
     return 1 if refused else 0
 
 
-def _kinds(backbones: list[str]) -> Iterator[tuple[str, str, str]]:
+def kinds(backbones: list[str]) -> Iterator[tuple[str, str, str]]:
+    """Yields backbone, aggregation and resize, so that each occurs."""
     for backbone in backbones:
         yield backbone, "gem", "square"
     for resize in _RESIZES[:-1]:
@@ -67,13 +68,18 @@ def _kinds(backbones: list[str]) -> Iterator[tuple[str, str, str]]:
         yield _TRANSFORMER, aggregation, "square"
 
 
-def _exported(backbone: str, aggregation: str, resize: str) -> set[str]:
-    """Returns the operations of an export."""
+def build(backbone: str, aggregation: str, size: int) -> GeoLocalizationNet:
+    """Builds an encoder with random weights, for images of one size if it must."""
     keras.backend.clear_session()
     options: Mapping[str, Any] = {}
-    if aggregation == "mixvpr":  # of one size
-        options = {"image_shape": (_SIZE, _SIZE, 3)}
-    encoder = GeoLocalizationNet(backbone, 16, aggregation=aggregation, **options)
+    if aggregation == "mixvpr":
+        options = {"image_shape": (size, size, 3)}
+    return GeoLocalizationNet(backbone, 16, aggregation=aggregation, **options)
+
+
+def _exported(backbone: str, aggregation: str, resize: str) -> set[str]:
+    """Returns the operations of an export."""
+    encoder = build(backbone, aggregation, _SIZE)
     config = ExperimentConfig(
         name="encoder",
         dataset=DatasetConfig(path="none"),

@@ -19,15 +19,21 @@ from vpr_tf.config import (
     Preprocessing,
     load_saved_config,
 )
+from vpr_tf.data.prepared_dataset import PreparedDataset
+from vpr_tf.export.engine_export import EngineExport
+from vpr_tf.export.formats import SAVED_MODEL, what_is_exported
 from vpr_tf.export.saved_classifier_model import NUM_PLACES, export_classifier
 from vpr_tf.export.saved_model import export_encoder
 from vpr_tf.extraction import find_model, load_extractor
+from vpr_tf.extraction.export_record import ExportRecord
+from vpr_tf.extraction.photo_sources import PhotoImages
 from vpr_tf.models import GeoLocalizationNet
+from vpr_tf.photos import PhotoFiles
 
 
 @dataclass(frozen=True)
 class ExportedModel:
-    """A SavedModel, and what went into it.
+    """An export, and what went into it.
 
     Attributes:
         version: Its folder.
@@ -35,6 +41,7 @@ class ExportedModel:
         preprocessing: How it prepares images.
         descriptor_dim: Length of its descriptors.
         heads: What its heads are, for people; empty without.
+        record: What lies beside the files of another format than SavedModel.
     """
 
     version: Path
@@ -42,6 +49,7 @@ class ExportedModel:
     preprocessing: Preprocessing
     descriptor_dim: int
     heads: str = ""
+    record: ExportRecord | None = None
 
 
 def export_model(
@@ -50,6 +58,10 @@ def export_model(
     *,
     name: str | None = None,
     num_places: int = NUM_PLACES,
+    model_format: str = SAVED_MODEL,
+    precision: str = "float32",
+    photos: PhotoFiles | None = None,
+    calibration: PhotoFiles | None = None,
 ) -> ExportedModel:
     """Exports a model.
 
@@ -60,22 +72,27 @@ def export_model(
         name: Of the export; None for that of the model: of its experiment, its file or
             its release.
         num_places: Places that heads give for each image.
+        model_format: One of `FORMATS`; all but a SavedModel hold the encoder alone.
+        precision: `float32`, `bfloat16`, `float16` or `int8`.
+        photos: See `EngineExport`.
+        calibration: See `EngineExport`.
 
     Raises:
-        ConfigError: The model is a SavedModel already, or its heads compute a place
-            instead of choosing one.
+        ConfigError: The model is an export already, its heads compute a place instead
+            of choosing one, or format and precision do not go together.
         ClassificationError: It has no heads, and the method needs them.
         LocalizationError: Their calibration is damaged, or of other heads or another
             score.
         EncoderError: There is no such model.
         ExportError: It cannot be written.
     """
-    loaded = load_extractor(config, model)
+    what_is_exported(model_format, precision)
+    loaded = load_extractor(config, model, engine="tensorflow")
     encoder = loaded.encoder
     if not isinstance(encoder, GeoLocalizationNet):
         raise ConfigError(
             "`--model` must be a run folder, a .keras file or the name of a released "
-            f"encoder. Received a SavedModel: {model}"
+            f"encoder. Received an export: {model}"
         )
     prepared = dataclasses.asdict(loaded.preprocessing)
     config = dataclasses.replace(
@@ -83,14 +100,44 @@ def export_model(
         name=name or _name_of(model) or config.name,
         evaluation=dataclasses.replace(config.evaluation, **prepared),
     )
-    heads = ""
-    if config.evaluation.method == "classification":
+    heads, record = "", None
+    if model_format != SAVED_MODEL:
+        if config.evaluation.method == "classification":
+            raise ConfigError(
+                "Heads are exported as SavedModels. Set evaluation.method=retrieval to "
+                f"export the encoder alone. Received: --format {model_format}"
+            )
+        version, record = EngineExport(
+            loaded,
+            config,
+            model_format,
+            precision,
+            _images_of(photos),
+            _images_of(calibration),
+            _dataset_of(config),
+        ).write()
+    elif config.evaluation.method == "classification":
         version, heads = _export_heads(config, encoder, model, num_places)
     else:
         version = export_encoder(encoder, config, config.savedmodels_dir)
     return ExportedModel(
-        version, loaded.description, loaded.preprocessing, encoder.descriptor_dim, heads
+        version,
+        loaded.description,
+        record.preprocessing if record else loaded.preprocessing,
+        encoder.descriptor_dim,
+        heads,
+        record,
     )
+
+
+def _images_of(photos: PhotoFiles | None) -> PhotoImages | None:
+    return None if photos is None else PhotoImages(photos)
+
+
+def _dataset_of(config: ExperimentConfig) -> PreparedDataset | None:
+    """Returns the dataset of a config, which need not have been built."""
+    is_built = (Path(config.dataset.path) / "manifest.json").is_file()
+    return PreparedDataset(config.dataset.path) if is_built else None
 
 
 def _name_of(model: str | Path | None) -> str | None:

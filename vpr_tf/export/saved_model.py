@@ -17,7 +17,7 @@ from vpr_tf.models import in_precision
 
 
 class ExportError(RuntimeError):
-    """A SavedModel that cannot be written, or that nobody else would load."""
+    """An export that cannot be written, or that would be of no use."""
 
 
 def export_encoder(encoder: Any, config: ExperimentConfig, folder: str | Path) -> Path:
@@ -77,20 +77,39 @@ def write_version(
     Raises:
         ExportError: See `export_encoder`.
     """
-    parent = Path(folder) / config.name
+
+    def write(unfinished: Path) -> None:
+        tf.saved_model.save(module, str(unfinished), signatures=signatures)
+        (unfinished / EXPORTED_CONFIG).parent.mkdir(exist_ok=True)
+        save_config(shared_config(config), unfinished / EXPORTED_CONFIG)
+        if write_extra is not None:
+            write_extra(unfinished / EXPORTED_CONFIG.parent)
+        _check_operations(unfinished)
+
+    return new_version(Path(folder) / config.name, write)
+
+
+def new_version(parent: Path, write: Callable[[Path], None]) -> Path:
+    """Writes a version of a model that appears when it is complete.
+
+    Args:
+        parent: The folder of all versions.
+        write: Fills the folder that it is given.
+
+    Returns:
+        The folder of the version: 1 more than the highest that exists.
+
+    Raises:
+        ExportError: It cannot be written.
+    """
     try:
         parent.mkdir(parents=True, exist_ok=True)
         with new_folder(parent / "version") as unfinished:
-            tf.saved_model.save(module, str(unfinished), signatures=signatures)
-            (unfinished / EXPORTED_CONFIG).parent.mkdir(exist_ok=True)
-            save_config(shared_config(config), unfinished / EXPORTED_CONFIG)
-            if write_extra is not None:
-                write_extra(unfinished / EXPORTED_CONFIG.parent)
-            _check_operations(unfinished)
+            write(unfinished)
             return _publish(unfinished, parent)
     except (OSError, tf.errors.OpError) as error:
         raise ExportError(
-            f"Cannot write a SavedModel in {parent}: {error}. Set `savedmodels_dir`."
+            f"Cannot write a model in {parent}: {error}. Set `savedmodels_dir`."
         ) from error
 
 

@@ -36,12 +36,15 @@ class Parity:
         num_images: How many.
         max_difference: Largest absolute difference of two numbers.
         min_cosine: Smallest cosine of two descriptors of one image.
+        computed_in: Precision of the machine that compared, in the words of
+            `Preprocessing`; float32 where it lacks the instructions.
     """
 
     images: str
     num_images: int
     max_difference: float
     min_cosine: float
+    computed_in: str = "float32"
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ def forward_of(contents: list[bytes], precision: str) -> Forward:
         "NUM_STREAMS": 1,
     }
     try:
-        model = _read(openvino, core, contents)
+        model = read_model(core, contents)
         compiled = core.compile_model(model, _DEVICE, settings)
     except Exception as error:  # all of them RuntimeErrors of C++
         raise EncoderError(
@@ -104,7 +104,8 @@ def forward_of(contents: list[bytes], precision: str) -> Forward:
     return forward
 
 
-def _read(openvino: Any, core: Any, contents: list[bytes]) -> Any:
+def read_model(core: Any, contents: list[bytes]) -> Any:
+    """Reads a model that was checked or made here; see `forward_of`."""
     if len(contents) == 2:
         graph, weights = contents
         return core.read_model(graph, weights)

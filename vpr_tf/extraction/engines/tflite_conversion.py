@@ -16,16 +16,19 @@ def to_tflite(frozen: Any, precision: str) -> bytes:
     Args:
         frozen: Of `frozen_function`: with a trackable object the converter makes
             variables of the weights.
-        precision: `float32`, or `int8` for 8-bit weights and activations that are
-            quantised on the way by the range of each image.
+        precision: `float32`; `mixed_float16` for weights of half the size; or `int8`
+            for 8-bit weights and activations that are quantised on the way by the
+            range of each image.
 
     Raises:
         EncoderError: LiteRT lacks an operation of it.
     """
     with hidden_messages():
         converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
-        if precision == "int8":
+        if precision != "float32":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if precision == "mixed_float16":
+            converter.target_spec.supported_types = [tf.float16]
         try:
             return converter.convert()
         except Exception as error:  # the converter's own types are private
