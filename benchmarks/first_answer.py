@@ -103,9 +103,13 @@ def _print_rows(index: Path, photos: list[Path], start: str, runs: int) -> None:
 
 
 def _run(words: Sequence[object]) -> Run:
+    compiled_once = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
     start = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, *map(str, words)], stdout=subprocess.PIPE, text=True
+        [sys.executable, *map(str, words)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=compiled_once,
     )
     text = process.stdout.read() if process.stdout else ""
     _, status, usage = os.wait4(process.pid, 0)
