@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from vpr_tf.geo import utm_to_lat_lon, wrap_degrees
+from vpr_tf.geo import Positions, utm_to_lat_lon, wrap_degrees
 from vpr_tf.photos.coverage_gaps import missing_cells
 from vpr_tf.photos.photo_table import PhotoTable
 
@@ -148,44 +148,54 @@ def measure_coverage(
         ValueError: No position is known, some are local coordinates, or the cells are
             smaller than a metre.
     """
+    photos = _placed(photos, cell_size_m)
+    numbers = np.floor_divide(photos.positions.utm_cm / 100, cell_size_m)
+    cells = np.column_stack([photos.positions.utm_zone, numbers]).astype(np.int64)
+    covered, cell_of = np.unique(cells, axis=0, return_inverse=True)
+    cell_of = cell_of.ravel()
+    newest, oldest = _years(photos.timestamps, cell_of, len(covered))
+    shares = _heading_shares(photos.heading_deg, cell_of, len(covered))
+    missing = _missing(photos.positions, cell_size_m)
+    columns = (
+        np.append(values, np.full(len(missing), filling, values.dtype))
+        for values, filling in (
+            (np.bincount(cell_of), 0),
+            (newest, 0),
+            (oldest, 0),
+            (shares, np.nan),
+        )
+    )
+    if old_before is None:
+        old_before = max(int(newest.max()) - DEFAULT_OLD_YEARS, 0)
+    zone_east_north = np.concatenate([covered, missing]).T
+    return Coverage(cell_size_m, few_below, old_before, *zone_east_north, *columns)
+
+
+def _placed(photos: PhotoTable, cell_size_m: float) -> PhotoTable:
+    """Returns the photos of known position.
+
+    Raises:
+        ValueError: See `measure_coverage`.
+    """
     if not 1 <= cell_size_m <= 100_000:
         raise ValueError(
             "The side of a cell must be 1 m to 100 km. "
             f"Received: {cell_size_m:g} m. Choose e.g. {DEFAULT_CELL_SIZE_M:g}."
         )
     photos.positions.refuse_local("A coverage report")
-    photos = photos.take(np.flatnonzero(photos.positions.known))
-    if not len(photos):
+    placed = photos.take(np.flatnonzero(photos.positions.known))
+    if not len(placed):
         raise ValueError("A coverage report needs photos with positions; none has one.")
-    numbers = np.floor_divide(photos.positions.utm_cm / 100, cell_size_m)
-    cells = np.column_stack([photos.positions.utm_zone, numbers]).astype(np.int64)
-    covered, cell_of = np.unique(cells, axis=0, return_inverse=True)
-    cell_of = cell_of.ravel()
-    newest, oldest = _years(photos.timestamps, cell_of, len(covered))
-    zones = photos.positions.utm_zone
-    missing = []
-    for zone_number in np.unique(zones).tolist():
-        in_zone = photos.positions.utm_cm[zones == zone_number] / 100
-        empty = missing_cells(in_zone, cell_size_m)
-        missing.append(np.insert(empty, 0, zone_number, axis=1))
-    num_missing = sum(map(len, missing))
+    return placed
 
-    def padded(values: np.ndarray, filling: float = 0) -> np.ndarray:
-        return np.append(values, np.full(num_missing, filling, values.dtype))
 
-    if old_before is None:
-        old_before = max(int(newest.max()) - DEFAULT_OLD_YEARS, 0)
-    zone, east, north = np.concatenate([covered, *missing]).T
-    return Coverage(
-        float(cell_size_m),
-        few_below,
-        old_before,
-        *(zone, east, north),
-        padded(np.bincount(cell_of)),
-        padded(newest),
-        padded(oldest),
-        padded(_heading_shares(photos.heading_deg, cell_of, len(covered)), np.nan),
-    )
+def _missing(positions: Positions, cell_size_m: float) -> np.ndarray:
+    """Returns zone, column and row of the missing cells, int64 `(num_missing, 3)`."""
+    found = [np.empty((0, 3), np.int64)]
+    for zone in np.unique(positions.utm_zone).tolist():
+        in_zone = positions.utm_cm[positions.utm_zone == zone] / 100
+        found.append(np.insert(missing_cells(in_zone, cell_size_m), 0, zone, axis=1))
+    return np.concatenate(found)
 
 
 def _years(

@@ -13,6 +13,7 @@ from vpr_tf.extraction import (
     read_stored_encoder,
     store_encoder,
 )
+from vpr_tf.extraction.exported_encoder import ExportedEncoder
 from vpr_tf.extraction.model_source import EXPORTED_CONFIG, EXPORTED_SCORE
 from vpr_tf.extraction.saved_encoder import SavedEncoder
 from vpr_tf.models import GeoLocalizationNet
@@ -24,6 +25,7 @@ from vpr_tf.search import IndexMismatchError
 from vpr_tf.stored_files import StoredFile
 
 _KERAS_FILE, _SAVED_MODEL_FOLDER = "encoder.keras", "saved_model"
+_EXPORT_FOLDER = "export"
 
 
 def open_encoder(
@@ -73,12 +75,13 @@ def identity_of(extractor: FeatureExtractor) -> EncoderIdentity:
         description=extractor.description,
         descriptor_dim=extractor.descriptor_dim,
         preprocessing=extractor.preprocessing,
+        engine=extractor.engine,
     )
 
 
 def is_kept(encoder: Any) -> bool:
     """Whether an index can keep such an encoder."""
-    return isinstance(encoder, GeoLocalizationNet | SavedEncoder)
+    return isinstance(encoder, GeoLocalizationNet | SavedEncoder | ExportedEncoder)
 
 
 def keep_encoder(
@@ -101,6 +104,8 @@ def keep_encoder(
         if queries is not None:
             keep_onnx_copy(encoder, queries, folder / Path(ONNX_COPY).name)
         return stored
+    if isinstance(encoder, ExportedEncoder):
+        return encoder.copy_to(folder / _EXPORT_FOLDER)
     # An export of a former version says where it was trained.
     ignored = shutil.ignore_patterns(EXPORTED_SCORE.name)
     kept = Path(shutil.copytree(stored, folder / _SAVED_MODEL_FOLDER, ignore=ignored))

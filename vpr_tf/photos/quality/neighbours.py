@@ -65,7 +65,6 @@ def better_far_share(
         return shares
     tree = cKDTree(points[placed])
     far = np.random.default_rng(0).permutation(placed)[:_NUM_FAR]
-    far_descriptors = descriptors[far].T
     count = min(_MOST_NEIGHBOURS, len(placed))
     for start in range(0, len(placed), _PHOTOS_AT_ONCE):
         rows = placed[start : start + _PHOTOS_AT_ONCE]
@@ -78,11 +77,21 @@ def better_far_share(
         similar = np.einsum("nd,nkd->nk", descriptors[rows], descriptors[near])
         best = np.where(is_near, similar, -np.inf).max(axis=1)
         apart_m = np.linalg.norm(points[rows, None] - points[far], axis=2)
-        is_far = apart_m >= _FAR_M
-        is_better = is_far & (descriptors[rows] @ far_descriptors >= best[:, None])
-        num_far = is_far.sum(axis=1)
-        is_known = is_near.sum(axis=1) >= _FEWEST_NEIGHBOURS
-        is_known &= num_far >= _FEWEST_FAR
-        share = is_better.sum(axis=1) / np.maximum(num_far, 1)
-        shares[rows] = np.where(is_known, share, np.nan)
+        to_far = np.where(
+            apart_m >= _FAR_M, descriptors[rows] @ descriptors[far].T, np.nan
+        )
+        best[is_near.sum(axis=1) < _FEWEST_NEIGHBOURS] = np.nan
+        shares[rows] = _share_above(to_far, best)
     return shares
+
+
+def _share_above(values: np.ndarray, best: np.ndarray) -> np.ndarray:
+    """Returns the share of each row that is at least some value.
+
+    Args:
+        values: `(num_rows, num_values)`, NaN where one does not count.
+        best: `(num_rows,)`, NaN where nothing is to be said.
+    """
+    counts = np.isfinite(values).sum(axis=1)
+    share = (values >= best[:, None]).sum(axis=1) / np.maximum(counts, 1)
+    return np.where(np.isnan(best) | (counts < _FEWEST_FAR), np.nan, share)
