@@ -49,7 +49,7 @@ _CELLS = (
     *("litert:float32", "litert:int8"),
 )
 _FORMATS = {"onnxruntime": "onnx", "openvino": "openvino", "litert": "litert"}
-_CALIBRATION_IMAGES = 100
+_CALIBRATION_IMAGES = 32
 _REPETITIONS = 3
 
 

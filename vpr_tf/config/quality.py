@@ -70,7 +70,7 @@ class QualityConfig:
     # Of photos 100 m and more away, those that look more like a photo than the best of
     # its neighbours within 25 m. Of a right photo hardly any do; of a wrong one as many
     # as chance has it, a tenth with nine neighbours.
-    max_better_far_share: float = 0.02
+    max_better_far_share: float = 0.03
 
     def __post_init__(self) -> None:
         for flag in self.exclude:

@@ -260,8 +260,8 @@ class FeatureExtractor:
 
     def _say_other_precision(self, wanted: str) -> None:
         remark = (
-            f"{self.preprocessing.precision} instead of {wanted}, which this CPU does "
-            f"not compute in by {self.engine}"
+            f"{self.preprocessing.precision} instead of {wanted}, which {self.engine} "
+            "does not compute in on this CPU"
         )
         self.description += f" ({remark})"
         _LOG.warning("%s.", remark[0].upper() + remark[1:])

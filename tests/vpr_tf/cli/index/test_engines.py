@@ -45,7 +45,7 @@ def test_an_index_of_an_export_keeps_it(of_export, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--engine", "openvno"), "Did you mean openvino?"),
+        (("--engine", "openvno"), "(did you mean openvino?)"),
         (("--engine", "remote"), "Pass --encoder-url"),
         (("--encoder-url", "localhost"), "address of a served encoder must be"),
         (
