@@ -25,6 +25,11 @@ class EngineChoice(NamedTuple):
     engine: str | None = None
     encoder_url: str | None = None
 
+    @property
+    def name(self) -> str | None:
+        """The engine: `remote` where there is an address."""
+        return "remote" if self.encoder_url else self.engine
+
 
 _NONE = EngineChoice()
 _chosen = contextvars.ContextVar("engine_choice", default=_NONE)

@@ -108,8 +108,8 @@ def classifier_text(classifier: KeptClassifier) -> str:
 
 
 def preparation_text(encoder: EncoderIdentity) -> str:
-    """Returns how photos are prepared for the encoder."""
-    return str(encoder.preprocessing)
+    """Returns how photos are prepared for the encoder, and by what it was computed."""
+    return f"{encoder.preprocessing}, by {encoder.engine}"
 
 
 def report_rejected(photos: PhotoFiles, table: Path) -> None:

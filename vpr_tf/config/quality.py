@@ -69,12 +69,12 @@ class QualityConfig:
     # more than on motorways; a position that is 100 m off within a second is 270.
     max_speed_kmh: float = 150.0
     # Of the photos of a drive that have the same bright, dark or smooth spot; of drives
-    # with a clean lens at most 0.6 have.
+    # with a clean lens at most 0.64 have.
     min_recurring_share: float = 0.7
     # Of photos 100 m and more away, those that look more like a photo than the best of
     # its neighbours within 25 m. Of a right photo hardly any do; of a wrong one as many
     # as chance has it, a tenth with nine neighbours.
-    max_better_far_share: float = 0.02
+    max_better_far_share: float = 0.03
 
     def __post_init__(self) -> None:
         for flag in self.exclude:

@@ -53,6 +53,7 @@ def evaluate_sets(
     evaluation, folder = opened.config, opened.folder
     print(f"Model: {opened.extractor.description}")
     print(f"Images: {opened.extractor.preprocessing}")
+    print(f"Engine: {opened.extractor.engine}")
     if isinstance(opened.model.predictor, PlaceClassifier):
         print(f"Places are ranked by their {opened.model.predictor.ranked_by}.")
     results = []

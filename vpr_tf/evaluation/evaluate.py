@@ -195,6 +195,7 @@ def evaluate_model(
     return dataclasses.replace(
         judge(predictions, dataset, evaluation_set, config, method=model.method),
         preprocessing=model.extractor.preprocessing,
+        engine=model.extractor.engine,
     )
 
 

@@ -48,6 +48,7 @@ class EvaluationResult:
         places: What the predictions count in, where that is no database; None for
             retrieval.
         preprocessing: How images were prepared; None of descriptors alone.
+        engine: What computed the descriptors; None of descriptors alone.
         warnings: What makes the result doubtful; see `result_warnings`.
     """
 
@@ -72,6 +73,7 @@ class EvaluationResult:
     spread_m: np.ndarray | None = None
     places: Positions | None = None
     preprocessing: Preprocessing | None = None
+    engine: str | None = None
     warnings: Sequence[str] = ()
 
     @property
@@ -93,6 +95,7 @@ class EvaluationResult:
             "is_exact": self.is_exact,
             "method": self.method,
             "images": None if self.preprocessing is None else str(self.preprocessing),
+            "engine": self.engine,
             "warnings": list(self.warnings),
         }
 
@@ -106,7 +109,7 @@ def results_table(results: Sequence[EvaluationResult]) -> str:
     columns = [Column("set", "text"), *(Column(f"{symbol}@{n}") for n in values)]
     columns += [Column("queries"), Column(known), Column("without positives")]
     columns += [Column("without position")] * unknown
-    columns += map(Column, ("threshold", "search", "images", "dataset"))
+    columns += map(Column, ("threshold", "search", "images", "engine", "dataset"))
     rows = [
         [
             result.name,
@@ -118,6 +121,7 @@ def results_table(results: Sequence[EvaluationResult]) -> str:
             f"{result.positive_dist_threshold_m:g} m",
             "exact" if result.is_exact else "approximate",
             "" if result.preprocessing is None else str(result.preprocessing),
+            result.engine or "",
             result.dataset_fingerprint[:12],
         ]
         for result in results

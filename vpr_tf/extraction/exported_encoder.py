@@ -59,14 +59,7 @@ class ExportedEncoder:
             EncoderError: It cannot be read, is damaged, or may do more than compute.
         """
         folder = Path(folder)
-        try:
-            path = inside(folder, EXPORT_RECORD)
-            record = from_stored(ExportRecord, read_json(path))
-        except (ValueError, OSError) as error:
-            raise EncoderError(
-                f"{folder / EXPORT_RECORD} is no record of an export: {error}. Copy or "
-                "export the encoder again."
-            ) from error
+        record = read_record(folder)
         encoder = cls(
             folder,
             record.format,
@@ -93,6 +86,20 @@ class ExportedEncoder:
         check_contents(self.format, contents, self.folder)
         return contents
 
+    def copy_to(self, folder: Path) -> Path:
+        """Writes a copy, without the config, into a new folder; returns the folder.
+
+        Raises:
+            EncoderError: See `contents`.
+            OSError: It cannot be written.
+        """
+        folder.mkdir()
+        record = inside(self.folder, EXPORT_RECORD).read_bytes()
+        (folder / EXPORT_RECORD).write_bytes(record)
+        for name, content in zip(self.files, self.contents(), strict=True):
+            (folder / name).write_bytes(content)
+        return folder
+
     def _content(self, name: str, file: StoredFile) -> bytes:
         try:
             path = inside(self.folder, name)
@@ -113,3 +120,18 @@ class ExportedEncoder:
         raise EncoderError(
             f"{path} is damaged: it {problem}. Copy or export the encoder again."
         )
+
+
+def read_record(folder: Path) -> ExportRecord:
+    """Reads what an export says of itself; its files are not looked at.
+
+    Raises:
+        EncoderError: It cannot be read, or is none.
+    """
+    try:
+        return from_stored(ExportRecord, read_json(inside(folder, EXPORT_RECORD)))
+    except (ValueError, OSError) as error:
+        raise EncoderError(
+            f"{folder / EXPORT_RECORD} is no record of an export: {error}. Copy or "
+            "export the encoder again."
+        ) from error

@@ -28,7 +28,6 @@ from vpr_tf.extraction.encoders import (
     descriptor_dim_of,
 )
 from vpr_tf.extraction.engines import (
-    REMOTE,
     Forward,
     compile_forward,
     default_engine,
@@ -93,8 +92,7 @@ class FeatureExtractor:
         wanted = preprocessing or Preprocessing()
         check_image_size(self.encoder, wanted)
         chosen = chosen_engine()
-        named = REMOTE if chosen.encoder_url else engine or chosen.engine
-        self.engine = named or default_engine(self.encoder)
+        self.engine = engine or chosen.name or default_engine(self.encoder)
         self._encoder_url = chosen.encoder_url
         self.preprocessing = possible_preprocessing(self.engine, self.encoder, wanted)
         self.batch_size = batch_size
@@ -262,8 +260,8 @@ class FeatureExtractor:
 
     def _say_other_precision(self, wanted: str) -> None:
         remark = (
-            f"{self.preprocessing.precision} instead of {wanted}, which this CPU does "
-            f"not compute in by {self.engine}"
+            f"{self.preprocessing.precision} instead of {wanted}, which {self.engine} "
+            "does not compute in on this CPU"
         )
         self.description += f" ({remark})"
         _LOG.warning("%s.", remark[0].upper() + remark[1:])

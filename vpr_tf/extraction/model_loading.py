@@ -81,8 +81,7 @@ def load_extractor(
             source = find_model(model)
         encoder, description = _load(experiment, model, source)
         kept = None
-        is_recorded = isinstance(encoder, ExportedEncoder)  # with its preprocessing
-        if source is not None and source.config_file and not is_recorded:
+        if source is not None and source.config_file is not None:
             kept = load_saved_config(source.config_file).evaluation
     except EncoderError:
         raise
@@ -102,7 +101,7 @@ def load_extractor(
     return FeatureExtractor(
         encoder,
         preprocessing,
-        engine=engine or chosen_engine().engine or (stated.engine if stated else None),
+        engine=engine or chosen_engine().name or (stated.engine if stated else None),
         batch_size=evaluation.batch_size,
         description=description,
     )

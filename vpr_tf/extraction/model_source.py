@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vpr_tf.extraction.errors import EncoderError
-from vpr_tf.extraction.export_record import EXPORT_CONFIG, EXPORT_RECORD, MODEL_FILES
+from vpr_tf.extraction.export_record import EXPORT_RECORD, MODEL_FILES
 from vpr_tf.stored_paths import inside
 
 RUN, KERAS_FILE, RELEASED, SAVED_MODEL = "run", "keras_file", "released", "saved_model"
@@ -35,13 +35,14 @@ class ModelSource:
 
     @property
     def config_file(self) -> Path | None:
-        """The experiment that made it, with the preparation of its images."""
+        """The experiment that made it, with the preparation of its images.
+
+        None of an export, whose record says how they are prepared.
+        """
         if self.kind == RUN:
             return inside(self.path, RUN_CONFIG)
         if self.kind == SAVED_MODEL:
             return inside(self.path, str(EXPORTED_CONFIG))
-        if self.kind == EXPORT:
-            return inside(self.path, EXPORT_CONFIG)
         return None
 
     @property

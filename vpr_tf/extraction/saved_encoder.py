@@ -17,6 +17,8 @@ import tensorflow as tf
 from vpr_tf.config import ExperimentConfig, load_saved_config
 from vpr_tf.extraction.encoders import Encoder
 from vpr_tf.extraction.errors import EncoderError
+from vpr_tf.extraction.export_record import EXPORT_RECORD
+from vpr_tf.extraction.exported_encoder import ExportedEncoder
 from vpr_tf.extraction.model_source import EXPORTED_CONFIG
 from vpr_tf.extraction.saved_model_check import GRAPH_FILE, check_saved_model
 from vpr_tf.models import GeoLocalizationNet, read_keras_file
@@ -106,23 +108,23 @@ def _hash_of(folder: Path) -> str:
 
 
 def store_encoder(encoder: Any, path: str | Path) -> Path:
-    """Writes a Keras encoder to a file, or finds where a SavedModel lies.
+    """Writes a Keras encoder to a file, or finds where an export lies.
 
     Args:
         encoder: The encoder.
         path: The `.keras` file to write; the same encoder gives the same bytes.
 
     Returns:
-        The file, or the folder of the SavedModel.
+        The file, or the folder of the export.
 
     Raises:
         EncoderError: Any other kind of encoder, or it cannot be written.
     """
-    if isinstance(encoder, SavedEncoder):
+    if isinstance(encoder, SavedEncoder | ExportedEncoder):
         return encoder.folder
     if not isinstance(encoder, GeoLocalizationNet):
         raise EncoderError(
-            "An index keeps a GeoLocalizationNet or a SavedModel. Received: "
+            "An index keeps a GeoLocalizationNet or an export. Received: "
             f"{type(encoder).__name__}"
         )
     path = Path(path)
@@ -142,13 +144,15 @@ def store_encoder(encoder: Any, path: str | Path) -> Path:
 
 
 def read_stored_encoder(path: str | Path) -> Encoder:
-    """Loads what `store_encoder` wrote, or a copy of a SavedModel.
+    """Loads what `store_encoder` wrote, or a copy of an export.
 
     Raises:
         EncoderError: It cannot be loaded.
     """
     path = Path(path)
     try:
+        if (path / EXPORT_RECORD).is_file():
+            return ExportedEncoder.from_folder(path)
         return SavedEncoder(path) if path.is_dir() else read_keras_file(path)
     except (ValueError, OSError) as error:
         raise EncoderError(f"Cannot load the encoder {path}: {error}") from error

@@ -54,6 +54,7 @@ class EncoderIdentity:
         preprocessing: How photos are prepared for it.
         file: Path of the encoder inside the folder of the index; None if the encoder
             is not kept with it.
+        engine: What computed the descriptors when the index was built.
     """
 
     fingerprint: str
@@ -61,11 +62,14 @@ class EncoderIdentity:
     descriptor_dim: int
     preprocessing: Preprocessing
     file: str | None = None
+    engine: str = "tensorflow"
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the identity as a manifest has it."""
         content = dataclasses.asdict(self)
         preprocessing, file = content.pop("preprocessing"), content.pop("file")
+        if self.engine == "tensorflow":  # as before there were others
+            del content["engine"]
         return {**content, **preprocessing, "file": file}
 
     @classmethod

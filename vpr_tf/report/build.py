@@ -164,4 +164,5 @@ def _identity(opened: Evaluation, result: EvaluationResult) -> Identity:
         num_queries=result.num_queries,
         num_database=result.num_database,
         method=result.method,
+        engine=opened.extractor.engine,
     )

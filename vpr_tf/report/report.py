@@ -35,6 +35,7 @@ class Identity:
         num_queries: Queries, those of unknown position included.
         num_database: Database images, or places that heads know.
         method: `evaluation.method`.
+        engine: What computed the descriptors.
     """
 
     set_name: str
@@ -46,6 +47,7 @@ class Identity:
     num_queries: int
     num_database: int
     method: str = "retrieval"
+    engine: str = "tensorflow"
 
     @property
     def predicts_places(self) -> bool:

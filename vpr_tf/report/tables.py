@@ -50,6 +50,7 @@ def identity_table(*identities: Identity) -> Table:
         ],
         "Search": [identity.search for identity in identities],
         "Preprocessing": [identity.preprocessing for identity in identities],
+        "Engine": [identity.engine for identity in identities],
         "Encoder fingerprint": [each.encoder_fingerprint[:12] for each in identities],
         "Dataset fingerprint": [each.dataset_fingerprint[:12] for each in identities],
     }

@@ -28,6 +28,7 @@ def make_result(**changes):
         "predicted_keys": np.array([[b"d3.jpg", b"d1.jpg"], [b"=1+1.jpg", b"d9.jpg"]]),
         "is_exact": True,
         "preprocessing": Preprocessing("square", 96),
+        "engine": "openvino",
     }
     return EvaluationResult(**(fields | changes))
 
@@ -47,7 +48,7 @@ def test_table_is_aligned_markdown():
     ]
     assert cells[2] == [
         *("night", "50.0", "66.7", "2", "2,800", "1", "25 m", "exact"),
-        *("square 96, float32", "0123456789ab"),
+        *("square 96, float32", "openvino", "0123456789ab"),
     ]
     assert cells[3][1:3] == ["5.0", "-"]
 

@@ -43,6 +43,10 @@ def _facts(model: str) -> dict[str, Any]:
             from vpr_tf.models import released_encoder
 
             return dataclasses.asdict(released_encoder(model))
+        if source.kind == "export":
+            from vpr_tf.extraction.exported_encoder import read_record
+
+            return dataclasses.asdict(read_record(source.path))
         from vpr_tf.models import read_keras_file
 
         encoder = read_keras_file(source.path)

@@ -45,9 +45,9 @@ def check_engine(engine: str) -> None:
     """
     if engine not in ENGINES:
         near = difflib.get_close_matches(str(engine), ENGINES, 1)
-        hint = f" Did you mean {near[0]}?" if near else ""
+        hint = f" (did you mean {near[0]}?)" if near else ""
         raise EncoderError(
-            f"`engine` must be one of {', '.join(ENGINES)}. Received: {engine!r}.{hint}"
+            f"`engine` must be one of {', '.join(ENGINES)}. Received: {engine!r}{hint}"
         )
 
 

@@ -67,16 +67,19 @@ def forward_of(model: bytes) -> Forward:
     images_at = interpreter.get_input_details()[0]["index"]
     descriptors_at = interpreter.get_output_details()[0]["index"]
     lock = threading.Lock()
+    ready: tuple[int, ...] = ()  # the shape that memory is allocated for
 
     def forward(images: Any) -> np.ndarray:
+        nonlocal ready
         images = np.asarray(images, np.float32)
         with lock:
-            shape = interpreter.get_input_details()[0]["shape"]
             try:
-                if tuple(shape) != images.shape:
+                if ready != images.shape:
+                    ready = ()
                     interpreter.resize_tensor_input(images_at, images.shape)
                     with hidden_messages():
                         interpreter.allocate_tensors()
+                    ready = images.shape
                 interpreter.set_tensor(images_at, images)
                 interpreter.invoke()
             except (RuntimeError, ValueError) as error:

@@ -1,12 +1,14 @@
 """The same descriptors whatever computes them."""
 
+import importlib.util
+
 import keras
 import numpy as np
 import pytest
 
 from vpr_tf.config import Preprocessing
 from vpr_tf.extraction import EncoderError, FeatureExtractor
-from vpr_tf.extraction.engines import ENGINES, compile_forward
+from vpr_tf.extraction.engines import ENGINES, compile_forward, openvino
 from vpr_tf.models import GeoLocalizationNet
 
 LOCAL = [name for name in ENGINES if name not in ("tensorflow", "remote")]
@@ -47,3 +49,40 @@ def test_a_batch_of_another_rank_is_refused(encoder, engine):
     assert extractor.identity()["engine"] == engine
     with pytest.raises(EncoderError, match="refuses images"):
         extractor.forward()(np.zeros((2, 64, 64, 4), np.float32))
+
+
+def test_a_precision_that_the_cpu_lacks_is_said(encoder, monkeypatch, caplog):
+    pytest.importorskip("openvino")
+    for capabilities, computed in (({"FP32"}, "float32"), ({"BF16"}, "mixed_bfloat16")):
+        monkeypatch.setattr(openvino, "capabilities", lambda found=capabilities: found)
+        caplog.clear()
+        extractor = FeatureExtractor(
+            encoder, Preprocessing(precision="mixed_bfloat16"), engine="openvino"
+        )
+        assert extractor.identity()["precision"] == computed
+        said = "Float32 instead of mixed_bfloat16, which openvino does not"
+        assert (said in caplog.text) == (computed == "float32")
+        assert ("float32 instead" in extractor.description) == (computed == "float32")
+
+
+@pytest.mark.parametrize(
+    ("name", "precision", "message"),
+    [
+        ("onnxruntime", "int8", "computes this encoder in float32. Received: int8"),
+        ("openvino", "int8", "vpr export --format openvino --precision int8"),
+        ("litert", "mixed_float16", "float32 or int8. Received: mixed_float16"),
+    ],
+)
+def test_other_precisions_are_refused_with_what_there_is(
+    encoder, name, precision, message
+):
+    with pytest.raises(EncoderError, match=message):
+        FeatureExtractor(encoder, Preprocessing(precision=precision), engine=name)
+
+
+def test_an_engine_that_is_not_installed_names_its_extra(encoder, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(EncoderError, match=r"pip install 'vpr_tf\[openvino\]'"):
+        FeatureExtractor(encoder, engine="openvino")
+    with pytest.raises(EncoderError, match=r"\(did you mean litert\?\)"):
+        FeatureExtractor(encoder, engine="liteRT")
