@@ -45,7 +45,7 @@ def locate_photos(
         found: list[Localization] = []
         if len(files):
             # TensorFlow is loaded when photos and index turned out to be usable.
-            described = describe(files, index.extractor(model))
+            described = describe(files, index.extractor(model, of_queries=True))
             files = described.photos
             found = localize_descriptors(
                 index.state(),

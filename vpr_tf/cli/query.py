@@ -70,7 +70,9 @@ def run(options: argparse.Namespace) -> Outcome:
         found: list[tuple[str, list[Match]]] = []
         rejected = photos.rejected
         if len(photos):
-            described = describe(photos, index.extractor(options.model))
+            described = describe(
+                photos, index.extractor(options.model, of_queries=True)
+            )
             rejected = described.photos.rejected
             cells = index.cell_filter(options.cells, described.photos)
             k = min(options.k, max(1, index.num_photos))

@@ -69,7 +69,11 @@ def kept_encoder(
     from vpr_tf.place_index.index_encoder import identity_of, is_kept, keep_encoder
 
     identity, model = identity_of(encoder), encoder.encoder
-    return identity, functools.partial(keep_encoder, model) if is_kept(model) else None
+    if not is_kept(model):
+        return identity, None
+    return identity, functools.partial(
+        keep_encoder, model, queries=identity.preprocessing
+    )
 
 
 def create_folder(

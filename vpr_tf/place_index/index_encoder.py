@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from vpr_tf.config import save_config, shared_config
+from vpr_tf.config import Preprocessing, save_config, shared_config
 from vpr_tf.extraction import (
     FeatureExtractor,
     load_extractor,
@@ -18,7 +18,9 @@ from vpr_tf.extraction.model_source import EXPORTED_CONFIG, EXPORTED_SCORE
 from vpr_tf.extraction.saved_encoder import SavedEncoder
 from vpr_tf.models import GeoLocalizationNet
 from vpr_tf.place_index.checked_files import checked_encoder_path
+from vpr_tf.place_index.layout import ONNX_COPY
 from vpr_tf.place_index.manifest import EncoderIdentity, IndexManifest
+from vpr_tf.place_index.onnx_copy import keep_onnx_copy
 from vpr_tf.search import IndexMismatchError
 from vpr_tf.stored_files import StoredFile
 
@@ -82,8 +84,16 @@ def is_kept(encoder: Any) -> bool:
     return isinstance(encoder, GeoLocalizationNet | SavedEncoder | ExportedEncoder)
 
 
-def keep_encoder(encoder: Any, folder: Path) -> Path:
+def keep_encoder(
+    encoder: Any, folder: Path, queries: Preprocessing | None = None
+) -> Path:
     """Writes an encoder into a new folder; returns its file, or that of a SavedModel.
+
+    Args:
+        encoder: A `GeoLocalizationNet`, of which an ONNX copy is written as well, or a
+            SavedModel.
+        folder: The folder.
+        queries: How queries are prepared for it; None for no ONNX copy.
 
     Raises:
         EncoderError: It cannot be written.
@@ -91,6 +101,8 @@ def keep_encoder(encoder: Any, folder: Path) -> Path:
     folder.mkdir()
     stored = store_encoder(encoder, folder / _KERAS_FILE)
     if not stored.is_dir():
+        if queries is not None:
+            keep_onnx_copy(encoder, queries, folder / Path(ONNX_COPY).name)
         return stored
     if isinstance(encoder, ExportedEncoder):
         return encoder.copy_to(folder / _EXPORT_FOLDER)

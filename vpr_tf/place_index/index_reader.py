@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy.typing as npt
 
+from vpr_tf.engine_choice import chosen_engine
 from vpr_tf.geo import GeoCircle
 from vpr_tf.photos import PhotoFiles, PhotoTable
 from vpr_tf.place_index.checked_files import checked_encoder_path
@@ -226,7 +227,7 @@ class IndexReader:
             num_predictions, within, heading_deg, min_confidence, cells
         )
         state = self.state()
-        descriptors = self.extractor().extract(photos)
+        descriptors = self.extractor(of_queries=True).extract(photos)
         config, _ = state.manifest.localization_settings
         uses_headings = config.heading_tolerance_deg is not None
         return localize_descriptors(
@@ -238,24 +239,39 @@ class IndexReader:
             cells=self.cell_filter(cells, photos),
         )
 
-    def extractor(self, model: str | Path | None = None) -> FeatureExtractor:
+    def extractor(
+        self, model: str | Path | None = None, *, of_queries: bool = False
+    ) -> FeatureExtractor:
         """Returns the encoder that the index was built with, loaded once.
 
         Args:
             model: Where it is, see `load_extractor`; None for the copy in the index.
+            of_queries: Whether the ONNX copy of the index will do, which is loaded
+                without TensorFlow in a fraction of the time. Descriptors differ from
+                those of the index in the fifth digit or less.
 
         Raises:
             IndexMismatchError: No encoder or a damaged one in the index, or `model` is
                 another encoder.
             EncoderError: The model cannot be loaded.
         """
+        wanted = self.manifest.encoder, str(model or ""), of_queries, chosen_engine()
+        if self._extractor is None or self._extractor[0] != wanted:
+            self._extractor = wanted, self._open_extractor(model, of_queries)
+        return self._extractor[1]
+
+    def _open_extractor(
+        self, model: str | Path | None, of_queries: bool
+    ) -> FeatureExtractor:
+        if of_queries and model is None:
+            from vpr_tf.place_index.onnx_copy import open_onnx_copy
+
+            copy = open_onnx_copy(self.folder, self.manifest)
+            if copy is not None:
+                return copy
         from vpr_tf.place_index.index_encoder import open_encoder
 
-        manifest = self.manifest
-        wanted = manifest.encoder, str(model or "")
-        if self._extractor is None or self._extractor[0] != wanted:
-            self._extractor = wanted, open_encoder(self.folder, manifest, model)
-        return self._extractor[1]
+        return open_encoder(self.folder, self.manifest, model)
 
     def classifier(self) -> IndexClassifier:
         """Returns the classifier that the index keeps, loaded once.

@@ -12,6 +12,7 @@ MANIFEST_FILE = "manifest.json"
 SIGNATURE_FILE = "manifest.sig"
 SEGMENTS_FOLDER = "segments"
 ENCODER_FOLDER = "encoder"
+ONNX_COPY = f"{ENCODER_FOLDER}/encoder.onnx"
 CLASSIFIER_FOLDER = "classifier"
 TUNING_FOLDER = "tuning"
 _SEGMENT = re.compile(rf"{SEGMENTS_FOLDER}/([0-9]{{8}})")

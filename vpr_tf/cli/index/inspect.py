@@ -29,6 +29,7 @@ from vpr_tf.cli.output import (
 from vpr_tf.geo import Positions, constant_heading_text, local_text, wrap_degrees
 from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index import IndexManifest, PlaceIndex
+from vpr_tf.place_index.layout import ONNX_COPY
 from vpr_tf.printable import printable
 
 _METRES_PER_DEGREE = 111_195.0
@@ -77,6 +78,8 @@ def _facts(manifest: IndexManifest, photos: PhotoTable) -> Iterator[tuple[str, s
         yield "Encoder", "not known; made of descriptors"
     else:
         kept = f"kept as {encoder.file}" if encoder.file else "not kept in the index"
+        if ONNX_COPY in manifest.encoder_files:
+            kept += f", for queries as {ONNX_COPY}"
         yield "Encoder", f"{encoder.description} ({kept})"
         yield "", f"fingerprint {encoder.fingerprint[:16]}"
         yield "Images", preparation_text(encoder)
