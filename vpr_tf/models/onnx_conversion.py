@@ -84,7 +84,7 @@ def _converted(encoder: GeoLocalizationNet) -> Any:
     function = tf.function(lambda images: encoder(images, training=False))
 
     def convert_once() -> Any:
-        handlers = {"Erfc": (_convert_erfc, [])}
+        handlers: dict[str, Any] = {"Erfc": (_convert_erfc, [])}
         return convert.from_function(
             function, [images], opset=_OPSET, custom_op_handlers=handlers
         )[0]
