@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 from data_prep.build_state import LISTING_NAME, BuildFolder, build_parameters
 from data_prep.errors import DataPrepError, wrap_disk_errors
+from data_prep.exclusion import exclude_flagged
 from data_prep.finish import finish_dataset
 from data_prep.partition.assignment import (
     ClassAssignment,
@@ -98,7 +99,7 @@ def build_splits(
     listings: dict[str, Listing],
     known_rejected: Sequence[Sequence[str]] = (),
 ) -> list[ScannedSplit]:
-    """Scans all splits, then writes all shards.
+    """Scans all splits, leaves out what is flagged, then writes all shards.
 
     Args:
         build: How to read and write.
@@ -116,6 +117,7 @@ def build_splits(
         try:
             for scanned in splits:
                 scan_split(pool, scanned, build, rejected)
+                exclude_flagged(scanned, build)
         except DataPrepError:
             folder.mark_stopped()
             raise

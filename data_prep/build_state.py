@@ -13,7 +13,7 @@ from typing import Any
 from data_prep.errors import DataPrepError, wrap_disk_errors
 from data_prep.shards import read_state, write_atomically
 from vpr_tf.atomic_files import sweep_leftovers
-from vpr_tf.config import BuildConfig, PartitionConfig, as_dict
+from vpr_tf.config import DEFAULT_QUALITY, BuildConfig, PartitionConfig, as_dict
 from vpr_tf.data.dataset_manifest import DatasetError, read_manifest
 from vpr_tf.stored_paths import StoredPathError, files_inside
 from vpr_tf.work_folder import (
@@ -40,7 +40,7 @@ def build_parameters(build: BuildConfig) -> dict[str, Any]:
     parameters = as_dict(build)
     for name in _NOT_IN_THE_RESULT:
         del parameters[name]
-    return parameters
+    return _without_thresholds(parameters)
 
 
 class BuildFolder:
@@ -228,13 +228,20 @@ class BuildFolder:
         self._state_path.unlink()
 
 
+def _without_thresholds(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Forgets thresholds of flags where no flag leaves out a photo."""
+    if parameters["quality"]["exclude"]:
+        return parameters
+    return parameters | {"quality": as_dict(DEFAULT_QUALITY)}
+
+
 def _with_defaults(known: dict[str, Any]) -> dict[str, Any]:
     """Fills in fields that the program did not have when the folder was begun."""
     defaults = as_dict(BuildConfig())
     partition = PartitionConfig.from_parameters(known.get("partition", {}))
     partly = {n: {**defaults[n], **known.get(n, {})} for n in ("reading", "quality")}
     known = {**known, "partition": as_dict(partition), **partly}
-    filled = {**defaults, **known}
+    filled = _without_thresholds({**defaults, **known})
     return {name: filled[name] for name in filled if name not in _NOT_IN_THE_RESULT}
 
 

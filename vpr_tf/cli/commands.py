@@ -16,6 +16,7 @@ COMMANDS = {
     "data inspect": "prints and draws what a dataset holds",
     "data synthesize": "draws a miniature city",
     "data add-test": "adds test sets to a built dataset",
+    "photos check": "flags photos that are blurred, damaged, copies, ...",
     "photos coverage": "shows where photos are missing, old or few",
     "train": "trains an encoder, tests and exports it",
     "evaluate": "measures recall and errors in metres",
@@ -40,7 +41,7 @@ COMMANDS = {
 }
 GROUPS = {
     "data": "datasets: build, partition, inspect, ...",
-    "photos": "photos before anything is built on them: coverage, ...",
+    "photos": "photos before anything is built on them: check, coverage",
     "index": "an index: build, add, calibrate, ...",
     "models": "encoders: list, show, parity",
 }

@@ -11,7 +11,7 @@ from vpr_tf.cli.milvus_options import add_milvus, give_address_of
 from vpr_tf.cli.numbers import positive, share
 
 if TYPE_CHECKING:
-    from vpr_tf.config import ExperimentConfig, ReadingConfig
+    from vpr_tf.config import ExperimentConfig, QualityConfig, ReadingConfig
     from vpr_tf.geo import GeoCircle
     from vpr_tf.models import GeoLocalizationNet
 
@@ -348,6 +348,32 @@ def with_reading(
     reading = reading_of(options, config.build.reading)
     build = dataclasses.replace(config.build, reading=reading)
     return dataclasses.replace(config, build=build)
+
+
+def add_exclude(parser: argparse.ArgumentParser) -> None:
+    """Adds `--exclude`; `quality_of` returns it."""
+    parser.add_argument(
+        "--exclude",
+        metavar="FLAG,...",
+        help="leave out photos with these flags, such as damaged,duplicate: of the "
+        "column `flags` of a table by `vpr photos check`; else the photos are checked",
+    )
+
+
+def quality_of(
+    options: argparse.Namespace, quality: QualityConfig | None = None
+) -> QualityConfig:
+    """Returns which photos are left out: what the config says, or `--exclude`.
+
+    Raises:
+        ConfigError: There is no such flag.
+    """
+    from vpr_tf.config import DEFAULT_QUALITY
+
+    known = quality or DEFAULT_QUALITY
+    if options.exclude is None:
+        return known
+    return dataclasses.replace(known, exclude=options.exclude.split(","))
 
 
 def add_max_rejected(parser: argparse.ArgumentParser) -> None:

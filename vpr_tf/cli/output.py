@@ -113,7 +113,7 @@ def preparation_text(encoder: EncoderIdentity) -> str:
 
 
 def report_rejected(photos: PhotoFiles, table: Path) -> None:
-    """Prints the photos that cannot be used, and writes a table of all.
+    """Prints the photos that are not used, and writes a table of all.
 
     Args:
         photos: The photos.
@@ -121,17 +121,19 @@ def report_rejected(photos: PhotoFiles, table: Path) -> None:
     """
     table.unlink(missing_ok=True)
     print_left_out(photos)
-    rejected = photos.rejected
+    rejected = (*photos.rejected, *photos.excluded)
     if not rejected:
         return
-    print_rejected(rejected[:_PRINTED_REJECTED])
+    print_rejected(photos.rejected[:_PRINTED_REJECTED])
     with table.open("w", newline="", encoding="utf-8") as file:
         writer = csv_writer(file)
         writer.writerow(("file", "reason"))
         writer.writerows(
             map(name_cell, (one.printable_path, one.reason)) for one in rejected
         )
-    print(f"{len(rejected):,} photos cannot be used. All reasons: {table}")
+    told = {"cannot be used": photos.rejected, "are left out": photos.excluded}
+    counts = [f"{len(some):,} photos {what}." for what, some in told.items() if some]
+    print(f"{' '.join(counts)} All reasons: {table}")
 
 
 def print_left_out(photos: PhotoFiles) -> None:

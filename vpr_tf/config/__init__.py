@@ -48,7 +48,12 @@ from vpr_tf.config.experiment import (
     save_config,
     shared_config,
 )
-from vpr_tf.config.quality import DEFAULT_QUALITY, QUALITY_FLAGS, QualityConfig
+from vpr_tf.config.quality import (
+    DEFAULT_QUALITY,
+    FLAG_MEANINGS,
+    QUALITY_FLAGS,
+    QualityConfig,
+)
 from vpr_tf.config.rules import ConfigError, check_name
 from vpr_tf.config.training import (
     HEADS,
@@ -73,6 +78,7 @@ __all__ = [
     "DEFAULT_QUALITY",
     "DEFAULT_READING",
     "ENGINES",
+    "FLAG_MEANINGS",
     "HEADS",
     "OPTIMIZERS",
     "PARTITIONS",

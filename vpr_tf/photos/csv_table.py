@@ -41,13 +41,14 @@ _KNOWN_AS = {
     "zone": "zone utm_zone",
     "heading_deg": "heading yaw azimuth bearing compass compass_angle direction",
     "timestamp": "timestamp time datetime date_time date taken captured_at",
+    "flags": "flags",
 }
 _FIELD_OF = {
     name: field for field, names in _KNOWN_AS.items() for name in names.split()
 }
 _LAT_LON = ("latitude", "longitude")
 _UTM = ("utm_east", "utm_north", "zone")
-_OPTIONAL = ("heading_deg", "timestamp")
+_OPTIONAL = ("heading_deg", "timestamp", "flags")
 _DELIMITERS = (",", ";", "\t", "|")
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
 _NO_POSITION = "latitude and longitude or utm_east, utm_north and zone are empty"

@@ -50,7 +50,9 @@ def lost_text(content: bytes, pixels: np.ndarray | None = None) -> str:
     return f"{lost:.0%} of its pixels are missing" if lost else ""
 
 
-def lost_share(content: bytes, pixels: np.ndarray | None = None) -> float:
+def lost_share(
+    content: bytes, pixels: np.ndarray | None = None, *, whole_rows: bool = False
+) -> float:
     """Returns the share of an image that is missing.
 
     Args:
@@ -58,11 +60,13 @@ def lost_share(content: bytes, pixels: np.ndarray | None = None) -> float:
         pixels: The decoded image `(height, width[, channels])` as it is stored, of any
             size; a JPEG file whose pixels show nothing suspicious is taken as whole.
             None looks in any case.
+        whole_rows: Takes a JPEG file as whole that can have lost no more than a part of
+            its last row of blocks: many photos of the night have one dark block.
     """
     try:
         if content.startswith(_PNG_START):
             there, total = _png_bytes(content)
-        elif pixels is None or _is_suspicious(content, pixels):
+        elif pixels is None or _is_suspicious(content, pixels, whole_rows):
             there, total = _jpeg_blocks(content)
         else:
             return 0.0
@@ -71,15 +75,16 @@ def lost_share(content: bytes, pixels: np.ndarray | None = None) -> float:
     return (total - there) / total if there < total else 0.0
 
 
-def _is_suspicious(content: bytes, pixels: np.ndarray) -> bool:
-    """Whether the last block is flat, bytes were zeroed, or there are many scans.
+def _is_suspicious(content: bytes, pixels: np.ndarray, whole_rows: bool) -> bool:
+    """Whether the last block or row is flat, bytes were zeroed, or scans are many.
 
     Where data ends too early, decoders go on with the last colour.
     """
     if _HOLE in content or content.count(_SCAN_START) > 1:
         return True
     height, width = (size // _BLOCK * _BLOCK for size in pixels.shape[:2])
-    last = pixels[max(height - _BLOCK, 0) : height, max(width - _BLOCK, 0) : width]
+    left = 0 if whole_rows else max(width - _BLOCK, 0)
+    last = pixels[max(height - _BLOCK, 0) : height, left:width]
     return bool(np.ptp(last.reshape(-1, *pixels.shape[2:]), axis=0).max(initial=0) < 4)
 
 

@@ -99,6 +99,7 @@ class PhotoFiles:
         listed_in: The list that says what the photos of the folder are, if any.
         dropped: Photos that are taken without a position, heading or time that cannot
             be, and why.
+        excluded: Photos that can be used and were left out, and why.
     """
 
     folder: Path
@@ -109,6 +110,7 @@ class PhotoFiles:
     skipped: SkippedFiles = dataclasses.field(default_factory=SkippedFiles)
     listed_in: Path | None = None
     dropped: tuple[RejectedPhoto, ...] = ()
+    excluded: tuple[RejectedPhoto, ...] = ()
 
     @classmethod
     def from_rows(

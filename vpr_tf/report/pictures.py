@@ -69,7 +69,11 @@ def picture_uri(split: SplitIndex, row: int) -> str:
     from vpr_tf.evaluation.pictures import fit_to_height
     from vpr_tf.evaluation.record_images import read_image
 
-    image = fit_to_height(Image.fromarray(read_image(split, row)), _HEIGHT)
+    return data_uri(fit_to_height(Image.fromarray(read_image(split, row)), _HEIGHT))
+
+
+def data_uri(image: Image.Image) -> str:
+    """Returns an image as a JPEG of at most some 24 kB, as a data URI."""
     for quality in _QUALITIES:
         file = io.BytesIO()
         image.save(file, "JPEG", quality=quality, optimize=True)

@@ -19,7 +19,11 @@ import numpy as np
 
 from vpr_tf.cli.engine_options import add_engine
 from vpr_tf.cli.index.build import rejected_table
-from vpr_tf.cli.index.build_sources import check_usable, photos_of
+from vpr_tf.cli.index.build_sources import (
+    check_usable,
+    photos_of,
+    without_flagged,
+)
 from vpr_tf.cli.index.work_folder import (
     delete_work,
     is_of_request,
@@ -28,12 +32,14 @@ from vpr_tf.cli.index.work_folder import (
 )
 from vpr_tf.cli.main import Outcome
 from vpr_tf.cli.options import (
+    add_exclude,
     add_index,
     add_json,
     add_max_rejected,
     add_model,
     add_reading,
     add_without_positions,
+    quality_of,
     reading_of,
 )
 from vpr_tf.cli.output import change_outcome, report_rejected
@@ -62,6 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser, "the encoder, if the index keeps none")
     add_engine(parser)
     add_reading(parser)
+    add_exclude(parser)
     add_without_positions(parser)
     add_max_rejected(parser)
     add_json(parser)
@@ -105,6 +112,9 @@ def _choose(
 
 
 def _add(options: argparse.Namespace, photos: PhotoFiles, work: Path) -> Outcome:
+    photos = without_flagged(
+        *(photos, options, reading_of(options), quality_of(options)), work / "measures"
+    )
     index = PlaceIndex.open(options.index)
     extractor = index.extractor(options.model)
     described = extractor.extract_files(photos, work / "descriptors")

@@ -39,6 +39,7 @@ from vpr_tf.cli.main import Outcome
 from vpr_tf.cli.milvus_options import give_address_of_settings
 from vpr_tf.cli.options import (
     add_config,
+    add_exclude,
     add_index,
     add_json,
     add_max_rejected,
@@ -103,6 +104,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "how many: classification.num_cells=K",
     )
     add_reading(parser)
+    add_exclude(parser)
     add_without_positions(parser)
     add_max_rejected(parser)
     add_json(parser)
@@ -158,7 +160,9 @@ def _build(
     settings: dict[str, Any] | None,
     work: Path,
 ) -> PlaceIndex:
-    source = scan_source(options)  # an error here shows before TensorFlow is loaded
+    source = scan_source(
+        options, work / "measures"
+    )  # an error here shows before TensorFlow is loaded
     config = config_of_model(options)
     from vpr_tf.extraction import load_extractor
     from vpr_tf.place_index.index_encoder import identity_of

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_tf.cli.options import config_of, reading_of
-from vpr_tf.config import ConfigError, ReadingConfig
+from vpr_tf.cli.options import config_of, quality_of, reading_of
+from vpr_tf.config import BuildConfig, ConfigError, QualityConfig, ReadingConfig
 from vpr_tf.data.prepared_dataset import DatasetError, PreparedDataset
 from vpr_tf.photos import (
     PhotoFiles,
+    PhotoSource,
     PhotoSourceError,
     PhotoTable,
     check_rejected_fraction,
     scan_photos,
 )
+from vpr_tf.photos.quality import leave_out_flagged
 from vpr_tf.place_index.joined import JoinedDescriptors, SelectedDescriptors
 from vpr_tf.printable import printable
 from vpr_tf.search import Descriptors
@@ -50,8 +53,15 @@ class Described:
     files: PhotoFiles | None
 
 
-def scan_source(options: argparse.Namespace) -> PhotoFiles | SplitSource:
+def scan_source(
+    options: argparse.Namespace, quality_work: Path
+) -> PhotoFiles | SplitSource:
     """Finds the photos or the splits that the options name.
+
+    Args:
+        options: Of the command.
+        quality_work: Where it is kept what was measured of photos, if some are left
+            out by their flags.
 
     Raises:
         ConfigError: The options name neither, or both.
@@ -59,15 +69,48 @@ def scan_source(options: argparse.Namespace) -> PhotoFiles | SplitSource:
         PhotoSourceError: The photos cannot be read, or too few can be used.
     """
     if options.photos is None:
+        if options.exclude is not None:
+            raise ConfigError(
+                "--exclude chooses of --photos. A dataset leaves photos out when it is "
+                "built, by `build.quality.exclude`."
+            )
         if options.config is None:
             raise ConfigError("Pass --photos DIR, or --config FILE with a dataset.")
         dataset = PreparedDataset(config_of(options).dataset.path)
         return SplitSource(dataset, _split_names(dataset, options))
     if options.set or options.split:
         raise ConfigError("--set and --split choose of a dataset, not of --photos.")
-    known = None if options.config is None else config_of(options).build.reading
-    reading = reading_of(options, known)
-    return photos_of(options, reading)
+    build = BuildConfig() if options.config is None else config_of(options).build
+    reading = reading_of(options, build.reading)
+    photos = photos_of(options, reading)
+    quality = quality_of(options, build.quality)
+    return without_flagged(photos, options, reading, quality, quality_work)
+
+
+def without_flagged(
+    photos: PhotoFiles,
+    options: argparse.Namespace,
+    reading: ReadingConfig,
+    quality: QualityConfig,
+    work: Path,
+) -> PhotoFiles:
+    """Leaves out photos by their flags.
+
+    Args:
+        photos: Of `photos_of`.
+        options: `photos` and `max_rejected_fraction`.
+        reading: How the photos were read.
+        quality: Which flags, and the thresholds.
+        work: Where it is kept what was measured.
+
+    Raises:
+        PhotoSourceError: None is left, or see `leave_out_flagged`.
+    """
+    source = PhotoSource(Path(options.photos), not options.without_positions, reading)
+    workers = os.cpu_count() or 1
+    kept = leave_out_flagged(photos, source, quality, work, workers=workers)
+    check_usable(kept, options.max_rejected_fraction, options.photos)
+    return kept
 
 
 def photos_of(options: argparse.Namespace, reading: ReadingConfig) -> PhotoFiles:

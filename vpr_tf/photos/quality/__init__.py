@@ -1,26 +1,15 @@
 """What is wrong with photos, before anything is built on them."""
 
-from vpr_tf.photos.quality.duplicates import DUPLICATE_RULES
-from vpr_tf.photos.quality.image_rules import IMAGE_RULES
+from vpr_tf.photos.quality.checking import RULES, leave_out_flagged
+from vpr_tf.photos.quality.flag_table import read_flags, write_flags
 from vpr_tf.photos.quality.measures import MEASURES_DTYPE, PhotoMeasures
 from vpr_tf.photos.quality.measuring import measure_photos
-from vpr_tf.photos.quality.neighbours import NEIGHBOUR_RULES
-from vpr_tf.photos.quality.position_rules import POSITION_RULES
-from vpr_tf.photos.quality.recurring import RECURRING_RULES
 from vpr_tf.photos.quality.rules import (
     Finding,
     FlaggedPhotos,
     MeasuredPhotos,
     Rule,
     flag_photos,
-)
-
-RULES: tuple[Rule, ...] = (
-    *IMAGE_RULES,
-    *DUPLICATE_RULES,
-    *RECURRING_RULES,
-    *POSITION_RULES,
-    *NEIGHBOUR_RULES,
 )
 
 __all__ = [
@@ -32,5 +21,8 @@ __all__ = [
     "PhotoMeasures",
     "Rule",
     "flag_photos",
+    "leave_out_flagged",
     "measure_photos",
+    "read_flags",
+    "write_flags",
 ]

@@ -31,7 +31,7 @@ class DecodedPhoto:
 
     Attributes:
         content: The file.
-        stored: The pixels as they are stored, mode RGB.
+        stored: The photo as it is stored, in grey levels (mode L).
         exif_orientation: The EXIF tag, 1 to 8.
     """
 
@@ -41,18 +41,18 @@ class DecodedPhoto:
 
     @cached_property
     def image(self) -> Image.Image:
-        """The upright pixels, mode RGB."""
+        """The upright photo."""
         turn = _TURNS.get(self.exif_orientation)
         return self.stored if turn is None else self.stored.transpose(turn)
 
     @cached_property
-    def grey(self) -> np.ndarray:
-        """Grey levels, uint8 `(height, width)`."""
-        return np.asarray(self.image.convert("L"))
+    def stored_grey(self) -> np.ndarray:
+        """Grey levels as they are stored, uint8 `(height, width)`."""
+        return np.asarray(self.stored)
 
     @cached_property
-    def rgb(self) -> np.ndarray:
-        """uint8 `(height, width, 3)`."""
+    def grey(self) -> np.ndarray:
+        """Upright grey levels, uint8 `(height, width)`."""
         return np.asarray(self.image)
 
 
@@ -66,6 +66,7 @@ def read_photo(file: Path, exif_orientation: int = 1) -> DecodedPhoto:
     Raises:
         InvalidEntryError: It cannot be read, or does not decode.
     """
+    Image.MAX_IMAGE_PIXELS = None  # headers were checked when photos were listed
     try:
         content = file.read_bytes()
         with Image.open(io.BytesIO(content)) as image:
@@ -74,18 +75,24 @@ def read_photo(file: Path, exif_orientation: int = 1) -> DecodedPhoto:
         if error.strerror:
             raise InvalidEntryError(f"file cannot be read: {error.strerror}") from None
         raise InvalidEntryError(f"image does not decode: {error}") from None
-    except (ValueError, SyntaxError, struct.error, Image.DecompressionBombError) as why:
+    except (ValueError, SyntaxError, struct.error) as why:
         raise InvalidEntryError(f"image does not decode: {why}") from None
 
 
 def _reduced(image: Image.Image) -> Image.Image:
-    # A JPEG is decoded at 1/2, 1/4 or 1/8 where that is still enough.
-    image.draft(None, (SHORTER_SIDE_PX, SHORTER_SIDE_PX))
-    if image.mode.startswith("I"):  # 16 bits
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    rgb = image.convert("RGB")
-    shorter = min(rgb.size)
+    # Of a JPEG the luma alone, at 1/2, 1/4 or 1/8 where that is still enough.
+    image.draft("L", (SHORTER_SIDE_PX, SHORTER_SIDE_PX))
+    grey = _as_grey(image)
+    shorter = min(grey.size)
     if shorter > SHORTER_SIDE_PX:
-        width, height = (side * SHORTER_SIDE_PX // shorter for side in rgb.size)
-        rgb = rgb.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2)
-    return rgb
+        width, height = (side * SHORTER_SIDE_PX // shorter for side in grey.size)
+        grey = grey.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2)
+    return grey
+
+
+def _as_grey(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):  # 16 bits
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.mode in ("L", "RGB"):
+        return image.convert("L")
+    return image.convert("RGB").convert("L")

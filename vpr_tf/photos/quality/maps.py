@@ -6,7 +6,8 @@ import numpy as np
 from PIL import Image
 
 MAP_CELLS = (16, 16)
-_DETAIL_SCALE = 8  # 255 is a mean difference of 32 grey levels
+_DETAIL_SCALE = 8
+_LARGEST_DIFFERENCE = 31  # so that sums fit into a byte; a strong edge is no more
 
 
 def brightness_map(grey: np.ndarray) -> np.ndarray:
@@ -25,13 +26,21 @@ def detail_map(grey: np.ndarray) -> np.ndarray:
         grey: uint8 `(height, width)` of any size.
 
     Returns:
-        uint8 `MAP_CELLS`: eight times the difference in grey levels, up to 255.
+        uint8 `MAP_CELLS`: eight times the difference in grey levels, of which more
+        than 31 count as 31.
     """
-    levels = grey.astype(np.int16)
-    across = np.abs(np.diff(levels, axis=1, append=levels[:, -1:]))
-    down = np.abs(np.diff(levels, axis=0, append=levels[-1:]))
-    differences = np.minimum((across + down) * (_DETAIL_SCALE // 2), 255)
-    return _cell_means(differences.astype(np.uint8))
+    height, width = grey.shape
+    if min(height, width) < 2:
+        return np.zeros(MAP_CELLS, np.uint8)
+    here = grey[:-1, :-1]
+    both = _differences(here, grey[:-1, 1:]) + _differences(here, grey[1:, :-1])
+    return _cell_means(both * np.uint8(_DETAIL_SCALE // 2))
+
+
+def _differences(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.minimum(
+        np.maximum(a, b) - np.minimum(a, b), np.uint8(_LARGEST_DIFFERENCE)
+    )
 
 
 def _cell_means(values: np.ndarray) -> np.ndarray:

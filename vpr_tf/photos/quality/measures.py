@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, NamedTuple, get_type_hints
 
 import numpy as np
+from PIL import Image
 
 from vpr_tf.photos.quality.decoded_photo import DecodedPhoto, read_photo
 from vpr_tf.photos.quality.image_parts import damaged_share, occluded_share
@@ -27,15 +28,15 @@ class PhotoMeasures(NamedTuple):
 
     Attributes:
         damaged_share: Of the image whose data is lost, whole rows from below.
-        contrast: Standard deviation of `brightness`.
+        contrast: Standard deviation of `brightness` from the plane that fits it best.
         highlight: Grey level that 1 % of the pixels reach.
         white_share: Of the pixels below the upper third that are white.
         sharpness: Of strong edges, 0 to 1; NaN where there are none.
         occluded_share: Of the image that one featureless thing covers.
-        pixel_hash: Equal for equal pixels.
+        pixel_hash: Equal for equal grey levels of all pixels.
         perceptual_hash: 64 bits, nearly equal for nearly equal pictures.
         brightness: Mean grey level of 16 x 16 cells, rows from above.
-        detail: Likewise, mean difference of neighbouring pixels times 8, up to 255.
+        detail: Likewise, mean difference of neighbouring pixels times 8, up to 248.
     """
 
     damaged_share: Annotated[float, "<f4"]
@@ -78,25 +79,33 @@ def measure_photo(photo: DecodedPhoto) -> PhotoMeasures:
     below_sky = grey[int(_SKY_SHARE * len(grey)) :]
     return PhotoMeasures(
         damaged_share=damaged_share(photo),
-        contrast=float(brightness.std()),
-        highlight=_reached_by(grey, 0.01),
+        contrast=_contrast(brightness),
+        highlight=_reached_by(photo.image, 0.01),
         white_share=float((below_sky >= _WHITE).mean()),
         sharpness=sharpness(grey),
         occluded_share=occluded_share(brightness, detail),
-        pixel_hash=_pixel_hash(photo),
+        pixel_hash=_pixel_hash(grey),
         perceptual_hash=perceptual_hash(photo.image),
         brightness=brightness,
         detail=detail,
     )
 
 
-def _reached_by(grey: np.ndarray, share: float) -> float:
+def _contrast(brightness: np.ndarray) -> float:
+    """Returns how far cells are from a plane: a covered lens is lit from one side."""
+    down, across = np.indices(brightness.shape).reshape(2, -1)
+    plane, _ = np.linalg.qr(np.stack([np.ones_like(down), down, across], axis=1))
+    levels = brightness.ravel().astype(np.float64)
+    return float((levels - plane @ (plane.T @ levels)).std())
+
+
+def _reached_by(image: Image.Image, share: float) -> float:
     """Returns the grey level that a share of the pixels reach."""
-    above = np.cumsum(np.bincount(grey.ravel(), minlength=256)[::-1])
-    return 255.0 - int(np.searchsorted(above, share * grey.size))
+    above = np.cumsum(image.histogram()[::-1])
+    return 255.0 - int(np.searchsorted(above, share * above[-1]))
 
 
-def _pixel_hash(photo: DecodedPhoto) -> int:
-    digest = hashlib.blake2b(photo.image.tobytes(), digest_size=8)
-    digest.update(str(photo.image.size).encode())
+def _pixel_hash(grey: np.ndarray) -> int:
+    digest = hashlib.blake2b(grey.tobytes(), digest_size=8)
+    digest.update(str(grey.shape).encode())
     return int.from_bytes(digest.digest(), "little")

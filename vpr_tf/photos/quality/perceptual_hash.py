@@ -32,7 +32,7 @@ def perceptual_hash(image: Image.Image) -> int:
     They are the signs of the 64 lowest frequencies of the cosine transform.
 
     Args:
-        image: Of any size and mode.
+        image: Grey levels, mode L, of any size.
 
     Reference:
         Zauner, Implementation and Benchmarking of Perceptual Image Hash Functions,
@@ -40,5 +40,5 @@ def perceptual_hash(image: Image.Image) -> int:
     """
     import imagehash
 
-    small = image.convert("L").resize((_SMALL_PX, _SMALL_PX), Image.Resampling.BOX)
+    small = image.resize((_SMALL_PX, _SMALL_PX), Image.Resampling.BOX)
     return int(str(imagehash.phash(small)), 16)

@@ -1,0 +1,80 @@
+"""Photos that a dataset leaves out by their flags, between scanning and writing."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+
+import numpy as np
+
+from data_prep.errors import DataPrepError
+from data_prep.shards import MetadataTable, Progress, ScannedSplit
+from vpr_tf.config import BuildConfig
+from vpr_tf.photos import PhotoFiles
+from vpr_tf.photos.quality import leave_out_flagged
+from vpr_tf.photos.scan import ScannedChunk
+
+
+def exclude_flagged(split: ScannedSplit, build: BuildConfig) -> None:
+    """Leaves out the photos of a scanned split that have a flag of `quality.exclude`.
+
+    Queries are what users will send, good or bad, so all of them are kept. The kept
+    rows become a table of their own, whose progress is written last: a build that was
+    killed before begins it anew, with what was measured.
+
+    Args:
+        split: Its table is replaced.
+        build: Which flags, and the thresholds.
+
+    Raises:
+        DataPrepError: No photo is left.
+        PhotoSourceError: See `leave_out_flagged`.
+    """
+    if not build.quality.exclude or split.plan.name.endswith("-queries"):
+        return
+    table = MetadataTable(split.work.with_name(f"{split.plan.name}.kept"))
+    table.folder.mkdir(exist_ok=True)
+    progress = table.progress()
+    if progress.num_entries != split.progress.num_entries:
+        progress = _write_kept(split, build, table)
+    num_left_out = split.progress.num_rows - progress.num_rows
+    split.table, split.work, split.progress = table, table.folder, progress
+    if not progress.num_rows:
+        raise DataPrepError(
+            f"No photo of {split.plan.source.path} is left (split {split.plan.name}): "
+            f"all have a flag of `build.quality.exclude`. Leave out fewer flags: "
+            f"{', '.join(build.quality.exclude)}."
+        )
+    print(f"{split.plan.name}: {num_left_out:,} photos left out by their flags")
+
+
+def _write_kept(
+    split: ScannedSplit, build: BuildConfig, table: MetadataTable
+) -> Progress:
+    rows, keys = split.table.read(0, split.progress.num_rows)
+    encoded = np.array([key.encode() for key in keys], "S")
+    kept = leave_out_flagged(
+        PhotoFiles.from_rows(split.plan.source.folder, rows, encoded),
+        split.plan.source,
+        build.quality,
+        split.work.with_name(f"{split.plan.name}.measures"),
+        workers=build.workers,
+        setting="build.workers",
+    )
+    shutil.copyfile(split.table.rejected_path, table.rejected_path)
+    of_rows = ("num_rows", "keys_size", "longest_key", "longest_timestamp")
+    progress = dataclasses.replace(split.progress, **dict.fromkeys(of_rows, 0))
+    table.append(progress, _chunk_of(kept), split.plan.rejected_prefix)
+    table.write_checkpoint(progress)
+    return progress
+
+
+def _chunk_of(files: PhotoFiles) -> ScannedChunk:
+    """Returns photos as if they had been scanned at once."""
+    keys = files.paths.tolist()
+    rows = files.rows.copy()
+    lengths = [len(key) for key in keys]
+    rows["key_end"] = np.cumsum(lengths, dtype=np.int64)
+    left_out = [(one.path, one.reason) for one in (*files.rejected, *files.excluded)]
+    longest = max(lengths, default=0)
+    return ScannedChunk(rows, b"".join(keys), left_out, [], longest, 0.0, 0)
