@@ -16,8 +16,8 @@ _EXPORTS = {
     "that has it, else in float32",
     ("openvino", "float16"): "weights in float16, half the size; computation in "
     "float16 on a CPU that has it, else in float32",
-    ("openvino", "int8"): "weights and activations in 8 bits up to the last "
-    "convolution, by ranges that are measured on photos",
+    ("openvino", "int8"): "weights and activations in 8 bits from the fourth "
+    "convolution to the last, by ranges that are measured on photos",
     ("litert", "float32"): "weights and computation in float32",
     ("litert", "float16"): "weights in float16, half the size; computation in float32",
     ("litert", "int8"): "weights in 8 bits; activations too, by the range of each "

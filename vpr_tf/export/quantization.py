@@ -1,4 +1,4 @@
-"""8-bit weights and activations by NNCF, up to the last convolution."""
+"""8-bit weights and activations by NNCF, from the fourth convolution to the last."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ _CONVOLUTIONS = ("Convolution", "GroupConvolution")
 _VALUES = ("Constant", "Parameter", "Result")
 # Below so many the last convolution is at the entry, as that which cuts patches.
 _FEWEST_CONVOLUTIONS = 4
+# The first ones see few channels of wide range: without them the cosine with float32
+# was 0.99 instead of 0.96 (EfficientNetLite0, ImageNet weights, night photos).
+_FIRST_CONVOLUTIONS = 3
 
 
 def quantized(model: Any, images: Iterable[Any], num_images: int) -> Any:
@@ -38,7 +41,7 @@ def quantized(model: Any, images: Iterable[Any], num_images: int) -> Any:
         ImportError: The extra `int8` is not installed.
         EncoderError: The encoder is not made of convolutions.
     """
-    left_out = names_after_convolutions(model)
+    left_out = names_left_in_float32(model)
     # NNCF reports each use to its makers, unless it takes the process for one of tests.
     os.environ.setdefault("NNCF_CI", "1")
     with hidden_messages(), contextlib.redirect_stdout(None):
@@ -58,8 +61,8 @@ def quantized(model: Any, images: Iterable[Any], num_images: int) -> Any:
         )
 
 
-def names_after_convolutions(model: Any) -> list[str]:
-    """Returns the operations of a graph that no convolution depends on.
+def names_left_in_float32(model: Any) -> list[str]:
+    """Returns the first convolutions, and what no convolution depends on.
 
     Raises:
         EncoderError: It has nearly no convolutions.
@@ -78,7 +81,8 @@ def names_after_convolutions(model: Any) -> list[str]:
             needed |= {
                 value.get_node().get_friendly_name() for value in one.input_values()
             }
-    return [
+    first = [one.get_friendly_name() for one in convolutions[:_FIRST_CONVOLUTIONS]]
+    return first + [
         one.get_friendly_name()
         for one in operations
         if one.get_friendly_name() not in needed and one.get_type_name() not in _VALUES

@@ -147,14 +147,14 @@ def test_loss_of_recall_by_8_bits_is_measured(
 
 def test_transformers_are_not_quantised_by_this_rule():
     openvino = pytest.importorskip("openvino")
-    from vpr_tf.export.quantization import names_after_convolutions
+    from vpr_tf.export.quantization import names_left_in_float32
 
     one = openvino.opset13.parameter([1, 3, 8, 8])
     kernel = openvino.opset13.constant(np.zeros((2, 3, 4, 4), np.float32))
     zeros = [0, 0]
     patches = openvino.opset13.convolution(one, kernel, [4, 4], zeros, zeros, [1, 1])
     with pytest.raises(EncoderError, match=r"made of convolutions. Received: 1 of"):
-        names_after_convolutions(openvino.Model([patches], [one]))
+        names_left_in_float32(openvino.Model([patches], [one]))
 
 
 REFUSED = [
