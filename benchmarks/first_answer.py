@@ -13,6 +13,7 @@ the process; medians. The largest difference of two descriptors stands behind.
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import statistics
 import subprocess
@@ -20,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,12 +70,15 @@ def main(arguments: list[str] | None = None) -> None:
         "\n| --- | ---: | --- | ---: | ---: | ---: | ---: |"
     )
     differences = []
-    with tempfile.TemporaryDirectory() as folder:
+    # A process has at least the memory of the one that starts it.
+    alone = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+    with tempfile.TemporaryDirectory() as folder, alone as builder:
         photos = _draw_photos(Path(folder))
         for backbone in options.backbones:
             for size in options.sizes:
                 index = Path(folder) / f"{backbone}_{size}.index"
-                differences.append(_build(index, backbone, size, photos))
+                built = builder.submit(_build, index, backbone, size, photos)
+                differences.append(built.result())
                 _print_rows(index, photos, f"| {backbone} | {size} |", options.runs)
     print(f"\nLargest difference of two descriptors: {max(differences):.1e}")
 

@@ -113,10 +113,11 @@ def run(options: argparse.Namespace) -> Outcome:
 def _findings(record: ExportRecord) -> Iterator[str]:
     """Yields what was measured, a line each."""
     parity = record.parity
+    is_other = parity.computed_in != record.preprocessing.precision
+    computed = f", computed in {parity.computed_in}" if is_other else ""
     yield (
         f"Compared with Keras: largest difference {parity.max_difference:.1e}, "
-        f"smallest cosine {parity.min_cosine:.6f}, computed in {parity.computed_in}, "
-        f"on {parity.images}"
+        f"smallest cosine {parity.min_cosine:.6f}{computed}, on {parity.images}"
     )
     if record.calibration is not None:
         yield f"Calibrated on {record.calibration.images}"

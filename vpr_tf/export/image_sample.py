@@ -25,24 +25,26 @@ class ImageSample:
         rows: Which of them, int64.
         preprocessing: How they are prepared.
         text: Which they are, for people.
+        batch_size: Images of one size that are yielded together.
     """
 
     source: ImageSource
     rows: np.ndarray
     preprocessing: Preprocessing
     text: str
+    batch_size: int = 1
 
     def __len__(self) -> int:
         """Number of images."""
         return len(self.rows)
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        """Yields float32 `(1, height, width, 3)` in [0, 1].
+        """Yields float32 `(batch, height, width, 3)` in [0, 1].
 
         Raises:
             ValueError: An image cannot be read; its name and why.
         """
-        batches = ImageBatches(self.source, self.preprocessing, 1)
+        batches = ImageBatches(self.source, self.preprocessing, self.batch_size)
         try:
             for images, _ in batches.read(self.rows):
                 yield np.asarray(images)
@@ -61,7 +63,11 @@ class ImageSample:
 
 
 def sample_of(
-    source: ImageSource, count: int, preprocessing: Preprocessing, seed: int
+    source: ImageSource,
+    count: int,
+    preprocessing: Preprocessing,
+    seed: int,
+    batch_size: int = 1,
 ) -> ImageSample:
     """Draws images of a source, the same for a seed; all where there are no more.
 
@@ -70,15 +76,19 @@ def sample_of(
         count: How many are wanted.
         preprocessing: How they are prepared.
         seed: Of the draw.
+        batch_size: See `ImageSample`.
     """
     drawn = np.random.default_rng(seed).permutation(len(source))[:count]
     text = f"{len(drawn)} of the {len(source):,} images of {source.name}, seed {seed}"
-    return ImageSample(source, np.sort(drawn), preprocessing, text)
+    return ImageSample(source, np.sort(drawn), preprocessing, text, batch_size)
 
 
-def noise(count: int, preprocessing: Preprocessing, seed: int) -> ImageSample:
-    """Draws images of noise, for whoever has no photos."""
+def noise(
+    count: int, preprocessing: Preprocessing, seed: int, batch_size: int = 1
+) -> ImageSample:
+    """Draws images of noise, for whoever has no photos; see `sample_of`."""
     rng = np.random.default_rng(seed)
     images = [rng.integers(0, 256, _NOISE_SHAPE, np.uint8) for _ in range(count)]
     text = f"{count} images of noise, seed {seed}: no photos were given"
-    return ImageSample(GivenPhotos(images), np.arange(count), preprocessing, text)
+    source = GivenPhotos(images)
+    return ImageSample(source, np.arange(count), preprocessing, text, batch_size)

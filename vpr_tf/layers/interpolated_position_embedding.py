@@ -98,8 +98,10 @@ class InterpolatedPositionEmbedding(keras.layers.Layer):
         """
         size = self.grid_size
         grid = ops.reshape(self.embeddings[0, 1:], (size, size, -1))
-        grid = ops.einsum("ia,abc->ibc", self._matrix(height, height, width), grid)
-        return ops.einsum("jb,ibc->ijc", self._matrix(width, height, width), grid)[None]
+        rows, columns = (self._matrix(side, height, width) for side in (height, width))
+        # Not einsum, whose conversion to ONNX is wrong where sizes are not known.
+        grid = ops.matmul(rows, ops.transpose(grid, (1, 0, 2)))
+        return ops.matmul(columns, ops.transpose(grid, (1, 0, 2)))[None]
 
     def _matrix(self, length: Any, height: Any, width: Any) -> Any:
         if self.antialias:

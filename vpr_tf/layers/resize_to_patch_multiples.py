@@ -67,7 +67,7 @@ def _resize(images: Any, sides: tuple[Any, ...], new_sides: tuple[Any, ...]) -> 
         antialiased_matrix(new, old, triangle_kernel)
         for old, new in zip(sides, new_sides, strict=True)
     )
-    x = ops.cast(images, "float32")
-    x = ops.einsum("ih,bhwc->biwc", rows, x)
-    x = ops.einsum("jw,biwc->bijc", columns, x)
-    return ops.cast(x, images.dtype)
+    # Not einsum, whose conversion to ONNX is wrong where sizes are not known.
+    x = ops.transpose(ops.cast(images, "float32"), (0, 3, 1, 2))
+    x = ops.matmul(rows, ops.matmul(x, ops.transpose(columns)))
+    return ops.cast(ops.transpose(x, (0, 2, 3, 1)), images.dtype)

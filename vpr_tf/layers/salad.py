@@ -139,7 +139,9 @@ class SALAD(keras.layers.Layer):
         features = self._apply(self.cluster_features, patches, training)
         shares = transport_to_clusters(scores, self.dust_bin, self.sinkhorn_iterations)
         features = ops.cast(features, "float32")
-        sums = self.normalize_sums(ops.einsum("bnc,bnk->bck", features, shares))
+        sums = self.normalize_sums(
+            ops.matmul(ops.transpose(features, (0, 2, 1)), shares)
+        )
         outputs = ops.reshape(sums, (batch, self.cluster_dim * self.num_clusters))
         if self.token != "none":
             source = ops.mean(patches, axis=1) if self.token == "mean" else inputs[1]

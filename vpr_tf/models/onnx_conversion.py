@@ -82,27 +82,30 @@ def _converted(encoder: GeoLocalizationNet) -> Any:
     convert = import_extra("tf2onnx", EXTRA).convert
     images = tf.TensorSpec((None, *encoder.image_shape), tf.float32, name=INPUT)
     function = tf.function(lambda images: encoder(images, training=False))
-    with hidden_messages(), _weights_not_copied():
+
+    def convert_once() -> Any:
+        handlers: dict[str, Any] = {"Erfc": (_convert_erfc, [])}
+        return convert.from_function(
+            function, [images], opset=_OPSET, custom_op_handlers=handlers
+        )[0]
+
+    with hidden_messages():
         try:
-            model, _ = convert.from_function(
-                function,
-                [images],
-                opset=_OPSET,
-                custom_op_handlers={"Erfc": (_convert_erfc, [])},
-            )
+            with contextlib.suppress(Exception), _weights_not_copied():
+                return convert_once()
+            return convert_once()  # without the step that failed
         except Exception as error:  # whatever a layer leads the converter to
             raise ValueError(
                 f"{encoder.backbone_name} with {encoder.aggregation_name} cannot be "
                 f"converted to ONNX: {str(error)[:300]}. Export it as a SavedModel."
             ) from error
-    return model
 
 
 @contextlib.contextmanager
 def _weights_not_copied() -> Iterator[None]:
     """Lets the converter change its graph in place.
 
-    Else it copies all weights some forty times, to go back to where a step fails.
+    Else it copies all weights some forty times, to leave out a step that fails.
     """
     name = "TF2ONNX_CATCH_ERRORS"  # whatever its value
     before = os.environ.get(name)
@@ -150,6 +153,8 @@ def _make_canonical(onnx: Any, graph: Any) -> None:
     names = {"": "", graph.input[0].name: INPUT}
     for number, node in enumerate(nodes):
         for place, output in enumerate(node.output):
+            if not output:  # one that nobody needs
+                continue
             names[output] = f"{node.op_type}_{number}" + (f":{place}" if place else "")
     names[graph.output[0].name] = OUTPUT
     used = [name for node in nodes for name in node.input if name in weights]

@@ -67,7 +67,9 @@ def test_descriptors_are_those_of_keras_at_every_size(encoder, model):
 FORMS = [
     ("EfficientNetLite0", "rmac", 1),
     ("EfficientNetLite0", "mixvpr", 1),
+    ("MobileNetV3Small", "gem", 4),
     ("DINOv2_S14", "optimal_transport", 1),
+    ("DINOv2_S14", "gem", 1),
 ]
 
 
@@ -83,11 +85,11 @@ def test_operations_of_each_kind_are_those_of_keras(backbone, aggregation, last_
         image_shape=(side, side, 3),
     )
     session = onnxruntime.InferenceSession(to_onnx(encoder, PREPARED))
-    side = side or 130
-    images = np.random.default_rng(0).random((2, side, side, 3), np.float32)
-    (descriptors,) = session.run(None, {"images": images})
-    expected = encoder(images, training=False).numpy()
-    np.testing.assert_allclose(descriptors, expected, atol=1e-5)
+    for height, width in ((side, side),) if side else ((130, 130), (126, 168)):
+        images = np.random.default_rng(0).random((2, height, width, 3), np.float32)
+        (descriptors,) = session.run(None, {"images": images})
+        expected = encoder(images, training=False).numpy()
+        np.testing.assert_allclose(descriptors, expected, atol=1e-5)
 
 
 def test_axes_and_metadata_are_named(encoder, model):

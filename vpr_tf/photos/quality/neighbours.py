@@ -29,7 +29,8 @@ def _unlike_neighbours(photos: MeasuredPhotos, config: QualityConfig) -> Finding
         photos.descriptors,
         photos.measures["pixel_hash"],
     )
-    return Finding(shares > config.max_better_far_share, shares)
+    found = Finding(shares > config.max_better_far_share, shares)
+    return found if np.isfinite(shares).any() else None
 
 
 NEIGHBOUR_RULES = (

@@ -1,6 +1,10 @@
 import numpy as np
 
-from vpr_tf.photos.quality.neighbours import better_far_share
+from vpr_tf.config import DEFAULT_QUALITY
+from vpr_tf.geo import Positions
+from vpr_tf.photos import PhotoFiles, PhotoTable
+from vpr_tf.photos.quality import MEASURES_DTYPE, MeasuredPhotos, flag_photos
+from vpr_tf.photos.quality.neighbours import NEIGHBOUR_RULES, better_far_share
 
 PLACES, PHOTOS, DIM = 40, 6, 32
 
@@ -50,3 +54,18 @@ def test_nothing_is_said_of_lonely_photos():
     assert np.isnan(few).all()
     points[:, 0] = 0.0  # all at one place
     assert np.isnan(better_far_share(points, descriptors, hashes)).all()
+
+
+def test_a_place_too_small_to_compare_with_is_not_checked():
+    points, descriptors, _ = city()
+    positions = Positions.from_utm(
+        500_000 + points[:, 0] / 200, 4_000_000 + points[:, 1], np.full(len(points), 32)
+    )
+    keys = np.array([b"%d.jpg" % row for row in range(len(points))])
+    headings, times = np.zeros(len(points), np.float32), np.full(len(points), b"")
+    table = PhotoTable(keys, positions, headings, times)
+    files = PhotoFiles(".", keys, table, np.zeros(len(points)))
+    measures = np.zeros(len(points), MEASURES_DTYPE)
+    measured = MeasuredPhotos(files, measures, descriptors)
+    found = flag_photos(measured, NEIGHBOUR_RULES, DEFAULT_QUALITY)
+    assert found.not_checked == ("unlike_neighbours",)
