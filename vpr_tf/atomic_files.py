@@ -54,8 +54,16 @@ def replace_file(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
 
 
-def write_at(path: Path, offset: int, data: bytes) -> None:
-    """Writes at a place of a file that grows; what was there and after it is gone."""
+def write_at(path: Path, offset: int, data: bytes, *, durable: bool = False) -> None:
+    """Writes at a place of a file that grows; what was there and after it is gone.
+
+    Args:
+        path: The file, made if it is missing.
+        offset: Where, in bytes.
+        data: What.
+        durable: Whether it is on the disk before what is written next, which tells of
+            it: it then survives a power cut.
+    """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o666)
     try:
         os.ftruncate(descriptor, offset)
@@ -63,6 +71,8 @@ def write_at(path: Path, offset: int, data: bytes) -> None:
         view = memoryview(data)
         while len(view):
             view = view[os.write(descriptor, view) :]
+        if durable:
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

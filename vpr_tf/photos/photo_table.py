@@ -157,6 +157,10 @@ class PhotoFiles:
         """Returns where a photo lies."""
         return os.path.join(self.folder, self.paths[row].decode())  # noqa: PTH118
 
+    def size_px(self, row: int) -> tuple[int, int]:
+        """Returns width and height of a photo's stored pixels."""
+        return int(self.widths[row]), int(self.heights[row])
+
     def take(self, rows: np.ndarray) -> PhotoFiles:
         """Returns some photos, in the order of `rows`, an array of row numbers."""
         return dataclasses.replace(

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
 
 from vpr_tf.config import FLAG_MEANINGS
+from vpr_tf.photos import InvalidEntryError
 from vpr_tf.photos.quality import Finding, FlaggedPhotos, Rule
+from vpr_tf.photos.quality.decoded_photo import read_thumbnail
 from vpr_tf.photos.quality.rules import value_text
 from vpr_tf.report.page import write_page
 from vpr_tf.report.pictures import Shot, data_uri
@@ -98,16 +99,12 @@ def _shot(flagged: FlaggedPhotos, row: int, rule: Rule, finding: Finding) -> Sho
     key = bytes(flagged.files.photos.keys[row]).decode()
     measured = value_text(finding.values[row])
     text = f"{rule.value} {measured}" if measured else ""
+    files = flagged.files
+    file, orientation = Path(files.file(row)), int(files.exif_orientations[row])
     try:
-        picture = _picture(Path(flagged.files.file(row)))
-    except (OSError, ValueError, SyntaxError):
+        picture = data_uri(
+            read_thumbnail(file, orientation, files.size_px(row), _SIDE_PX)
+        )
+    except InvalidEntryError:
         picture = "unreadable"
     return Shot(row, key, picture, text)
-
-
-def _picture(file: Path) -> str:
-    with Image.open(file) as image:
-        image.draft("RGB", (_SIDE_PX, _SIDE_PX))
-        upright = ImageOps.exif_transpose(image).convert("RGB")
-    upright.thumbnail((_SIDE_PX, _SIDE_PX))
-    return data_uri(upright)

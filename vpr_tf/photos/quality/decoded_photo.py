@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from vpr_tf.photos.errors import InvalidEntryError
 
@@ -42,8 +44,7 @@ class DecodedPhoto:
     @cached_property
     def image(self) -> Image.Image:
         """The upright photo."""
-        turn = _TURNS.get(self.exif_orientation)
-        return self.stored if turn is None else self.stored.transpose(turn)
+        return _upright(self.stored, self.exif_orientation)
 
     @cached_property
     def stored_grey(self) -> np.ndarray:
@@ -56,27 +57,75 @@ class DecodedPhoto:
         return np.asarray(self.image)
 
 
-def read_photo(file: Path, exif_orientation: int = 1) -> DecodedPhoto:
+def read_photo(
+    file: Path, exif_orientation: int = 1, size_px: tuple[int, int] | None = None
+) -> DecodedPhoto:
     """Reads and decodes a photo; of a large JPEG only as much as is needed.
 
     Args:
         file: JPEG or PNG.
         exif_orientation: Its EXIF tag, 1 to 8.
+        size_px: Width and height when it was listed; None takes any.
 
     Raises:
-        InvalidEntryError: It cannot be read, or does not decode.
+        InvalidEntryError: It cannot be read, does not decode, or has another size.
     """
+    content = _content_of(file)
+    with _opened(content, size_px) as image:
+        return DecodedPhoto(content, _reduced(image), exif_orientation)
+
+
+def read_thumbnail(
+    file: Path, exif_orientation: int, size_px: tuple[int, int], side_px: int
+) -> Image.Image:
+    """Returns a small picture of a photo, upright and in colour.
+
+    Args:
+        file: See `read_photo`.
+        exif_orientation: Likewise.
+        size_px: Likewise.
+        side_px: What its longer side has at most.
+
+    Raises:
+        InvalidEntryError: See `read_photo`.
+    """
+    with _opened(_content_of(file), size_px) as image:
+        image.draft("RGB", (side_px, side_px))
+        small = _as_rgb(image)
+    small.thumbnail((side_px, side_px))
+    return _upright(small, exif_orientation)
+
+
+def _content_of(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise InvalidEntryError(f"file cannot be read: {error.strerror}") from None
+
+
+@contextlib.contextmanager
+def _opened(content: bytes, size_px: tuple[int, int] | None) -> Iterator[Image.Image]:
+    """Yields a JPEG or PNG, which is decoded when it is used."""
     Image.MAX_IMAGE_PIXELS = None  # headers were checked when photos were listed
     try:
-        content = file.read_bytes()
-        with Image.open(io.BytesIO(content)) as image:
-            return DecodedPhoto(content, _reduced(image), exif_orientation)
-    except OSError as error:
-        if error.strerror:
-            raise InvalidEntryError(f"file cannot be read: {error.strerror}") from None
-        raise InvalidEntryError(f"image does not decode: {error}") from None
-    except (ValueError, SyntaxError, struct.error) as why:
-        raise InvalidEntryError(f"image does not decode: {why}") from None
+        with Image.open(io.BytesIO(content), formats=("JPEG", "PNG")) as image:
+            if size_px not in (None, image.size):
+                raise InvalidEntryError(
+                    "image changed since it was listed: it has another size"
+                )
+            yield image
+    except InvalidEntryError:
+        raise
+    except UnidentifiedImageError:
+        raise InvalidEntryError("image does not decode: no JPEG or PNG") from None
+    except (OSError, ValueError, SyntaxError, EOFError, struct.error) as error:
+        reason = str(error) or type(error).__name__
+        raise InvalidEntryError(f"image does not decode: {reason}") from None
+
+
+def _upright(image: Image.Image, exif_orientation: int) -> Image.Image:
+    turn = _TURNS.get(exif_orientation)
+    return image if turn is None else image.transpose(turn)
 
 
 def _reduced(image: Image.Image) -> Image.Image:
@@ -91,8 +140,12 @@ def _reduced(image: Image.Image) -> Image.Image:
 
 
 def _as_grey(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):  # 16 bits
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.mode in ("L", "RGB"):
         return image.convert("L")
-    return image.convert("RGB").convert("L")
+    return _as_rgb(image).convert("L")
+
+
+def _as_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):  # 16 bits, which Pillow would cut off at 255
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    return image.convert("RGB")

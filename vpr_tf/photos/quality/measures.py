@@ -59,17 +59,20 @@ def _dtype() -> np.dtype:
 MEASURES_DTYPE = _dtype()
 
 
-def measure_file(file: Path, exif_orientation: int = 1) -> PhotoMeasures:
+def measure_file(
+    file: Path, exif_orientation: int = 1, size_px: tuple[int, int] | None = None
+) -> PhotoMeasures:
     """Reads, decodes and measures a photo.
 
     Args:
         file: JPEG or PNG.
         exif_orientation: Its EXIF tag, 1 to 8.
+        size_px: Width and height when it was listed; None takes any.
 
     Raises:
-        InvalidEntryError: It cannot be read, or does not decode.
+        InvalidEntryError: See `read_photo`.
     """
-    return measure_photo(read_photo(file, exif_orientation))
+    return measure_photo(read_photo(file, exif_orientation, size_px))
 
 
 def measure_photo(photo: DecodedPhoto) -> PhotoMeasures:

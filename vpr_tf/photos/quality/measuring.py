@@ -88,12 +88,12 @@ def measure_photos(
 
 
 def measure_chunk(
-    photos: list[tuple[str, int]],
+    photos: list[tuple[str, int, tuple[int, int]]],
 ) -> tuple[np.ndarray, list[tuple[int, str]]]:
     """Measures some photos.
 
     Args:
-        photos: File and EXIF orientation of each.
+        photos: File, EXIF orientation, width and height of each.
 
     Returns:
         Rows of `MEASURES_DTYPE`, zeros where a photo does not decode; and which photos
@@ -101,17 +101,20 @@ def measure_chunk(
     """
     rows = np.zeros(len(photos), MEASURES_DTYPE)
     unreadable = []
-    for number, (file, orientation) in enumerate(photos):
+    for number, (file, orientation, size_px) in enumerate(photos):
         try:
-            rows[number] = tuple(measure_file(Path(file), orientation))
+            rows[number] = tuple(measure_file(Path(file), orientation, size_px))
         except InvalidEntryError as error:
             unreadable.append((number, str(error)))
     return rows, unreadable
 
 
-def _chunk_of(files: PhotoFiles, start: int) -> list[tuple[str, int]]:
+def _chunk_of(files: PhotoFiles, start: int) -> list[tuple[str, int, tuple[int, int]]]:
     rows = range(start, min(start + _CHUNK_PHOTOS, len(files)))
-    return [(files.file(row), int(files.exif_orientations[row])) for row in rows]
+    return [
+        (files.file(row), int(files.exif_orientations[row]), files.size_px(row))
+        for row in rows
+    ]
 
 
 class _Work:
@@ -139,8 +142,13 @@ class _Work:
         """Appends a chunk after what was measured."""
         start, size = self.progress.num_photos, self.progress.unreadable_bytes
         lines = "".join(f"{json.dumps([start + i, why])}\n" for i, why in unreadable)
-        write_at(self._measures, start * MEASURES_DTYPE.itemsize, rows.tobytes())
-        write_at(self._unreadable, size, lines.encode())
+        write_at(
+            self._measures,
+            start * MEASURES_DTYPE.itemsize,
+            rows.tobytes(),
+            durable=True,
+        )
+        write_at(self._unreadable, size, lines.encode(), durable=True)
         self.progress = dataclasses.replace(
             self.progress,
             num_photos=start + len(rows),

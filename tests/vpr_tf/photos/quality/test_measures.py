@@ -13,7 +13,7 @@ pytest.importorskip("imagehash")
 from vpr_tf.config import QualityConfig
 from vpr_tf.photos import InvalidEntryError
 from vpr_tf.photos.quality import MeasuredPhotos
-from vpr_tf.photos.quality.decoded_photo import read_photo
+from vpr_tf.photos.quality.decoded_photo import read_photo, read_thumbnail
 from vpr_tf.photos.quality.image_rules import IMAGE_RULES
 from vpr_tf.photos.quality.measures import MEASURES_DTYPE, measure_file
 from vpr_tf.photos.quality.sharpness import sharpness
@@ -162,6 +162,27 @@ def test_every_kind_of_pixels(mode, tmp_path):
     row[0] = tuple(measure_file(file))
     expected = 128 if mode == "1" else np.asarray(grey).mean()
     assert abs(row["brightness"].mean() - expected) < (50 if mode == "1" else 8)
+
+
+def test_page_shows_16_bits_as_they_are_measured(tmp_path):
+    grey = np.tile(np.arange(200, dtype=np.uint16), (200, 1))
+    Image.fromarray(grey << 8).save(tmp_path / "photo.png")
+    small = read_thumbnail(tmp_path / "photo.png", 6, (200, 200), 100)
+    assert (small.mode, small.size) == ("RGB", (100, 100))
+    levels = np.asarray(small)[..., 0].mean(axis=1)
+    np.testing.assert_allclose(levels, np.arange(100) * 2 + 0.5, atol=1.5)
+
+
+def test_only_jpeg_and_png_of_the_size_that_was_listed(tmp_path):
+    file = saved(texture(64, 96), tmp_path, "photo.png")
+    assert (
+        measure_file(file, 6, (96, 64)).pixel_hash == measure_file(file, 6).pixel_hash
+    )
+    with pytest.raises(InvalidEntryError, match="another size"):
+        measure_file(file, 1, (64, 96))
+    saved(texture(64, 64), tmp_path, "photo.bmp").rename(tmp_path / "photo.jpg")
+    with pytest.raises(InvalidEntryError, match="no JPEG or PNG"):
+        measure_file(tmp_path / "photo.jpg")
 
 
 def test_extreme_shapes(tmp_path):
