@@ -66,9 +66,7 @@ def _by_descriptors(
 
     def confirm(chosen: np.ndarray, pairs: np.ndarray) -> np.ndarray:
         photo = rows[chosen]
-        near = _pairs_within(points[photo], _SAME_PLACE_M)
-        one, other = hashes[photo[near]].T
-        near = near[np.bitwise_count(one ^ other) <= max_bits]
+        near = _similar_within(points[photo], hashes[photo], _SAME_PLACE_M, max_bits)
         both = np.unique(np.concatenate([pairs, near]), axis=0)
         one, other = descriptors[photo[both[:, 0]]], descriptors[photo[both[:, 1]]]
         similarity = np.einsum("nd,nd->n", one, other)
@@ -77,15 +75,30 @@ def _by_descriptors(
     return confirm
 
 
-def _pairs_within(points: np.ndarray, radius_m: float) -> np.ndarray:
-    """Returns `(n, 2)` pairs of rows, the earlier first; none of unknown position."""
+def _similar_within(
+    points: np.ndarray, hashes: np.ndarray, radius_m: float, max_bits: int
+) -> np.ndarray:
+    """Returns `(n, 2)` pairs of rows, the earlier first; none of unknown position.
+
+    Of a place with many photos nearly all pairs have other hashes, so near pairs are
+    made a block at a time.
+    """
     from scipy.spatial import cKDTree
 
+    found = [np.empty((0, 2), np.int64)]
     placed = np.flatnonzero(np.isfinite(points).all(axis=1))
-    if not len(placed):
-        return np.empty((0, 2), np.int64)
-    pairs = cKDTree(points[placed]).query_pairs(radius_m, output_type="ndarray")
-    return placed[pairs]
+    tree = cKDTree(points[placed])
+    num_near = tree.query_ball_point(points[placed], radius_m, return_length=True)
+    breaks = np.flatnonzero(np.diff(np.cumsum(num_near) // _PAIRS_AT_ONCE)) + 1
+    for block in np.split(placed, breaks):
+        near = cKDTree(points[block]).sparse_distance_matrix(
+            tree, radius_m, output_type="ndarray"
+        )
+        one, other = block[near["i"]], placed[near["j"]]
+        is_similar = np.bitwise_count(hashes[one] ^ hashes[other]) <= max_bits
+        is_similar &= one < other
+        found.append(np.stack([one[is_similar], other[is_similar]], 1))
+    return np.concatenate(found)
 
 
 DUPLICATE_RULES = (

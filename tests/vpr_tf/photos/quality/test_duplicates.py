@@ -6,7 +6,12 @@ import pytest
 from vpr_tf.config import DEFAULT_QUALITY
 from vpr_tf.geo import Positions
 from vpr_tf.photos import PhotoFiles, PhotoTable
-from vpr_tf.photos.quality import MEASURES_DTYPE, MeasuredPhotos, flag_photos
+from vpr_tf.photos.quality import (
+    MEASURES_DTYPE,
+    MeasuredPhotos,
+    duplicates,
+    flag_photos,
+)
 from vpr_tf.photos.quality.duplicates import (
     DUPLICATE_RULES,
     first_equal,
@@ -82,3 +87,18 @@ def test_descriptors_confirm_near_duplicates_and_find_more_of_one_place():
     assert flagged_as_near(same) == [False, True, True, False]
     others = np.eye(4)
     assert flagged_as_near(others) == [False] * 4
+
+
+def test_pairs_of_one_place_are_made_in_blocks(monkeypatch):
+    points = RNG.integers(0, 4, (len(HASHES), 3)) * 2.0
+    points[:20] = np.nan
+    apart_m = np.linalg.norm(points[:, np.newaxis] - points, axis=2)
+    bits = np.bitwise_count(HASHES[:, np.newaxis] ^ HASHES)
+    expected = np.argwhere(np.triu((apart_m <= 5) & (bits <= 8), 1))
+    for pairs_at_once in (1 << 22, 1000, 1):
+        monkeypatch.setattr(duplicates, "_PAIRS_AT_ONCE", pairs_at_once)
+        pairs = duplicates._similar_within(points, HASHES, 5.0, 8)
+        np.testing.assert_array_equal(np.unique(pairs, axis=0), expected)
+        assert len(pairs) == len(expected) > 100
+    nowhere = duplicates._similar_within(np.full((3, 3), np.nan), HASHES[:3], 5.0, 8)
+    assert nowhere.shape == (0, 2)
