@@ -10,6 +10,7 @@ from vpr_tf.photos.quality.decoded_photo import DecodedPhoto
 # Decoders fill in one colour, or smear or repeat the last block or two of rows.
 _PERIODS_PX = (8, 16, 32)
 _EQUAL_ROWS = 0.5  # mean difference in grey levels; of a camera's rows it is above 1
+_BLACK = 24  # grey level; decoders fill in grey where data is lost
 _PLAIN_DETAIL = 24  # of `detail`: noise has up to 20
 _PLAIN_STEP = 6  # grey levels from a cell to the one below
 _TALL_SHARE = 0.7  # of the height; sky or road alone are less
@@ -29,12 +30,15 @@ def damaged_share(photo: DecodedPhoto) -> float:
 def _repeated_share(grey: np.ndarray, period_px: int) -> float:
     """Returns the share of the rows, from below, that equal those a period above.
 
-    Where all rows do, nothing was lost: the whole is one colour.
+    Where all rows do, nothing was lost: the whole is one colour. Nor is a black bar
+    lost data, as of a video or where a bonnet was masked.
     """
     below, above = grey[period_px:], grey[:-period_px]
     differences = np.maximum(below, above) - np.minimum(below, above)
     is_other = differences.mean(axis=1)[::-1] >= _EQUAL_ROWS
-    return int(is_other.argmax()) / len(grey) if is_other.any() else 0.0
+    num_rows = int(is_other.argmax())  # 0 if none is
+    is_bar = grey[len(grey) - num_rows :].max(initial=0) <= _BLACK
+    return 0.0 if is_bar else num_rows / len(grey)
 
 
 def occluded_share(brightness: np.ndarray, detail: np.ndarray) -> float:

@@ -100,6 +100,14 @@ def test_repeated_rows_and_grey_are_damage(period, tmp_path):
     assert measure_file(saved(texture(), tmp_path)).damaged_share == 0
 
 
+def test_black_bar_is_no_damage(tmp_path):
+    image = texture()
+    image[430:] = 3
+    assert measure_file(saved(image, tmp_path, quality=90)).damaged_share == 0
+    image[430:] = 60
+    assert measure_file(saved(image, tmp_path, quality=90)).damaged_share > 0.1
+
+
 def test_lost_data_with_an_end_marker_is_damage(tmp_path):
     file = saved(texture(), tmp_path)
     content = file.read_bytes()
