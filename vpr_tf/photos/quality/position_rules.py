@@ -18,6 +18,8 @@ _POSITION_ERROR_M = 25.0
 _MOST_WRONG = 50  # photos in a row
 # Where more photos of a folder jump, they are not of one drive.
 _MOST_JUMPS = 1 / 3
+# So many jumps that one camera can have taken are the drive of another.
+_FEWEST_OF_A_DRIVE = 10
 # A car turns its nose by a degree or more over so many photos and metres.
 _FEWEST_HEADINGS, _LEAST_EXTENT_M = 10, 50.0
 
@@ -37,10 +39,34 @@ def _position_jump(photos: MeasuredPhotos, config: QualityConfig) -> Finding | N
         if len(rows) < 2:
             continue
         times = sequence.seconds[timed], sequence.resolution_s[timed]
-        jumps, kmh = jumps_of(points[rows], *times, config.max_speed_kmh)
+        jumps, kmh = _jumps_of_drives(points[rows], *times, config.max_speed_kmh)
         if jumps.mean() <= _MOST_JUMPS:
             flagged[rows], speeds[rows] = jumps, kmh
     return Finding(flagged, speeds) if np.isfinite(speeds).any() else None
+
+
+def _jumps_of_drives(
+    points: np.ndarray,
+    seconds: np.ndarray,
+    resolution_s: np.ndarray,
+    max_speed_kmh: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns what `jumps_of` does, of each of the drives that share a folder."""
+    jumps, speeds = jumps_of(points, seconds, resolution_s, max_speed_kmh)
+    first_drive, left = np.flatnonzero(~jumps), np.flatnonzero(jumps)
+    while len(left) >= _FEWEST_OF_A_DRIVE:
+        others, kmh = jumps_of(
+            points[left], seconds[left], resolution_s[left], max_speed_kmh
+        )
+        drive = left[~others]
+        if len(drive) < _FEWEST_OF_A_DRIVE:
+            break
+        start, end = np.searchsorted(first_drive, drive[[0, -1]])
+        # Within the first drive and at no time of its: a stretch of wrong positions.
+        if not (start == end and 0 < start < len(first_drive)):
+            jumps[drive], speeds[drive] = False, kmh[~others]
+        left = left[others]
+    return jumps, speeds
 
 
 def jumps_of(

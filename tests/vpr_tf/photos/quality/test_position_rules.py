@@ -85,6 +85,22 @@ def test_after_a_wrong_stretch_photos_are_right_again():
     assert flagged(found, "position_jump") == [30, 31, 32]
 
 
+def test_a_second_car_in_the_folder_does_not_jump():
+    points = line(60)
+    points[::4] += [0, 3_000]  # another camera, a photo in four seconds
+    assert flagged(flags_of(drive(points, range(60))), "position_jump") == []
+    points[[7, 24]] += [0, 900]  # of either
+    found = flags_of(drive(points, range(60)))
+    assert flagged(found, "position_jump") == [7, 24]
+
+
+def test_a_long_wrong_stretch_is_no_second_car():
+    points = line(60)
+    points[30:42] += [0, 900]
+    found = flags_of(drive(points, range(60)))
+    assert flagged(found, "position_jump") == list(range(30, 42))
+
+
 def test_times_to_the_minute_say_less():
     far = np.array([[0.0, 0, 0], [10, 0, 0], [400, 0, 0], [20, 0, 0]])
     seconds = np.array([0.0, 1, 2, 3])
