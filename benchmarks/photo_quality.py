@@ -26,7 +26,7 @@ _POLL_S = 0.2
 
 def photos_per_second(files: list[Path]) -> float:
     """Returns how many photos one core measures in a second."""
-    chunk = [(str(file), 1) for file in files[:_MOST_PHOTOS]]
+    chunk = [(str(file), 1, None) for file in files[:_MOST_PHOTOS]]
     measure_chunk(chunk[:8])  # imports
     start = time.process_time()
     measure_chunk(chunk)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,12 +88,12 @@ def measure_photos(
 
 
 def measure_chunk(
-    photos: list[tuple[str, int, tuple[int, int]]],
+    photos: Sequence[tuple[str, int, tuple[int, int] | None]],
 ) -> tuple[np.ndarray, list[tuple[int, str]]]:
     """Measures some photos.
 
     Args:
-        photos: File, EXIF orientation, width and height of each.
+        photos: What `measure_file` takes, of each.
 
     Returns:
         Rows of `MEASURES_DTYPE`, zeros where a photo does not decode; and which photos
