@@ -63,7 +63,7 @@ class EngineExport:
         model_format: `onnx`, `openvino` or `litert`.
         precision: One of `PRECISIONS`.
         photos: Images for the comparison with Keras; None takes the queries of val,
-            or noise where there is no dataset.
+            else those of `calibration`, else noise.
         calibration: Images for the ranges of int8; None takes the train split.
         dataset: That of the config, where it was built.
     """
@@ -189,6 +189,8 @@ class EngineExport:
         seed, source = self.config.seed, self.photos
         if source is None and self.dataset is not None and self.dataset.val:
             source = SplitImages(self.dataset.split(self.dataset.val.queries))
+        if source is None:
+            source = self.calibration
         if source is None or not len(source):
             return noise(_NOISE_IMAGES, prepared, seed, _PARITY_BATCH)
         return sample_of(source, _PARITY_IMAGES, prepared, seed, _PARITY_BATCH)
