@@ -16,10 +16,12 @@ from vpr_tf.photos.quality.flag_table import read_flags
 from vpr_tf.photos.quality.image_rules import IMAGE_RULES
 from vpr_tf.photos.quality.measuring import measure_photos
 from vpr_tf.photos.quality.neighbours import NEIGHBOUR_RULES
+from vpr_tf.photos.quality.perceptual_hash import require_imagehash
 from vpr_tf.photos.quality.position_rules import POSITION_RULES
 from vpr_tf.photos.quality.recurring import RECURRING_RULES
 from vpr_tf.photos.quality.rules import Rule, bits_of, flag_names, flag_photos
 from vpr_tf.photos.scan import PhotoSource
+from vpr_tf.photos.schema import ROW_DTYPE
 
 RULES: tuple[Rule, ...] = (
     *IMAGE_RULES,
@@ -81,6 +83,25 @@ def leave_out_flagged(
     flagged = found.with_any(exclude)
     reasons = (found.reason(row, exclude) for row in np.flatnonzero(flagged).tolist())
     return _without(found.files, flagged, reasons)
+
+
+def check_exclusion(source: PhotoSource, config: QualityConfig) -> None:
+    """Sees that `leave_out_flagged` will find the flags, before photos are scanned.
+
+    Args:
+        source: Of the photos.
+        config: The flags `exclude`.
+
+    Raises:
+        PhotoSourceError: See `leave_out_flagged`.
+        MissingImageHashError: Likewise.
+    """
+    rows, keys = np.empty(0, ROW_DTYPE), np.empty(0, "S1")
+    nothing = PhotoFiles.from_rows(source.folder, rows, keys)
+    if source.is_csv and read_flags(source.path, nothing, source.reading) is not None:
+        return
+    _refuse_flags_of_descriptors(config.exclude, source)
+    require_imagehash()
 
 
 def _without(
