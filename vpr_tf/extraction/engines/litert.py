@@ -44,7 +44,7 @@ def compile_forward(encoder: Any, preprocessing: Preprocessing) -> Forward:
     """
     size = natural_size(preprocessing)
     if isinstance(encoder, ExportedEncoder):
-        return forward_of(*encoder.contents(), size)
+        return forward_of(encoder.contents()[0], size)
     from vpr_tf.extraction.engines.tensorflow import frozen_function
     from vpr_tf.extraction.engines.tflite_conversion import to_tflite
     from vpr_tf.models import in_precision

@@ -41,7 +41,7 @@ def compile_forward(encoder: Any, preprocessing: Preprocessing) -> Forward:
     """Makes a session of an exported or converted encoder; see `engines`."""
     size = natural_size(preprocessing)
     if isinstance(encoder, ExportedEncoder):
-        return forward_of(*encoder.contents(), size)
+        return forward_of(encoder.contents()[0], size)
     model = onnx_of(encoder, preprocessing)
     return compared(forward_of(model, size), encoder, "float32")
 
