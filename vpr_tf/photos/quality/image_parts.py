@@ -36,7 +36,7 @@ def _repeated_share(grey: np.ndarray, period_px: int) -> float:
     below, above = grey[period_px:], grey[:-period_px]
     differences = np.maximum(below, above) - np.minimum(below, above)
     is_other = differences.mean(axis=1)[::-1] >= _EQUAL_ROWS
-    num_rows = int(is_other.argmax())  # 0 if none is
+    num_rows = int(is_other.argmax()) if is_other.any() else 0
     is_bar = grey[len(grey) - num_rows :].max(initial=0) <= _BLACK
     return 0.0 if is_bar else num_rows / len(grey)
 
