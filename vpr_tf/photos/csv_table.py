@@ -5,6 +5,7 @@ or `utm_east`, `utm_north` and `zone` (signed number, or number and letter as in
 `heading_deg` and `timestamp` are optional. `x_m` and `y_m` are metres from an origin
 that is not known, local coordinates. Other names that are usual are known, see
 `_KNOWN_AS`; still others are named by `ReadingConfig.columns`. Rows keep their order.
+`flags` and what copies are copies of are as `vpr photos check` writes them.
 """
 
 from __future__ import annotations
