@@ -150,7 +150,10 @@ def _known_splits(dataset: PreparedDataset) -> dict[tuple[str, bool], SplitPlan]
 
 def _known_rejected(dataset: PreparedDataset) -> list[list[str]]:
     """Returns the rows of rejected.csv that are of the splits in the manifest."""
-    count = sum(entry["num_rejected"] for entry in dataset.manifest["splits"].values())
+    count = sum(
+        entry["num_rejected"] + entry.get("num_flagged", 0)  # not in older manifests
+        for entry in dataset.manifest["splits"].values()
+    )
     path = inside(dataset.path, "rejected.csv")
     try:
         with path.open(encoding="utf-8", newline="") as file:

@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from data_prep.build_state import LISTING_NAME, BuildFolder, build_parameters
 from data_prep.errors import DataPrepError, wrap_disk_errors
-from data_prep.exclusion import exclude_flagged
+from data_prep.exclusion import exclude_flagged, require_findable_flags
 from data_prep.finish import finish_dataset
 from data_prep.partition.assignment import (
     ClassAssignment,
@@ -115,9 +115,15 @@ def build_splits(
             splits.append(ScannedSplit(split, work, listings[split.name]))
         rejected = folder.dataset_path / "rejected.csv"
         try:
+            for split in plan.splits:
+                require_findable_flags(split, build)
             for scanned in splits:
                 scan_split(pool, scanned, build, rejected)
                 exclude_flagged(scanned, build)
+                # Decoding every photo may have found more.
+                _refuse_too_many_rejected(
+                    scanned, build.max_rejected_fraction, rejected
+                )
         except DataPrepError:
             folder.mark_stopped()
             raise

@@ -4,17 +4,45 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
 from data_prep.errors import DataPrepError
+from data_prep.plan import SplitPlan
 from data_prep.shards import MetadataTable, Progress, ScannedSplit
 from vpr_tf.config import BuildConfig
-from vpr_tf.photos import PhotoFiles
-from vpr_tf.photos.quality import leave_out_flagged
+from vpr_tf.photos import PhotoFiles, PhotoSourceError
+from vpr_tf.photos.quality import check_exclusion, leave_out_flagged
+from vpr_tf.photos.quality.perceptual_hash import MissingImageHashError
 from vpr_tf.photos.scan import ScannedChunk
 
 
+@contextmanager
+def _wrap_quality_errors() -> Iterator[None]:
+    try:
+        yield
+    except (PhotoSourceError, MissingImageHashError) as error:
+        raise DataPrepError(str(error)) from error
+
+
+@_wrap_quality_errors()
+def require_findable_flags(plan: SplitPlan, build: BuildConfig) -> None:
+    """Sees, before a long scan, that `exclude_flagged` will find the flags.
+
+    Raises:
+        DataPrepError: It will not; the message says why.
+    """
+    if _leaves_out(plan, build):
+        check_exclusion(plan.source, build.quality)
+
+
+def _leaves_out(plan: SplitPlan, build: BuildConfig) -> bool:
+    return bool(build.quality.exclude) and not plan.name.endswith("-queries")
+
+
+@_wrap_quality_errors()
 def exclude_flagged(split: ScannedSplit, build: BuildConfig) -> None:
     """Leaves out the photos of a scanned split that have a flag of `quality.exclude`.
 
@@ -27,25 +55,23 @@ def exclude_flagged(split: ScannedSplit, build: BuildConfig) -> None:
         build: Which flags, and the thresholds.
 
     Raises:
-        DataPrepError: No photo is left.
-        PhotoSourceError: See `leave_out_flagged`.
+        DataPrepError: All photos have a flag, or see `leave_out_flagged`.
     """
-    if not build.quality.exclude or split.plan.name.endswith("-queries"):
+    if not _leaves_out(split.plan, build):
         return
     table = MetadataTable(split.work.with_name(f"{split.plan.name}.kept"))
     table.folder.mkdir(exist_ok=True)
     progress = table.progress()
     if progress.num_entries != split.progress.num_entries:
         progress = _write_kept(split, build, table)
-    num_left_out = split.progress.num_rows - progress.num_rows
     split.table, split.work, split.progress = table, table.folder, progress
-    if not progress.num_rows:
+    if not progress.num_rows and progress.num_flagged:
         raise DataPrepError(
             f"No photo of {split.plan.source.path} is left (split {split.plan.name}): "
             f"all have a flag of `build.quality.exclude`. Leave out fewer flags: "
             f"{', '.join(build.quality.exclude)}."
         )
-    print(f"{split.plan.name}: {num_left_out:,} photos left out by their flags")
+    print(f"{split.plan.name}: {progress.num_flagged:,} photos left out by their flags")
 
 
 def _write_kept(
@@ -65,6 +91,8 @@ def _write_kept(
     of_rows = ("num_rows", "keys_size", "longest_key", "longest_timestamp")
     progress = dataclasses.replace(split.progress, **dict.fromkeys(of_rows, 0))
     table.append(progress, _chunk_of(kept), split.plan.rejected_prefix)
+    progress.num_flagged = len(kept.excluded)
+    progress.num_rejected -= progress.num_flagged
     table.write_checkpoint(progress)
     return progress
 

@@ -43,7 +43,10 @@ _State = TypeVar("_State")
 
 @dataclass
 class Progress:
-    """How far the scan of a split has come; sizes in bytes."""
+    """How far the scan of a split has come; sizes in bytes.
+
+    `rejected_size` is of the list of rejected and of flagged photos.
+    """
 
     listing_offset: int = 0
     num_entries: int = 0
@@ -54,6 +57,7 @@ class Progress:
     longest_key: int = 0
     longest_timestamp: int = 0
     num_other: int = 0
+    num_flagged: int = 0
 
 
 class MetadataTable:

@@ -62,7 +62,8 @@ def test_flagged_photos_are_left_out_with_reasons(photos, config, tmp_path, caps
             for i in SMALL
         },
     }
-    assert dataset.manifest["splits"]["train"]["num_rejected"] == 5
+    assert dataset.manifest["splits"]["train"]["num_rejected"] == 0
+    assert dataset.manifest["splits"]["train"]["num_flagged"] == 5
     assert "5 photos left out by their flags" in capsys.readouterr().out
 
 
@@ -123,3 +124,54 @@ def test_thresholds_do_not_matter_where_nothing_is_left_out(make_config, photos)
     with pytest.raises(DataPrepError, match=r"build\.quality\.exclude is \[\] there"):
         build_dataset(make_config(quality=QUALITY))
     assert path.is_dir()
+
+
+@pytest.mark.parametrize(
+    ("train", "exclude", "message"),
+    [
+        ("train", "unlike_neighbours", "found by descriptors"),
+        ("table.csv", "too_small", "blury"),
+    ],
+)
+def test_flags_that_cannot_be_found_stop_before_the_scan(
+    photos, make_config, tmp_path, monkeypatch, train, exclude, message
+):
+    import data_prep.build
+
+    (tmp_path / "table.csv").write_text(
+        f"path,utm_east,utm_north,zone,heading_deg,flags\n"
+        f"train/{photos[0]},544000,4174000,10S,0,blury\n"
+    )
+    with monkeypatch.context() as patch:
+        patch.delattr(data_prep.build, "scan_split")
+        with pytest.raises(DataPrepError, match=message):
+            build_dataset(
+                make_config(train=train, quality=QualityConfig(exclude=[exclude]))
+            )
+    # The folder is free for another config.
+    assert len(build_dataset(make_config()).split("train")) == NUM_PHOTOS + 1
+
+
+def test_without_imagehash_it_stops_before_the_scan(config, monkeypatch):
+    import sys
+
+    import data_prep.build
+
+    monkeypatch.setitem(sys.modules, "imagehash", None)
+    monkeypatch.delattr(data_prep.build, "scan_split")
+    with pytest.raises(DataPrepError, match=r"vpr_tf\[quality\]"):
+        build_dataset(config)
+
+
+def test_photos_that_do_not_decode_count_as_rejected(photos, make_config, tmp_path):
+    for name in photos[:3]:
+        content = (tmp_path / "train" / name).read_bytes()
+        (tmp_path / "train" / name).write_bytes(
+            content[:400] + bytes(400) + content[800:]
+        )
+    build = {"quality": QUALITY, "verify": "header"}
+    with pytest.raises(DataPrepError, match=r"3 of the first 25 .*cannot be used"):
+        build_dataset(make_config(max_rejected_fraction=0.1, **build))
+    dataset = build_dataset(make_config(max_rejected_fraction=0.2, **build))
+    train = dataset.manifest["splits"]["train"]
+    assert (train["num_rejected"], train["num_flagged"]) == (3, 5)

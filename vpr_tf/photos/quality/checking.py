@@ -16,10 +16,12 @@ from vpr_tf.photos.quality.flag_table import TableFlags, read_flags
 from vpr_tf.photos.quality.image_rules import IMAGE_RULES
 from vpr_tf.photos.quality.measuring import measure_photos
 from vpr_tf.photos.quality.neighbours import NEIGHBOUR_RULES
+from vpr_tf.photos.quality.perceptual_hash import require_imagehash
 from vpr_tf.photos.quality.position_rules import POSITION_RULES
 from vpr_tf.photos.quality.recurring import RECURRING_RULES
 from vpr_tf.photos.quality.rules import Rule, bits_of, flag_names, flag_photos
 from vpr_tf.photos.scan import PhotoSource
+from vpr_tf.photos.schema import ROW_DTYPE
 
 RULES: tuple[Rule, ...] = (
     *IMAGE_RULES,
@@ -69,7 +71,8 @@ def leave_out_flagged(
         return files
     table = read_flags(source.path, files, source.reading) if source.is_csv else None
     if table is not None:
-        _check_looked_for(exclude, table, source.path)
+        _refuse_not_told(exclude, table, source.path)
+        _tell_unknown(_not_told(exclude, table))
         bits = table.flags
         flagged = _left_out(bits, exclude, files.paths, table.originals)
         names = (
@@ -117,30 +120,54 @@ def _left_out(
     return result
 
 
-def _check_looked_for(exclude: list[str], table: TableFlags, path: Path) -> None:
-    """Refuses flags that nobody looked for; of drives little may be known."""
+def _not_told(exclude: list[str], table: TableFlags) -> list[str]:
+    """Returns the flags of which a table has neither what is measured nor a photo."""
     column_of = {rule.flag: rule.value for rule in RULES}
-    unknown = [
+    return [
         flag
         for flag in exclude
-        if column_of[flag] not in table.columns
-        and not (table.flags & bits_of([flag])).any()
+        if column_of[flag] not in table.columns and not table.named & bits_of([flag])
     ]
-    _tell_unknown(flag for flag in unknown if flag in _OF_DRIVES)
-    missing = [flag for flag in unknown if flag not in _OF_DRIVES]
+
+
+def _refuse_not_told(exclude: list[str], table: TableFlags, path: Path) -> None:
+    """Refuses flags that nobody looked for; of drives little may be known."""
+    missing = [flag for flag in _not_told(exclude, table) if flag not in _OF_DRIVES]
     if missing:
         model = " --model MODEL" if set(missing) & set(_OF_DESCRIPTORS) else ""
+        columns = [rule.value for rule in RULES if rule.flag in missing]
         raise PhotoSourceError(
             f"`build.quality.exclude` names {', '.join(missing)}, which {path} does "
-            f"not tell of: it lacks {', '.join(column_of[flag] for flag in missing)}. "
-            f"Check the photos by `vpr photos check PHOTOS{model}`, and build from "
-            "that table, or leave these flags out."
+            f"not tell of: it lacks {', '.join(columns)}. Check the photos by `vpr "
+            f"photos check PHOTOS{model}`, and build from that table, or leave these "
+            "flags out."
         )
 
 
 def _tell_unknown(flags: Iterable[str]) -> None:
     for flag in flags:
         print(f"No photo can be {flag}: nothing is known of what it is found by.")
+
+
+def check_exclusion(source: PhotoSource, config: QualityConfig) -> None:
+    """Sees that `leave_out_flagged` will find the flags, before photos are scanned.
+
+    Args:
+        source: Of the photos.
+        config: The flags `exclude`.
+
+    Raises:
+        PhotoSourceError: See `leave_out_flagged`.
+        MissingImageHashError: Likewise.
+    """
+    rows, keys = np.empty(0, ROW_DTYPE), np.empty(0, "S1")
+    nothing = PhotoFiles.from_rows(source.folder, rows, keys)
+    table = read_flags(source.path, nothing, source.reading) if source.is_csv else None
+    if table is not None:
+        _refuse_not_told(config.exclude, table, source.path)
+        return
+    _refuse_flags_of_descriptors(config.exclude, source)
+    require_imagehash()
 
 
 def _without(

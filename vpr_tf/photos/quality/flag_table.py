@@ -44,11 +44,13 @@ class TableFlags:
         originals: For each flag of copies the paths of the photos that they are copies
             of, bytes, empty where the table says none.
         columns: Names of all columns.
+        named: Bits of all flags that a whole row has.
     """
 
     flags: np.ndarray
     originals: Mapping[str, np.ndarray]
     columns: list[str]
+    named: np.uint32
 
 
 def write_flags(
@@ -108,18 +110,21 @@ def read_flags(
         PhotoSourceError: The table cannot be read, has a flag that there is not, or
             lacks a photo by now.
     """
-    columns = csv_column_names(table, reading)
-    said: dict[bytes, tuple[Any, ...]] = {}
-    malformed: dict[bytes, tuple[Any, ...]] = {}  # rejected, if a position is needed
+    named = np.uint32(0)
+    said: dict[bytes, _Said] = {}
+    malformed: dict[bytes, dict[str, Any]] = {}  # rejected, if a position is needed
     for entry, _ in walk_csv_table(table, False, reading):
         row = parse_csv_entry(entry)
         if FLAGS_COLUMN not in row:
             return None
-        originals = (row.get(rule.value, "").encode() for rule in DUPLICATE_RULES)
-        rows = malformed if "problem" in row else said
-        line_and_flags = (row["line"], row[FLAGS_COLUMN])
-        rows.setdefault(row["path"].encode(), (*line_and_flags, *originals))
-    said = malformed | said
+        if "problem" in row:
+            malformed.setdefault(row["path"].encode(), row)
+        else:
+            of_row = _said(table, row)
+            named |= of_row[0]
+            said.setdefault(row["path"].encode(), of_row)
+    for path in malformed.keys() & set(files.paths.tolist()) - said.keys():
+        said[path] = _said(table, malformed[path])
     try:
         of_photos = [said[path] for path in files.paths.tolist()]
     except KeyError as error:
@@ -127,20 +132,28 @@ def read_flags(
             f"{table} was changed while it was read: it no longer has the photo "
             f"{printable(error.args[0].decode())}. Run the command again."
         ) from None
-    bits = np.array([_bits_of(table, *row[:2]) for row in of_photos], np.uint32)
+    bits = np.array([row[0] for row in of_photos], np.uint32)
     copies = {
         rule.flag: np.array([row[place] for row in of_photos], "S")
-        for place, rule in enumerate(DUPLICATE_RULES, start=2)
+        for place, rule in enumerate(DUPLICATE_RULES, start=1)
     }
-    return TableFlags(bits, copies, columns)
+    return TableFlags(bits, copies, csv_column_names(table, reading), named)
 
 
-def _bits_of(table: Path, line: int, text: str) -> np.uint32:
-    flags = text.split()
+_Said = tuple[Any, ...]  # the bits, then what it is a copy of by each of the rules
+
+
+def _said(table: Path, row: dict[str, Any]) -> _Said:
+    originals = (row.get(rule.value, "").encode() for rule in DUPLICATE_RULES)
+    return _bits_of(table, row), *originals
+
+
+def _bits_of(table: Path, row: dict[str, Any]) -> np.uint32:
+    flags = row[FLAGS_COLUMN].split()
     unknown = [flag for flag in flags if flag not in QUALITY_FLAGS]
     if unknown:
         raise PhotoSourceError(
-            f"{table}, line {line}: the column {FLAGS_COLUMN} must have flags "
+            f"{table}, line {row['line']}: the column {FLAGS_COLUMN} must have flags "
             f"of {', '.join(QUALITY_FLAGS)}. Received: {unknown[0][:80]!r}"
         )
     return bits_of(flags)

@@ -13,6 +13,18 @@ def _too_small(photos: MeasuredPhotos, config: QualityConfig) -> Finding:
     return Finding(shorter < config.min_side_px, shorter.astype(np.float32))
 
 
+def _blurred(photos: MeasuredPhotos, config: QualityConfig) -> Finding:
+    """Flags soft edges, and their absence where there is light and dark to have some.
+
+    Very strong blur leaves no edges; a picture of one colour never had any.
+    """
+    measures = photos.measures
+    no_edges = np.isnan(measures["sharpness"])
+    no_edges &= measures["contrast"] >= config.min_contrast
+    values = np.where(no_edges, np.float32(0), measures["sharpness"])
+    return Finding(values < config.min_sharpness, values)
+
+
 def _limited(flag: str, measure: str, setting: str) -> Rule:
     """Returns the rule that a measure may not be above or below a setting.
 
@@ -36,6 +48,6 @@ IMAGE_RULES = (
     _limited("uniform", "contrast", "min_contrast"),
     _limited("underexposed", "highlight", "min_highlight"),
     _limited("overexposed", "white_share", "max_white_share"),
-    _limited("blurred", "sharpness", "min_sharpness"),
+    Rule("blurred", "sharpness", "min_sharpness", _blurred),
     _limited("occluded", "occluded_share", "max_occluded_share"),
 )

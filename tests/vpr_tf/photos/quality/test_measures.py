@@ -12,7 +12,9 @@ pytest.importorskip("imagehash")
 
 from vpr_tf.config import QualityConfig
 from vpr_tf.photos import InvalidEntryError
+from vpr_tf.photos.quality import MeasuredPhotos
 from vpr_tf.photos.quality.decoded_photo import read_photo
+from vpr_tf.photos.quality.image_rules import IMAGE_RULES
 from vpr_tf.photos.quality.measures import MEASURES_DTYPE, measure_file
 from vpr_tf.photos.quality.sharpness import sharpness
 
@@ -60,6 +62,25 @@ def test_sharpness_is_unknown_without_edges():
     assert np.isnan(sharpness(np.full((300, 300), 90, np.uint8)))
     assert np.isnan(sharpness(np.zeros((5, 400), np.uint8)))
     assert np.isnan(sharpness(np.zeros((1, 1), np.uint8)))
+
+
+@pytest.mark.parametrize(
+    ("sigma_px", "is_blurred"), [(0, False), (8, True), (20, True), (30, True)]
+)
+def test_blur_that_leaves_no_edge_is_blur(sigma_px, is_blurred, tmp_path):
+    image = ndimage.gaussian_filter(0.3 * texture(), sigma_px)
+    assert blurred_flags(saved(image, tmp_path)) == [is_blurred]
+
+
+def test_picture_of_one_colour_is_not_blurred(tmp_path):
+    assert blurred_flags(saved(np.full((300, 300), 90), tmp_path)) == [False]
+
+
+def blurred_flags(file):
+    row = np.array([tuple(measure_file(file))], MEASURES_DTYPE)
+    rule = next(rule for rule in IMAGE_RULES if rule.flag == "blurred")
+    # Of the photos themselves it looks at nothing but what was measured.
+    return rule.find(MeasuredPhotos(None, row), QualityConfig()).flagged.tolist()
 
 
 def test_sharpness_is_known_of_small_images():
