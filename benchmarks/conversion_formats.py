@@ -23,7 +23,7 @@ from vpr_tf.export.model_files import write_model
 from vpr_tf.extraction.engines import compile_forward
 from vpr_tf.extraction.export_record import MODEL_FILES
 from vpr_tf.extraction.exported_encoder import ENGINE_OF_FORMAT, ExportedEncoder
-from vpr_tf.models import GeoLocalizationNet
+from vpr_tf.models import GeoLocalizationNet, encoder_fingerprint
 from vpr_tf.models.backbones import BACKBONE_NAMES
 from vpr_tf.stored_files import StoredFile
 
@@ -72,7 +72,7 @@ def _difference(encoder: GeoLocalizationNet, model_format: str) -> float:
                 for file in MODEL_FILES[model_format]
             },
             encoder.descriptor_dim,
-            "",
+            encoder_fingerprint(encoder),
             Preprocessing(),
         )
         engine = ENGINE_OF_FORMAT[model_format]

@@ -113,9 +113,11 @@ def _encoder_of(folder: Path, engine: str, prepared: Preprocessing) -> Any:
     model_format = _FORMATS[engine]
     export = folder / model_format / own
     files = {name: StoredFile.from_path(export / name) for name in _files(engine)}
-    dim = json.loads((folder / "encoder.json").read_text())["descriptor_dim"]
+    described = json.loads((folder / "encoder.json").read_text())
     stored = dataclasses.replace(prepared, precision=own)
-    return ExportedEncoder(export, model_format, files, dim, "benchmark", stored)
+    return ExportedEncoder(
+        export, model_format, files, preprocessing=stored, **described
+    )
 
 
 def _files(engine: str) -> tuple[str, ...]:
@@ -130,14 +132,17 @@ def _write_encoder(name: str, options: argparse.Namespace) -> None:
 
     from vpr_tf.export.image_sample import noise
     from vpr_tf.export.model_files import write_model
-    from vpr_tf.models import GeoLocalizationNet
+    from vpr_tf.models import GeoLocalizationNet, encoder_fingerprint
 
     keras.utils.set_random_seed(0)
     encoder = GeoLocalizationNet(*_ENCODERS[name])
     folder = Path(options.write) / name
     folder.mkdir()
     encoder.save(folder / "encoder.keras")
-    described = {"descriptor_dim": encoder.descriptor_dim}
+    described = {
+        "descriptor_dim": encoder.descriptor_dim,
+        "fingerprint": encoder_fingerprint(encoder),
+    }
     (folder / "encoder.json").write_text(json.dumps(described))
     prepared = Preprocessing("square", options.image_size)
     for cell in options.cells:

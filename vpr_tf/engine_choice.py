@@ -12,6 +12,8 @@ import contextvars
 from collections.abc import Iterator
 from typing import NamedTuple
 
+_REMOTE = "remote"
+
 
 class EngineChoice(NamedTuple):
     """What computes.
@@ -28,7 +30,7 @@ class EngineChoice(NamedTuple):
     @property
     def name(self) -> str | None:
         """The engine: `remote` where there is an address."""
-        return "remote" if self.encoder_url else self.engine
+        return _REMOTE if self.encoder_url else self.engine
 
 
 _NONE = EngineChoice()
@@ -39,21 +41,33 @@ _chosen = contextvars.ContextVar("engine_choice", default=_NONE)
 def using_engine(
     engine: str | None = None, encoder_url: str | None = None
 ) -> Iterator[None]:
-    """Extractors made inside the block compute by this engine.
+    """Extractors made inside the block compute by this engine, or at this address.
 
-    This holds for the thread that enters the block.
+    This holds for the thread that enters the block, and replaces what an outer block
+    says; `remote` alone keeps its address.
 
     Args:
-        engine: See `EngineChoice`; None changes nothing.
-        encoder_url: See `EngineChoice`; None changes nothing.
+        engine: See `EngineChoice`.
+        encoder_url: See `EngineChoice`. None and no engine change nothing.
+
+    Raises:
+        ValueError: There is an address, and an engine that computes here.
 
     Example:
         >>> import vpr_tf as vpr
         >>> with vpr.using_engine("openvino"):  # doctest: +SKIP
         ...     place = vpr.PlaceIndex.open("city.index").localize("photo.jpg")
     """
-    outer = _chosen.get()
-    choice = EngineChoice(engine or outer.engine, encoder_url or outer.encoder_url)
+    if encoder_url and engine not in (None, _REMOTE):
+        raise ValueError(
+            f"`encoder_url` lets a server compute. Received: {engine=}, too, which "
+            "computes here. Leave out one of them."
+        )
+    choice = EngineChoice(engine, encoder_url)
+    if choice.name is None:
+        choice = _chosen.get()
+    elif choice == EngineChoice(_REMOTE):
+        choice = EngineChoice(_REMOTE, _chosen.get().encoder_url)
     token = _chosen.set(choice)
     try:
         yield

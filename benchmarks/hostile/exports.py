@@ -23,6 +23,7 @@ from vpr_tf.stored_files import Checksums
 
 _SECRET, _SECRET_BYTES = f"../{OUTSIDE}/secret.txt", b"secret floats" * 8
 _DIM = 3
+_FINGERPRINT = "f" * 64
 
 
 @functools.cache
@@ -46,6 +47,7 @@ def onnx_model() -> bytes:
     )
     opset = helper.make_opsetid("", 18)
     model = helper.make_model(graph, opset_imports=[opset], ir_version=9)
+    model.metadata_props.add(key="fingerprint", value=_FINGERPRINT)
     return bytes(model.SerializeToString())
 
 
@@ -74,7 +76,7 @@ def export_files(model_format: str, contents: dict[str, bytes]) -> dict[str, byt
         model_format,
         "float32",
         _DIM,
-        "f" * 64,
+        _FINGERPRINT,
         "mean colours",
         Preprocessing("square", 16),
         stored,

@@ -33,12 +33,23 @@ from vpr_tf.extraction.export_record import (
     Parity,
     RecallCheck,
 )
-from vpr_tf.extraction.exported_encoder import ExportedEncoder
+from vpr_tf.extraction.exported_encoder import (
+    ENGINE_OF_FORMAT,
+    ExportedEncoder,
+    loses_refusal,
+)
 from vpr_tf.stored_files import StoredFile
 
 CALIBRATION_IMAGES, _FEWEST_CALIBRATION_IMAGES = 280, 100
 _PARITY_IMAGES, _NOISE_IMAGES, _PARITY_BATCH = 32, 8, 4
 _LARGEST_DIFFERENCE = 1e-5  # of two float32 computations of a unit vector
+# Of two descriptors of an image. LiteRT is wrong by 0.3 on some encoders.
+_SMALLEST_COSINES = {
+    "float32": 0.9999,
+    "bfloat16": 0.999,
+    "float16": 0.999,
+    "int8": 0.95,
+}
 _LARGEST_LOSS = 0.5  # points of R@1, by 8 bits
 
 
@@ -52,7 +63,7 @@ class EngineExport:
         model_format: `onnx`, `openvino` or `litert`.
         precision: One of `PRECISIONS`.
         photos: Images for the comparison with Keras; None takes the queries of val,
-            or noise where there is no dataset.
+            else those of `calibration`, else noise.
         calibration: Images for the ranges of int8; None takes the train split.
         dataset: That of the config, where it was built.
     """
@@ -73,11 +84,18 @@ class EngineExport:
 
         Raises:
             ExportError: It is too different from Keras, or loses too much recall, or
-                there are too few images to calibrate on, or it cannot be written.
+                there are too few images to calibrate on, or it would describe images
+                that Keras refuses, or it cannot be written.
             ImportError: An extra is not installed.
             ValueError: The encoder cannot be converted, or an image not be read.
         """
         what_is_exported(self.model_format, self.precision)
+        if loses_refusal(self.extractor.encoder, self._prepared):
+            raise ExportError(
+                "SALAD refuses images of too few patches, which other engines than "
+                "TensorFlow would describe by NaN. `evaluation.resize` must be square. "
+                f"Received: {self._prepared.resize}. Set it, or export a SavedModel."
+            )
         suffix = "" if self.precision == "float32" else f"-{self.precision}"
         name = f"{self.config.name}-{self.model_format}{suffix}"
         made: list[ExportRecord] = []
@@ -139,7 +157,10 @@ class EngineExport:
             exact.fingerprint,
             prepared,
         )
-        return exact, FeatureExtractor(written, prepared, batch_size=batch_size)
+        engine = ENGINE_OF_FORMAT[self.model_format]  # whatever `using_engine` says
+        return exact, FeatureExtractor(
+            written, prepared, engine=engine, batch_size=batch_size
+        )
 
     def _calibration_sample(self) -> ImageSample | None:
         """Returns the images that 8-bit activations are measured on, if that is done.
@@ -168,6 +189,8 @@ class EngineExport:
         seed, source = self.config.seed, self.photos
         if source is None and self.dataset is not None and self.dataset.val:
             source = SplitImages(self.dataset.split(self.dataset.val.queries))
+        if source is None:
+            source = self.calibration
         if source is None or not len(source):
             return noise(_NOISE_IMAGES, prepared, seed, _PARITY_BATCH)
         return sample_of(source, _PARITY_IMAGES, prepared, seed, _PARITY_BATCH)
@@ -179,27 +202,39 @@ class EngineExport:
             ExportError: It is another function of images.
         """
         sample = self._parity_sample()
-        differences, cosines = [0.0], [1.0]
+        differences, cosines = [], []
         for images in sample:
             with _whole_float32():
                 expected = exact.forward()(images)
             received = exported.forward()(images)
-            differences.append(float(np.max(np.abs(expected - received))))
-            cosines.append(float(np.min(np.sum(expected * received, axis=1))))
+            differences.append(np.max(np.abs(expected - received)))
+            cosines.append(np.min(np.sum(expected * received, axis=1)))
         parity = Parity(
             sample.text,
             len(sample),
-            max(differences),
-            min(cosines),
+            float(np.max(differences)),  # NaN if one is, unlike that of Python
+            float(np.min(cosines)),
             exported.preprocessing.precision,
         )
-        if self.precision == "float32" and not max(differences) < _LARGEST_DIFFERENCE:
+        self._check_parity(parity)
+        return parity
+
+    def _check_parity(self, parity: Parity) -> None:
+        difference, cosine = parity.max_difference, parity.min_cosine
+        if self.precision == "float32" and not difference < _LARGEST_DIFFERENCE:
             raise ExportError(
                 f"{self.model_format} must give the descriptors of Keras within "
                 f"{_LARGEST_DIFFERENCE:g}. Received: a difference of "
-                f"{parity.max_difference:.1e}, on {sample.text}. Export a SavedModel."
+                f"{difference:.1e}, on {parity.images}. Export a SavedModel."
             )
-        return parity
+        smallest = _SMALLEST_COSINES[self.precision]
+        if not (cosine >= smallest and np.isfinite(difference)):
+            raise ExportError(
+                f"{self.model_format} in {self.precision} must give descriptors whose "
+                f"cosine with those of Keras is at least {smallest}. Received: "
+                f"{cosine:.4f}, on {parity.images}. Pass --precision float32, another "
+                "--format, or --photos like those that will be described."
+            )
 
     def _recall(
         self, exact: FeatureExtractor, exported: FeatureExtractor

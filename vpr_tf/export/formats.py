@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 from vpr_tf.config import ConfigError
+from vpr_tf.extraction.export_record import EXPORTS
 
 SAVED_MODEL = "savedmodel"
 FORMATS = (SAVED_MODEL, "onnx", "openvino", "litert")
 
-# What becomes of the weights and of the computation.
 _EXPORTS = {
     (SAVED_MODEL, "float32"): "weights and computation in float32",
-    ("onnx", "float32"): "weights and computation in float32",
-    ("openvino", "float32"): "weights and computation in float32",
-    ("openvino", "bfloat16"): "weights in float32, computation in bfloat16 on a CPU "
-    "that has it, else in float32",
-    ("openvino", "float16"): "weights in float16, half the size; computation in "
-    "float16 on a CPU that has it, else in float32",
-    ("openvino", "int8"): "weights and activations in 8 bits from the fourth "
-    "convolution to the last, by ranges that are measured on photos",
-    ("litert", "float32"): "weights and computation in float32",
-    ("litert", "float16"): "weights in float16, half the size; computation in float32",
-    ("litert", "int8"): "weights in 8 bits; activations too, by the range of each "
-    "image",
+    **EXPORTS,
 }
 _REASONS = {
     SAVED_MODEL: "A SavedModel computes in float32 wherever it is served",

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 
 from vpr_tf.config import Preprocessing
+from vpr_tf.config.rules import MOST_VALUES
 from vpr_tf.extraction.errors import EncoderError
 from vpr_tf.stored_files import StoredFile
 
@@ -24,6 +25,21 @@ PRECISIONS = {
     "bfloat16": "mixed_bfloat16",
     "float16": "mixed_float16",
     "int8": "int8",
+}
+# What becomes of the weights and of the computation; no other pairs are exported.
+EXPORTS = {
+    ("onnx", "float32"): "weights and computation in float32",
+    ("openvino", "float32"): "weights and computation in float32",
+    ("openvino", "bfloat16"): "weights in float32, computation in bfloat16 on a CPU "
+    "that has it, else in float32",
+    ("openvino", "float16"): "weights in float16, half the size; computation in "
+    "float16 on a CPU that has it, else in float32",
+    ("openvino", "int8"): "weights and activations in 8 bits from the fourth "
+    "convolution to the last, by ranges that are measured on photos",
+    ("litert", "float32"): "weights and computation in float32",
+    ("litert", "float16"): "weights in float16, half the size; computation in float32",
+    ("litert", "int8"): "weights in 8 bits; activations too, by the range of each "
+    "image",
 }
 
 
@@ -113,9 +129,10 @@ class ExportRecord:
                 "the encoder again."
             )
         fits = (
-            sorted(self.files) == sorted(MODEL_FILES.get(self.format, ("",)))
-            and PRECISIONS.get(self.precision) == self.preprocessing.precision
-            and self.descriptor_dim >= 1
+            (self.format, self.precision) in EXPORTS
+            and sorted(self.files) == sorted(MODEL_FILES[self.format])
+            and PRECISIONS[self.precision] == self.preprocessing.precision
+            and 1 <= self.descriptor_dim <= MOST_VALUES
         )
         if not fits:
             raise EncoderError(

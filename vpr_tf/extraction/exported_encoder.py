@@ -10,9 +10,11 @@ from vpr_tf.config import Preprocessing
 from vpr_tf.extraction.errors import EncoderError
 from vpr_tf.extraction.export_record import EXPORT_RECORD, MODEL_FILES, ExportRecord
 from vpr_tf.extraction.exported_model_check import check_contents
+from vpr_tf.extras import import_extra
 from vpr_tf.stored_files import Checksums, StoredFile
 from vpr_tf.stored_paths import StoredPathError, inside
 from vpr_tf.stored_values import from_stored, read_json
+from vpr_tf.trusted_models import models_are_trusted
 
 ENGINE_OF_FORMAT = {"onnx": "onnxruntime", "openvino": "openvino", "litert": "litert"}
 _MOST_BYTES = 2 << 30  # an encoder of 500 million weights
@@ -79,12 +81,26 @@ class ExportedEncoder:
         by then.
 
         Raises:
-            EncoderError: A file is missing, damaged or a link.
+            EncoderError: A file is missing, damaged, a link, or of another encoder.
             UntrustedModelError: It may do more than compute.
         """
         contents = [self._content(name, file) for name, file in self.files.items()]
         check_contents(self.format, contents, self.folder)
+        if self.format == "onnx" and not models_are_trusted():
+            self._check_fingerprint(contents[0])
         return contents
+
+    def _check_fingerprint(self, model: bytes) -> None:
+        """Sees that an ONNX model says of itself to be this encoder."""
+        metadata = import_extra("onnx", "onnx").ModelProto.FromString(model)
+        found = {one.key: one.value for one in metadata.metadata_props}
+        received = found.get("fingerprint", "none")
+        if received != self.fingerprint:
+            raise EncoderError(
+                f"The ONNX model in {self.folder} must be the encoder of the "
+                f"fingerprint {self.fingerprint[:16]}. Received: that of "
+                f"{received[:16]!a}. Copy or export the encoder again."
+            )
 
     def copy_to(self, folder: Path) -> Path:
         """Writes a copy, without the config, into a new folder; returns the folder.
@@ -120,6 +136,19 @@ class ExportedEncoder:
         raise EncoderError(
             f"{path} is damaged: it {problem}. Copy or export the encoder again."
         )
+
+
+def loses_refusal(encoder: Any, preprocessing: Preprocessing) -> bool:
+    """Whether an export would describe images that an encoder refuses.
+
+    SALAD refuses those of too few patches by a check that only TensorFlow has; squares
+    all have the size that is compared with Keras.
+
+    Args:
+        encoder: A `GeoLocalizationNet`.
+        preprocessing: How images are prepared for it.
+    """
+    return encoder.aggregation_name == "salad" and preprocessing.resize != "square"
 
 
 def read_record(folder: Path) -> ExportRecord:

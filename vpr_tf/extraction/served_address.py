@@ -10,8 +10,8 @@ from vpr_tf.extraction.errors import EncoderError
 
 _MODEL = r"(?P<name>[\w.-]+)(/versions/(?P<version>\d{1,18}))?"
 _PATHS = {
-    "http": re.compile(rf"/v1/models/{_MODEL}"),
-    "grpc": re.compile(rf"/{_MODEL}"),
+    "http": re.compile(rf"/v1/models/{_MODEL}", re.ASCII),
+    "grpc": re.compile(rf"/{_MODEL}", re.ASCII),
 }
 
 

@@ -41,11 +41,13 @@ class ResizeToPatchMultiples(keras.layers.Layer):
     def call(self, inputs):
         sides = ops.shape(inputs)[1:3]
         new_sides = tuple(self._nearest_multiple(side) for side in sides)
-        if all(isinstance(side, int) for side in sides) and sides == new_sides:
-            return inputs
-        # Of images of any size there is no branch, which other formats lack: to the
-        # same size the matrices are exactly the identity.
-        return _resize(inputs, sides, new_sides)
+        if all(isinstance(side, int) for side in sides):
+            return inputs if sides == new_sides else _resize(inputs, sides, new_sides)
+        # Of images of any size there is no branch, which other formats lack. Products
+        # with the identity would round: GPUs may take 10 bits of the images.
+        is_same = ops.logical_and(*map(ops.equal, sides, new_sides))
+        resized = _resize(inputs, sides, new_sides)
+        return ops.where(is_same, _cut_or_repeated(inputs, sides, new_sides), resized)
 
     def _nearest_multiple(self, side: Any) -> Any:
         if isinstance(side, int):
@@ -71,3 +73,12 @@ def _resize(images: Any, sides: tuple[Any, ...], new_sides: tuple[Any, ...]) -> 
     x = ops.transpose(ops.cast(images, "float32"), (0, 3, 1, 2))
     x = ops.matmul(rows, ops.matmul(x, ops.transpose(columns)))
     return ops.cast(ops.transpose(x, (0, 2, 3, 1)), images.dtype)
+
+
+def _cut_or_repeated(
+    images: Any, sides: tuple[Any, ...], new_sides: tuple[Any, ...]
+) -> Any:
+    """Returns images in another size without interpolation: of the same, themselves."""
+    for axis, (old, new) in enumerate(zip(sides, new_sides, strict=True), start=1):
+        images = ops.take(images, ops.minimum(ops.arange(new), old - 1), axis=axis)
+    return images

@@ -71,9 +71,7 @@ def kept_encoder(
     identity, model = identity_of(encoder), encoder.encoder
     if not is_kept(model):
         return identity, None
-    return identity, functools.partial(
-        keep_encoder, model, queries=identity.preprocessing
-    )
+    return identity, functools.partial(keep_encoder, model, queries=identity)
 
 
 def create_folder(

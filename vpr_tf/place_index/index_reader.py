@@ -252,7 +252,8 @@ class IndexReader:
 
         Raises:
             IndexMismatchError: No encoder or a damaged one in the index, or `model` is
-                another encoder.
+                another encoder, or descriptors would be of another precision than
+                those of the index; of queries that is only said.
             EncoderError: The model cannot be loaded.
         """
         wanted = self.manifest.encoder, str(model or ""), of_queries, chosen_engine()
@@ -271,7 +272,7 @@ class IndexReader:
                 return copy
         from vpr_tf.place_index.index_encoder import open_encoder
 
-        return open_encoder(self.folder, self.manifest, model)
+        return open_encoder(self.folder, self.manifest, model, of_queries=of_queries)
 
     def classifier(self) -> IndexClassifier:
         """Returns the classifier that the index keeps, loaded once.

@@ -49,9 +49,17 @@ def test_fingerprint_is_that_of_the_source_in_float32_only():
         {"format_version": 2},
         {"format": "savedmodel"},
         {"format": "onnx"},
+        {"format": "savedmodel", "files": {"": StoredFile(1, 2, "0" * 64)}},
         {"precision": "int8"},
         {"precision": "mixed_bfloat16"},
         {"descriptor_dim": 0},
+        {"descriptor_dim": 10**15},
+        {
+            "format": "onnx",
+            "files": {"model.onnx": StoredFile(1, 2, "0" * 64)},
+            "precision": "int8",
+            "preprocessing": Preprocessing("square", 224, "int8"),
+        },
         {"files": {"model.xml": StoredFile(1, 2, "0" * 64)}},
     ],
 )

@@ -104,6 +104,19 @@ def test_whoever_trusts_a_model_passes_it(tmp_path):
         assert extractor.extract([PIXELS]).shape == (1, 3)
 
 
+def test_onnx_model_of_another_encoder_is_refused(tmp_path):
+    import onnx
+
+    model = onnx.ModelProto.FromString(onnx_model())
+    for value, what in (("e" * 64, "that of 'eeee"), (None, "that of 'none'")):
+        del model.metadata_props[:]
+        if value is not None:
+            model.metadata_props.add(key="fingerprint", value=value)
+        folder = onnx_export(tmp_path / what, model.SerializeToString())
+        with pytest.raises(EncoderError, match=f"fingerprint ffff.*Received: {what}"):
+            load_extractor(model=folder)
+
+
 @pytest.mark.parametrize(
     ("before", "after", "what"),
     [

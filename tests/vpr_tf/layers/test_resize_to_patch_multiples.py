@@ -56,6 +56,23 @@ def test_sizes_known_at_run_time_only(tmp_path):
                 np.testing.assert_array_equal(resized, x)
 
 
+def test_images_of_any_size_are_not_rounded_where_they_fit(monkeypatch):
+    def rounded(x, y):  # as GPUs may
+        return tf.cast(
+            tf.matmul(tf.cast(x, tf.bfloat16), tf.cast(y, tf.bfloat16)), x.dtype
+        )
+
+    module = "vpr_tf.layers.resize_to_patch_multiples.ops.matmul"
+    monkeypatch.setattr(module, rounded)
+    layer = ResizeToPatchMultiples(14)
+    call = tf.function(layer, input_signature=[tf.TensorSpec((None, None, 42, 3))])
+    fitting = random_images(28, 42)
+    np.testing.assert_array_equal(call(fitting), fitting)
+    other = random_images(30, 42)
+    exact = expected_images(other, (28, 42))
+    assert 1e-4 < np.max(np.abs(call(other) - exact)) < 0.1
+
+
 def test_invalid_arguments():
     with pytest.raises(ValueError, match=r"`patch_size` must be 1 or more.*0"):
         ResizeToPatchMultiples(0)

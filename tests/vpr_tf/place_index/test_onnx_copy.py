@@ -19,8 +19,9 @@ from vpr_tf.engine_choice import using_engine
 from vpr_tf.extraction import FeatureExtractor
 from vpr_tf.models import GeoLocalizationNet
 from vpr_tf.place_index import PlaceIndex, onnx_copy
+from vpr_tf.place_index.index_encoder import identity_of
 from vpr_tf.place_index.layout import ONNX_COPY
-from vpr_tf.place_index.manifest import write_manifest
+from vpr_tf.place_index.manifest import EncoderIdentity, write_manifest
 from vpr_tf.search import IndexMismatchError
 from vpr_tf.stored_files import store_folder
 
@@ -189,17 +190,75 @@ def test_no_copy_where_it_would_not_do(
 ):
     monkeypatch.setattr(onnx_copy, "_WRITTEN_WITH", packages)
     encoder = SimpleNamespace(aggregation_name=aggregation)  # is not looked into
-    onnx_copy.keep_onnx_copy(encoder, preprocessing, tmp_path / "encoder.onnx")
+    identity = EncoderIdentity("f" * 64, "an encoder", 8, preprocessing)
+    onnx_copy.keep_onnx_copy(encoder, identity, tmp_path / "encoder.onnx")
     assert not list(tmp_path.iterdir())
     assert re.search(reason, caplog.text)
 
 
-def test_encoder_that_does_not_convert_is_named(tmp_path, monkeypatch, caplog):
+@pytest.mark.parametrize(
+    "error", [ValueError("It has no Loop."), AttributeError("It has no Loop.")]
+)
+def test_encoder_that_does_not_convert_is_named(error, tmp_path, monkeypatch, caplog):
     def refuses(encoder, preprocessing):
-        raise ValueError("It has operations that ONNX lacks.")
+        raise error
 
     monkeypatch.setattr("vpr_tf.models.onnx_conversion.to_onnx", refuses)
     encoder = SimpleNamespace(aggregation_name="gem")
-    onnx_copy.keep_onnx_copy(encoder, Preprocessing(), tmp_path / "encoder.onnx")
+    identity = EncoderIdentity("f" * 64, "an encoder", 8, Preprocessing())
+    onnx_copy.keep_onnx_copy(encoder, identity, tmp_path / "encoder.onnx")
     assert not list(tmp_path.iterdir())
-    assert "by this index: It has operations that ONNX lacks" in caplog.text
+    assert "by this index: It has no Loop." in caplog.text
+
+
+def _unlike(model):
+    model.graph.initializer[0].raw_data = bytes(
+        len(model.graph.initializer[0].raw_data)
+    )
+
+
+def _of_a_stranger(model):
+    model.graph.node[0].domain = "of.a.stranger"
+
+
+def _cannot_be_computed(model):
+    model.graph.node[0].op_type = "Sin"  # of one input, not of those that it has
+    model.graph.node[0].input.append(model.graph.input[0].name)
+
+
+def _another_encoder(model):
+    del model.metadata_props[:]
+
+
+@pytest.mark.parametrize(
+    ("alter", "reason"),
+    [
+        (_unlike, "the descriptors of Keras within 0.0001. Received: a difference"),
+        (_of_a_stranger, "nothing but compute"),
+        (_cannot_be_computed, "ONNX Runtime cannot compute"),
+        (_another_encoder, "fingerprint"),
+    ],
+)
+def test_copy_that_does_not_do_is_dropped(
+    alter, reason, index, tmp_path, monkeypatch, caplog
+):
+    folder, extractor = index
+    model = onnx.ModelProto.FromString((folder / ONNX_COPY).read_bytes())
+    alter(model)
+    content = model.SerializeToString()
+    monkeypatch.setattr("vpr_tf.models.onnx_conversion.to_onnx", lambda *_: content)
+    path = tmp_path / "encoder.onnx"
+    onnx_copy.keep_onnx_copy(extractor.encoder, identity_of(extractor), path)
+    assert not list(tmp_path.iterdir())
+    assert reason in caplog.text
+
+
+def test_copy_of_another_encoder_is_refused(copied):
+    folder, replace = copied
+    model = onnx.ModelProto.FromString((folder / ONNX_COPY).read_bytes())
+    (one,) = (one for one in model.metadata_props if one.key == "fingerprint")
+    one.value = "e" * 64
+    replace(model.SerializeToString())
+    what = "must be the encoder of the fingerprint"
+    with PlaceIndex.open(folder) as opened, pytest.raises(ValueError, match=what):
+        opened.localize([smooth_pixels(40, 40, 0)])

@@ -9,12 +9,12 @@ import numpy as np
 
 from vpr_tf.config import Preprocessing
 from vpr_tf.extraction.engines import Forward, num_threads
-from vpr_tf.extraction.engines.model_bytes import check_format, compared
-from vpr_tf.extraction.errors import EncoderError, ImageSizeError
+from vpr_tf.extraction.engines.comparison import compared
+from vpr_tf.extraction.engines.failures import natural_size, telling_failures
+from vpr_tf.extraction.engines.model_bytes import check_format
+from vpr_tf.extraction.errors import EncoderError
 from vpr_tf.extraction.exported_encoder import ExportedEncoder
 from vpr_tf.models.hidden_messages import hidden_messages
-
-_SMALLEST_COSINE = {"float32": 0.9999, "int8": 0.95}
 
 
 def computed_precision(encoder: Any, precision: str) -> str:
@@ -42,19 +42,20 @@ def compile_forward(encoder: Any, preprocessing: Preprocessing) -> Forward:
     Precision `int8` of a Keras encoder: 8-bit weights, and activations that are
     quantised on the way by the range of each image.
     """
+    size = natural_size(preprocessing)
     if isinstance(encoder, ExportedEncoder):
-        return forward_of(*encoder.contents())
+        return forward_of(encoder.contents()[0], size)
     from vpr_tf.extraction.engines.tensorflow import frozen_function
     from vpr_tf.extraction.engines.tflite_conversion import to_tflite
     from vpr_tf.models import in_precision
 
     precision = preprocessing.precision
     model = to_tflite(frozen_function(in_precision(encoder, precision)), precision)
-    return compared(forward_of(model), encoder, _SMALLEST_COSINE[precision])
+    return compared(forward_of(model, size), encoder, precision)
 
 
-def forward_of(model: bytes) -> Forward:
-    """Compiles the content of a `.tflite` file."""
+def forward_of(model: bytes, size: int) -> Forward:
+    """Compiles the content of a `.tflite` file; `size`: see `natural_size`."""
     from ai_edge_litert.interpreter import Interpreter
 
     with hidden_messages():
@@ -69,21 +70,17 @@ def forward_of(model: bytes) -> Forward:
     lock = threading.Lock()
     ready: tuple[int, ...] = ()  # the shape that memory is allocated for
 
-    def forward(images: Any) -> np.ndarray:
+    def compute(images: np.ndarray) -> np.ndarray:
         nonlocal ready
-        images = np.asarray(images, np.float32)
         with lock:
-            try:
-                if ready != images.shape:
-                    ready = ()
-                    interpreter.resize_tensor_input(images_at, images.shape)
-                    with hidden_messages():
-                        interpreter.allocate_tensors()
-                    ready = images.shape
-                interpreter.set_tensor(images_at, images)
-                interpreter.invoke()
-            except (RuntimeError, ValueError) as error:
-                raise ImageSizeError.of(images, str(error).strip()[:300]) from error
+            if ready != images.shape:
+                ready = ()
+                interpreter.resize_tensor_input(images_at, images.shape)
+                with hidden_messages():
+                    interpreter.allocate_tensors()
+                ready = images.shape
+            interpreter.set_tensor(images_at, images)
+            interpreter.invoke()
             return interpreter.get_tensor(descriptors_at)
 
-    return forward
+    return telling_failures(compute, size)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from vpr_tf.config import Preprocessing
-from vpr_tf.extraction.engines import Forward
 from vpr_tf.extraction.errors import EncoderError
 from vpr_tf.extraction.exported_encoder import ExportedEncoder
 
@@ -58,41 +57,3 @@ def onnx_of(encoder: Any, preprocessing: Preprocessing) -> bytes:
         return to_onnx(encoder, preprocessing)
     except (ImportError, ValueError) as error:
         raise EncoderError(str(error)) from error
-
-
-def compared(forward: Forward, encoder: Any, smallest_cosine: float) -> Forward:
-    """Compares a converted encoder with Keras, which has checks that are not converted.
-
-    One image of each size that is smaller, in height or width, than all before: what
-    layers refuse is images that are too small for them.
-
-    Args:
-        forward: The converted encoder.
-        encoder: The Keras model that it was made of.
-        smallest_cosine: Of two descriptors of an image.
-    """
-    from vpr_tf.extraction.engines.tensorflow import uncompiled_forward
-
-    exact = uncompiled_forward(encoder, Preprocessing())
-    compared_sizes: list[tuple[int, int]] = []
-
-    def checked(images: Any) -> Any:
-        descriptors = forward(images)
-        height, width = images.shape[1:3]
-        if not any(h <= height and w <= width for h, w in compared_sizes):
-            _check_alike(descriptors[0], exact(images[:1])[0], smallest_cosine)
-            compared_sizes.append((height, width))
-        return descriptors
-
-    return checked
-
-
-def _check_alike(descriptor: Any, exact: Any, smallest_cosine: float) -> None:
-    cosine = float(descriptor @ exact)
-    if not cosine >= smallest_cosine:
-        raise EncoderError(
-            "The conversion changes the descriptors of this encoder too much: the "
-            f"cosine with those of TensorFlow in float32 must be at least "
-            f"{smallest_cosine}. Received: {cosine:.3f}. Use `evaluation.engine: "
-            "tensorflow` and `evaluation.precision: float32`."
-        )

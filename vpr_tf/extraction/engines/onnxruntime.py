@@ -8,12 +8,13 @@ import numpy as np
 
 from vpr_tf.config import Preprocessing
 from vpr_tf.extraction.engines import Forward, num_threads
-from vpr_tf.extraction.engines.model_bytes import check_format, compared, onnx_of
-from vpr_tf.extraction.errors import EncoderError, ImageSizeError
+from vpr_tf.extraction.engines.comparison import compared
+from vpr_tf.extraction.engines.failures import natural_size, telling_failures
+from vpr_tf.extraction.engines.model_bytes import check_format, onnx_of
+from vpr_tf.extraction.errors import EncoderError
 from vpr_tf.extraction.exported_encoder import ExportedEncoder
 from vpr_tf.extras import import_extra
 
-_SMALLEST_COSINE = 0.9999
 _ERRORS_ONLY = 3  # of severities
 
 
@@ -38,14 +39,19 @@ def computed_precision(encoder: Any, precision: str) -> str:
 
 def compile_forward(encoder: Any, preprocessing: Preprocessing) -> Forward:
     """Makes a session of an exported or converted encoder; see `engines`."""
+    size = natural_size(preprocessing)
     if isinstance(encoder, ExportedEncoder):
-        return forward_of(*encoder.contents())
+        return forward_of(encoder.contents()[0], size)
     model = onnx_of(encoder, preprocessing)
-    return compared(forward_of(model), encoder, _SMALLEST_COSINE)
+    return compared(forward_of(model, size), encoder, "float32")
 
 
-def forward_of(model: bytes) -> Forward:
+def forward_of(model: bytes, size: int) -> Forward:
     """Makes a session of an ONNX model that was checked or made here.
+
+    Args:
+        model: Content of an `.onnx` file.
+        size: See `natural_size`.
 
     Raises:
         EncoderError: ONNX Runtime is not installed or cannot compute the model.
@@ -72,14 +78,10 @@ def forward_of(model: bytes) -> Forward:
         ) from error
     images_name = session.get_inputs()[0].name
 
-    def forward(images: Any) -> np.ndarray:
-        feed = {images_name: np.asarray(images, np.float32)}
-        try:
-            return session.run(None, feed)[0]
-        except Exception as error:
-            raise ImageSizeError.of(images, _first_line(error)) from error
+    def compute(images: np.ndarray) -> np.ndarray:
+        return session.run(None, {images_name: images})[0]
 
-    return forward
+    return telling_failures(compute, size, _first_line)
 
 
 def _first_line(error: Exception) -> str:

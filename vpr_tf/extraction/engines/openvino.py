@@ -11,12 +11,13 @@ import numpy as np
 
 from vpr_tf.config import Preprocessing
 from vpr_tf.extraction.engines import Forward, num_threads
-from vpr_tf.extraction.engines.model_bytes import check_format, compared, onnx_of
-from vpr_tf.extraction.errors import EncoderError, ImageSizeError
+from vpr_tf.extraction.engines.comparison import compared
+from vpr_tf.extraction.engines.failures import natural_size, telling_failures
+from vpr_tf.extraction.engines.model_bytes import check_format, onnx_of
+from vpr_tf.extraction.errors import EncoderError
 from vpr_tf.extraction.exported_encoder import ExportedEncoder
 from vpr_tf.extras import import_extra
 
-_SMALLEST_COSINE = 0.99  # bfloat16 has 8 bits of mantissa
 _DEVICE = "CPU"
 # What OpenVINO calls the precisions that not every CPU has.
 _CAPABILITIES = {"mixed_bfloat16": "BF16", "mixed_float16": "FP16"}
@@ -49,10 +50,10 @@ def computed_precision(encoder: Any, precision: str) -> str:
 def compile_forward(encoder: Any, preprocessing: Preprocessing) -> Forward:
     """Compiles an exported or converted encoder; see `engines`."""
     if isinstance(encoder, ExportedEncoder):
-        return forward_of(encoder.contents(), preprocessing.precision)
+        return forward_of(encoder.contents(), preprocessing)
     model = onnx_of(encoder, preprocessing)
-    forward = forward_of([model], preprocessing.precision)
-    return compared(forward, encoder, _SMALLEST_COSINE)
+    forward = forward_of([model], preprocessing)
+    return compared(forward, encoder, preprocessing.precision)
 
 
 @functools.cache
@@ -66,13 +67,13 @@ def capabilities() -> frozenset[str]:
     return frozenset(core.get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES"))
 
 
-def forward_of(contents: list[bytes], precision: str) -> Forward:
+def forward_of(contents: list[bytes], preprocessing: Preprocessing) -> Forward:
     """Compiles a model that was checked or made here.
 
     Args:
         contents: An ONNX model; or the graph (`.xml`) and the weights (`.bin`) of
             OpenVINO's own format.
-        precision: Of the computation.
+        preprocessing: Its precision is that of the computation.
 
     Raises:
         EncoderError: OpenVINO is not installed or cannot compute the model.
@@ -80,7 +81,7 @@ def forward_of(contents: list[bytes], precision: str) -> Forward:
     openvino = _library()
     core = openvino.Core()
     settings = {
-        "INFERENCE_PRECISION_HINT": _HINTS.get(precision, "f32"),
+        "INFERENCE_PRECISION_HINT": _HINTS.get(preprocessing.precision, "f32"),
         "INFERENCE_NUM_THREADS": num_threads(),
         "NUM_STREAMS": 1,
     }
@@ -93,15 +94,11 @@ def forward_of(contents: list[bytes], precision: str) -> Forward:
         ) from error
     request, lock = compiled.create_infer_request(), threading.Lock()
 
-    def forward(images: Any) -> np.ndarray:
+    def compute(images: np.ndarray) -> np.ndarray:
         with lock:
-            try:
-                found = request.infer([np.asarray(images, np.float32)])
-            except Exception as error:
-                raise ImageSizeError.of(images, _last_line(error)) from error
-            return np.array(found[0], np.float32)
+            return np.array(request.infer([images])[0], np.float32)
 
-    return forward
+    return telling_failures(compute, natural_size(preprocessing), _last_line)
 
 
 def read_model(core: Any, contents: list[bytes]) -> Any:

@@ -1,7 +1,8 @@
 """A server computes: TF Serving's REST and gRPC, with its documented messages.
 
-The encoder is here, too, and tells what is served: before the first photo is sent, both
-describe the same image, so that another model on the server is no wrong result.
+The encoder is here, too, and tells what is served: before the first photo is sent, and
+again and again, the server describes an image as this machine does, so that another
+model on the server is no wrong result.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import http.client
 import json
 import ssl
 import time
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +20,8 @@ import numpy as np
 
 from vpr_tf.config import Preprocessing
 from vpr_tf.extraction.engines import Forward
+from vpr_tf.extraction.engines.comparison import difference
+from vpr_tf.extraction.engines.failures import natural_size
 from vpr_tf.extraction.errors import EncoderError, ImageSizeError
 from vpr_tf.extraction.served_address import ServedAddress
 from vpr_tf.printable import printable
@@ -29,10 +33,11 @@ _WAITS_S = (0.2, 1.0, 3.0)  # before a request is sent again
 _MOST_REQUEST_BYTES = 32 << 20
 _JSON_BYTES_A_VALUE = 11
 _DECIMALS = 8  # of a value in JSON; float32 has no more below 1
-_HTTP_OK, _HTTP_NOT_FOUND = 200, 404
+_HTTP_OK, _HTTP_BAD_REQUEST, _HTTP_NOT_FOUND = 200, 400, 404
 _HTTP_TRY_AGAIN = (429, 500, 502, 503, 504)
-_SMALLEST_COSINE = 0.999
-_PROBE_SIZE, _PROBE_CELLS = 224, 7
+_PROBE_CELLS = 7
+_PROBE_EVERY = 16  # images: the default batch is written after it was checked
+_NO_ANSWER = (ValueError, TypeError, OverflowError, RecursionError)
 
 
 class _TryAgainError(Exception):
@@ -40,7 +45,7 @@ class _TryAgainError(Exception):
 
 
 class _RefusedError(Exception):
-    """A request that the server refuses as it is."""
+    """A request whose images the server refuses."""
 
 
 def computed_precision(encoder: Any, precision: str) -> str:
@@ -70,38 +75,68 @@ def compile_forward(preprocessing: Preprocessing, local: Forward, url: str) -> F
     """
     address = ServedAddress.parse(url)
     send = _rest(address) if address.protocol == "http" else _grpc(address)
-    image = _probe(preprocessing)
+    image = _probe(natural_size(preprocessing))
     expected = local(image)
-    descriptor_dim = expected.shape[1]
+    num_unchecked = 0
+
+    def check() -> None:
+        nonlocal num_unchecked
+        _check_served(send, address, image, expected)
+        num_unchecked = 0
 
     def forward(images: Any) -> np.ndarray:
+        nonlocal num_unchecked
         images = np.asarray(images, np.float32)
-        value_bytes = _JSON_BYTES_A_VALUE if address.protocol == "http" else 4
-        at_once = max(1, _MOST_REQUEST_BYTES // (images[0].size * value_bytes))
-        parts = [
-            _sent(send, address, images[start : start + at_once], descriptor_dim)
-            for start in range(0, len(images), at_once)
-        ]
-        return np.concatenate(parts)
+        num_unchecked += len(images)
+        try:
+            descriptors = _in_parts(send, address, images, expected.shape[1])
+        except _RefusedError as error:
+            check()  # it does not refuse whatever comes
+            raise ImageSizeError.of(images, str(error)) from error
+        if num_unchecked >= _PROBE_EVERY:
+            check()
+        return descriptors
 
-    try:
-        received = forward(image)
-    except ImageSizeError as error:
-        raise EncoderError(f"{address}: {error}") from error
-    cosine = float(received[0] @ expected[0])
-    if not cosine >= _SMALLEST_COSINE:
-        raise EncoderError(
-            f"{address} must serve the encoder that --model or the index names. "
-            "Received another: the cosine of their descriptors of the same image is "
-            f"{cosine:.3f}. Export that encoder by `vpr export`, and serve it."
-        )
+    check()
     return forward
 
 
-def _probe(preprocessing: Preprocessing) -> np.ndarray:
+def _check_served(
+    send: Callable[[np.ndarray], Any],
+    address: ServedAddress,
+    image: np.ndarray,
+    expected: np.ndarray,
+) -> None:
+    try:
+        received = _sent(send, address, image, expected.shape[1])
+    except _RefusedError as error:
+        raise _refusal(address, str(error)) from error
+    text = difference(received[0], expected[0])
+    if text:
+        raise EncoderError(
+            f"{address} must serve the encoder that --model or the index names. "
+            f"Received another: its descriptor of an image has the {text}. Export that "
+            "encoder by `vpr export`, serve it, and name its version by /versions/N."
+        )
+
+
+def _in_parts(
+    send: Callable[[np.ndarray], Any],
+    address: ServedAddress,
+    images: np.ndarray,
+    descriptor_dim: int,
+) -> np.ndarray:
+    value_bytes = _JSON_BYTES_A_VALUE if address.protocol == "http" else 4
+    at_once = max(1, _MOST_REQUEST_BYTES // (images[0].size * value_bytes))
+    parts = [
+        _sent(send, address, images[start : start + at_once], descriptor_dim)
+        for start in range(0, len(images), at_once)
+    ]
+    return np.concatenate(parts)
+
+
+def _probe(size: int) -> np.ndarray:
     """Returns an image `(1, size, size, 3)` of random soft spots, always the same."""
-    is_native = preprocessing.resize == "native"
-    size = _PROBE_SIZE if is_native else preprocessing.image_size
     cells = np.random.default_rng(0).random((_PROBE_CELLS, _PROBE_CELLS, 3))
     rows = np.arange(size) * _PROBE_CELLS // size
     return cells[rows][:, rows][None].astype(np.float32)
@@ -118,8 +153,8 @@ def _sent(
         try:
             descriptors = np.asarray(send(images), np.float32)
             break
-        except _RefusedError as error:
-            raise ImageSizeError.of(images, printable(str(error))[:500]) from error
+        except EncoderError:
+            raise
         except _TryAgainError as error:
             if wait_s is None:
                 raise EncoderError(
@@ -128,10 +163,10 @@ def _sent(
                     "this machine without --encoder-url."
                 ) from error
             time.sleep(wait_s)
-        except (ValueError, TypeError) as error:
+        except _NO_ANSWER as error:
             raise EncoderError(
                 f"{address} must answer as TF Serving does. Received: "
-                f"{printable(str(error))[:300]}"
+                f"{printable(str(error) or type(error).__name__)[:300]}"
             ) from error
     if descriptors.shape != (len(images), descriptor_dim):
         raise EncoderError(
@@ -146,6 +181,14 @@ def _not_found(address: ServedAddress, text: str) -> EncoderError:
     return EncoderError(
         f"The server at {address.authority} serves no model {address.model_path[1:]}. "
         f"It says: {printable(text)[:300]}"
+    )
+
+
+def _refusal(address: ServedAddress, text: str) -> EncoderError:
+    return EncoderError(
+        f"{address} must describe images. Received: {printable(text)[:300]}. See to "
+        "the server and what lies before it, or compute on this machine without "
+        "--encoder-url."
     )
 
 
@@ -175,13 +218,18 @@ def _rest(address: ServedAddress) -> Callable[[np.ndarray], Any]:
         except (OSError, http.client.HTTPException) as error:
             raise _TryAgainError(f"{error or type(error).__name__}") from error
         if response.status == _HTTP_OK:
-            return json.loads(text)["predictions"]
+            answer = json.loads(text)
+            if not isinstance(answer, dict) or "predictions" not in answer:
+                raise ValueError("no `predictions`")
+            return answer["predictions"]
         shown = f"{response.status} {text.decode(errors='replace')}"
         if response.status == _HTTP_NOT_FOUND:
             raise _not_found(address, shown)
         if response.status in _HTTP_TRY_AGAIN:
             raise _TryAgainError(shown)
-        raise _RefusedError(shown)
+        if response.status == _HTTP_BAD_REQUEST:
+            raise _RefusedError(printable(shown)[:500])
+        raise _refusal(address, shown)
 
     return send
 
@@ -221,9 +269,12 @@ def _grpc(address: ServedAddress) -> Callable[[np.ndarray], Any]:
                 raise _not_found(address, text) from error
             if error.code() in later:
                 raise _TryAgainError(text) from error
-            raise _RefusedError(text) from error
+            if error.code() == status.INVALID_ARGUMENT:
+                raise _RefusedError(printable(text)[:500]) from error
+            raise _refusal(address, text) from error
         if OUTPUT not in response.outputs:
             raise ValueError(f"the outputs {sorted(response.outputs)}")
         return read_array(response.outputs[OUTPUT])
 
+    weakref.finalize(send, channel.close)
     return send

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ from benchmarks.hostile.exports import onnx_model
 from tests.command_line import on_index
 from tests.vpr_tf.cli.index.conftest import write_photos
 from tests.vpr_tf.extraction.test_exported_encoder import onnx_export
+from vpr_tf.engine_choice import using_engine
 from vpr_tf.place_index import PlaceIndex
+from vpr_tf.place_index.manifest import write_manifest
 
 pytest.importorskip("onnxruntime")
 
@@ -40,6 +43,53 @@ def test_an_index_of_an_export_keeps_it(of_export, tmp_path, capsys):
     capsys.readouterr()
     assert on_index("query", of_export, "--engine", "litert", photo) == 2
     assert "LiteRT computes exports of the format litert" in capsys.readouterr().err
+
+
+@pytest.fixture
+def noted_as(built, tmp_path):
+    """Makes a copy of an index that was built otherwise, as its manifest says."""
+
+    def make(precision, engine):
+        index = tmp_path / "copy.index"
+        shutil.copytree(built / "city.index", index)
+        with PlaceIndex.open(index) as opened:
+            manifest = opened.manifest
+        encoder = manifest.encoder
+        prepared = dataclasses.replace(encoder.preprocessing, precision=precision)
+        encoder = dataclasses.replace(encoder, preprocessing=prepared, engine=engine)
+        write_manifest(index, dataclasses.replace(manifest, encoder=encoder))
+        return index
+
+    return make
+
+
+def test_descriptors_of_another_engine_or_precision_are_not_added(
+    noted_as, built, capsys, caplog
+):
+    index = noted_as("mixed_bfloat16", "tensorflow")
+    photo = built / "photos" / "1.png"
+    add = ("add", index, "--photos", built / "photos", "--prefix", "new/")
+    assert on_index(*add, "--engine", "openvino") == 2
+    error = capsys.readouterr().err
+    assert "computed in mixed_bfloat16 by tensorflow. Received: " in error
+    assert "by openvino, which gives others" in error
+    assert on_index("query", index, "--engine", "openvino", photo) == 0
+    assert "distances are less exact" in caplog.text
+    assert on_index(*add) == 0
+
+
+def test_an_index_is_opened_by_the_engine_that_built_it(noted_as, caplog):
+    with PlaceIndex.open(noted_as("float32", "litert")) as index:
+        assert index.extractor().engine == "litert"
+        with using_engine("tensorflow"):
+            assert index.extractor().engine == "tensorflow"
+    assert not caplog.text
+
+
+def test_an_engine_that_is_not_here_is_said(noted_as, caplog):
+    with PlaceIndex.open(noted_as("float32", "abacus")) as index:
+        assert index.extractor().engine == "tensorflow"
+    assert "built by is not used: `engine` must be one of" in caplog.text
 
 
 @pytest.mark.parametrize(

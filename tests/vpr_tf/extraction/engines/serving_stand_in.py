@@ -31,17 +31,22 @@ class StandIn:
     Attributes:
         describe: From images to descriptors.
         num_down: How many requests are answered as by a server that starts.
+        denial: Status of HTTP and code of gRPC that all are answered, if not None.
+        answer: By REST, bytes instead of descriptors, if not None.
         batches: Shapes of the images that came.
     """
 
     def __init__(self, describe, name="city"):
         self.describe, self.name = describe, name
         self.num_down, self.batches = 0, []
+        self.denial = self.answer = None
 
     def predict(self, name, version, signature, images):
         if self.num_down:
             self.num_down -= 1
             raise _RefusedError(503, grpc.StatusCode.UNAVAILABLE, "loading")
+        if self.denial:
+            raise _RefusedError(*self.denial, "denied")
         if name != self.name or version not in ("", "1"):
             text = f"Servable not found for request: Specific({name}, {version})"
             raise _RefusedError(404, grpc.StatusCode.NOT_FOUND, text)
@@ -73,7 +78,7 @@ def rest_server(stand_in):
                 status, answer = error.status, {"error": error.text}
             self.send_response(status)
             self.end_headers()
-            self.wfile.write(json.dumps(answer).encode())
+            self.wfile.write(stand_in.answer or json.dumps(answer).encode())
 
         def log_message(self, *_):
             pass

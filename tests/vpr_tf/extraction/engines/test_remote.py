@@ -1,5 +1,8 @@
 """A served encoder: by REST and gRPC, with the errors of both."""
 
+import gc
+
+import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -86,7 +89,8 @@ def test_a_server_that_starts_is_waited_for(url, stand_in):
 def test_what_is_not_served_is_named(url):
     for other in (f"{url}/versions/2", url.replace("city", "town")):
         with pytest.raises(
-            EncoderError, match=r"serves no model (city/versions/2|town)"
+            EncoderError,
+            match=r"^The server at .* serves no model (city/versions/2|town)",
         ):
             extractor_at(other).forward()
 
@@ -100,11 +104,93 @@ def test_another_encoder_is_refused(url, stand_in):
         extractor_at(url).forward()
 
 
+def test_another_encoder_in_the_midst_is_refused(url, stand_in):
+    forward = extractor_at(url).forward()
+    images = np.full((8, 9, 9, 3), 0.5, np.float32)
+    forward(images)
+    stand_in.describe = lambda images: MeanColour()(images).numpy()[:, ::-1]
+    with pytest.raises(EncoderError, match="Received another"):
+        forward(images)
+    stand_in.describe = lambda images: 2 * MeanColour()(images).numpy()
+    with pytest.raises(EncoderError, match=r"Received another.* norm 2, must be 1 "):
+        forward(images)
+
+
 def test_images_that_the_server_refuses_are_refused(url, stand_in):
     forward = extractor_at(url).forward()
-    stand_in.describe = lambda images: 1 / 0
+    describe = stand_in.describe
+    stand_in.describe = lambda images: describe(images) if len(images[0]) > 8 else 1 / 0
     with pytest.raises(ImageSizeError, match=r"refuses images of 8x9 pixels.*division"):
         forward(np.zeros((1, 8, 9, 3), np.float32))
+    stand_in.describe = lambda images: 1 / 0
+    with pytest.raises(
+        EncoderError, match=r"must describe images\. .*division"
+    ) as caught:
+        forward(np.zeros((1, 8, 9, 3), np.float32))
+    assert caught.type is EncoderError
+
+
+@pytest.mark.parametrize(
+    "denial",
+    [
+        (401, grpc.StatusCode.UNAUTHENTICATED),
+        (413, grpc.StatusCode.INTERNAL),
+    ],
+)
+def test_a_server_that_fails_is_no_matter_of_size(url, stand_in, denial):
+    forward = extractor_at(url).forward()
+    stand_in.denial = denial
+    with pytest.raises(
+        EncoderError, match=r"must describe images\. .*denied"
+    ) as caught:
+        forward(np.zeros((1, 8, 9, 3), np.float32))
+    assert caught.type is EncoderError
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"{}",
+        b"[]",
+        b"{",
+        b"[" * 100_000,
+        b'{"predictions": [[' + b"9" * 400 + b"]]}",
+        b'{"predictions": {"a": 1}}',
+        b"\xff",
+    ],
+    ids=str,
+)
+def test_answers_of_other_servers_are_refused(stand_in, answer):
+    stand_in.answer = answer
+    serve, form = SERVERS["http"]
+    with (
+        serve(stand_in) as authority,
+        pytest.raises(
+            EncoderError, match=r"must answer as TF Serving does\. Received: ."
+        ),
+    ):
+        extractor_at(form.format(authority, "city")).forward()
+
+
+def test_the_channel_is_closed_with_the_extractor(stand_in, monkeypatch):
+    closed = []
+    connect = grpc.insecure_channel
+
+    def insecure_channel(authority):
+        channel = connect(authority)
+        close = channel.close
+        monkeypatch.setattr(channel, "close", lambda: (closed.append(1), close()))
+        return channel
+
+    monkeypatch.setattr(grpc, "insecure_channel", insecure_channel)
+    serve, form = SERVERS["grpc"]
+    with serve(stand_in) as authority:
+        extractor = extractor_at(form.format(authority, "city"))
+        extractor.forward()
+        assert not closed
+        del extractor
+        gc.collect()
+        assert closed == [1]
 
 
 @pytest.mark.parametrize("scheme", ["http", "grpc", "https", "grpcs"])
@@ -142,6 +228,8 @@ def test_tensors_are_those_of_tensorflow():
         "http://user@localhost:8501/v1/models/city",
         "http://localhost:8501/v1/models/city?x=1",
         "http://localhost:8501/v1/models/../city",
+        "http://localhost:8501/v1/models/citt\u00e0",
+        "http://localhost:8501/v1/models/city/versions/\u0661",
         "grpc://localhost/city",
         "grpc://localhost:8500/v1/models/city",
         "grpc://localhost:99999/city",
