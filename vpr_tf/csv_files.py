@@ -16,9 +16,9 @@ _FORMULA = re.compile(r"[=+\-\t\r']|@(?![0-9])")
 _MARK = "'"
 
 
-def csv_writer(file: TextIO) -> Any:
+def csv_writer(file: TextIO, delimiter: str = ",") -> Any:
     r"""Returns a `csv.writer` whose lines end with \n and whose names may hold \r."""
-    return csv.writer(_Lines(file), lineterminator="\r\n")
+    return csv.writer(_Lines(file), delimiter=delimiter, lineterminator="\r\n")
 
 
 class _Lines:

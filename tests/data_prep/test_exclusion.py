@@ -76,7 +76,7 @@ def test_flags_of_a_table_are_taken_without_looking(
         for i, name in enumerate(photos)
     ]
     (tmp_path / "table.csv").write_text("\n".join(lines))
-    quality = QualityConfig(exclude=["blurred", "unlike_neighbours"])
+    quality = QualityConfig(exclude=["blurred", "position_jump"])
     dataset = build_dataset(make_config(train="table.csv", quality=quality))
     assert len(dataset.split("train")) == NUM_PHOTOS - 5
     rejected = (dataset.path / "rejected.csv").read_text()

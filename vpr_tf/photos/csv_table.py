@@ -5,10 +5,12 @@ or `utm_east`, `utm_north` and `zone` (signed number, or number and letter as in
 `heading_deg` and `timestamp` are optional. `x_m` and `y_m` are metres from an origin
 that is not known, local coordinates. Other names that are usual are known, see
 `_KNOWN_AS`; still others are named by `ReadingConfig.columns`. Rows keep their order.
+`flags` and what copies are copies of are as `vpr photos check` writes them.
 """
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import re
@@ -42,13 +44,18 @@ _KNOWN_AS = {
     "heading_deg": "heading yaw azimuth bearing compass compass_angle direction",
     "timestamp": "timestamp time datetime date_time date taken captured_at",
     "flags": "flags",
+    "duplicate_of": "duplicate_of",
+    "near_duplicate_of": "near_duplicate_of",
 }
 _FIELD_OF = {
     name: field for field, names in _KNOWN_AS.items() for name in names.split()
 }
 _LAT_LON = ("latitude", "longitude")
 _UTM = ("utm_east", "utm_north", "zone")
-_OPTIONAL = ("heading_deg", "timestamp", "flags")
+_OPTIONAL = (
+    *("heading_deg", "timestamp", "flags"),
+    *("duplicate_of", "near_duplicate_of"),
+)
 _DELIMITERS = (",", ";", "\t", "|")
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
 _NO_POSITION = "latitude and longitude or utm_east, utm_north and zone are empty"
@@ -76,23 +83,41 @@ def walk_csv_table(
     Raises:
         PhotoSourceError: The table cannot be read, or a column is missing.
     """
+    with _opened(table, reading) as (reader, header, delimiter):
+        columns = _columns(table, header, needs_position, reading)
+        is_local = _is_local(header, columns)
+        for row in reader:
+            if row:
+                entry: dict[str, Any] = {"line": reader.line_num}
+                for field, place in columns.items():
+                    entry[field] = _value(row, place, delimiter)
+                if is_local:
+                    entry |= _local_zone(entry.get("zone", ""))
+                if len(row) != len(header):
+                    entry["problem"] = _OTHER_LENGTH
+                yield json.dumps(entry), _file_size(table.parent / entry["path"])
+
+
+def csv_column_names(table: Path, reading: ReadingConfig) -> list[str]:
+    """Returns the names of all columns of a table.
+
+    Raises:
+        PhotoSourceError: The table cannot be read.
+    """
+    with _opened(table, reading) as (_, header, _):
+        return [name.strip() for name in header]
+
+
+@contextlib.contextmanager
+def _opened(
+    table: Path, reading: ReadingConfig
+) -> Iterator[tuple[Any, list[str], str]]:
+    """Opens a table; gives the reader of its rows, its header and its delimiter."""
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
             delimiter = reading.delimiter or _delimiter_of(table, file)
             reader = csv.reader(file, delimiter=delimiter)
-            header = next(reader, [])
-            columns = _columns(table, header, needs_position, reading)
-            is_local = _is_local(header, columns)
-            for row in reader:
-                if row:
-                    entry: dict[str, Any] = {"line": reader.line_num}
-                    for field, place in columns.items():
-                        entry[field] = _value(row, place, delimiter)
-                    if is_local:
-                        entry |= _local_zone(entry.get("zone", ""))
-                    if len(row) != len(header):
-                        entry["problem"] = _OTHER_LENGTH
-                    yield json.dumps(entry), _file_size(table.parent / entry["path"])
+            yield reader, next(reader, []), delimiter
     except UnicodeDecodeError as error:
         raise PhotoSourceError(encoding_text(table)) from error
     except (OSError, csv.Error) as error:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,9 +30,11 @@ from vpr_tf.cli.options import (
     config_of_model,
     with_reading,
 )
+from vpr_tf.printable import printable
 
 if TYPE_CHECKING:
     from vpr_tf.config import ExperimentConfig
+    from vpr_tf.photos import PhotoFiles
     from vpr_tf.photos.quality import FlaggedPhotos, MeasuredPhotos
 
 
@@ -44,6 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the CSV table; the page lies beside it, as .html; default: beside the "
         "photos, as DIR.checked.csv",
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace an existing table and page"
     )
     add_model(parser, "an encoder, to find photos that look like none near them")
     parser.add_argument(
@@ -60,6 +66,9 @@ def run(options: argparse.Namespace) -> Outcome:
     """Checks photos, and writes the table and the page."""
     build = with_reading(options, _config_of(options)).build
     table = _table_of(options)
+    page, rejected = table.with_suffix(".html"), table.with_suffix(".rejected.csv")
+    if not options.overwrite:
+        _refuse_existing(table, page, rejected)
     from vpr_tf.cli.index.work_folder import locked_work, work_folder
     from vpr_tf.cli.output import report_rejected
     from vpr_tf.photos import scan_photos
@@ -67,16 +76,16 @@ def run(options: argparse.Namespace) -> Outcome:
     from vpr_tf.report.photo_quality import write_quality_page
 
     files = scan_photos(options.photos, needs_position=False, reading=build.reading)
+    _warn_of_blank_ends(files)
     table.parent.mkdir(parents=True, exist_ok=True)
     work = work_folder(table, "checking")
     with locked_work(work, {"photos": str(Path(options.photos).resolve())}):
         photos = measure_photos(files, work / "measures", workers=options.workers)
         photos = _described(photos, options, work / "descriptors")
         flagged = flag_photos(photos, RULES, build.quality)
-        write_flags(flagged, table)
-        page = table.with_suffix(".html")
+        write_flags(flagged, table, build.reading)
         write_quality_page(flagged, str(options.photos), page)
-        report_rejected(flagged.files, table.with_suffix(".rejected.csv"))
+        report_rejected(flagged.files, rejected)
     return _outcome(flagged, table, page)
 
 
@@ -106,6 +115,32 @@ def _table_of(options: argparse.Namespace) -> Path:
             f"{options.output or table}"
         )
     return table
+
+
+def _refuse_existing(*files: Path) -> None:
+    """Keeps what is there: a table may have been edited.
+
+    Raises:
+        ValueError: One of the files exists.
+    """
+    existing = [str(file) for file in files if file.exists()]
+    if existing:
+        raise ValueError(
+            f"Already there: {printable(', '.join(existing))}. Pass another --output, "
+            "or --overwrite to replace them."
+        )
+
+
+def _warn_of_blank_ends(files: PhotoFiles) -> None:
+    names = [path.decode() for path in files.paths.tolist()]
+    blank = [name for name in names if name != name.rstrip()]
+    if blank:
+        print(
+            f"{len(blank):,} names end with a blank, such as "
+            f"{printable(repr(blank[0]))}: rename the files, or these photos will be "
+            "missed when the table is read.",
+            file=sys.stderr,
+        )
 
 
 def _described(

@@ -1,10 +1,11 @@
 """Photos that are there more than once: equal pixels, or nearly equal pictures.
 
-The first of equal photos, in the order of the table, is not flagged. Nearly equal ones
-are found without comparing all with all: two hashes of 64 bits that differ in at most
-k bits are equal in at least one of k + 1 bands of their bits, so that only hashes that
-share a band are compared. Descriptors, where there are any, confirm them, and find
-copies whose hashes differ more, such as cropped ones, among photos of the same place.
+The best of equal photos is not flagged: one with a position, then with the fewest other
+flags, then the largest, then the first of the table. Nearly equal ones are found
+without comparing all with all: two hashes of 64 bits that differ in at most k bits are
+equal in at least one of k + 1 bands of their bits, so that only hashes that share a
+band are compared. Descriptors, where there are any, confirm them, and find copies whose
+hashes differ more, such as cropped ones, among photos of the same place.
 """
 
 from __future__ import annotations
@@ -24,17 +25,33 @@ _BITS_WITH_DESCRIPTORS = 2  # times as many as without
 
 
 def _duplicates(photos: MeasuredPhotos, config: QualityConfig) -> Finding:
-    return _finding(photos, first_equal(photos.measures["pixel_hash"]))
+    return _finding(photos, _best_equal(photos))
+
+
+def _best_first(photos: MeasuredPhotos) -> np.ndarray:
+    """Returns the rows in the order in which copies are kept, see above."""
+    shorter = np.minimum(photos.files.heights, photos.files.widths)
+    flags = np.zeros(len(photos), np.uint32) if photos.flags is None else photos.flags
+    is_placed = photos.files.photos.positions.known
+    return np.lexsort((-shorter, np.bitwise_count(flags), ~is_placed))
+
+
+def _best_equal(photos: MeasuredPhotos) -> np.ndarray:
+    """Returns for every photo the row of the best of those with equal pixels."""
+    best_first = _best_first(photos)
+    best = np.empty(len(photos), np.int64)
+    hashes = photos.measures["pixel_hash"][best_first]
+    best[best_first] = best_first[first_equal(hashes)]
+    return best
 
 
 def _near_duplicates(photos: MeasuredPhotos, config: QualityConfig) -> Finding:
     measures = photos.measures
     # Pictures of nothing are alike, and flagged as uniform; equal ones are duplicates.
-    first = first_equal(measures["pixel_hash"])
-    rows = np.flatnonzero(
-        (first == np.arange(len(photos)))
-        & (measures["contrast"] >= config.min_contrast)
-    )
+    is_best = _best_equal(photos) == np.arange(len(photos))
+    is_compared = is_best & (measures["contrast"] >= config.min_contrast)
+    best_first = _best_first(photos)
+    rows = best_first[is_compared[best_first]]
     confirm = None
     if photos.descriptors is not None:
         confirm = _by_descriptors(photos, photos.descriptors, rows, config)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,20 @@ from typing import Any
 import numpy as np
 
 from vpr_tf.atomic_files import replace_file
-from vpr_tf.config import QUALITY_FLAGS, ReadingConfig
+from vpr_tf.config import DEFAULT_READING, QUALITY_FLAGS, ReadingConfig
 from vpr_tf.csv_files import csv_writer, name_cell
 from vpr_tf.geo import LOCAL_ZONE, UNKNOWN_HEADING_DEG
-from vpr_tf.photos.csv_table import parse_csv_entry, walk_csv_table
+from vpr_tf.photos.csv_table import (
+    csv_column_names,
+    parse_csv_entry,
+    walk_csv_table,
+)
 from vpr_tf.photos.errors import PhotoSourceError
 from vpr_tf.photos.metadata import LOCAL
 from vpr_tf.photos.photo_table import PhotoFiles
+from vpr_tf.photos.quality.duplicates import DUPLICATE_RULES
 from vpr_tf.photos.quality.rules import FlaggedPhotos, bits_of, value_text
+from vpr_tf.printable import printable
 
 FLAGS_COLUMN = "flags"
 _SEPARATOR = " "
@@ -28,12 +35,33 @@ _COLUMNS = (
 )
 
 
-def write_flags(flagged: FlaggedPhotos, path: Path) -> None:
+@dataclass(frozen=True, eq=False)
+class TableFlags:
+    """The flags that a table gives its photos.
+
+    Attributes:
+        flags: uint32 bits as of `FlaggedPhotos`, one a photo.
+        originals: For each flag of copies the paths of the photos that they are copies
+            of, bytes, empty where the table says none.
+        columns: Names of all columns.
+        named: Bits of all flags that a whole row has.
+    """
+
+    flags: np.ndarray
+    originals: Mapping[str, np.ndarray]
+    columns: list[str]
+    named: np.uint32
+
+
+def write_flags(
+    flagged: FlaggedPhotos, path: Path, reading: ReadingConfig = DEFAULT_READING
+) -> None:
     """Writes photos with position, heading, time, flags and what was measured.
 
     Args:
         flagged: The photos.
         path: The table; the paths in it are relative to its folder.
+        reading: How it will be read: the delimiter, and the names of columns.
 
     Raises:
         OSError: The file cannot be written.
@@ -44,24 +72,29 @@ def write_flags(flagged: FlaggedPhotos, path: Path) -> None:
         if rule.value not in _COLUMNS
     ]
     known = flagged.files.photos.positions.known
-    places = _relative_paths(flagged.files, path.parent)
+    places = list(_relative_paths(flagged.files, path.parent))
+    place_of = dict(zip(flagged.files.photos.keys.tolist(), places, strict=True))
     with (
         replace_file(path) as temporary,
         temporary.open("w", newline="", encoding="utf-8") as file,
     ):
-        writer = csv_writer(file)
-        writer.writerow((*_COLUMNS, *(name for name, _ in values)))
+        writer = csv_writer(file, reading.delimiter or ",")
+        columns = (reading.columns.get(name, name) for name in _COLUMNS)
+        writer.writerow((*columns, *(name for name, _ in values)))
         for row, place in enumerate(places):
             position = _position(flagged.files, row, known[row])
             heading_and_time = _heading_and_time(flagged.files, row)
             flags = _SEPARATOR.join(flagged.names(row))
-            others = (name_cell(value_text(column[row])) for _, column in values)
+            others = (
+                place_of.get(value) or name_cell(value_text(value))
+                for value in (column[row] for _, column in values)
+            )
             writer.writerow((place, *position, *heading_and_time, flags, *others))
 
 
 def read_flags(
     table: Path, files: PhotoFiles, reading: ReadingConfig
-) -> np.ndarray | None:
+) -> TableFlags | None:
     """Returns the flags that a table of photos gives them.
 
     Args:
@@ -70,20 +103,49 @@ def read_flags(
         reading: How.
 
     Returns:
-        uint32 bits as of `FlaggedPhotos`, one a photo; None where the table has no
-        column `flags`.
+        Its flags; None where the table has no column `flags`. Of a photo that it lists
+        twice they are those of the first whole row.
 
     Raises:
-        PhotoSourceError: The table cannot be read, or has a flag that there is not.
+        PhotoSourceError: The table cannot be read, has a flag that there is not, or
+            lacks a photo by now.
     """
-    bits: dict[bytes, np.uint32] = {}
+    named = np.uint32(0)
+    said: dict[bytes, _Said] = {}
+    malformed: dict[bytes, dict[str, Any]] = {}  # rejected, if a position is needed
     for entry, _ in walk_csv_table(table, False, reading):
         row = parse_csv_entry(entry)
         if FLAGS_COLUMN not in row:
             return None
-        bits[row["path"].encode()] = _bits_of(table, row)
-    paths = files.paths.tolist()
-    return np.array([bits[path] for path in paths], np.uint32)
+        if "problem" in row:
+            malformed.setdefault(row["path"].encode(), row)
+        else:
+            of_row = _said(table, row)
+            named |= of_row[0]
+            said.setdefault(row["path"].encode(), of_row)
+    for path in malformed.keys() & set(files.paths.tolist()) - said.keys():
+        said[path] = _said(table, malformed[path])
+    try:
+        of_photos = [said[path] for path in files.paths.tolist()]
+    except KeyError as error:
+        raise PhotoSourceError(
+            f"{table} was changed while it was read: it no longer has the photo "
+            f"{printable(error.args[0].decode())}. Run the command again."
+        ) from None
+    bits = np.array([row[0] for row in of_photos], np.uint32)
+    copies = {
+        rule.flag: np.array([row[place] for row in of_photos], "S")
+        for place, rule in enumerate(DUPLICATE_RULES, start=1)
+    }
+    return TableFlags(bits, copies, csv_column_names(table, reading), named)
+
+
+_Said = tuple[Any, ...]  # the bits, then what it is a copy of by each of the rules
+
+
+def _said(table: Path, row: dict[str, Any]) -> _Said:
+    originals = (row.get(rule.value, "").encode() for rule in DUPLICATE_RULES)
+    return _bits_of(table, row), *originals
 
 
 def _bits_of(table: Path, row: dict[str, Any]) -> np.uint32:
@@ -98,11 +160,12 @@ def _bits_of(table: Path, row: dict[str, Any]) -> np.uint32:
 
 
 def _relative_paths(files: PhotoFiles, folder: Path) -> Iterator[str]:
-    """Yields the paths of photos from a folder, so that none is a formula."""
+    """Yields the paths of photos from a folder; none is a formula or begins blank."""
     start = os.path.relpath(files.folder, folder)
     for path in files.paths.tolist():
         name = path.decode() if start == "." else f"{start}/{path.decode()}"
-        yield name if name_cell(name) == name else f"./{name}"
+        is_plain = name_cell(name) == name == name.lstrip()
+        yield name if is_plain else f"./{name}"
 
 
 def _position(files: PhotoFiles, row: int, is_known: bool) -> tuple[str, ...]:
@@ -125,6 +188,7 @@ def _decimal(whole: int, places: int) -> str:
 
 def _heading_and_time(files: PhotoFiles, row: int) -> tuple[str, str]:
     stored = files.rows[row]
-    heading = float(stored["heading_deg"])
-    known = heading != UNKNOWN_HEADING_DEG
-    return f"{heading:.7g}" if known else "", stored["timestamp"].decode()
+    heading, timestamp = stored["heading_deg"], stored["timestamp"].decode()
+    if heading == UNKNOWN_HEADING_DEG:
+        return "", timestamp
+    return np.format_float_positional(heading, trim="-"), timestamp  # exact float32

@@ -1,7 +1,7 @@
 """What is measured of every photo, without any threshold: one row a photo.
 
 The columns derive from `PhotoMeasures`. Flags follow from the rows of all photos, see
-`rules.py`, so that other thresholds need no second look at the images.
+`rules.py`.
 """
 
 from __future__ import annotations

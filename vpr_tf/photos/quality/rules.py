@@ -6,6 +6,7 @@ is a pure function of the photos and the thresholds.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -24,11 +25,13 @@ class MeasuredPhotos:
         measures: Rows of `measures.MEASURES_DTYPE`.
         descriptors: Float `(num_photos, descriptor_dim)`, of length 1; None where no
             encoder was given.
+        flags: Those found so far, as of `FlaggedPhotos`; None before the first rule.
     """
 
     files: PhotoFiles
     measures: np.ndarray
     descriptors: np.ndarray | None = None
+    flags: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.measures)
@@ -87,10 +90,6 @@ class FlaggedPhotos:
     not_checked: tuple[str, ...]
     config: QualityConfig
 
-    def with_any(self, flags: list[str]) -> np.ndarray:
-        """Returns which photos have at least one of some flags, bool."""
-        return (self.flags & bits_of(flags)) != 0
-
     def names(self, row: int) -> list[str]:
         """Returns the flags of a photo."""
         return flag_names(int(self.flags[row]))
@@ -122,15 +121,15 @@ class FlaggedPhotos:
 def flag_photos(
     photos: MeasuredPhotos, rules: tuple[Rule, ...], config: QualityConfig
 ) -> FlaggedPhotos:
-    """Applies rules to photos."""
+    """Applies rules to photos, in order: each sees the flags of those before it."""
     flags = np.zeros(len(photos), np.uint32)
     applied, findings, not_checked = [], [], []
     for rule in rules:
-        found = rule.find(photos, config)
+        found = rule.find(dataclasses.replace(photos, flags=flags), config)
         if found is None:
             not_checked.append(rule.flag)
             continue
-        flags |= np.where(found.flagged, bits_of([rule.flag]), np.uint32(0))
+        flags = flags | np.where(found.flagged, bits_of([rule.flag]), np.uint32(0))
         applied.append(rule)
         findings.append(found)
     return FlaggedPhotos(
@@ -153,4 +152,6 @@ def value_text(value: np.generic) -> str:
     """Returns what was measured as text; empty where it is unknown."""
     if isinstance(value, bytes):
         return value.decode()
-    return "" if np.isnan(value) else f"{value:.4g}"
+    if np.isnan(value):
+        return ""
+    return f"{value:.0f}" if float(value).is_integer() else f"{value:.4g}"

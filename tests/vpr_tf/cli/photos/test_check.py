@@ -1,5 +1,6 @@
 import csv
 import json
+import os
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from tests.command_line import vpr
 from vpr_tf.config import ReadingConfig
 from vpr_tf.photos import PhotoSourceError, scan_photos
 from vpr_tf.photos.quality import read_flags
+from vpr_tf.photos.quality.rules import flag_names
 
 RNG = np.random.default_rng(5)
 HOSTILE = "=<b>&.png"
@@ -34,7 +36,9 @@ def photos(tmp_path_factory):
     lines = ["path,utm_east,utm_north,zone,heading_deg,timestamp"]
     for i in range(4):
         draw(folder / f"{i}.png")
-        lines.append(f"{i}.png,550000.12,{4_174_000 + 10 * i}.07,10S,{i}.3,2019_06")
+        lines.append(
+            f"{i}.png,550000.12,{4_174_000 + 10 * i}.07,10S,{i}.3000011,2019_06"
+        )
     draw(folder / HOSTILE, size=100)
     (folder / "copy.png").write_bytes((folder / "2.png").read_bytes())
     (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
@@ -58,7 +62,7 @@ def test_folder_is_flagged_in_a_table_and_on_a_page(photos, capsys):
     assert content["table"] == str(table)
     rows = rows_of(table)
     assert rows[f"photos/{HOSTILE}"]["flags"] == "too_small"
-    assert rows["photos/copy.png"]["duplicate_of"] == "2.png"
+    assert rows["photos/copy.png"]["duplicate_of"] == "photos/2.png"
     assert [rows[f"photos/{i}.png"]["flags"] for i in range(4)] == [""] * 4
     page = table.with_suffix(".html").read_text()
     assert "<b>&.png" not in page.replace("<wbr>", "")
@@ -84,8 +88,8 @@ def test_table_keeps_what_was_known(photos, tmp_path):
         True,
         False,
     ]
-    bits = read_flags(output, after, ReadingConfig())
-    assert [bool(bit) for bit in bits] == [False] * 4 + [True, True]
+    found = read_flags(output, after, ReadingConfig())
+    assert [bool(bit) for bit in found.flags] == [False] * 4 + [True, True]
     assert read_flags(photos / "table.csv", before, ReadingConfig()) is None
 
 
@@ -108,4 +112,44 @@ def test_unknown_flags_of_a_table_are_refused(photos, tmp_path):
     table.write_text(f"path,flags\n{photos}/0.png,blurry\n")
     files = scan_photos(table, needs_position=False, progress=False)
     with pytest.raises(PhotoSourceError, match=r"line 2.*flags.*Received: 'blurry'"):
+        read_flags(table, files, ReadingConfig())
+
+
+def test_what_is_there_is_kept_unless_told(photos, tmp_path, capsys):
+    page = tmp_path / "t.html"
+    page.write_text("mine")
+    assert check(photos, "--output", tmp_path / "t.csv") == 2
+    assert "t.html. Pass another --output, or --overwrite" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["t.html"]
+    assert check(photos, "--output", tmp_path / "t.csv", "--overwrite") == 1
+    assert page.read_text() != "mine"
+
+
+def test_table_is_written_as_its_config_reads_it(photos, tmp_path):
+    words = ("--delimiter", ";", "--columns", "path=photo")
+    source, output = photos / "semicolons.csv", tmp_path / "t.csv"
+    source.write_text("photo;heading_deg\n0.png;12345e-3\n")
+    try:
+        assert check(source, "--output", output, *words) == 0
+    finally:
+        source.unlink()
+    header, row = output.read_text().splitlines()
+    assert header.startswith("photo;latitude;")
+    assert "/0.png;;;;;;12.345;" in row
+    assert ";160;" in row
+
+
+def test_flags_of_odd_rows(photos, tmp_path):
+    """Listed twice, with too few fields, and gone since it was scanned."""
+    table, place = tmp_path / "flags.csv", os.path.relpath(photos, tmp_path)
+    header = "path,latitude,longitude,flags\n"
+    whole = f"{place}/0.png,45,7,blurred\n"
+    again, short = f"{place}/0.png,45,7,damaged\n", f"{place}/1.png,45,7,12,blurry\n"
+    table.write_text(header + whole + again + short)
+    files = scan_photos(table, needs_position=True, progress=False)
+    assert files.paths.tolist() == [f"{place}/0.png".encode()]
+    found = read_flags(table, files, ReadingConfig())
+    assert flag_names(int(found.flags[0])) == ["blurred"]
+    table.write_text(header + whole.replace("0.png", "2.png"))
+    with pytest.raises(PhotoSourceError, match=r"was changed .*0\.png"):
         read_flags(table, files, ReadingConfig())

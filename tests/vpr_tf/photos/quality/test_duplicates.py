@@ -17,6 +17,9 @@ from vpr_tf.photos.quality.duplicates import (
     first_equal,
     first_similar,
 )
+from vpr_tf.photos.quality.image_rules import IMAGE_RULES
+from vpr_tf.photos.quality.rules import bits_of
+from vpr_tf.photos.schema import ROW_DTYPE
 
 RNG = np.random.default_rng(3)
 # Many near each other: 40 centres, each with copies that differ in up to 6 bits.
@@ -75,10 +78,10 @@ def flagged_as_near(descriptors):
     positions = Positions.from_utm(500_000 + east, [4_000_000.0] * 4, [32] * 4)
     keys = np.array([b"a.jpg", b"b.jpg", b"c.jpg", b"d.jpg"])
     table = PhotoTable(keys, positions, np.zeros(4, np.float32), np.full(4, b""))
-    photos = PhotoFiles(".", keys, table, np.zeros(4))
+    photos = PhotoFiles(".", keys, table, np.zeros(4, ROW_DTYPE))
     measured = MeasuredPhotos(photos, measures, descriptors)
     found = flag_photos(measured, DUPLICATE_RULES, DEFAULT_QUALITY)
-    return found.with_any(["near_duplicate"]).tolist()
+    return (found.flags & bits_of(["near_duplicate"]) != 0).tolist()
 
 
 def test_descriptors_confirm_near_duplicates_and_find_more_of_one_place():
@@ -102,3 +105,22 @@ def test_pairs_of_one_place_are_made_in_blocks(monkeypatch):
         assert len(pairs) == len(expected) > 100
     nowhere = duplicates._similar_within(np.full((3, 3), np.nan), HASHES[:3], 5.0, 8)
     assert nowhere.shape == (0, 2)
+
+
+def test_kept_copy_is_placed_then_without_other_flags_then_largest():
+    """Equal or nearly equal pictures, from the worst to the best."""
+    rows = np.zeros(4, ROW_DTYPE)
+    rows["width"] = rows["height"] = [900, 500, 400, 500]
+    rows["latitude_e7"] = rows["longitude_e7"] = rows["utm_north_cm"] = 1
+    rows["utm_zone"] = [0, 32, 32, 32]
+    rows["latitude_e7"][0] = 0
+    photos = PhotoFiles.from_rows(".", rows, np.array([b"a", b"b", b"c", b"d"]))
+    measures = np.zeros(4, MEASURES_DTYPE)
+    measures["contrast"] = [50, 1, 50, 50]
+    rules = (*IMAGE_RULES, *DUPLICATE_RULES)
+    measures["highlight"] = measures["sharpness"] = 255
+    equal = flag_photos(MeasuredPhotos(photos, measures), rules, DEFAULT_QUALITY)
+    assert equal.findings[-2].values.tolist() == [b"d", b"d", b"d", b""]
+    measures["pixel_hash"] = np.arange(4)
+    similar = flag_photos(MeasuredPhotos(photos, measures), rules, DEFAULT_QUALITY)
+    assert similar.findings[-1].values.tolist() == [b"d", b"", b"d", b""]

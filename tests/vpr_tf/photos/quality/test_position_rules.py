@@ -6,6 +6,7 @@ from vpr_tf.geo import Positions
 from vpr_tf.photos import PhotoFiles, PhotoTable
 from vpr_tf.photos.quality import MEASURES_DTYPE, MeasuredPhotos, flag_photos
 from vpr_tf.photos.quality.position_rules import POSITION_RULES, jumps_of
+from vpr_tf.photos.quality.rules import bits_of
 from vpr_tf.photos.quality.sequences import clock_seconds, sequences_of
 
 
@@ -34,7 +35,7 @@ def flags_of(*tables):
 
 
 def flagged(found, flag):
-    return np.flatnonzero(found.with_any([flag])).tolist()
+    return np.flatnonzero(found.flags & bits_of([flag])).tolist()
 
 
 def line(count=12, step_m=10.0):
