@@ -48,7 +48,7 @@ def tiny_index(tmp_path_factory) -> Path:
 
 @pytest.fixture(autouse=True)
 def stored_encoder(monkeypatch):
-    def open_encoder(folder, manifest, model=None):
+    def open_encoder(folder, manifest, model=None, *, of_queries=False):
         assert model is None
         return FeatureExtractor(MeanColourEncoder())
 

@@ -80,7 +80,7 @@ def city(tmp_path_factory) -> Path:
 
 @pytest.fixture(autouse=True)
 def stored_encoder(monkeypatch):
-    def open_encoder(folder, manifest, model=None):
+    def open_encoder(folder, manifest, model=None, *, of_queries=False):
         return FeatureExtractor(MeanColourEncoder())
 
     monkeypatch.setattr("vpr_tf.place_index.index_encoder.open_encoder", open_encoder)

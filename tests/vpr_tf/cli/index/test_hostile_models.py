@@ -44,6 +44,7 @@ OPENING = {
     "evaluate with classifier": "--config CONFIG --model GOOD --set val "
     "classification.model=HOSTILE evaluation.method=narrowed",
     "export": "--config CONFIG --model HOSTILE --output NEW",
+    "photos check": "PHOTOS --model HOSTILE --output NEW.csv",
     "whiten": "--config CONFIG --model HOSTILE --dim 2 --output NEW.keras",
 }
 
