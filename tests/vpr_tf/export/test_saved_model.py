@@ -202,5 +202,5 @@ def test_folder_that_cannot_be_written_is_named(pooling, tmp_path):
     from vpr_tf.export.saved_model import ExportError
 
     (tmp_path / "file").write_text("")
-    with pytest.raises(ExportError, match=r"SavedModel in .*file/square"):
+    with pytest.raises(ExportError, match=r"a model in .*file/square"):
         export_encoder(pooling, experiment("square"), tmp_path / "file")
