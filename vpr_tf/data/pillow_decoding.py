@@ -2,7 +2,7 @@
 
 To import TensorFlow takes longer than to describe a photo. Of whole files the decoded
 pixels are the same, bit by bit, since both decode by libjpeg-turbo and libpng; resized
-ones differ by less than 1e-6 of the range. Of a progressive JPEG that lost scans but
+ones differ by less than 5e-6 of the range. Of a progressive JPEG that lost scans but
 not its end marker, what is missing is smoothed in other ways.
 """
 
