@@ -3,7 +3,8 @@
 To import TensorFlow takes longer than to describe a photo. Of whole files the decoded
 pixels are the same, bit by bit, since both decode by libjpeg-turbo and libpng; resized
 ones differ by less than 5e-6 of the range. Of a progressive JPEG that lost scans but
-not its end marker, what is missing is smoothed in other ways.
+not its end marker, what is missing is smoothed in other ways; one that is damaged just
+before its end marker may be refused by TensorFlow and decoded here.
 """
 
 from __future__ import annotations
