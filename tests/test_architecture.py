@@ -20,7 +20,7 @@ LEVELS = (
     ("classification",),
     ("place_index",),
     ("evaluation",),
-    ("report", "export"),
+    ("report", "export", "serving"),
     ("training",),
     ("cli",),
 )

@@ -1,0 +1,144 @@
+"""What the service answers: the types are the documentation."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from vpr_tf.localization import Localization
+
+# Of `expected_error_m`: two of three positions are at least this near.
+ACCURACY_PROBABILITY = 0.667
+
+
+class MatchAnswer(BaseModel):
+    """A database photo that a position rests on."""
+
+    key: str = Field(description="Name of the database photo")
+    latitude: float | None = Field(description="Degrees; null if unknown")
+    longitude: float | None = Field(description="Degrees, -180 to 180")
+    heading_deg: float | None = Field(description="Degrees clockwise from north")
+    timestamp: str = Field(description="YYYY[MM[DD[_hh[mm[ss]]]]]; empty if unknown")
+    distance: float = Field(description="Squared distance of the descriptors")
+    similarity: float = Field(description="Cosine similarity of the descriptors")
+    thumbnail: str | None = Field(
+        None, description="Path of a small picture of it, if the service shows photos"
+    )
+    attribution: str | None = Field(None, description="Whom the photo is from")
+    licence: str | None = Field(None, description="Under which it may be used")
+
+
+class LocalizationAnswer(BaseModel):
+    """Where a photo was taken; fields are null when they are not known."""
+
+    photo: str = Field(description="Name of the photo, as sent")
+    status: Literal["localized", "withheld", "outside"] = Field(
+        description="`withheld`: the confidence is too low, though the position is "
+        "there; `outside`: nothing is known to lie there"
+    )
+    reason: str = Field(description="Why it is not localized; empty if it is")
+    latitude: float | None = Field(description="Degrees")
+    longitude: float | None = Field(description="Degrees, -180 to 180")
+    utm_east: float | None = Field(description="Metres")
+    utm_north: float | None = Field(description="Metres")
+    utm_zone: int | None = Field(description="Negative in the south")
+    heading_deg: float | None = Field(description="Where the photo looks")
+    expected_error_m: float | None = Field(description="Same as `accuracy_radius_m`")
+    accuracy_radius_m: float | None = Field(
+        description="Metres within which the true position lies with the probability "
+        "`accuracy_probability`"
+    )
+    accuracy_probability: float | None = Field(description="Of `accuracy_radius_m`")
+    confidence: float | None = Field(
+        description="Probability of an error of at most the calibration's threshold"
+    )
+    num_candidates: int = Field(
+        description="Photos that the position could have rested on"
+    )
+    matches: list[MatchAnswer] = Field(
+        description="Photos that the position rests on, most similar first"
+    )
+
+    @classmethod
+    def of(cls, found: Localization, **of_matches: Any) -> LocalizationAnswer:
+        """Returns the answer for a localization.
+
+        Args:
+            found: The localization.
+            **of_matches: What else is known of each match, e.g. `licence`.
+        """
+        known = dataclasses.asdict(found)
+        fields = {name: known[name] for name in cls.model_fields if name in known}
+        fields["matches"] = [
+            MatchAnswer(**one, **of_matches) for one in known["matches"]
+        ]
+        radius_m = found.expected_error_m
+        return cls(
+            **fields,
+            accuracy_radius_m=radius_m,
+            accuracy_probability=None if radius_m is None else ACCURACY_PROBABILITY,
+        )
+
+
+class UnreadablePhoto(BaseModel):
+    """A photo of a request that could not be read."""
+
+    photo: str = Field(description="Its name, as sent")
+    reason: str = Field(description="What is wrong with it")
+
+
+class Timings(BaseModel):
+    """Where the time of a request went, in milliseconds."""
+
+    decode_ms: float
+    describe_ms: float = Field(description="With the wait for the encoder")
+    search_ms: float
+    total_ms: float
+
+
+class LocalizeAnswer(BaseModel):
+    """Localizations of the photos of one request."""
+
+    request_id: str
+    index: str = Field(description="Name of the index that was searched")
+    index_generation: int = Field(description="Number of its changes so far")
+    model: str = Field(description="The encoder of its descriptors")
+    threshold_m: float | None = Field(
+        description="Of the errors that a confidence is about; null if not calibrated"
+    )
+    min_confidence: float | None = Field(description="Positions below were withheld")
+    notes: list[str] = Field(description="What to know of confidence and error")
+    warnings: list[str] = Field(description="What to know of this request")
+    localizations: list[LocalizationAnswer]
+    unreadable: list[UnreadablePhoto]
+    timings: Timings
+
+
+class IndexAnswer(BaseModel):
+    """What an index holds."""
+
+    name: str
+    num_photos: int
+    generation: int
+    model: str
+    descriptor_dim: int
+    search: str = Field(description="Kind of its search structure")
+    is_exact: bool = Field(description="Whether every true neighbour is found")
+    is_calibrated: bool
+    bounds: list[float] | None = Field(
+        description="West, south, east, north in degrees; null without positions"
+    )
+    years: dict[str, int] = Field(description="Photos of each year")
+    num_without_position: int
+    recall_at_1: float | None = Field(description="Of the search, against exact search")
+    calibration: dict[str, Any] | None
+    attribution: str | None
+    licence: str | None
+
+
+class IndexesAnswer(BaseModel):
+    """The indexes of a service, the one that is searched by default first."""
+
+    indexes: list[IndexAnswer]

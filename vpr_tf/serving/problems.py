@@ -1,0 +1,100 @@
+"""Errors as problem documents.
+
+Reference:
+    RFC 9457, "Problem Details for HTTP APIs".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.encoders import jsonable_encoder
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class ProblemDocument(BaseModel):
+    """Why a request was refused."""
+
+    type: str = Field("about:blank", description="What kind of problem it is")
+    title: str = Field(description="The kind in words")
+    status: int = Field(description="The HTTP status")
+    detail: str = Field("", description="What was wrong, and what to do")
+    request_id: str = Field("", description="To name the request in a question")
+    errors: list[dict[str, Any]] = Field([], description="Which fields were wrong")
+
+
+class ProblemError(Exception):
+    """Ends a request with a problem document.
+
+    Args:
+        status: The HTTP status, 400 to 599.
+        detail: What was wrong, what was expected, what to do.
+        headers: Of the answer, e.g. `Retry-After`.
+    """
+
+    def __init__(
+        self, status: int, detail: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.headers = dict(headers or {})
+
+
+def problem_answer(
+    request: Request,
+    status: int,
+    detail: str,
+    headers: Mapping[str, str] | None = None,
+    errors: list[dict[str, Any]] | None = None,
+) -> JSONResponse:
+    """Returns a problem document as an answer."""
+    document = ProblemDocument(
+        type="about:blank",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        request_id=getattr(request.state, "request_id", ""),
+        errors=errors or [],
+    )
+    return JSONResponse(
+        document.model_dump(exclude_defaults=False),
+        status_code=status,
+        headers=dict(headers or {}),
+        media_type=MEDIA_TYPE,
+    )
+
+
+def add_problem_handlers(app: FastAPI) -> None:
+    """Makes every error of an application a problem document."""
+
+    @app.exception_handler(ProblemError)
+    async def _refused(request: Request, problem: ProblemError) -> JSONResponse:
+        return problem_answer(request, problem.status, problem.detail, problem.headers)
+
+    @app.exception_handler(HTTPException)
+    async def _http_error(request: Request, error: HTTPException) -> JSONResponse:
+        return problem_answer(
+            request, error.status_code, str(error.detail), error.headers
+        )
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        # What was received is not sent back: it may be a photo.
+        errors = [
+            {
+                "field": ".".join(map(str, one["loc"])),
+                "expected": jsonable_encoder(one["msg"]),
+            }
+            for one in error.errors()
+        ]
+        detail = "; ".join(f"{one['field']}: {one['expected']}" for one in errors)
+        return problem_answer(request, 422, detail, errors=errors)

@@ -1,0 +1,69 @@
+"""What is open while a service runs."""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from typing import Self
+
+from fastapi import Request
+
+from vpr_tf.place_index import PlaceIndex
+from vpr_tf.serving.problems import ProblemError
+from vpr_tf.serving.settings import ServiceSettings
+
+
+class Service:
+    """The open indexes of a service.
+
+    Args:
+        settings: See there.
+
+    Attributes:
+        settings: See above.
+        indexes: By name; the first is the default.
+        is_ready: Whether requests can be answered.
+    """
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        self.settings = settings
+        self.indexes: dict[str, PlaceIndex] = {}
+        self.is_ready = False
+
+    async def __aenter__(self) -> Self:
+        for name, folder in self.settings.indexes.items():
+            self.indexes[name] = await asyncio.to_thread(PlaceIndex.open, folder)
+        self.is_ready = True
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.is_ready = False
+        for index in self.indexes.values():
+            index.close()
+
+    def index(self, name: str | None = None) -> tuple[str, PlaceIndex]:
+        """Returns an index and its name.
+
+        Raises:
+            ProblemError: There is none of this name.
+        """
+        if name is None:
+            name = next(iter(self.indexes))
+        if name not in self.indexes:
+            raise ProblemError(
+                404,
+                f"There is no index {name!r}. This service has "
+                f"{', '.join(map(repr, self.indexes))}.",
+            )
+        return name, self.indexes[name]
+
+
+def service_of(request: Request) -> Service:
+    """Returns the service that answers a request; for `Depends`."""
+    service: Service = request.app.state.service
+    return service

@@ -1,0 +1,62 @@
+"""What a service is started with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class ServiceError(ValueError):
+    """A service cannot be started as it was asked for."""
+
+
+@dataclass(frozen=True)
+class ServiceSettings:
+    """What a service is started with.
+
+    Attributes:
+        indexes: Index folders by the names that requests use; the first is searched
+            where a request names none.
+        photos: Folder of the database photos, by whose names thumbnails are shown; None
+            to show none.
+        key_file: Hashed keys of users, see `vpr keys`; None lets everyone on this
+            machine ask, and nobody change an index.
+        encoder_url: Of a TF Serving that computes descriptors; None to compute here.
+        engine: What computes descriptors here; None for that of the index.
+        tiles: Address of map tiles with {z}, {x} and {y}; None to draw the streets of
+            the index.
+        tiles_attribution: Whom the map is from, shown on it.
+        max_photo_bytes: Of one photo.
+        max_photos: Of one request.
+        max_pixels: Of one photo.
+        max_queued: Photos that wait for the encoder or are being described.
+        max_wait_s: A photo that would wait longer is refused at once.
+        batch_wait_ms: How long the encoder waits for more photos.
+        batch_size: Photos that are described together.
+        num_decoders: Processes that decode photos.
+        max_decode_s: A photo that takes longer to decode is refused.
+    """
+
+    indexes: Mapping[str, Path]
+    photos: Path | None = None
+    key_file: Path | None = None
+    encoder_url: str | None = None
+    engine: str | None = None
+    tiles: str | None = None
+    tiles_attribution: str = ""
+    max_photo_bytes: int = 20_000_000
+    max_photos: int = 20
+    max_pixels: int = 100_000_000
+    max_queued: int = 64
+    max_wait_s: float = 5.0
+    batch_wait_ms: float = 5.0
+    batch_size: int = 16
+    num_decoders: int = 1
+    max_decode_s: float = 10.0
+
+    def __post_init__(self) -> None:
+        if not self.indexes:
+            raise ServiceError(
+                "A service needs an index. Received: none. Pass --index DIR."
+            )
