@@ -94,14 +94,16 @@ function showCoverage(map, coverage) {
 }
 
 function legendRow(name, bound, next) {
-  const text = next === undefined ? `${count(bound)} photos or more` : next === bound + 1 ? `${count(bound)} photos` : `${count(bound)} to ${count(next - 1)} photos`;
+  const text = next === undefined ? `${photosOf(bound)} or more` : next === bound + 1 ? photosOf(bound) : `${count(bound)} to ${count(next - 1)} photos`;
   return element("li", {}, element("span", { className: `swatch ${name}` }), text);
 }
+
+const photosOf = (number) => `${count(number)} ${number === 1 ? "photo" : "photos"}`;
 
 function cellInWords({ photos, newest_year, oldest_year }) {
   if (!photos) return "A gap in a line of photos";
   const years = newest_year === null ? "" : `, ${oldest_year === newest_year ? newest_year : `${oldest_year}–${newest_year}`}`;
-  return `${count(photos)} ${photos === 1 ? "photo" : "photos"}${years}`;
+  return photosOf(photos) + years;
 }
 
 async function showMap(index, page) {
