@@ -28,7 +28,7 @@ function showFacts(index) {
   ]));
   byId("quality").replaceChildren(...facts([
     ["Without position", index.num_without_position ? count(index.num_without_position) : "none"],
-    ["Quality", "Not known: an index keeps no findings of `vpr photos check`."],
+    ["Quality", ["Not known: an index keeps no findings of ", element("code", {}, "vpr photos check"), "."]],
     ["From", index.attribution ?? "not said"],
     ["Licence", index.licence ?? "not said"],
   ]));
@@ -41,10 +41,11 @@ function showYears(years) {
 }
 
 function showCalibration(calibration) {
-  const note = (text) => element("p", { className: "note" }, text);
+  const note = (...texts) => element("p", { className: "note" }, ...texts);
   if (!calibration) {
     byId("calibration").replaceChildren(note(
-      "The index is not calibrated: localizations have no confidence and no accuracy, and none is withheld. `vpr index calibrate` does it."));
+      "The index is not calibrated: localizations have no confidence and no accuracy, and none is withheld. ",
+      element("code", {}, "vpr index calibrate"), " does it."));
     return;
   }
   const { reliability } = calibration;
