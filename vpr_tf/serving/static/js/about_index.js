@@ -1,7 +1,7 @@
 // The page about an index.
 
 import { RequestProblem, getJson, hasKey, indexPath } from "./api.js";
-import { baseMap, replaceStreets, showBounds } from "./base_map.js";
+import { baseMap, showBounds, showStreets } from "./base_map.js";
 import { reliabilityDiagram, yearBars } from "./charts.js";
 import { byId, element, facts } from "./dom.js";
 import { askForKey, hideBanner, onKey, showBanner } from "./key.js";
@@ -115,7 +115,7 @@ async function showMap(index, page) {
   }
   const map = baseMap(byId("map"), page);
   showBounds(map, index.bounds);
-  if (!page.tiles) replaceStreets(map, await getJson(indexPath(NAME, "/streets")));
+  if (!page.tiles) showStreets(map, await getJson(indexPath(NAME, "/streets")), index);
   showCoverage(map, await getJson(`v1/coverage?index=${encodeURIComponent(NAME)}`));
 }
 

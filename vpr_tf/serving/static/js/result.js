@@ -3,7 +3,7 @@
 import { showPicture } from "./api.js";
 import { element, facts, svg } from "./dom.js";
 import {
-  awayInWords, compass, coordinates, count, hasPosition, metres, shareInWords, stateInWords, taken, year,
+  awayInWords, compass, coordinates, count, creditOf, hasPosition, metres, shareInWords, stateInWords, taken, year,
 } from "./words.js";
 
 // Returns a frame with a picture; without one it says so.
@@ -138,7 +138,7 @@ function beside(photo, found, chosenMatch) {
 }
 
 function credit(match) {
-  const text = [match.attribution, match.licence].filter(Boolean).join(", ");
+  const text = creditOf(match);
   return text ? [element("span", { className: "credit" }, text)] : [];
 }
 
