@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 import vpr_tf
+from vpr_tf.serving.access import Access, needs
+from vpr_tf.serving.key_file import QUERY
 from vpr_tf.serving.origins import allowed_hosts
 from vpr_tf.serving.problems import add_problem_handlers
 from vpr_tf.serving.protection import Protection
@@ -24,7 +26,8 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         settings: See there.
 
     Raises:
-        ServiceError: A host or the address of tiles cannot be.
+        ServiceError: The keys cannot be read; a host or the address of tiles cannot
+            be.
     """
 
     @asynccontextmanager
@@ -41,6 +44,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         docs_url=None,  # its pages load scripts of other sites
         redoc_url=None,
     )
+    app.state.access = Access(settings)
     add_problem_handlers(app)
     app.add_middleware(
         Protection,
@@ -48,5 +52,5 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         headers=security_headers(settings.tiles),
     )
     app.include_router(health.router)
-    app.include_router(indexes.router)
+    app.include_router(indexes.router, dependencies=[Depends(needs(QUERY))])
     return app
