@@ -9,11 +9,12 @@ from fastapi import Depends, FastAPI
 
 import vpr_tf
 from vpr_tf.serving.access import Access, needs
-from vpr_tf.serving.key_file import QUERY
+from vpr_tf.serving.key_file import METRICS, QUERY
+from vpr_tf.serving.metrics import RequestMetrics
 from vpr_tf.serving.origins import allowed_hosts
 from vpr_tf.serving.problems import add_problem_handlers
 from vpr_tf.serving.protection import Protection
-from vpr_tf.serving.routes import health, indexes
+from vpr_tf.serving.routes import figures, health, indexes
 from vpr_tf.serving.security_headers import security_headers
 from vpr_tf.serving.service import Service
 from vpr_tf.serving.settings import ServiceSettings
@@ -51,6 +52,8 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         hosts=allowed_hosts(settings.hosts),
         headers=security_headers(settings.tiles),
     )
+    app.add_middleware(RequestMetrics)
     app.include_router(health.router)
+    app.include_router(figures.router, dependencies=[Depends(needs(METRICS))])
     app.include_router(indexes.router, dependencies=[Depends(needs(QUERY))])
     return app
