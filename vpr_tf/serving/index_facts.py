@@ -52,8 +52,8 @@ def index_answer(name: str, state: IndexState) -> IndexAnswer:
         num_without_position=int(np.sum(~photos.positions.known)),
         recall_at_1=recall.recall_at_1 if recall else None,
         calibration=None if calibration is None else _calibration(calibration),
-        attribution=None,
-        licence=None,
+        attribution=manifest.attribution,
+        licence=manifest.licence,
     )
 
 

@@ -21,6 +21,8 @@ def test_index_is_described_and_its_changes_are_seen(client, city):
     assert before["years"] == {"2019": 1, "2021": 1}
     assert before["num_without_position"] == 1
     assert not before["is_calibrated"]
+    assert before["attribution"] == "Mapillary"
+    assert before["licence"] == "CC BY-SA 4.0"
 
     PlaceIndex.open(city).remove(keys=["a.jpg"])
     after = client.get("/v1/indexes/city").json()
