@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 import vpr_tf
 from vpr_tf.serving.problems import add_problem_handlers
-from vpr_tf.serving.routes import health
+from vpr_tf.serving.routes import health, localize
 from vpr_tf.serving.service import Service
 from vpr_tf.serving.settings import ServiceSettings
 
@@ -35,4 +35,5 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     )
     add_problem_handlers(app)
     app.include_router(health.router)
+    app.include_router(localize.router)
     return app

@@ -9,6 +9,7 @@ from typing import Self
 from fastapi import Request
 
 from vpr_tf.place_index import PlaceIndex
+from vpr_tf.serving.localizing import PhotoLocalizer
 from vpr_tf.serving.problems import ProblemError
 from vpr_tf.serving.settings import ServiceSettings
 
@@ -22,6 +23,7 @@ class Service:
     Attributes:
         settings: See above.
         indexes: By name; the first is the default.
+        localizer: Localizes photos by them.
         is_ready: Whether requests can be answered.
     """
 
@@ -31,8 +33,16 @@ class Service:
         self.is_ready = False
 
     async def __aenter__(self) -> Self:
-        for name, folder in self.settings.indexes.items():
-            self.indexes[name] = await asyncio.to_thread(PlaceIndex.open, folder)
+        self.localizer = PhotoLocalizer(self.settings)
+        try:
+            await self.localizer.start()
+            for name, folder in self.settings.indexes.items():
+                index = await asyncio.to_thread(PlaceIndex.open, folder)
+                self.indexes[name] = index
+                await self.localizer.open(name, index)
+        except BaseException:
+            await self._close()
+            raise
         self.is_ready = True
         return self
 
@@ -42,7 +52,11 @@ class Service:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        await self._close()
+
+    async def _close(self) -> None:
         self.is_ready = False
+        await self.localizer.close()
         for index in self.indexes.values():
             index.close()
 
