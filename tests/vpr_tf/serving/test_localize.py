@@ -16,8 +16,8 @@ LIMITS = {"max_photos": 9, "max_photo_bytes": 30_000, "max_body_bytes": 60_000}
 
 
 @pytest.fixture(scope="module")
-def client(city):
-    settings = ServiceSettings({"city": city}, max_pixels=1_000_000, **LIMITS)
+def client(town):
+    settings = ServiceSettings({"city": town}, max_pixels=1_000_000, **LIMITS)
     with TestClient(create_app(settings)) as client:
         yield client
 
@@ -43,11 +43,11 @@ def send_json(client, contents, **options):
 
 
 @pytest.mark.parametrize("send", [send_files, send_json])
-def test_photos_are_localized_as_by_the_index(client, city, send):
+def test_photos_are_localized_as_by_the_index(client, town, send):
     turned = Image.Exif()
     turned[0x0112] = 6
     photos = [*PHOTOS[:5], photo(1, image_format="PNG"), photo(3, exif=turned)]
-    with PlaceIndex.open(city) as index:
+    with PlaceIndex.open(town) as index:
         expected = index.localize(photos, num_predictions=3, heading_deg=10.0)
 
     answer = send(client, photos, top_k=3, heading_deg=10.0).json()
@@ -165,7 +165,7 @@ def test_body_is_refused(client, case):
         ("exif_radius_m", "0", 422),
         ("exif_radius_m", "inf", 422),
         ("colour", "red", 422),
-        ("index", "town", 404),
+        ("index", "village", 404),
     ],
 )
 def test_option_that_cannot_be_is_refused(client, field, value, status):
