@@ -13,6 +13,7 @@ from vpr_tf.localization import LocalizationError
 from vpr_tf.place_index import IndexState, PlaceIndex
 from vpr_tf.search import RetrievalError
 from vpr_tf.serving.kept_answers import KeptAnswers
+from vpr_tf.serving.localizing import PhotoLocalizer
 from vpr_tf.serving.problems import ProblemError
 from vpr_tf.serving.settings import ServiceSettings
 
@@ -28,6 +29,7 @@ class Service:
     Attributes:
         settings: See above.
         indexes: By name; the first is the default.
+        localizer: Localizes photos by them.
         is_ready: Whether requests can be answered.
         kept: Answers about the indexes.
     """
@@ -39,8 +41,16 @@ class Service:
         self.kept = KeptAnswers()
 
     async def __aenter__(self) -> Self:
-        for name, folder in self.settings.indexes.items():
-            self.indexes[name] = await asyncio.to_thread(PlaceIndex.open, folder)
+        self.localizer = PhotoLocalizer(self.settings)
+        try:
+            await self.localizer.start()
+            for name, folder in self.settings.indexes.items():
+                index = await asyncio.to_thread(PlaceIndex.open, folder)
+                self.indexes[name] = index
+                await self.localizer.open(name, index)
+        except BaseException:
+            await self._close()
+            raise
         self.is_ready = True
         return self
 
@@ -50,7 +60,11 @@ class Service:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        await self._close()
+
+    async def _close(self) -> None:
         self.is_ready = False
+        await self.localizer.close()
         for index in self.indexes.values():
             index.close()
 
