@@ -9,12 +9,12 @@ from fastapi import Depends, FastAPI
 
 import vpr_tf
 from vpr_tf.serving.access import Access, needs
-from vpr_tf.serving.key_file import METRICS, QUERY
+from vpr_tf.serving.key_file import ADMIN, METRICS, QUERY
 from vpr_tf.serving.metrics import RequestMetrics
 from vpr_tf.serving.origins import allowed_hosts
 from vpr_tf.serving.problems import add_problem_handlers
 from vpr_tf.serving.protection import Protection
-from vpr_tf.serving.routes import figures, health, indexes, localize
+from vpr_tf.serving.routes import figures, health, indexes, localize, photos
 from vpr_tf.serving.security_headers import security_headers
 from vpr_tf.serving.service import Service
 from vpr_tf.serving.settings import ServiceSettings
@@ -57,4 +57,5 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     app.include_router(figures.router, dependencies=[Depends(needs(METRICS))])
     app.include_router(indexes.router, dependencies=[Depends(needs(QUERY))])
     app.include_router(localize.router, dependencies=[Depends(needs(QUERY))])
+    app.include_router(photos.router, dependencies=[Depends(needs(ADMIN))])
     return app
