@@ -14,7 +14,14 @@ from vpr_tf.serving.metrics import RequestMetrics
 from vpr_tf.serving.origins import allowed_hosts
 from vpr_tf.serving.problems import add_problem_handlers
 from vpr_tf.serving.protection import Protection
-from vpr_tf.serving.routes import figures, health, indexes, localize, photos
+from vpr_tf.serving.routes import (
+    figures,
+    health,
+    indexes,
+    localize,
+    pages,
+    photos,
+)
 from vpr_tf.serving.security_headers import security_headers
 from vpr_tf.serving.service import Service
 from vpr_tf.serving.settings import ServiceSettings
@@ -58,4 +65,6 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     app.include_router(indexes.router, dependencies=[Depends(needs(QUERY))])
     app.include_router(localize.router, dependencies=[Depends(needs(QUERY))])
     app.include_router(photos.router, dependencies=[Depends(needs(ADMIN))])
+    app.include_router(pages.router)
+    pages.add_static_files(app)
     return app
