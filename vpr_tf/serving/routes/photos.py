@@ -109,6 +109,7 @@ async def add_photos(request: Request, service: _Service) -> ChangeAnswer:
         num_photos=added.num_photos,
         num_changed=len(keys),
         keys=keys,
+        is_dry_run=False,
     )
 
 
