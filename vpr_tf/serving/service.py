@@ -33,6 +33,7 @@ class Service:
         localizer: Localizes photos by them.
         is_ready: Whether requests can be answered.
         kept: Answers about the indexes.
+        pictures: Small pictures of their photos.
         changes: Changes the indexes.
     """
 
@@ -40,7 +41,8 @@ class Service:
         self.settings = settings
         self.indexes: dict[str, PlaceIndex] = {}
         self.is_ready = False
-        self.kept = KeptAnswers()
+        self.kept = KeptAnswers(max_pending=16)
+        self.pictures = KeptAnswers(max_pending=200, at_a_time=2)
         self.changes = IndexChanges()
 
     async def __aenter__(self) -> Self:

@@ -93,8 +93,8 @@ async def photo_thumbnail(
     headers = {"ETag": f'"{file.tag}"', "Cache-Control": _PICTURE_KEPT}
     if headers["ETag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    content = await service.kept.get(
-        state, ("thumbnail", file.tag), lambda: thumbnail(file.path, max_pixels)
+    content = await service.pictures.get(
+        state, (name, file.tag), lambda: thumbnail(file.path, max_pixels)
     )
     return Response(content, media_type="image/jpeg", headers=headers)
 
