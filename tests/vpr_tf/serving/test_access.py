@@ -6,6 +6,7 @@ import pytest
 from fastapi import Depends, Request
 from fastapi.testclient import TestClient
 
+from tests.vpr_tf.serving.samples import photo
 from vpr_tf.serving import ServiceError, ServiceSettings, create_app
 from vpr_tf.serving.access import needs, take_photos
 from vpr_tf.serving.key_file import add_key, remove_key
@@ -140,3 +141,15 @@ def test_document_says_that_keys_are_sent(locked):
     document = locked.get("/openapi.json").json()
     assert document["paths"]["/v1/indexes"]["get"]["security"]
     assert "security" not in document["paths"]["/healthz"]["get"]
+
+
+def test_photos_of_a_request_are_taken_of_the_rate(city, key_file):
+    key = bearer(add_key(key_file, "slow", "query", 3))
+    files = [("photos", (f"{number}.jpg", photo(number))) for number in range(2)]
+    app = create_app(ServiceSettings({"city": city}, key_file=key_file))
+    with TestClient(app, headers=key) as client:
+        answer = client.post("/v1/localize", files=files)
+        match = answer.json()["localizations"][0]["matches"][0]
+        assert (match["attribution"], match["licence"]) == ("Mapillary", "CC BY-SA 4.0")
+        assert client.post("/v1/localize", files=files).status_code == 429
+        assert client.get("/v1/indexes").status_code == 200

@@ -6,6 +6,7 @@ import sys
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.vpr_tf.serving.samples import photo
 from vpr_tf.place_index import PlaceIndex
 from vpr_tf.serving import ServiceSettings, create_app, metrics
 from vpr_tf.serving.key_file import add_key
@@ -77,3 +78,22 @@ def test_one_process_answers_for_all(tmp_path):
         for _ in range(2)
     ]
     assert figures(texts[1])["vpr_photos_total", "outside"] == 4
+
+
+def test_photos_and_steps_of_localizing_are_counted(client):
+    def read():
+        return figures(client.get("/metrics").text)
+
+    before = read()
+    files = [("photos", ("a.jpg", photo(1))), ("photos", ("b.jpg", b"no photo"))]
+    assert client.post("/v1/localize", files=files).status_code == 200
+    after = read()
+    for name in (
+        *(("vpr_photos_total", "unreadable"), ("vpr_step_seconds_count", "search")),
+        *(("vpr_step_seconds_count", "describe"), ("vpr_batch_photos_sum",)),
+    ):
+        assert after[name] - before.get(name, 0) == 1, name
+    photos = [value for name, value in after.items() if name[0] == "vpr_photos_total"]
+    past = [value for name, value in before.items() if name[0] == "vpr_photos_total"]
+    assert sum(photos) - sum(past) == 2
+    assert after["vpr_queued_photos",] == 0
