@@ -19,6 +19,7 @@ from vpr_tf.serving.key_file import (
     find_key,
     read_keys,
 )
+from vpr_tf.serving.metrics import workers_folder
 from vpr_tf.serving.problems import ProblemError
 from vpr_tf.serving.rate_limits import REQUEST_COST, RateLimits, retry_after
 from vpr_tf.serving.settings import ServiceError, ServiceSettings
@@ -57,7 +58,7 @@ class Access:
 
     def __init__(self, settings: ServiceSettings) -> None:
         self._path = settings.key_file
-        self._limits = RateLimits(settings.shared_folder)
+        self._limits = RateLimits(workers_folder())
         self._keys: list[Key] = []
         self._version: tuple[int, int, int] | None = None
         if self._path is not None:
@@ -163,7 +164,9 @@ def needs(role: str) -> Callable[..., Awaitable[Caller]]:
         request: Request,
         sent: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
     ) -> Caller:
-        caller = access_of(request).admit(role, sent.credentials if sent else None)
+        is_one = len(request.headers.getlist("authorization")) == 1
+        key = sent.credentials if sent and is_one else None
+        caller = access_of(request).admit(role, key)
         request.state.caller = caller
         return caller
 

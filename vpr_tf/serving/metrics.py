@@ -1,13 +1,15 @@
 """Figures of the service for Prometheus; none is about one photo, index key or user.
 
 Several worker processes write theirs to the folder `PROMETHEUS_MULTIPROC_DIR`, which
-must be set before this module is imported; whichever is asked answers for all.
+must be set before this module is imported; whichever is asked answers for all. The
+rates of keys lie there, too.
 """
 
 from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 
 from prometheus_client import (
     REGISTRY,
@@ -66,6 +68,12 @@ _INDEX_PHOTOS = Gauge(
 )
 
 
+def workers_folder() -> Path | None:
+    """Returns the folder that worker processes share; None if there is one alone."""
+    folder = os.environ.get(FOLDER)
+    return Path(folder) if folder else None
+
+
 def count_photos(status: str, num_photos: int = 1) -> None:
     """Counts photos that were answered.
 
@@ -99,7 +107,7 @@ def show_index(name: str, manifest: IndexManifest) -> None:
 
 def metrics_text() -> bytes:
     """Returns the figures of all processes, as Prometheus reads them."""
-    if FOLDER not in os.environ:
+    if workers_folder() is None:
         return generate_latest(REGISTRY)
     registry = CollectorRegistry()
     MultiProcessCollector(registry)

@@ -29,8 +29,6 @@ class ServiceSettings:
         tiles_attribution: Whom the map is from, shown on it.
         hosts: Names that the service answers to, besides this machine's own (localhost)
             and the address that it listens at.
-        shared_folder: An empty folder that the worker processes of this start share,
-            for the rates of keys; None for one worker.
         max_photo_bytes: Of one photo.
         max_photos: Of one request.
         max_body_bytes: Of one request, all its photos and how they are wrapped.
@@ -53,7 +51,6 @@ class ServiceSettings:
     tiles: str | None = None
     tiles_attribution: str = ""
     hosts: tuple[str, ...] = ()
-    shared_folder: Path | None = None
     max_photo_bytes: int = 20_000_000
     max_photos: int = 20
     max_body_bytes: int = 100_000_000

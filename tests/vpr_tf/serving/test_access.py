@@ -153,3 +153,25 @@ def test_photos_of_a_request_are_taken_of_the_rate(city, key_file):
         assert (match["attribution"], match["licence"]) == ("Mapillary", "CC BY-SA 4.0")
         assert client.post("/v1/localize", files=files).status_code == 429
         assert client.get("/v1/indexes").status_code == 200
+
+
+def test_worker_processes_share_the_rates(city, key_file, tmp_path, monkeypatch):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(shared))
+    key = bearer(add_key(key_file, "slow", "query", 1))
+    settings = ServiceSettings({"city": city}, key_file=key_file)
+    apps = [create_app(settings) for _ in range(2)]
+    with TestClient(apps[0]) as first, TestClient(apps[1]) as second:
+        statuses = [
+            client.get("/v1/indexes", headers=key).status_code
+            for _ in range(11)
+            for client in (first, second)
+        ]
+    assert statuses[:20] == [200] * 20
+    assert 429 in statuses[20:]
+
+
+def test_two_keys_are_none(locked, keys):
+    sent = [("Authorization", f"Bearer {keys[role]}") for role in ("query", "admin")]
+    assert locked.get("/v1/indexes", headers=sent).status_code == 401
