@@ -10,10 +10,17 @@ from fastapi import APIRouter, Depends, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from vpr_tf.serving.metrics import metrics_text, show_index
-from vpr_tf.serving.problems import ProblemError
+from vpr_tf.serving.problems import ProblemError, problem_answers
 from vpr_tf.serving.service import Service, service_of
 
-router = APIRouter(tags=["health"])
+_PROBLEMS = problem_answers(
+    {
+        401: "The key is missing or wrong",
+        403: "This needs a key of the role metrics",
+        429: "The key has asked too much",
+    }
+)
+router = APIRouter(tags=["health"], responses=_PROBLEMS)
 
 
 @router.get(
