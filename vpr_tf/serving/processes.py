@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from types import FrameType
 
+from vpr_tf.printable import printable
 from vpr_tf.serving.one_process import (
     DONE,
     ENDING_S,
@@ -93,6 +94,7 @@ class _Workers:
         self._bound, self._how, self._on_ready = bound, how, on_ready
         self._running: list[_Worker] = []
         self._signals: list[int] = []
+        self._is_ready = False
 
     def run(self) -> int:
         """Serves until a signal; returns the exit status.
@@ -121,22 +123,22 @@ class _Workers:
 
     def _watch(self) -> None:
         """Replaces workers that die, until there is a signal."""
-        said = False
         while not self._signals:
             wait([one.process.sentinel for one in self._running], _LOOK_S)
             for number, worker in enumerate(self._running):
                 worker.look()
                 if worker.process.exitcode is not None and not self._signals:
                     self._running[number] = self._again(worker)
-            if not said and all(one.is_ready for one in self._running):
-                said = True
+            if not self._is_ready and all(one.is_ready for one in self._running):
+                self._is_ready = True
                 self._on_ready()
 
     def _again(self, dead: _Worker) -> _Worker:
-        if dead.failure is not None:
-            raise ServiceError(dead.failure)
+        why = dead.failure or _why(dead.process)
+        if not self._is_ready:  # another would fare no better
+            raise ServiceError(dead.failure or f"A worker died as it started: {why}.")
         print(
-            f"A worker died ({_why(dead.process)}); another takes its place.",
+            printable(f"A worker died ({why}); another takes its place."),
             file=sys.stderr,
             flush=True,
         )
