@@ -21,7 +21,6 @@ from vpr_tf.serving.one_process import (
     ENDING_S,
     FAILED,
     INTERRUPTED,
-    end_now,
     run_here,
 )
 from vpr_tf.serving.process_settings import ProcessSettings
@@ -30,6 +29,8 @@ from vpr_tf.serving.settings import ServiceError, ServiceSettings
 _METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 # How the libraries of search and encoders are told how many cores to use.
 _THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
+# What killed processes leave is cleaned up by Python, which would say so each time.
+_OF_KILLED = "ignore::UserWarning:multiprocessing.resource_tracker"
 _LOOK_S = 0.2
 # So long after its start a worker that dies is started again without delay.
 _SETTLED_S = 5.0
@@ -61,6 +62,7 @@ def serve(
     Raises:
         Exception: What went wrong when the service was opened.
     """
+    os.environ.setdefault("PYTHONWARNINGS", _OF_KILLED)
     if how.workers == 1:
         return run_here(
             settings, how, bound, on_ready=on_ready, trust_model=trust_model
@@ -215,8 +217,7 @@ def run_worker(
         )
     except Exception as error:
         news.send((False, str(error) or type(error).__name__))
-        end_now(FAILED)
-        return
+        status = FAILED
     sys.exit(status)
 
 
