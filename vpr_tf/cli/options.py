@@ -288,8 +288,13 @@ def _cells(text: str) -> int | str | None:
     return positive(text)
 
 
-def add_reading(parser: argparse.ArgumentParser) -> None:
-    """Adds how tables of photos are read; `reading_of` returns it."""
+def add_reading(parser: argparse.ArgumentParser, *, has_folder: bool = False) -> None:
+    """Adds how tables of photos are read; `reading_of` returns it.
+
+    Args:
+        parser: Of the command.
+        has_folder: Whether another option says where the photos are.
+    """
     parser.add_argument(
         "--delimiter",
         metavar="CHARACTER",
@@ -304,6 +309,9 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--zone", metavar="ZONE", help="UTM zone of a CSV file without one, e.g. 10S"
     )
+    if has_folder:
+        parser.set_defaults(photo_folder=None)
+        return
     parser.add_argument(
         "--photo-folder",
         metavar="DIR",
