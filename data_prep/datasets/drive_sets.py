@@ -109,7 +109,8 @@ def _route(file: Path) -> list[tuple[str, str]]:
         raise DataPrepError(f"{file} has no <coordinates>. Get the file again.")
     places = []
     for text in found[1].split()[:-1]:  # no panorama belongs to the last
-        longitude, latitude, *_ = [*text.split(","), "", ""]
+        fields: list[str] = text.split(",")
+        longitude, latitude = [*fields, ""][:2]
         places.append((latitude, longitude))
     return places
 
