@@ -16,7 +16,8 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from vpr_tf.cli.main import DONE, PARTLY, Outcome
-from vpr_tf.cli.options import add_json, add_reading, reading_of
+from vpr_tf.cli.options import add_json
+from vpr_tf.cli.reading_options import add_reading, reading_of
 
 if TYPE_CHECKING:
     from data_prep.datasets import PreparedTables
