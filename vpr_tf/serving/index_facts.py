@@ -23,7 +23,7 @@ from vpr_tf.serving.answers import IndexAnswer
 
 # A browser draws so many without delay.
 _MAX_CELLS = 20_000
-_MAX_POINTS = 4_000
+_MAX_POINTS = 20_000
 _FINEST_CM = 500
 
 
