@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vpr_tf.cli.milvus_options import add_milvus, give_address_of
-from vpr_tf.cli.numbers import positive, share
+from vpr_tf.cli.numbers import positive, share, workers
 
 if TYPE_CHECKING:
-    from vpr_tf.config import ExperimentConfig, QualityConfig, ReadingConfig
+    from vpr_tf.config import (
+        BuildConfig,
+        ExperimentConfig,
+        QualityConfig,
+        ReadingConfig,
+    )
     from vpr_tf.geo import GeoCircle
     from vpr_tf.models import GeoLocalizationNet
 
@@ -94,6 +100,31 @@ def config_with_dataset(options: argparse.Namespace) -> ExperimentConfig:
     if names:
         dataset.evaluation_sets([names] if isinstance(names, str) else names)
     return config
+
+
+def build_config_of(
+    options: argparse.Namespace, *, only_build: bool = False
+) -> BuildConfig:
+    """Returns `build` of the config, or defaults with the overrides over them.
+
+    Args:
+        options: Of a command whose `--config` is not required.
+        only_build: Takes overrides of `build` alone; others are of the model's config.
+
+    Raises:
+        ConfigError: The config or an override is wrong.
+    """
+    from vpr_tf.config import config_from_values
+
+    if options.config is not None:
+        return config_of(options).build
+    overrides = [
+        override
+        for override in options.overrides
+        if override.startswith("build.") or not only_build
+    ]
+    values = {"name": "photos", "dataset": {"path": "none"}}
+    return config_from_values(values, overrides).build
 
 
 def config_of_model(options: argparse.Namespace) -> ExperimentConfig:
@@ -351,12 +382,23 @@ def with_reading(
 
 
 def add_exclude(parser: argparse.ArgumentParser) -> None:
-    """Adds `--exclude`; `quality_of` returns it."""
+    """Adds `--exclude`, which `quality_of` returns, and `--workers`."""
     parser.add_argument(
         "--exclude",
         metavar="FLAG,...",
         help="leave out photos with these flags, such as damaged,duplicate: of the "
         "column `flags` of a table by `vpr photos check`; else the photos are checked",
+    )
+    add_workers(parser, "processes that check photos for --exclude")
+
+
+def add_workers(parser: argparse.ArgumentParser, purpose: str = "processes") -> None:
+    """Adds `--workers`."""
+    parser.add_argument(
+        "--workers",
+        type=workers,
+        default=os.cpu_count() or 1,
+        help=f"{purpose}; default: one a core",
     )
 
 

@@ -33,6 +33,7 @@ from vpr_tf.cli.index.work_folder import (
     delete_work,
     is_of_request,
     locked_work,
+    without_means,
     work_folder,
 )
 from vpr_tf.cli.main import Outcome
@@ -151,8 +152,7 @@ def parse_settings(texts: list[str]) -> dict[str, Any] | None:
 
 def _request_of(options: argparse.Namespace) -> dict[str, Any]:
     request = {**vars(options), "cwd": str(Path.cwd())}
-    del request["milvus_uri"]  # not what is built
-    return request
+    return without_means(request)
 
 
 def _build(
