@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from vpr_tf.cli.milvus_options import add_milvus, give_address_of
 from vpr_tf.cli.numbers import positive, share, workers
+from vpr_tf.cli.words import told_to_user
 
 if TYPE_CHECKING:
     from vpr_tf.config import (
@@ -163,23 +164,19 @@ def add_encoder_name(parser: argparse.ArgumentParser) -> None:
     )
 
 
+@told_to_user
 def _released(text: str) -> str:
     from vpr_tf.models import released_encoder
 
-    try:
-        return released_encoder(text).name
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+    return released_encoder(text).name
 
 
+@told_to_user
 def folder_name(text: str) -> str:
     """Reads the name of a folder in another: no path."""
-    from vpr_tf.config import ConfigError, check_name
+    from vpr_tf.config import check_name
 
-    try:
-        check_name("NAME", text)
-    except ConfigError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+    check_name("NAME", text)
     return text
 
 

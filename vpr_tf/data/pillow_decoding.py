@@ -11,20 +11,13 @@ reserved marker: they are refused here alone (7 of 9,000 damaged at random).
 from __future__ import annotations
 
 import functools
-import io
-import struct
 
 import numpy as np
 from PIL.ImageFile import ImageFile
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
 
 from vpr_tf.config import Preprocessing
 from vpr_tf.data.image_sizes import ORIENTATION_STEPS, evaluation_size
-from vpr_tf.data.unread_parts import check_jpeg_end, check_png_checksums
-
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_DECODING_ERRORS = (OSError, ValueError, SyntaxError, EOFError, struct.error)
+from vpr_tf.photos.decoding import opened_image
 
 
 def decode_image(image_bytes: bytes, exif_orientation: int = 1) -> np.ndarray:
@@ -38,21 +31,10 @@ def decode_image(image_bytes: bytes, exif_orientation: int = 1) -> np.ndarray:
         uint8 of shape `(height, width, 3)`.
 
     Raises:
-        ValueError: The bytes are no whole JPEG or PNG; the decoder's reason.
+        InvalidEntryError: The bytes are no whole JPEG or PNG; the decoder's reason.
     """
-    is_png = image_bytes.startswith(_PNG_SIGNATURE)
-    opened = PngImageFile if is_png else JpegImageFile
-    try:
-        if is_png:
-            check_png_checksums(image_bytes)
-        file = io.BytesIO(image_bytes)
-        with opened(file) as image:
-            scan_start = file.tell()
-            pixels = _rgb_of(image)
-        if not is_png and _has_one_scan(image_bytes, image, scan_start):
-            check_jpeg_end(image_bytes, scan_start)
-    except _DECODING_ERRORS as error:
-        raise ValueError(str(error) or type(error).__name__) from error
+    with opened_image(image_bytes) as image:
+        pixels = _rgb_of(image)
     transpose, flip_rows, flip_columns = ORIENTATION_STEPS[exif_orientation - 1]
     if transpose:
         pixels = pixels.swapaxes(0, 1)
@@ -77,14 +59,6 @@ def resize_for_evaluation(
     columns = np.ascontiguousarray(rows.swapaxes(0, 1))
     resized = _resized_rows(columns, new_width, shrinks).swapaxes(0, 1)
     return np.divide(resized, np.float32(255), dtype=np.float32, order="C")
-
-
-def _has_one_scan(content: bytes, image: ImageFile, scan_start: int) -> bool:
-    """Whether all components are in the first scan, before whose pixels they stand."""
-    if "progressive" in image.info:
-        return False  # all scans were read to the end of the file
-    num_components = len(image.getbands())
-    return content[scan_start - 4 - 2 * num_components] == num_components
 
 
 def _rgb_of(image: ImageFile) -> np.ndarray:
