@@ -8,8 +8,11 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 import vpr_tf
+from vpr_tf.serving.origins import allowed_hosts
 from vpr_tf.serving.problems import add_problem_handlers
-from vpr_tf.serving.routes import health
+from vpr_tf.serving.protection import Protection
+from vpr_tf.serving.routes import health, indexes
+from vpr_tf.serving.security_headers import security_headers
 from vpr_tf.serving.service import Service
 from vpr_tf.serving.settings import ServiceSettings
 
@@ -19,6 +22,9 @@ def create_app(settings: ServiceSettings) -> FastAPI:
 
     Args:
         settings: See there.
+
+    Raises:
+        ServiceError: A host or the address of tiles cannot be.
     """
 
     @asynccontextmanager
@@ -32,7 +38,15 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         summary="Where was this photo taken?",
         version=vpr_tf.__version__,
         lifespan=running,
+        docs_url=None,  # its pages load scripts of other sites
+        redoc_url=None,
     )
     add_problem_handlers(app)
+    app.add_middleware(
+        Protection,
+        hosts=allowed_hosts(settings.hosts),
+        headers=security_headers(settings.tiles),
+    )
     app.include_router(health.router)
+    app.include_router(indexes.router)
     return app

@@ -27,6 +27,8 @@ class ServiceSettings:
         tiles: Address of map tiles with {z}, {x} and {y}; None to draw the streets of
             the index.
         tiles_attribution: Whom the map is from, shown on it.
+        hosts: Names that the service answers to, besides this machine's own (localhost)
+            and the address that it listens at.
         max_photo_bytes: Of one photo.
         max_photos: Of one request.
         max_pixels: Of one photo.
@@ -45,6 +47,7 @@ class ServiceSettings:
     engine: str | None = None
     tiles: str | None = None
     tiles_attribution: str = ""
+    hosts: tuple[str, ...] = ()
     max_photo_bytes: int = 20_000_000
     max_photos: int = 20
     max_pixels: int = 100_000_000

@@ -4,13 +4,12 @@ import shutil
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 from PIL import Image
 
 from tests.command_line import on_index as run
 from tests.vpr_tf.cli.index.conftest import NUM_PHOTOS
-from vpr_tf.cli.index.index_map import draw_map, extent_deg
+from vpr_tf.cli.index.index_map import draw_map
 from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index import PlaceIndex
 
@@ -101,12 +100,6 @@ def test_map_without_times(built, tmp_path):
     untimed = PhotoTable(photos.keys, photos.positions, photos.heading_deg, times)
     draw_map(untimed, tmp_path / "a.png", title="a")
     assert (tmp_path / "a.png").is_file()
-
-
-def test_extent_across_the_antimeridian():
-    west, east = extent_deg(np.array([179.0, -179.0, 178.0]))
-    assert (west, east) == pytest.approx((178, 181))
-    assert extent_deg(np.array([5.0])) == pytest.approx((5, 5))
 
 
 def test_light_commands_do_not_import_tensorflow(built):
