@@ -37,20 +37,17 @@ from vpr_tf.cli.index.work_folder import (
     work_folder,
 )
 from vpr_tf.cli.main import Outcome
-from vpr_tf.cli.options import (
-    add_config,
+from vpr_tf.cli.options import add_config, add_index, add_json, add_model
+from vpr_tf.cli.output import change_outcome, report_rejected
+from vpr_tf.cli.photo_options import (
     add_exclude,
-    add_index,
-    add_json,
     add_max_rejected,
-    add_model,
     add_reading,
     add_without_positions,
     build_config_of,
     quality_of,
     reading_of,
 )
-from vpr_tf.cli.output import change_outcome, report_rejected
 from vpr_tf.config import BuildConfig, ConfigError
 from vpr_tf.photos import PhotoFiles
 from vpr_tf.place_index import IndexManifest, PlaceIndex

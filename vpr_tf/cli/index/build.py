@@ -40,14 +40,10 @@ from vpr_tf.cli.main import Outcome
 from vpr_tf.cli.milvus_options import give_address_of_settings
 from vpr_tf.cli.options import (
     add_config,
-    add_exclude,
     add_index,
     add_json,
-    add_max_rejected,
     add_model,
-    add_reading,
     add_sets,
-    add_without_positions,
     config_of_model,
 )
 from vpr_tf.cli.output import (
@@ -57,6 +53,12 @@ from vpr_tf.cli.output import (
     report_rejected,
     settings_text,
     size_text,
+)
+from vpr_tf.cli.photo_options import (
+    add_exclude,
+    add_max_rejected,
+    add_reading,
+    add_without_positions,
 )
 from vpr_tf.place_index import IndexManifest, PlaceIndex
 from vpr_tf.search import RetrievalError

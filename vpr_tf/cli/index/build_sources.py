@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_tf.cli.options import build_config_of, config_of, quality_of, reading_of
+from vpr_tf.cli.options import config_of
+from vpr_tf.cli.photo_options import build_config_of, quality_of, reading_of
 from vpr_tf.config import ConfigError, QualityConfig, ReadingConfig
 from vpr_tf.data.prepared_dataset import DatasetError, PreparedDataset
 from vpr_tf.photos import (
