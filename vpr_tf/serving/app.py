@@ -11,7 +11,7 @@ import vpr_tf
 from vpr_tf.serving.origins import allowed_hosts
 from vpr_tf.serving.problems import add_problem_handlers
 from vpr_tf.serving.protection import Protection
-from vpr_tf.serving.routes import health, indexes
+from vpr_tf.serving.routes import health, indexes, pages
 from vpr_tf.serving.security_headers import security_headers
 from vpr_tf.serving.service import Service
 from vpr_tf.serving.settings import ServiceSettings
@@ -49,4 +49,6 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     )
     app.include_router(health.router)
     app.include_router(indexes.router)
+    app.include_router(pages.router)
+    pages.add_static_files(app)
     return app
