@@ -42,12 +42,11 @@ from vpr_tf.cli.output import change_outcome, report_rejected
 from vpr_tf.cli.photo_options import (
     add_exclude,
     add_max_rejected,
-    add_reading,
     add_without_positions,
     build_config_of,
     quality_of,
-    reading_of,
 )
+from vpr_tf.cli.reading_options import add_reading, reading_of
 from vpr_tf.config import BuildConfig, ConfigError
 from vpr_tf.photos import PhotoFiles
 from vpr_tf.place_index import IndexManifest, PlaceIndex

@@ -20,12 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from vpr_tf.cli.main import DONE, PARTLY, Outcome
 from vpr_tf.cli.options import add_config, add_json, add_model, config_of_model
-from vpr_tf.cli.photo_options import (
-    add_reading,
-    add_workers,
-    build_config_of,
-    reading_of,
-)
+from vpr_tf.cli.photo_options import add_workers, build_config_of
+from vpr_tf.cli.reading_options import add_reading, reading_of
 from vpr_tf.printable import printable
 
 if TYPE_CHECKING:
