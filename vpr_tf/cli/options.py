@@ -11,7 +11,7 @@ from vpr_tf.cli.milvus_options import add_milvus, give_address_of
 from vpr_tf.cli.numbers import positive, share
 
 if TYPE_CHECKING:
-    from vpr_tf.config import ExperimentConfig, QualityConfig, ReadingConfig
+    from vpr_tf.config import ExperimentConfig, QualityConfig
     from vpr_tf.geo import GeoCircle
     from vpr_tf.models import GeoLocalizationNet
 
@@ -288,29 +288,6 @@ def _cells(text: str) -> int | str | None:
     return positive(text)
 
 
-def add_reading(parser: argparse.ArgumentParser) -> None:
-    """Adds how tables of photos are read; `reading_of` returns it."""
-    parser.add_argument(
-        "--delimiter",
-        metavar="CHARACTER",
-        help="between the fields of a CSV file, such as ';' or tab; default: what its "
-        "header has",
-    )
-    parser.add_argument(
-        "--columns",
-        metavar="FIELD=NAME,...",
-        help="columns of a CSV file with unusual names, e.g. latitude=breite",
-    )
-    parser.add_argument(
-        "--zone", metavar="ZONE", help="UTM zone of a CSV file without one, e.g. 10S"
-    )
-    parser.add_argument(
-        "--photo-folder",
-        metavar="DIR",
-        help="what the paths in a CSV file are relative to; default: its own folder",
-    )
-
-
 def add_without_positions(parser: argparse.ArgumentParser) -> None:
     """Adds `--without-positions`."""
     parser.add_argument(
@@ -318,42 +295,6 @@ def add_without_positions(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="take photos whose position is not known as well: `vpr query` finds them",
     )
-
-
-def reading_of(
-    options: argparse.Namespace, reading: ReadingConfig | None = None
-) -> ReadingConfig:
-    """Returns how photos are read: what the config says, with the options over it.
-
-    Raises:
-        ConfigError: An option is malformed.
-    """
-    from vpr_tf.config import DEFAULT_READING, ConfigError
-
-    fields = {"delimiter": "delimiter", "zone": "zone", "photo_folder": "folder"}
-    given = {
-        field: value
-        for name, field in fields.items()
-        if (value := getattr(options, name)) is not None
-    }
-    if options.columns is not None:
-        pairs = [pair.partition("=") for pair in options.columns.split(",")]
-        if not all(name and equals and column for name, equals, column in pairs):
-            raise ConfigError(
-                "--columns must look like latitude=breite,longitude=laenge. Received: "
-                f"{options.columns!r}"
-            )
-        given["columns"] = {name: column for name, _, column in pairs}
-    return dataclasses.replace(reading or DEFAULT_READING, **given)
-
-
-def with_reading(
-    options: argparse.Namespace, config: ExperimentConfig
-) -> ExperimentConfig:
-    """Returns a config whose `build.reading` has the options over it."""
-    reading = reading_of(options, config.build.reading)
-    build = dataclasses.replace(config.build, reading=reading)
-    return dataclasses.replace(config, build=build)
 
 
 def add_exclude(parser: argparse.ArgumentParser) -> None:

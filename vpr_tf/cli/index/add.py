@@ -37,12 +37,11 @@ from vpr_tf.cli.options import (
     add_json,
     add_max_rejected,
     add_model,
-    add_reading,
     add_without_positions,
     quality_of,
-    reading_of,
 )
 from vpr_tf.cli.output import change_outcome, report_rejected
+from vpr_tf.cli.reading_options import add_reading, reading_of
 from vpr_tf.photos import PhotoFiles
 from vpr_tf.place_index import PlaceIndex
 from vpr_tf.place_index.joined import SelectedDescriptors

@@ -44,7 +44,6 @@ from vpr_tf.cli.options import (
     add_json,
     add_max_rejected,
     add_model,
-    add_reading,
     add_sets,
     add_without_positions,
     config_of_model,
@@ -57,6 +56,7 @@ from vpr_tf.cli.output import (
     settings_text,
     size_text,
 )
+from vpr_tf.cli.reading_options import add_reading
 from vpr_tf.place_index import IndexManifest, PlaceIndex
 from vpr_tf.place_index.agreement import check_credit
 from vpr_tf.search import RetrievalError

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_tf.cli.options import config_of, quality_of, reading_of
+from vpr_tf.cli.options import config_of, quality_of
+from vpr_tf.cli.reading_options import reading_of
 from vpr_tf.config import BuildConfig, ConfigError, QualityConfig, ReadingConfig
 from vpr_tf.data.prepared_dataset import DatasetError, PreparedDataset
 from vpr_tf.photos import (

@@ -25,11 +25,10 @@ from vpr_tf.cli.options import (
     add_config,
     add_json,
     add_model,
-    add_reading,
     config_of,
     config_of_model,
-    with_reading,
 )
+from vpr_tf.cli.reading_options import add_reading, with_reading
 from vpr_tf.printable import printable
 
 if TYPE_CHECKING:
