@@ -12,7 +12,9 @@ from fastapi import Request
 from vpr_tf.localization import LocalizationError
 from vpr_tf.place_index import IndexState, PlaceIndex
 from vpr_tf.search import RetrievalError
+from vpr_tf.serving.index_changes import IndexChanges
 from vpr_tf.serving.kept_answers import KeptAnswers
+from vpr_tf.serving.localizing import PhotoLocalizer
 from vpr_tf.serving.problems import ProblemError
 from vpr_tf.serving.settings import ServiceSettings
 
@@ -28,19 +30,32 @@ class Service:
     Attributes:
         settings: See above.
         indexes: By name; the first is the default.
+        localizer: Localizes photos by them.
         is_ready: Whether requests can be answered.
         kept: Answers about the indexes.
+        pictures: Small pictures of their photos.
+        changes: Changes the indexes.
     """
 
     def __init__(self, settings: ServiceSettings) -> None:
         self.settings = settings
         self.indexes: dict[str, PlaceIndex] = {}
         self.is_ready = False
-        self.kept = KeptAnswers()
+        self.kept = KeptAnswers(max_pending=16)
+        self.pictures = KeptAnswers(max_pending=200, at_a_time=2)
+        self.changes = IndexChanges()
 
     async def __aenter__(self) -> Self:
-        for name, folder in self.settings.indexes.items():
-            self.indexes[name] = await asyncio.to_thread(PlaceIndex.open, folder)
+        self.localizer = PhotoLocalizer(self.settings)
+        try:
+            await self.localizer.start()
+            for name, folder in self.settings.indexes.items():
+                index = await asyncio.to_thread(PlaceIndex.open, folder)
+                self.indexes[name] = index
+                await self.localizer.open(name, index)
+        except BaseException:
+            await self._close()
+            raise
         self.is_ready = True
         return self
 
@@ -50,7 +65,12 @@ class Service:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        await self._close()
+
+    async def _close(self) -> None:
         self.is_ready = False
+        await self.changes.close()
+        await self.localizer.close()
         for index in self.indexes.values():
             index.close()
 
