@@ -16,6 +16,9 @@ COMMANDS = {
     "data inspect": "prints and draws what a dataset holds",
     "data synthesize": "draws a miniature city",
     "data add-test": "adds test sets to a built dataset",
+    "data datasets list": "lists the public datasets that are known",
+    "data datasets show": "says what a public dataset is and how to get it",
+    "data datasets prepare": "checks a public dataset and lists its photos",
     "photos check": "flags photos that are blurred, damaged, copies, ...",
     "photos coverage": "shows where photos are missing, old or few",
     "train": "trains an encoder, tests and exports it",
@@ -35,14 +38,19 @@ COMMANDS = {
     "export": "writes a SavedModel of an encoder for TF Serving",
     "convert": "converts checkpoints of other projects, and back",
     "whiten": "adds PCA whitening to an encoder",
+    "keys add": "makes a key for a user of the service",
+    "keys list": "lists the keys of a service",
+    "keys remove": "removes a key of a service",
     "models list": "lists the encoders that are known by name",
     "models show": "describes one encoder",
     "models parity": "compares an encoder with the official network",
 }
 GROUPS = {
     "data": "datasets: build, partition, inspect, ...",
+    "data datasets": "public datasets: list, show, prepare",
     "photos": "photos before anything is built on them: check, coverage",
     "index": "an index: build, add, calibrate, ...",
+    "keys": "who may ask a service: add, list, remove",
     "models": "encoders: list, show, parity",
 }
 FIRST_STEPS = """\

@@ -6,6 +6,7 @@ from vpr_tf.geo.earth import (
     LOCAL_ZONE,
     UNKNOWN_HEADING_DEG,
     UNKNOWN_ZONE,
+    extent_deg,
     wrap_degrees,
 )
 from vpr_tf.geo.headings import (
@@ -52,6 +53,7 @@ __all__ = [
     "contradictions",
     "distances_m",
     "ecef",
+    "extent_deg",
     "half_known",
     "heading_differences_deg",
     "is_northern_band",

@@ -22,3 +22,16 @@ ECCENTRICITY_SQUARED = FLATTENING * (2 - FLATTENING)
 def wrap_degrees(degrees: npt.ArrayLike) -> np.ndarray:
     """Returns angles as float64 in [-180, 180)."""
     return (np.asarray(degrees, np.float64) + 180.0) % 360.0 - 180.0
+
+
+def extent_deg(longitude_deg: np.ndarray) -> tuple[float, float]:
+    """Returns west and east ends, which may lie beyond 180 degrees.
+
+    They leave out the widest gap, so that photos on both sides of the antimeridian
+    are near to each other.
+    """
+    longitude = np.unique(wrap_degrees(longitude_deg))
+    gaps = np.diff(np.append(longitude, longitude[0] + 360))
+    widest = int(np.argmax(gaps))
+    west = float(longitude[(widest + 1) % len(longitude)])
+    return west, west + 360 - float(gaps[widest])

@@ -30,13 +30,13 @@ _DATE_TIME_TEXT = re.compile(r"[0-9]{4}:[0-9]{2}:[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9
 _NO_DATE = re.compile(r"0000:|[0-9]{4}:00:|[0-9]{4}:[0-9]{2}:00")
 
 
-def read_exif_metadata(path: str) -> ReadMetadata:
+def read_exif_metadata(path: str | bytes) -> ReadMetadata:
     """Reads what the camera wrote: GPS position, image direction, time of the shot.
 
     A direction from magnetic north is taken as it is.
 
     Args:
-        path: A JPEG or PNG file.
+        path: A JPEG or PNG file, or the content of one.
 
     Raises:
         InvalidEntryError: There is no position, or what there is cannot be.
@@ -62,14 +62,15 @@ def read_exif_metadata(path: str) -> ReadMetadata:
 
 
 def _read_directories(
-    path: str,
+    path: str | bytes,
 ) -> tuple[Mapping[int, Any], Mapping[int, Any], Mapping[int, Any]]:
     """Returns the main, the EXIF and the GPS directory of a file."""
     from PIL import Image
 
     Image.MAX_IMAGE_PIXELS = None  # any size is accepted
     try:
-        with warnings.catch_warnings(), io.FileIO(path) as file:
+        content = io.BytesIO(path) if isinstance(path, bytes) else io.FileIO(path)
+        with warnings.catch_warnings(), content as file:
             warnings.simplefilter("ignore")  # of damaged tags, which are left out
             with Image.open(io.BufferedReader(file)) as image:
                 exif = image.getexif()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import os
 import stat
-import struct
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -70,6 +68,8 @@ class PhotoSource:
     @property
     def folder(self) -> Path:
         """Folder that the paths of the photos are relative to."""
+        if self.is_csv and self.reading.folder is not None:
+            return Path(self.reading.folder)
         return self.path.parent if self.is_csv else self.path
 
     def exists(self) -> bool:
@@ -87,7 +87,9 @@ class PhotoSource:
             PhotoSourceError: The source cannot be read.
         """
         if self.is_csv:
-            return walk_csv_table(self.path, self.needs_position, self.reading)
+            return walk_csv_table(
+                self.path, self.folder, self.needs_position, self.reading
+            )
         list_file = self.list_file
         if list_file is not None:
             return skipped.leave_out(walk_path_list(list_file, self.path))
@@ -279,19 +281,16 @@ def _read_file_header(path: str, decode: bool) -> tuple[int, ImageHeader]:
 
 def _decode(file: Path) -> float:
     """Decodes an image and returns the seconds that it took."""
-    from PIL import Image
+    from vpr_tf.photos.decoding import opened_image
 
-    Image.MAX_IMAGE_PIXELS = None  # any size is accepted
     start = time.perf_counter()
     content = file.read_bytes()
     try:
-        with Image.open(io.BytesIO(content)) as image:
+        with opened_image(content) as image:
             lost = lost_text(content, np.asarray(image))
-    except (OSError, ValueError, SyntaxError, struct.error) as error:
+    except InvalidEntryError as error:
         lost = lost_text(content)
-        raise InvalidEntryError(
-            f"image does not decode: {error}{lost and f'; {lost}'}"
-        ) from None
+        raise InvalidEntryError(f"{error}{lost and f'; {lost}'}") from None
     if lost:
         raise InvalidEntryError(f"image lost a part of its data: {lost}")
     return time.perf_counter() - start

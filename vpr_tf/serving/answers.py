@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from vpr_tf.localization import Localization
+from vpr_tf.localization import Localization, Match
 
 # Of `expected_error_m`: two of three positions are at least this near.
 ACCURACY_PROBABILITY = 0.667
@@ -28,6 +29,15 @@ class MatchAnswer(BaseModel):
     )
     attribution: str | None = Field(None, description="Whom the photo is from")
     licence: str | None = Field(None, description="Under which it may be used")
+
+
+class CandidateAnswer(BaseModel):
+    """A cell of a classifier that a photo was probably taken in."""
+
+    latitude: float | None = Field(description="Degrees")
+    longitude: float | None = Field(description="Degrees, -180 to 180")
+    heading_deg: float | None = Field(description="Where photos of the class look")
+    score: float = Field(description="The higher the likelier")
 
 
 class LocalizationAnswer(BaseModel):
@@ -60,19 +70,34 @@ class LocalizationAnswer(BaseModel):
     matches: list[MatchAnswer] = Field(
         description="Photos that the position rests on, most similar first"
     )
+    candidates: list[CandidateAnswer] = Field(
+        [], description="Cells, where a classifier localizes instead of an index"
+    )
+    spread_m: float | None = Field(
+        None, description="Of a classifier: how far the best cells lie apart"
+    )
+    num_groups: int | None = Field(None, description="Of a classifier: its groups")
+    num_agreeing: int | None = Field(
+        None, description="Of a classifier: groups that agree with the position"
+    )
 
     @classmethod
-    def of(cls, found: Localization, **of_matches: Any) -> LocalizationAnswer:
+    def of(
+        cls,
+        found: Localization,
+        known_of_match: Callable[[Match], dict[str, Any]] = lambda match: {},
+    ) -> LocalizationAnswer:
         """Returns the answer for a localization.
 
         Args:
             found: The localization.
-            **of_matches: What else is known of each match, e.g. `licence`.
+            known_of_match: What else is known of a match, e.g. its `licence`.
         """
         known = dataclasses.asdict(found)
         fields = {name: known[name] for name in cls.model_fields if name in known}
         fields["matches"] = [
-            MatchAnswer(**one, **of_matches) for one in known["matches"]
+            MatchAnswer(**one, **known_of_match(match))
+            for one, match in zip(known["matches"], found.matches, strict=True)
         ]
         radius_m = found.expected_error_m
         return cls(
@@ -142,3 +167,15 @@ class IndexesAnswer(BaseModel):
     """The indexes of a service, the one that is searched by default first."""
 
     indexes: list[IndexAnswer]
+
+
+class ChangeAnswer(BaseModel):
+    """What an index is after a change, or would lose by one."""
+
+    request_id: str
+    index: str = Field(description="Its name")
+    index_generation: int = Field(description="Number of its changes so far")
+    num_photos: int = Field(description="Photos that can be found")
+    num_changed: int = Field(description="Photos that were added or removed")
+    keys: list[str] = Field(description="Of these, the first thousand")
+    is_dry_run: bool = Field(False, description="Whether nothing was changed")

@@ -38,15 +38,21 @@ class ProblemError(Exception):
         status: The HTTP status, 400 to 599.
         detail: What was wrong, what was expected, what to do.
         headers: Of the answer, e.g. `Retry-After`.
+        errors: Which fields or photos were wrong.
     """
 
     def __init__(
-        self, status: int, detail: str, headers: Mapping[str, str] | None = None
+        self,
+        status: int,
+        detail: str,
+        headers: Mapping[str, str] | None = None,
+        errors: list[dict[str, Any]] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.headers = dict(headers or {})
+        self.errors = errors or []
 
 
 def problem_answer(
@@ -73,12 +79,42 @@ def problem_answer(
     )
 
 
+def problem_answers(descriptions: dict[int, str]) -> dict[int | str, dict[str, Any]]:
+    """Returns problem documents as the `responses` of a route in OpenAPI.
+
+    Args:
+        descriptions: When a status is answered.
+    """
+    schema = ProblemDocument.model_json_schema()
+    return {
+        status: {
+            "description": description,
+            "content": {
+                MEDIA_TYPE: {
+                    "schema": schema,
+                    "example": {
+                        "type": "about:blank",
+                        "title": HTTPStatus(status).phrase,
+                        "status": status,
+                        "detail": f"{description}.",
+                        "request_id": "3f1c9d5e8a7b4c21",
+                        "errors": [],
+                    },
+                }
+            },
+        }
+        for status, description in descriptions.items()
+    }
+
+
 def add_problem_handlers(app: FastAPI) -> None:
     """Makes every error of an application a problem document."""
 
     @app.exception_handler(ProblemError)
     async def _refused(request: Request, problem: ProblemError) -> JSONResponse:
-        return problem_answer(request, problem.status, problem.detail, problem.headers)
+        return problem_answer(
+            request, problem.status, problem.detail, problem.headers, problem.errors
+        )
 
     @app.exception_handler(HTTPException)
     async def _http_error(request: Request, error: HTTPException) -> JSONResponse:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from types import TracebackType
 from typing import Self
 
 from fastapi import Request
 
-from vpr_tf.place_index import PlaceIndex
+from vpr_tf.localization import LocalizationError
+from vpr_tf.place_index import IndexState, PlaceIndex
+from vpr_tf.search import RetrievalError
+from vpr_tf.serving.index_changes import IndexChanges
+from vpr_tf.serving.kept_answers import KeptAnswers
+from vpr_tf.serving.localizing import PhotoLocalizer
 from vpr_tf.serving.problems import ProblemError
 from vpr_tf.serving.settings import ServiceSettings
+
+_LOG = logging.getLogger("vpr_tf.serving")
 
 
 class Service:
@@ -22,17 +30,32 @@ class Service:
     Attributes:
         settings: See above.
         indexes: By name; the first is the default.
+        localizer: Localizes photos by them.
         is_ready: Whether requests can be answered.
+        kept: Answers about the indexes.
+        pictures: Small pictures of their photos.
+        changes: Changes the indexes.
     """
 
     def __init__(self, settings: ServiceSettings) -> None:
         self.settings = settings
         self.indexes: dict[str, PlaceIndex] = {}
         self.is_ready = False
+        self.kept = KeptAnswers(max_pending=16)
+        self.pictures = KeptAnswers(max_pending=200, at_a_time=2)
+        self.changes = IndexChanges()
 
     async def __aenter__(self) -> Self:
-        for name, folder in self.settings.indexes.items():
-            self.indexes[name] = await asyncio.to_thread(PlaceIndex.open, folder)
+        self.localizer = PhotoLocalizer(self.settings)
+        try:
+            await self.localizer.start()
+            for name, folder in self.settings.indexes.items():
+                index = await asyncio.to_thread(PlaceIndex.open, folder)
+                self.indexes[name] = index
+                await self.localizer.open(name, index)
+        except BaseException:
+            await self._close()
+            raise
         self.is_ready = True
         return self
 
@@ -42,7 +65,12 @@ class Service:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        await self._close()
+
+    async def _close(self) -> None:
         self.is_ready = False
+        await self.changes.close()
+        await self.localizer.close()
         for index in self.indexes.values():
             index.close()
 
@@ -61,6 +89,29 @@ class Service:
                 f"{', '.join(map(repr, self.indexes))}.",
             )
         return name, self.indexes[name]
+
+    async def state(self, name: str | None = None) -> tuple[str, IndexState]:
+        """Returns the newest state of an index, and its name.
+
+        What others changed is read in a thread.
+
+        Raises:
+            ProblemError: There is none of this name, or it is damaged.
+        """
+        name, index = self.index(name)
+        try:
+            return name, await asyncio.to_thread(index.state)
+        except (RetrievalError, OSError) as error:
+            raise self.unusable(name, error) from error
+
+    def unusable(
+        self, name: str, error: RetrievalError | LocalizationError | OSError
+    ) -> ProblemError:
+        """Returns the problem of an index that cannot be used; logs why."""
+        _LOG.error("The index %s cannot be used: %s", name, error)
+        return ProblemError(
+            503, f"The index {name!r} cannot be used now. The service's log says why."
+        )
 
 
 def service_of(request: Request) -> Service:

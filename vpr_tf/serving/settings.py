@@ -27,8 +27,13 @@ class ServiceSettings:
         tiles: Address of map tiles with {z}, {x} and {y}; None to draw the streets of
             the index.
         tiles_attribution: Whom the map is from, shown on it.
+        hosts: Names that the service answers to, besides this machine's own (localhost)
+            and the address that it listens at.
         max_photo_bytes: Of one photo.
         max_photos: Of one request.
+        max_body_bytes: Of one request, all its photos and how they are wrapped.
+        max_held_bytes: Of the photos of all requests that are held in memory.
+        max_upload_s: A request whose photos take longer to arrive is ended.
         max_pixels: Of one photo.
         max_queued: Photos that wait for the encoder or are being described.
         max_wait_s: A photo that would wait longer is refused at once.
@@ -45,8 +50,12 @@ class ServiceSettings:
     engine: str | None = None
     tiles: str | None = None
     tiles_attribution: str = ""
+    hosts: tuple[str, ...] = ()
     max_photo_bytes: int = 20_000_000
     max_photos: int = 20
+    max_body_bytes: int = 100_000_000
+    max_held_bytes: int = 1_000_000_000
+    max_upload_s: float = 60.0
     max_pixels: int = 100_000_000
     max_queued: int = 64
     max_wait_s: float = 5.0
@@ -59,4 +68,10 @@ class ServiceSettings:
         if not self.indexes:
             raise ServiceError(
                 "A service needs an index. Received: none. Pass --index DIR."
+            )
+        if self.max_photos > self.max_queued:
+            raise ServiceError(
+                "The photos of one request must find room where photos wait: "
+                f"`max_photos` at most `max_queued`. Received: {self.max_photos} and "
+                f"{self.max_queued}"
             )

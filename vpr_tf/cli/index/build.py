@@ -33,20 +33,17 @@ from vpr_tf.cli.index.work_folder import (
     delete_work,
     is_of_request,
     locked_work,
+    without_means,
     work_folder,
 )
 from vpr_tf.cli.main import Outcome
 from vpr_tf.cli.milvus_options import give_address_of_settings
 from vpr_tf.cli.options import (
     add_config,
-    add_exclude,
     add_index,
     add_json,
-    add_max_rejected,
     add_model,
-    add_reading,
     add_sets,
-    add_without_positions,
     config_of_model,
 )
 from vpr_tf.cli.output import (
@@ -57,7 +54,14 @@ from vpr_tf.cli.output import (
     settings_text,
     size_text,
 )
+from vpr_tf.cli.photo_options import (
+    add_exclude,
+    add_max_rejected,
+    add_without_positions,
+)
+from vpr_tf.cli.reading_options import add_reading
 from vpr_tf.place_index import IndexManifest, PlaceIndex
+from vpr_tf.place_index.agreement import check_credit
 from vpr_tf.search import RetrievalError
 
 
@@ -103,6 +107,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="run or SavedModel whose heads choose the cells that a query searches; "
         "how many: classification.num_cells=K",
     )
+    parser.add_argument(
+        "--attribution",
+        metavar="TEXT",
+        help="whom the photos are from; answers of a service say it of each photo",
+    )
+    parser.add_argument(
+        "--licence", metavar="TEXT", help="under which the photos may be used; likewise"
+    )
     add_reading(parser)
     add_exclude(parser)
     add_without_positions(parser)
@@ -112,6 +124,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Outcome:
     """Builds an index."""
+    check_credit("attribution", options.attribution)
+    check_credit("licence", options.licence)
     output, request = Path(options.index), _request_of(options)
     work = work_folder(output, "building")
     if output.exists():
@@ -151,8 +165,7 @@ def parse_settings(texts: list[str]) -> dict[str, Any] | None:
 
 def _request_of(options: argparse.Namespace) -> dict[str, Any]:
     request = {**vars(options), "cwd": str(Path.cwd())}
-    del request["milvus_uri"]  # not what is built
-    return request
+    return without_means(request)
 
 
 def _build(
@@ -191,6 +204,8 @@ def _build(
         dtype=options.dtype,
         classifier=classifier,
         classifier_source=heads,
+        attribution=options.attribution,
+        licence=options.licence,
     )
 
 

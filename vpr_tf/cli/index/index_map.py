@@ -8,7 +8,7 @@ import numpy as np
 
 from vpr_tf.atomic_files import replace_file
 from vpr_tf.drawing import plain_text
-from vpr_tf.geo import wrap_degrees
+from vpr_tf.geo import extent_deg, wrap_degrees
 from vpr_tf.photos import PhotoTable
 from vpr_tf.search import RetrievalError
 
@@ -102,16 +102,3 @@ def _draw_scale_bar(figure: object, axes: object, latitude_deg: float) -> None:
     )
     text = f"{length_m / 1000:g} km" if length_m >= 1000 else f"{length_m:g} m"
     axes.text(0.04, 0.045, text, transform=axes.transAxes)  # type: ignore[attr-defined]
-
-
-def extent_deg(longitude_deg: np.ndarray) -> tuple[float, float]:
-    """Returns west and east ends, which may lie beyond 180 degrees.
-
-    They leave out the widest gap, so that photos on both sides of the antimeridian
-    are near to each other.
-    """
-    longitude = np.unique(wrap_degrees(longitude_deg))
-    gaps = np.diff(np.append(longitude, longitude[0] + 360))
-    widest = int(np.argmax(gaps))
-    west = float(longitude[(widest + 1) % len(longitude)])
-    return west, west + 360 - float(gaps[widest])

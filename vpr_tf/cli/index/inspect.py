@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from vpr_tf.cli.index.index_map import extent_deg
 from vpr_tf.cli.main import Outcome
 from vpr_tf.cli.options import add_index, add_json
 from vpr_tf.cli.output import (
@@ -26,7 +25,13 @@ from vpr_tf.cli.output import (
     settings_text,
     size_text,
 )
-from vpr_tf.geo import Positions, constant_heading_text, local_text, wrap_degrees
+from vpr_tf.geo import (
+    Positions,
+    constant_heading_text,
+    extent_deg,
+    local_text,
+    wrap_degrees,
+)
 from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index import IndexManifest, PlaceIndex
 from vpr_tf.place_index.layout import ONNX_COPY
@@ -85,6 +90,10 @@ def _facts(manifest: IndexManifest, photos: PhotoTable) -> Iterator[tuple[str, s
         yield "Images", preparation_text(encoder)
     if manifest.classifier is not None:
         yield "Classifier", classifier_text(manifest.classifier)
+    if manifest.attribution is not None:
+        yield "Photos from", manifest.attribution
+    if manifest.licence is not None:
+        yield "Licence", manifest.licence
     yield "Localization", "calibrated" if manifest.localization else "not calibrated"
     yield from _photo_facts(photos)
     yield (

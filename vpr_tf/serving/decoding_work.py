@@ -1,0 +1,148 @@
+"""What a decoder process does with the bytes of a photo, which nobody has looked at.
+
+It never imports TensorFlow, reads no file, and is killed when it takes too long.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import threading
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+
+import numpy as np
+
+from vpr_tf.config import Preprocessing
+from vpr_tf.data.image_sizes import upright_size
+from vpr_tf.data.pillow_decoding import decode_image, resize_for_evaluation
+from vpr_tf.photos import InvalidEntryError, image_header_of
+from vpr_tf.photos.errors import NoImageError, NoPositionError
+from vpr_tf.photos.exif_position import read_exif_metadata
+from vpr_tf.photos.metadata import PartlyReadError
+
+# Cameras write 10 scans; each of thousands costs as much as the whole image.
+_MOST_SCANS = 500
+_SCAN_MARKER = b"\xff\xda"
+_BASE_BYTES = 1 << 29
+# Of a 16-bit PNG with transparency: as decoded, as RGB, as an array, resized.
+_BYTES_A_PIXEL = 24
+_NICE = 5
+
+
+@dataclass(frozen=True)
+class DecodingTask:
+    """What is wanted of a photo.
+
+    Attributes:
+        wanted: How it is prepared, for each encoder.
+        max_pixels: Larger ones are refused.
+        wants_position: Whether the EXIF position is read.
+    """
+
+    wanted: tuple[Preprocessing, ...]
+    max_pixels: int
+    wants_position: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class DecodedPhoto:
+    """A photo that encoders can describe.
+
+    Attributes:
+        images: Float32 `(height, width, 3)` in [0, 1], one for each encoder.
+        height: Of the photo as it was sent, upright.
+        width: Likewise.
+        position_deg: Latitude and longitude of its EXIF data, if they were wanted.
+    """
+
+    images: list[np.ndarray]
+    height: int
+    width: int
+    position_deg: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class RefusedPhoto:
+    """A photo that cannot be decoded.
+
+    Attributes:
+        reason: Why.
+        is_image: Whether it is a JPEG or PNG at all.
+    """
+
+    reason: str
+    is_image: bool = True
+
+
+def decode_photo(content: bytes, task: DecodingTask) -> DecodedPhoto | RefusedPhoto:
+    """Turns the bytes of a photo into images for encoders.
+
+    Args:
+        content: The file.
+        task: What is wanted.
+    """
+    try:
+        return _decoded(content, task)
+    except NoImageError as error:
+        return RefusedPhoto(str(error), is_image=False)
+    except InvalidEntryError as error:
+        return RefusedPhoto(str(error))
+    except MemoryError:
+        return RefusedPhoto("image needs too much memory; make it smaller")
+    except ValueError as error:
+        return RefusedPhoto(f"image does not decode: {error}")
+
+
+def _decoded(content: bytes, task: DecodingTask) -> DecodedPhoto:
+    header = image_header_of(content)
+    height, width = upright_size(*header)
+    if height * width > task.max_pixels:
+        raise InvalidEntryError(
+            f"image has more than {task.max_pixels:,} pixels: {width} x {height}; make "
+            "it smaller"
+        )
+    if content.startswith(b"\xff\xd8") and content.count(_SCAN_MARKER) > _MOST_SCANS:
+        raise InvalidEntryError(f"JPEG image has more than {_MOST_SCANS} scans")
+    position_deg = _exif_position(content) if task.wants_position else None
+    pixels = decode_image(content, header.exif_orientation)
+    images = [resize_for_evaluation(pixels, one) for one in task.wanted]
+    return DecodedPhoto(images, height, width, position_deg)
+
+
+def _exif_position(content: bytes) -> tuple[float, float]:
+    try:
+        degrees_e7 = read_exif_metadata(content).degrees_e7
+    except PartlyReadError as error:
+        degrees_e7 = error.usable.degrees_e7
+    except NoPositionError:
+        degrees_e7 = None
+    if degrees_e7 is None:
+        raise InvalidEntryError(
+            "there is no EXIF position, within `exif_radius_m` of which to search"
+        )
+    latitude_e7, longitude_e7 = degrees_e7
+    return latitude_e7 / 1e7, longitude_e7 / 1e7
+
+
+def start_decoder(lifeline: Connection, max_pixels: int) -> None:
+    """Makes a process a decoder: of bounded memory, after others, ending with its user.
+
+    Args:
+        lifeline: Closes when the service ends, however it ends.
+        max_pixels: Of a photo.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    most = _BASE_BYTES + _BYTES_A_PIXEL * max_pixels
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # it would hold a photo
+    os.nice(_NICE)  # refusals and health are answered before photos are decoded
+    threading.Thread(target=_end_with_service, args=(lifeline,), daemon=True).start()
+
+
+def _end_with_service(lifeline: Connection) -> None:
+    try:
+        lifeline.recv_bytes()  # nothing is ever sent: returns when the pipe closes
+    except (EOFError, OSError):
+        os._exit(1)

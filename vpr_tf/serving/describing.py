@@ -1,0 +1,158 @@
+"""The queue before an encoder: photos of many requests are described together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from vpr_tf.data.image_sizes import evaluation_size
+from vpr_tf.extraction import FeatureExtractor
+from vpr_tf.extraction.errors import DescriptorError, ImageSizeError
+from vpr_tf.serving import metrics
+from vpr_tf.serving.problems import ProblemError
+from vpr_tf.serving.settings import ServiceSettings
+
+_LOG = logging.getLogger("vpr_tf")
+_WARM_UP_SIZE = (480, 640)
+_NOT_FINITE = "the encoder gives no finite descriptor of it"
+
+
+class UndescribedPhotoError(Exception):
+    """A photo that the encoder refuses; the message is the reason."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Waiting:
+    image: np.ndarray
+    descriptor: asyncio.Future[np.ndarray]
+
+
+class Describer:
+    """Describes images by an encoder, in one thread, in batches of equal shape.
+
+    Args:
+        extractor: The encoder.
+        settings: Size of a batch, and how long it waits for more photos.
+    """
+
+    def __init__(self, extractor: FeatureExtractor, settings: ServiceSettings) -> None:
+        self.extractor = extractor
+        self._batch_size = settings.batch_size
+        self._wait_s = settings.batch_wait_ms / 1000
+        self._waiting: deque[_Waiting] = deque()
+        self._arrived = asyncio.Event()
+        self._is_closed = False
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="encoder")
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.create_task(self._run())
+
+    async def warm_up(self) -> None:
+        """Compiles the encoder, by an image of the size that photos will have.
+
+        Raises:
+            EncoderError: It cannot describe an image.
+        """
+        size = evaluation_size(*_WARM_UP_SIZE, self.extractor.preprocessing)
+        images = np.full((1, *size, 3), 0.5, np.float32)
+        found = await self._loop.run_in_executor(self._thread, self._forward, images)
+        if not np.isfinite(found).all():
+            raise DescriptorError(
+                f"The encoder {self.extractor.description} gives NaN or infinity for a "
+                "grey image. Check its weights."
+            )
+
+    async def describe(self, image: np.ndarray) -> np.ndarray:
+        """Returns the descriptor of an image, when its turn comes.
+
+        Args:
+            image: Float32 `(height, width, 3)` in [0, 1].
+
+        Raises:
+            UndescribedPhotoError: The encoder refuses it.
+            ProblemError: The encoder does not answer.
+        """
+        descriptor: asyncio.Future[np.ndarray] = self._loop.create_future()
+        self._waiting.append(_Waiting(image, descriptor))
+        self._arrived.set()
+        return await descriptor
+
+    def close(self) -> None:
+        """Describes what waits, and ends."""
+        self._is_closed = True
+        self._arrived.set()
+
+    async def _run(self) -> None:
+        while self._waiting or not self._is_closed:
+            await self._wait_for_batch()
+            batch = self._next_batch()
+            if batch:
+                await self._describe_batch(batch)
+        self._thread.shutdown(wait=False)
+
+    async def _wait_for_batch(self) -> None:
+        while not (self._waiting or self._is_closed):
+            self._arrived.clear()
+            await self._arrived.wait()
+        until = self._loop.time() + self._wait_s
+        while len(self._waiting) < self._batch_size and not self._is_closed:
+            self._arrived.clear()
+            try:
+                async with asyncio.timeout_at(until):
+                    await self._arrived.wait()
+            except TimeoutError:
+                return
+
+    def _next_batch(self) -> list[_Waiting]:
+        """Takes the first photo and others of its shape, without abandoned ones."""
+        wanted = [one for one in self._waiting if not one.descriptor.done()]
+        shape = wanted[0].image.shape if wanted else None
+        batch = [one for one in wanted if one.image.shape == shape][: self._batch_size]
+        taken = {id(one) for one in batch}
+        self._waiting = deque(one for one in wanted if id(one) not in taken)
+        return batch
+
+    async def _describe_batch(self, batch: list[_Waiting]) -> None:
+        images = np.stack([one.image for one in batch])
+        error: Exception | None = None
+        start_s = time.perf_counter()
+        try:
+            found = await self._loop.run_in_executor(
+                self._thread, self._forward, images
+            )
+        except ImageSizeError as refusal:
+            error = UndescribedPhotoError(str(refusal))
+        except Exception as failure:  # whatever an engine comes to
+            _LOG.warning("The encoder failed: %s", failure)
+            error = ProblemError(
+                503,
+                "The encoder does not describe photos now. Send this request again "
+                "later; the log of the service says more.",
+                {"Retry-After": "5"},
+            )
+        metrics.observe_batch(len(batch))
+        metrics.observe_step(metrics.DESCRIBE, time.perf_counter() - start_s)
+        for place, one in enumerate(batch):
+            if one.descriptor.done():
+                continue
+            if error is not None:
+                one.descriptor.set_exception(error)
+            elif np.isfinite(found[place]).all():
+                one.descriptor.set_result(found[place])
+            else:
+                one.descriptor.set_exception(UndescribedPhotoError(_NOT_FINITE))
+
+    def _forward(self, images: np.ndarray) -> np.ndarray:
+        found = np.asarray(self.extractor.forward()(images), np.float32)
+        shape = (len(images), self.extractor.descriptor_dim)
+        if found.shape != shape:
+            raise DescriptorError(
+                f"The encoder must give descriptors of shape {shape}. Received: "
+                f"{found.shape}"
+            )
+        return found

@@ -1,0 +1,294 @@
+"""From the photos of a request to their localizations: decode, describe, search."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Coroutine, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+
+from vpr_tf.geo import GeoCircle
+from vpr_tf.localization import Localization
+from vpr_tf.place_index import PlaceIndex
+from vpr_tf.place_index.localizing import LocalizationSettings, localize_descriptors
+from vpr_tf.search import CellFilter
+from vpr_tf.serving import metrics
+from vpr_tf.serving.admission import Admission
+from vpr_tf.serving.answers import Timings
+from vpr_tf.serving.decoding import Decoders
+from vpr_tf.serving.decoding_work import DecodingTask, RefusedPhoto
+from vpr_tf.serving.describing import UndescribedPhotoError
+from vpr_tf.serving.options import LocalizeOptions
+from vpr_tf.serving.served_index import Encoders, IndexSnapshot, ServedIndex
+from vpr_tf.serving.settings import ServiceSettings
+from vpr_tf.serving.uploads import HeldBytes, UploadedPhoto
+
+_Found = TypeVar("_Found")
+# Searches at a time: each takes as many cores as it can use.
+_SEARCHES = 2
+
+
+@dataclass(frozen=True, eq=False)
+class _DescribedPhoto:
+    """A photo that can be searched for.
+
+    Attributes:
+        name: Its name.
+        size: Height and width in pixels.
+        circle: Where it is searched; None for everywhere.
+        descriptors: By each encoder of the index.
+        decoded_at: When it was decoded, see `time.perf_counter`.
+    """
+
+    name: str
+    size: tuple[int, int]
+    circle: GeoCircle | None
+    descriptors: list[np.ndarray]
+    decoded_at: float
+
+
+@dataclass(frozen=True)
+class UnreadPhoto:
+    """A photo that could not be read.
+
+    Attributes:
+        name: Its name.
+        reason: Why.
+        is_image: Whether it is a JPEG or PNG at all.
+    """
+
+    name: str
+    reason: str
+    is_image: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class LocalizedPhotos:
+    """What was found out about the photos of a request.
+
+    Attributes:
+        snapshot: The index.
+        settings: How they were localized.
+        min_confidence: Positions below were withheld; None without calibration.
+        localizations: Of each photo that could be read.
+        unreadable: The others.
+        warnings: What to know of them.
+        timings: Where the time went.
+    """
+
+    snapshot: IndexSnapshot
+    settings: LocalizationSettings
+    min_confidence: float | None
+    localizations: list[Localization]
+    unreadable: list[UnreadPhoto]
+    warnings: list[str]
+    timings: Timings
+
+
+@dataclass
+class _Clock:
+    start: float = field(default_factory=time.perf_counter)
+
+    def timings(self, decoded: float, described: float) -> Timings:
+        now = time.perf_counter()
+        parts = (
+            decoded - self.start,
+            described - decoded,
+            now - described,
+            now - self.start,
+        )
+        decode, describe, search, total = (round(1000 * s, 3) for s in parts)
+        return Timings(
+            decode_ms=decode, describe_ms=describe, search_ms=search, total_ms=total
+        )
+
+
+class PhotoLocalizer:
+    """Localizes the photos of many requests.
+
+    Args:
+        settings: Limits, and what computes.
+
+    Attributes:
+        admission: Which photos are taken.
+        held: Bytes of photos in memory.
+    """
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        self._settings = settings
+        self.admission = Admission(settings)
+        self.held = HeldBytes(settings.max_held_bytes)
+        self._decoders = Decoders(settings)
+        self._encoders = Encoders(settings)
+        self._indexes: dict[str, ServedIndex] = {}
+        self._searches = ThreadPoolExecutor(_SEARCHES, thread_name_prefix="search")
+
+    async def start(self) -> None:
+        """Starts the processes that decode photos."""
+        await self._decoders.start()
+
+    async def open(self, name: str, index: PlaceIndex) -> None:
+        """Loads what an index needs.
+
+        Args:
+            name: Of the index.
+            index: The index.
+
+        Raises:
+            ServiceError: It keeps no encoder, or it cannot be used.
+        """
+        served = ServedIndex(name, index, self._encoders, self._settings)
+        await served.open()
+        self._indexes[name] = served
+
+    async def close(self) -> None:
+        """Ends processes and threads."""
+        self._encoders.close()
+        await self._decoders.close()
+        self._searches.shutdown(wait=False, cancel_futures=True)
+
+    async def localize(
+        self, name: str, photos: Sequence[UploadedPhoto], options: LocalizeOptions
+    ) -> LocalizedPhotos:
+        """Localizes the photos of a request.
+
+        Args:
+            name: Of the index.
+            photos: At least one.
+            options: How.
+
+        Raises:
+            ProblemError: They would wait too long, or the encoder or the index does
+                not answer.
+        """
+        clock = _Clock()
+        with self.admission.places(len(photos)):
+            snapshot = await self._indexes[name].snapshot()
+            found = await _together(
+                self._described(one, snapshot, options) for one in photos
+            )
+            described = [one for one in found if isinstance(one, _DescribedPhoto)]
+            unreadable = [one for one in found if isinstance(one, UnreadPhoto)]
+            now = time.perf_counter()
+            decoded_at = max((one.decoded_at for one in described), default=now)
+            localizations = await asyncio.get_running_loop().run_in_executor(
+                self._searches, _search, snapshot, described, options
+            )
+        metrics.observe_step(metrics.SEARCH, time.perf_counter() - now)
+        for one in localizations:
+            metrics.count_photos(one.status)
+        metrics.count_photos("unreadable", len(unreadable))
+        settings = LocalizationSettings.from_manifest(
+            snapshot.state.manifest, options.of_photo(None)
+        )
+        least = options.min_confidence
+        if settings.calibration is None:
+            least = None
+        elif least is None:
+            least = settings.calibration.min_confidence
+        return LocalizedPhotos(
+            snapshot,
+            settings,
+            least,
+            localizations,
+            unreadable,
+            _warnings(snapshot, settings, described, options),
+            clock.timings(decoded_at, now),
+        )
+
+    async def _described(
+        self, photo: UploadedPhoto, snapshot: IndexSnapshot, options: LocalizeOptions
+    ) -> _DescribedPhoto | UnreadPhoto:
+        task = DecodingTask(
+            snapshot.preprocessings,
+            self._settings.max_pixels,
+            wants_position=options.exif_radius_m is not None,
+        )
+        start_s = time.perf_counter()
+        decoded = await self._decoders.decode(photo.content, task)
+        metrics.observe_step(metrics.DECODE, time.perf_counter() - start_s)
+        if isinstance(decoded, RefusedPhoto):
+            return UnreadPhoto(photo.name, decoded.reason, decoded.is_image)
+        decoded_at = time.perf_counter()
+        try:
+            circle = options.circle
+            if decoded.position_deg is not None and options.exif_radius_m is not None:
+                circle = GeoCircle(*decoded.position_deg, options.exif_radius_m)
+            descriptors = [
+                await describer.describe(image)
+                for describer, image in zip(
+                    snapshot.describers, decoded.images, strict=True
+                )
+            ]
+        except (UndescribedPhotoError, ValueError) as error:
+            return UnreadPhoto(photo.name, str(error))
+        size = decoded.height, decoded.width
+        return _DescribedPhoto(photo.name, size, circle, descriptors, decoded_at)
+
+
+async def _together(calls: Iterable[Coroutine[Any, Any, _Found]]) -> list[_Found]:
+    """Returns what calls return; the first that fails ends the others."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(call) for call in calls]
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
+def _search(
+    snapshot: IndexSnapshot, photos: list[_DescribedPhoto], options: LocalizeOptions
+) -> list[Localization]:
+    """Localizes photos, those of the same circle together."""
+    found: dict[int, Localization] = {}
+    for circle in dict.fromkeys(photo.circle for photo in photos):
+        places = [n for n, photo in enumerate(photos) if photo.circle == circle]
+        together = [photos[place] for place in places]
+        descriptors = np.stack([photo.descriptors[0] for photo in together])
+        localizations = localize_descriptors(
+            snapshot.state,
+            descriptors,
+            [photo.name for photo in together],
+            options.of_photo(circle),
+            cells=_cells(snapshot, together),
+        )
+        found |= zip(places, localizations, strict=True)
+    return [found[place] for place in range(len(photos))]
+
+
+def _cells(snapshot: IndexSnapshot, photos: list[_DescribedPhoto]) -> CellFilter | None:
+    """Returns what restricts the search to the best cells of the classifier."""
+    classifier = snapshot.classifier
+    if classifier is None:
+        return None
+    descriptors = None
+    if len(snapshot.describers) > 1:
+        descriptors = np.stack([photo.descriptors[1] for photo in photos])
+    return CellFilter(classifier.ranking, classifier.kept.num_cells, descriptors)
+
+
+def _warnings(
+    snapshot: IndexSnapshot,
+    settings: LocalizationSettings,
+    photos: list[_DescribedPhoto],
+    options: LocalizeOptions,
+) -> list[str]:
+    found = []
+    preprocessing = snapshot.preprocessings[0]
+    if preprocessing.resize != "native":
+        wanted = preprocessing.image_size
+        found += [
+            f"{one.name} has {one.size[1]} x {one.size[0]} pixels, fewer than the "
+            f"{wanted} a side that the encoder looks at: it is harder to recognise."
+            for one in photos
+            if min(one.size) < wanted
+        ]
+    if options.min_confidence is not None and settings.calibration is None:
+        found.append(
+            "min_confidence changes nothing: there is no confidence, see the notes."
+        )
+    return found

@@ -1,0 +1,175 @@
+"""Where photos were taken: `POST /v1/localize`."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+from collections.abc import Coroutine
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from starlette.requests import ClientDisconnect
+
+from vpr_tf.localization import LocalizationResult, Match, as_geojson
+from vpr_tf.place_index import IndexManifest
+from vpr_tf.serving.access import take_photos
+from vpr_tf.serving.answers import LocalizationAnswer, LocalizeAnswer, UnreadablePhoto
+from vpr_tf.serving.localizing import LocalizedPhotos
+from vpr_tf.serving.options import RawOptions
+from vpr_tf.serving.problems import ProblemError
+from vpr_tf.serving.routes.localize_examples import ANSWERS, REQUEST_BODY
+from vpr_tf.serving.service import Service, service_of
+from vpr_tf.serving.thumbnails import thumbnail_path
+from vpr_tf.serving.uploads import UploadReader
+
+router = APIRouter(tags=["localize"])
+_GEOJSON = "application/geo+json"
+# What servers note of a client that has gone; nobody receives it.
+_CLIENT_HAS_GONE = 499
+
+
+@router.post(
+    "/v1/localize",
+    response_model=LocalizeAnswer,
+    responses=ANSWERS,
+    openapi_extra={"requestBody": REQUEST_BODY},
+)
+async def localize(
+    request: Request,
+    query: Annotated[RawOptions, Query()],
+    service: Annotated[Service, Depends(service_of)],
+) -> Response:
+    """Says where photos were taken, by the index that is named or the first.
+
+    Photos are JPEG or PNG files: one as the body, with the options as query
+    parameters; or one or more as multipart fields `photos` or as base64 in JSON, with
+    the options beside them. A position of too little confidence is `withheld`, which is
+    an answer and no error. Nothing of a photo is kept or logged, and of its EXIF data
+    only the orientation is read, unless `exif_radius_m` asks for its position.
+    """
+    localizer = service.localizer
+    localizer.admission.check()
+    try:
+        reader = UploadReader(request, query, service.settings, localizer.held)
+        with reader:
+            upload = await reader.read()
+            take_photos(request, len(upload.photos))
+            name, _ = service.index(upload.options.index)
+            work = localizer.localize(name, upload.photos, upload.options)
+            found = await _unless_gone(request, work)
+    except ClientDisconnect:
+        return Response(status_code=_CLIENT_HAS_GONE)
+    if not found.localizations:
+        raise _nothing_readable(found)
+    wants_geojson = _wants_geojson(request.headers.get("accept", ""))
+    request_id = getattr(request.state, "request_id", "")
+    shown = _Shown(name, request_id, service.settings.photos is not None)
+    return await asyncio.to_thread(shown.answer, found, wants_geojson)
+
+
+async def _unless_gone(
+    request: Request, work: Coroutine[Any, Any, LocalizedPhotos]
+) -> LocalizedPhotos:
+    """Returns what work finds; ends it when the client goes.
+
+    Raises:
+        ClientDisconnect: It has.
+    """
+    working, gone = asyncio.create_task(work), asyncio.create_task(_gone(request))
+    try:
+        await asyncio.wait({working, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientDisconnect
+        return working.result()
+    finally:
+        gone.cancel()
+        working.cancel()
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _nothing_readable(found: LocalizedPhotos) -> ProblemError:
+    """Returns the refusal of a request of which no photo can be read."""
+    photos = found.unreadable
+    is_other_kind = len(photos) == 1 and not photos[0].is_image
+    return ProblemError(
+        415 if is_other_kind else 422,
+        "No photo can be read: "
+        + "; ".join(f"{one.name}: {one.reason}" for one in photos),
+        errors=[{"photo": one.name, "reason": one.reason} for one in photos],
+    )
+
+
+def _wants_geojson(accept: str) -> bool:
+    """Whether an Accept header prefers GeoJSON to JSON."""
+    weights: dict[str, float] = {}
+    for one in accept.lower().split(","):
+        kind, *parameters = (part.strip() for part in one.split(";"))
+        weights[kind] = 1.0
+        for parameter in parameters:
+            if parameter.startswith("q="):
+                try:
+                    weights[kind] = float(parameter[2:])
+                except ValueError:
+                    weights[kind] = 0.0
+    wanted = weights.get(_GEOJSON, 0.0)
+    return wanted > 0 and wanted >= weights.get("application/json", 0.0)
+
+
+class _Shown:
+    """Writes answers.
+
+    Args:
+        name: Of the index.
+        request_id: Of the request.
+        has_thumbnails: Whether the service shows photos.
+    """
+
+    def __init__(self, name: str, request_id: str, has_thumbnails: bool) -> None:
+        self._name, self._request_id = name, request_id
+        self._has_thumbnails = has_thumbnails
+
+    def answer(self, found: LocalizedPhotos, wants_geojson: bool) -> Response:
+        """Returns the answer, as JSON or GeoJSON."""
+        shown = self._json(found)
+        if not wants_geojson:
+            return Response(shown.model_dump_json(), media_type="application/json")
+        result = LocalizationResult(
+            {}, found.settings.calibration, shown.notes, found.localizations, []
+        )
+        of_all = shown.model_dump(exclude={"localizations"})
+        content = json.dumps(of_all | json.loads(as_geojson(result)))
+        return Response(content, media_type=_GEOJSON)
+
+    def _json(self, found: LocalizedPhotos) -> LocalizeAnswer:
+        manifest = found.snapshot.state.manifest
+        calibration = found.settings.calibration
+        of_match = functools.partial(self._of_match, manifest)
+        return LocalizeAnswer(
+            request_id=self._request_id,
+            index=self._name,
+            index_generation=manifest.generation,
+            model=manifest.encoder_description,
+            threshold_m=None if calibration is None else calibration.threshold_m,
+            min_confidence=found.min_confidence,
+            notes=[found.settings.note],
+            warnings=found.warnings,
+            localizations=[
+                LocalizationAnswer.of(one, of_match) for one in found.localizations
+            ],
+            unreadable=[
+                UnreadablePhoto(photo=one.name, reason=one.reason)
+                for one in found.unreadable
+            ],
+            timings=found.timings,
+        )
+
+    def _of_match(self, manifest: IndexManifest, match: Match) -> dict[str, Any]:
+        known = {"attribution": manifest.attribution, "licence": manifest.licence}
+        if not self._has_thumbnails:
+            return known
+        return {**known, "thumbnail": thumbnail_path(self._name, match.key)}

@@ -1,0 +1,143 @@
+"""What the OpenAPI document says of `POST /v1/localize`: forms, examples, errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vpr_tf.serving.answers import LocalizeAnswer
+from vpr_tf.serving.options import LocalizeOptions
+from vpr_tf.serving.problems import problem_answers
+
+_OPTIONS = LocalizeOptions.model_json_schema()["properties"]
+_BINARY = {"type": "string", "format": "binary"}
+_JSON_PHOTO = {
+    "type": "object",
+    "required": ["data"],
+    "additionalProperties": False,
+    "properties": {
+        "data": {
+            "type": "string",
+            "contentEncoding": "base64",
+            "description": "The file, in base64",
+        },
+        "name": {
+            "type": ["string", "null"],
+            "description": "What it is called in the answer",
+        },
+    },
+}
+
+
+def _body(photos: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": ["photos"],
+        "additionalProperties": False,
+        "properties": {"photos": photos, **_OPTIONS},
+    }
+
+
+REQUEST_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": _body({"type": "array", "minItems": 1, "items": _BINARY}),
+            "encoding": {"photos": {"contentType": "image/jpeg, image/png"}},
+        },
+        "application/json": {
+            "schema": _body({"type": "array", "minItems": 1, "items": _JSON_PHOTO}),
+            "example": {
+                "photos": [{"name": "street.jpg", "data": "/9j/4AAQSkZJRgABAQ..."}],
+                "within": "37.7749,-122.4194,500",
+                "top_k": 10,
+            },
+        },
+        "image/jpeg": {"schema": _BINARY},
+        "image/png": {"schema": _BINARY},
+    },
+}
+
+_ANSWER = {
+    "request_id": "3f1c9d5e8a7b4c21",
+    "index": "city",
+    "index_generation": 4,
+    "model": "CosPlace, ResNet18, 512",
+    "threshold_m": 25.0,
+    "min_confidence": 0.5,
+    "notes": [],
+    "warnings": [],
+    "localizations": [
+        {
+            "photo": "street.jpg",
+            "status": "localized",
+            "reason": "",
+            "latitude": 37.774912,
+            "longitude": -122.419388,
+            "utm_east": 551130.2,
+            "utm_north": 4180999.6,
+            "utm_zone": 10,
+            "heading_deg": 93.0,
+            "expected_error_m": 7.4,
+            "accuracy_radius_m": 7.4,
+            "accuracy_probability": 0.667,
+            "confidence": 0.93,
+            "num_candidates": 10,
+            "matches": [
+                {
+                    "key": "market_street/0042.jpg",
+                    "latitude": 37.77492,
+                    "longitude": -122.41941,
+                    "heading_deg": 91.0,
+                    "timestamp": "20190630_101500",
+                    "distance": 0.61,
+                    "similarity": 0.695,
+                    "thumbnail": None,
+                    "attribution": None,
+                    "licence": None,
+                }
+            ],
+            "candidates": [],
+            "spread_m": None,
+            "num_groups": None,
+            "num_agreeing": None,
+        }
+    ],
+    "unreadable": [],
+    "timings": {
+        "decode_ms": 96.0,
+        "describe_ms": 21.0,
+        "search_ms": 3.1,
+        "total_ms": 120.1,
+    },
+}
+_PROBLEMS = {
+    400: "The body is malformed",
+    401: "A key is needed, or the key is not known",
+    403: "The key may not do this",
+    404: "There is no such index",
+    408: "The photos took too long to arrive",
+    413: "Too many photos, or too many bytes",
+    415: "Neither JPEG nor PNG, or a body of another form",
+    422: "An option cannot be, or no photo can be read",
+    429: "Too many requests of this key; see Retry-After",
+    503: "The photos would wait too long; see Retry-After",
+}
+
+
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Where the photos were taken",
+        "content": {
+            "application/json": {
+                "example": LocalizeAnswer.model_validate(_ANSWER).model_dump()
+            },
+            "application/geo+json": {
+                "schema": {
+                    "type": "object",
+                    "description": "RFC 7946: a point for each photo and its matches",
+                }
+            },
+        },
+    },
+    **problem_answers(_PROBLEMS),
+}

@@ -1,0 +1,214 @@
+"""An index that is being changed, and the encoders of its queries."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from vpr_tf.config import Preprocessing
+from vpr_tf.engine_choice import using_engine
+from vpr_tf.extraction import FeatureExtractor
+from vpr_tf.place_index import IndexState, PlaceIndex
+from vpr_tf.place_index.index_classifier import IndexClassifier
+from vpr_tf.place_index.layout import ONNX_COPY
+from vpr_tf.search import RetrievalError
+from vpr_tf.serving.describing import Describer
+from vpr_tf.serving.problems import ProblemError
+from vpr_tf.serving.settings import ServiceError, ServiceSettings
+
+_LOG = logging.getLogger("vpr_tf")
+# A change that is opened within this is seen by the next request; a larger one, or
+# another encoder, when it is open.
+_WAIT_FOR_CHANGE_S = 0.25
+
+
+class Encoders:
+    """The encoders of all indexes; those of the same encoder share one queue.
+
+    Args:
+        settings: Engine, server and batches.
+    """
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        self._settings = settings
+        self._describers: dict[Hashable, Describer] = {}
+        self._used: dict[str, set[Hashable]] = {}
+        self._lock = asyncio.Lock()
+
+    async def open(self, name: str, opened: OpenedIndex) -> list[Describer]:
+        """Returns what describes photos for an index, warmed up.
+
+        Args:
+            name: Of the index; encoders that it used before, and no other uses, end.
+            opened: What to open.
+
+        Raises:
+            ValueError: An encoder is damaged, or cannot describe an image.
+        """
+        async with self._lock:
+            for key, extractor in opened.extractors:
+                if key not in self._describers:
+                    describer = Describer(extractor, self._settings)
+                    try:
+                        await describer.warm_up()
+                    except BaseException:
+                        describer.close()
+                        raise
+                    self._describers[key] = describer
+            found = [self._describers[key] for key, _ in opened.extractors]
+            self._used[name] = {key for key, _ in opened.extractors}
+            for key in self._describers.keys() - set().union(*self._used.values()):
+                self._describers.pop(key).close()
+            return found
+
+    def close(self) -> None:
+        """Ends the encoders, when they have described what waits."""
+        for describer in self._describers.values():
+            describer.close()
+        self._describers.clear()
+
+
+@dataclass(frozen=True, eq=False)
+class OpenedIndex:
+    """An index as it is now, with the encoders of its queries.
+
+    Attributes:
+        state: What is searched.
+        extractors: The encoder, and that of the classifier if it is another; with
+            what they share a queue by.
+        classifier: Chooses the cells that are searched; None if the index keeps none.
+    """
+
+    state: IndexState
+    extractors: list[tuple[Hashable, FeatureExtractor]]
+    classifier: IndexClassifier | None
+
+    @classmethod
+    def open(cls, index: PlaceIndex, settings: ServiceSettings) -> OpenedIndex:
+        """Loads what belongs to the newest state.
+
+        Raises:
+            ValueError: The index keeps no encoder, or something is damaged.
+        """
+        while True:
+            state = index.state()
+            opened = cls._open(index, state, settings)
+            if index.state() is state:
+                return opened
+
+    @classmethod
+    def _open(
+        cls, index: PlaceIndex, state: IndexState, settings: ServiceSettings
+    ) -> OpenedIndex:
+        with using_engine(settings.engine, settings.encoder_url):
+            extractor = index.extractor(of_queries=True)
+            has_copy = ONNX_COPY in state.manifest.encoder_files
+            extractors = [(_key(extractor, has_copy), extractor)]
+            classifier = index.classifier() if state.manifest.classifier else None
+            if classifier is not None and classifier.encoder is not None:
+                other = classifier.encoder
+                extractors.append((_key(other, False), other))
+        return cls(state, extractors, classifier)
+
+
+def _key(extractor: FeatureExtractor, has_copy: bool) -> Hashable:
+    return (
+        extractor.fingerprint,
+        extractor.preprocessing,
+        extractor.engine,
+        has_copy,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class IndexSnapshot:
+    """What a request is answered with, though the index changes meanwhile.
+
+    Attributes:
+        state: What is searched.
+        describers: Of the index, and of the classifier if that has its own encoder.
+        classifier: See `OpenedIndex`.
+    """
+
+    state: IndexState
+    describers: list[Describer]
+    classifier: IndexClassifier | None
+
+    @property
+    def preprocessings(self) -> tuple[Preprocessing, ...]:
+        """How photos are prepared for each encoder."""
+        return tuple(one.extractor.preprocessing for one in self.describers)
+
+
+class ServedIndex:
+    """Follows the changes of an index.
+
+    Args:
+        name: Of the index.
+        index: The index.
+        encoders: Of all indexes.
+        settings: See `Encoders`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        index: PlaceIndex,
+        encoders: Encoders,
+        settings: ServiceSettings,
+    ) -> None:
+        self._name, self._index = name, index
+        self._encoders, self._settings = encoders, settings
+        self._snapshot: IndexSnapshot | None = None
+        self._following: asyncio.Task[IndexSnapshot] | None = None
+
+    async def open(self) -> None:
+        """Loads and warms up the encoder.
+
+        Raises:
+            ServiceError: The index keeps no encoder, or it cannot be used.
+        """
+        try:
+            self._snapshot = await self._follow()
+        except (RetrievalError, ValueError, ImportError) as error:
+            raise ServiceError(
+                f"The index {self._name!r} cannot be served: {error}"
+            ) from error
+
+    async def snapshot(self) -> IndexSnapshot:
+        """Returns the index as it is, or as it was while a large change is opened.
+
+        Raises:
+            ProblemError: The index was damaged since.
+        """
+        if self._following is None or self._following.done():
+            self._following = asyncio.create_task(self._follow())
+            self._following.add_done_callback(_note_failure)
+        await asyncio.wait({self._following}, timeout=_WAIT_FOR_CHANGE_S)
+        if self._following.done() and self._following.exception():
+            raise ProblemError(
+                503,
+                f"The index {self._name!r} cannot be read now; the log of the service "
+                "says more.",
+                {"Retry-After": "5"},
+            )
+        if self._snapshot is None:
+            raise ProblemError(503, "The service is starting.", {"Retry-After": "1"})
+        return self._snapshot
+
+    async def _follow(self) -> IndexSnapshot:
+        known = self._snapshot
+        state = await asyncio.to_thread(self._index.state)
+        if known is not None and state is known.state:
+            return known
+        opened = await asyncio.to_thread(OpenedIndex.open, self._index, self._settings)
+        describers = await self._encoders.open(self._name, opened)
+        self._snapshot = IndexSnapshot(opened.state, describers, opened.classifier)
+        return self._snapshot
+
+
+def _note_failure(following: asyncio.Task[IndexSnapshot]) -> None:
+    if not following.cancelled() and following.exception():
+        _LOG.warning("An index cannot be read: %s", following.exception())
