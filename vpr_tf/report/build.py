@@ -30,6 +30,7 @@ from vpr_tf.report.query_attributes import (
 from vpr_tf.report.recalls import HitRanks, hit_ranks, recall_table
 from vpr_tf.report.report import Identity, Report
 from vpr_tf.report.smoothness import measure_smoothness
+from vpr_tf.report.suspects import suspect_labels
 
 
 def build_report(
@@ -145,6 +146,7 @@ def _judged(
             **prediction_columns(result, queries, database),
             **rank_columns(hits),
             **attributes.columns,
+            "is_suspect": suspect_labels(result, database.positions),
             **identity_columns(identity),
         },
     }

@@ -18,6 +18,7 @@ Columns, in this order; a cell is empty where its value is unknown:
   prediction is one.
 - `mean_luma`, `year_gap`, `heading_gap_deg`, `nearest_database_m`,
   `class_num_images`: see `QueryAttributes`.
+- `is_suspect`: whether the stated position may be wrong, see `suspect_labels`.
 - `set_name`, `protocol`, `dataset_fingerprint`, `encoder_fingerprint`,
   `preprocessing`, `search`: the same in every row, so that no row loses where it is
   from.

@@ -1,6 +1,7 @@
 """Each adapter on a drawn tree: names, positions, headings, times, what is left out."""
 
 import csv
+import os
 
 import pytest
 
@@ -11,6 +12,7 @@ from data_prep.datasets import (
     prepare_dataset,
 )
 from data_prep.errors import DataPrepError
+from tests.data_prep.conftest import encode_image
 from tests.data_prep.datasets import trees
 from vpr_tf.config import ReadingConfig
 from vpr_tf.evaluation.positives import positives_per_query
@@ -330,6 +332,26 @@ def test_tables_map_photos_of_any_names(tmp_path):
     photos = photos_of(prepared, "drive-database").photos
     assert photos.positions.latitude_deg.tolist() == [49.01, 49.02]
     assert photos.heading_deg.tolist() == [90, 91]
+
+
+def test_names_that_cannot_be_written_or_are_repeated_are_refused(tmp_path, prepare):
+    trees.gsv_cities(tmp_path / "raw")
+    file = tmp_path / "raw" / "Dataframes" / "Osaka.csv"
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join([*lines, lines[-1]]))
+    (check,) = prepare("gsv_cities").checks
+    assert check.unusable == ((trees.GSV_NAMES[2], "is listed more than once"),)
+    assert (check.num_listed, check.num_usable) == (4, 3)
+
+
+def test_a_name_of_other_bytes_is_told(tmp_path, prepare):
+    folder = tmp_path / "raw" / "test" / "database"
+    folder.mkdir(parents=True)
+    (folder / os.fsdecode(b"@1@2@\xff@.jpg")).write_bytes(encode_image(0))
+    prepared = prepare("folder")
+    ((_, why),) = prepared.checks[0].unusable
+    assert why == "name is not UTF-8"
+    assert "\\xff" in (prepared.folder / "problems.csv").read_text()
 
 
 # === All ===
