@@ -155,7 +155,7 @@ def _row(rng: random.Random, number: int, columns: list[str]) -> list[str]:
 def read_table(folder: Path) -> list[str]:
     """Reads all rows of a table; returns what must not be."""
     reading, found = ReadingConfig(), []
-    for text, _ in walk_csv_table(folder / "photos.csv", True, reading):
+    for text, _ in walk_csv_table(folder / "photos.csv", folder, True, reading):
         try:
             found.append(read_csv_metadata(parse_csv_entry(text), True, reading))
         except InvalidEntryError:

@@ -195,3 +195,21 @@ def test_missing_columns_are_an_error(tmp_path, make_config, header):
     write_table(tmp_path, header, "photos/0.jpg,1,2")
     with pytest.raises(PhotoSourceError, match="must have the columns path and lat"):
         build_table(make_config)
+
+
+def test_paths_may_be_relative_to_another_folder(tmp_path, make_config, capsys):
+    write_table(tmp_path, "path,latitude,longitude", "3.jpg,37.7,-122.5")
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "table.csv").rename(tmp_path / "tables" / "table.csv")
+    reading = ReadingConfig(folder=str(tmp_path / "photos"))
+    policy = {"missing_heading": "ignore"}
+    config = make_config(train="tables/table.csv", reading=reading, partition=policy)
+    dataset = build_dataset(config)
+    assert dataset.split("train").keys.tolist() == [b"3.jpg"]
+    assert build_dataset(config).split("train").keys.tolist() == [b"3.jpg"]
+    assert "nothing to do" in capsys.readouterr().out
+    save_config(make_config(train="tables/table.csv", partition=policy), tmp_path / "c")
+    words = ["data", "build", "--config", str(tmp_path / "c"), "--photo-folder"]
+    other = f"dataset.path={tmp_path / 'other'}"
+    assert main([*words, str(tmp_path / "photos"), other]) == 0
+    assert main([*words, str(tmp_path / "nowhere"), other]) == 2

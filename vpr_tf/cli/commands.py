@@ -16,6 +16,9 @@ COMMANDS = {
     "data inspect": "prints and draws what a dataset holds",
     "data synthesize": "draws a miniature city",
     "data add-test": "adds test sets to a built dataset",
+    "data datasets list": "lists the public datasets that are known",
+    "data datasets show": "says what a public dataset is and how to get it",
+    "data datasets prepare": "checks a public dataset and lists its photos",
     "photos check": "flags photos that are blurred, damaged, copies, ...",
     "photos coverage": "shows where photos are missing, old or few",
     "train": "trains an encoder, tests and exports it",
@@ -41,6 +44,7 @@ COMMANDS = {
 }
 GROUPS = {
     "data": "datasets: build, partition, inspect, ...",
+    "data datasets": "public datasets: list, show, prepare",
     "photos": "photos before anything is built on them: check, coverage",
     "index": "an index: build, add, calibrate, ...",
     "models": "encoders: list, show, parity",

@@ -15,7 +15,7 @@ import math
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, NoReturn
@@ -39,6 +39,7 @@ DONE, PARTLY, REFUSED, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 _HELP = ("-h", "--help")
+_MOST_WORDS = 3  # of the name of a command
 _LINE_START = re.compile(r"\n(?!  )")
 
 
@@ -88,8 +89,9 @@ def main(arguments: Sequence[str] | None = None, *, program: str = "vpr") -> int
 
         print(f"vpr {__version__}")
         return DONE
-    group = words[0] if words[0] in GROUPS else ""
-    if words[0] in _HELP or (group and (len(words) == 1 or words[1] in _HELP)):
+    group = _first_of(GROUPS, words)
+    rest = words[len(group.split()) :]
+    if words[0] in _HELP or (group and (not rest or rest[0] in _HELP)):
         print(help_text(program, group))
         return DONE
     try:
@@ -121,16 +123,26 @@ def _guarded(words: list[str], program: str) -> int:
 
 def _command_name(words: list[str], program: str) -> str:
     """Returns the command that the first words name."""
-    group = words[0] if words[0] in GROUPS else ""
-    name = f"{group} {words[1]}" if group else words[0]
-    if name in COMMANDS:
+    name = _first_of(COMMANDS, words)
+    if name:
         return name
+    group = _first_of(GROUPS, words)
     if group:
         start = f"{group} "
         known = [c.removeprefix(start) for c in COMMANDS if c.startswith(start)]
-        raise UsageError(unknown_text(words[1], known, f"{program} {group}"))
+        unknown = words[len(group.split())]
+        raise UsageError(unknown_text(unknown, known, f"{program} {group}"))
     known = [*COMMANDS, *GROUPS]
     raise UsageError(unknown_text(words[0], known, program))
+
+
+def _first_of(known: Collection[str], words: list[str]) -> str:
+    """Returns the longest name of several that words begin with; empty for none."""
+    for count in range(_MOST_WORDS, 0, -1):
+        name = " ".join(words[:count])
+        if name in known:
+            return name
+    return ""
 
 
 def _run(name: str, words: list[str], program: str) -> int:

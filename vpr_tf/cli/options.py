@@ -304,6 +304,11 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--zone", metavar="ZONE", help="UTM zone of a CSV file without one, e.g. 10S"
     )
+    parser.add_argument(
+        "--photo-folder",
+        metavar="DIR",
+        help="what the paths in a CSV file are relative to; default: its own folder",
+    )
 
 
 def add_without_positions(parser: argparse.ArgumentParser) -> None:
@@ -325,9 +330,10 @@ def reading_of(
     """
     from vpr_tf.config import DEFAULT_READING, ConfigError
 
+    fields = {"delimiter": "delimiter", "zone": "zone", "photo_folder": "folder"}
     given = {
-        name: value
-        for name in ("delimiter", "zone")
+        field: value
+        for name, field in fields.items()
         if (value := getattr(options, name)) is not None
     }
     if options.columns is not None:

@@ -239,6 +239,8 @@ class ReadingConfig:
     # UTM zone of names and tables without one, such as 10S or -56; local: all are
     # metres from an origin that is not known; then latitude and longitude are unknown.
     zone: str | None = None
+    # What the paths in CSV files are relative to; null: the folder of each file.
+    folder: str | None = None
 
     def __post_init__(self) -> None:
         check_range(self, "build.reading", 0, None, "max_disagreement_m")

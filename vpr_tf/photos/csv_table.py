@@ -1,11 +1,12 @@
 """A CSV table of images: path and position, heading and time if known.
 
-Columns: `path` (relative to the folder of the table), then `latitude` and `longitude`
-or `utm_east`, `utm_north` and `zone` (signed number, or number and letter as in 10S);
-`heading_deg` and `timestamp` are optional. `x_m` and `y_m` are metres from an origin
-that is not known, local coordinates. Other names that are usual are known, see
-`_KNOWN_AS`; still others are named by `ReadingConfig.columns`. Rows keep their order.
-`flags` and what copies are copies of are as `vpr photos check` writes them.
+Columns: `path` (relative to `ReadingConfig.folder`, else to the folder of the table),
+then `latitude` and `longitude` or `utm_east`, `utm_north` and `zone` (signed number, or
+number and letter as in 10S); `heading_deg` and `timestamp` are optional. `x_m` and
+`y_m` are metres from an origin that is not known, local coordinates. Other names that
+are usual are known, see `_KNOWN_AS`; still others are named by `ReadingConfig.columns`.
+Rows keep their order. `flags` and what copies are copies of are as `vpr photos check`
+writes them.
 """
 
 from __future__ import annotations
@@ -67,12 +68,13 @@ _OTHER_LENGTH = "the row has more or fewer fields than the header"
 
 
 def walk_csv_table(
-    table: Path, needs_position: bool, reading: ReadingConfig
+    table: Path, folder: Path, needs_position: bool, reading: ReadingConfig
 ) -> Iterator[tuple[str, int]]:
     """Yields every row as JSON text, with the size of its image file.
 
     Args:
         table: CSV file, in UTF-8.
+        folder: What its paths are relative to.
         needs_position: False asks for the column `path` alone.
         reading: The delimiter and the names of columns.
 
@@ -95,7 +97,7 @@ def walk_csv_table(
                     entry |= _local_zone(entry.get("zone", ""))
                 if len(row) != len(header):
                     entry["problem"] = _OTHER_LENGTH
-                yield json.dumps(entry), _file_size(table.parent / entry["path"])
+                yield json.dumps(entry), _file_size(folder / entry["path"])
 
 
 def csv_column_names(table: Path, reading: ReadingConfig) -> list[str]:

@@ -70,6 +70,8 @@ class PhotoSource:
     @property
     def folder(self) -> Path:
         """Folder that the paths of the photos are relative to."""
+        if self.is_csv and self.reading.folder is not None:
+            return Path(self.reading.folder)
         return self.path.parent if self.is_csv else self.path
 
     def exists(self) -> bool:
@@ -87,7 +89,9 @@ class PhotoSource:
             PhotoSourceError: The source cannot be read.
         """
         if self.is_csv:
-            return walk_csv_table(self.path, self.needs_position, self.reading)
+            return walk_csv_table(
+                self.path, self.folder, self.needs_position, self.reading
+            )
         list_file = self.list_file
         if list_file is not None:
             return skipped.leave_out(walk_path_list(list_file, self.path))

@@ -113,7 +113,7 @@ def read_flags(
     named = np.uint32(0)
     said: dict[bytes, _Said] = {}
     malformed: dict[bytes, dict[str, Any]] = {}  # rejected, if a position is needed
-    for entry, _ in walk_csv_table(table, False, reading):
+    for entry, _ in walk_csv_table(table, table.parent, False, reading):
         row = parse_csv_entry(entry)
         if FLAGS_COLUMN not in row:
             return None

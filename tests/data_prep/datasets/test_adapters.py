@@ -1,0 +1,294 @@
+"""Each adapter on a drawn tree: names, positions, headings, times, what is left out."""
+
+import csv
+
+import pytest
+
+from data_prep.datasets import dataset_names, find_adapter, prepare_dataset
+from data_prep.errors import DataPrepError
+from tests.data_prep.datasets import trees
+from vpr_tf.config import ReadingConfig
+from vpr_tf.evaluation.positives import positives_per_query
+from vpr_tf.photos import scan_photos
+
+
+@pytest.fixture
+def prepare(tmp_path):
+    """Prepares what lies in `tmp_path / "raw"`."""
+
+    def run(name):
+        raw, tables = tmp_path / "raw", tmp_path / "tables"
+        before = {path: path.stat().st_mtime_ns for path in raw.rglob("*")}
+        prepared = prepare_dataset(name, raw, tables, progress=False)
+        assert {path: path.stat().st_mtime_ns for path in raw.rglob("*")} == before
+        return prepared
+
+    return run
+
+
+def rows_of(prepared, split):
+    with (prepared.folder / f"{split}.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def photos_of(prepared, split):
+    reading = ReadingConfig(folder=str(prepared.source))
+    return scan_photos(
+        prepared.folder / f"{split}.csv", reading=reading, progress=False
+    )
+
+
+def listed(prepared):
+    return {check.split: check.num_listed for check in prepared.checks}
+
+
+def test_pittsburgh_takes_positions_of_the_matlab_files(tmp_path, prepare):
+    trees.pittsburgh(tmp_path / "raw")
+    prepared = prepare("pitts30k")
+    assert listed(prepared) == {
+        f"{part}-{role}": count
+        for part in ("train", "val", "test")
+        for role, count in (("database", 2), ("queries", 1))
+    }
+    database, queries = (
+        photos_of(prepared, f"val-{r}") for r in ("database", "queries")
+    )
+    assert database.paths.tolist()[1] == b"001/001000_pitch1_yaw2.jpg"
+    assert queries.paths.tolist() == [b"queries_real/001/001900_pitch2_yaw24.jpg"]
+    positions = database.photos.positions
+    assert positions.utm_east_cm.tolist() == [58510163, 58510163]
+    assert positions.utm_north_cm.tolist() == [447680310, 447680310]
+    assert set(positions.utm_zone) == {17}
+    assert set(database.photos.heading_deg) == {-1}
+    assert queries.photos.positions.utm_east_cm.tolist() == [58510663]
+
+
+def test_pittsburgh_without_photos_of_a_part_names_the_missing(tmp_path, prepare):
+    trees.pittsburgh(tmp_path / "raw")
+    (tmp_path / "raw" / "001" / "001000_pitch1_yaw2.jpg").unlink()
+    (tmp_path / "raw" / "000" / "000000_pitch1_yaw1.jpg").write_bytes(b"\xff\xd8\xff")
+    prepared = prepare("pitts30k")
+    checks = {check.split: check for check in prepared.checks}
+    assert checks["val-database"].missing == ("001/001000_pitch1_yaw2.jpg",)
+    ((path, _),) = checks["train-database"].unusable
+    assert path == "000/000000_pitch1_yaw1.jpg"
+    assert not prepared.is_as_published
+
+
+@pytest.mark.parametrize("content", [b"", b"MATLAB 5.0 MAT-file", b"\0" * 200])
+def test_a_damaged_matlab_file_is_refused_by_name(tmp_path, prepare, content):
+    trees.pittsburgh(tmp_path / "raw")
+    (tmp_path / "raw" / "datasets" / "pitts30k_val.mat").write_bytes(content)
+    with pytest.raises(DataPrepError, match=r"pitts30k_val\.mat is no list of photos"):
+        prepare("pitts30k")
+
+
+def test_names_that_lead_out_of_the_source_are_refused(tmp_path, prepare):
+    trees.pittsburgh(tmp_path / "raw")
+    trees.write_photo(tmp_path / "secret.jpg")
+    place = trees.PITTS_EAST_NORTH
+    trees.write_db_struct(
+        tmp_path / "raw" / "pitts30k_test.mat",
+        "test",
+        [("../secret.jpg", *place), (str(tmp_path / "secret.jpg"), *place)],
+        [("000/000900_pitch2_yaw24.jpg", *place)],
+    )
+    prepared = prepare("pitts30k")
+    (check,) = (c for c in prepared.checks if c.split == "test-database")
+    assert check.num_usable == 0
+    assert len(check.unusable) == 2
+    assert "secret" not in (prepared.folder / "test-database.csv").read_text()
+
+
+def test_tokyo_reads_png_tiles_and_the_tables_beside_queries(tmp_path, prepare):
+    trees.tokyo_247(tmp_path / "raw")
+    prepared = prepare("tokyo247")
+    assert listed(prepared) == {"test-database": 2, "test-queries": 2}
+    database, queries = (
+        photos_of(prepared, f"test-{role}") for role in ("database", "queries")
+    )
+    assert database.paths.tolist()[1].endswith(b"_012_330.png")
+    assert database.photos.positions.utm_zone.tolist() == [54, 54]
+    assert queries.photos.positions.latitude_deg.tolist() == [35.6580, 35.6581]
+    assert queries.photos.positions.longitude_deg.tolist() == [139.7014] * 2
+
+
+def test_msls_joins_its_tables_and_leaves_panoramas_out(tmp_path, prepare):
+    trees.msls(tmp_path / "raw")
+    trees.write_photo(tmp_path / "raw/train_val/sf/query/images/stray.jpg")
+    prepared = prepare("msls")
+    assert listed(prepared) == {
+        "train-database": 2,
+        "train-queries": 2,
+        "val-database": 4,
+        "val-queries": 4,
+        "val-queries_subtask_all": 2,
+    }
+    left_out = {check.split: check.num_left_out for check in prepared.checks}
+    assert left_out["val-database"] == 2
+    assert left_out["val-queries_subtask_all"] == 4
+    # Panoramas are in the lists of the dataset, the stray one is not.
+    assert prepared.extra == ("train_val/sf/query/images/stray.jpg",)
+    second = rows_of(prepared, "val-queries")[1]
+    assert second == {
+        "path": "train_val/cph/query/images/cphq11.jpg",
+        "latitude": "55.6",
+        "longitude": "12.5001",
+        "heading_deg": "11.5",
+        "timestamp": "2018-05-02",
+        "city": "cph",
+        "night": "True",
+        "view_direction": "Forward",
+        "sequence": "scph",
+        "frame": "41",
+    }
+    photos = photos_of(prepared, "val-queries")
+    assert photos.photos.heading_deg.tolist() == [10.5, 11.5, 10.5, 11.5]
+    assert photos.photos.timestamps.tolist()[:2] == [b"20180501", b"20180502"]
+
+
+def test_msls_tables_of_different_photos_are_refused(tmp_path, prepare):
+    trees.msls(tmp_path / "raw")
+    file = tmp_path / "raw/train_val/cph/database/postprocessed.csv"
+    file.write_text("\n".join(file.read_text().splitlines()[:-1]) + "\n")
+    with pytest.raises(DataPrepError, match="list different photos: 2 and 3"):
+        prepare("msls")
+
+
+def test_gsv_cities_names_files_and_places(tmp_path, prepare):
+    trees.gsv_cities(tmp_path / "raw")
+    prepared = prepare("gsv_cities")
+    assert prepared.is_as_published
+    rows = rows_of(prepared, "train")
+    assert tuple(row["path"] for row in rows) == trees.GSV_NAMES
+    assert [row["place_id"] for row in rows] == ["7", "7", "100003"]
+    photos = photos_of(prepared, "train").photos
+    assert photos.heading_deg.tolist() == [90, 0, 359]
+    assert photos.timestamps.tolist() == [b"201905", b"202111", b"201501"]
+    assert photos.positions.latitude_deg.tolist() == [42.350001, 42.35, 34.6937]
+
+
+def test_gsv_place_ids_with_an_offset_are_refused(tmp_path, prepare):
+    trees.gsv_cities(tmp_path / "raw")
+    file = tmp_path / "raw" / "Dataframes" / "Osaka.csv"
+    file.write_text(file.read_text().replace("2,3,2015", "2,100003,2015"))
+    with pytest.raises(DataPrepError, match=r"Osaka\.csv, row 2: place_id"):
+        prepare("gsv_cities")
+
+
+@pytest.mark.parametrize("root", ["processed", "small", ""])
+def test_sf_xl_takes_positions_of_the_names_as_they_are(tmp_path, prepare, root):
+    trees.sf_xl(tmp_path / "raw", root)
+    prepared = prepare("sf_xl")
+    assert listed(prepared)["train"] == 12
+    assert "test-queries_night" in prepared.absent
+    by_table, folder = photos_of(prepared, "train"), tmp_path / "raw" / root / "train"
+    by_name = scan_photos(folder, progress=False)
+    for name, values in by_name.photos.columns().items():
+        if name != "key":
+            assert by_table.photos.columns()[name].tolist() == values.tolist(), name
+    # 2 queries instead of the 1,000 that are stated.
+    assert not prepared.is_as_published
+    assert "2 photos and the authors state 1,000" in " ".join(prepared.remedies())
+
+
+def test_sf_xs_takes_older_copies_as_well(tmp_path, prepare):
+    trees.sf_xl(tmp_path / "raw", "", queries="queries_v1")
+    assert listed(prepare("sf_xs"))["test-queries"] == 2
+
+
+def test_the_folder_convention_takes_local_names_and_names_others(tmp_path, prepare):
+    names = ["@10.5@20.25@.jpg", "@-3@0@.jpg"]
+    trees.frames(tmp_path / "raw" / "images", {"test/database": names})
+    trees.write_photo(tmp_path / "raw/images/test/queries/holiday.jpg")
+    trees.write_photo(tmp_path / "raw/images/test/queries/@1@2@.jpg")
+    prepared = prepare("folder")
+    positions = photos_of(prepared, "test-database").photos.positions
+    assert sorted(positions.utm_east_cm.tolist()) == [-300, 1050]
+    assert positions.is_local.all()
+    (check,) = (c for c in prepared.checks if c.split == "test-queries")
+    ((path, why),) = check.unusable
+    assert path == "images/test/queries/holiday.jpg"
+    assert "no UTM fields" in why
+
+
+# === Frames and pairs ===
+
+
+def positives(prepared):
+    database, queries = (
+        photos_of(prepared, f"test-{role}").photos.positions
+        for role in ("database", "queries")
+    )
+    return [rows.tolist() for rows in positives_per_query(queries, database, 25.0)]
+
+
+def test_nordland_counts_ten_frames_as_25_m(tmp_path, prepare):
+    names = [f"{number:05d}.png" for number in range(30)]
+    trees.frames(tmp_path / "raw", {"summer": names, "winter": names})
+    clean = [name for name in names if name != "00003.png"]
+    (tmp_path / "raw" / "cleanImageNames.txt").write_text("\n".join(clean))
+    prepared = prepare("nordland")
+    assert listed(prepared) == {"test-database": 29, "test-queries": 29}
+    found = positives(prepared)
+    assert found[0] == list(range(11))
+    assert found[15] == list(range(5, 26))
+    check = prepared.checks[0]
+    assert check.num_left_out == 1
+    assert not check.has_expected_count
+
+
+def test_nordland_2760_matches_ten_times_the_number(tmp_path, prepare):
+    database = [f"{number:05d}.jpg" for number in range(31)]
+    trees.frames(
+        tmp_path / "raw", {"ref": database, "query": ["0.jpg", "1.jpg", "2.jpg"]}
+    )
+    assert positives(prepare("nordland_2760")) == [[0, 1], [9, 10, 11], [19, 20, 21]]
+
+
+@pytest.mark.parametrize(
+    ("name", "database", "queries", "suffix"),
+    [
+        ("amstertime", "new", "old", "png"),
+        ("sped", "ref", "query", "jpg"),
+        ("sped", "SPEDTEST/ref", "SPEDTEST/query", "jpg"),
+    ],
+)
+def test_pairs_match_their_own_number_only(
+    tmp_path, prepare, name, database, queries, suffix
+):
+    files = {
+        database: [f"{n}.{suffix}" for n in (0, 7, 10)],
+        queries: [f"{n}.jpg" for n in (10, 0, 7)],
+    }
+    trees.frames(tmp_path / "raw", files)
+    prepared = prepare(name)
+    # Both are in the order of their names.
+    assert positives(prepared) == [[0], [1], [2]]
+
+
+def test_a_pair_without_a_number_is_refused(tmp_path, prepare):
+    trees.frames(tmp_path / "raw", {"new": ["1.png", "one.png"], "old": ["1.jpg"]})
+    with pytest.raises(DataPrepError, match=r"one\.png must be named by the number"):
+        prepare("amstertime")
+
+
+# === All ===
+
+
+def test_unknown_datasets_are_told_apart(tmp_path):
+    with pytest.raises(DataPrepError, match=r"Did you mean pitts30k\?"):
+        find_adapter("pitts30")
+    with pytest.raises(DataPrepError, match="baidu is not supported: its layout"):
+        find_adapter("baidu")
+
+
+@pytest.mark.parametrize("name", dataset_names())
+def test_an_empty_folder_is_told_with_the_layout(tmp_path, name):
+    with pytest.raises(DataPrepError, match=f"holds nothing of {name}. Expected"):
+        prepare_dataset(name, tmp_path, tmp_path.with_name("tables"))
+
+
+def test_tables_are_not_written_into_the_source(tmp_path):
+    with pytest.raises(DataPrepError, match="lies in the source"):
+        prepare_dataset("folder", tmp_path, tmp_path / "tables")

@@ -1,0 +1,1 @@
+"""`vpr data datasets`: public datasets."""
