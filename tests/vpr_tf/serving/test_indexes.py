@@ -69,9 +69,10 @@ def test_streets_are_thinned_to_the_first_photo_of_each_cell(client, monkeypatch
     assert 25 < len(rows) <= 100
 
 
-def test_index_without_positions_has_no_streets_and_no_coverage(tmp_path, extractor):
-    descriptors = np.eye(3, extractor.descriptor_dim)
-    PlaceIndex.create(tmp_path / "city", descriptors, encoder=extractor).close()
+def test_index_without_positions_has_no_streets_and_no_coverage(
+    tmp_path, encoder_of_city
+):
+    PlaceIndex.create(tmp_path / "city", np.eye(3), encoder=encoder_of_city).close()
     with TestClient(create_app(ServiceSettings({"city": tmp_path / "city"}))) as client:
         assert client.get("/v1/indexes/city/streets").json()["points"] == []
         assert client.get("/v1/indexes/city").json()["bounds"] is None
