@@ -10,6 +10,7 @@ import os
 import resource
 import signal
 import threading
+import warnings
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
@@ -147,6 +148,7 @@ def start_decoder(lifeline: Connection, max_pixels: int) -> None:
     most = _BASE_BYTES + _BYTES_A_PIXEL * max_pixels
     resource.setrlimit(resource.RLIMIT_DATA, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # it would hold a photo
+    warnings.simplefilter("ignore")  # of damaged photos, for every one a line
     os.nice(_NICE)  # refusals and health are answered before photos are decoded
     threading.Thread(target=_end_with_service, args=(lifeline,), daemon=True).start()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 
 import python_multipart
@@ -14,6 +15,8 @@ from vpr_tf.serving.problems import ProblemError
 PHOTOS_FIELD = "photos"
 _MOST_HEADERS, _MOST_HEADER_BYTES = 8, 1024
 _MOST_OPTIONS, _MOST_OPTION_BYTES = 16, 1024
+# It writes a line for every malformed body, which the answer tells already.
+logging.getLogger(python_multipart.__name__).setLevel(logging.ERROR)
 
 
 @dataclass
