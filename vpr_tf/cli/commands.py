@@ -38,6 +38,9 @@ COMMANDS = {
     "export": "writes a SavedModel of an encoder for TF Serving",
     "convert": "converts checkpoints of other projects, and back",
     "whiten": "adds PCA whitening to an encoder",
+    "keys add": "makes a key for a user of the service",
+    "keys list": "lists the keys of a service",
+    "keys remove": "removes a key of a service",
     "models list": "lists the encoders that are known by name",
     "models show": "describes one encoder",
     "models parity": "compares an encoder with the official network",
@@ -47,6 +50,7 @@ GROUPS = {
     "data datasets": "public datasets: list, show, prepare",
     "photos": "photos before anything is built on them: check, coverage",
     "index": "an index: build, add, calibrate, ...",
+    "keys": "who may ask a service: add, list, remove",
     "models": "encoders: list, show, parity",
 }
 FIRST_STEPS = """\

@@ -8,6 +8,7 @@ from typing import Any
 from vpr_tf.config.rules import (
     MOST_IMAGES_A_BATCH,
     MOST_PIXELS_A_SIDE,
+    ConfigError,
     Methods,
     check,
     check_choice,
@@ -17,15 +18,43 @@ from vpr_tf.config.rules import (
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 STRATEGIES = ("one_device", "mirrored", "multi_worker")
 # Classes of `keras.optimizers`; a test compares.
-OPTIMIZERS = (
+KERAS_OPTIMIZERS = (
     *("Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lamb"),
     *("Lion", "Muon", "Nadam", "RMSprop", "SGD", "ScheduleFreeAdamW"),
+)
+OPTIMIZERS = (
+    *KERAS_OPTIMIZERS,
+    *("ASGD", "AdaBelief", "NovoGrad", "RectifiedAdam", "Yogi"),
 )
 
 
 @dataclass(frozen=True)
+class LookaheadConfig:
+    """Slow weights, to which the others return (arXiv:1907.08610)."""
+
+    sync_period: int = 6  # k: steps between two returns
+    slow_step: float = 0.5  # alpha: share of the way that the slow weights go
+
+    def __post_init__(self) -> None:
+        check_range(self, "lookahead", 1, None, "sync_period")
+        check_range(self, "lookahead", 0, 1, "slow_step")
+
+
+@dataclass(frozen=True)
+class WeightAverageConfig:
+    """The mean of the weights of some steps (SWA, arXiv:1803.05407)."""
+
+    start_step: int = 0  # steps of the run that do not count
+    period_steps: int = 1  # each so many-th step counts
+
+    def __post_init__(self) -> None:
+        check_range(self, "average", 0, None, "start_step")
+        check_range(self, "average", 1, None, "period_steps")
+
+
+@dataclass(frozen=True)
 class OptimizerConfig:
-    """An optimizer of `keras.optimizers` by class name."""
+    """One of Keras by class name, or ASGD, AdaBelief, NovoGrad, RectifiedAdam, Yogi."""
 
     name: str = "Adam"
     learning_rate: float = 1e-5  # 1e-5 for the encoder, 0.01 for the heads
@@ -34,11 +63,22 @@ class OptimizerConfig:
     arguments: dict[str, Any] = field(default_factory=dict)
     # Added to the gradient, times the weight: `weight_decay` of PyTorch's Adam and SGD.
     l2: float = 0.0
+    # {sync_period: 6, slow_step: 0.5}: every so many steps slow weights go that share
+    # of the way to the weights, which return to them (Lookahead).
+    lookahead: LookaheadConfig | None = None
+    # {start_step: 0, period_steps: 1}: the encoder that is validated and exported has
+    # the mean of its weights over these steps (SWA); of the encoder alone.
+    average: WeightAverageConfig | None = None
 
     def __post_init__(self) -> None:
         rate = self.learning_rate
         check(rate > 0, "learning_rate", "above 0", rate)
         check(self.l2 >= 0, "l2", "0 or more", self.l2)
+        if self.name == "ASGD" and self.average is not None:
+            raise ConfigError(
+                "ASGD averages the weights itself, from step `t0` on. Set `arguments: "
+                "{t0: ...}` instead of `average`, or choose SGD."
+            )
 
 
 @dataclass(frozen=True)
@@ -69,6 +109,34 @@ class CosineScheduleConfig(ScheduleConfig):
 
 
 @dataclass(frozen=True)
+class PolynomialScheduleConfig(CosineScheduleConfig):
+    """The learning rate falls as a power of the share of steps that are left."""
+
+    name: str = "polynomial"
+    power: float = 1.0  # 1: along a line
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check(self.power > 0, f"{SCHEDULES.path}.power", "above 0", self.power)
+
+
+@dataclass(frozen=True)
+class CyclicalScheduleConfig(ScheduleConfig):
+    """The learning rate rises and falls along lines, again and again."""
+
+    name: str = "cyclical"
+    half_cycle_steps: int = 2000  # steps from the lowest rate to the highest
+    lowest_fraction: float = 0.01  # lowest rate over that of the optimizer
+    # Rises are this much as high from cycle to cycle: 1 triangular, 0.5 triangular2.
+    cycle_factor: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range(self, SCHEDULES.path, 1, None, "half_cycle_steps")
+        check_range(self, SCHEDULES.path, 0, 1, "lowest_fraction", "cycle_factor")
+
+
+@dataclass(frozen=True)
 class PlateauScheduleConfig(ScheduleConfig):
     """The learning rate is multiplied by a factor when val stops getting better.
 
@@ -82,6 +150,8 @@ class PlateauScheduleConfig(ScheduleConfig):
     monitor: str = "val_recall"
     factor: float = 0.1  # multiplier
     patience_epochs: int = 5  # that many epochs without a better value are borne
+    # False: the last of these epochs already reduces, as Keras's ReduceLROnPlateau.
+    bears_all: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -97,6 +167,8 @@ SCHEDULES: Methods[ScheduleConfig] = Methods(
     classes={
         "constant": ScheduleConfig,
         "cosine": CosineScheduleConfig,
+        "polynomial": PolynomialScheduleConfig,
+        "cyclical": CyclicalScheduleConfig,
         "reduce_on_plateau": PlateauScheduleConfig,
     },
     former_fields=frozenset(
@@ -251,3 +323,9 @@ class TrainConfig:
         for name in ("encoder_optimizer", "head_optimizer"):
             chosen = getattr(self, name).name
             check_choice(f"train.{name}.name", chosen, OPTIMIZERS)
+        if self.head_optimizer.average or self.head_optimizer.name == "ASGD":
+            raise ConfigError(
+                "`train.head_optimizer` cannot average weights (`average`, ASGD): the "
+                "encoder's alone are averaged. Set it in `train.encoder_optimizer`, or "
+                "leave it out."
+            )

@@ -9,6 +9,7 @@ import numpy as np
 
 from vpr_tf.geo import Positions, utm_to_lat_lon, wrap_degrees
 from vpr_tf.photos.coverage_gaps import missing_cells
+from vpr_tf.photos.distinct_rows import distinct_rows
 from vpr_tf.photos.photo_table import PhotoTable
 
 # Two photos within 25 m show one place, as the field counts: a photo in the cell, or
@@ -149,10 +150,7 @@ def measure_coverage(
             smaller than a metre.
     """
     photos = _placed(photos, cell_size_m)
-    numbers = np.floor_divide(photos.positions.utm_cm / 100, cell_size_m)
-    cells = np.column_stack([photos.positions.utm_zone, numbers]).astype(np.int64)
-    covered, cell_of = np.unique(cells, axis=0, return_inverse=True)
-    cell_of = cell_of.ravel()
+    covered, cell_of = covered_cells(photos.positions, cell_size_m)
     newest, oldest = _years(photos.timestamps, cell_of, len(covered))
     shares = _heading_shares(photos.heading_deg, cell_of, len(covered))
     missing = _missing(photos.positions, cell_size_m)
@@ -169,6 +167,25 @@ def measure_coverage(
         old_before = max(int(newest.max()) - DEFAULT_OLD_YEARS, 0)
     zone_east_north = np.concatenate([covered, missing]).T
     return Coverage(cell_size_m, few_below, old_before, *zone_east_north, *columns)
+
+
+def covered_cells(
+    positions: Positions, cell_size_m: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Finds the cells that hold photos.
+
+    Args:
+        positions: Known ones, on the earth.
+        cell_size_m: Side of a cell.
+
+    Returns:
+        Zone, column and row of the cells, int64 `(num_cells, 3)`, in order, and the
+        cell of each photo.
+    """
+    numbers = np.floor_divide(positions.utm_cm / 100, cell_size_m)
+    cells = np.column_stack([positions.utm_zone, numbers]).astype(np.int64)
+    first, cell_of = distinct_rows(cells)
+    return cells[first], cell_of
 
 
 def _placed(photos: PhotoTable, cell_size_m: float) -> PhotoTable:

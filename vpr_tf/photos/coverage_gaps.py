@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from vpr_tf.photos.distinct_rows import distinct_rows
+
 # Lengths in sides of a cell.
 _LINE = (1.0, 2.0, 3.0, 4.0)  # behind its end a line has photos near these points
 _NEAR = 0.5
@@ -37,7 +39,8 @@ def missing_cells(positions_m: np.ndarray, cell_size_m: float) -> np.ndarray:
     from scipy.spatial import cKDTree
 
     # Photos of one place, to a quarter of a cell, are one point.
-    points = np.unique(np.floor(positions_m / cell_size_m * 4), axis=0) / 4 + 1 / 8
+    quarters = np.floor(positions_m / cell_size_m * 4)
+    points = quarters[distinct_rows(quarters)[0]] / 4 + 1 / 8
     tree = cKDTree(points)
     angles = np.arange(_DIRECTIONS) * 2 * np.pi / _DIRECTIONS
     directions = np.stack([np.sin(angles), np.cos(angles)], axis=1)

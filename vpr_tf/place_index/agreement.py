@@ -7,6 +7,8 @@ from collections.abc import Collection, Sequence
 from vpr_tf.place_index.layout import SEGMENTS_FOLDER, generation_of
 from vpr_tf.search import ExactIndex
 
+_LONGEST_CREDIT = 500
+
 
 def check_counts(counts: Sequence[int], num_removed: int, num_photos: int) -> None:
     """Checks the numbers of photos.
@@ -73,3 +75,22 @@ def check_encoder(file: str | None, folder: str, files: Collection[str]) -> None
     named = any(f"{name}/".startswith(f"{file}/") for name in files)
     if file is not None and not named:
         raise ValueError(f"{file[:80]!a} is no file of the encoder in {folder}/")
+
+
+def check_credit(name: str, text: str | None) -> None:
+    """Checks whom photos are from, or their licence.
+
+    Args:
+        name: `attribution` or `licence`.
+        text: What it says; None if it is not known.
+
+    Raises:
+        ValueError: It is empty, long or of several lines.
+    """
+    if text is None:
+        return
+    if not text.strip() or len(text) > _LONGEST_CREDIT or not text.isprintable():
+        raise ValueError(
+            f"`{name}` must be one line of 1 to {_LONGEST_CREDIT} characters. "
+            f"Received: {text[:80]!a}"
+        )

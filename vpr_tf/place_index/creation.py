@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vpr_tf.photos import PhotoTable
+from vpr_tf.place_index.agreement import check_credit
 from vpr_tf.place_index.changes import check_photos, commit, with_segment
 from vpr_tf.place_index.layout import CLASSIFIER_FOLDER, ENCODER_FOLDER
 from vpr_tf.place_index.manifest import (
@@ -51,6 +52,8 @@ class KeptParts:
             kept, and its encoder's file, which is relative to `classifier_source`.
         classifier_source: Folder of all that belongs to the classifier.
         localization: Settings and calibration of `vpr_tf.localization`, JSON-ready.
+        attribution: Whom the photos are from; None where it is not known.
+        licence: Under which they may be used; likewise.
     """
 
     encoder: EncoderIdentity | None = None
@@ -58,6 +61,8 @@ class KeptParts:
     classifier: KeptClassifier | None = None
     classifier_source: str | Path | None = None
     localization: dict[str, Any] | None = None
+    attribution: str | None = None
+    licence: str | None = None
 
 
 def kept_encoder(
@@ -90,6 +95,8 @@ def create_folder(
         raise ValueError(f"`dtype` must be {' or '.join(DTYPES)}. Received: {dtype!r}")
     dim = parts.encoder.descriptor_dim if parts.encoder else descriptors.shape[-1]
     check_photos(descriptors, photos, dim)
+    check_credit("attribution", parts.attribution)
+    check_credit("licence", parts.licence)
     with clear_errors(folder), _unfinished_folder(folder) as unfinished:
         encoder, encoder_files = _keep_encoder(unfinished, parts)
         empty = IndexManifest(
@@ -107,6 +114,8 @@ def create_folder(
             generation=0,
             localization=parts.localization,
             classifier=_keep_classifier(unfinished, parts),
+            attribution=parts.attribution,
+            licence=parts.licence,
         )
         change = Transaction(unfinished, empty)
         manifest = with_segment(change, (), descriptors, photos)

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from vpr_tf.atomic_files import replace_file
-from vpr_tf.config import LocalizationConfig, Preprocessing
+from vpr_tf.config import LocalizationConfig
 from vpr_tf.localization import Calibration, read_stored
 from vpr_tf.place_index.agreement import (
     check_counts,
+    check_credit,
     check_encoder,
     check_kinds,
     check_names,
@@ -24,6 +25,12 @@ from vpr_tf.place_index.layout import (
     ENCODER_FOLDER,
     MANIFEST_FILE,
     index_path,
+)
+from vpr_tf.place_index.manifest_parts import (
+    EncoderIdentity,
+    KeptClassifier,
+    RecallReport,
+    Segment,
 )
 from vpr_tf.search import IndexMismatchError
 from vpr_tf.stored_files import StoredFile, fsync
@@ -35,109 +42,14 @@ FORMAT_VERSION = 1
 CLASSIFIER_FORMAT_VERSION = 2
 # Of an index of descriptors alone, which older programs cannot open.
 NO_ENCODER_FORMAT_VERSION = 3
-_VERSIONS = (FORMAT_VERSION, CLASSIFIER_FORMAT_VERSION, NO_ENCODER_FORMAT_VERSION)
+# Of an index that says whom its photos are from, which older programs would not say.
+CREDIT_FORMAT_VERSION = 4
+_VERSIONS = (1, 2, 3, CREDIT_FORMAT_VERSION)
 METRIC = "squared_l2"
 DTYPES = ("float32", "float16")
 STORED = "stored"  # as many cells of the classifier as the index says
 RESTORE = "Restore it from a copy of the folder, or build the index again."
 _COMPACT_ABOVE_SHARE = 0.1
-
-
-@dataclass(frozen=True)
-class EncoderIdentity:
-    """The encoder of the descriptors, and how photos are prepared for it.
-
-    Attributes:
-        fingerprint: Of architecture and weights; the preprocessing stands apart.
-        description: For people.
-        descriptor_dim: Length of a descriptor.
-        preprocessing: How photos are prepared for it.
-        file: Path of the encoder inside the folder of the index; None if the encoder
-            is not kept with it.
-        engine: What computed the descriptors when the index was built.
-    """
-
-    fingerprint: str
-    description: str
-    descriptor_dim: int
-    preprocessing: Preprocessing
-    file: str | None = None
-    engine: str = "tensorflow"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Returns the identity as a manifest has it."""
-        content = dataclasses.asdict(self)
-        preprocessing, file = content.pop("preprocessing"), content.pop("file")
-        if self.engine == "tensorflow":  # as before there were others
-            del content["engine"]
-        return {**content, **preprocessing, "file": file}
-
-    @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> EncoderIdentity:
-        """Reads what `to_dict` gave.
-
-        Raises:
-            StoredValueError: A field is missing or of another type.
-        """
-        names = [field.name for field in dataclasses.fields(Preprocessing)]
-        own = {name: value for name, value in content.items() if name not in names}
-        preprocessing = {name: content[name] for name in names if name in content}
-        return from_stored(cls, {**own, "preprocessing": preprocessing}, "encoder")
-
-
-@dataclass(frozen=True)
-class KeptClassifier:
-    """Heads whose best cells are searched.
-
-    Attributes:
-        description: For people.
-        score: As `ClassificationConfig.score`.
-        num_cells: How many cells are searched unless a query says otherwise; None for
-            all.
-        encoder: The encoder of its descriptors, whose file is relative to the index;
-            None if it is that of the index.
-        files: By path relative to the index.
-    """
-
-    description: str
-    score: str
-    num_cells: int | None
-    encoder: EncoderIdentity | None
-    files: dict[str, StoredFile]
-
-
-@dataclass(frozen=True)
-class RecallReport:
-    """How well an index finds what exact search finds, on some stored photos.
-
-    Attributes:
-        recall_at_1: Share of the photos whose nearest other photo is found first.
-        recall_at_10: Share of the 10 nearest other photos among the first 10 found.
-        num_queries: Photos that were searched; 0 for exact indexes, whose recall is 1.
-    """
-
-    recall_at_1: float
-    recall_at_10: float
-    num_queries: int
-
-
-@dataclass(frozen=True)
-class Segment:
-    """Photos that were written together.
-
-    Attributes:
-        folder: Its path, relative to the index.
-        num_rows: Photos.
-        kind: Name of the search structure.
-        settings: Those of the search structure.
-        files: By path, relative to the segment.
-    """
-
-    folder: str
-    num_rows: int
-    kind: str
-    settings: dict[str, Any]
-    files: dict[str, StoredFile]
 
 
 @dataclass(frozen=True)
@@ -161,7 +73,10 @@ class IndexManifest:
         recall: Measured after the last change; None if not measured.
         localization: Settings and calibration of `vpr_tf.localization`.
         classifier: Heads that are kept to narrow searches; None without.
-        format_version: Of this file; 1 with an encoder and without a classifier.
+        attribution: Whom the photos are from; None where it is not known.
+        licence: Under which they may be used; likewise.
+        format_version: Of this file; 1 with an encoder and nothing else that is
+            optional.
         metric: Of the distances.
     """
 
@@ -180,6 +95,8 @@ class IndexManifest:
     recall: RecallReport | None = None
     localization: dict[str, Any] | None = None
     classifier: KeptClassifier | None = None
+    attribution: str | None = None
+    licence: str | None = None
     format_version: int = field(default=FORMAT_VERSION)
     metric: str = field(default=METRIC)
 
@@ -255,6 +172,9 @@ def write_manifest(folder: Path, manifest: IndexManifest) -> None:
     else:
         own = manifest.classifier.encoder
         content["classifier"]["encoder"] = None if own is None else own.to_dict()
+    for name in ("attribution", "licence"):
+        if content[name] is None:  # as before there were any
+            del content[name]
     content["format_version"] = _version_of(manifest)
     content["sha256"] = _fingerprint(content)
     fsync(folder)  # the names of new files, before anything refers to them
@@ -376,6 +296,8 @@ def _check_agreement(manifest: IndexManifest) -> None:
     if kept is not None:
         file = kept.encoder.file if kept.encoder else None
         check_encoder(file, CLASSIFIER_FOLDER, kept.files)
+    check_credit("attribution", manifest.attribution)
+    check_credit("licence", manifest.licence)
     if manifest.dtype not in DTYPES:
         raise ValueError(f"dtype must be {' or '.join(DTYPES)}, is {manifest.dtype!r}")
     dims = {manifest.descriptor_dim} | ({encoder.descriptor_dim} if encoder else set())
@@ -388,6 +310,8 @@ def _check_agreement(manifest: IndexManifest) -> None:
 
 
 def _version_of(manifest: IndexManifest) -> int:
+    if manifest.attribution is not None or manifest.licence is not None:
+        return CREDIT_FORMAT_VERSION
     if manifest.encoder is None:
         return NO_ENCODER_FORMAT_VERSION
     return CLASSIFIER_FORMAT_VERSION if manifest.classifier else FORMAT_VERSION

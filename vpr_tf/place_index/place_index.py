@@ -70,6 +70,8 @@ class PlaceIndex(TunableIndex):
         settings: dict[str, Any] | None = None,
         dtype: str = "float32",
         recall_queries: int = RECALL_QUERIES,
+        attribution: str | None = None,
+        licence: str | None = None,
         photos: PhotoTable | None = None,
         **columns: Unpack[PhotoColumns],
     ) -> PlaceIndex:
@@ -90,6 +92,8 @@ class PlaceIndex(TunableIndex):
             settings: Of the search structure, see `SearchIndex.build`.
             dtype: Of the stored descriptors: float32, or float16 for half the space.
             recall_queries: Photos on which recall is measured; 0 to not measure.
+            attribution: Whom the photos are from, which answers of a service say.
+            licence: Under which they may be used; likewise.
             photos: What is known of the photos, as one table; or
             **columns: One value a photo of each: `latitude` and `longitude`, or
                 `utm_east`, `utm_north` and `utm_zone`; `keys`, `heading_deg` and
@@ -118,7 +122,14 @@ class PlaceIndex(TunableIndex):
             Path(folder),
             matrix,
             photo_table(len(matrix), photos, **columns),
-            KeptParts(identity, keep, classifier, classifier_source),
+            KeptParts(
+                identity,
+                keep,
+                classifier,
+                classifier_source,
+                attribution=attribution,
+                licence=licence,
+            ),
             kind=kind,
             settings=settings,
             dtype=dtype,

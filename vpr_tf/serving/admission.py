@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from vpr_tf.serving import metrics
 from vpr_tf.serving.problems import ProblemError
 from vpr_tf.serving.settings import ServiceSettings
 
@@ -76,12 +77,16 @@ class Admission:
         self.check(num_photos)
         if not self.num_photos:
             self._since = self._clock()
-        self.num_photos += num_photos
+        self._hold(num_photos)
         try:
             yield
             self._count(num_photos)
         finally:
-            self.num_photos -= num_photos
+            self._hold(-num_photos)
+
+    def _hold(self, num_photos: int) -> None:
+        self.num_photos += num_photos
+        metrics.set_queued(self.num_photos)
 
     def _count(self, num_photos: int) -> None:
         now = self._clock()

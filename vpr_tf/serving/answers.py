@@ -167,3 +167,15 @@ class IndexesAnswer(BaseModel):
     """The indexes of a service, the one that is searched by default first."""
 
     indexes: list[IndexAnswer]
+
+
+class ChangeAnswer(BaseModel):
+    """What an index is after a change, or would lose by one."""
+
+    request_id: str
+    index: str = Field(description="Its name")
+    index_generation: int = Field(description="Number of its changes so far")
+    num_photos: int = Field(description="Photos that can be found")
+    num_changed: int = Field(description="Photos that were added or removed")
+    keys: list[str] = Field(description="Of these, the first thousand")
+    is_dry_run: bool = Field(False, description="Whether nothing was changed")

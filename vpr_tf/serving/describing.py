@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import numpy as np
 from vpr_tf.data.image_sizes import evaluation_size
 from vpr_tf.extraction import FeatureExtractor
 from vpr_tf.extraction.errors import DescriptorError, ImageSizeError
+from vpr_tf.serving import metrics
 from vpr_tf.serving.problems import ProblemError
 from vpr_tf.serving.settings import ServiceSettings
 
@@ -123,6 +125,7 @@ class Describer:
     async def _describe_batch(self, batch: list[_Waiting]) -> None:
         images = np.stack([one.image for one in batch])
         error: Exception | None = None
+        start_s = time.perf_counter()
         try:
             found = await self._loop.run_in_executor(
                 self._thread, self._forward, images
@@ -137,6 +140,8 @@ class Describer:
                 "later; the log of the service says more.",
                 {"Retry-After": "5"},
             )
+        metrics.observe_batch(len(batch))
+        metrics.observe_step(metrics.DESCRIBE, time.perf_counter() - start_s)
         for place, one in enumerate(batch):
             if one.descriptor.done():
                 continue

@@ -14,8 +14,6 @@ from vpr_tf.serving.problems import ProblemError
 _Answer = TypeVar("_Answer")
 _MAX_BYTES = 64_000_000
 _NOMINAL_BYTES = 4_000  # of what is not bytes
-_AT_A_TIME = 2
-_MAX_PENDING = 16
 
 
 @dataclass(frozen=True)
@@ -32,18 +30,19 @@ class KeptAnswers:
     localizing goes on beside them.
 
     Args:
-        max_bytes: Of all that is kept.
         max_pending: Computations that run or wait; more are refused.
+        at_a_time: Computations that run.
+        max_bytes: Of all that is kept.
     """
 
     def __init__(
-        self, max_bytes: int = _MAX_BYTES, max_pending: int = _MAX_PENDING
+        self, max_pending: int, at_a_time: int = 1, max_bytes: int = _MAX_BYTES
     ) -> None:
         self._max_bytes, self._max_pending = max_bytes, max_pending
         self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
         self._num_bytes = 0
         self._pending: dict[Hashable, asyncio.Task[Any]] = {}
-        self._turn = asyncio.Semaphore(_AT_A_TIME)
+        self._turn = asyncio.Semaphore(at_a_time)
 
     async def get(
         self, state: IndexState, what: Hashable, make: Callable[[], _Answer]

@@ -16,6 +16,7 @@ from vpr_tf.localization import Localization
 from vpr_tf.place_index import PlaceIndex
 from vpr_tf.place_index.localizing import LocalizationSettings, localize_descriptors
 from vpr_tf.search import CellFilter
+from vpr_tf.serving import metrics
 from vpr_tf.serving.admission import Admission
 from vpr_tf.serving.answers import Timings
 from vpr_tf.serving.decoding import Decoders
@@ -177,6 +178,10 @@ class PhotoLocalizer:
             localizations = await asyncio.get_running_loop().run_in_executor(
                 self._searches, _search, snapshot, described, options
             )
+        metrics.observe_step(metrics.SEARCH, time.perf_counter() - now)
+        for one in localizations:
+            metrics.count_photos(one.status)
+        metrics.count_photos("unreadable", len(unreadable))
         settings = LocalizationSettings.from_manifest(
             snapshot.state.manifest, options.of_photo(None)
         )
@@ -203,7 +208,9 @@ class PhotoLocalizer:
             self._settings.max_pixels,
             wants_position=options.exif_radius_m is not None,
         )
+        start_s = time.perf_counter()
         async with self._decoders.decoded(photo.content, task) as decoded:
+            metrics.observe_step(metrics.DECODE, time.perf_counter() - start_s)
             if isinstance(decoded, RefusedPhoto):
                 return UnreadPhoto(photo.name, decoded.reason, decoded.is_image)
             decoded_at = time.perf_counter()

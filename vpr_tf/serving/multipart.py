@@ -14,7 +14,8 @@ from vpr_tf.serving.problems import ProblemError
 
 PHOTOS_FIELD = "photos"
 _MOST_HEADERS, _MOST_HEADER_BYTES = 8, 1024
-_MOST_OPTIONS, _MOST_OPTION_BYTES = 16, 1024
+_MOST_OPTIONS = 16
+MOST_FIELD_BYTES = 1024
 # It writes a line for every malformed body, which the answer tells already.
 logging.getLogger(python_multipart.__name__).setLevel(logging.ERROR)
 
@@ -38,6 +39,7 @@ class MultipartReader:
         content_type: The header, which names the boundary.
         max_photos: Photos of one body.
         max_photo_bytes: Of one photo.
+        max_field_bytes: Of anything else.
 
     Attributes:
         photos: File name, as sent, and content of each.
@@ -48,11 +50,16 @@ class MultipartReader:
     """
 
     def __init__(
-        self, content_type: str, max_photos: int, max_photo_bytes: int
+        self,
+        content_type: str,
+        max_photos: int,
+        max_photo_bytes: int,
+        max_field_bytes: int = MOST_FIELD_BYTES,
     ) -> None:
         self.photos: list[tuple[bytes | None, bytes]] = []
         self.options: dict[str, str] = {}
         self._max_photos, self._max_photo_bytes = max_photos, max_photo_bytes
+        self._max_field_bytes = max_field_bytes
         self._part = _Part()
         self._is_whole = False
         _, parameters = parse_options_header(content_type)
@@ -141,7 +148,7 @@ class MultipartReader:
         if part.name == PHOTOS_FIELD:
             if len(part.content) > self._max_photo_bytes:
                 raise too_large_photo(self._max_photo_bytes)
-        elif len(part.content) > _MOST_OPTION_BYTES:
+        elif len(part.content) > self._max_field_bytes:
             raise ProblemError(422, f"{printable(part.name)[:40]!r} is too long.")
 
     def _end(self) -> None:

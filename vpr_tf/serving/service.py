@@ -12,6 +12,7 @@ from fastapi import Request
 from vpr_tf.localization import LocalizationError
 from vpr_tf.place_index import IndexState, PlaceIndex
 from vpr_tf.search import RetrievalError
+from vpr_tf.serving.index_changes import IndexChanges
 from vpr_tf.serving.kept_answers import KeptAnswers
 from vpr_tf.serving.localizing import PhotoLocalizer
 from vpr_tf.serving.problems import ProblemError
@@ -32,13 +33,17 @@ class Service:
         localizer: Localizes photos by them.
         is_ready: Whether requests can be answered.
         kept: Answers about the indexes.
+        pictures: Small pictures of their photos.
+        changes: Changes the indexes.
     """
 
     def __init__(self, settings: ServiceSettings) -> None:
         self.settings = settings
         self.indexes: dict[str, PlaceIndex] = {}
         self.is_ready = False
-        self.kept = KeptAnswers()
+        self.kept = KeptAnswers(max_pending=16)
+        self.pictures = KeptAnswers(max_pending=200, at_a_time=2)
+        self.changes = IndexChanges()
 
     async def __aenter__(self) -> Self:
         self.localizer = PhotoLocalizer(self.settings)
@@ -64,6 +69,7 @@ class Service:
 
     async def _close(self) -> None:
         self.is_ready = False
+        await self.changes.close()
         await self.localizer.close()
         for index in self.indexes.values():
             index.close()

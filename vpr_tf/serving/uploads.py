@@ -7,15 +7,16 @@ written to disk. What is too much is refused before it is read.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vpr_tf.serving.multipart import (
+    MOST_FIELD_BYTES,
     PHOTOS_FIELD,
     MultipartReader,
     too_large_photo,
@@ -25,6 +26,8 @@ from vpr_tf.serving.options import LocalizeOptions, RawOptions, photo_label
 from vpr_tf.serving.problems import ProblemError
 from vpr_tf.serving.settings import ServiceSettings
 
+_Read = TypeVar("_Read")
+_MULTIPART, _JSON = "multipart/form-data", "application/json"
 _FORMS = "image/jpeg, image/png, multipart/form-data or application/json"
 # A JSON body of more values is not parsed: a few bytes of it become many objects.
 _MOST_JSON_VALUES = 10_000
@@ -137,24 +140,64 @@ class UploadReader:
             RequestValidationError: A field cannot be.
             ClientDisconnect: The client has gone.
         """
-        content_type = self._request.headers.get("content-type", "")
-        kind = content_type.partition(";")[0].strip().lower()
-        encoding = self._request.headers.get("content-encoding", "identity").lower()
-        if encoding != "identity":
-            raise ProblemError(
-                415, "Photos are taken as they are, not compressed once more."
-            )
+        content_type, kind = self._content_type()
         read = {
-            "multipart/form-data": self._read_multipart,
-            "application/json": self._read_json,
+            _MULTIPART: self._read_multipart,
+            _JSON: self._read_json,
         }.get(kind, self._read_raw if kind.startswith("image/") else None)
         if read is None:
             raise ProblemError(
                 415, f"A photo is sent as {_FORMS}. Received: {kind[:60]!r}"
             )
+        return await self._in_time(read(content_type))
+
+    async def read_form(self, most_field_bytes: int) -> MultipartReader:
+        """Reads photos and fields of a multipart body that asks for something else.
+
+        Args:
+            most_field_bytes: Of a field that is no photo.
+
+        Raises:
+            ProblemError: See `read`.
+            ClientDisconnect: See `read`.
+        """
+        content_type, kind = self._content_type()
+        if kind != _MULTIPART:
+            raise ProblemError(
+                415, f"Send photos as {_MULTIPART}. Received: {kind[:60]!r}"
+            )
+        return await self._in_time(self._read_form(content_type, most_field_bytes))
+
+    async def read_json(self, most: int) -> bytes:
+        """Reads a JSON body that asks for something else.
+
+        Args:
+            most: Bytes.
+
+        Raises:
+            ProblemError: See `read`.
+            ClientDisconnect: See `read`.
+        """
+        _, kind = self._content_type()
+        if kind != _JSON:
+            raise ProblemError(415, f"Send {_JSON}. Received: {kind[:60]!r}")
+        self._refuse_query()
+        return await self._in_time(self._body(most))
+
+    def _content_type(self) -> tuple[str, str]:
+        """Returns the header, and the kind that it begins with."""
+        content_type = self._request.headers.get("content-type", "")
+        encoding = self._request.headers.get("content-encoding", "identity").lower()
+        if encoding != "identity":
+            raise ProblemError(
+                415, "Photos are taken as they are, not compressed once more."
+            )
+        return content_type, content_type.partition(";")[0].strip().lower()
+
+    async def _in_time(self, reading: Awaitable[_Read]) -> _Read:
         try:
             async with asyncio.timeout(self._settings.max_upload_s):
-                return await read(content_type)
+                return await reading
         except TimeoutError:
             raise ProblemError(
                 408,
@@ -175,10 +218,26 @@ class UploadReader:
         return Upload([photo], LocalizeOptions(**options))
 
     async def _read_multipart(self, content_type: str) -> Upload:
+        reader = await self._read_form(content_type)
+        photos = [
+            UploadedPhoto(photo_label(name, number), content)
+            for number, (name, content) in enumerate(reader.photos, 1)
+        ]
+        try:
+            return Upload(photos, LocalizeOptions.model_validate(reader.options))
+        except ValidationError as error:
+            raise invalid_fields(error) from None
+
+    async def _read_form(
+        self, content_type: str, most_field_bytes: int = MOST_FIELD_BYTES
+    ) -> MultipartReader:
         self._refuse_query()
         settings = self._settings
         reader = MultipartReader(
-            content_type, settings.max_photos, settings.max_photo_bytes
+            content_type,
+            settings.max_photos,
+            settings.max_photo_bytes,
+            most_field_bytes,
         )
         async for chunk in self._chunks(settings.max_body_bytes):
             reader.write(chunk)
@@ -187,21 +246,18 @@ class UploadReader:
             raise ProblemError(
                 422, f"There are no photos. Send them in the field `{PHOTOS_FIELD}`."
             )
-        photos = [
-            UploadedPhoto(photo_label(name, number), content)
-            for number, (name, content) in enumerate(reader.photos, 1)
-        ]
-        try:
-            return Upload(photos, LocalizeOptions.model_validate(reader.options))
-        except ValidationError as error:
-            raise _invalid(error) from None
+        return reader
 
     async def _read_json(self, content_type: str) -> Upload:
         self._refuse_query()
+        body = await self._body(self._settings.max_body_bytes)
+        return await asyncio.to_thread(self._parse_json, body)
+
+    async def _body(self, most: int) -> bytes:
         body = bytearray()
-        async for chunk in self._chunks(self._settings.max_body_bytes):
+        async for chunk in self._chunks(most):
             body += chunk
-        return await asyncio.to_thread(self._parse_json, bytes(body))
+        return bytes(body)
 
     def _parse_json(self, body: bytes) -> Upload:
         if sum(map(body.count, (b"{", b"[", b","))) > _MOST_JSON_VALUES:
@@ -214,12 +270,13 @@ class UploadReader:
                 raise ProblemError(
                     400, f"The body is no JSON: {first['msg']}"
                 ) from None
-            raise _invalid(error) from None
+            raise invalid_fields(error) from None
         settings = self._settings
         if len(sent.photos) > settings.max_photos:
             raise too_many_photos(settings.max_photos)
         # Three bytes are four characters.
-        if max(len(one.data) for one in sent.photos) > settings.max_photo_bytes / 3 * 4:
+        most_characters = -(-settings.max_photo_bytes // 3) * 4
+        if max(len(one.data) for one in sent.photos) > most_characters:
             raise too_large_photo(settings.max_photo_bytes)
         photos = [
             UploadedPhoto(photo_label(one.name, number), one.data)
@@ -254,7 +311,8 @@ class UploadReader:
             )
 
 
-def _invalid(error: ValidationError) -> RequestValidationError:
+def invalid_fields(error: ValidationError) -> RequestValidationError:
+    """Returns the error of a body whose fields cannot be; nothing of it is in it."""
     errors: list[Any] = [
         {**one, "loc": ("body", *one["loc"])}
         for one in error.errors(include_url=False, include_input=False)

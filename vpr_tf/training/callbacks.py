@@ -175,7 +175,8 @@ class ReduceOnPlateau(keras.callbacks.Callback):
             progress.record_val_loss(epoch, value)
         best = progress.best_val_loss_epoch if watches_loss else progress.best_epoch
         since = max(best or 0, progress.last_reduction_epoch or 0)
-        if epoch - since > self._schedule.patience_epochs:
+        most = self._schedule.patience_epochs - (not self._schedule.bears_all)
+        if epoch - since > max(0, most):
             progress.learning_rate_factor *= self._schedule.factor
             progress.last_reduction_epoch = epoch
 

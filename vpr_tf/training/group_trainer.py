@@ -20,7 +20,11 @@ from vpr_tf.data.training_batches import sampled_record_ids, training_batches
 from vpr_tf.layers import GeneralizedMeanPooling2D, TrainingHead, dtype_policy
 from vpr_tf.training.errors import TrainingDivergedError
 from vpr_tf.training.heads import HeadFactory
-from vpr_tf.training.optimizers import LearningRate, create_optimizer
+from vpr_tf.training.optimizers import (
+    LearningRate,
+    averaged_weights,
+    create_optimizer,
+)
 from vpr_tf.training.process import StatisticsAverager
 from vpr_tf.training.progress import TrainingProgress
 from vpr_tf.training.train_step import StepFunction, StepOutcome, create_train_step
@@ -216,9 +220,19 @@ class GroupTrainer:
         return images.numpy()
 
     def encoder_weights(self) -> list[np.ndarray]:
-        """Returns the encoder's weights; all workers must call it together."""
+        """Returns the encoder's weights; all workers must call it together.
+
+        They are averages where its optimizer has some; the batch norms' statistics
+        are always those of training.
+        """
         self.average_statistics()
-        return self.encoder.get_weights()
+        averages = averaged_weights(self.encoder_optimizer)
+        if averages is None or not self.progress.step:
+            return self.encoder.get_weights()
+        trained = self.encoder.trainable_variables
+        taken = {id(v): a for v, a in zip(trained, averages, strict=True)}
+        values = [taken.get(id(v), v) for v in self.encoder.weights]
+        return [keras.ops.convert_to_numpy(value) for value in values]
 
     def _damage_named(self, position: int) -> contextlib.AbstractContextManager[None]:
         """Around taking the batch that starts at a sampler position."""

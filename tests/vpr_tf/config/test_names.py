@@ -4,7 +4,7 @@ import inspect
 
 import keras
 
-from vpr_tf.config import AGGREGATIONS, BACKBONE_STAGES, OPTIMIZERS
+from vpr_tf.config import AGGREGATIONS, BACKBONE_STAGES, KERAS_OPTIMIZERS
 from vpr_tf.models.aggregations import AGGREGATION_NAMES, aggregation_spec
 from vpr_tf.models.backbones import BACKBONE_NAMES, backbone_spec
 
@@ -41,4 +41,4 @@ def test_optimizers():
         for name, value in vars(keras.optimizers).items()
         if inspect.isclass(value) and issubclass(value, keras.optimizers.Optimizer)
     }
-    assert set(OPTIMIZERS) == names - NO_OPTIMIZERS
+    assert set(KERAS_OPTIMIZERS) == names - NO_OPTIMIZERS

@@ -1,6 +1,7 @@
 import hashlib
 import json
 
+import numpy as np
 import pytest
 
 from tests.vpr_tf.place_index.samples import (
@@ -104,6 +105,9 @@ def _with_segment_twice(content):
         (lambda c: c.update(descriptor_dim=8), "descriptor_dim is 8"),
         (lambda c: c.update(metric="cosine"), "metric is 'cosine'"),
         (lambda c: c.update(format_version=3), "format_version is 3"),
+        (lambda c: c.update(format_version=4), "format_version is 4"),
+        (lambda c: c.update(licence="CC0"), "format_version is 1"),
+        (lambda c: c.update(format_version=4, licence="a\nb"), "`licence` must be one"),
         (lambda c: c["encoder"].update(file="encoder/a"), "no file of the encoder"),
         (lambda c: c["recall"].update(recall_at_1=1.5), "recall is"),
         (lambda c: c["encoder"].update(resize=4), r"`encoder\.preprocessing\.resize`"),
@@ -130,9 +134,9 @@ def test_checksum_cannot_be_left_out(folder):
 
 
 def test_newer_format_is_refused(folder):
-    edit(folder, lambda content: content.update(format_version=4))
+    edit(folder, lambda content: content.update(format_version=5))
     with pytest.raises(
-        IndexMismatchError, match="format_version 4; this program reads 1, 2, 3"
+        IndexMismatchError, match="format_version 5; this program reads 1, 2, 3, 4"
     ):
         manifest_of(folder)
 
@@ -147,3 +151,23 @@ def test_same_photos_give_the_same_bytes(tmp_path):
     for file in files:
         first, second = tmp_path / "first" / file, tmp_path / "second" / file
         assert first.is_dir() or first.read_bytes() == second.read_bytes()
+
+
+def test_credit_is_kept_through_changes_and_absent_without(tmp_path, folder):
+    assert "licence" not in (folder / "manifest.json").read_text()
+    credit = {"attribution": "Mapillary", "licence": "CC BY-SA 4.0"}
+    index = PlaceIndex.create(tmp_path / "credited", np.eye(3), **credit)
+    index.add(np.eye(3) + 1)
+    index.remove(["00000000"])
+    index.compact()
+    index.set_localization(None)
+    manifest = PlaceIndex.open(tmp_path / "credited").manifest
+    assert (manifest.attribution, manifest.licence) == tuple(credit.values())
+    assert '"format_version": 4' in (tmp_path / "credited/manifest.json").read_text()
+
+
+@pytest.mark.parametrize("text", ["", " ", "a\nb", "a" * 501, "\x1b[2J"])
+def test_credit_of_more_than_a_line_is_refused(tmp_path, text):
+    with pytest.raises(ValueError, match="`licence` must be one line"):
+        PlaceIndex.create(tmp_path / "index", np.eye(3), licence=text)
+    assert not (tmp_path / "index").exists()

@@ -62,6 +62,8 @@ def city(tmp_path: Path, encoder_of_city: FeatureExtractor) -> Path:
         heading_deg=[90.0, np.nan, 10.0],
         timestamps=["2019", "2021-06", None],
         keys=list(KEYS),
+        attribution="Mapillary",
+        licence="CC BY-SA 4.0",
     ).close()
     return folder
 

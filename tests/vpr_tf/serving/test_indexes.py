@@ -8,6 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from tests.vpr_tf.serving.samples import DIM
 from vpr_tf.place_index import PlaceIndex
 from vpr_tf.serving import ServiceSettings, create_app, index_facts
 from vpr_tf.serving.thumbnails import thumbnail_path
@@ -21,6 +22,8 @@ def test_index_is_described_and_its_changes_are_seen(client, city):
     assert before["years"] == {"2019": 1, "2021": 1}
     assert before["num_without_position"] == 1
     assert not before["is_calibrated"]
+    assert before["attribution"] == "Mapillary"
+    assert before["licence"] == "CC BY-SA 4.0"
 
     PlaceIndex.open(city).remove(keys=["a.jpg"])
     after = client.get("/v1/indexes/city").json()
@@ -32,7 +35,7 @@ def test_index_is_described_and_its_changes_are_seen(client, city):
 def test_calibration_is_told_with_its_reliability(client, city):
     rng = np.random.default_rng(0)
     PlaceIndex.open(city).calibrate(
-        rng.normal(size=(40, 3)), latitude=[37.7] * 40, longitude=[-122.5] * 40
+        rng.normal(size=(40, DIM)), latitude=[37.7] * 40, longitude=[-122.5] * 40
     )
     told = client.get("/v1/indexes/city").json()["calibration"]
     assert told["num_queries"] == 40
@@ -123,7 +126,7 @@ def test_no_other_file_is_shown(client, city, photos_folder, key):
     if not (photos_folder / "pipe.jpg").exists():
         os.mkfifo(photos_folder / "pipe.jpg")
     held = ["link.jpg", "folder/a.jpg", "2019", "pipe.jpg", "not.jpg", "../secret.jpg"]
-    PlaceIndex.open(city).add(np.ones((6, 3)), keys=held)
+    PlaceIndex.open(city).add(np.ones((6, DIM)), keys=held)
 
     answer = client.get(f"/v1/indexes/city/photos/{key}/thumbnail")
 

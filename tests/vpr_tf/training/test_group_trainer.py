@@ -10,8 +10,10 @@ from tests.small_training import build_small_encoder
 from vpr_tf.config import (
     ConfigError,
     CosineScheduleConfig,
+    LookaheadConfig,
     OptimizerConfig,
     TrainConfig,
+    WeightAverageConfig,
 )
 from vpr_tf.training import group_trainer
 from vpr_tf.training.checkpoints import CheckpointStore
@@ -130,13 +132,28 @@ def build_encoder_with_dropout():
     return keras.Model(encoder.input, x)
 
 
+WRAPPED = OptimizerConfig(
+    "NovoGrad", 0.01, lookahead=LookaheadConfig(2), average=WeightAverageConfig(1, 2)
+)
+
+
 @pytest.mark.parametrize(
-    "build_encoder", [build_small_encoder, build_encoder_with_dropout]
+    ("build_encoder", "changes"),
+    [
+        (build_small_encoder, {}),
+        (build_encoder_with_dropout, {}),
+        (
+            build_small_encoder,
+            {"encoder_optimizer": WRAPPED, "precision": "mixed_float16"},
+        ),
+    ],
 )
 def test_restored_trainer_goes_on_as_if_undisturbed(
-    make_trainer, build_encoder, tmp_path
+    make_trainer, build_encoder, changes, tmp_path
 ):
-    make_trainer = functools.partial(make_trainer, build_encoder=build_encoder)
+    make_trainer = functools.partial(
+        make_trainer, build_encoder=build_encoder, **changes
+    )
     undisturbed = make_trainer()
     expected = run_epochs(undisturbed, 3)
 
@@ -156,6 +173,30 @@ def test_restored_trainer_goes_on_as_if_undisturbed(
         weights(resumed), weights(undisturbed), strict=True
     ):
         np.testing.assert_array_equal(value, value_expected)
+
+
+def test_validated_weights_are_averages_and_training_goes_on(make_trainer):
+    average = {"average": WeightAverageConfig(1, 1)}
+    sgd = OptimizerConfig("SGD", 0.01)
+    averaging = dataclasses.replace(sgd, **average)
+    trainer, plain = (make_trainer(encoder_optimizer=o) for o in (averaging, sgd))
+    kernels = []
+    for _ in plain.train_epoch(finish_before=lambda step: True):
+        kernels.append(plain.encoder.trainable_variables[0].numpy())
+    list(trainer.train_epoch())
+    validated = dict(
+        zip(
+            [id(v) for v in trainer.encoder.weights],
+            trainer.encoder_weights(),
+            strict=True,
+        )
+    )
+    kernel = trainer.encoder.trainable_variables[0]
+    np.testing.assert_allclose(kernel, kernels[-1], rtol=1e-6)
+    mean = np.mean(kernels[1:], axis=0)
+    np.testing.assert_allclose(validated[id(kernel)], mean, rtol=1e-5, atol=1e-7)
+    statistics = trainer.encoder.non_trainable_variables[0]
+    np.testing.assert_array_equal(validated[id(statistics)], statistics)
 
 
 def test_a_damaged_checkpoint_is_told(make_trainer, tmp_path):

@@ -1,8 +1,14 @@
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vpr_tf.config import CosineScheduleConfig, ScheduleConfig
+from vpr_tf.config import (
+    CosineScheduleConfig,
+    CyclicalScheduleConfig,
+    PolynomialScheduleConfig,
+    ScheduleConfig,
+)
 from vpr_tf.training.optimizers import schedule_factor
 
 
@@ -34,3 +40,19 @@ def test_cosine_never_leaves_its_range(warmup_steps, total_steps, final_fraction
         factor = schedule_factor(config, step, total_steps)
         assert 0 <= factor <= 1 + 1e-9
         assert step < warmup_steps or factor >= final_fraction - 1e-9
+
+
+def test_polynomial_falls_to_the_final_fraction():
+    config = PolynomialScheduleConfig(power=2.0, final_fraction=0.2, warmup_steps=1)
+    factors = [schedule_factor(config, step, 12) for step in range(12)]
+    assert factors[1] == 1
+    assert factors[6] == pytest.approx(0.2 + 0.8 * 0.25)
+    assert factors[-1] == pytest.approx(0.2)
+
+
+def test_cyclical_equals_golden_values(golden_dir):
+    with np.load(golden_dir / "research" / "tensorflow_addons.npz") as file:
+        expected = file["schedule/triangular2_1e-4_1e-2_step10"]
+    config = CyclicalScheduleConfig(half_cycle_steps=10, cycle_factor=0.5)
+    rates = [0.01 * schedule_factor(config, step, 60) for step in range(60)]
+    np.testing.assert_allclose(rates, expected, rtol=1e-4)

@@ -73,6 +73,31 @@ def test_the_val_loss_is_watched_as_by_pytorch(losses, patience):
     assert factors == torch_factors(losses, 0.1, patience)
 
 
+def keras_reductions(losses, patience):
+    """Factors of `keras.callbacks.ReduceLROnPlateau(min_delta=0)`."""
+    best, wait, factor, factors = math.inf, 0, 1.0, []
+    for loss in losses:
+        wait = 0 if loss < best else wait + 1
+        best = min(best, loss)
+        if wait and wait >= patience:
+            factor, wait = factor * 0.1, 0
+        factors.append(factor)
+    return factors
+
+
+@given(st.lists(st.sampled_from([1, 2, 3, 4]), max_size=30), st.integers(0, 4))
+def test_the_last_of_the_epochs_reduces_as_by_keras(losses, patience):
+    config = PlateauScheduleConfig(
+        monitor="val_loss", patience_epochs=patience, bears_all=False
+    )
+    progress, factors = TrainingProgress(), []
+    callback = ReduceOnPlateau(progress, config)
+    for epoch, loss in enumerate(losses):
+        callback.on_epoch_end(epoch, {"val_loss": float(loss)})
+        factors.append(progress.learning_rate_factor)
+    assert factors == keras_reductions(losses, patience)
+
+
 def test_a_resumed_run_remembers_the_val_loss():
     progress, resumed = TrainingProgress(), TrainingProgress()
     plateau(0.1, 1, "val_loss")(progress).on_epoch_end(0, {"val_loss": 1.0})

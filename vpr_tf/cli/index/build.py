@@ -58,6 +58,7 @@ from vpr_tf.cli.output import (
     size_text,
 )
 from vpr_tf.place_index import IndexManifest, PlaceIndex
+from vpr_tf.place_index.agreement import check_credit
 from vpr_tf.search import RetrievalError
 
 
@@ -103,6 +104,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="run or SavedModel whose heads choose the cells that a query searches; "
         "how many: classification.num_cells=K",
     )
+    parser.add_argument(
+        "--attribution",
+        metavar="TEXT",
+        help="whom the photos are from; answers of a service say it of each photo",
+    )
+    parser.add_argument(
+        "--licence", metavar="TEXT", help="under which the photos may be used; likewise"
+    )
     add_reading(parser)
     add_exclude(parser)
     add_without_positions(parser)
@@ -112,6 +121,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Outcome:
     """Builds an index."""
+    check_credit("attribution", options.attribution)
+    check_credit("licence", options.licence)
     output, request = Path(options.index), _request_of(options)
     work = work_folder(output, "building")
     if output.exists():
@@ -191,6 +202,8 @@ def _build(
         dtype=options.dtype,
         classifier=classifier,
         classifier_source=heads,
+        attribution=options.attribution,
+        licence=options.licence,
     )
 
 

@@ -90,6 +90,10 @@ def _facts(manifest: IndexManifest, photos: PhotoTable) -> Iterator[tuple[str, s
         yield "Images", preparation_text(encoder)
     if manifest.classifier is not None:
         yield "Classifier", classifier_text(manifest.classifier)
+    if manifest.attribution is not None:
+        yield "Photos from", manifest.attribution
+    if manifest.licence is not None:
+        yield "Licence", manifest.licence
     yield "Localization", "calibrated" if manifest.localization else "not calibrated"
     yield from _photo_facts(photos)
     yield (

@@ -11,11 +11,20 @@ from vpr_tf.localization import LocalizationError
 from vpr_tf.place_index import IndexState
 from vpr_tf.serving.answers import IndexAnswer, IndexesAnswer
 from vpr_tf.serving.index_facts import coverage_geojson, index_answer, streets
-from vpr_tf.serving.problems import ProblemError
+from vpr_tf.serving.problems import ProblemError, problem_answers
 from vpr_tf.serving.service import Service, service_of
 from vpr_tf.serving.thumbnails import find_photo, thumbnail
 
-router = APIRouter(tags=["indexes"])
+_PROBLEMS = problem_answers(
+    {
+        401: "The key is missing or wrong",
+        404: "There is no such index or photo",
+        422: "A parameter cannot be",
+        429: "The key has asked too much",
+        503: "The index cannot be read now, or too much is being computed",
+    }
+)
+router = APIRouter(tags=["indexes"], responses=_PROBLEMS)
 _Service = Annotated[Service, Depends(service_of)]
 _GEOJSON = "application/geo+json"
 _PICTURE_KEPT = "private, max-age=300"
@@ -93,8 +102,8 @@ async def photo_thumbnail(
     headers = {"ETag": f'"{file.tag}"', "Cache-Control": _PICTURE_KEPT}
     if headers["ETag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    content = await service.kept.get(
-        state, ("thumbnail", file.tag), lambda: thumbnail(file.path, max_pixels)
+    content = await service.pictures.get(
+        state, (name, file.tag), lambda: thumbnail(file.path, max_pixels)
     )
     return Response(content, media_type="image/jpeg", headers=headers)
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 from collections.abc import Coroutine
 from typing import Annotated, Any
-from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.requests import ClientDisconnect
 
 from vpr_tf.localization import LocalizationResult, Match, as_geojson
+from vpr_tf.place_index import IndexManifest
+from vpr_tf.serving.access import take_photos
 from vpr_tf.serving.answers import LocalizationAnswer, LocalizeAnswer, UnreadablePhoto
 from vpr_tf.serving.localizing import LocalizedPhotos
 from vpr_tf.serving.options import RawOptions
 from vpr_tf.serving.problems import ProblemError
 from vpr_tf.serving.routes.localize_examples import ANSWERS, REQUEST_BODY
 from vpr_tf.serving.service import Service, service_of
+from vpr_tf.serving.thumbnails import thumbnail_path
 from vpr_tf.serving.uploads import UploadReader
 
 router = APIRouter(tags=["localize"])
@@ -51,6 +54,7 @@ async def localize(
         reader = UploadReader(request, query, service.settings, localizer.held)
         with reader:
             upload = await reader.read()
+            take_photos(request, len(upload.photos))
             name, _ = service.index(upload.options.index)
             work = localizer.localize(name, upload.photos, upload.options)
             found = await _unless_gone(request, work)
@@ -145,6 +149,7 @@ class _Shown:
     def _json(self, found: LocalizedPhotos) -> LocalizeAnswer:
         manifest = found.snapshot.state.manifest
         calibration = found.settings.calibration
+        of_match = functools.partial(self._of_match, manifest)
         return LocalizeAnswer(
             request_id=self._request_id,
             index=self._name,
@@ -155,8 +160,7 @@ class _Shown:
             notes=[found.settings.note],
             warnings=found.warnings,
             localizations=[
-                LocalizationAnswer.of(one, self._of_match)
-                for one in found.localizations
+                LocalizationAnswer.of(one, of_match) for one in found.localizations
             ],
             unreadable=[
                 UnreadablePhoto(photo=one.name, reason=one.reason)
@@ -165,8 +169,8 @@ class _Shown:
             timings=found.timings,
         )
 
-    def _of_match(self, match: Match) -> dict[str, Any]:
+    def _of_match(self, manifest: IndexManifest, match: Match) -> dict[str, Any]:
+        known = {"attribution": manifest.attribution, "licence": manifest.licence}
         if not self._has_thumbnails:
-            return {}
-        index, key = quote(self._name, safe=""), quote(match.key)
-        return {"thumbnail": f"/v1/indexes/{index}/photos/{key}/thumbnail"}
+            return known
+        return {**known, "thumbnail": thumbnail_path(self._name, match.key)}

@@ -40,7 +40,8 @@ def write_photos(folder: Path) -> Path:
 def build(model: Path, photos: Path, index: Path, *options: str) -> int:
     config = model.parent / "tiny.yaml"
     arguments = ["--photos", photos, "--model", model, "--config", config]
-    return on_index("build", index, *arguments, *options)
+    credit = ["--attribution", "Mapillary", "--licence", "CC BY-SA 4.0"]
+    return on_index("build", index, *arguments, *credit, *options)
 
 
 @pytest.fixture(scope="session")

@@ -181,6 +181,7 @@ def test_stored_encoder_is_the_same_encoder(built, model):
         (["--setting", "leaves"], "must look like name=value"),
         (["--photos", "/nowhere"], "No folder of photos at /nowhere"),
         (["--model", "/nowhere"], "/nowhere is no model"),
+        (["--licence", ""], "`licence` must be one line"),
     ],
 )
 def test_errors_are_one_line(built, model, tmp_path, capsys, option, message):

@@ -86,6 +86,7 @@ def test_inspect_tells_and_draws(built, tmp_path, capsys):
     assert "latitude 37.70000 to 37.70900" in told
     assert "2010 (1), 2011 (1)" in told
     assert "square 32, float32" in told
+    assert "Photos from:   Mapillary" in told
     with Image.open(file) as image:
         assert len(image.convert("RGB").getcolors(1 << 20)) > NUM_PHOTOS
     assert run("inspect", built / "city.index", "--map", tmp_path / "map.jpg") == 2

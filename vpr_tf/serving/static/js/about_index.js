@@ -1,7 +1,7 @@
 // The page about an index.
 
 import { RequestProblem, getJson, hasKey, indexPath } from "./api.js";
-import { baseMap, replaceStreets, showBounds } from "./base_map.js";
+import { baseMap, showBounds, showStreets } from "./base_map.js";
 import { reliabilityDiagram, yearBars } from "./charts.js";
 import { byId, element, facts } from "./dom.js";
 import { askForKey, hideBanner, onKey, showBanner } from "./key.js";
@@ -28,7 +28,7 @@ function showFacts(index) {
   ]));
   byId("quality").replaceChildren(...facts([
     ["Without position", index.num_without_position ? count(index.num_without_position) : "none"],
-    ["Quality", "Not known: an index keeps no findings of `vpr photos check`."],
+    ["Quality", ["Not known: an index keeps no findings of ", element("code", {}, "vpr photos check"), "."]],
     ["From", index.attribution ?? "not said"],
     ["Licence", index.licence ?? "not said"],
   ]));
@@ -41,10 +41,11 @@ function showYears(years) {
 }
 
 function showCalibration(calibration) {
-  const note = (text) => element("p", { className: "note" }, text);
+  const note = (...texts) => element("p", { className: "note" }, ...texts);
   if (!calibration) {
     byId("calibration").replaceChildren(note(
-      "The index is not calibrated: localizations have no confidence and no accuracy, and none is withheld. `vpr index calibrate` does it."));
+      "The index is not calibrated: localizations have no confidence and no accuracy, and none is withheld. ",
+      element("code", {}, "vpr index calibrate"), " does it."));
     return;
   }
   const { reliability } = calibration;
@@ -94,14 +95,16 @@ function showCoverage(map, coverage) {
 }
 
 function legendRow(name, bound, next) {
-  const text = next === undefined ? `${count(bound)} photos or more` : next === bound + 1 ? `${count(bound)} photos` : `${count(bound)} to ${count(next - 1)} photos`;
+  const text = next === undefined ? `${photosOf(bound)} or more` : next === bound + 1 ? photosOf(bound) : `${count(bound)} to ${count(next - 1)} photos`;
   return element("li", {}, element("span", { className: `swatch ${name}` }), text);
 }
+
+const photosOf = (number) => `${count(number)} ${number === 1 ? "photo" : "photos"}`;
 
 function cellInWords({ photos, newest_year, oldest_year }) {
   if (!photos) return "A gap in a line of photos";
   const years = newest_year === null ? "" : `, ${oldest_year === newest_year ? newest_year : `${oldest_year}–${newest_year}`}`;
-  return `${count(photos)} ${photos === 1 ? "photo" : "photos"}${years}`;
+  return photosOf(photos) + years;
 }
 
 async function showMap(index, page) {
@@ -112,7 +115,7 @@ async function showMap(index, page) {
   }
   const map = baseMap(byId("map"), page);
   showBounds(map, index.bounds);
-  if (!page.tiles) replaceStreets(map, await getJson(indexPath(NAME, "/streets")));
+  if (!page.tiles) showStreets(map, await getJson(indexPath(NAME, "/streets")), index);
   showCoverage(map, await getJson(`v1/coverage?index=${encodeURIComponent(NAME)}`));
 }
 

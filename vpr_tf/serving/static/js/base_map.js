@@ -2,6 +2,7 @@
 
 import { element, svg } from "./dom.js";
 import { streetsLayer } from "./streets.js";
+import { creditOf } from "./words.js";
 
 const MAX_ZOOM = 20;
 
@@ -32,10 +33,14 @@ function addTiles(map, { tiles, tiles_attribution }) {
   // Servers of tiles want to know who asks; more than the origin does not leave the page.
   L.tileLayer(tiles, { maxZoom: MAX_ZOOM, maxNativeZoom: 19, referrerPolicy: "origin" }).addTo(map);
   map.getPane("tilePane").classList.add("with-tiles");
-  if (!tiles_attribution) return;
-  const control = new L.Control({ position: "bottomright" });
-  control.onAdd = () => element("div", { className: "leaflet-control-attribution" }, ...withLinks(tiles_attribution));
-  control.addTo(map);
+  if (tiles_attribution) addCredit(map, tiles_attribution);
+}
+
+// Says on the map whom it is from.
+function addCredit(map, text) {
+  const control = new window.L.Control({ position: "bottomright" });
+  control.onAdd = () => element("div", { className: "leaflet-control-attribution" }, ...withLinks(text));
+  return control.addTo(map);
 }
 
 // Addresses in a text become links.
@@ -44,10 +49,12 @@ function withLinks(text) {
     number % 2 ? element("a", { href: part, rel: "noreferrer", target: "_blank" }, part) : part);
 }
 
-// Shows streets of the index's photos in place of those shown; `old` is the former layer.
-export function replaceStreets(map, streets, old = null) {
-  old?.remove();
-  return streets?.points.length ? streetsLayer(streets).addTo(map) : null;
+// Shows streets of the photos of an index; returns what takes them away again.
+export function showStreets(map, streets, index) {
+  const shown = [streetsLayer(streets).addTo(map)];
+  const credit = creditOf(index);
+  if (credit) shown.push(addCredit(map, `Photos: ${credit}`));
+  return () => shown.forEach((one) => one.remove());
 }
 
 // Moves the map to [west, south, east, north].

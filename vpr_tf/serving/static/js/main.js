@@ -67,7 +67,7 @@ class Page {
     if (wasChanged) this.#showAgain();
     const drawn = !this.settings.tiles && index.bounds;
     const streets = drawn ? await getJson(indexPath(name, "/streets")) : null;
-    if (byId("index").value === name) this.map.showIndex(streets, index.bounds);
+    if (byId("index").value === name) this.map.showIndex(index, streets);
   }
 
   #tell(error) {

@@ -1,6 +1,6 @@
 // The map of localized photos: position, accuracy, heading, and what it rests on.
 
-import { baseMap, replaceStreets, showBounds } from "./base_map.js";
+import { baseMap, showBounds, showStreets } from "./base_map.js";
 import { element, svg } from "./dom.js";
 import { awayInWords, hasPosition, year } from "./words.js";
 
@@ -15,7 +15,6 @@ export class PlaceMap {
     this.map = baseMap(container, page);
     this.choose = choose;
     this.pick = pick;
-    this.streets = null;
     this.others = window.L.layerGroup().addTo(this.map);
     this.found = window.L.layerGroup().addTo(this.map);
     this.near = window.L.layerGroup().addTo(this.map);
@@ -23,10 +22,11 @@ export class PlaceMap {
     this.map.on("click", ({ latlng }) => this.#picked(latlng.wrap()));
   }
 
-  // Shows the streets of an index, and all of it.
-  showIndex(streets, bounds) {
-    this.streets = replaceStreets(this.map, streets, this.streets);
-    this.bounds = bounds;
+  // Shows an index whole; its streets, unless they are null.
+  showIndex(index, streets) {
+    this.hideStreets?.();
+    this.hideStreets = streets ? showStreets(this.map, streets, index) : null;
+    this.bounds = index.bounds;
     this.showAll();
   }
 

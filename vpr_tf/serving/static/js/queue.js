@@ -92,7 +92,7 @@ export function refuse(photo, problem, status = null) {
 function accept(photo, answer) {
   const [localization] = answer.localizations;
   if (!localization) {
-    refuse(photo, answer.unreadable[0]?.reason ?? "The service does not say where it was taken.");
+    refuse(photo, answer.unreadable[0]?.reason ?? "The service does not say where it was taken.", 422);
     return;
   }
   photo.state = "answered";

@@ -3,7 +3,7 @@
 import { showPicture } from "./api.js";
 import { element, facts, svg } from "./dom.js";
 import {
-  awayInWords, compass, coordinates, count, hasPosition, metres, shareInWords, stateInWords, taken, year,
+  awayInWords, compass, coordinates, count, creditOf, hasPosition, metres, shareInWords, stateInWords, taken, year,
 } from "./words.js";
 
 // Returns a frame with a picture; without one it says so.
@@ -32,13 +32,16 @@ export function result(photo, chosenMatch, { pick, retry }) {
     element("p", { className: "headline name-of-photo" }, photo.name),
     element("p", { className: "reason" }, stateInWords(photo)));
   if (photo.state === "sent" || photo.state === "waiting") box.append(element("div", { className: "work" }));
-  if (failed || photo.state === "busy") {
+  if (photo.state === "busy" || (failed && mayBeOtherwise(photo.status))) {
     box.append(element("div", { className: "actions" },
       element("button", { type: "button", onclick: () => retry(photo) }, failed ? "Try again" : "Try now")));
   }
   box.append(element("div", { className: "beside" }, queryFigure(photo)));
   return box;
 }
+
+// What a photo is refused for stays so; what the service could not do may pass.
+const mayBeOtherwise = (status) => !status || status >= 500 || [401, 408, 429].includes(status);
 
 function answered(photo, chosenMatch, pick) {
   const { answer, localization: found } = photo;
@@ -89,8 +92,10 @@ function factRows(found) {
 function confidenceBlock(confidence, { threshold_m, min_confidence }) {
   return element("div", { className: "sure" },
     element("p", {}, element("b", {}, confidence.toFixed(2)), " confidence"), confidenceScale(confidence, min_confidence),
-    threshold_m === null ? null : element("p", {}, `that the error is at most ${metres(threshold_m)}`),
-    min_confidence ? element("p", {}, `${min_confidence.toFixed(2)} is needed`) : null);
+    element("p", {}, [
+      threshold_m === null ? "" : `that the error is at most ${metres(threshold_m)}`,
+      min_confidence ? `${min_confidence.toFixed(2)} is needed` : "",
+    ].filter(Boolean).join("; ")));
 }
 
 function confidenceScale(confidence, least) {
@@ -124,7 +129,7 @@ function beside(photo, found, chosenMatch) {
   const match = found.matches[chosenMatch];
   if (match) {
     row.append(element("figure", { className: "chosen-match" },
-      picture("", `Photo ${chosenMatch + 1} of the index`, ofMatch(match)),
+      ofMatch(match) ? picture("", `Photo ${chosenMatch + 1} of the index`, ofMatch(match)) : null,
       element("figcaption", {}, element("b", {}, awayInWords(found, match)), element("br"),
         [`similarity ${match.similarity.toFixed(2)}`, taken(match.timestamp)].filter(Boolean).join(", "),
         element("span", { className: "name", title: match.key }, match.key), ...credit(match))));
@@ -133,7 +138,7 @@ function beside(photo, found, chosenMatch) {
 }
 
 function credit(match) {
-  const text = [match.attribution, match.licence].filter(Boolean).join(", ");
+  const text = creditOf(match);
   return text ? [element("span", { className: "credit" }, text)] : [];
 }
 

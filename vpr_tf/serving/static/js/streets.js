@@ -7,8 +7,8 @@ const STREET_M = 9;
 const SAME_M = 3;
 const EQUATOR_M = 40075016.7;
 
-// Returns places of photos and line segments [x1, y1, x2, y2] between them, in pixels of
-// the world at zoom 0, and the length of a metre.
+// Returns places of photos and pairs of them that a street joins, in pixels of the world
+// at zoom 0, and the length of a metre.
 function segmentsOf({ points, spacing_m }) {
   const { L } = window;
   const places = new Map();
@@ -20,8 +20,8 @@ function segmentsOf({ points, spacing_m }) {
     const cell = `${Math.round(x / (SAME_M * metre))} ${Math.round(y / (SAME_M * metre))}`;
     if (!places.has(cell)) places.set(cell, { x, y });
   }
-  const corners = [...places.values()];
-  return { corners, segments: connect(corners, nearM(spacing_m) * metre), metre };
+  const some = [...places.values()];
+  return { places: some, segments: connect(some, nearM(spacing_m) * metre), metre };
 }
 
 function nearM(spacing_m) {
@@ -51,17 +51,48 @@ function connect(places, near) {
     for (const { other, gap } of around.slice(0, 12)) {
       if (joined.some((third) => Math.hypot(third.x - other.x, third.y - other.y) < gap)) continue;
       joined.push(other);
-      segments.push([place.x, place.y, other.x, other.y]);
+      segments.push([place, other]);
     }
-    if (!joined.length) segments.push([place.x, place.y, place.x, place.y]);
+    if (!joined.length) segments.push([place, place]);
   }
   return segments;
+}
+
+// Draws lines [x1, y1, x2, y2] and points [x, y] of a tile, in its pixels.
+function draw(canvas, lines, points, width) {
+  const colours = getComputedStyle(document.documentElement);
+  canvas.lineCap = "round";
+  for (const [colour, more] of [["--casing", 2], ["--street", 0]]) {
+    canvas.strokeStyle = colours.getPropertyValue(colour);
+    canvas.lineWidth = width + more;
+    canvas.beginPath();
+    for (const [x1, y1, x2, y2] of lines) {
+      canvas.moveTo(x1, y1);
+      canvas.lineTo(x2 + 0.01, y2);
+    }
+    canvas.stroke();
+  }
+  canvas.fillStyle = colours.getPropertyValue("--photo");
+  const radius = Math.min(3, Math.max(1.6, width / 7));
+  canvas.beginPath();
+  for (const [x, y] of points) {
+    canvas.moveTo(x + radius, y);
+    canvas.arc(x, y, radius, 0, 2 * Math.PI);
+  }
+  canvas.fill();
+}
+
+// Says whether the box of two places reaches into a tile; sizes are of the world.
+function overlaps(x, y, size, reach) {
+  const isNear = (from, to, tile) =>
+    Math.max(from, to) > tile * size - reach && Math.min(from, to) < (tile + 1) * size + reach;
+  return (from, to) => isNear(from.x, to.x, x) && isNear(from.y, to.y, y);
 }
 
 // Makes a layer of canvas tiles; `streets` is the answer of v1/indexes/NAME/streets.
 export function streetsLayer(streets) {
   const { L } = window;
-  const { corners, segments, metre } = segmentsOf(streets);
+  const { places, segments, metre } = segmentsOf(streets);
   const Streets = L.GridLayer.extend({
     createTile({ x, y, z }) {
       const size = this.getTileSize().x;
@@ -69,36 +100,14 @@ export function streetsLayer(streets) {
       const tile = L.DomUtil.create("canvas");
       tile.width = tile.height = size * ratio;
       const canvas = tile.getContext("2d");
-      const scale = 2 ** z;
       canvas.scale(ratio, ratio);
-      canvas.translate(-x * size, -y * size);
-      canvas.lineCap = "round";
+      const scale = 2 ** z;
+      // From the tile's corner: a canvas rounds pixels of the whole world.
+      const at = (place) => [place.x * scale - x * size, place.y * scale - y * size];
       const width = Math.min(26, Math.max(3, STREET_M * metre * scale));
-      const reach = width + 2;
-      const inTile = segments.filter(([x1, y1, x2, y2]) =>
-        Math.max(x1, x2) * scale > x * size - reach && Math.min(x1, x2) * scale < (x + 1) * size + reach &&
-        Math.max(y1, y2) * scale > y * size - reach && Math.min(y1, y2) * scale < (y + 1) * size + reach);
-      const colours = getComputedStyle(document.documentElement);
-      for (const [colour, more] of [["--casing", 2], ["--street", 0]]) {
-        canvas.strokeStyle = colours.getPropertyValue(colour);
-        canvas.lineWidth = width + more;
-        canvas.beginPath();
-        for (const [x1, y1, x2, y2] of inTile) {
-          canvas.moveTo(x1 * scale, y1 * scale);
-          canvas.lineTo(x2 * scale + 0.01, y2 * scale);
-        }
-        canvas.stroke();
-      }
-      canvas.fillStyle = colours.getPropertyValue("--photo");
-      const radius = Math.min(3, Math.max(1.1, width / 7));
-      canvas.beginPath();
-      for (const corner of corners) {
-        const [px, py] = [corner.x * scale, corner.y * scale];
-        if (px < x * size - reach || px > (x + 1) * size + reach || py < y * size - reach || py > (y + 1) * size + reach) continue;
-        canvas.moveTo(px + radius, py);
-        canvas.arc(px, py, radius, 0, 2 * Math.PI);
-      }
-      canvas.fill();
+      const isIn = overlaps(x, y, size / scale, (width + 2) / scale);
+      const lines = segments.filter(([from, to]) => isIn(from, to)).map(([from, to]) => [...at(from), ...at(to)]);
+      draw(canvas, lines, places.filter((place) => isIn(place, place)).map(at), width);
       return tile;
     },
   });

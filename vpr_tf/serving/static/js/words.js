@@ -58,6 +58,9 @@ export function awayInWords(found, match) {
   return gap_m < 1 ? "Less than 1\u00a0m away" : `${metres(gap_m)} away`;
 }
 
+// Returns whom photos are from and under which licence; empty if not known.
+export const creditOf = ({ attribution, licence }) => [attribution, licence].filter(Boolean).join(", ");
+
 export const coordinates = (place) => `${place.latitude.toFixed(5)}, ${place.longitude.toFixed(5)}`;
 
 // Returns one line for the state of a photo.

@@ -1,27 +1,28 @@
-"""Optimizers of `keras.optimizers`, and the learning rate that they are given."""
+"""Makes the optimizer that a config describes."""
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
-import math
-from collections.abc import Sequence
 from typing import Any
 
 import keras
 
-from vpr_tf.config import (
-    ConfigError,
-    CosineScheduleConfig,
-    OptimizerConfig,
-    ScheduleConfig,
-    TrainConfig,
-)
-from vpr_tf.training.progress import TrainingProgress
+from vpr_tf.config import KERAS_OPTIMIZERS, ConfigError, OptimizerConfig
+from vpr_tf.training.optimizers.ada_belief import AdaBelief
+from vpr_tf.training.optimizers.averaged_sgd import ASGD
+from vpr_tf.training.optimizers.novo_grad import NovoGrad
+from vpr_tf.training.optimizers.rectified_adam import RectifiedAdam
+from vpr_tf.training.optimizers.wrappers import with_lookahead, with_weight_average
+from vpr_tf.training.optimizers.yogi import Yogi
+
+_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+_OWN = {c.__name__: c for c in (ASGD, AdaBelief, NovoGrad, RectifiedAdam, Yogi)}
 
 # Keras's default of 1e-7 differs from the papers' 1e-8.
 _ADAM_EPSILON = 1e-8
-# Averaged weights would have to replace the encoder's at validation, and accumulated
-# gradients of one group would be applied to another.
+# `average` stands for the averages of Keras, which are not looked at in validation;
+# accumulated gradients of one group would be applied to another.
 _UNSUPPORTED_ARGUMENTS = (
     "use_ema",
     "ema_momentum",
@@ -36,7 +37,7 @@ def create_optimizer(
 ) -> keras.optimizers.Optimizer:
     """Makes the optimizer that a config describes.
 
-    Optimizers of the Adam family get `epsilon=1e-8` unless it is given. Gradients
+    Keras's of the Adam family get `epsilon=1e-8` unless it is given. Gradients
     must be summed over replicas before they are applied (see `train_step`).
 
     Args:
@@ -47,12 +48,21 @@ def create_optimizer(
     Raises:
         ConfigError: One of the arguments is unknown or impossible.
     """
-    optimizer_class = getattr(keras.optimizers, config.name)
-    known = list(inspect.signature(optimizer_class).parameters)
+    is_keras = config.name in KERAS_OPTIMIZERS
+    optimizer_class = (
+        getattr(keras.optimizers, config.name) if is_keras else _OWN[config.name]
+    )
+    known = _argument_names(optimizer_class)
     arguments: dict[str, Any] = dict(config.arguments)
     _check_arguments(arguments, known, field_name)
-    if "beta_2" in known:
+    if is_keras and {"beta_2", "epsilon"} <= set(known):
         arguments.setdefault("epsilon", _ADAM_EPSILON)
+    if config.lookahead is not None:
+        optimizer_class = with_lookahead(optimizer_class)
+        arguments |= dataclasses.asdict(config.lookahead)
+    if config.average is not None:
+        optimizer_class = with_weight_average(optimizer_class)
+        arguments |= dataclasses.asdict(config.average)
     try:
         optimizer = optimizer_class(learning_rate=config.learning_rate, **arguments)
     except (TypeError, ValueError) as error:
@@ -60,6 +70,18 @@ def create_optimizer(
     if config.l2:
         optimizer = _with_l2(optimizer, config.l2)
     return _sum_gradients_outside(optimizer)
+
+
+def _argument_names(optimizer_class: type) -> list[str]:
+    """Returns what a class takes, through `**kwargs` also what its parents take."""
+    names: list[str] = []
+    for one in optimizer_class.__mro__:
+        if "__init__" in vars(one):
+            parameters = list(inspect.signature(one.__init__).parameters.values())[1:]  # type: ignore[misc]
+            names += [p.name for p in parameters if p.kind in _NAMED]
+            if all(p.kind is not inspect.Parameter.VAR_KEYWORD for p in parameters):
+                break
+    return list(dict.fromkeys(names))
 
 
 def _with_l2(
@@ -117,64 +139,3 @@ def _sum_gradients_outside(
         )
     optimizer._all_reduce_sum_gradients = lambda grads_and_vars: grads_and_vars
     return optimizer
-
-
-class LearningRate:
-    """Gives the optimizers the rate of each step.
-
-    The schedule is that of what trains: the encoder, or, on descriptors that stay as
-    they are, the heads. Other rates stay as they were made.
-
-    Args:
-        config: Training settings.
-        encoder_optimizer: The encoder's.
-        head_optimizers: One for each head.
-        progress: Holds the product of the reductions on a plateau.
-    """
-
-    def __init__(
-        self,
-        config: TrainConfig,
-        encoder_optimizer: keras.optimizers.Optimizer,
-        head_optimizers: Sequence[keras.optimizers.Optimizer],
-        progress: TrainingProgress,
-    ) -> None:
-        self._optimizers, settings = [encoder_optimizer], config.encoder_optimizer
-        if config.input == "descriptors":
-            self._optimizers, settings = list(head_optimizers), config.head_optimizer
-        self._base, self._schedule = settings.learning_rate, config.schedule
-        self._total_steps = config.epochs * config.iterations_per_epoch
-        self._progress = progress
-        self._current: float | None = None
-
-    def set_for_step(self, step: int) -> None:
-        """Sets the rate of the step that comes after this many."""
-        rate = self._base * schedule_factor(self._schedule, step, self._total_steps)
-        rate *= self._progress.learning_rate_factor
-        # Reading the variable instead would wait for the device at every step.
-        if rate != self._current:
-            for optimizer in self._optimizers:
-                optimizer.learning_rate = rate
-            self._current = rate
-
-
-def schedule_factor(config: ScheduleConfig, step: int, total_steps: int) -> float:
-    """Returns what the base learning rate is multiplied by at a step.
-
-    Warm-up rises linearly and reaches the base rate at step `warmup_steps`. Cosine
-    then falls from 1 to `final_fraction` at the last step; the others stay at 1
-    (`reduce_on_plateau` multiplies by a factor of its own between epochs).
-
-    Args:
-        config: The schedule.
-        step: Steps done before this one, over the whole run.
-        total_steps: Steps of the whole run.
-    """
-    if step < config.warmup_steps:
-        return (step + 1) / (config.warmup_steps + 1)
-    if not isinstance(config, CosineScheduleConfig):
-        return 1.0
-    decay_steps = max(1, total_steps - 1 - config.warmup_steps)
-    done = min(1.0, (step - config.warmup_steps) / decay_steps)
-    cosine = 0.5 * (1.0 + math.cos(math.pi * done))
-    return config.final_fraction + (1.0 - config.final_fraction) * cosine

@@ -1,0 +1,1 @@
+"""`vpr keys`: who may ask a service."""

@@ -1,0 +1,182 @@
+"""Who may ask what, and how much."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from vpr_tf.serving.key_file import (
+    ADMIN,
+    Key,
+    KeyFileError,
+    find_key,
+    read_keys,
+)
+from vpr_tf.serving.metrics import workers_folder
+from vpr_tf.serving.problems import ProblemError
+from vpr_tf.serving.rate_limits import REQUEST_COST, RateLimits, retry_after
+from vpr_tf.serving.settings import ServiceError, ServiceSettings
+
+_LOG = logging.getLogger("vpr_tf.serving")
+_BEARER = HTTPBearer(
+    auto_error=False, description="A key of `vpr keys add`, if the service has keys"
+)
+_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="vpr_tf"'}
+_LONGEST_KEY = 200
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who sent a request.
+
+    Attributes:
+        key: Of the caller; None where the service has no keys.
+    """
+
+    key: Key | None
+
+
+class Access:
+    """The keys of a service, read again when their file changes.
+
+    Without a file whoever reaches the service may ask, and nobody may change an index;
+    no rates are limited then: only this machine can ask, and the queue is bounded.
+
+    Args:
+        settings: Of the service.
+
+    Raises:
+        ServiceError: The file of keys cannot be used.
+    """
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        self._path = settings.key_file
+        self._limits = RateLimits(workers_folder())
+        self._keys: list[Key] = []
+        self._version: tuple[int, int, int] | None = None
+        if self._path is not None:
+            try:
+                self._refresh(self._path)
+            except KeyFileError as error:
+                raise ServiceError(str(error)) from error
+
+    def admit(self, role: str, sent: str | None) -> Caller:
+        """Returns who sent a request, after a look at key, role and rate.
+
+        Args:
+            role: That it needs.
+            sent: The key that came with it.
+
+        Raises:
+            ProblemError: 401, 403, 429, or 503 while the keys cannot be read.
+        """
+        if self._path is None:
+            if role == ADMIN:
+                raise ProblemError(
+                    403,
+                    "Nobody may do this while the service has no keys. Make one by "
+                    "`vpr keys add --file keys.json --name NAME --role admin`, and "
+                    "start the service with `--keys keys.json`.",
+                )
+            return Caller(None)
+        key = self._find(self._path, sent)
+        if key.role not in (role, ADMIN):
+            raise ProblemError(
+                403, f"This needs a key of the role {role}. Received: {key.role}."
+            )
+        self._take(key, REQUEST_COST)
+        return Caller(key)
+
+    def take_photos(self, caller: Caller, num_photos: int) -> None:
+        """Counts photos of a request.
+
+        Raises:
+            ProblemError: 429: the key has sent too many.
+        """
+        if caller.key is not None:
+            self._take(caller.key, num_photos)
+
+    def _take(self, key: Key, cost: float) -> None:
+        wait_s = self._limits.take(key, cost)
+        if wait_s:
+            raise ProblemError(
+                429,
+                f"This key may send {key.photos_per_minute:g} photos a minute. Try "
+                f"again in {wait_s:.0f} s.",
+                {"Retry-After": retry_after(wait_s)},
+            )
+
+    def _find(self, path: Path, sent: str | None) -> Key:
+        try:
+            self._refresh(path)
+        except KeyFileError as error:
+            # A key that was to be removed may be among the former ones.
+            _LOG.error("%s", error)
+            self._version = None
+            raise ProblemError(
+                503, "The service cannot read its keys. Its log says why."
+            ) from error
+        known = sent is not None and len(sent) <= _LONGEST_KEY
+        key = find_key(self._keys, sent) if known and sent else None
+        if key is None:
+            raise ProblemError(
+                401,
+                "This needs a key: send the header `Authorization: Bearer KEY`.",
+                _CHALLENGE,
+            )
+        return key
+
+    def _refresh(self, path: Path) -> None:
+        version = None
+        with contextlib.suppress(OSError):  # which reading explains
+            status = path.stat()
+            version = status.st_mtime_ns, status.st_size, status.st_ino
+        if version is None or version != self._version:
+            self._keys, self._version = read_keys(path), version
+
+
+def access_of(request: Request) -> Access:
+    """Returns what knows the keys of the service that answers a request."""
+    access: Access = request.app.state.access
+    return access
+
+
+def needs(role: str) -> Callable[..., Awaitable[Caller]]:
+    """Returns a dependency: the caller, whose key has a role.
+
+    Args:
+        role: `query`, `metrics` or `admin`; a key of the last has them all.
+
+    Example:
+        >>> from fastapi import APIRouter, Depends
+        >>> from vpr_tf.serving.access import needs
+        >>> router = APIRouter(dependencies=[Depends(needs("query"))])
+    """
+
+    async def admitted(
+        request: Request,
+        sent: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
+    ) -> Caller:
+        is_one = len(request.headers.getlist("authorization")) == 1
+        key = sent.credentials if sent and is_one else None
+        caller = access_of(request).admit(role, key)
+        request.state.caller = caller
+        return caller
+
+    return admitted
+
+
+def take_photos(request: Request, num_photos: int) -> None:
+    """Counts the photos of an admitted request against the rate of its key.
+
+    Raises:
+        ProblemError: See `Access.take_photos`.
+    """
+    access_of(request).take_photos(request.state.caller, num_photos)
