@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from tests.vpr_tf.serving.samples import make_index, tiny_encoder
+from tests.vpr_tf.serving.samples import DIM, make_index, tiny_encoder
 from vpr_tf.extraction import FeatureExtractor
 from vpr_tf.place_index import PlaceIndex
 from vpr_tf.serving import ServiceSettings, create_app
@@ -38,25 +38,19 @@ def extractor(tmp_path_factory: pytest.TempPathFactory) -> FeatureExtractor:
 
 
 @pytest.fixture(scope="session")
-def encoder_of_city(tmp_path_factory: pytest.TempPathFactory) -> FeatureExtractor:
-    """Gives descriptors of three values."""
-    return tiny_encoder(tmp_path_factory.mktemp("tiny") / "encoder", dim=3)
-
-
-@pytest.fixture(scope="session")
 def town(tmp_path_factory: pytest.TempPathFactory, extractor: FeatureExtractor) -> Path:
     """An index of `samples.PHOTOS`, which tests do not change."""
     return make_index(tmp_path_factory.mktemp("town") / "town", extractor)
 
 
 @pytest.fixture
-def city(tmp_path: Path, encoder_of_city: FeatureExtractor) -> Path:
+def city(tmp_path: Path, extractor: FeatureExtractor) -> Path:
     """An index of three photos."""
     folder = tmp_path / "city"
     PlaceIndex.create(
         folder,
-        descriptors=np.eye(3),
-        encoder=encoder_of_city,
+        descriptors=np.eye(3, DIM),
+        encoder=extractor,
         latitude=[37.7, 37.8, np.nan],
         longitude=[-122.5, -122.4, np.nan],
         heading_deg=[90.0, np.nan, 10.0],

@@ -33,10 +33,10 @@ def photo(number, height=60, width=80, image_format="JPEG", **options):
 PHOTOS = [photo(number) for number in range(len(KEYS))]
 
 
-def tiny_encoder(folder, seed=0, resize="square", dim=DIM):
+def tiny_encoder(folder, seed=0, resize="square"):
     """An exported encoder: a convolution, tanh, the mean, unit length."""
     helper, rng = onnx.helper, np.random.default_rng(seed)
-    weights = rng.normal(size=(dim, 3, 8, 8)).astype(np.float32) / 8
+    weights = rng.normal(size=(DIM, 3, 8, 8)).astype(np.float32) / 8
     value, floats = helper.make_tensor_value_info, onnx.TensorProto.FLOAT
     nodes = [
         helper.make_node("Transpose", ["images"], ["first"], perm=[0, 3, 1, 2]),
@@ -51,7 +51,7 @@ def tiny_encoder(folder, seed=0, resize="square", dim=DIM):
         nodes,
         "tiny",
         [value("images", floats, ["n", "h", "w", 3])],
-        [value("descriptors", floats, ["n", dim])],
+        [value("descriptors", floats, ["n", DIM])],
         [onnx.numpy_helper.from_array(weights, "weights")],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
@@ -64,7 +64,7 @@ def tiny_encoder(folder, seed=0, resize="square", dim=DIM):
         1,
         "onnx",
         "float32",
-        dim,
+        DIM,
         fingerprint,
         f"tiny encoder {seed}",
         Preprocessing(resize, SIZE),
