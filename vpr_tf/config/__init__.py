@@ -48,6 +48,7 @@ from vpr_tf.config.experiment import (
     save_config,
     shared_config,
 )
+from vpr_tf.config.protocols import PROTOCOLS, STANDARD, Protocol, find_protocol
 from vpr_tf.config.quality import (
     DEFAULT_QUALITY,
     FLAG_MEANINGS,
@@ -88,9 +89,11 @@ __all__ = [
     "KERAS_OPTIMIZERS",
     "OPTIMIZERS",
     "PARTITIONS",
+    "PROTOCOLS",
     "QUALITY_FLAGS",
     "RUN_PREFIX",
     "SCHEDULES",
+    "STANDARD",
     "AggregationConfig",
     "AngularMarginHeadConfig",
     "AugmentationConfig",
@@ -120,6 +123,7 @@ __all__ = [
     "PlateauScheduleConfig",
     "PolynomialScheduleConfig",
     "Preprocessing",
+    "Protocol",
     "QualityConfig",
     "ReadingConfig",
     "RegressionHeadConfig",
@@ -132,6 +136,7 @@ __all__ = [
     "check_name",
     "config_from_values",
     "config_yaml",
+    "find_protocol",
     "grid_config",
     "load_config",
     "load_saved_config",

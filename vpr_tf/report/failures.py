@@ -61,6 +61,7 @@ def failures(
     *,
     most: int = 20,
     num_predictions: int = 4,
+    rows: np.ndarray | None = None,
 ) -> list[Failure] | None:
     """Returns the worst queries with what was predicted and what was to be found.
 
@@ -70,6 +71,7 @@ def failures(
         evaluation_set: Names of its splits.
         most: Number of queries.
         num_predictions: Predictions shown for each.
+        rows: Other queries than the worst.
 
     Returns:
         None where there is no database photo of known position.
@@ -84,7 +86,8 @@ def failures(
     result = report.result
     photos = photos_of_predictions(report, database)
     found = []
-    for row in worst_queries(report, most).tolist():
+    shown = worst_queries(report, most) if rows is None else rows[:most]
+    for row in shown.tolist():
         ranks = range(min(num_predictions, result.predictions.shape[1]))
         nearest, nearest_m = _nearest(queries, database, row)
         ranked = np.flatnonzero(result.predictions[row] == nearest)

@@ -292,6 +292,12 @@ def test_encoder_that_fails_is_a_503(town):
         encoder = SlowEncoder(app)
         encoder.go_on.set()
 
+        encoder.forward = lambda images: np.full((len(images), DIM), np.nan)
+        answer = send(client, 0)
+        assert answer.status_code == 422
+        assert "no finite descriptor" in answer.json()["detail"]
+        json.dumps(answer.json(), allow_nan=False)
+
         def fail(images):
             raise OSError("the server of the encoder is gone")
 
@@ -300,11 +306,6 @@ def test_encoder_that_fails_is_a_503(town):
         assert answer.status_code == 503
         assert answer.headers["retry-after"]
         assert "gone" not in answer.text
-        encoder.forward = lambda images: np.full((len(images), DIM), np.nan)
-        answer = send(client, 0)
-        assert answer.status_code == 422
-        assert "no finite descriptor" in answer.json()["detail"]
-        json.dumps(answer.json(), allow_nan=False)
 
 
 def test_request_of_more_photos_than_may_wait_is_no_setting(tmp_path):
