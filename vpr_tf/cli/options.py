@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vpr_tf.cli.milvus_options import add_milvus, give_address_of
-from vpr_tf.cli.numbers import positive, share
+from vpr_tf.cli.numbers import positive
+from vpr_tf.cli.words import told_to_user
 
 if TYPE_CHECKING:
-    from vpr_tf.config import ExperimentConfig, QualityConfig
+    from vpr_tf.config import (
+        ExperimentConfig,
+    )
     from vpr_tf.geo import GeoCircle
     from vpr_tf.models import GeoLocalizationNet
 
@@ -132,23 +134,19 @@ def add_encoder_name(parser: argparse.ArgumentParser) -> None:
     )
 
 
+@told_to_user
 def _released(text: str) -> str:
     from vpr_tf.models import released_encoder
 
-    try:
-        return released_encoder(text).name
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+    return released_encoder(text).name
 
 
+@told_to_user
 def folder_name(text: str) -> str:
     """Reads the name of a folder in another: no path."""
-    from vpr_tf.config import ConfigError, check_name
+    from vpr_tf.config import check_name
 
-    try:
-        check_name("NAME", text)
-    except ConfigError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+    check_name("NAME", text)
     return text
 
 
@@ -286,49 +284,3 @@ def _cells(text: str) -> int | str | None:
     if text in ("all", STORED):
         return None if text == "all" else STORED
     return positive(text)
-
-
-def add_without_positions(parser: argparse.ArgumentParser) -> None:
-    """Adds `--without-positions`."""
-    parser.add_argument(
-        "--without-positions",
-        action="store_true",
-        help="take photos whose position is not known as well: `vpr query` finds them",
-    )
-
-
-def add_exclude(parser: argparse.ArgumentParser) -> None:
-    """Adds `--exclude`; `quality_of` returns it."""
-    parser.add_argument(
-        "--exclude",
-        metavar="FLAG,...",
-        help="leave out photos with these flags, such as damaged,duplicate: of the "
-        "column `flags` of a table by `vpr photos check`; else the photos are checked",
-    )
-
-
-def quality_of(
-    options: argparse.Namespace, quality: QualityConfig | None = None
-) -> QualityConfig:
-    """Returns which photos are left out: what the config says, or `--exclude`.
-
-    Raises:
-        ConfigError: There is no such flag.
-    """
-    from vpr_tf.config import DEFAULT_QUALITY
-
-    known = quality or DEFAULT_QUALITY
-    if options.exclude is None:
-        return known
-    return dataclasses.replace(known, exclude=options.exclude.split(","))
-
-
-def add_max_rejected(parser: argparse.ArgumentParser) -> None:
-    """Adds `--max-rejected-fraction`."""
-    parser.add_argument(
-        "--max-rejected-fraction",
-        type=share,
-        default=0.1,
-        metavar="SHARE",
-        help="stops when more of the photos cannot be used; default: 0.1",
-    )

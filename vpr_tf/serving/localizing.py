@@ -127,6 +127,11 @@ class PhotoLocalizer:
         self._indexes: dict[str, ServedIndex] = {}
         self._searches = ThreadPoolExecutor(_SEARCHES, thread_name_prefix="search")
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether photos cannot be described now."""
+        return self._encoders.is_failing
+
     async def start(self) -> None:
         """Starts the processes that decode photos."""
         await self._decoders.start()

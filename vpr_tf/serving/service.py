@@ -50,7 +50,9 @@ class Service:
         try:
             await self.localizer.start()
             for name, folder in self.settings.indexes.items():
-                index = await asyncio.to_thread(PlaceIndex.open, folder)
+                index = await asyncio.to_thread(
+                    PlaceIndex.open, folder, key=self.settings.public_key
+                )
                 self.indexes[name] = index
                 await self.localizer.open(name, index)
         except BaseException:
