@@ -109,7 +109,7 @@ PROTOCOLS = _by_name(
         _test("sf_xl_night", "SF-XL test, night", 466, None),
         _test("sf_xl_occlusion", "SF-XL test, occlusion", 76, None),
         _test("sf_xs", "SF-XS test", 1000, 27191),
-        _test("tokyo_xs", "Tokyo-XS test", None, None),
+        _test("tokyo_xs", "Tokyo-XS test", 315, 12761),
     )
 )
 

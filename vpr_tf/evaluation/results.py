@@ -14,7 +14,7 @@ import numpy as np
 
 from vpr_tf.config import STANDARD, Preprocessing, Protocol, find_protocol
 from vpr_tf.csv_files import name_cell
-from vpr_tf.evaluation.protocols import dropped_queries
+from vpr_tf.evaluation.protocols import count_warnings, dropped_queries
 from vpr_tf.geo import Positions
 from vpr_tf.tables import Column, Table
 
@@ -98,6 +98,11 @@ class EvaluationResult:
     def num_counted(self) -> int:
         """Queries in the recall."""
         return int(np.sum((self.num_positives >= 0) & ~self.dropped))
+
+    @property
+    def has_stated_counts(self) -> bool:
+        """Whether it has as many queries and photos as the protocol states."""
+        return not count_warnings(self.rule, self.num_counted, self.num_database)
 
     def summary(self) -> dict[str, Any]:
         """Returns the numbers as JSON-ready values."""

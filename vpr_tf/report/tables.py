@@ -82,6 +82,12 @@ def published_table(report: Report) -> Table:
     columns = [Column("method", "text"), *(Column(f"R@{n} (%)") for n in values)]
     columns.append(Column("source", "text"))
     note = f"None known for the protocol {own.protocol}."
+    if found and not report.result.has_stated_counts:
+        note = (
+            "Not shown: this set does not have the counts of the protocol "
+            f"{own.protocol}, so its recalls cannot be compared with published ones."
+        )
+        return Table(title, columns, [], note)
     if not found or not report.recalls.num_evaluated or own.predicts_places:
         return Table(title, columns, [], note)
     ours = report.recalls.at(report.positive_dist_threshold_m)

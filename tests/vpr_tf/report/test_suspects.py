@@ -10,7 +10,7 @@ NUM_QUERIES = 25
 # Ten photos within 9 m, ten within 9 m and 1 km away, one alone.
 EAST_M = np.r_[np.arange(10), 1000 + np.arange(10), 5000]
 DATABASE = Positions.from_utm(548_000.0 + EAST_M, np.full(21, 4e6), np.full(21, 10))
-NEAR, FAR, MIXED = [0, 1, 2, 3, 4], [10, 11, 12, 13, 14], [10, 11, 12, 13, 20]
+NEAR, FAR, MIXED = [0, 1, 2, 3, 4], [10, 11, 12, 0, 20], [10, 11, 20, 12, 13]
 
 
 def result_of(rows):
@@ -40,7 +40,7 @@ def test_nothing_is_suspect_where_few_are_found_or_predictions_are_missing():
     assert not suspect_labels(few, DATABASE).any()
     missing = result_of([NEAR] * 24 + [FAR])
     rows = missing.predictions.copy()
-    rows[-1, 4] = -1
+    rows[-1, 2] = -1
     missing = dataclasses.replace(missing, predictions=rows)
     assert not suspect_labels(missing, DATABASE).any()
     of_heads = dataclasses.replace(missing, scores=np.zeros(rows.shape))

@@ -57,6 +57,8 @@ def _text(prepared: PreparedTables) -> str:
     remedies = prepared.remedies()
     if remedies:
         lines += [*remedies, f"All files: {prepared.folder / 'problems.csv'}", ""]
+    if prepared.absent:
+        lines.append(f"Leave out of the config: {', '.join(prepared.absent)}.")
     lines.append(
         f"Tables: {prepared.folder}. Build a dataset of them by\n"
         f"  vpr data build --config configs/datasets/{prepared.name}.yaml \\\n"
