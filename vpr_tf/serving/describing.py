@@ -20,6 +20,8 @@ from vpr_tf.serving.settings import ServiceSettings
 
 _LOG = logging.getLogger("vpr_tf")
 _WARM_UP_SIZE = (480, 640)
+# An encoder needs many times as much.
+_MOST_BATCH_BYTES = 1 << 27
 _PROBE_EVERY_S = 2.0  # while it fails
 _NOT_FINITE = "the encoder gives no finite descriptor of it"
 
@@ -139,7 +141,10 @@ class Describer:
         """Takes the first photo and others of its shape, without abandoned ones."""
         wanted = [one for one in self._waiting if not one.descriptor.done()]
         shape = wanted[0].image.shape if wanted else None
-        batch = [one for one in wanted if one.image.shape == shape][: self._batch_size]
+        batch = [one for one in wanted if one.image.shape == shape]
+        if wanted:
+            fitting = max(1, _MOST_BATCH_BYTES // wanted[0].image.nbytes)
+            batch = batch[: min(self._batch_size, fitting)]
         taken = {id(one) for one in batch}
         self._waiting = deque(one for one in wanted if id(one) not in taken)
         return batch
