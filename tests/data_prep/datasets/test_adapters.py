@@ -154,6 +154,21 @@ def test_msls_joins_its_tables_and_leaves_panoramas_out(tmp_path, prepare):
     assert photos.photos.timestamps.tolist()[:2] == [b"20180501", b"20180502"]
 
 
+def test_msls_subtasks_without_keys_are_in_the_order_of_the_photos(tmp_path, prepare):
+    trees.msls(tmp_path / "raw")
+    for file in (tmp_path / "raw").glob("train_val/*/query/subtask_index.csv"):
+        file.write_text("all\nFalse\nTrue\nFalse\n")
+    paths = [row["path"] for row in rows_of(prepare("msls"), "val-queries_subtask_all")]
+    assert [path.rpartition("/")[2] for path in paths] == ["cphq11.jpg", "sfq21.jpg"]
+    file = tmp_path / "raw/train_val/sf/query/subtask_index.csv"
+    file.write_text("all\nFalse\nTrue\n")
+    with pytest.raises(DataPrepError, match="different photos: 2 and 3"):
+        prepare("msls")
+    file.write_text("s2w\nFalse\nTrue\nTrue\n")
+    with pytest.raises(DataPrepError, match="must have the columns all"):
+        prepare("msls")
+
+
 def test_msls_tables_of_different_photos_are_refused(tmp_path, prepare):
     trees.msls(tmp_path / "raw")
     file = tmp_path / "raw/train_val/cph/database/postprocessed.csv"
