@@ -1,5 +1,5 @@
-# Two commands: `make quickstart` (install, miniature city, train, table, SavedModel)
-# and `make test` (install, lint, types, docs, all tests). What vpr_tf is installed with:
+# Two commands: `make quickstart` (install, miniature city, train, table, report, index,
+# five photos located) and `make test` (install, lint, types, docs, all tests). What vpr_tf is installed with:
 # `make sbom` (bill of materials, dist/sbom.cdx.json), `make licences` (docs/licences.md),
 # `make audit` (known flaws; asks a service), `make hashes` (after constraints.txt changed).
 PYTHON ?= python3
@@ -19,7 +19,7 @@ COMPILE := $(TOOLS)/bin/uv pip compile --quiet --python $(TOOLS)/bin/python --ge
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(INSTALL) --editable ".[scann,milvus,onnx,openvino]"
+	$(INSTALL) --editable ".[scann,milvus,onnx,openvino,serve]"
 	touch $@
 
 # Nothing is installed here but the very files that were tested.
@@ -38,11 +38,43 @@ install: $(VENV)/.installed
 
 install-dev: $(VENV)/.installed-dev
 
-quickstart: install
-	$(BIN)/vpr data synthesize --preset quickstart --output datasets/quickstart_images
-	$(BIN)/vpr data build --config configs/quickstart.yaml
-	$(BIN)/vpr data inspect --config configs/quickstart.yaml
-	$(BIN)/vpr train --config configs/quickstart.yaml
+# What is done is not done again, what was stopped goes on. To begin anew: delete RUNS.
+CONFIG := configs/quickstart.yaml
+CITY := datasets/quickstart_images
+RUNS := runs/quickstart
+NEWEST_RUN := $$(ls -d $(RUNS)/2* | tail -1)
+INDEX := quickstart.index
+
+$(RUNS)/.data: $(CONFIG) | $(VENV)/.installed
+	$(BIN)/vpr data synthesize --preset quickstart --output $(CITY)
+	$(BIN)/vpr data build --config $(CONFIG)
+	$(BIN)/vpr data inspect --config $(CONFIG)
+	mkdir -p $(RUNS)
+	touch $@
+
+$(RUNS)/.trained: $(RUNS)/.data
+	resume=; if [ -e $(RUNS)/.training ] && ls $(RUNS)/2* > /dev/null 2>&1; then resume=--resume; fi; \
+	touch $(RUNS)/.training; \
+	$(BIN)/vpr train --config $(CONFIG) $$resume
+	mv $(RUNS)/.training $@
+
+$(RUNS)/.reported: $(RUNS)/.trained
+	$(BIN)/vpr evaluate --config $(CONFIG) --model $(NEWEST_RUN) --report
+	touch $@
+
+$(RUNS)/.indexed: $(RUNS)/.trained
+	rm -rf $(INDEX)
+	$(BIN)/vpr index build --index $(INDEX) --config $(CONFIG) --model $(NEWEST_RUN)
+	$(BIN)/vpr index calibrate --index $(INDEX) --config $(CONFIG)
+	touch $@
+
+quickstart: install $(RUNS)/.reported $(RUNS)/.indexed
+	$(BIN)/vpr localize --index $(INDEX) \
+		$$(ls -d $(CITY)/test/queries/* | LC_ALL=C sort | sed -n '40~80p')
+	@echo
+	@echo "Report: $$(ls -d $(RUNS)/2*/report/*/test/report/report.html | tail -1)"
+	@echo "A page with a map, at http://127.0.0.1:8080 until Ctrl-C:"
+	@echo "  $(BIN)/vpr serve --index $(INDEX) --photos $(CITY)/test/database"
 
 lint: install-dev
 	$(BIN)/ruff check .

@@ -55,8 +55,10 @@ def index_files(sample: str = "exact") -> dict[str, bytes]:
         }
 
 
-def with_checksums(files: Files, content: dict[str, Any]) -> Files:
-    """Returns an index whose manifest says what its files are."""
+def with_checksums(files: Files, content: Any) -> Files:
+    """Returns an index whose manifest says what its files are, if it is a mapping."""
+    if not isinstance(content, dict):
+        return {**files, MANIFEST: json_text(content)}
     entries = [("", content.get("encoder_files"))]
     segments = content.get("segments")
     for segment in segments if isinstance(segments, list) else ():

@@ -74,7 +74,7 @@ _SF_XS = Adapter(
         counts={
             "train": None,
             "val-database": 8015,
-            "val-queries": None,
+            "val-queries": 7993,
             "test-database": 27191,
             "test-queries": 1000,
         },
@@ -99,7 +99,7 @@ _TOKYO_XS = Adapter(
         title="Tokyo-XS, the part of Tokyo 24/7 that the PoliTo course uses",
         layout=f"test/{{database,queries}}; {_NAMES}",
         access=f"from the course; {NO_ADDRESS}",
-        counts={"test-database": None, "test-queries": None},
+        counts={"test-database": 12761, "test-queries": 315},
         protocols=("25 m; queries without positives count as not found",),
         citation="see tokyo247",
     ),

@@ -7,18 +7,24 @@ files where they lie.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+
+from tqdm import tqdm
 
 from data_prep.datasets.photo_list import Adapter, PhotoList
 from data_prep.datasets.registry import find_adapter
 from data_prep.datasets.source_files import photos_in
 from data_prep.errors import DataPrepError, wrap_disk_errors
-from vpr_tf.atomic_files import new_file
+from data_prep.plan import CHUNK_ENTRIES
+from vpr_tf.atomic_files import new_file, scratch_folder
 from vpr_tf.config import DEFAULT_READING, ReadingConfig
 from vpr_tf.csv_files import csv_writer, name_cell
-from vpr_tf.photos import PhotoSourceError, RejectedPhoto, scan_photos
+from vpr_tf.photos import PhotoSource, RejectedPhoto
+from vpr_tf.photos.file_kinds import SkippedFiles
+from vpr_tf.photos.scan import scan_chunk
 from vpr_tf.tables import Column, Table
 
 PROBLEMS_NAME = "problems.csv"
@@ -224,17 +230,11 @@ def _check(
         of_folder = known.setdefault(folder, set())
         named = (*paths, *(path for path, _ in found.left_out))
         of_folder.update(path for path in named if path.startswith(f"{folder}/"))
-    usable, rejected = 0, list[RejectedPhoto]()
-    if paths:
-        try:
-            photos = scan_photos(table, reading=reading, progress=progress)
-            usable, rejected = len(photos), list(photos.rejected)
-        except PhotoSourceError as error:
-            rejected = [RejectedPhoto(path, str(error)) for path in paths]
+    usable, rejected = _scan(PhotoSource(table, reading=reading), len(paths), progress)
     source = Path(reading.folder or "")
-    missing = [one.path for one in rejected if not _is_there(source / one.path)]
+    missing = [path for path, _ in rejected if not _is_there(source / path)]
     gone = frozenset(missing)
-    broken = [(one.path, one.reason) for one in rejected if one.path not in gone]
+    broken = [(path, why) for path, why in rejected if path not in gone]
     return SplitCheck(
         split=found.split,
         expected=adapter.description.counts.get(found.split),
@@ -250,7 +250,7 @@ def _write_table(
     found: PhotoList, table: Path
 ) -> tuple[list[str], list[tuple[str, str]]]:
     """Writes the rows of a split; returns their paths, and what is refused."""
-    paths, outside = list[str](), list[tuple[str, str]]()
+    paths, refused = dict[str, None](), list[tuple[str, str]]()
     with (
         new_file(table) as temporary,
         temporary.open("w", newline="", encoding="utf-8") as file,
@@ -258,13 +258,51 @@ def _write_table(
         writer = csv_writer(file)
         writer.writerow(found.columns)
         for row in found.rows:
-            path = PurePosixPath(row[0])
-            if path.is_absolute() or ".." in path.parts or "\0" in row[0]:
-                outside.append((row[0], "the path leads out of the source folder"))
+            path = row[0]
+            why_not = "is listed more than once" if path in paths else _wrong_path(path)
+            if why_not:
+                refused.append((path, why_not))
                 continue
             writer.writerow(row)
-            paths.append(row[0])
-    return paths, [*found.refused, *outside]
+            paths[path] = None
+    return list(paths), [*found.refused, *refused]
+
+
+def _wrong_path(text: str) -> str:
+    """Returns why a path cannot be taken; empty for most."""
+    path = PurePosixPath(text)
+    if path.is_absolute() or ".." in path.parts or "\0" in text:
+        return "the path leads out of the source folder"
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "name is not UTF-8"
+    return ""
+
+
+def _scan(
+    source: PhotoSource, num_photos: int, progress: bool
+) -> tuple[int, list[tuple[str, str]]]:
+    """Reads a table as a build does.
+
+    Returns:
+        How many photos can be used, and the others with the reason.
+    """
+    usable, rejected = 0, list[tuple[str, str]]()
+    bar = tqdm(
+        desc=source.path.stem,
+        total=num_photos,
+        unit=" photos",
+        disable=None if progress else True,
+    )
+    with bar, scratch_folder("datasets") as scratch:
+        entries = (entry for entry, _ in source.walk(scratch, SkippedFiles()))
+        while some := list(itertools.islice(entries, CHUNK_ENTRIES)):
+            chunk = scan_chunk(source, some)
+            usable += len(chunk.rows)
+            rejected += chunk.rejected
+            bar.update(len(some))
+    return usable, rejected
 
 
 def _is_there(path: Path) -> bool:
@@ -282,11 +320,15 @@ def _extra(source: Path, known: dict[str, set[str]]) -> Iterator[str]:
 
 
 def _write_problems(prepared: PreparedTables, path: Path) -> None:
-    with new_file(path) as temporary, temporary.open("w", newline="") as file:
+    with (
+        new_file(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv_writer(file)
         writer.writerow(("split", "file", "problem"))
         for split, name, problem in _problems(prepared):
-            writer.writerow((split, name_cell(name), problem))
+            shown = RejectedPhoto(name, problem).printable_path
+            writer.writerow((split, name_cell(shown), problem))
 
 
 def _problems(prepared: PreparedTables) -> Iterable[Sequence[str]]:

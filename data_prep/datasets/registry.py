@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from data_prep.datasets import (
     convention_sets,
+    csv_sets,
+    drive_sets,
     frame_sets,
     gsv_cities,
     msls,
@@ -20,7 +22,9 @@ _ADAPTERS = {
         *netvlad_sets.ADAPTERS,
         *msls.ADAPTERS,
         *frame_sets.ADAPTERS,
+        *drive_sets.ADAPTERS,
         *gsv_cities.ADAPTERS,
+        *csv_sets.ADAPTERS,
     )
 }
 # Why a dataset that people ask for has no adapter.

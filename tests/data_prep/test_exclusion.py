@@ -9,6 +9,7 @@ pytest.importorskip("imagehash")
 
 from data_prep.build import build_dataset
 from data_prep.errors import DataPrepError
+from data_prep.inspection.report import count_split, describe_splits
 from tests.data_prep.conftest import encode_image, image_name
 from vpr_tf.config import DatabaseAndQueries, QualityConfig
 
@@ -65,6 +66,8 @@ def test_flagged_photos_are_left_out_with_reasons(photos, config, tmp_path, caps
     assert dataset.manifest["splits"]["train"]["num_rejected"] == 0
     assert dataset.manifest["splits"]["train"]["num_flagged"] == 5
     assert "5 photos left out by their flags" in capsys.readouterr().out
+    told = describe_splits(dataset, {"train": count_split(dataset.split("train"))})
+    assert "train: 5 images were left out by their flags" in told
 
 
 def test_flags_of_a_table_are_taken_without_looking(

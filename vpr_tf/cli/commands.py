@@ -35,6 +35,7 @@ COMMANDS = {
     "index sign": "signs an index, so that others see whom it is from",
     "query": "finds the photos of an index that look like other photos",
     "localize": "finds where photos were taken",
+    "serve": "answers by HTTP where photos were taken, with a page",
     "export": "writes a SavedModel of an encoder for TF Serving",
     "convert": "converts checkpoints of other projects, and back",
     "whiten": "adds PCA whitening to an encoder",

@@ -20,6 +20,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "runs", nargs=2, metavar="RUN", help="run, or another folder with reports"
     )
     add_sets(parser, "evaluation set; may be repeated; default: all that both have")
+    parser.add_argument(
+        "--anyway",
+        action="store_true",
+        help="also where the two are of different protocols; the table says so",
+    )
     parser.add_argument("--output", metavar="DIR", help="folder of the results")
     add_json(parser)
 
@@ -29,7 +34,10 @@ def run(options: argparse.Namespace) -> Outcome:
     from vpr_tf.report import compare_runs, comparison_markdown
 
     comparisons = compare_runs(
-        *options.runs, set_names=options.set, output_dir=options.output
+        *options.runs,
+        set_names=options.set,
+        output_dir=options.output,
+        anyway=options.anyway,
     )
     texts = [
         f"{comparison_markdown(comparison, max_changed=10)}\n"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from vpr_tf.cli.words import told_to_user
+
 
 def add_engine(parser: argparse.ArgumentParser) -> None:
     """Adds `--engine` and `--encoder-url`, of commands that describe photos."""
@@ -24,23 +26,17 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
     )
 
 
+@told_to_user
 def _installed_engine(text: str) -> str:
-    from vpr_tf.extraction import EncoderError
     from vpr_tf.extraction.engines import check_installed
 
-    try:
-        check_installed(text)
-    except EncoderError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+    check_installed(text)
     return text
 
 
+@told_to_user
 def _encoder_url(text: str) -> str:
-    from vpr_tf.extraction import EncoderError
     from vpr_tf.extraction.served_address import ServedAddress
 
-    try:
-        ServedAddress.parse(text)
-    except EncoderError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+    ServedAddress.parse(text)
     return text

@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vpr_tf.milvus_address import MilvusAddressError, give_address, given_address
+from vpr_tf.cli.words import told_to_user
+from vpr_tf.milvus_address import give_address, given_address
 
 if TYPE_CHECKING:
     from vpr_tf.config import ExperimentConfig
@@ -23,11 +24,9 @@ def add_milvus(parser: argparse.ArgumentParser) -> None:
     )
 
 
+@told_to_user
 def _address(text: str) -> str:
-    try:
-        give_address(text)
-    except MilvusAddressError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+    give_address(text)
     return text
 
 

@@ -19,15 +19,16 @@ def positive(text: str) -> int:
 
 def seed(text: str) -> int:
     """Reads a seed, as NumPy takes it."""
-    return _whole(text, 0, LARGEST_SEED)
+    return whole(text, 0, LARGEST_SEED)
 
 
 def workers(text: str) -> int:
     """Reads a number of processes."""
-    return _whole(text, 1, MOST_WORKERS)
+    return whole(text, 1, MOST_WORKERS)
 
 
-def _whole(text: str, least: int, most: int) -> int:
+def whole(text: str, least: int, most: int) -> int:
+    """Reads a whole number of a range."""
     # Python refuses to read numbers of thousands of digits.
     if not (text.isdecimal() and len(text) < 20 and least <= int(text) <= most):
         raise argparse.ArgumentTypeError(

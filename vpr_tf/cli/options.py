@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vpr_tf.cli.milvus_options import add_milvus, give_address_of
-from vpr_tf.cli.numbers import positive, share
+from vpr_tf.cli.numbers import positive
+from vpr_tf.cli.words import told_to_user
 
 if TYPE_CHECKING:
-    from vpr_tf.config import ExperimentConfig, QualityConfig, ReadingConfig
+    from vpr_tf.config import (
+        ExperimentConfig,
+    )
     from vpr_tf.geo import GeoCircle
     from vpr_tf.models import GeoLocalizationNet
 
@@ -132,23 +134,19 @@ def add_encoder_name(parser: argparse.ArgumentParser) -> None:
     )
 
 
+@told_to_user
 def _released(text: str) -> str:
     from vpr_tf.models import released_encoder
 
-    try:
-        return released_encoder(text).name
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+    return released_encoder(text).name
 
 
+@told_to_user
 def folder_name(text: str) -> str:
     """Reads the name of a folder in another: no path."""
-    from vpr_tf.config import ConfigError, check_name
+    from vpr_tf.config import check_name
 
-    try:
-        check_name("NAME", text)
-    except ConfigError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+    check_name("NAME", text)
     return text
 
 
@@ -286,108 +284,3 @@ def _cells(text: str) -> int | str | None:
     if text in ("all", STORED):
         return None if text == "all" else STORED
     return positive(text)
-
-
-def add_reading(parser: argparse.ArgumentParser) -> None:
-    """Adds how tables of photos are read; `reading_of` returns it."""
-    parser.add_argument(
-        "--delimiter",
-        metavar="CHARACTER",
-        help="between the fields of a CSV file, such as ';' or tab; default: what its "
-        "header has",
-    )
-    parser.add_argument(
-        "--columns",
-        metavar="FIELD=NAME,...",
-        help="columns of a CSV file with unusual names, e.g. latitude=breite",
-    )
-    parser.add_argument(
-        "--zone", metavar="ZONE", help="UTM zone of a CSV file without one, e.g. 10S"
-    )
-    parser.add_argument(
-        "--photo-folder",
-        metavar="DIR",
-        help="what the paths in a CSV file are relative to; default: its own folder",
-    )
-
-
-def add_without_positions(parser: argparse.ArgumentParser) -> None:
-    """Adds `--without-positions`."""
-    parser.add_argument(
-        "--without-positions",
-        action="store_true",
-        help="take photos whose position is not known as well: `vpr query` finds them",
-    )
-
-
-def reading_of(
-    options: argparse.Namespace, reading: ReadingConfig | None = None
-) -> ReadingConfig:
-    """Returns how photos are read: what the config says, with the options over it.
-
-    Raises:
-        ConfigError: An option is malformed.
-    """
-    from vpr_tf.config import DEFAULT_READING, ConfigError
-
-    fields = {"delimiter": "delimiter", "zone": "zone", "photo_folder": "folder"}
-    given = {
-        field: value
-        for name, field in fields.items()
-        if (value := getattr(options, name)) is not None
-    }
-    if options.columns is not None:
-        pairs = [pair.partition("=") for pair in options.columns.split(",")]
-        if not all(name and equals and column for name, equals, column in pairs):
-            raise ConfigError(
-                "--columns must look like latitude=breite,longitude=laenge. Received: "
-                f"{options.columns!r}"
-            )
-        given["columns"] = {name: column for name, _, column in pairs}
-    return dataclasses.replace(reading or DEFAULT_READING, **given)
-
-
-def with_reading(
-    options: argparse.Namespace, config: ExperimentConfig
-) -> ExperimentConfig:
-    """Returns a config whose `build.reading` has the options over it."""
-    reading = reading_of(options, config.build.reading)
-    build = dataclasses.replace(config.build, reading=reading)
-    return dataclasses.replace(config, build=build)
-
-
-def add_exclude(parser: argparse.ArgumentParser) -> None:
-    """Adds `--exclude`; `quality_of` returns it."""
-    parser.add_argument(
-        "--exclude",
-        metavar="FLAG,...",
-        help="leave out photos with these flags, such as damaged,duplicate: of the "
-        "column `flags` of a table by `vpr photos check`; else the photos are checked",
-    )
-
-
-def quality_of(
-    options: argparse.Namespace, quality: QualityConfig | None = None
-) -> QualityConfig:
-    """Returns which photos are left out: what the config says, or `--exclude`.
-
-    Raises:
-        ConfigError: There is no such flag.
-    """
-    from vpr_tf.config import DEFAULT_QUALITY
-
-    known = quality or DEFAULT_QUALITY
-    if options.exclude is None:
-        return known
-    return dataclasses.replace(known, exclude=options.exclude.split(","))
-
-
-def add_max_rejected(parser: argparse.ArgumentParser) -> None:
-    """Adds `--max-rejected-fraction`."""
-    parser.add_argument(
-        "--max-rejected-fraction",
-        type=share,
-        default=0.1,
-        metavar="SHARE",
-        help="stops when more of the photos cannot be used; default: 0.1",
-    )

@@ -15,11 +15,7 @@ import argparse
 from vpr_tf.cli.engine_options import add_engine
 from vpr_tf.cli.main import Outcome
 from vpr_tf.cli.numbers import positive
-from vpr_tf.cli.options import (
-    add_config,
-    add_model,
-    config_with_dataset,
-)
+from vpr_tf.cli.options import add_config, add_model, config_with_dataset
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

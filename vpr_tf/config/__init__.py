@@ -54,6 +54,7 @@ from vpr_tf.config.experiment import (
     save_config,
     shared_config,
 )
+from vpr_tf.config.protocols import PROTOCOLS, STANDARD, Protocol, find_protocol
 from vpr_tf.config.quality import (
     DEFAULT_QUALITY,
     FLAG_MEANINGS,
@@ -96,9 +97,11 @@ __all__ = [
     "KERAS_OPTIMIZERS",
     "OPTIMIZERS",
     "PARTITIONS",
+    "PROTOCOLS",
     "QUALITY_FLAGS",
     "RUN_PREFIX",
     "SCHEDULES",
+    "STANDARD",
     "AggregationConfig",
     "AngularMarginHeadConfig",
     "AugmentationConfig",
@@ -128,6 +131,7 @@ __all__ = [
     "PlateauScheduleConfig",
     "PolynomialScheduleConfig",
     "Preprocessing",
+    "Protocol",
     "QualityConfig",
     "ReadingConfig",
     "RegressionHeadConfig",
@@ -142,6 +146,7 @@ __all__ = [
     "config_from_values",
     "config_yaml",
     "entry_of",
+    "find_protocol",
     "grid_config",
     "load_config",
     "load_saved_config",

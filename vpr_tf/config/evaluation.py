@@ -5,6 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from vpr_tf.config.protocols import (
+    POSITIVE_DISTANCE_M,
+    STANDARD,
+    Protocol,
+    find_protocol,
+)
 from vpr_tf.config.rules import (
     MOST_IMAGES_A_BATCH,
     MOST_PIXELS_A_SIDE,
@@ -20,7 +26,6 @@ RESIZES = ("native", "shorter_side", "square")
 # What computes descriptors on this machine.
 ENGINES = ("tensorflow", "onnxruntime", "openvino", "litert")
 EXTRACTION_PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16", "int8")
-POSITIVE_DISTANCE_M = 25.0  # largest distance of a positive, as the field measures
 RECALL_VALUES = (1, 5, 10, 20)
 METHODS = ("retrieval", "classification", "narrowed")
 SCORES = ("raw", "cosine", "softmax")
@@ -93,6 +98,9 @@ class EvaluationConfig:
     engine: str | None = None
     batch_size: int = 16
     positive_dist_threshold_m: float = POSITIVE_DISTANCE_M
+    # What recall means, see docs/evaluation.md: whose rule of positives holds and what
+    # queries without positives are
+    protocol: str = STANDARD
     recall_values: list[int] = field(default_factory=lambda: list(RECALL_VALUES))
     index: str = "auto"  # auto | exact | scann | milvus
     # index: milvus: address of a cluster; null: embedded, on this machine. Of a config
@@ -115,6 +123,13 @@ class EvaluationConfig:
             "above 0",
             threshold,
         )
+        fixed = find_protocol(self.protocol).threshold_m
+        check(
+            fixed is None or threshold == fixed,
+            "evaluation.positive_dist_threshold_m",
+            f"{fixed or 0:g}, as the protocol {self.protocol} has it",
+            threshold,
+        )
         values = list(self.recall_values)
         check(
             bool(values)
@@ -131,6 +146,11 @@ class EvaluationConfig:
             expected = "milvus, since `evaluation.milvus_uri` is set"
             check(self.index == "milvus", "evaluation.index", expected, self.index)
             check_address(self.milvus_uri, "evaluation.milvus_uri")
+
+    @property
+    def rule(self) -> Protocol:
+        """What recall means."""
+        return find_protocol(self.protocol)
 
     @property
     def preprocessing(self) -> Preprocessing:

@@ -18,6 +18,7 @@ from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
 from vpr_tf.evaluation.errors import EvaluationError
 from vpr_tf.evaluation.evaluated_model import EvaluatedModel
 from vpr_tf.evaluation.judge import Predictions, judge, judge_positions
+from vpr_tf.evaluation.protocols import size_warnings
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.evaluation.shared_images import shared_descriptors
 from vpr_tf.extraction.encoders import Encoder
@@ -192,10 +193,13 @@ def evaluate_model(
         predictions = model.predict(
             dataset, evaluation_set, config, folder, k, progress=progress
         )
+    result = judge(predictions, dataset, evaluation_set, config, method=model.method)
+    preprocessing = model.extractor.preprocessing
     return dataclasses.replace(
-        judge(predictions, dataset, evaluation_set, config, method=model.method),
-        preprocessing=model.extractor.preprocessing,
+        result,
+        preprocessing=preprocessing,
         engine=model.extractor.engine,
+        warnings=[*result.warnings, *size_warnings(result.rule, preprocessing)],
     )
 
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vpr_tf.config import EvaluationConfig
+from vpr_tf.config import PROTOCOLS, STANDARD, EvaluationConfig, Protocol
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
 from vpr_tf.evaluation.positives import positives_per_query
+from vpr_tf.evaluation.protocols import dropped_queries, protocol_of
 from vpr_tf.evaluation.recall import hits_matrix, recall_at
 from vpr_tf.evaluation.result_warnings import result_warnings
 from vpr_tf.evaluation.results import EvaluationResult
@@ -85,6 +86,7 @@ def judge(
         np.array(split.keys),
         recall_values=config.recall_values,
         threshold_m=config.positive_dist_threshold_m,
+        protocol=protocol_of(config, evaluation_set.name),
         name=evaluation_set.name,
         dataset_fingerprint=dataset.fingerprint,
         method=method,
@@ -100,6 +102,7 @@ def judge_positions(
     recall_values: Sequence[int],
     threshold_m: float,
     name: str,
+    protocol: Protocol = PROTOCOLS[STANDARD],
     dataset_fingerprint: str = "",
     method: str = "retrieval",
     shared: SharedImages | None = None,
@@ -107,8 +110,8 @@ def judge_positions(
     """Measures recall as the official protocol does.
 
     A query counts as found at N when any of its first N predictions lies within the
-    threshold, and queries without any positive stay in the denominator. Queries of
-    unknown position are predicted but not counted.
+    threshold, and queries without any positive stay in the denominator unless the
+    protocol drops them. Queries of unknown position are predicted but not counted.
 
     Args:
         predictions: What was predicted.
@@ -117,19 +120,22 @@ def judge_positions(
         recall_values: The values of N.
         threshold_m: Largest distance of a positive.
         name: Of the evaluation set.
+        protocol: What queries without positives are.
         dataset_fingerprint: Of its dataset.
         method: See `EvaluationResult`.
         shared: Queries that are database images; None where that is not known.
     """
     places, rows, known = predictions.places, predictions.rows, queries.known
     positives = positives_per_query(queries, places, threshold_m)
-    num_positives = np.array([len(found) for found in positives])
+    counts = np.array([len(found) for found in positives])
+    num_positives = np.where(known, counts, -1)
+    counted = known & ~dropped_queries(protocol, num_positives)
     result = EvaluationResult(
         name=name,
-        recalls=recall_at(rows, positives, recall_values, evaluated=known),
+        recalls=recall_at(rows, positives, recall_values, evaluated=counted),
         num_queries=len(queries),
         num_database=len(places),
-        num_queries_without_positives=int(np.sum(known & (num_positives == 0))),
+        num_queries_without_positives=int(np.sum(num_positives == 0)),
         num_queries_without_position=int(np.sum(~known)),
         positive_dist_threshold_m=threshold_m,
         dataset_fingerprint=dataset_fingerprint,
@@ -137,11 +143,12 @@ def judge_positions(
         descriptor_distances=predictions.descriptor_distances,
         distances_m=distances_m(queries, places, rows),
         hits=hits_matrix(rows, positives),
-        num_positives=np.where(known, num_positives, -1),
+        num_positives=num_positives,
         query_keys=query_keys,
         predicted_keys=predictions.keys,
         is_exact=predictions.is_exact,
         method=method,
+        protocol=protocol.name,
         scores=predictions.scores,
         spread_m=predictions.spread_m,
         places=None if predictions.scores is None else places,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from vpr_tf.evaluation.protocols import count_warnings
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.evaluation.shared_images import SharedImages
 from vpr_tf.geo import Positions, nearest_m
@@ -29,6 +30,7 @@ def result_warnings(
     """
     known = queries.known
     warnings = _without_position(result)
+    warnings += count_warnings(result.rule, result.num_counted, result.num_database)
     warnings += _equal_descriptors(result)
     if shared is not None:
         warnings += _in_database(shared)

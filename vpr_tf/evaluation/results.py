@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from vpr_tf.config import Preprocessing
+from vpr_tf.config import STANDARD, Preprocessing, Protocol, find_protocol
 from vpr_tf.csv_files import name_cell
+from vpr_tf.evaluation.protocols import count_warnings, dropped_queries
 from vpr_tf.geo import Positions
 from vpr_tf.tables import Column, Table
 
@@ -28,7 +29,7 @@ class EvaluationResult:
         num_queries: Queries, those without position included.
         num_database: Database images.
         num_queries_without_positives: Queries that no database image is near to;
-            they count as not found.
+            they count as not found, or are dropped, as the protocol has it.
         num_queries_without_position: Queries of unknown position; not in the recall.
         positive_dist_threshold_m: Largest distance of a positive.
         dataset_fingerprint: Hash over the dataset's shards.
@@ -43,6 +44,7 @@ class EvaluationResult:
         is_exact: Whether the search finds every true neighbour.
         method: `evaluation.method`: what the predictions are. Of `classification`
             they are places of a class table, its size is `num_database`.
+        protocol: Name of what recall means, of `config.PROTOCOLS`.
         scores: Of the predicted places, `(num_queries, k)`; None for retrieval.
         spread_m: See `Candidates`; None for retrieval.
         places: What the predictions count in, where that is no database; None for
@@ -69,6 +71,7 @@ class EvaluationResult:
     predicted_keys: np.ndarray
     is_exact: bool
     method: str = "retrieval"
+    protocol: str = STANDARD
     scores: np.ndarray | None = None
     spread_m: np.ndarray | None = None
     places: Positions | None = None
@@ -80,6 +83,26 @@ class EvaluationResult:
     def symbol(self) -> str:
         """What recall is called: R, or LR when places are predicted."""
         return "LR" if self.method == "classification" else "R"
+
+    @property
+    def rule(self) -> Protocol:
+        """What recall means."""
+        return find_protocol(self.protocol)
+
+    @property
+    def dropped(self) -> np.ndarray:
+        """Whether each query is left out by the protocol."""
+        return dropped_queries(self.rule, self.num_positives)
+
+    @property
+    def num_counted(self) -> int:
+        """Queries in the recall."""
+        return int(np.sum((self.num_positives >= 0) & ~self.dropped))
+
+    @property
+    def has_stated_counts(self) -> bool:
+        """Whether it has as many queries and photos as the protocol states."""
+        return not count_warnings(self.rule, self.num_counted, self.num_database)
 
     def summary(self) -> dict[str, Any]:
         """Returns the numbers as JSON-ready values."""
@@ -94,6 +117,8 @@ class EvaluationResult:
             "dataset_fingerprint": self.dataset_fingerprint,
             "is_exact": self.is_exact,
             "method": self.method,
+            "protocol": self.protocol,
+            "queries_without_positives_are": self.rule.unmatched,
             "images": None if self.preprocessing is None else str(self.preprocessing),
             "engine": self.engine,
             "warnings": list(self.warnings),
@@ -109,7 +134,8 @@ def results_table(results: Sequence[EvaluationResult]) -> str:
     columns = [Column("set", "text"), *(Column(f"{symbol}@{n}") for n in values)]
     columns += [Column("queries"), Column(known), Column("without positives")]
     columns += [Column("without position")] * unknown
-    columns += map(Column, ("threshold", "search", "images", "engine", "dataset"))
+    columns += map(Column, ("threshold", "protocol", "search", "images"))
+    columns += map(Column, ("engine", "dataset"))
     rows = [
         [
             result.name,
@@ -119,6 +145,7 @@ def results_table(results: Sequence[EvaluationResult]) -> str:
             result.num_queries_without_positives,
             *([result.num_queries_without_position] * unknown),
             f"{result.positive_dist_threshold_m:g} m",
+            result.protocol,
             "exact" if result.is_exact else "approximate",
             "" if result.preprocessing is None else str(result.preprocessing),
             result.engine or "",

@@ -22,6 +22,7 @@ from vpr_tf.export.image_sample import ImageSample, noise, sample_of
 from vpr_tf.export.model_files import write_model
 from vpr_tf.export.saved_model import ExportError, new_version
 from vpr_tf.extraction import FeatureExtractor
+from vpr_tf.extraction.engines.comparison import SMALLEST_COSINES
 from vpr_tf.extraction.export_record import (
     EXPORT_CONFIG,
     EXPORT_RECORD,
@@ -43,13 +44,6 @@ from vpr_tf.stored_files import StoredFile
 CALIBRATION_IMAGES, _FEWEST_CALIBRATION_IMAGES = 280, 100
 _PARITY_IMAGES, _NOISE_IMAGES, _PARITY_BATCH = 32, 8, 4
 _LARGEST_DIFFERENCE = 1e-5  # of two float32 computations of a unit vector
-# Of two descriptors of an image. LiteRT is wrong by 0.3 on some encoders.
-_SMALLEST_COSINES = {
-    "float32": 0.9999,
-    "bfloat16": 0.999,
-    "float16": 0.999,
-    "int8": 0.95,
-}
 _LARGEST_LOSS = 0.5  # points of R@1, by 8 bits
 
 
@@ -227,7 +221,7 @@ class EngineExport:
                 f"{_LARGEST_DIFFERENCE:g}. Received: a difference of "
                 f"{difference:.1e}, on {parity.images}. Export a SavedModel."
             )
-        smallest = _SMALLEST_COSINES[self.precision]
+        smallest = SMALLEST_COSINES[self.precision]
         if not (cosine >= smallest and np.isfinite(difference)):
             raise ExportError(
                 f"{self.model_format} in {self.precision} must give descriptors whose "

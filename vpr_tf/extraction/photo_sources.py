@@ -196,10 +196,7 @@ def _decoded(content: bytes, size: tuple[int, int], orientation: int) -> np.ndar
     """
     if image_header_of(content)[:2] != size:
         raise InvalidEntryError(_CHANGED)
-    try:
-        return decode_image(content, orientation)
-    except ValueError as error:
-        raise InvalidEntryError(f"image does not decode: {error}") from error
+    return decode_image(content, orientation)
 
 
 def photo_list(photos: Any) -> list[Any]:

@@ -72,7 +72,8 @@ def lost_share(
             return 0.0
     except (IndexError, KeyError, ValueError, ZeroDivisionError):
         return 0.0  # the header is damaged; decoders say so
-    return (total - there) / total if there < total else 0.0
+    # Of a header that says zero pixels there is nothing to miss.
+    return (total - there) / total if there < total and total > 0 else 0.0
 
 
 def _is_suspicious(content: bytes, pixels: np.ndarray, whole_rows: bool) -> bool:

@@ -38,6 +38,8 @@ _OTHER_FRAMES = frozenset(range(0xC3, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _WITHOUT_LENGTH = frozenset((0x01, *range(0xD0, 0xD8)))
 _SOS, _EOI, _APP1 = 0xDA, 0xD9, 0xE1
 _END_MARKER = b"\xff\xd9"
+# Cameras write a few; 20 MB hold millions, which take long to follow.
+_MOST_SEGMENTS = 10_000
 
 _ORIENTATION_TAG = 0x0112
 _SHORT = 3
@@ -110,7 +112,7 @@ def _read_jpeg(read: Reader, file_size: int) -> ImageHeader:
     size: tuple[int, int] | None = None
     orientation = 1
     position = 2
-    while True:
+    for _ in range(_MOST_SEGMENTS):
         marker, position = _next_marker(read, position)
         if marker in _WITHOUT_LENGTH:
             continue
@@ -129,6 +131,8 @@ def _read_jpeg(read: Reader, file_size: int) -> ImageHeader:
         position += length
         if marker == _SOS:
             break
+    else:
+        raise InvalidEntryError(f"JPEG image has over {_MOST_SEGMENTS} segments")
     if size is None:
         raise InvalidEntryError("JPEG image has no frame header")
     if not _has_end_marker(read, position, file_size):
@@ -138,10 +142,11 @@ def _read_jpeg(read: Reader, file_size: int) -> ImageHeader:
 
 def _next_marker(read: Reader, position: int) -> tuple[int, int]:
     """Returns the marker at a position and the position after it."""
-    pair = read(position, 2)
-    while pair == b"\xff\xff":  # fill bytes
-        position += 1
+    for _ in range(_MOST_SEGMENTS):
         pair = read(position, 2)
+        if pair != b"\xff\xff":
+            break
+        position += 1  # fill bytes
     if len(pair) < 2:
         raise InvalidEntryError("JPEG image is truncated in its header")
     if pair[0] != 0xFF:

@@ -8,6 +8,7 @@ from vpr_tf.config import ExperimentConfig
 from vpr_tf.data.prepared_dataset import EvaluationSet
 from vpr_tf.evaluation.evaluation import Evaluation
 from vpr_tf.evaluation.positives import positives_per_query
+from vpr_tf.evaluation.protocols import counted_queries
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.localization import Calibration
 from vpr_tf.photos import PhotoTable
@@ -29,6 +30,7 @@ from vpr_tf.report.query_attributes import (
 from vpr_tf.report.recalls import HitRanks, hit_ranks, recall_table
 from vpr_tf.report.report import Identity, Report
 from vpr_tf.report.smoothness import measure_smoothness
+from vpr_tf.report.suspects import suspect_labels
 
 
 def build_report(
@@ -55,9 +57,10 @@ def build_report(
         for split in (evaluation_set.queries, evaluation_set.database)
     )
     threshold_m = result.positive_dist_threshold_m
+    counted = counted_queries(queries, result.dropped)
     hits = hit_ranks(
         result.predictions,
-        queries.positions,
+        counted.positions,
         database.positions if result.places is None else result.places,
         [*config.report.thresholds_m, threshold_m],
     )
@@ -73,10 +76,10 @@ def build_report(
     if opened.model.predictor is not None:
         num_candidates = config.localization.num_predictions
         settings = opened.model.predictor.settings(num_candidates)
-        localized = localize_queries(result, queries, database, settings, calibration)
+        localized = localize_queries(result, counted, database, settings, calibration)
     else:
         localized = localize_queries(
-            result, queries, database, config.localization, calibration
+            result, counted, database, config.localization, calibration
         )
         smoothness = measure_smoothness(
             opened.descriptors(evaluation_set.database),
@@ -85,7 +88,7 @@ def build_report(
             num_pairs=config.report.num_pairs,
             seed=config.seed,
         )
-    photos = (queries, database)
+    photos = (queries, counted, database)
     identity = _identity(opened, result)
     parts = _judged(identity, result, photos, hits, attributes, localized, config)
     if parts["confidence"] is None and not queries.positions.known.any():
@@ -102,17 +105,17 @@ def build_report(
 def _judged(
     identity: Identity,
     result: EvaluationResult,
-    photos: tuple[PhotoTable, PhotoTable],
+    photos: tuple[PhotoTable, PhotoTable, PhotoTable],
     hits: HitRanks,
     attributes: QueryAttributes,
     localized: LocalizedQueries,
     config: ExperimentConfig,
 ) -> dict:
     """Returns the fields of a report that need no pixels and no descriptors."""
-    queries, database = photos
+    queries, counted, database = photos
     threshold_m = result.positive_dist_threshold_m
     settings = BootstrapSettings(config.report.num_resamples, seed=config.seed)
-    known = queries.positions.known
+    known = counted.positions.known
     return {
         "bootstrap": settings,
         "positive_dist_threshold_m": threshold_m,
@@ -125,7 +128,7 @@ def _judged(
         "confidence": localized.judge_confidence(known, settings),
         "strata": stratifications(
             attributes,
-            queries,
+            counted,
             result.hits[:, 0],
             threshold_m=threshold_m,
             dark_luma_below=config.report.dark_luma_below,
@@ -133,14 +136,17 @@ def _judged(
         ),
         "left_out_strata": attributes.left_out,
         "queries_without_positives": _names(queries, result.num_positives == 0),
-        "queries_without_position": _names(queries, ~known),
+        "queries_without_position": _names(queries, result.num_positives < 0),
         "per_query": {
             **query_columns(queries),
-            "num_positives": np.where(known, result.num_positives, np.nan),
+            "num_positives": np.where(
+                result.num_positives < 0, np.nan, result.num_positives
+            ),
             **localized.columns(),
             **prediction_columns(result, queries, database),
             **rank_columns(hits),
             **attributes.columns,
+            "is_suspect": suspect_labels(result, database.positions),
             **identity_columns(identity),
         },
     }
@@ -165,4 +171,5 @@ def _identity(opened: Evaluation, result: EvaluationResult) -> Identity:
         num_database=result.num_database,
         method=result.method,
         engine=opened.extractor.engine,
+        protocol=result.protocol,
     )

@@ -104,19 +104,23 @@ class Comparison:
         return dict(json_ready(self))
 
 
-def compare(first: StoredReport, second: StoredReport) -> Comparison:
+def compare(
+    first: StoredReport, second: StoredReport, *, anyway: bool = False
+) -> Comparison:
     """Compares two encoders query by query.
 
     Args:
         first: Report of the encoder to compare with.
         second: Report of the other encoder, on the same queries.
+        anyway: Whether their protocols may differ; then the queries that count by
+            both are compared.
 
     Raises:
-        ReportError: The reports are not on the same queries, or no query has a known
-            position.
+        ReportError: The reports are not on the same queries, or of two protocols, or
+            no query has a known position.
     """
-    _check_comparable(first, second)
-    known = np.flatnonzero(first.known)
+    _check_comparable(first, second, anyway)
+    known = np.flatnonzero(first.known & second.known)
     if not len(known):
         raise ReportError(
             f"No query of {first.identity.set_name!r} has a known position, so there "
@@ -156,7 +160,15 @@ def compare(first: StoredReport, second: StoredReport) -> Comparison:
     )
 
 
-def _check_comparable(first: StoredReport, second: StoredReport) -> None:
+def _check_comparable(first: StoredReport, second: StoredReport, anyway: bool) -> None:
+    protocols = first.identity.protocol, second.identity.protocol
+    if protocols[0] != protocols[1] and not anyway:
+        raise ReportError(
+            f"{first.folder} is of the protocol {protocols[0]} and {second.folder} of "
+            f"{protocols[1]}, whose recalls are not comparable. Evaluate both with the "
+            "same `evaluation.protocol`, or pass --anyway to compare the queries that "
+            "count by both."
+        )
     rules = (
         ("set", first.identity.set_name, second.identity.set_name),
         (
@@ -174,7 +186,8 @@ def _check_comparable(first: StoredReport, second: StoredReport) -> None:
                 f"{one} in {first.folder} and {other} in {second.folder}. Run "
                 "`vpr evaluate --report` for both on the same set."
             )
-    if first.keys != second.keys or not np.array_equal(first.known, second.known):
+    same_known = np.array_equal(first.known, second.known)
+    if first.keys != second.keys or (protocols[0] == protocols[1] and not same_known):
         raise ReportError(
             f"The queries of {first.folder} and {second.folder} are not the same, "
             "though their datasets are. Run `vpr evaluate --report` again for both."

@@ -31,6 +31,7 @@ def compare_runs(
     *,
     set_names: Sequence[str] = (),
     output_dir: str | Path | None = None,
+    anyway: bool = False,
 ) -> dict[Path, Comparison]:
     """Compares the reports of two runs and writes what changed.
 
@@ -40,6 +41,7 @@ def compare_runs(
         set_names: Evaluation sets; empty for all that both have.
         output_dir: Folder of the results; None for `comparison` beside the second
             run's report.
+        anyway: Whether the protocols of the two may differ.
 
     Returns:
         The comparison of each set, by the folder of its files.
@@ -50,7 +52,7 @@ def compare_runs(
     """
     comparisons = {}
     for reports in _pairs(Path(first), Path(second), set_names):
-        comparison = compare(*reports)
+        comparison = compare(*reports, anyway=anyway)
         folder = reports[1].folder / "comparison"
         if output_dir is not None:
             folder = Path(output_dir) / reports[1].identity.set_name
@@ -170,6 +172,12 @@ def difference_table(comparison: Comparison) -> Table:
         f"{p_value(comparison.mcnemar_p)}; errors: Wilcoxon signed-rank test p = "
         f"{p_value(comparison.wilcoxon_p)}."
     )
+    protocols = comparison.first.protocol, comparison.second.protocol
+    if protocols[0] != protocols[1]:
+        note = (
+            f"The runs are of two protocols, {protocols[0]} and {protocols[1]}: these "
+            f"numbers are of the queries that count by both. {note}"
+        )
     rows = [
         [f"{part.name}, {part.unit}", part.first, part.second, part.difference]
         for part in comparison.differences

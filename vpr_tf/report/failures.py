@@ -25,7 +25,7 @@ class Failure:
         query: The query.
         text: Its error and confidence.
         predictions: The first ones.
-        nearest: The positive nearest to the query.
+        nearest: The photo nearest to the query, a positive if there is one.
         nearest_rank: Where that stands among the predictions, from 1; 0 if nowhere.
         num_predictions: How many were looked through for it.
     """
@@ -61,6 +61,7 @@ def failures(
     *,
     most: int = 20,
     num_predictions: int = 4,
+    rows: np.ndarray | None = None,
 ) -> list[Failure] | None:
     """Returns the worst queries with what was predicted and what was to be found.
 
@@ -70,6 +71,7 @@ def failures(
         evaluation_set: Names of its splits.
         most: Number of queries.
         num_predictions: Predictions shown for each.
+        rows: Other queries than the worst.
 
     Returns:
         None where there is no database photo of known position.
@@ -84,7 +86,8 @@ def failures(
     result = report.result
     photos = photos_of_predictions(report, database)
     found = []
-    for row in worst_queries(report, most).tolist():
+    shown = worst_queries(report, most) if rows is None else rows[:most]
+    for row in shown.tolist():
         ranks = range(min(num_predictions, result.predictions.shape[1]))
         nearest, nearest_m = _nearest(queries, database, row)
         ranked = np.flatnonzero(result.predictions[row] == nearest)
@@ -98,7 +101,12 @@ def failures(
                     _prediction(report, splits[1], int(photos[row, rank]), row, rank)
                     for rank in ranks
                 ],
-                take_shot(splits[1], nearest, metres(nearest_m), is_positive=True),
+                take_shot(
+                    splits[1],
+                    nearest,
+                    metres(nearest_m),
+                    is_positive=nearest_m <= report.positive_dist_threshold_m,
+                ),
                 int(ranked[0]) + 1 if len(ranked) else 0,
                 result.predictions.shape[1],
             )

@@ -18,8 +18,10 @@ Columns, in this order; a cell is empty where its value is unknown:
   prediction is one.
 - `mean_luma`, `year_gap`, `heading_gap_deg`, `nearest_database_m`,
   `class_num_images`: see `QueryAttributes`.
-- `set_name`, `dataset_fingerprint`, `encoder_fingerprint`, `preprocessing`, `search`:
-  the same in every row, so that no row loses where it is from.
+- `is_suspect`: whether the stated position may be wrong, see `suspect_labels`.
+- `set_name`, `protocol`, `dataset_fingerprint`, `encoder_fingerprint`,
+  `preprocessing`, `search`: the same in every row, so that no row loses where it is
+  from.
 """
 
 from __future__ import annotations
@@ -97,6 +99,7 @@ def identity_columns(identity: Identity) -> dict[str, np.ndarray]:
     """Returns the columns that are the same in every row."""
     names = (
         "set_name",
+        "protocol",
         "dataset_fingerprint",
         "encoder_fingerprint",
         "preprocessing",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vpr_tf.config import STANDARD
 from vpr_tf.report.bootstrap import BootstrapSettings
 from vpr_tf.report.confidence import ConfidenceReport
 from vpr_tf.report.error_distribution import ErrorDistribution
@@ -36,6 +37,7 @@ class Identity:
         num_database: Database images, or places that heads know.
         method: `evaluation.method`.
         engine: What computed the descriptors.
+        protocol: What recall means, of `vpr_tf.config.PROTOCOLS`.
     """
 
     set_name: str
@@ -48,6 +50,7 @@ class Identity:
     num_database: int
     method: str = "retrieval"
     engine: str = "tensorflow"
+    protocol: str = STANDARD
 
     @property
     def predicts_places(self) -> bool:

@@ -98,11 +98,15 @@ def write_html(
     write_figures(figures, folder / "figures")
     maps: list[CityMap] = []
     queries = queries_on_map(report)
-    off_maps, worst = 0, None
+    off_maps, worst, suspects = 0, None, None
+    suspect_rows = np.flatnonzero(report.per_query["is_suspect"])
     if dataset is not None and evaluation_set is not None:
         maps = maps_of(queries, dataset, evaluation_set)
         off_maps = report.identity.num_queries - sum(len(each.rows) for each in maps)
         worst = failures(report, dataset, evaluation_set, most=max_failures)
+        suspects = failures(
+            report, dataset, evaluation_set, most=max_failures, rows=suspect_rows
+        )
     what = "place" if report.identity.predicts_places else "photo"
     return write_page(
         "report.html.j2",
@@ -122,6 +126,8 @@ def write_html(
         queries_on_map=queries,
         num_off_maps=off_maps,
         failures=worst,
+        suspects=suspects,
+        num_suspects=len(suspect_rows),
         num_without_positives=int(np.sum(report.result.num_positives == 0)),
     )
 

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from vpr_tf.config import PROTOCOLS, STANDARD
 from vpr_tf.report.confidence import ConfidenceReport
 from vpr_tf.report.per_query import hit_rank_column
+from vpr_tf.report.published import published_on
 from vpr_tf.report.query_states import query_states
 from vpr_tf.report.report import Identity, Report
 from vpr_tf.report.strata import attribute_title
@@ -27,6 +29,7 @@ def report_tables(report: Report) -> dict[str, Table]:
     return {
         "identity": identity_table(report.identity),
         "distances": recall_table(report),
+        "published": published_table(report),
         "errors": error_table(report),
         "confidence": confidence_table(report),
         "reliability": reliability_table(report.confidence),
@@ -42,6 +45,7 @@ def identity_table(*identities: Identity) -> Table:
     entries = {
         "Encoder": [identity.encoder for identity in identities],
         "Queries": [f"{identity.num_queries:,}" for identity in identities],
+        "Protocol": [_protocol_text(identity.protocol) for identity in identities],
         "Database photos": [
             f"none; the heads know {each.known}"
             if each.predicts_places
@@ -56,6 +60,46 @@ def identity_table(*identities: Identity) -> Table:
     }
     rows = [[name, *values] for name, values in entries.items()]
     return Table("", [_LABEL, *(Column(name, "text") for name in names)], rows)
+
+
+def _protocol_text(name: str) -> str:
+    """Returns what recall means; a report may be of a protocol that is not known."""
+    protocol = PROTOCOLS.get(name)
+    if protocol is None or name == STANDARD:
+        return name
+    return (
+        f"{name}: {protocol.sets}; positives {protocol.positives}; queries without "
+        f"positives are {protocol.unmatched}"
+    )
+
+
+def published_table(report: Report) -> Table:
+    """Returns what papers state for the protocol, and this report's recall."""
+    own = report.identity
+    found = [] if own.protocol == STANDARD else published_on(own.protocol)
+    title = "Published on this protocol"
+    values = sorted({n for one in found for n in one.recalls})
+    columns = [Column("method", "text"), *(Column(f"R@{n} (%)") for n in values)]
+    columns.append(Column("source", "text"))
+    note = f"None known for the protocol {own.protocol}."
+    if found and not report.result.has_stated_counts:
+        note = (
+            "Not shown: this set does not have the counts of the protocol "
+            f"{own.protocol}, so its recalls cannot be compared with published ones."
+        )
+        return Table(title, columns, [], note)
+    if not found or not report.recalls.num_evaluated or own.predicts_places:
+        return Table(title, columns, [], note)
+    ours = report.recalls.at(report.positive_dist_threshold_m)
+    rows: list[list[Any]] = [
+        ["this report", *(ours.get(n) for n in values), "measured here"],
+        *(
+            [one.method, *(one.recalls.get(n) for n in values), one.source]
+            for one in found
+        ),
+    ]
+    note = "Numbers of others are as they state them; none was measured here."
+    return Table(title, columns, rows, note, 0)
 
 
 def headline_table(report: Report) -> Table:
@@ -117,10 +161,15 @@ def recall_table(report: Report) -> Table:
 def _recall_note(report: Report) -> str:
     what = "place of the heads" if report.identity.predicts_places else "database photo"
     threshold = f"{report.positive_dist_threshold_m:g} m"
+    lonely = len(report.queries_without_positives)
+    who, end = f"{lonely:,} of them have", "count as not found"
+    if report.result.rule.drops_unmatched:
+        who = counted(lonely, "other has", "others have")
+        end = "dropped, as the protocol has it"
+        end = f"{'is' if lonely == 1 else 'are'} {end}"
     note = (
-        f"Of {report.recalls.num_evaluated:,} queries of known position; "
-        f"{len(report.queries_without_positives):,} of them have no {what} within "
-        f"{threshold} and count as not found."
+        f"Of {report.recalls.num_evaluated:,} queries of known position; {who} no "
+        f"{what} within {threshold} and {end}."
     )
     unknown = len(report.queries_without_position)
     if unknown:

@@ -9,14 +9,28 @@ from vpr_tf._lazy import lazy_names
 
 if TYPE_CHECKING:
     from vpr_tf.serving.app import create_app
+    from vpr_tf.serving.process_settings import ProcessSettings, bind_socket, url_of
+    from vpr_tf.serving.processes import serve
     from vpr_tf.serving.settings import ServiceError, ServiceSettings
 
-__all__ = ["ServiceError", "ServiceSettings", "create_app"]
+__all__ = [
+    "ProcessSettings",
+    "ServiceError",
+    "ServiceSettings",
+    "bind_socket",
+    "create_app",
+    "serve",
+    "url_of",
+]
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "ProcessSettings": "vpr_tf.serving.process_settings",
         "ServiceError": "vpr_tf.serving.settings",
         "ServiceSettings": "vpr_tf.serving.settings",
+        "bind_socket": "vpr_tf.serving.process_settings",
         "create_app": "vpr_tf.serving.app",
+        "serve": "vpr_tf.serving.processes",
+        "url_of": "vpr_tf.serving.process_settings",
     },
 )

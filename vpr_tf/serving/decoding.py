@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import multiprocessing
-from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from multiprocessing.connection import Connection
 
 import pebble
@@ -24,6 +24,9 @@ _LOG = logging.getLogger("vpr_tf")
 _WORK_MODULE = decode_photo.__module__
 _AHEAD = 1  # photo, so that no process waits for the next
 _SPARE_S = 10.0  # to start a process
+_TRIES = 2
+# Of images that wait for an encoder: more are not decoded meanwhile.
+_MOST_IMAGE_BYTES = 1 << 29
 
 
 class Decoders:
@@ -39,6 +42,9 @@ class Decoders:
     def __init__(self, settings: ServiceSettings) -> None:
         self._settings = settings
         self._places = asyncio.Semaphore(settings.num_decoders + _AHEAD)
+        self._image_bytes = 0
+        self._has_room = asyncio.Event()
+        self._has_room.set()
         self._running: set[asyncio.Task[DecodedPhoto | RefusedPhoto]] = set()
         self._pool: pebble.ProcessPool | None = None
         self._lifeline: Connection | None = None
@@ -49,15 +55,37 @@ class Decoders:
         future = pool.schedule(decode_photo, args=(b"", DecodingTask((), 1)))
         await asyncio.wrap_future(future)
 
-    async def decode(
-        self, content: bytes, task: DecodingTask
-    ) -> DecodedPhoto | RefusedPhoto:
-        """Decodes a photo, when its turn comes.
+    @asynccontextmanager
+    async def decoded(
+        self, content: bytes | str, task: DecodingTask
+    ) -> AsyncIterator[DecodedPhoto | RefusedPhoto]:
+        """Decodes a photo, when its turn comes; let go of its images at the end.
 
         Args:
-            content: The file.
+            content: The file, or base64 of it.
             task: What is wanted of it.
         """
+        await self._has_room.wait()
+        found = await self._decode_in_turn(content, task)
+        num_bytes = 0
+        if isinstance(found, DecodedPhoto):
+            num_bytes = sum(image.nbytes for image in found.images)
+        self._count_bytes(num_bytes)
+        try:
+            yield found
+        finally:
+            self._count_bytes(-num_bytes)
+
+    def _count_bytes(self, num_bytes: int) -> None:
+        self._image_bytes += num_bytes
+        if self._image_bytes < _MOST_IMAGE_BYTES:
+            self._has_room.set()
+        else:
+            self._has_room.clear()
+
+    async def _decode_in_turn(
+        self, content: bytes | str, task: DecodingTask
+    ) -> DecodedPhoto | RefusedPhoto:
         await self._places.acquire()
         # It is not stopped when nobody waits for it any more: to end its process and
         # start another takes longer.
@@ -77,43 +105,28 @@ class Decoders:
         self._places.release()
 
     async def _decode(
-        self, content: bytes, task: DecodingTask
+        self, content: bytes | str, task: DecodingTask
     ) -> DecodedPhoto | RefusedPhoto:
         limit_s = self._settings.max_decode_s
-        pool, future = await self._scheduled(content, task)
-        wrapped = asyncio.wrap_future(future)
-        # By then photos before it were done, or stopped.
-        await asyncio.wait({wrapped}, timeout=(_AHEAD + 1) * limit_s + _SPARE_S)
-        try:
-            if wrapped.done():
-                return wrapped.result()
-            raise BrokenProcessPool("It does not answer.")
-        except TimeoutError:
-            return RefusedPhoto(f"image takes longer than {limit_s:g} s to decode")
-        except pebble.ProcessExpired:
-            return RefusedPhoto("image cannot be decoded: its decoder died of it")
-        except BrokenProcessPool:
-            await self._replace(pool)
-            return RefusedPhoto("image was not decoded: its decoder died")
-        except Exception as error:  # whatever a damaged image comes to
-            _LOG.warning("A photo could not be decoded: %s", type(error).__name__)
-            return RefusedPhoto("image does not decode")
-
-    async def _scheduled(
-        self, content: bytes, task: DecodingTask
-    ) -> tuple[pebble.ProcessPool, Future[DecodedPhoto | RefusedPhoto]]:
-        limit_s = self._settings.max_decode_s
-        for is_last in (False, True):
+        for _ in range(_TRIES):
             pool = self._started_pool()
             try:
-                return pool, pool.schedule(
+                future = pool.schedule(
                     decode_photo, args=(content, task), timeout=limit_s
                 )
-            except RuntimeError:  # its processes died while they waited
-                if is_last:
-                    raise
-                await self._replace(pool)
-        raise AssertionError
+                wrapped = asyncio.wrap_future(future)
+                # By then photos before it were done, or stopped.
+                await asyncio.wait({wrapped}, timeout=(_AHEAD + 1) * limit_s + _SPARE_S)
+                if wrapped.done() and not wrapped.cancelled():
+                    return wrapped.result()
+            except TimeoutError:
+                return RefusedPhoto(f"image takes longer than {limit_s:g} s to decode")
+            except pebble.ProcessExpired:
+                return RefusedPhoto("image cannot be decoded: its decoder died of it")
+            except RuntimeError:  # processes died while they waited for a photo
+                pass
+            await self._replace(pool)
+        return RefusedPhoto("image was not decoded: the decoders do not answer")
 
     async def _replace(self, pool: pebble.ProcessPool) -> None:
         """Ends processes that no longer answer; the next photo starts others."""

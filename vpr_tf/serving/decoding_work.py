@@ -5,10 +5,12 @@ It never imports TensorFlow, reads no file, and is killed when it takes too long
 
 from __future__ import annotations
 
+import binascii
 import os
 import resource
 import signal
 import threading
+import warnings
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
@@ -76,13 +78,20 @@ class RefusedPhoto:
     is_image: bool = True
 
 
-def decode_photo(content: bytes, task: DecodingTask) -> DecodedPhoto | RefusedPhoto:
+def decode_photo(
+    content: bytes | str, task: DecodingTask
+) -> DecodedPhoto | RefusedPhoto:
     """Turns the bytes of a photo into images for encoders.
 
     Args:
-        content: The file.
+        content: The file; as text, base64 of it.
         task: What is wanted.
     """
+    if isinstance(content, str):
+        try:
+            content = binascii.a2b_base64(content, strict_mode=True)
+        except ValueError as error:  # characters beyond ASCII as well
+            return RefusedPhoto(f"data is no base64: {error}")
     try:
         return _decoded(content, task)
     except NoImageError as error:
@@ -93,6 +102,8 @@ def decode_photo(content: bytes, task: DecodingTask) -> DecodedPhoto | RefusedPh
         return RefusedPhoto("image needs too much memory; make it smaller")
     except ValueError as error:
         return RefusedPhoto(f"image does not decode: {error}")
+    except Exception as error:  # whatever damaged files bring libraries to
+        return RefusedPhoto(f"image does not decode ({type(error).__name__})")
 
 
 def _decoded(content: bytes, task: DecodingTask) -> DecodedPhoto:
@@ -137,6 +148,7 @@ def start_decoder(lifeline: Connection, max_pixels: int) -> None:
     most = _BASE_BYTES + _BYTES_A_PIXEL * max_pixels
     resource.setrlimit(resource.RLIMIT_DATA, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # it would hold a photo
+    warnings.simplefilter("ignore")  # of damaged photos, for every one a line
     os.nice(_NICE)  # refusals and health are answered before photos are decoded
     threading.Thread(target=_end_with_service, args=(lifeline,), daemon=True).start()
 

@@ -20,6 +20,9 @@ from vpr_tf.serving.settings import ServiceSettings
 
 _LOG = logging.getLogger("vpr_tf")
 _WARM_UP_SIZE = (480, 640)
+# An encoder needs many times as much.
+_MOST_BATCH_BYTES = 1 << 27
+_PROBE_EVERY_S = 2.0  # while it fails
 _NOT_FINITE = "the encoder gives no finite descriptor of it"
 
 
@@ -39,10 +42,16 @@ class Describer:
     Args:
         extractor: The encoder.
         settings: Size of a batch, and how long it waits for more photos.
+
+    Attributes:
+        extractor: See above.
+        is_failing: Whether the encoder, or the server that it is on, failed lately; it
+            is tried until it works.
     """
 
     def __init__(self, extractor: FeatureExtractor, settings: ServiceSettings) -> None:
         self.extractor = extractor
+        self.is_failing = False
         self._batch_size = settings.batch_size
         self._wait_s = settings.batch_wait_ms / 1000
         self._waiting: deque[_Waiting] = deque()
@@ -51,6 +60,7 @@ class Describer:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="encoder")
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.create_task(self._run())
+        self._probing: asyncio.Task[None] | None = None
 
     async def warm_up(self) -> None:
         """Compiles the encoder, by an image of the size that photos will have.
@@ -86,6 +96,25 @@ class Describer:
         """Describes what waits, and ends."""
         self._is_closed = True
         self._arrived.set()
+        if self._probing is not None:
+            self._probing.cancel()
+
+    def _note_failure(self) -> None:
+        if not self.is_failing and not self._is_closed:
+            self.is_failing = True
+            self._probing = asyncio.create_task(self._probe())
+
+    async def _probe(self) -> None:
+        """Tries the encoder until it works, so that requests need not."""
+        while True:
+            try:
+                await self.warm_up()
+            except Exception as failure:
+                _LOG.warning("The encoder still fails: %s", failure)
+                await asyncio.sleep(_PROBE_EVERY_S)
+            else:
+                self.is_failing = False
+                return
 
     async def _run(self) -> None:
         while self._waiting or not self._is_closed:
@@ -112,7 +141,10 @@ class Describer:
         """Takes the first photo and others of its shape, without abandoned ones."""
         wanted = [one for one in self._waiting if not one.descriptor.done()]
         shape = wanted[0].image.shape if wanted else None
-        batch = [one for one in wanted if one.image.shape == shape][: self._batch_size]
+        batch = [one for one in wanted if one.image.shape == shape]
+        if wanted:
+            fitting = max(1, _MOST_BATCH_BYTES // wanted[0].image.nbytes)
+            batch = batch[: min(self._batch_size, fitting)]
         taken = {id(one) for one in batch}
         self._waiting = deque(one for one in wanted if id(one) not in taken)
         return batch
@@ -129,6 +161,7 @@ class Describer:
             error = UndescribedPhotoError(str(refusal))
         except Exception as failure:  # whatever an engine comes to
             _LOG.warning("The encoder failed: %s", failure)
+            self._note_failure()
             error = ProblemError(
                 503,
                 "The encoder does not describe photos now. Send this request again "

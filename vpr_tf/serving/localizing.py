@@ -20,7 +20,7 @@ from vpr_tf.serving import metrics
 from vpr_tf.serving.admission import Admission
 from vpr_tf.serving.answers import Timings
 from vpr_tf.serving.decoding import Decoders
-from vpr_tf.serving.decoding_work import DecodingTask, RefusedPhoto
+from vpr_tf.serving.decoding_work import DecodedPhoto, DecodingTask, RefusedPhoto
 from vpr_tf.serving.describing import UndescribedPhotoError
 from vpr_tf.serving.options import LocalizeOptions
 from vpr_tf.serving.served_index import Encoders, IndexSnapshot, ServedIndex
@@ -127,6 +127,11 @@ class PhotoLocalizer:
         self._indexes: dict[str, ServedIndex] = {}
         self._searches = ThreadPoolExecutor(_SEARCHES, thread_name_prefix="search")
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether photos cannot be described now."""
+        return self._encoders.is_failing
+
     async def start(self) -> None:
         """Starts the processes that decode photos."""
         await self._decoders.start()
@@ -209,25 +214,40 @@ class PhotoLocalizer:
             wants_position=options.exif_radius_m is not None,
         )
         start_s = time.perf_counter()
-        decoded = await self._decoders.decode(photo.content, task)
-        metrics.observe_step(metrics.DECODE, time.perf_counter() - start_s)
-        if isinstance(decoded, RefusedPhoto):
-            return UnreadPhoto(photo.name, decoded.reason, decoded.is_image)
-        decoded_at = time.perf_counter()
-        try:
-            circle = options.circle
-            if decoded.position_deg is not None and options.exif_radius_m is not None:
-                circle = GeoCircle(*decoded.position_deg, options.exif_radius_m)
-            descriptors = [
-                await describer.describe(image)
-                for describer, image in zip(
-                    snapshot.describers, decoded.images, strict=True
+        async with self._decoders.decoded(photo.content, task) as decoded:
+            metrics.observe_step(metrics.DECODE, time.perf_counter() - start_s)
+            if isinstance(decoded, RefusedPhoto):
+                return UnreadPhoto(photo.name, decoded.reason, decoded.is_image)
+            decoded_at = time.perf_counter()
+            try:
+                return _DescribedPhoto(
+                    photo.name,
+                    (decoded.height, decoded.width),
+                    _circle(options, decoded),
+                    await _descriptors(snapshot, decoded.images),
+                    decoded_at,
                 )
-            ]
-        except (UndescribedPhotoError, ValueError) as error:
-            return UnreadPhoto(photo.name, str(error))
-        size = decoded.height, decoded.width
-        return _DescribedPhoto(photo.name, size, circle, descriptors, decoded_at)
+            except (UndescribedPhotoError, ValueError) as error:
+                return UnreadPhoto(photo.name, str(error))
+
+
+def _circle(options: LocalizeOptions, photo: DecodedPhoto) -> GeoCircle | None:
+    """Returns where a photo is searched.
+
+    Raises:
+        ValueError: There is nothing at the position of the photo.
+    """
+    if photo.position_deg is None or options.exif_radius_m is None:
+        return options.circle
+    return GeoCircle(*photo.position_deg, options.exif_radius_m)
+
+
+async def _descriptors(
+    snapshot: IndexSnapshot, images: list[np.ndarray]
+) -> list[np.ndarray]:
+    """Returns what each encoder makes of its image."""
+    pairs = zip(snapshot.describers, images, strict=True)
+    return [await describer.describe(image) for describer, image in pairs]
 
 
 async def _together(calls: Iterable[Coroutine[Any, Any, _Found]]) -> list[_Found]:

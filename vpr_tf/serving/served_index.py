@@ -63,6 +63,11 @@ class Encoders:
                 self._describers.pop(key).close()
             return found
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether one of them failed, and has not worked since."""
+        return any(one.is_failing for one in self._describers.values())
+
     def close(self) -> None:
         """Ends the encoders, when they have described what waits."""
         for describer in self._describers.values():

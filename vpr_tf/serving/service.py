@@ -50,7 +50,9 @@ class Service:
         try:
             await self.localizer.start()
             for name, folder in self.settings.indexes.items():
-                index = await asyncio.to_thread(PlaceIndex.open, folder)
+                index = await asyncio.to_thread(
+                    PlaceIndex.open, folder, key=self.settings.public_key
+                )
                 self.indexes[name] = index
                 await self.localizer.open(name, index)
         except BaseException:
@@ -114,7 +116,11 @@ class Service:
         )
 
 
-def service_of(request: Request) -> Service:
-    """Returns the service that answers a request; for `Depends`."""
+async def service_of(request: Request) -> Service:
+    """Returns the service that answers a request; for `Depends`.
+
+    It waits for nothing; FastAPI would call a plain function in a thread, for which a
+    refusal would wait while all cores compute.
+    """
     service: Service = request.app.state.service
     return service

@@ -22,6 +22,7 @@ class ServiceSettings:
             to show none.
         key_file: Hashed keys of users, see `vpr keys`; None lets everyone on this
             machine ask, and nobody change an index.
+        public_key: Of whoever must have signed the indexes; None to not ask.
         encoder_url: Of a TF Serving that computes descriptors; None to compute here.
         engine: What computes descriptors here; None for that of the index.
         tiles: Address of map tiles with {z}, {x} and {y}; None to draw the streets of
@@ -46,6 +47,7 @@ class ServiceSettings:
     indexes: Mapping[str, Path]
     photos: Path | None = None
     key_file: Path | None = None
+    public_key: str | None = None
     encoder_url: str | None = None
     engine: str | None = None
     tiles: str | None = None

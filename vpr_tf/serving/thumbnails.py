@@ -13,6 +13,7 @@ from urllib.parse import quote
 import numpy as np
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
 
 from vpr_tf.data.pillow_decoding import decode_image
 from vpr_tf.photos import InvalidEntryError, image_header_of
@@ -23,6 +24,7 @@ from vpr_tf.stored_paths import StoredPathError, inside
 SIDE_PX = 320
 _QUALITY = 80
 _MAX_FILE_BYTES = 200_000_000
+_AS_STORED = ("RGB", "RGBA", "L", "LA")  # modes of PNG that are made small as they are
 _JPEG_START = b"\xff\xd8\xff"
 # Of the orientations 2 to 8, what makes a picture upright.
 _UPRIGHT = (
@@ -121,13 +123,19 @@ def _read(path: Path) -> bytes:
 
 
 def _small(content: bytes, orientation: int) -> Image.Image:
-    if not content.startswith(_JPEG_START):
-        picture = Image.fromarray(np.ascontiguousarray(decode_image(content)))
-    else:
-        with JpegImageFile(io.BytesIO(content)) as opened:
-            opened.draft("RGB", (2 * SIDE_PX, 2 * SIDE_PX))  # decodes an eighth
-            picture = opened.convert("RGB")
-    picture.thumbnail((SIDE_PX, SIDE_PX), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    is_jpeg = content.startswith(_JPEG_START)
+    opened = JpegImageFile if is_jpeg else PngImageFile
+    picture: Image.Image
+    with opened(io.BytesIO(content)) as picture:
+        if is_jpeg:
+            picture.draft("RGB", (2 * SIDE_PX, 2 * SIDE_PX))  # decodes an eighth
+        elif picture.mode not in _AS_STORED:
+            picture = Image.fromarray(np.ascontiguousarray(decode_image(content)))
+        # Made small before it is converted: of a large photo no second copy is made.
+        picture.thumbnail(
+            (SIDE_PX, SIDE_PX), Image.Resampling.BILINEAR, reducing_gap=2.0
+        )
+        picture = picture.convert("RGB")
     if orientation > 1:
         picture = picture.transpose(_UPRIGHT[orientation - 2])
     return Image.fromarray(np.asarray(picture))  # the pixels alone

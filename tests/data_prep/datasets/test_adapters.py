@@ -1,11 +1,18 @@
 """Each adapter on a drawn tree: names, positions, headings, times, what is left out."""
 
 import csv
+import os
 
 import pytest
 
-from data_prep.datasets import dataset_names, find_adapter, prepare_dataset
+from data_prep.datasets import (
+    dataset_names,
+    drive_sets,
+    find_adapter,
+    prepare_dataset,
+)
 from data_prep.errors import DataPrepError
+from tests.data_prep.conftest import encode_image
 from tests.data_prep.datasets import trees
 from vpr_tf.config import ReadingConfig
 from vpr_tf.evaluation.positives import positives_per_query
@@ -147,6 +154,21 @@ def test_msls_joins_its_tables_and_leaves_panoramas_out(tmp_path, prepare):
     assert photos.photos.timestamps.tolist()[:2] == [b"20180501", b"20180502"]
 
 
+def test_msls_subtasks_without_keys_are_in_the_order_of_the_photos(tmp_path, prepare):
+    trees.msls(tmp_path / "raw")
+    for file in (tmp_path / "raw").glob("train_val/*/query/subtask_index.csv"):
+        file.write_text("all\nFalse\nTrue\nFalse\n")
+    paths = [row["path"] for row in rows_of(prepare("msls"), "val-queries_subtask_all")]
+    assert [path.rpartition("/")[2] for path in paths] == ["cphq11.jpg", "sfq21.jpg"]
+    file = tmp_path / "raw/train_val/sf/query/subtask_index.csv"
+    file.write_text("all\nFalse\nTrue\n")
+    with pytest.raises(DataPrepError, match="different photos: 2 and 3"):
+        prepare("msls")
+    file.write_text("s2w\nFalse\nTrue\nTrue\n")
+    with pytest.raises(DataPrepError, match="must have the columns all"):
+        prepare("msls")
+
+
 def test_msls_tables_of_different_photos_are_refused(tmp_path, prepare):
     trees.msls(tmp_path / "raw")
     file = tmp_path / "raw/train_val/cph/database/postprocessed.csv"
@@ -271,6 +293,80 @@ def test_a_pair_without_a_number_is_refused(tmp_path, prepare):
     trees.frames(tmp_path / "raw", {"new": ["1.png", "one.png"], "old": ["1.jpg"]})
     with pytest.raises(DataPrepError, match=r"one\.png must be named by the number"):
         prepare("amstertime")
+
+
+# === Drives ===
+
+
+def test_san_francisco_takes_positions_of_crops_and_poses(tmp_path, prepare):
+    trees.san_francisco(tmp_path / "raw")
+    (tmp_path / "raw" / "00011000_00012000_3" / "x.jpg").write_bytes(b"x")
+    prepared = prepare("san_francisco")
+    database, queries = (
+        photos_of(prepared, f"test-{role}").photos for role in ("database", "queries")
+    )
+    assert database.positions.latitude_deg.tolist() == [37.79]
+    assert database.positions.longitude_deg.tolist() == [-122.39]
+    assert database.heading_deg.tolist() == [120.5]
+    assert queries.positions.utm_east_cm.tolist() == [55350025]
+    assert queries.positions.utm_zone.tolist() == [10]
+    assert prepared.checks[0].unusable[0][0].endswith("x.jpg")
+
+
+def test_eynsham_gives_five_photos_to_each_place_of_the_route(
+    tmp_path, prepare, monkeypatch
+):
+    monkeypatch.setattr(drive_sets, "_EYNSHAM_DATABASE", 2)
+    trees.eynsham(tmp_path / "raw")
+    prepared = prepare("eynsham")
+    assert listed(prepared) == {"test-database": 10, "test-queries": 5}
+    rows = rows_of(prepared, "test-database")
+    assert rows[5] == {
+        "path": "Images/grab_1200000010.png",
+        "latitude": "51.781",
+        "longitude": "-1.31",
+        "timestamp": "20080110_212010",
+    }
+    (tmp_path / "raw" / "Images" / "grab_1200000019.png").unlink()
+    with pytest.raises(DataPrepError, match="14 photos after the first 5"):
+        prepare("eynsham")
+
+
+def test_tables_map_photos_of_any_names(tmp_path):
+    raw = tmp_path / "raw"
+    trees.frames(raw, {"image_02/data": ["0.png", "1.png"]})
+    header = "file;breite;laenge;yaw"
+    lines = ["image_02/data/0.png;49,01;8,43;90", "image_02/data/1.png;49,02;8,43;91"]
+    (raw / "drive-database.csv").write_text("\n".join([header, *lines]))
+    trees.write_csv(raw / "notes.csv", "a,b", [])
+    reading = ReadingConfig(columns={"latitude": "breite", "longitude": "laenge"})
+    prepared = prepare_dataset(
+        "tables", raw, tmp_path / "tables", reading=reading, progress=False
+    )
+    assert prepared.is_as_published
+    photos = photos_of(prepared, "drive-database").photos
+    assert photos.positions.latitude_deg.tolist() == [49.01, 49.02]
+    assert photos.heading_deg.tolist() == [90, 91]
+
+
+def test_names_that_cannot_be_written_or_are_repeated_are_refused(tmp_path, prepare):
+    trees.gsv_cities(tmp_path / "raw")
+    file = tmp_path / "raw" / "Dataframes" / "Osaka.csv"
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join([*lines, lines[-1]]))
+    (check,) = prepare("gsv_cities").checks
+    assert check.unusable == ((trees.GSV_NAMES[2], "is listed more than once"),)
+    assert (check.num_listed, check.num_usable) == (4, 3)
+
+
+def test_a_name_of_other_bytes_is_told(tmp_path, prepare):
+    folder = tmp_path / "raw" / "test" / "database"
+    folder.mkdir(parents=True)
+    (folder / os.fsdecode(b"@1@2@\xff@.jpg")).write_bytes(encode_image(0))
+    prepared = prepare("folder")
+    ((_, why),) = prepared.checks[0].unusable
+    assert why == "name is not UTF-8"
+    assert "\\xff" in (prepared.folder / "problems.csv").read_text()
 
 
 # === All ===

@@ -179,3 +179,25 @@ def frames(folder: Path, names: dict[str, Sequence[str]]) -> None:
     for subfolder, files in names.items():
         for seed, file in enumerate(files):
             write_photo(folder / subfolder / file, seed)
+
+
+def san_francisco(folder: Path) -> None:
+    """A crop whose panorama has "_" in its name, and a query with its pose."""
+    name = "PCI_sp_a_b-C_37.7900_-122.3900_937_3_0937_120.5_10.jpg"
+    write_photo(folder / "00011000_00012000_3" / name)
+    poses = folder / "reference_poses_598" / "reference_poses_addTM_all_598.txt"
+    poses.parent.mkdir()
+    poses.write_text(
+        "id name x y w z east north tm\n0 0042 0.1 0.2 0.3 0.9 553500.25 4182700.5 1\n"
+    )
+    write_photo(folder / "BuildingQueryImagesCartoIDCorrected-Upright" / "0042.jpg", 1)
+
+
+def eynsham(folder: Path) -> None:
+    """Three panoramas of 5 photos after 5 that belong to none."""
+    route = folder / "Route_map" / "Eynsham.kml"
+    route.parent.mkdir(parents=True)
+    places = " ".join(f"-1.3{number},51.78{number},0" for number in range(4))
+    route.write_text(f"<kml>\n<coordinates>{places} </coordinates>\n</kml>\n")
+    for number in range(20):
+        write_photo(folder / "Images" / f"grab_{1_200_000_000 + number}.png", number)

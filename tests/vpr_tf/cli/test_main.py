@@ -54,6 +54,7 @@ def test_what_is_wrong_is_refused_before_tensorflow_is_loaded(tmp_path):
         "localize --index no photo.jpg",
         "localize --classifier no photo.jpg",
         "query --index no photo.jpg",
+        "serve --index no",
         "export --model no",
         "convert --checkpoint no.pth --name megaloc --output a.keras",
         f"whiten --config {config} --dim 3 --output a.keras",

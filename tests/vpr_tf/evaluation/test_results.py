@@ -47,7 +47,7 @@ def test_table_is_aligned_markdown():
         "without positives",
     ]
     assert cells[2] == [
-        *("night", "50.0", "66.7", "2", "2,800", "1", "25 m", "exact"),
+        *("night", "50.0", "66.7", "2", "2,800", "1", "25 m", "standard", "exact"),
         *("square 96, float32", "openvino", "0123456789ab"),
     ]
     assert cells[3][1:3] == ["5.0", "-"]

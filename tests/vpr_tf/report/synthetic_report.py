@@ -189,6 +189,7 @@ def synthetic_report(num_queries=60, latitude=37.76, longitude=-122.45, keys=Non
         "prediction_1_similarity": 1 - result.descriptor_distances[:, 0] / 2,
         "hit_rank_25m": np.where(right, 1.0, 0.0),
         "nearest_database_m": np.full(num_queries, 4.0),
+        "is_suspect": np.zeros(num_queries, bool),
     }
     return Report(
         identity=Identity(

@@ -307,3 +307,33 @@ def test_damaged_reports_are_refused_with_the_folder(town, tmp_path, name, chang
 def test_arguments_that_do_not_belong_to_a_comparison_are_named(capsys):
     assert evaluate.main(["--compare", "a", "b", "--report"]) == 2
     assert "unrecognized arguments: --report" in capsys.readouterr().err
+
+
+def test_a_protocol_drops_queries_from_every_number(town, monkeypatch, tmp_path):
+    without_page(monkeypatch)
+    opened, reports, config = town
+    evaluation = dataclasses.replace(opened.config, protocol="msls_val_740")
+    dropping = dataclasses.replace(opened, config=evaluation, folder=tmp_path)
+    (report,) = report_on(dropping, config).values()
+    recalls = [row[0].value for row in report.recalls.recalls]
+    assert recalls == [0, 50, 100]
+    assert report.result.recalls[1] == 50
+    assert report.recalls.num_evaluated == report.confidence.num_queries == 2
+    assert report.errors["best_match"].num_queries == 2
+    assert report.queries_without_positives == ["test-a-queries_2.jpg"]
+    assert report.queries_without_position == []
+    (folder,) = [path.parent for path in tmp_path.rglob("per_query.csv")]
+    with (folder / "per_query.csv").open() as file:
+        *_, last = csv.DictReader(file)
+    assert last["protocol"] == "msls_val_740"
+    assert last["hit_rank_25m"] == last["error_m"] == ""
+    assert last["utm_east_m"]  # it is known where it was taken
+    assert read_report(folder).identity.protocol == "msls_val_740"
+    text = (folder / "table.md").read_text()
+    assert "1 other has no database photo within 25 m and is dropped" in text
+    # Three queries are not the 740 of the protocol.
+    assert "does not have the counts of the protocol msls_val_740" in text
+    assert "| this report" not in text
+    known = [report.known.tolist() for report in find_reports(folder)]
+    assert known == [[True, True, False]]
+    assert "Published on this protocol" not in str(headline_table(reports["a"]))

@@ -169,3 +169,16 @@ def test_small_p_values_keep_their_digits():
         "2.4e-05",
         UNKNOWN,
     ]
+
+
+def test_two_protocols_are_refused_and_compared_anyway():
+    dropping = stored([1, 2, 1, None, 1, None], [1] * 6, "c", protocol="msls_val_740")
+    with pytest.raises(
+        ReportError, match="a is of the protocol standard and c of msls"
+    ):
+        compare(FIRST, dropping)
+    comparison = compare(FIRST, dropping, anyway=True)
+    assert comparison.num_queries == 4  # those that count by both
+    text = comparison_markdown(comparison)
+    assert "The runs are of two protocols, standard and msls_val_740" in text
+    assert "two protocols" not in comparison_markdown(compare(FIRST, SECOND))

@@ -11,7 +11,7 @@ from PIL import Image
 from tests.vpr_tf.serving.samples import DIM
 from vpr_tf.place_index import PlaceIndex
 from vpr_tf.serving import ServiceSettings, create_app, index_facts
-from vpr_tf.serving.thumbnails import thumbnail_path
+from vpr_tf.serving.thumbnails import thumbnail, thumbnail_path
 
 
 def test_index_is_described_and_its_changes_are_seen(client, city):
@@ -143,3 +143,23 @@ def test_damaged_index_is_a_503_without_paths(client, city):
     answer = client.get("/v1/indexes")
     assert answer.status_code == 503
     assert str(city) not in answer.text
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "1", "I;16", "CMYK"])
+def test_thumbnail_shows_every_kind_of_picture(tmp_path, mode):
+    levels = np.linspace(0, 255, 400).astype(np.uint8)
+    grey = np.repeat(levels[np.newaxis], 300, axis=0)
+    if mode == "I;16":
+        picture = Image.fromarray(grey.astype(np.uint16) << 8)
+    else:
+        picture = Image.fromarray(grey).convert("RGB").convert(mode)
+    file = tmp_path / ("a.jpg" if mode == "CMYK" else "a.png")
+    picture.save(file)
+
+    small = Image.open(io.BytesIO(thumbnail(file, 10**6)))
+
+    assert small.mode == "RGB"
+    assert small.size == (320, 240)
+    row = np.asarray(small)[100, :, 0].astype(int)
+    assert row[:20].mean() < 40
+    assert row[-20:].mean() > 215

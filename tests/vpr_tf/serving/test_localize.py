@@ -12,6 +12,7 @@ from vpr_tf.place_index import PlaceIndex
 from vpr_tf.serving import ServiceSettings, create_app
 
 JPEG = {"content-type": "image/jpeg"}
+JSON = {"content-type": "application/json"}
 LIMITS = {"max_photos": 9, "max_photo_bytes": 30_000, "max_body_bytes": 60_000}
 
 
@@ -130,15 +131,18 @@ def test_position_of_a_photo_is_read_only_if_asked_for(client):
 REFUSED = {
     "no boundary": (400, b"x", {"content-type": "multipart/form-data"}),
     "no parts": (400, b"", {"content-type": "multipart/form-data; boundary=x"}),
-    "no JSON": (400, b"{", {"content-type": "application/json"}),
+    "no JSON": (400, b"{", JSON),
     "empty": (400, b"", JPEG),
     "text": (415, b"x", {"content-type": "text/plain"}),
     "no type": (415, b"x", {}),
     "compressed": (415, PHOTOS[0], JPEG | {"content-encoding": "gzip"}),
     "no photo": (415, b"GIF89a", {"content-type": "image/gif"}),
     "damaged": (422, PHOTOS[0][:-20], JPEG),
+    "no base64": (422, b'{"photos": [{"data": "/9j/*"}]}', JSON),
+    "many values": (400, b'{"photos": [' + b"{}," * 10_000 + b"{}]}", JSON),
+    "deep": (400, b"[" * 5_000, JSON),
     "large photo": (413, bytes(30_001), JPEG),
-    "large body": (413, bytes(60_001), {"content-type": "application/json"}),
+    "large body": (413, bytes(60_001), JSON),
 }
 
 

@@ -309,7 +309,7 @@ def test_busy_service_is_tried_again(refusing_page):
 
     page.tab.route("**/v1/localize", refuse_once)
     page.tab.set_input_files("#files", [upload("a.jpg", PHOTOS[0])])
-    page.tab.wait_for_selector("text=Tried again in 1 s")
+    page.tab.wait_for_selector("text=Next try in 1 s")
     page.tab.wait_for_selector(".found.localized")
     assert len(answers) == 2
 

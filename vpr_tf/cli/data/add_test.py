@@ -13,12 +13,8 @@ import argparse
 from dataclasses import fields
 from typing import Any
 
-from vpr_tf.cli.options import (
-    add_config,
-    add_reading,
-    config_with_dataset,
-    with_reading,
-)
+from vpr_tf.cli.options import add_config, config_with_dataset
+from vpr_tf.cli.reading_options import add_reading, with_reading
 from vpr_tf.paths import expand_path
 
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import argparse
 
-from vpr_tf.cli.options import add_config, add_reading, config_of, with_reading
+from vpr_tf.cli.options import add_config, config_of
+from vpr_tf.cli.reading_options import add_reading, with_reading
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

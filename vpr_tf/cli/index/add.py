@@ -1,17 +1,21 @@
 """Adds photos to an index; the next query finds them.
 
 They are described by the encoder that the index keeps. An interrupted command
-continues when it is run again, and the index is as it was until it is done.
+continues when it is run again, and the index is as it was until it is done. Of a
+config only `build.reading` and `build.quality` are used.
 
 Examples:
   vpr index add --index city.index --photos new_photos
   vpr index add --index city.index --photos march.csv --prefix march/
   vpr index add --index city.index --photos all_photos --existing skip
+  vpr index add --index city.index --photos new_photos \\
+      --exclude blurred,too_small build.quality.min_side_px=300
 """
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,26 +29,27 @@ from vpr_tf.cli.index.build_sources import (
     without_flagged,
 )
 from vpr_tf.cli.index.work_folder import (
+    added_by,
     delete_work,
-    is_of_request,
     locked_work,
+    note_added,
+    without_means,
     work_folder,
 )
 from vpr_tf.cli.main import Outcome
-from vpr_tf.cli.options import (
-    add_exclude,
-    add_index,
-    add_json,
-    add_max_rejected,
-    add_model,
-    add_reading,
-    add_without_positions,
-    quality_of,
-    reading_of,
-)
+from vpr_tf.cli.options import add_config, add_index, add_json, add_model
 from vpr_tf.cli.output import change_outcome, report_rejected
+from vpr_tf.cli.photo_options import (
+    add_exclude,
+    add_max_rejected,
+    add_without_positions,
+    build_config_of,
+    quality_of,
+)
+from vpr_tf.cli.reading_options import add_reading, reading_of
+from vpr_tf.config import BuildConfig, ConfigError
 from vpr_tf.photos import PhotoFiles
-from vpr_tf.place_index import PlaceIndex
+from vpr_tf.place_index import IndexManifest, PlaceIndex
 from vpr_tf.place_index.joined import SelectedDescriptors
 from vpr_tf.printable import printable
 from vpr_tf.search import RetrievalError
@@ -67,6 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_model(parser, "the encoder, if the index keeps none")
     add_engine(parser)
+    add_config(parser, required=False, what="reading and quality of photos")
     add_reading(parser)
     add_exclude(parser)
     add_without_positions(parser)
@@ -76,23 +82,50 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Outcome:
     """Adds photos."""
+    build = _build_of(options)
     index = Path(options.index)
     work = work_folder(index, "adding")
     request = {**vars(options), "photos": str(Path(options.photos).resolve())}
-    del request["milvus_uri"]  # not what is added
+    request = without_means(request)
     with PlaceIndex.open(index) as opened:
         present, manifest = np.array(opened.photos.keys), opened.manifest
-    photos = photos_of(options, reading_of(options)).with_key_prefix(options.prefix)
+    added = added_by(work, request)
+    # What was replaced is in the index, whether it was killed before or after.
+    if added and options.existing != "replace" and _are_in(added, present).all():
+        delete_work(work)
+        return _nothing_added(manifest, len(added))
+    photos = photos_of(options, build.reading).with_key_prefix(options.prefix)
     known = np.isin(photos.photos.keys, present)
-    was_killed = is_of_request(work, request)
-    if known.all() and (was_killed or options.existing == "skip"):
-        if was_killed:
-            delete_work(work)
-        text = f"All {len(known):,} photos are in the index already."
-        return change_outcome(manifest, text)
+    if known.all() and options.existing == "skip":
+        return _nothing_added(manifest, len(known))
     photos = _choose(photos, known, options)
     with locked_work(work, request):
-        return _add(options, photos, work)
+        photos = without_flagged(
+            photos, options, build.reading, build.quality, work / "measures"
+        )
+        return _add(options, photos, work, request)
+
+
+def _build_of(options: argparse.Namespace) -> BuildConfig:
+    """Returns how photos are read, and which are left out."""
+    other = [text for text in options.overrides if not text.startswith("build.")]
+    if other:
+        raise ConfigError(
+            "`vpr index add` takes values of `build.quality` and `build.reading` alone:"
+            f" the index says the rest. Received: {other[0]!r}"
+        )
+    build = build_config_of(options)
+    reading = reading_of(options, build.reading)
+    return replace(build, reading=reading, quality=quality_of(options, build.quality))
+
+
+def _are_in(keys: list[str], present: np.ndarray) -> np.ndarray:
+    return np.isin([key.encode() for key in keys], present)
+
+
+def _nothing_added(manifest: IndexManifest, num_photos: int) -> Outcome:
+    text = f"All {num_photos:,} photos are in the index already."
+    return change_outcome(manifest, text)
 
 
 def _choose(
@@ -111,10 +144,9 @@ def _choose(
     return photos
 
 
-def _add(options: argparse.Namespace, photos: PhotoFiles, work: Path) -> Outcome:
-    photos = without_flagged(
-        *(photos, options, reading_of(options), quality_of(options)), work / "measures"
-    )
+def _add(
+    options: argparse.Namespace, photos: PhotoFiles, work: Path, request: dict[str, Any]
+) -> Outcome:
     index = PlaceIndex.open(options.index)
     extractor = index.extractor(options.model)
     described = extractor.extract_files(photos, work / "descriptors")
@@ -122,6 +154,7 @@ def _add(options: argparse.Namespace, photos: PhotoFiles, work: Path) -> Outcome
     check_usable(files, options.max_rejected_fraction, options.photos)
     report_rejected(files, rejected_table(Path(options.index)))
     descriptors: Any = SelectedDescriptors(described.descriptors, described.rows)
+    note_added(work, request, [key.decode() for key in files.photos.keys.tolist()])
     state = index.add(
         descriptors,
         photos=files.photos,

@@ -33,20 +33,17 @@ from vpr_tf.cli.index.work_folder import (
     delete_work,
     is_of_request,
     locked_work,
+    without_means,
     work_folder,
 )
 from vpr_tf.cli.main import Outcome
 from vpr_tf.cli.milvus_options import give_address_of_settings
 from vpr_tf.cli.options import (
     add_config,
-    add_exclude,
     add_index,
     add_json,
-    add_max_rejected,
     add_model,
-    add_reading,
     add_sets,
-    add_without_positions,
     config_of_model,
 )
 from vpr_tf.cli.output import (
@@ -57,6 +54,12 @@ from vpr_tf.cli.output import (
     settings_text,
     size_text,
 )
+from vpr_tf.cli.photo_options import (
+    add_exclude,
+    add_max_rejected,
+    add_without_positions,
+)
+from vpr_tf.cli.reading_options import add_reading
 from vpr_tf.place_index import IndexManifest, PlaceIndex
 from vpr_tf.place_index.agreement import check_credit
 from vpr_tf.search import RetrievalError
@@ -162,8 +165,7 @@ def parse_settings(texts: list[str]) -> dict[str, Any] | None:
 
 def _request_of(options: argparse.Namespace) -> dict[str, Any]:
     request = {**vars(options), "cwd": str(Path.cwd())}
-    del request["milvus_uri"]  # not what is built
-    return request
+    return without_means(request)
 
 
 def _build(

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_tf.cli.options import config_of, quality_of, reading_of
-from vpr_tf.config import BuildConfig, ConfigError, QualityConfig, ReadingConfig
+from vpr_tf.cli.options import config_of
+from vpr_tf.cli.photo_options import build_config_of, quality_of
+from vpr_tf.cli.reading_options import reading_of
+from vpr_tf.config import ConfigError, QualityConfig, ReadingConfig
 from vpr_tf.data.prepared_dataset import DatasetError, PreparedDataset
 from vpr_tf.photos import (
     PhotoFiles,
@@ -80,7 +81,7 @@ def scan_source(
         return SplitSource(dataset, _split_names(dataset, options))
     if options.set or options.split:
         raise ConfigError("--set and --split choose of a dataset, not of --photos.")
-    build = BuildConfig() if options.config is None else config_of(options).build
+    build = build_config_of(options, only_build=True)
     reading = reading_of(options, build.reading)
     photos = photos_of(options, reading)
     quality = quality_of(options, build.quality)
@@ -98,7 +99,7 @@ def without_flagged(
 
     Args:
         photos: Of `photos_of`.
-        options: `photos` and `max_rejected_fraction`.
+        options: `photos`, `max_rejected_fraction` and `workers`.
         reading: How the photos were read.
         quality: Which flags, and the thresholds.
         work: Where it is kept what was measured.
@@ -107,8 +108,7 @@ def without_flagged(
         PhotoSourceError: None is left, or see `leave_out_flagged`.
     """
     source = PhotoSource(Path(options.photos), not options.without_positions, reading)
-    workers = os.cpu_count() or 1
-    kept = leave_out_flagged(photos, source, quality, work, workers=workers)
+    kept = leave_out_flagged(photos, source, quality, work, workers=options.workers)
     check_usable(kept, options.max_rejected_fraction, options.photos)
     return kept
 

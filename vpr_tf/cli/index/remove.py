@@ -20,7 +20,8 @@ import numpy as np
 from vpr_tf.cli.main import Outcome
 from vpr_tf.cli.options import add_index, add_json, add_within
 from vpr_tf.cli.output import change_outcome
-from vpr_tf.photos import InvalidEntryError, PhotoTable, parse_timestamp
+from vpr_tf.cli.words import told_to_user
+from vpr_tf.photos import PhotoTable, parse_timestamp
 from vpr_tf.place_index import PlaceIndex
 from vpr_tf.printable import printable
 from vpr_tf.search import RetrievalError
@@ -75,13 +76,11 @@ def run(options: argparse.Namespace) -> Outcome:
     return change_outcome(after, f"{listing}\nRemoved: {num_removed:,} photos")
 
 
+@told_to_user
 def _parse_time(text: str) -> bytes:
-    try:
-        time = parse_timestamp(text)
-    except InvalidEntryError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+    time = parse_timestamp(text)
     if not time:
-        raise argparse.ArgumentTypeError("must be a time such as 2019 or 2019-06-30")
+        raise ValueError("must be a time such as 2019 or 2019-06-30")
     return time.encode()
 
 

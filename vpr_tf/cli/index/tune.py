@@ -29,11 +29,7 @@ from vpr_tf.cli.engine_options import add_engine
 from vpr_tf.cli.main import Outcome
 from vpr_tf.cli.named_photos import describe, named_photos
 from vpr_tf.cli.numbers import positive, seconds, seed, share
-from vpr_tf.cli.options import (
-    add_index,
-    add_json,
-    add_model,
-)
+from vpr_tf.cli.options import add_index, add_json, add_model
 from vpr_tf.cli.output import print_rejected
 from vpr_tf.paths import shared_path
 from vpr_tf.place_index import PlaceIndex

@@ -21,6 +21,8 @@ from vpr_tf.work_folder import (
 )
 
 _REQUEST_FILE = "request.json"
+_ADDED = "added"
+_MEANS = ("milvus_uri", "workers")
 
 
 def work_folder(index: Path, doing: str) -> Path:
@@ -29,14 +31,37 @@ def work_folder(index: Path, doing: str) -> Path:
     return index.with_name(f"{index.name}.{doing}")
 
 
+def without_means(request: dict[str, Any]) -> dict[str, Any]:
+    """Returns a request without options that say how it is done, not what."""
+    return {name: value for name, value in request.items() if name not in _MEANS}
+
+
 def is_of_request(work: Path, request: dict[str, Any]) -> bool:
     """Whether an earlier run of the same command left its work."""
+    return _left_by(work, request) is not None
+
+
+def added_by(work: Path, request: dict[str, Any]) -> list[str] | None:
+    """Returns what an earlier run of the same command was about to add, if any."""
+    return (_left_by(work, request) or {}).get(_ADDED)
+
+
+def note_added(work: Path, request: dict[str, Any], keys: list[str]) -> None:
+    """Notes what is about to be added: a run that is killed now may be done."""
+    write_json(work / _REQUEST_FILE, {**request, _ADDED: keys})
+
+
+def _left_by(work: Path, request: dict[str, Any]) -> dict[str, Any] | None:
     if not is_own(work):
-        return False
+        return None
     try:
-        return bool(read_json(inside(work, _REQUEST_FILE)) == request)
+        left = read_json(inside(work, _REQUEST_FILE))
     except (OSError, ValueError):
-        return False
+        return None
+    if not isinstance(left, dict):
+        return None
+    same = {name: value for name, value in left.items() if name != _ADDED} == request
+    return left if same else None
 
 
 @contextlib.contextmanager

@@ -14,26 +14,17 @@ Examples:
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vpr_tf.cli.main import DONE, PARTLY, Outcome
-from vpr_tf.cli.numbers import workers
-from vpr_tf.cli.options import (
-    add_config,
-    add_json,
-    add_model,
-    add_reading,
-    config_of,
-    config_of_model,
-    with_reading,
-)
+from vpr_tf.cli.options import add_config, add_json, add_model, config_of_model
+from vpr_tf.cli.photo_options import add_workers, build_config_of
+from vpr_tf.cli.reading_options import add_reading, reading_of
 from vpr_tf.printable import printable
 
 if TYPE_CHECKING:
-    from vpr_tf.config import ExperimentConfig
     from vpr_tf.photos import PhotoFiles
     from vpr_tf.photos.quality import FlaggedPhotos, MeasuredPhotos
 
@@ -52,19 +43,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--overwrite", action="store_true", help="replace an existing table and page"
     )
     add_model(parser, "an encoder, to find photos that look like none near them")
-    parser.add_argument(
-        "--workers",
-        type=workers,
-        default=os.cpu_count() or 1,
-        help="processes; default: one a core",
-    )
+    add_workers(parser)
     add_reading(parser)
     add_json(parser)
 
 
 def run(options: argparse.Namespace) -> Outcome:
     """Checks photos, and writes the table and the page."""
-    build = with_reading(options, _config_of(options)).build
+    build = build_config_of(options)
+    reading = reading_of(options, build.reading)
     table = _table_of(options)
     page, rejected = table.with_suffix(".html"), table.with_suffix(".rejected.csv")
     if not options.overwrite:
@@ -75,7 +62,7 @@ def run(options: argparse.Namespace) -> Outcome:
     from vpr_tf.photos.quality import RULES, flag_photos, measure_photos, write_flags
     from vpr_tf.report.photo_quality import write_quality_page
 
-    files = scan_photos(options.photos, needs_position=False, reading=build.reading)
+    files = scan_photos(options.photos, needs_position=False, reading=reading)
     _warn_of_blank_ends(files)
     table.parent.mkdir(parents=True, exist_ok=True)
     work = work_folder(table, "checking")
@@ -83,20 +70,10 @@ def run(options: argparse.Namespace) -> Outcome:
         photos = measure_photos(files, work / "measures", workers=options.workers)
         photos = _described(photos, options, work / "descriptors")
         flagged = flag_photos(photos, RULES, build.quality)
-        write_flags(flagged, table, build.reading)
+        write_flags(flagged, table, reading)
         write_quality_page(flagged, str(options.photos), page)
         report_rejected(flagged.files, rejected)
     return _outcome(flagged, table, page)
-
-
-def _config_of(options: argparse.Namespace) -> ExperimentConfig:
-    """Returns the config of the options, or defaults with the overrides over them."""
-    if options.config is not None:
-        return config_of(options)
-    from vpr_tf.config import config_from_values
-
-    values = {"name": "photos", "dataset": {"path": "none"}}
-    return config_from_values(values, options.overrides)
 
 
 def _table_of(options: argparse.Namespace) -> Path:

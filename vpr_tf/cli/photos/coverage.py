@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from vpr_tf.cli.main import Outcome
 from vpr_tf.cli.numbers import positive
-from vpr_tf.cli.options import add_json, add_reading, reading_of
+from vpr_tf.cli.options import add_json
+from vpr_tf.cli.reading_options import add_reading, reading_of
 from vpr_tf.photos.coverage import (
     DEFAULT_CELL_SIZE_M,
     DEFAULT_FEW,

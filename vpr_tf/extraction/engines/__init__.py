@@ -125,8 +125,13 @@ def compile_forward(
 
 
 def num_threads() -> int:
-    """Returns how many cores this process may use."""
-    return len(os.sched_getaffinity(0))
+    """Returns how many cores this process may use.
+
+    `OMP_NUM_THREADS` says it where several processes share a machine.
+    """
+    cores = len(os.sched_getaffinity(0))
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    return min(cores, int(told)) if told.isdecimal() and int(told) else cores
 
 
 def _module(engine: str, preprocessing: Preprocessing) -> ModuleType:

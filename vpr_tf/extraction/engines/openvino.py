@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import io
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from vpr_tf.extraction.exported_encoder import ExportedEncoder
 from vpr_tf.extras import import_extra
 
 _DEVICE = "CPU"
+# A compiled transformer for each takes tens of megabytes.
+_MOST_SIZES = 8
 # What OpenVINO calls the precisions that not every CPU has.
 _CAPABILITIES = {"mixed_bfloat16": "BF16", "mixed_float16": "FP16"}
 # Stated for float32, too: by itself OpenVINO takes bfloat16 where the CPU has it.
@@ -85,20 +88,43 @@ def forward_of(contents: list[bytes], preprocessing: Preprocessing) -> Forward:
         "INFERENCE_NUM_THREADS": num_threads(),
         "NUM_STREAMS": 1,
     }
+
+    def request(*size: int) -> Any:
+        """Compiles the model for images of a size, or of any."""
+        sized = model.clone()
+        if size:
+            sized.reshape(openvino.PartialShape([-1, *size, 3]))
+        return core.compile_model(sized, _DEVICE, settings).create_infer_request()
+
     try:
         model = read_model(core, contents)
-        compiled = core.compile_model(model, _DEVICE, settings)
+        requests = _requests(request, natural_size(preprocessing))
     except Exception as error:  # all of them RuntimeErrors of C++
         raise EncoderError(
             f"OpenVINO cannot compute this encoder: {_last_line(error)}"
         ) from error
-    request, lock = compiled.create_infer_request(), threading.Lock()
+    lock = threading.Lock()
 
     def compute(images: np.ndarray) -> np.ndarray:
         with lock:
-            return np.array(request.infer([images])[0], np.float32)
+            found = requests(*images.shape[1:3]).infer([images])
+            return np.array(found[0], np.float32)
 
     return telling_failures(compute, natural_size(preprocessing), _last_line)
+
+
+def _requests(request: Callable[..., Any], size: int) -> Callable[[int, int], Any]:
+    """Returns what gives the request for an image size.
+
+    Transformers are not compiled for all sizes at once, but for each.
+    """
+    try:
+        for_all = request()
+    except RuntimeError:
+        of_size = functools.lru_cache(maxsize=_MOST_SIZES)(request)
+        of_size(size, size)
+        return of_size
+    return lambda height, width: for_all
 
 
 def read_model(core: Any, contents: list[bytes]) -> Any:

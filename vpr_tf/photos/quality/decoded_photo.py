@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import io
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from vpr_tf.photos.decoding import opened_image
 from vpr_tf.photos.errors import InvalidEntryError
 
 SHORTER_SIDE_PX = 512
@@ -106,21 +105,12 @@ def _content_of(file: Path) -> bytes:
 @contextlib.contextmanager
 def _opened(content: bytes, size_px: tuple[int, int] | None) -> Iterator[Image.Image]:
     """Yields a JPEG or PNG, which is decoded when it is used."""
-    Image.MAX_IMAGE_PIXELS = None  # headers were checked when photos were listed
-    try:
-        with Image.open(io.BytesIO(content), formats=("JPEG", "PNG")) as image:
-            if size_px not in (None, image.size):
-                raise InvalidEntryError(
-                    "image changed since it was listed: it has another size"
-                )
-            yield image
-    except InvalidEntryError:
-        raise
-    except UnidentifiedImageError:
-        raise InvalidEntryError("image does not decode: no JPEG or PNG") from None
-    except (OSError, ValueError, SyntaxError, EOFError, struct.error) as error:
-        reason = str(error) or type(error).__name__
-        raise InvalidEntryError(f"image does not decode: {reason}") from None
+    with opened_image(content) as image:
+        if size_px not in (None, image.size):
+            raise InvalidEntryError(
+                "image changed since it was listed: it has another size"
+            )
+        yield image
 
 
 def _upright(image: Image.Image, exif_orientation: int) -> Image.Image:

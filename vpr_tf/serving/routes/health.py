@@ -27,9 +27,18 @@ async def healthz() -> HealthAnswer:
 
 @router.get("/readyz")
 async def readyz(service: Annotated[Service, Depends(service_of)]) -> HealthAnswer:
-    """Says whether requests are answered now; 503 while starting and ending."""
+    """Says whether requests are answered now: 503 while starting and ending.
+
+    So it is while an encoder fails, such as that of a server that has gone.
+    """
     if not service.is_ready:
         raise ProblemError(
             503, "The service is starting or ending.", {"Retry-After": "1"}
+        )
+    if service.localizer.is_failing:
+        raise ProblemError(
+            503,
+            "The encoder does not describe photos now. The service's log says why.",
+            {"Retry-After": "5"},
         )
     return HealthAnswer()

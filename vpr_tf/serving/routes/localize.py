@@ -83,8 +83,9 @@ async def _unless_gone(
             raise ClientDisconnect
         return working.result()
     finally:
-        gone.cancel()
-        working.cancel()
+        for one in (gone, working):
+            one.cancel()
+        await asyncio.gather(gone, working, return_exceptions=True)
 
 
 async def _gone(request: Request) -> None:

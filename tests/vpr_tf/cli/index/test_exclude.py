@@ -1,5 +1,7 @@
 """`--exclude` of photos by their flags."""
 
+import shutil
+
 import pytest
 
 pytest.importorskip("imagehash")
@@ -49,8 +51,10 @@ def test_exclude_is_refused_where_it_cannot_be(model, checked, tmp_path, capsys)
     assert build(model, checked, index, "--exclude", "blur") == 2
     assert "Did you mean blurred?" in capsys.readouterr().err
     of_config = "build.quality.exclude=[unlike_neighbours]"
-    assert build(model, checked, index, of_config) == 2
-    assert "--model MODEL" in capsys.readouterr().err
+    for words in ((), ("--config", model.parent / "tiny.yaml")):
+        of_model = ("--photos", checked, "--model", model, *words)
+        assert on_index("build", index, *of_model, of_config) == 2
+        assert "--model MODEL" in capsys.readouterr().err
     assert build(model, checked, index, "--exclude", "uniform") == 2
     assert "No photo of" in capsys.readouterr().err
     config = model.parent / "tiny.yaml"
@@ -58,3 +62,40 @@ def test_exclude_is_refused_where_it_cannot_be(model, checked, tmp_path, capsys)
     assert on_index("build", index, *words) == 2
     assert "build.quality.exclude" in capsys.readouterr().err
     assert not index.exists()
+
+
+@pytest.mark.parametrize("existing", ["error", "skip", "replace"])
+def test_add_that_was_killed_when_it_was_done_adds_nothing_else(
+    built, checked, tmp_path, monkeypatch, capsys, existing
+):
+    index = shutil.copytree(built / "city.index", tmp_path / "city.index")
+    words = ("--photos", checked, "--prefix", "again/", "--existing", existing)
+    words = (*words, "--exclude", "duplicate", "--workers", 1)
+    add = PlaceIndex.add
+
+    def killed(*args, **kwargs):
+        add(*args, **kwargs)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PlaceIndex, "add", killed)
+        assert on_index("add", index, *words) == 130
+    assert num_photos(index) == 2 * NUM_PHOTOS
+    assert on_index("add", index, *words[:-1], 2) == 0
+    told = capsys.readouterr().out
+    assert (f"All {NUM_PHOTOS} photos are in" in told) == (existing != "replace")
+    assert num_photos(index) == 2 * NUM_PHOTOS
+    assert not tmp_path.joinpath("city.index.adding").exists()
+
+
+def test_add_takes_thresholds_of_quality(built, checked, tmp_path, capsys):
+    index = shutil.copytree(built / "city.index", tmp_path / "city.index")
+    words = ("--photos", checked, "--prefix", "again/", "--exclude", "too_small")
+    assert on_index("add", index, *words, "evaluation.batch_size=2") == 2
+    assert "Received: 'evaluation.batch_size=2'" in capsys.readouterr().err
+    large = "build.quality.min_side_px=4000"
+    assert on_index("add", index, *words, "--workers", 1, large) == 2
+    assert "No photo of" in capsys.readouterr().err
+    small = "build.quality.min_side_px=1"
+    assert on_index("add", index, *words, "--workers", 1, small) == 0
+    assert num_photos(index) == 2 * NUM_PHOTOS + 1

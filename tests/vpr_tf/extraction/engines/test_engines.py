@@ -86,3 +86,16 @@ def test_an_engine_that_is_not_installed_names_its_extra(encoder, monkeypatch):
         FeatureExtractor(encoder, engine="openvino")
     with pytest.raises(EncoderError, match=r"\(did you mean litert\?\)"):
         FeatureExtractor(encoder, engine="liteRT")
+
+
+@pytest.mark.slow
+def test_openvino_compiles_a_transformer_for_every_image_size():
+    pytest.importorskip("openvino")
+    encoder = GeoLocalizationNet("DINOv2_S14", None, last_stage=1)
+    extract = FeatureExtractor(
+        encoder, Preprocessing(image_size=56), engine="openvino"
+    ).forward()
+    for height, width in ((56, 56), (70, 42)):
+        images = np.random.default_rng(0).random((2, height, width, 3), np.float32)
+        exact = np.asarray(encoder(images))
+        np.testing.assert_allclose(extract(images), exact, atol=1e-5)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from vpr_tf.cli.main import DONE, PARTLY, Outcome
 from vpr_tf.cli.options import add_json
+from vpr_tf.cli.reading_options import add_reading, reading_of
 
 if TYPE_CHECKING:
     from data_prep.datasets import PreparedTables
@@ -31,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", required=True, metavar="DIR", help="folder of the tables"
     )
+    add_reading(parser, has_folder=True)
     add_json(parser)
 
 
@@ -38,7 +40,9 @@ def run(options: argparse.Namespace) -> Outcome:
     """Prepares."""
     from data_prep.datasets import prepare_dataset
 
-    prepared = prepare_dataset(options.name, options.source, options.output)
+    prepared = prepare_dataset(
+        options.name, options.source, options.output, reading=reading_of(options)
+    )
     content = dataclasses.asdict(prepared) | {
         "source": str(prepared.source),
         "folder": str(prepared.folder),
@@ -53,6 +57,8 @@ def _text(prepared: PreparedTables) -> str:
     remedies = prepared.remedies()
     if remedies:
         lines += [*remedies, f"All files: {prepared.folder / 'problems.csv'}", ""]
+    if prepared.absent:
+        lines.append(f"Leave out of the config: {', '.join(prepared.absent)}.")
     lines.append(
         f"Tables: {prepared.folder}. Build a dataset of them by\n"
         f"  vpr data build --config configs/datasets/{prepared.name}.yaml \\\n"

@@ -116,6 +116,7 @@ async function showMap(index, page) {
   const map = baseMap(byId("map"), page);
   showBounds(map, index.bounds);
   if (!page.tiles) showStreets(map, await getJson(indexPath(NAME, "/streets")), index);
+  byId("coverage-said").textContent = "The photos of each cell are being counted.";
   showCoverage(map, await getJson(`v1/coverage?index=${encodeURIComponent(NAME)}`));
 }
 

@@ -67,7 +67,7 @@ export const coordinates = (place) => `${place.latitude.toFixed(5)}, ${place.lon
 export function stateInWords(photo) {
   const found = photo.localization;
   if (photo.state === "refused") return photo.problem;
-  if (photo.state === "busy") return `The service is busy. Tried again in ${photo.seconds} s.`;
+  if (photo.state === "busy") return `The service is busy. Next try in ${photo.seconds} s.`;
   if (photo.state === "waiting") return "Waits";
   if (photo.state === "sent") return "Is being localized";
   if (found.status === "outside") return "No place found";

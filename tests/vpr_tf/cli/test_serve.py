@@ -1,0 +1,34 @@
+"""What `vpr serve` refuses before it starts anything."""
+
+import numpy as np
+import pytest
+
+from tests.command_line import vpr
+from vpr_tf.place_index import PlaceIndex
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--index", "nothing"], "nothing"),
+        (["--index", "city.index", "--index", "b/city"], "Two indexes are called city"),
+        (["--index", "../x="], "--index NAME=DIR"),
+        (["--index", "city.index", "--tiles", "http://a/{z}/{x}/{y}"], "--attribution"),
+        (["--index", "city.index", "--port", "70000"], "0 to 65,535"),
+        (["--index", "city.index", "--keys", "no.json"], "no file at no.json"),
+        (["--index", "city.index", "--photos", "no"], "no folder at no"),
+        (["--index", "city.index", "--host", "no such host"], "--host"),
+        (["--index", "city.index", "--proxies", "proxy"], "must be addresses"),
+    ],
+)
+def test_what_cannot_be_served_is_refused(
+    tmp_path, monkeypatch, capsys, words, message
+):
+    monkeypatch.chdir(tmp_path)
+    PlaceIndex.create("city.index", descriptors=np.eye(3)).close()
+
+    assert vpr("serve", "--port", "0", *words) == 2
+
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.splitlines()) == 1
