@@ -3,12 +3,15 @@
 import csv
 import os
 
+import numpy as np
 import pytest
+from scipy.io import savemat
 
 from data_prep.datasets import (
     dataset_names,
     drive_sets,
     find_adapter,
+    matlab,
     prepare_dataset,
 )
 from data_prep.errors import DataPrepError
@@ -87,6 +90,47 @@ def test_a_damaged_matlab_file_is_refused_by_name(tmp_path, prepare, content):
     trees.pittsburgh(tmp_path / "raw")
     (tmp_path / "raw" / "datasets" / "pitts30k_val.mat").write_bytes(content)
     with pytest.raises(DataPrepError, match=r"pitts30k_val\.mat is no list of photos"):
+        prepare("pitts30k")
+
+
+def test_a_matlab_file_that_ends_its_reader_ends_nothing_else(
+    tmp_path, prepare, monkeypatch
+):
+    trees.pittsburgh(tmp_path / "raw")
+    reader = tmp_path / "reader.py"
+    reader.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
+    monkeypatch.setattr(matlab, "_READER", reader)
+    with pytest.raises(
+        DataPrepError, match=r"pitts30k_train\.mat is no list .* damaged"
+    ):
+        prepare("pitts30k")
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"other": 1}, "has no struct `dbStruct`"),
+        ({"dbStruct": np.arange(5)}, "has no struct `dbStruct`"),
+        ({"dbStruct": {"a": 1, "b": 2}}, "has no struct `dbStruct` of five fields"),
+    ],
+)
+def test_other_matlab_files_are_refused(tmp_path, prepare, variables, message):
+    (tmp_path / "raw").mkdir()
+    savemat(tmp_path / "raw" / "pitts30k_val.mat", variables)
+    with pytest.raises(DataPrepError, match=message):
+        prepare("pitts30k")
+
+
+def test_matlab_names_and_positions_must_be_as_many_and_of_their_kind(
+    tmp_path, prepare
+):
+    file = tmp_path / "raw" / "pitts30k_val.mat"
+    place = trees.PITTS_EAST_NORTH
+    trees.write_db_struct(file, "val", [("a.jpg", *place)], [("q.jpg", np.nan, 1.0)])
+    with pytest.raises(DataPrepError, match="positions of the queries are no 2 x n"):
+        prepare("pitts30k")
+    trees.write_db_struct(file, "val", [(7, *place)], [("q.jpg", *place)])
+    with pytest.raises(DataPrepError, match="a name of the database is no text"):
         prepare("pitts30k")
 
 
