@@ -219,6 +219,8 @@ def test_suspect_positions_are_shown_with_pictures(dataset, tmp_path):
         write_html(tiny_report(dataset), tmp_path, **places).read_text("utf-8")
     )
     assert "lie together" not in without.text
+    links = [text.count("Suspects") for text in (page.text, without.text)]
+    assert links == [1, 0]
 
 
 def test_unreadable_pictures_are_named_not_fatal(dataset, tmp_path, monkeypatch):
