@@ -2,9 +2,12 @@
 
     python -m benchmarks.input_pipeline --config configs/sf_xs_dark.yaml [key=value ...]
     python -m benchmarks.input_pipeline --dataset DIR [--partition NAME]
+    python -m benchmarks.input_pipeline --config FILE --augmentations full
 
 Each part includes those above it. The CPU column is time over all cores, so it says
-what a part costs even while other programs run.
+what a part costs even while other programs run. With `--augmentations full` every
+augmentation of the registry is listed in the config with its own probability, and the
+cost of each on every image follows.
 """
 
 from __future__ import annotations
@@ -19,12 +22,16 @@ from typing import Any
 import tensorflow as tf
 
 from vpr_tf.config import (
+    AUGMENTATIONS,
     AugmentationConfig,
     Preprocessing,
     TrainConfig,
+    augmentation_of,
     load_config,
 )
-from vpr_tf.data.augmentation import CROP_DRAWS, JITTER_DRAWS, Augmentation
+from vpr_tf.data.augmentation import CROP_DRAWS, Augmentation
+from vpr_tf.data.color_jitter import JITTER_DRAWS
+from vpr_tf.data.extra_augmentations import ExtraAugmentations
 from vpr_tf.data.image_batches import ImageBatches, SplitImages
 from vpr_tf.data.partition import Partition
 from vpr_tf.data.prepared_dataset import PreparedDataset, SplitIndex
@@ -42,6 +49,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--partition", default="cosplace")
     parser.add_argument("--sizes", type=int, nargs="+", default=[512, 224])
     parser.add_argument("--images", type=int, default=512, help="images a line")
+    parser.add_argument(
+        "--augmentations",
+        choices=("config", "full"),
+        default="config",
+        help="those of the config, or all of the registry",
+    )
     parser.add_argument("overrides", nargs="*", metavar="key=value")
     options = parser.parse_args(arguments)
     if bool(options.config) == bool(options.dataset):
@@ -51,6 +64,9 @@ def main(arguments: list[str] | None = None) -> None:
         experiment = load_config(options.config, options.overrides)
         train, folder = experiment.train, experiment.dataset.path
         name = experiment.partition_name
+    if options.augmentations == "full":
+        full = dataclasses.replace(train.augmentation, extra=_every_augmentation())
+        train = dataclasses.replace(train, augmentation=full)
     dataset = PreparedDataset(folder)
     split, partition = dataset.split("train"), dataset.partition(name)
     num_images = max(options.images // train.batch_size, 1) * train.batch_size
@@ -59,6 +75,8 @@ def main(arguments: list[str] | None = None) -> None:
     for size in options.sizes:
         sized = dataclasses.replace(train, image_size=size)
         _measure_training(split, partition, sized, num_images)
+        if options.augmentations == "full":
+            _measure_each(size, num_images)
     for resize in ("native", "square"):
         preprocessing = Preprocessing(resize, options.sizes[-1])
         batches = ImageBatches(SplitImages(split), preprocessing)
@@ -91,15 +109,38 @@ def _measure_training(
         _measure(f"{size} training batches, {order}", batches, config.batch_size)
 
 
+def _every_augmentation() -> list[dict[str, Any]]:
+    """Returns the whole registry, each with its own probability."""
+    simple = [{"name": name} for name in AUGMENTATIONS if name != "RandomChoice"]
+    choices = [{"name": name} for name in ("Grayscale", "Solarize")]
+    return [*simple, {"name": "RandomChoice", "choices": choices}]
+
+
+def _measure_each(size: int, num_images: int) -> None:
+    """Measures every augmentation alone, on every image."""
+    pixels = tf.random.stateless_uniform([size, size, 3], [0, 1])
+    for entry in _every_augmentation():
+        augment = ExtraAugmentations([augmentation_of({**entry, "probability": 1.0})])
+
+        def load(position: tf.Tensor, augment: Any = augment) -> tf.Tensor:
+            return augment(pixels, tf.stack([tf.constant(_SEED, tf.int64), position]))
+
+        part = (
+            tf.data.Dataset.range(num_images)
+            .map(load, num_parallel_calls=os.cpu_count())
+            .with_options(pipeline_options(os.cpu_count() or 1))
+        )
+        _measure(f"{size} {entry['name']} on every image", part, 1)
+
+
 def _parts(
     split: SplitIndex, partition: Partition, config: TrainConfig
 ) -> dict[str, Callable[[tf.Tensor], Any]]:
     """Returns functions of a position, each with one more part of the pipeline."""
     sampler = ClassSampler(partition, 0, _SEED)
     read = RecordReader(split, sampler.record_ids)
-    augment = Augmentation(
-        dataclasses.replace(config.augmentation, order="crop_first"), config.image_size
-    )
+    plain = dataclasses.replace(config.augmentation, order="crop_first", extra=[])
+    augment = Augmentation(plain, config.image_size)
     whole = Augmentation(AugmentationConfig(random_resized_crop=0.0), config.image_size)
 
     def draws(sample: Any) -> tf.Tensor:

@@ -78,14 +78,15 @@ def _photos(
     keys = [row["key"] for row in raw]
     more = ("night", "view_direction")
     processed = _joined(folder / "postprocessed.csv", keys, more)
-    of_sequence = ("sequence_key", "frame_number")
+    of_sequence = ("sequence_key", "sequence_id", "frame_number")
     sequences = _joined(folder / "seq_info.csv", keys, of_sequence)
     chosen = {} if subtask is None else _of_subtask(folder, subtask, keys)
     for row, key in zip(raw, keys, strict=True):
         why_not = "panorama" if row["pano"].lower() == "true" else ""
         if subtask is not None and not chosen[key]:
             why_not = f"not in the subtask {subtask}"
-        beside = (*processed[key], *sequences[key])
+        sequence_key, sequence_id, frame = sequences[key]
+        beside = (*processed[key], sequence_key or sequence_id, frame)
         place = (row["lat"], row["lon"], row["ca"], row["captured_at"])
         yield f"{key}.jpg", (*place, *beside), why_not
 
@@ -111,9 +112,22 @@ def _joined(
 
 
 def _of_subtask(folder: Path, subtask: str, keys: list[str]) -> dict[str, bool]:
+    """Returns whether each photo is of a subtask.
+
+    Raises:
+        DataPrepError: The table has no such subtask, or lists other photos.
+    """
     file = folder / "subtask_index.csv"
-    known = _joined(file, keys, (subtask,))
-    return {key: value.lower() == "true" for key, (value,) in known.items()}
+    rows = list(csv_rows(file, (subtask,), ("key",)))
+    # Without keys the rows are in the order of raw.csv.
+    own = [row["key"] or key for row, key in zip(rows, keys, strict=False)]
+    if len(rows) != len(keys) or set(own) != set(keys):
+        raise DataPrepError(
+            f"{file} and raw.csv beside it list different photos: {len(rows):,} and "
+            f"{len(keys):,}. Get both again."
+        )
+    chosen = (row[subtask].lower() == "true" for row in rows)
+    return dict(zip(own, chosen, strict=True))
 
 
 ADAPTERS = (

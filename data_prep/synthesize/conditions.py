@@ -6,7 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-Rgb = tuple[float, float, float]
+from vpr_tf.light_and_air import (
+    FOG_LENGTH_M,
+    GLOW_AT_DUSK,
+    LIGHTS,
+    STREET_VIEW_AMBIENT,
+    STREET_VIEW_FIELD_OF_VIEW_DEG,
+    STREET_VIEW_LIGHT,
+    STREET_VIEW_PITCH_DEG,
+    STREET_VIEW_SUN,
+    Rgb,
+)
 
 
 @dataclass(frozen=True)
@@ -60,10 +70,12 @@ def street_view_conditions(rng: np.random.Generator) -> Conditions:
     """Bright days with little traffic, as street-view cars drive."""
     return Conditions(
         sun_azimuth_deg=rng.uniform(90.0, 270.0),
-        sun=_scaled((1.0, 0.97, 0.9), rng.uniform(0.25, 0.5)),
-        ambient=_scaled((0.97, 0.99, 1.03), rng.uniform(0.6, 0.75)),
-        zenith=(96.0, 140.0, 205.0),
-        horizon=(190.0, 208.0, 226.0),
+        sun=_scaled(STREET_VIEW_LIGHT.sun[0], rng.uniform(*STREET_VIEW_SUN)),
+        ambient=_scaled(
+            STREET_VIEW_LIGHT.ambient[0], rng.uniform(*STREET_VIEW_AMBIENT)
+        ),
+        zenith=STREET_VIEW_LIGHT.zenith,
+        horizon=STREET_VIEW_LIGHT.horizon,
         clouds=rng.uniform(0.0, 0.5),
         haze_length_m=rng.uniform(500.0, 1200.0),
         glow=0.0,
@@ -83,33 +95,21 @@ def phone_conditions(rng: np.random.Generator, strength: float = 1.0) -> Conditi
         rng: Source of every choice.
         strength: 0 is near to street view, 1 the full range.
     """
-    kind = str(rng.choice(["clear", "overcast", "dusk", "fog", "low_sun"]))
-    base = {
-        "clear": ((1.0, 0.95, 0.85), 0.55, (1.0, 1.0, 1.05), 0.55),
-        "overcast": ((1.0, 1.0, 1.0), 0.05, (0.92, 0.97, 1.05), 0.78),
-        "dusk": ((1.0, 0.6, 0.4), 0.2, (0.72, 0.74, 1.0), 0.5),
-        "fog": ((1.0, 1.0, 1.0), 0.05, (1.0, 1.0, 1.0), 0.8),
-        "low_sun": ((1.0, 0.78, 0.5), 0.7, (0.85, 0.9, 1.1), 0.42),
-    }[kind]
-    skies: dict[str, tuple[Rgb, Rgb]] = {
-        "clear": ((70.0, 120.0, 200.0), (180.0, 205.0, 230.0)),
-        "overcast": ((165.0, 170.0, 178.0), (205.0, 208.0, 210.0)),
-        "dusk": ((38.0, 44.0, 92.0), (225.0, 140.0, 95.0)),
-        "fog": ((200.0, 203.0, 206.0), (205.0, 207.0, 208.0)),
-        "low_sun": ((110.0, 140.0, 190.0), (250.0, 215.0, 160.0)),
-    }
-    haze = {"fog": rng.uniform(35.0, 110.0), "overcast": 220.0}.get(kind, 400.0)
+    kind = str(rng.choice(list(LIGHTS)))
+    light = LIGHTS[kind]
+    fog_length_m = rng.uniform(*FOG_LENGTH_M)
+    haze_length_m = fog_length_m if kind == "fog" else light.haze_length_m
     month = int(rng.integers(1, 13))
     autumn: Rgb = (1.7, 0.95, 0.5)
     return Conditions(
         sun_azimuth_deg=rng.uniform(70.0, 290.0),
-        sun=_scaled(base[0], base[1] * rng.uniform(0.8, 1.2)),
-        ambient=_scaled(base[2], base[3] * rng.uniform(0.85, 1.15)),
-        zenith=skies[kind][0],
-        horizon=skies[kind][1],
+        sun=_scaled(light.sun[0], light.sun[1] * rng.uniform(0.8, 1.2)),
+        ambient=_scaled(light.ambient[0], light.ambient[1] * rng.uniform(0.85, 1.15)),
+        zenith=light.zenith,
+        horizon=light.horizon,
         clouds=rng.uniform(0.0, 1.0),
-        haze_length_m=haze / max(strength, 0.05),
-        glow=rng.uniform(0.5, 0.9) if kind == "dusk" else 0.0,
+        haze_length_m=haze_length_m / max(strength, 0.05),
+        glow=rng.uniform(*GLOW_AT_DUSK) if kind == "dusk" else 0.0,
         leaf_tint=autumn if month in (10, 11) else (1.0, 1.0, 1.0),
         has_leaves=month not in (12, 1, 2),
         month=month,
@@ -121,7 +121,11 @@ def phone_conditions(rng: np.random.Generator, strength: float = 1.0) -> Conditi
 
 def street_view_lens(rng: np.random.Generator) -> Lens:
     """A level panorama crop that looks slightly up."""
-    return Lens(field_of_view_deg=75.0, pitch_deg=11.0, roll_deg=rng.uniform(-0.5, 0.5))
+    return Lens(
+        field_of_view_deg=STREET_VIEW_FIELD_OF_VIEW_DEG,
+        pitch_deg=STREET_VIEW_PITCH_DEG,
+        roll_deg=rng.uniform(-0.5, 0.5),
+    )
 
 
 def phone_lens(rng: np.random.Generator, strength: float = 1.0) -> Lens:

@@ -25,6 +25,7 @@ from data_prep.synthesize.conditions import (
 )
 from data_prep.synthesize.naming import image_name, panorama_id
 from data_prep.synthesize.presets import DistrictPreset, SynthesisConfig
+from vpr_tf.light_and_air import STREET_VIEW_HEIGHT_M
 
 # South-west corners of the districts: 3 km apart, so no two of them share a place.
 DISTRICT_ORIGINS = {
@@ -134,7 +135,7 @@ def _panorama(
         conditions, lens = phone_conditions(rng, strength), phone_lens(rng, strength)
         finish = phone_finish(rng, preset.jpeg_quality, strength)
     else:
-        aside, height = lane + rng.uniform(-drift, drift), 2.4
+        aside, height = lane + rng.uniform(-drift, drift), STREET_VIEW_HEIGHT_M
         conditions, lens = street_view_conditions(rng), street_view_lens(rng)
         finish = street_view_finish(rng, preset.jpeg_quality)
     point = stop.point(float(rng.uniform(-jitter, jitter)), float(aside))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from data_prep.synthesize.conditions import Conditions
+from vpr_tf import light_and_air
 
 
 def as_items(pixels: np.ndarray) -> np.ndarray:
@@ -54,7 +55,7 @@ def sunlight(conditions: Conditions, normal: np.ndarray) -> np.ndarray:
 
 def even_light(conditions: Conditions, sun_share: float) -> np.ndarray:
     """Returns (3,) multipliers of a surface that sees a share of the sun."""
-    return np.array(conditions.ambient) + sun_share * np.array(conditions.sun)
+    return light_and_air.even_light(conditions.ambient, conditions.sun, sun_share)
 
 
 def gain_and_haze(
@@ -77,4 +78,5 @@ def gain_and_haze(
 
 def clear_share(conditions: Conditions, distance: np.ndarray) -> np.ndarray:
     """Returns the share of light that haze lets through."""
-    return np.exp(-distance / np.float32(conditions.haze_length_m))
+    length = np.float32(conditions.haze_length_m)
+    return np.asarray(light_and_air.clear_share(distance, length))

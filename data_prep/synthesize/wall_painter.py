@@ -17,8 +17,9 @@ from data_prep.synthesize.pixels import (
 from data_prep.synthesize.ray_casting import FAR_M, LAYERS, Hits
 from data_prep.synthesize.scene import Scene
 from data_prep.synthesize.strip import Strip
+from vpr_tf.light_and_air import LAMPLIGHT, LAMPLIGHT_LEVEL
 
-_LAMPLIGHT = np.array([1.0, 0.85, 0.55, 0.0], np.float32)
+_LAMPLIGHT = np.array([*LAMPLIGHT, 0.0], np.float32)
 
 
 def paint_walls(
@@ -131,4 +132,4 @@ def _glow_by_value(conditions: Conditions) -> np.ndarray:
     rng = np.random.default_rng((conditions.seed, 52))
     table[1:201] = rng.random(200) < 0.4
     table[201:] = 1.0
-    return table * np.float32(150.0 * conditions.glow)
+    return table * np.float32(LAMPLIGHT_LEVEL * conditions.glow)

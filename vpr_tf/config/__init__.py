@@ -6,6 +6,12 @@ training, the evaluation and the export. `load_config` reads it, applies
 (partition, aggregation, schedule, head) has a dataclass for each.
 """
 
+from vpr_tf.config.augmentations import (
+    AUGMENTATIONS,
+    KERAS_LAYERS,
+    augmentation_of,
+    entry_of,
+)
 from vpr_tf.config.dataset import (
     DEFAULT_READING,
     PARTITIONS,
@@ -80,12 +86,14 @@ from vpr_tf.config.training import (
 
 __all__ = [
     "AGGREGATIONS",
+    "AUGMENTATIONS",
     "BACKBONE_STAGES",
     "DEFAULT_QUALITY",
     "DEFAULT_READING",
     "ENGINES",
     "FLAG_MEANINGS",
     "HEADS",
+    "KERAS_LAYERS",
     "KERAS_OPTIMIZERS",
     "OPTIMIZERS",
     "PARTITIONS",
@@ -133,9 +141,11 @@ __all__ = [
     "TrainConfig",
     "WeightAverageConfig",
     "as_dict",
+    "augmentation_of",
     "check_name",
     "config_from_values",
     "config_yaml",
+    "entry_of",
     "find_protocol",
     "grid_config",
     "load_config",

@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from vpr_tf.config.augmentations import (
+    ExtraAugmentation,
+    augmentation_of,
+    entry_of,
+)
 from vpr_tf.config.rules import (
     MOST_IMAGES_A_BATCH,
     MOST_PIXELS_A_SIDE,
@@ -267,6 +272,9 @@ class AugmentationConfig:
     random_resized_crop: float = 0.5  # smallest crop area is 1 - this
     # crop_first decodes only the crop; jitter_first is the official order.
     order: str = "crop_first"
+    # After these, in their order: [{name: GaussianBlur, probability: 0.3}, ...]; see
+    # docs/training.md. keras.RandomShear and the like are layers of Keras.
+    extra: list[Any] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         section = "train.augmentation"
@@ -276,6 +284,17 @@ class AugmentationConfig:
         check(0 <= crop < 1, f"{section}.random_resized_crop", "in [0, 1)", crop)
         orders = ("crop_first", "jitter_first")
         check_choice(f"{section}.order", self.order, orders)
+        # With all their fields, so that a run records them.
+        found = [entry_of(one) for one in self.extra_augmentations]
+        object.__setattr__(self, "extra", found)
+
+    @property
+    def extra_augmentations(self) -> tuple[ExtraAugmentation, ...]:
+        """What `extra` lists."""
+        return tuple(
+            augmentation_of(entry, f"train.augmentation.extra[{number}]")
+            for number, entry in enumerate(self.extra)
+        )
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ class Failure:
         query: The query.
         text: Its error and confidence.
         predictions: The first ones.
-        nearest: The positive nearest to the query.
+        nearest: The photo nearest to the query, a positive if there is one.
         nearest_rank: Where that stands among the predictions, from 1; 0 if nowhere.
         num_predictions: How many were looked through for it.
     """
@@ -101,7 +101,12 @@ def failures(
                     _prediction(report, splits[1], int(photos[row, rank]), row, rank)
                     for rank in ranks
                 ],
-                take_shot(splits[1], nearest, metres(nearest_m), is_positive=True),
+                take_shot(
+                    splits[1],
+                    nearest,
+                    metres(nearest_m),
+                    is_positive=nearest_m <= report.positive_dist_threshold_m,
+                ),
                 int(ranked[0]) + 1 if len(ranked) else 0,
                 result.predictions.shape[1],
             )

@@ -116,7 +116,11 @@ class Service:
         )
 
 
-def service_of(request: Request) -> Service:
-    """Returns the service that answers a request; for `Depends`."""
+async def service_of(request: Request) -> Service:
+    """Returns the service that answers a request; for `Depends`.
+
+    It waits for nothing; FastAPI would call a plain function in a thread, for which a
+    refusal would wait while all cores compute.
+    """
     service: Service = request.app.state.service
     return service

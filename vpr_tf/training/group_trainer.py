@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from vpr_tf.config import ConfigError, TrainConfig
+from vpr_tf.data.extra_augmentations import ExtraAugmentations
 from vpr_tf.data.partition import Partition
 from vpr_tf.data.prepared_dataset import SplitIndex
 from vpr_tf.data.record_reading import damaged_records_named
@@ -106,6 +107,7 @@ class GroupTrainer:
         check_batch_size(config.batch_size, strategy.num_replicas_in_sync)
         if augment is not None:
             check_augment(augment, config.image_size)
+        ExtraAugmentations(config.augmentation.extra_augmentations)  # before any work
         self._split, self._partition, self._seed = split, partition, seed
         self._descriptors, self._augment = descriptors, augment
         self.head_factory = HeadFactory.of(config.head, partition, split)

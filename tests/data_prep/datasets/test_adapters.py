@@ -3,12 +3,15 @@
 import csv
 import os
 
+import numpy as np
 import pytest
+from scipy.io import savemat
 
 from data_prep.datasets import (
     dataset_names,
     drive_sets,
     find_adapter,
+    matlab,
     prepare_dataset,
 )
 from data_prep.errors import DataPrepError
@@ -90,6 +93,47 @@ def test_a_damaged_matlab_file_is_refused_by_name(tmp_path, prepare, content):
         prepare("pitts30k")
 
 
+def test_a_matlab_file_that_ends_its_reader_ends_nothing_else(
+    tmp_path, prepare, monkeypatch
+):
+    trees.pittsburgh(tmp_path / "raw")
+    reader = tmp_path / "reader.py"
+    reader.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
+    monkeypatch.setattr(matlab, "_READER", reader)
+    with pytest.raises(
+        DataPrepError, match=r"pitts30k_train\.mat is no list .* damaged"
+    ):
+        prepare("pitts30k")
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"other": 1}, "has no struct `dbStruct`"),
+        ({"dbStruct": np.arange(5)}, "has no struct `dbStruct`"),
+        ({"dbStruct": {"a": 1, "b": 2}}, "has no struct `dbStruct` of five fields"),
+    ],
+)
+def test_other_matlab_files_are_refused(tmp_path, prepare, variables, message):
+    (tmp_path / "raw").mkdir()
+    savemat(tmp_path / "raw" / "pitts30k_val.mat", variables)
+    with pytest.raises(DataPrepError, match=message):
+        prepare("pitts30k")
+
+
+def test_matlab_names_and_positions_must_be_as_many_and_of_their_kind(
+    tmp_path, prepare
+):
+    file = tmp_path / "raw" / "pitts30k_val.mat"
+    place = trees.PITTS_EAST_NORTH
+    trees.write_db_struct(file, "val", [("a.jpg", *place)], [("q.jpg", np.nan, 1.0)])
+    with pytest.raises(DataPrepError, match="positions of the queries are no 2 x n"):
+        prepare("pitts30k")
+    trees.write_db_struct(file, "val", [(7, *place)], [("q.jpg", *place)])
+    with pytest.raises(DataPrepError, match="a name of the database is no text"):
+        prepare("pitts30k")
+
+
 def test_names_that_lead_out_of_the_source_are_refused(tmp_path, prepare):
     trees.pittsburgh(tmp_path / "raw")
     trees.write_photo(tmp_path / "secret.jpg")
@@ -152,6 +196,21 @@ def test_msls_joins_its_tables_and_leaves_panoramas_out(tmp_path, prepare):
     photos = photos_of(prepared, "val-queries")
     assert photos.photos.heading_deg.tolist() == [10.5, 11.5, 10.5, 11.5]
     assert photos.photos.timestamps.tolist()[:2] == [b"20180501", b"20180502"]
+
+
+def test_msls_subtasks_without_keys_are_in_the_order_of_the_photos(tmp_path, prepare):
+    trees.msls(tmp_path / "raw")
+    for file in (tmp_path / "raw").glob("train_val/*/query/subtask_index.csv"):
+        file.write_text("all\nFalse\nTrue\nFalse\n")
+    paths = [row["path"] for row in rows_of(prepare("msls"), "val-queries_subtask_all")]
+    assert [path.rpartition("/")[2] for path in paths] == ["cphq11.jpg", "sfq21.jpg"]
+    file = tmp_path / "raw/train_val/sf/query/subtask_index.csv"
+    file.write_text("all\nFalse\nTrue\n")
+    with pytest.raises(DataPrepError, match="different photos: 2 and 3"):
+        prepare("msls")
+    file.write_text("s2w\nFalse\nTrue\nTrue\n")
+    with pytest.raises(DataPrepError, match="must have the columns all"):
+        prepare("msls")
 
 
 def test_msls_tables_of_different_photos_are_refused(tmp_path, prepare):

@@ -13,6 +13,7 @@ from vpr_tf.config import (
     PlanetConfig,
     RegressionHeadConfig,
     SoftLabelHeadConfig,
+    config_from_values,
     load_config,
     save_config,
 )
@@ -256,3 +257,14 @@ def test_values_that_no_config_has_are_one_error(tmp_path, text):
     (tmp_path / "a.yaml").write_text(text)
     with pytest.raises(ConfigError, match=r"a\.yaml"):
         load_config(tmp_path / "a.yaml")
+
+
+def test_extra_augmentations_are_recorded_whole(tmp_path):
+    given = "train.augmentation.extra=[{name: RandomPerspective, factor: 0.3}]"
+    config = config_from_values({"name": "x", "dataset": {"path": "d"}}, [given])
+    save_config(config, tmp_path / "config.yaml")
+    assert load_config(tmp_path / "config.yaml") == config
+    assert "probability: 0.5" in (tmp_path / "config.yaml").read_text()
+    wrong = given.replace("Perspective", "Perspectiv")
+    with pytest.raises(ConfigError, match=r"extra\[0\].* mean RandomPerspective"):
+        config_from_values({"name": "x", "dataset": {"path": "d"}}, [wrong])

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from vpr_tf.config import AugmentationConfig
-from vpr_tf.data.augmentation import (
+from vpr_tf.data.color_jitter import (
     JITTER_DRAWS,
     adjust_brightness,
     adjust_contrast,

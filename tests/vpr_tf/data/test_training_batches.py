@@ -84,9 +84,17 @@ def test_same_seed_gives_the_same_bytes_and_another_seed_others(dataset):
     assert (first[0] != other[0]).any()
 
 
-def test_pipeline_resumes_at_any_position(dataset):
-    images, classes = collect(dataset, num_samples=16)
-    resumed = collect(dataset, start_position=5, num_samples=8)
+_EXTRA = [{"name": "GaussianBlur"}, {"name": "Cutout"}, {"name": "keras.RandomShear"}]
+
+
+@pytest.mark.parametrize("extra", [[], _EXTRA])
+def test_pipeline_resumes_at_any_position(dataset, extra):
+    augmentation = AugmentationConfig(extra=extra)
+    config = dataclasses.replace(_CONFIG, augmentation=augmentation)
+    images, classes = collect(dataset, config, num_samples=16)
+    plain, _ = collect(dataset, num_samples=16)
+    assert (images == plain).all() == (not extra)
+    resumed = collect(dataset, config, start_position=5, num_samples=8)
     np.testing.assert_array_equal(resumed[0], images[5:13])
     np.testing.assert_array_equal(resumed[1], classes[5:13])
 

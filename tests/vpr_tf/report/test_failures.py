@@ -60,7 +60,12 @@ def dataset(tmp_path_factory):
 
 
 def only_query(dataset):
-    report = report_with([900.0], [0.9], [3], [0.1])
+    report = only_query_report(dataset, report_with([900.0], [0.9], [3], [0.1]))
+    (failure,) = failures(report, dataset, dataset.tests["x"], num_predictions=2)
+    return failure
+
+
+def only_query_report(dataset, report):
     result = dataclasses.replace(
         report.result,
         predictions=np.array([[0, 3, 1]]),
@@ -70,9 +75,7 @@ def only_query(dataset):
         predicted_keys=np.array([[b"a", b"b", b"c"]]),
         query_keys=np.array(dataset.split("test-x-queries").keys),
     )
-    report = dataclasses.replace(report, result=result)
-    (failure,) = failures(report, dataset, dataset.tests["x"], num_predictions=2)
-    return failure
+    return dataclasses.replace(report, result=result)
 
 
 def test_failure_names_predictions_and_the_nearest_positive(dataset):
@@ -83,6 +86,17 @@ def test_failure_names_predictions_and_the_nearest_positive(dataset):
     assert failure.nearest.text == "3.5 m"
     assert failure.nearest_rank == 0
     assert failure.num_predictions == 3
+
+
+def test_queries_that_are_named_need_no_positive(dataset):
+    report = report_with([900.0], [0.9], [0], [0.1])
+    near = dataclasses.replace(
+        only_query_report(dataset, report), positive_dist_threshold_m=1.0
+    )
+    rows = np.array([0])
+    (failure,) = failures(near, dataset, dataset.tests["x"], rows=rows)
+    assert not failure.nearest.is_positive
+    assert failures(near, dataset, dataset.tests["x"]) == []
 
 
 def test_of_photos_at_one_place_the_one_that_looks_the_same_way_is_nearest(

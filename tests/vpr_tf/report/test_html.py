@@ -212,12 +212,15 @@ def test_suspect_positions_are_shown_with_pictures(dataset, tmp_path):
     places = {"dataset": dataset, "evaluation_set": dataset.tests["x"]}
     page = read_page(write_html(report, tmp_path, **places).read_text("utf-8"))
     assert "1 query: the first 3 predictions lie together" in page.text
+    assert page.text.count("no positive; nearest photo") == 0
     # Four of the failure, and of the suspect a missing prediction has no picture.
     assert page.tags.count("img") == 7
     without = read_page(
         write_html(tiny_report(dataset), tmp_path, **places).read_text("utf-8")
     )
     assert "lie together" not in without.text
+    links = [text.count("Suspects") for text in (page.text, without.text)]
+    assert links == [1, 0]
 
 
 def test_unreadable_pictures_are_named_not_fatal(dataset, tmp_path, monkeypatch):

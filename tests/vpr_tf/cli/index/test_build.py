@@ -190,3 +190,15 @@ def test_errors_are_one_line(built, model, tmp_path, capsys, option, message):
     assert message in told
     assert "Traceback" not in told
     assert not list(tmp_path.iterdir())
+
+
+def test_a_table_may_lie_elsewhere_than_its_photos(model, built, tmp_path):
+    table = tmp_path / "tables" / "photos.csv"
+    table.parent.mkdir()
+    table.write_text("path,latitude,longitude\n3.png,37.7,-122.5\n")
+    folder = str(built / "photos")
+    index = tmp_path / "city.index"
+    assert build(model, table, index, "--photo-folder", folder) == 0
+    with PlaceIndex.open(index) as opened:
+        assert opened.manifest.num_photos == 1
+    assert build(model, table, tmp_path / "other.index") == 2
