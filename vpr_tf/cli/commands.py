@@ -14,6 +14,7 @@ COMMANDS = {
     "data build": "builds a dataset from images",
     "data partition": "adds a named partition to a built dataset",
     "data inspect": "prints and draws what a dataset holds",
+    "data preview": "draws images, classes and what augmentation makes of them",
     "data synthesize": "draws a miniature city",
     "data add-test": "adds test sets to a built dataset",
     "data datasets list": "lists the public datasets that are known",

@@ -37,6 +37,7 @@ FIELDS = (
 )
 COMMANDS = (
     *("data build", "data partition", "data add-test", "data inspect", "train"),
+    "data preview",
     *("train --resume", "evaluate", "export", "whiten"),
 )
 REST = {

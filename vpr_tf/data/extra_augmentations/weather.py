@@ -26,8 +26,9 @@ _SUN_SHARE = 0.5
 _NUM_WINDOWS = 12
 _WINDOW_SIDES = (0.015, 0.06)  # of the image
 _WINDOW_ROWS = (0.1, 0.65)  # where windows are
-# An empty street between two walls.
-_HALF_WIDTH_M, _WALL_HEIGHT_M, _FAR_M = 8.5, 15.0, 1e4
+# An empty street between two walls; a sky above them would end somewhere else than in
+# the photo.
+_HALF_WIDTH_M, _FAR_M = 8.5, 1e4
 
 
 def night(config: Night, image: tf.Tensor, draws: Draws) -> tf.Tensor:
@@ -94,7 +95,7 @@ def hazed(image: tf.Tensor, length_m: Any, heading: Any, colour: Any) -> tf.Tens
 def street_distances(height: int, width: int, heading: Any) -> tf.Tensor:
     """Returns metres to the walls and the road of an empty street, per pixel.
 
-    The camera is that of the city's street-view car; above the walls is the sky.
+    The camera is that of the city's street-view car; the walls have no upper end.
 
     Args:
         height: Of the image.
@@ -108,6 +109,4 @@ def street_distances(height: int, width: int, heading: Any) -> tf.Tensor:
     azimuth = tf.constant(np.arctan(across), tf.float32) + heading
     wall_m = _HALF_WIDTH_M / tf.maximum(tf.abs(tf.sin(azimuth)), _HALF_WIDTH_M / _FAR_M)
     road_m = STREET_VIEW_HEIGHT_M / np.maximum(-slope, STREET_VIEW_HEIGHT_M / _FAR_M)
-    nearest_m = tf.minimum(wall_m, tf.constant(road_m, tf.float32)[:, None])
-    top = STREET_VIEW_HEIGHT_M + nearest_m * tf.constant(slope, tf.float32)[:, None]
-    return tf.where(top > _WALL_HEIGHT_M, _FAR_M, nearest_m)
+    return tf.minimum(wall_m, tf.constant(road_m, tf.float32)[:, None])

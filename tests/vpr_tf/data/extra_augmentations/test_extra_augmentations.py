@@ -189,7 +189,6 @@ def test_haze_hides_what_is_far_down_a_street():
     metres = weather.street_distances(64, 64, 0.0).numpy()
     assert metres[30, 32] > 5 * metres[30, 2]
     assert metres[63, 32] < 10
-    assert metres[0].max() > 1000  # sky above the walls at the end of the street
 
 
 def test_night_is_dark_and_blue_with_warm_windows():
