@@ -227,7 +227,7 @@ def _status(estimates: Estimates, query: int) -> tuple[str, str]:
     if math.isnan(confidence):
         return WITHHELD, (
             f"{votes} matches, fewer than any query of the calibration had "
-            "(--min-confidence 0 gives the position nevertheless)"
+            "(a least confidence of 0 gives the position nevertheless)"
         )
     return WITHHELD, (
         f"confidence {confidence:.2f} is below {estimates.min_confidence:.2f}"

@@ -93,7 +93,7 @@ export class PlaceMap {
     const { L } = window;
     const bounds = L.latLng(latLng(found)).toBounds(2 * Math.max(12, found.accuracy_radius_m ?? 0));
     for (const match of found.matches) if (hasPosition(match)) bounds.extend(latLng(match));
-    this.map.fitBounds(bounds, { padding: [48, 48], maxZoom: 19.5, animate: false });
+    this.map.fitBounds(bounds, { padding: [48, 48], maxZoom: 18.5, animate: false });
   }
 
   // Shows the circle that is searched; null for everywhere.
