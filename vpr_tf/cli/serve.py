@@ -186,8 +186,16 @@ def _tell_systemd(state: str) -> None:
 
 
 def _service_settings(options: argparse.Namespace) -> ServiceSettings:
-    from vpr_tf.serving import ServiceError, ServiceSettings
+    from vpr_tf.serving import (
+        ServiceError,
+        ServiceSettings,
+        allowed_hosts,
+        tiles_origin,
+    )
 
+    allowed_hosts(options.host_name)  # refuses before anything is opened
+    if options.tiles:
+        tiles_origin(options.tiles)
     if bool(options.tiles) != bool(options.attribution):
         raise ServiceError(
             "--tiles and --attribution belong together: a map says whom it is from. "

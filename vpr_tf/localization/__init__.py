@@ -18,6 +18,7 @@ from vpr_tf.localization.formats import (
 )
 from vpr_tf.localization.localization import (
     NUM_CANDIDATES,
+    OUTSIDE,
     Candidate,
     Localization,
     Localizer,
@@ -34,6 +35,7 @@ from vpr_tf.localization.retrieval_calibration import (
 
 __all__ = [
     "NUM_CANDIDATES",
+    "OUTSIDE",
     "THRESHOLDS_AROUND",
     "Calibration",
     "Candidate",

@@ -14,7 +14,12 @@ import numpy as np
 from vpr_tf.geo import GeoCircle
 from vpr_tf.localization import Localization
 from vpr_tf.place_index import PlaceIndex
-from vpr_tf.place_index.localizing import LocalizationSettings, localize_descriptors
+from vpr_tf.place_index.localizing import (
+    NO_MATCH_OF_HEADING,
+    NO_PHOTO_WITHIN,
+    LocalizationSettings,
+    localize_descriptors,
+)
 from vpr_tf.search import CellFilter
 from vpr_tf.serving import metrics
 from vpr_tf.serving.admission import Admission
@@ -201,7 +206,8 @@ class PhotoLocalizer:
             least,
             localizations,
             unreadable,
-            _warnings(snapshot, settings, described, options),
+            _warnings(snapshot, settings, described, options)
+            + _outside_warnings(localizations),
             clock.timings(decoded_at, now),
         )
 
@@ -289,6 +295,19 @@ def _cells(snapshot: IndexSnapshot, photos: list[_DescribedPhoto]) -> CellFilter
     if len(snapshot.describers) > 1:
         descriptors = np.stack([photo.descriptors[1] for photo in photos])
     return CellFilter(classifier.ranking, classifier.kept.num_cells, descriptors)
+
+
+def _outside_warnings(localizations: list[Localization]) -> list[str]:
+    """Returns what options left nothing to find."""
+    remedies = {
+        NO_PHOTO_WITHIN: "make it larger, or correct its centre.",
+        NO_MATCH_OF_HEADING: "correct heading_deg, or leave it out.",
+    }
+    return [
+        f"{one.photo}: {one.reason}; {remedies[one.reason]}"
+        for one in localizations
+        if one.reason in remedies
+    ]
 
 
 def _warnings(

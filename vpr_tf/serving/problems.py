@@ -11,11 +11,12 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+
+from vpr_tf.serving.field_errors import expected_of
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -128,7 +129,7 @@ def add_problem_handlers(app: FastAPI) -> None:
         errors = [
             {
                 "field": ".".join(map(str, one["loc"])),
-                "expected": jsonable_encoder(one["msg"]),
+                "expected": expected_of(one),
             }
             for one in error.errors()
         ]

@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import re
 
 import pytest
 from fastapi.testclient import TestClient
@@ -161,6 +162,7 @@ def test_body_is_refused(client, case):
         ("within", "37.7,-122.5", 422),
         ("within", "97.7,-122.5,10", 422),
         ("within", "nan,nan,nan", 422),
+        ("within", "37.7,-122.5,1e9", 422),
         ("heading_deg", "-1", 422),
         ("heading_deg", "nan", 422),
         ("top_k", "0", 422),
@@ -180,7 +182,47 @@ def test_option_that_cannot_be_is_refused(client, field, value, status):
     ]
     for answer in answers:
         assert answer.status_code == status
-        assert (field if status == 422 else value) in answer.json()["detail"]
+        detail = answer.json()["detail"]
+        assert (field if status == 422 else value) in detail
+        assert not re.search("Value error|Input should|Extra inputs|convert", detail)
+
+
+def test_refusal_says_what_was_received(client):
+    answer = send_raw(client, PHOTOS[0], top_k=101, heading_deg="north")
+    assert [one["expected"] for one in answer.json()["errors"]] == [
+        "must be a number. Received: 'north'",
+        "must be at most 100. Received: '101'",
+    ]
+    answer = client.post("/v1/localize", json={"photos": []})
+    assert "must have at least 1" in answer.json()["detail"]
+    named = {"name": "x" * 201, "data": as_base64(PHOTOS[0])}
+    answer = client.post("/v1/localize", json={"photos": [named]})
+    assert "at most 200 characters" in answer.json()["detail"]
+
+
+def test_query_parameter_that_is_repeated_is_refused(client):
+    answer = send_raw(client, PHOTOS[0], top_k=[1, 3])
+    assert answer.status_code == 422
+    assert "'top_k' may be given once" in answer.json()["detail"]
+
+
+def test_base64_may_have_line_breaks(client):
+    lines = base64.encodebytes(PHOTOS[0]).decode().replace("\n", "\r\n")
+    answer = client.post("/v1/localize", json={"photos": [{"data": lines}]})
+    assert answer.status_code == 200
+
+
+def test_option_that_left_nothing_is_named(client):
+    near = "37.7,-122.5,1500"
+    for options, reason in [
+        ({"within": "10,20,500"}, "no photo of the index lies in the circle"),
+        ({"within": near, "heading_deg": 180}, "all matches look another way"),
+    ]:
+        answer = send_raw(client, PHOTOS[0], **options).json()
+        (found,) = answer["localizations"]
+        assert found["status"] == "outside"
+        assert reason in found["reason"]
+        assert any(reason in one for one in answer["warnings"])
 
 
 def test_photos_beyond_the_limits_are_refused(client):

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 
 from vpr_tf.localization import LocalizationResult, Match, as_geojson
 from vpr_tf.place_index import IndexManifest
-from vpr_tf.serving.access import take_photos
+from vpr_tf.serving.access import counted_photos
 from vpr_tf.serving.answers import LocalizationAnswer, LocalizeAnswer, UnreadablePhoto
 from vpr_tf.serving.localizing import LocalizedPhotos
 from vpr_tf.serving.options import RawOptions
@@ -54,10 +54,10 @@ async def localize(
         reader = UploadReader(request, query, service.settings, localizer.held)
         with reader:
             upload = await reader.read()
-            take_photos(request, len(upload.photos))
             name, _ = service.index(upload.options.index)
-            work = localizer.localize(name, upload.photos, upload.options)
-            found = await _unless_gone(request, work)
+            with counted_photos(request, len(upload.photos)):
+                work = localizer.localize(name, upload.photos, upload.options)
+                found = await _unless_gone(request, work)
     except ClientDisconnect:
         return Response(status_code=_CLIENT_HAS_GONE)
     if not found.localizations:
