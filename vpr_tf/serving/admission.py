@@ -13,16 +13,22 @@ from vpr_tf.serving.settings import ServiceSettings
 
 # Of the pace so far, for each photo that is done: it follows the last hundred.
 _KEPT = 0.99
+# Of a core that decodes: JPEG and PNG of cameras, with what is done to them.
+_SECONDS_A_PIXEL = 20e-9
+# Photos of `max_pixels` that one request may have.
+_LARGEST_PHOTOS = 5
 
 
 class Admission:
     """Counts photos that wait or are being localized, and how fast they are done.
 
     A photo waits for those before it, so about as long as their number times the
-    seconds that pass from one photo done to the next while there are photos.
+    seconds that pass from one photo done to the next while there are photos. Besides,
+    pixels take time, which nothing tells before they are decoded: requests take turns
+    there, so that a photo waits for one of each other request.
 
     Args:
-        settings: `max_queued` and `max_wait_s`.
+        settings: `max_queued`, `max_wait_s` and `batch_size`.
         clock: Seconds.
 
     Attributes:
@@ -35,21 +41,28 @@ class Admission:
         self._settings, self._clock = settings, clock
         self.num_photos = 0
         self._busy_s = self._done = 0.0
+        self._taken: list[tuple[int, float]] = []  # of each request: photos, decode_s
         self._since = clock()
 
     @property
     def seconds_a_photo(self) -> float:
-        """From one photo done to the next, lately; 0 before the first."""
+        """From one photo done to the next, lately, but for what pixels take.
+
+        It is 0 before the first.
+        """
         return self._busy_s / self._done if self._done else 0.0
 
-    @property
-    def wait_s(self) -> float:
-        """How long a photo would wait that came now."""
+    def wait_s(self, num_photos: int = 1) -> float:
+        """How long photos would wait that came now."""
         if not self.num_photos:
             return 0.0
-        # Where nothing is done any more, the pace does not tell.
-        stalled_s = self._clock() - self._since
-        return max(self.num_photos * self.seconds_a_photo, stalled_s)
+        by_pace_s = self.num_photos * self.seconds_a_photo
+        for other, decode_s in self._taken:
+            by_pace_s += decode_s * min(1.0, num_photos / other)
+        if self.num_photos <= self._settings.batch_size:
+            return by_pace_s  # they hold up nobody, such as one that is slow to decode
+        # Where some wait and nothing is done any more, the pace does not tell.
+        return max(by_pace_s, self._clock() - self._since)
 
     def check(self, num_photos: int = 1) -> None:
         """Refuses photos that would wait too long.
@@ -57,7 +70,7 @@ class Admission:
         Raises:
             ProblemError: They would.
         """
-        wait_s, limit_s = self.wait_s, self._settings.max_wait_s
+        wait_s, limit_s = self.wait_s(num_photos), self._settings.max_wait_s
         is_full = self.num_photos + num_photos > self._settings.max_queued
         if is_full or wait_s > limit_s:
             later_s = max(1, math.ceil(wait_s / 2))
@@ -68,29 +81,44 @@ class Admission:
             )
 
     @contextmanager
-    def places(self, num_photos: int) -> Iterator[None]:
-        """Takes photos, for as long as they are being localized.
+    def places(self, num_photos: int, num_pixels: int = 0) -> Iterator[None]:
+        """Takes the photos of a request, for as long as they are being localized.
+
+        Args:
+            num_photos: How many.
+            num_pixels: That they have together.
 
         Raises:
-            ProblemError: They would wait too long.
+            ProblemError: They would wait too long, or hold up others.
         """
+        most = _LARGEST_PHOTOS * self._settings.max_pixels
+        if num_pixels > most:
+            raise ProblemError(
+                413,
+                f"The photos of one request may have {most:,} pixels together. "
+                f"Received: {num_pixels:,}. Send fewer at a time, or smaller ones.",
+            )
         self.check(num_photos)
         if not self.num_photos:
             self._since = self._clock()
+        decode_s = num_pixels * _SECONDS_A_PIXEL / self._settings.num_decoders
+        taken = num_photos, decode_s
         self._hold(num_photos)
+        self._taken.append(taken)
         try:
             yield
-            self._count(num_photos)
+            self._count(num_photos, decode_s)
         finally:
             self._hold(-num_photos)
+            self._taken.remove(taken)
 
     def _hold(self, num_photos: int) -> None:
         self.num_photos += num_photos
         metrics.set_queued(self.num_photos)
 
-    def _count(self, num_photos: int) -> None:
+    def _count(self, num_photos: int, decode_s: float) -> None:
         now = self._clock()
         kept = _KEPT**num_photos
-        self._busy_s = self._busy_s * kept + now - self._since
+        self._busy_s = self._busy_s * kept + max(0.0, now - self._since - decode_s)
         self._done = self._done * kept + num_photos
         self._since = now

@@ -12,15 +12,15 @@ from typing import Any, TypeVar
 import numpy as np
 
 from vpr_tf.geo import GeoCircle
-from vpr_tf.localization import Localization
-from vpr_tf.place_index import PlaceIndex
+from vpr_tf.localization import Localization, LocalizationError
+from vpr_tf.place_index import IndexState, PlaceIndex
 from vpr_tf.place_index.localizing import (
     NO_MATCH_OF_HEADING,
     NO_PHOTO_WITHIN,
     LocalizationSettings,
     localize_descriptors,
 )
-from vpr_tf.search import CellFilter
+from vpr_tf.search import CellFilter, RetrievalError
 from vpr_tf.serving import metrics
 from vpr_tf.serving.admission import Admission
 from vpr_tf.serving.answers import Timings
@@ -28,6 +28,8 @@ from vpr_tf.serving.decoding import Decoders
 from vpr_tf.serving.decoding_work import DecodedPhoto, DecodingTask, RefusedPhoto
 from vpr_tf.serving.describing import UndescribedPhotoError
 from vpr_tf.serving.options import LocalizeOptions
+from vpr_tf.serving.photo_work import num_pixels
+from vpr_tf.serving.problems import unusable_index
 from vpr_tf.serving.served_index import Encoders, IndexSnapshot, ServedIndex
 from vpr_tf.serving.settings import ServiceSettings
 from vpr_tf.serving.uploads import HeldBytes, UploadedPhoto
@@ -155,6 +157,22 @@ class PhotoLocalizer:
         await served.open()
         self._indexes[name] = served
 
+    async def state(self, name: str) -> IndexState:
+        """Returns the state of an index that photos are searched in.
+
+        Raises:
+            ProblemError: It was damaged since.
+        """
+        return (await self._indexes[name].snapshot()).state
+
+    async def follow(self, name: str) -> None:
+        """Waits until what was changed before is what requests find.
+
+        Args:
+            name: Of the index.
+        """
+        await self._indexes[name].follow()
+
     async def close(self) -> None:
         """Ends processes and threads."""
         self._encoders.close()
@@ -176,18 +194,18 @@ class PhotoLocalizer:
                 not answer.
         """
         clock = _Clock()
-        with self.admission.places(len(photos)):
+        pixels = await asyncio.to_thread(self._num_pixels, photos)
+        with self.admission.places(len(photos), pixels):
             snapshot = await self._indexes[name].snapshot()
+            owner = object()
             found = await _together(
-                self._described(one, snapshot, options) for one in photos
+                self._described(one, snapshot, options, owner) for one in photos
             )
             described = [one for one in found if isinstance(one, _DescribedPhoto)]
             unreadable = [one for one in found if isinstance(one, UnreadPhoto)]
             now = time.perf_counter()
             decoded_at = max((one.decoded_at for one in described), default=now)
-            localizations = await asyncio.get_running_loop().run_in_executor(
-                self._searches, _search, snapshot, described, options
-            )
+            localizations = await self._searched(name, snapshot, described, options)
         metrics.observe_step(metrics.SEARCH, time.perf_counter() - now)
         for one in localizations:
             metrics.count_photos(one.status)
@@ -211,16 +229,40 @@ class PhotoLocalizer:
             clock.timings(decoded_at, now),
         )
 
+    async def _searched(
+        self,
+        name: str,
+        snapshot: IndexSnapshot,
+        photos: list[_DescribedPhoto],
+        options: LocalizeOptions,
+    ) -> list[Localization]:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(
+                self._searches, _search, snapshot, photos, options
+            )
+        except (RetrievalError, LocalizationError, OSError) as error:
+            # What a request asks for was checked: the index, or where it is, fails.
+            raise unusable_index(name, error) from error
+
+    def _num_pixels(self, photos: Sequence[UploadedPhoto]) -> int:
+        most = self._settings.max_pixels
+        return sum(num_pixels(one.content, most) for one in photos)
+
     async def _described(
-        self, photo: UploadedPhoto, snapshot: IndexSnapshot, options: LocalizeOptions
+        self,
+        photo: UploadedPhoto,
+        snapshot: IndexSnapshot,
+        options: LocalizeOptions,
+        owner: object,
     ) -> _DescribedPhoto | UnreadPhoto:
         task = DecodingTask(
             snapshot.preprocessings,
             self._settings.max_pixels,
+            self._settings.max_encoded_pixels,
             wants_position=options.exif_radius_m is not None,
         )
         start_s = time.perf_counter()
-        async with self._decoders.decoded(photo.content, task) as decoded:
+        async with self._decoders.decoded(photo.content, task, owner) as decoded:
             metrics.observe_step(metrics.DECODE, time.perf_counter() - start_s)
             if isinstance(decoded, RefusedPhoto):
                 return UnreadPhoto(photo.name, decoded.reason, decoded.is_image)

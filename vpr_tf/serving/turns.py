@@ -61,9 +61,10 @@ class FairPlaces:
         self._num_free += 1
         while self._waiting and self._num_free:
             owner, turns = self._waiting.popitem(last=False)
-            turn = turns.popleft()
+            turns = deque(one for one in turns if not one.done())  # others have left
+            if not turns:
+                continue
+            turns.popleft().set_result(None)
+            self._num_free -= 1
             if turns:
                 self._waiting[owner] = turns
-            if not turn.done():  # nobody has left meanwhile
-                self._num_free -= 1
-                turn.set_result(None)
