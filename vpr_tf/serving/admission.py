@@ -41,6 +41,7 @@ class Admission:
         self._settings, self._clock = settings, clock
         self.num_photos = 0
         self._busy_s = self._done = 0.0
+        self._pixels_s = 0.0  # that pixels which were taken take, and did not yet
         self._taken: list[tuple[int, float]] = []  # of each request: photos, decode_s
         self._since = clock()
 
@@ -105,20 +106,26 @@ class Admission:
         taken = num_photos, decode_s
         self._hold(num_photos)
         self._taken.append(taken)
+        self._pixels_s += decode_s
         try:
             yield
-            self._count(num_photos, decode_s)
+            self._count(num_photos)
         finally:
             self._hold(-num_photos)
             self._taken.remove(taken)
+            left_s = sum(seconds for _, seconds in self._taken)
+            self._pixels_s = min(self._pixels_s, left_s)
 
     def _hold(self, num_photos: int) -> None:
         self.num_photos += num_photos
         metrics.set_queued(self.num_photos)
 
-    def _count(self, num_photos: int, decode_s: float) -> None:
+    def _count(self, num_photos: int) -> None:
         now = self._clock()
+        passed_s = now - self._since
+        by_pixels_s = min(passed_s, self._pixels_s)  # of whichever request
+        self._pixels_s -= by_pixels_s
         kept = _KEPT**num_photos
-        self._busy_s = self._busy_s * kept + max(0.0, now - self._since - decode_s)
+        self._busy_s = self._busy_s * kept + passed_s - by_pixels_s
         self._done = self._done * kept + num_photos
         self._since = now

@@ -44,7 +44,7 @@ def test_pace_is_that_of_photos_that_are_done(admission, clock):
     assert admission.seconds_a_photo == pytest.approx(0.5, rel=0.01)
     for _ in range(1000):
         done(admission, clock, 1, 0.1)
-    assert admission.seconds_a_photo == pytest.approx(0.1, rel=0.01)
+    assert admission.seconds_a_photo == pytest.approx(0.1, rel=0.05)
 
 
 def test_photos_that_would_wait_too_long_are_refused(admission, clock):
@@ -100,8 +100,10 @@ def test_pixels_count_of_which_each_request_decodes_one_in_turn(admission, clock
 def test_pixels_do_not_change_the_pace(admission, clock):
     done(admission, clock, 10, 1.0)
     with admission.places(10, 400_000_000):
-        clock.now += 9.0
-    assert admission.seconds_a_photo == pytest.approx(0.1, rel=0.01)
+        clock.now += 4.0
+        done(admission, clock, 1, 1.0)  # which waited for the others
+        clock.now += 4.0
+    assert admission.seconds_a_photo == pytest.approx(0.1, rel=0.05)
 
 
 def test_request_of_too_many_pixels_is_refused_for_good(admission):
