@@ -39,6 +39,7 @@ from vpr_tf.data.record_reading import RecordReader, pipeline_options
 from vpr_tf.data.training_batches import ClassSampler, training_batches
 
 _SEED = 0
+_WARM_UP_BATCHES = 12
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -106,7 +107,10 @@ def _measure_training(
             _SEED,
             num_samples=num_images,
         )
-        _measure(f"{size} training batches, {order}", batches, config.batch_size)
+        # Rare augmentations are compiled when they are first drawn.
+        warm_up = _WARM_UP_BATCHES if config.augmentation.extra else 2
+        name = f"{size} training batches, {order}"
+        _measure(name, batches, config.batch_size, warm_up=warm_up)
 
 
 def _every_augmentation() -> list[dict[str, Any]]:
@@ -172,9 +176,11 @@ def _parts(
     }
 
 
-def _measure(name: str, dataset: tf.data.Dataset, images_per_element: int) -> None:
+def _measure(
+    name: str, dataset: tf.data.Dataset, images_per_element: int, *, warm_up: int = 2
+) -> None:
     """Prints the speed of one whole iteration, after a short one to warm up."""
-    for _ in dataset.take(2):
+    for _ in dataset.take(warm_up):
         pass
     wall, cpu = time.perf_counter(), time.process_time()
     num_images = sum(1 for _ in dataset) * images_per_element

@@ -19,7 +19,14 @@ ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "tests" / "integration" / "training_process.py"
 TIMEOUT_S = 300
 # Batch statistics would be those of each replica's share.
-FROZEN = "encoder.bn_mode=keras"
+# Also what has a state of its own: slow and averaged weights, and what is drawn.
+SETTINGS = (
+    "encoder.bn_mode=keras",
+    "train.encoder_optimizer.name=Yogi",
+    "train.encoder_optimizer.lookahead.sync_period=2",
+    "train.encoder_optimizer.average.start_step=3",
+    "train.augmentation.extra=[{name: Cutout}, {name: keras.RandomShear, x_factor: 1}]",
+)
 
 pytestmark = pytest.mark.slow
 
@@ -71,7 +78,7 @@ def processes(small_training_dataset, folder):
 @pytest.fixture(scope="module")
 def undisturbed(processes):
     """Output of a run on one device; its batch norm keeps its statistics."""
-    return finish(processes.start("name=undisturbed", FROZEN))
+    return finish(processes.start("name=undisturbed", *SETTINGS))
 
 
 def files_of(folder, name):
@@ -97,7 +104,7 @@ def wait_for_steps(folder, name, steps, process):
 def test_killed_and_signalled_runs_end_like_an_undisturbed_one(
     processes, folder, undisturbed
 ):
-    arguments = ("name=disturbed", FROZEN)
+    arguments = ("name=disturbed", *SETTINGS)
     killed = processes.start(*arguments)
     wait_for_steps(folder, "disturbed", 3, killed)
     killed.kill()
@@ -117,7 +124,8 @@ def test_killed_and_signalled_runs_end_like_an_undisturbed_one(
 def test_two_replicas_have_the_losses_of_one_device(processes, folder, undisturbed):
     output = finish(
         processes.start(
-            "name=two_replicas", FROZEN, "train.strategy=mirrored", "--cpu-devices=2"
+            *("name=two_replicas", *SETTINGS),
+            *("train.strategy=mirrored", "--cpu-devices=2"),
         )
     )
     assert "one_device, 1 replica(s)" in undisturbed

@@ -130,6 +130,11 @@ _LIMITS = {
     "max_photos": ("max-photos", positive, "photos of one request; default: 20"),
     "max_photo_bytes": ("max-photo-bytes", positive, "default: 20000000"),
     "max_pixels": ("max-pixels", positive, "of one photo; default: 100000000"),
+    "max_encoded_pixels": (
+        "max-encoded-pixels",
+        positive,
+        "of one photo as the encoder gets it; default: 4000000",
+    ),
     "max_queued": ("max-queued", positive, "photos that wait; default: 64"),
     "max_wait_s": (
         "max-wait-seconds",
@@ -140,6 +145,11 @@ _LIMITS = {
         "max-upload-seconds",
         seconds,
         "in which the photos of a request must have arrived; default: 60",
+    ),
+    "max_describe_s": (
+        "max-describe-seconds",
+        seconds,
+        "in which the encoder must describe a batch; default: 30",
     ),
     "batch_size": ("batch-size", positive, "photos described together; default: 16"),
     "num_decoders": ("decoders", workers, "processes that decode photos; default: 1"),

@@ -179,7 +179,7 @@ class Night(ExtraAugmentation):
     """Light, lit windows and sensor noise of the miniature city at dusk."""
 
     probability: float = 0.2
-    min_exposure: float = 0.3  # of the light at dusk; up to all of it
+    min_exposure: float = 0.5  # of the light at dusk; up to all of it
     noise: float = 0.04  # most standard deviation, of white
 
     def __post_init__(self) -> None:

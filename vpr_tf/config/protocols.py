@@ -122,24 +122,3 @@ def find_protocol(name: str) -> Protocol:
     """
     check_choice("evaluation.protocol", name, list(PROTOCOLS))
     return PROTOCOLS[name]
-
-
-def protocols_markdown() -> str:
-    """Returns the protocols as the table of `docs/evaluation.md`."""
-    rows = []
-    for one in PROTOCOLS.values():
-        counts = [
-            "not stated" if count is None else f"{count:,}"
-            for count in (one.num_queries, one.num_database)
-        ]
-        cells = (f"`{one.name}`", one.sets, one.positives, one.unmatched, *counts)
-        rows.append(f"| {' | '.join(cells)} |")
-    head = (
-        "| protocol | photos | positives | queries without positives | queries | "
-        "database |"
-    )
-    return "\n".join([head, "| --- | --- | --- | --- | ---: | ---: |", *rows, ""])
-
-
-if __name__ == "__main__":
-    print(protocols_markdown(), end="")

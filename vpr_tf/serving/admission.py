@@ -22,7 +22,7 @@ class Admission:
     seconds that pass from one photo done to the next while there are photos.
 
     Args:
-        settings: `max_queued` and `max_wait_s`.
+        settings: `max_queued`, `max_wait_s` and `batch_size`.
         clock: Seconds.
 
     Attributes:
@@ -47,9 +47,11 @@ class Admission:
         """How long a photo would wait that came now."""
         if not self.num_photos:
             return 0.0
-        # Where nothing is done any more, the pace does not tell.
-        stalled_s = self._clock() - self._since
-        return max(self.num_photos * self.seconds_a_photo, stalled_s)
+        by_pace_s = self.num_photos * self.seconds_a_photo
+        if self.num_photos <= self._settings.batch_size:
+            return by_pace_s  # they hold up nobody, such as one that is slow to decode
+        # Where some wait and nothing is done any more, the pace does not tell.
+        return max(by_pace_s, self._clock() - self._since)
 
     def check(self, num_photos: int = 1) -> None:
         """Refuses photos that would wait too long.

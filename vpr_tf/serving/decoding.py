@@ -8,6 +8,7 @@ import multiprocessing
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from multiprocessing.connection import Connection
+from typing import TypeAlias
 
 import pebble
 
@@ -28,6 +29,8 @@ _TRIES = 2
 # Of images that wait for an encoder: more are not decoded meanwhile.
 _MOST_IMAGE_BYTES = 1 << 29
 
+_Running: TypeAlias = "asyncio.Task[DecodedPhoto | RefusedPhoto]"
+
 
 class Decoders:
     """Decodes photos in other processes, a few at a time.
@@ -45,14 +48,14 @@ class Decoders:
         self._image_bytes = 0
         self._has_room = asyncio.Event()
         self._has_room.set()
-        self._running: set[asyncio.Task[DecodedPhoto | RefusedPhoto]] = set()
+        self._running: set[_Running] = set()
         self._pool: pebble.ProcessPool | None = None
         self._lifeline: Connection | None = None
 
     async def start(self) -> None:
         """Starts the processes, and waits for the first."""
         pool = self._started_pool()
-        future = pool.schedule(decode_photo, args=(b"", DecodingTask((), 1)))
+        future = pool.schedule(decode_photo, args=(b"", DecodingTask((), 1, 1)))
         await asyncio.wrap_future(future)
 
     @asynccontextmanager
@@ -65,16 +68,39 @@ class Decoders:
             content: The file, or base64 of it.
             task: What is wanted of it.
         """
-        await self._has_room.wait()
-        found = await self._decode_in_turn(content, task)
-        num_bytes = 0
-        if isinstance(found, DecodedPhoto):
-            num_bytes = sum(image.nbytes for image in found.images)
-        self._count_bytes(num_bytes)
+        running = await self._begin_in_turn(content, task)
         try:
-            yield found
+            yield await asyncio.shield(running)
         finally:
-            self._count_bytes(-num_bytes)
+            running.add_done_callback(self._let_go)
+
+    async def _begin_in_turn(
+        self, content: bytes | str, task: DecodingTask
+    ) -> _Running:
+        """Begins when there are a process and room for the images.
+
+        It is not stopped when nobody waits for it any more: to end its process and
+        start another takes longer.
+        """
+        await self._places.acquire()
+        try:
+            while self._image_bytes >= _MOST_IMAGE_BYTES:
+                await self._has_room.wait()
+        except BaseException:
+            self._places.release()
+            raise
+        running = asyncio.create_task(self._decode(content, task))
+        self._running.add(running)
+        running.add_done_callback(self._finished)
+        return running
+
+    def _finished(self, running: _Running) -> None:
+        self._running.discard(running)
+        self._count_bytes(_image_bytes(running))
+        self._places.release()
+
+    def _let_go(self, running: _Running) -> None:
+        self._count_bytes(-_image_bytes(running))
 
     def _count_bytes(self, num_bytes: int) -> None:
         self._image_bytes += num_bytes
@@ -83,26 +109,11 @@ class Decoders:
         else:
             self._has_room.clear()
 
-    async def _decode_in_turn(
-        self, content: bytes | str, task: DecodingTask
-    ) -> DecodedPhoto | RefusedPhoto:
-        await self._places.acquire()
-        # It is not stopped when nobody waits for it any more: to end its process and
-        # start another takes longer.
-        running = asyncio.create_task(self._decode(content, task))
-        self._running.add(running)
-        running.add_done_callback(self._finished)
-        return await asyncio.shield(running)
-
     async def close(self) -> None:
         """Ends the processes."""
         for running in self._running:
             running.cancel()
         await asyncio.to_thread(self._end_pool)
-
-    def _finished(self, running: asyncio.Task[DecodedPhoto | RefusedPhoto]) -> None:
-        self._running.discard(running)
-        self._places.release()
 
     async def _decode(
         self, content: bytes | str, task: DecodingTask
@@ -160,3 +171,13 @@ class Decoders:
             self._pool = None
         if self._lifeline is not None:
             self._lifeline.close()
+
+
+def _image_bytes(running: _Running) -> int:
+    """Returns the bytes of the images that were decoded; 0 if none were."""
+    if running.cancelled() or running.exception():
+        return 0
+    found = running.result()
+    if isinstance(found, RefusedPhoto):
+        return 0
+    return sum(image.nbytes for image in found.images)

@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection
 import numpy as np
 
 from vpr_tf.config import Preprocessing
-from vpr_tf.data.image_sizes import upright_size
+from vpr_tf.data.image_sizes import evaluation_size, upright_size
 from vpr_tf.data.pillow_decoding import decode_image, resize_for_evaluation
 from vpr_tf.photos import InvalidEntryError, image_header_of
 from vpr_tf.photos.errors import NoImageError, NoPositionError
@@ -40,11 +40,13 @@ class DecodingTask:
     Attributes:
         wanted: How it is prepared, for each encoder.
         max_pixels: Larger ones are refused.
+        max_encoded_pixels: Those that would be larger as prepared are refused.
         wants_position: Whether the EXIF position is read.
     """
 
     wanted: tuple[Preprocessing, ...]
     max_pixels: int
+    max_encoded_pixels: int
     wants_position: bool = False
 
 
@@ -114,12 +116,27 @@ def _decoded(content: bytes, task: DecodingTask) -> DecodedPhoto:
             f"image has more than {task.max_pixels:,} pixels: {width} x {height}; make "
             "it smaller"
         )
+    for one in task.wanted:
+        _check_encoded_size(height, width, one, task.max_encoded_pixels)
     if content.startswith(b"\xff\xd8") and content.count(_SCAN_MARKER) > _MOST_SCANS:
         raise InvalidEntryError(f"JPEG image has more than {_MOST_SCANS} scans")
     position_deg = _exif_position(content) if task.wants_position else None
     pixels = decode_image(content, header.exif_orientation)
     images = [resize_for_evaluation(pixels, one) for one in task.wanted]
     return DecodedPhoto(images, height, width, position_deg)
+
+
+def _check_encoded_size(
+    height: int, width: int, preprocessing: Preprocessing, most: int
+) -> None:
+    new_height, new_width = evaluation_size(height, width, preprocessing)
+    if new_height * new_width > most:
+        is_native = preprocessing.resize == "native"
+        remedy = "make it smaller" if is_native else "crop its longer side"
+        raise InvalidEntryError(
+            f"image of {width} x {height} pixels would be {new_width} x {new_height} "
+            f"for the encoder, more than {most:,} pixels; {remedy}"
+        )
 
 
 def _exif_position(content: bytes) -> tuple[float, float]:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ _WARM_UP_SIZE = (480, 640)
 # An encoder needs many times as much.
 _MOST_BATCH_BYTES = 1 << 27
 _PROBE_EVERY_S = 2.0  # while it fails
+_RETRY_LATER = {"Retry-After": "5"}
 _NOT_FINITE = "the encoder gives no finite descriptor of it"
 
 
@@ -41,7 +43,8 @@ class Describer:
 
     Args:
         extractor: The encoder.
-        settings: Size of a batch, and how long it waits for more photos.
+        settings: Size of a batch, how long it waits for more photos, and how long it
+            may take.
 
     Attributes:
         extractor: See above.
@@ -54,6 +57,7 @@ class Describer:
         self.is_failing = False
         self._batch_size = settings.batch_size
         self._wait_s = settings.batch_wait_ms / 1000
+        self._most_s = settings.max_describe_s
         self._waiting: deque[_Waiting] = deque()
         self._arrived = asyncio.Event()
         self._is_closed = False
@@ -61,16 +65,21 @@ class Describer:
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.create_task(self._run())
         self._probing: asyncio.Task[None] | None = None
+        self._forwarding: asyncio.Future[np.ndarray] | None = None
 
-    async def warm_up(self) -> None:
+    async def warm_up(self, most_s: float | None = None) -> None:
         """Compiles the encoder, by an image of the size that photos will have.
+
+        Args:
+            most_s: How long it may take; None for as long as it takes.
 
         Raises:
             EncoderError: It cannot describe an image.
+            TimeoutError: It takes longer.
         """
         size = evaluation_size(*_WARM_UP_SIZE, self.extractor.preprocessing)
-        images = np.full((1, *size, 3), 0.5, np.float32)
-        found = await self._loop.run_in_executor(self._thread, self._forward, images)
+        image = np.full((*size, 3), 0.5, np.float32)
+        found = await self._forwarded([image], most_s)
         if not np.isfinite(found).all():
             raise DescriptorError(
                 f"The encoder {self.extractor.description} gives NaN or infinity for a "
@@ -85,8 +94,15 @@ class Describer:
 
         Raises:
             UndescribedPhotoError: The encoder refuses it.
-            ProblemError: The encoder does not answer.
+            ProblemError: The encoder does not answer, or was closed.
         """
+        if self._is_closed:
+            raise ProblemError(
+                503,
+                "The service is ending, or changes its encoder. Send this request "
+                "again.",
+                _RETRY_LATER,
+            )
         descriptor: asyncio.Future[np.ndarray] = self._loop.create_future()
         self._waiting.append(_Waiting(image, descriptor))
         self._arrived.set()
@@ -100,28 +116,34 @@ class Describer:
             self._probing.cancel()
 
     def _note_failure(self) -> None:
-        if not self.is_failing and not self._is_closed:
-            self.is_failing = True
+        self.is_failing = True
+        is_probed = self._probing is not None and not self._probing.done()
+        if not is_probed and not self._is_closed:
             self._probing = asyncio.create_task(self._probe())
 
     async def _probe(self) -> None:
         """Tries the encoder until it works, so that requests need not."""
-        while True:
+        while self.is_failing:
             try:
-                await self.warm_up()
+                await self.warm_up(self._most_s)
             except Exception as failure:
                 _LOG.warning("The encoder still fails: %s", failure)
                 await asyncio.sleep(_PROBE_EVERY_S)
             else:
                 self.is_failing = False
-                return
 
     async def _run(self) -> None:
         while self._waiting or not self._is_closed:
             await self._wait_for_batch()
             batch = self._next_batch()
-            if batch:
+            if not batch:
+                continue
+            try:
                 await self._describe_batch(batch)
+            except Exception as failure:  # the next batch may do better
+                # Its message may hold what was sent.
+                _LOG.error("Photos were not described: %s", type(failure).__name__)
+                _refuse(batch, _not_now())
         self._thread.shutdown(wait=False)
 
     async def _wait_for_batch(self) -> None:
@@ -150,38 +172,42 @@ class Describer:
         return batch
 
     async def _describe_batch(self, batch: list[_Waiting]) -> None:
-        images = np.stack([one.image for one in batch])
-        error: Exception | None = None
         start_s = time.perf_counter()
         try:
-            found = await self._loop.run_in_executor(
-                self._thread, self._forward, images
-            )
+            found = await self._forwarded([one.image for one in batch], self._most_s)
         except ImageSizeError as refusal:
-            error = UndescribedPhotoError(str(refusal))
+            _refuse(batch, UndescribedPhotoError(str(refusal)))
         except Exception as failure:  # whatever an engine comes to
             _LOG.warning("The encoder failed: %s", failure)
             self._note_failure()
-            error = ProblemError(
-                503,
-                "The encoder does not describe photos now. Send this request again "
-                "later; the log of the service says more.",
-                {"Retry-After": "5"},
-            )
+            _refuse(batch, _not_now())
+        else:
+            self.is_failing = False
+            _answer(batch, found)
         metrics.observe_batch(len(batch))
         metrics.observe_step(metrics.DESCRIBE, time.perf_counter() - start_s)
-        for place, one in enumerate(batch):
-            if one.descriptor.done():
-                continue
-            if error is not None:
-                one.descriptor.set_exception(error)
-            elif np.isfinite(found[place]).all():
-                one.descriptor.set_result(found[place])
-            else:
-                one.descriptor.set_exception(UndescribedPhotoError(_NOT_FINITE))
 
-    def _forward(self, images: np.ndarray) -> np.ndarray:
-        found = np.asarray(self.extractor.forward()(images), np.float32)
+    async def _forwarded(
+        self, images: Sequence[np.ndarray], most_s: float | None
+    ) -> np.ndarray:
+        """Returns descriptors; what takes too long is left to end in its thread.
+
+        Raises:
+            TimeoutError: It does, or what did before has not ended.
+        """
+        if self._forwarding is not None and not self._forwarding.done():
+            raise TimeoutError("it is still busy with images that took too long")
+        forwarding = self._loop.run_in_executor(self._thread, self._forward, images)
+        self._forwarding = forwarding
+        # Of what is left nobody asks how it ended.
+        forwarding.add_done_callback(lambda one: one.cancelled() or one.exception())
+        await asyncio.wait({forwarding}, timeout=most_s)
+        if not forwarding.done():
+            raise TimeoutError(f"{len(images)} images take longer than {most_s:g} s")
+        return forwarding.result()
+
+    def _forward(self, images: Sequence[np.ndarray]) -> np.ndarray:
+        found = np.asarray(self.extractor.forward()(np.stack(images)), np.float32)
         shape = (len(images), self.extractor.descriptor_dim)
         if found.shape != shape:
             raise DescriptorError(
@@ -189,3 +215,26 @@ class Describer:
                 f"{found.shape}"
             )
         return found
+
+
+def _not_now() -> ProblemError:
+    return ProblemError(
+        503,
+        "The encoder does not describe photos now. Send this request again later; the "
+        "log of the service says more.",
+        _RETRY_LATER,
+    )
+
+
+def _refuse(batch: list[_Waiting], error: Exception) -> None:
+    for one in batch:
+        if not one.descriptor.done():
+            one.descriptor.set_exception(error)
+
+
+def _answer(batch: list[_Waiting], found: np.ndarray) -> None:
+    for one, descriptor in zip(batch, found, strict=True):
+        if not np.isfinite(descriptor).all():
+            _refuse([one], UndescribedPhotoError(_NOT_FINITE))
+        elif not one.descriptor.done():
+            one.descriptor.set_result(descriptor)

@@ -49,10 +49,10 @@ class IndexChanges:
                 or the index cannot be changed (503). Nothing was added.
         """
         async with self._turns[name], self._adding:
-            if not addition.replace:
-                state = await asyncio.to_thread(index.state)
-                _refuse_known(state, addition.columns["keys"])
             with _explained(name):
+                if not addition.replace:
+                    state = await asyncio.to_thread(index.state)
+                    _refuse_known(state, addition.columns["keys"])
                 return await self._in_process(addition)
 
     async def remove(

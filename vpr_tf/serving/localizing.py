@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from vpr_tf.geo import GeoCircle
-from vpr_tf.localization import Localization
-from vpr_tf.place_index import PlaceIndex
+from vpr_tf.localization import Localization, LocalizationError
+from vpr_tf.place_index import IndexState, PlaceIndex
 from vpr_tf.place_index.localizing import LocalizationSettings, localize_descriptors
-from vpr_tf.search import CellFilter
+from vpr_tf.search import CellFilter, RetrievalError
 from vpr_tf.serving import metrics
 from vpr_tf.serving.admission import Admission
 from vpr_tf.serving.answers import Timings
@@ -23,6 +23,7 @@ from vpr_tf.serving.decoding import Decoders
 from vpr_tf.serving.decoding_work import DecodedPhoto, DecodingTask, RefusedPhoto
 from vpr_tf.serving.describing import UndescribedPhotoError
 from vpr_tf.serving.options import LocalizeOptions
+from vpr_tf.serving.problems import unusable_index
 from vpr_tf.serving.served_index import Encoders, IndexSnapshot, ServedIndex
 from vpr_tf.serving.settings import ServiceSettings
 from vpr_tf.serving.uploads import HeldBytes, UploadedPhoto
@@ -150,6 +151,22 @@ class PhotoLocalizer:
         await served.open()
         self._indexes[name] = served
 
+    async def state(self, name: str) -> IndexState:
+        """Returns the state of an index that photos are searched in.
+
+        Raises:
+            ProblemError: It was damaged since.
+        """
+        return (await self._indexes[name].snapshot()).state
+
+    async def follow(self, name: str) -> None:
+        """Waits until what was changed before is what requests find.
+
+        Args:
+            name: Of the index.
+        """
+        await self._indexes[name].follow()
+
     async def close(self) -> None:
         """Ends processes and threads."""
         self._encoders.close()
@@ -180,9 +197,7 @@ class PhotoLocalizer:
             unreadable = [one for one in found if isinstance(one, UnreadPhoto)]
             now = time.perf_counter()
             decoded_at = max((one.decoded_at for one in described), default=now)
-            localizations = await asyncio.get_running_loop().run_in_executor(
-                self._searches, _search, snapshot, described, options
-            )
+            localizations = await self._searched(name, snapshot, described, options)
         metrics.observe_step(metrics.SEARCH, time.perf_counter() - now)
         for one in localizations:
             metrics.count_photos(one.status)
@@ -205,12 +220,28 @@ class PhotoLocalizer:
             clock.timings(decoded_at, now),
         )
 
+    async def _searched(
+        self,
+        name: str,
+        snapshot: IndexSnapshot,
+        photos: list[_DescribedPhoto],
+        options: LocalizeOptions,
+    ) -> list[Localization]:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(
+                self._searches, _search, snapshot, photos, options
+            )
+        except (RetrievalError, LocalizationError, OSError) as error:
+            # What a request asks for was checked: the index, or where it is, fails.
+            raise unusable_index(name, error) from error
+
     async def _described(
         self, photo: UploadedPhoto, snapshot: IndexSnapshot, options: LocalizeOptions
     ) -> _DescribedPhoto | UnreadPhoto:
         task = DecodingTask(
             snapshot.preprocessings,
             self._settings.max_pixels,
+            self._settings.max_encoded_pixels,
             wants_position=options.exif_radius_m is not None,
         )
         start_s = time.perf_counter()

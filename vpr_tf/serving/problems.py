@@ -6,6 +6,7 @@ Reference:
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -18,6 +19,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Mount
 
+_LOG = logging.getLogger("vpr_tf.serving")
 MEDIA_TYPE = "application/problem+json"
 _RETRY_AFTER_S = "5"
 _METHODS = ("DELETE", "GET", "HEAD", "POST")
@@ -82,6 +84,16 @@ def problem_answer(
         status_code=status,
         headers=sent,
         media_type=MEDIA_TYPE,
+    )
+
+
+def unusable_index(name: str, error: Exception) -> ProblemError:
+    """Returns the problem of an index that cannot be used now; logs why."""
+    _LOG.error("The index %s cannot be used: %s", name, error)
+    return ProblemError(
+        503,
+        f"The index {name!r} cannot be used now. The service's log says why.",
+        {"Retry-After": "5"},
     )
 
 

@@ -8,6 +8,7 @@ answered can be neither framed nor guessed to be of another type.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 import traceback
@@ -62,6 +63,13 @@ class Protection:
             await self._answer(scope, receive, send_with_headers)
         except ClientDisconnect:
             return
+        except asyncio.CancelledError:  # the time to end is over
+            if not has_begun:
+                refused = problem_answer(
+                    Request(scope), 503, "The service ends.", {"Retry-After": "5"}
+                )
+                await refused(scope, receive, send_with_headers)
+            raise
         except Exception as error:
             _LOG.error("Request %s failed:\n%s", request_id, _frames(error))
             if has_begun:

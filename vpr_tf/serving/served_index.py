@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Hashable
+import weakref
+from collections import Counter
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from vpr_tf.config import Preprocessing
@@ -34,34 +37,51 @@ class Encoders:
     def __init__(self, settings: ServiceSettings) -> None:
         self._settings = settings
         self._describers: dict[Hashable, Describer] = {}
-        self._used: dict[str, set[Hashable]] = {}
+        self._num_users: Counter[Hashable] = Counter()
         self._lock = asyncio.Lock()
 
-    async def open(self, name: str, opened: OpenedIndex) -> list[Describer]:
-        """Returns what describes photos for an index, warmed up.
+    async def open(self, opened: OpenedIndex) -> IndexSnapshot:
+        """Returns an index with what describes photos for it, warmed up.
+
+        An encoder ends with the last snapshot that uses it: requests that began before
+        a change may still send it photos.
 
         Args:
-            name: Of the index; encoders that it used before, and no other uses, end.
             opened: What to open.
 
         Raises:
             ValueError: An encoder is damaged, or cannot describe an image.
         """
-        async with self._lock:
-            for key, extractor in opened.extractors:
-                if key not in self._describers:
-                    describer = Describer(extractor, self._settings)
-                    try:
-                        await describer.warm_up()
-                    except BaseException:
-                        describer.close()
-                        raise
-                    self._describers[key] = describer
-            found = [self._describers[key] for key, _ in opened.extractors]
-            self._used[name] = {key for key, _ in opened.extractors}
-            for key in self._describers.keys() - set().union(*self._used.values()):
+        keys = [key for key, _ in opened.extractors]
+        self._num_users.update(keys)
+        try:
+            async with self._lock:
+                describers = [await self._describer(*one) for one in opened.extractors]
+        except BaseException:
+            self._let_go(keys)
+            raise
+        snapshot = IndexSnapshot(opened.state, describers, opened.classifier)
+        loop = asyncio.get_running_loop()
+        ended = weakref.finalize(snapshot, _call_soon, loop, self._let_go, keys)
+        ended.atexit = False
+        return snapshot
+
+    async def _describer(self, key: Hashable, extractor: FeatureExtractor) -> Describer:
+        if key not in self._describers:
+            describer = Describer(extractor, self._settings)
+            try:
+                await describer.warm_up()
+            except BaseException:
+                describer.close()
+                raise
+            self._describers[key] = describer
+        return self._describers[key]
+
+    def _let_go(self, keys: list[Hashable]) -> None:
+        self._num_users.subtract(keys)
+        for key in keys:
+            if not self._num_users[key] and key in self._describers:
                 self._describers.pop(key).close()
-            return found
 
     @property
     def is_failing(self) -> bool:
@@ -116,6 +136,14 @@ class OpenedIndex:
                 other = classifier.encoder
                 extractors.append((_key(other, False), other))
         return cls(state, extractors, classifier)
+
+
+def _call_soon(
+    loop: asyncio.AbstractEventLoop, call: Callable[..., None], keys: list[Hashable]
+) -> None:
+    """Calls in the loop, from whichever thread let go of a snapshot last."""
+    with contextlib.suppress(RuntimeError):  # the loop has ended, and all with it
+        loop.call_soon_threadsafe(call, keys)
 
 
 def _key(extractor: FeatureExtractor, has_copy: bool) -> Hashable:
@@ -188,11 +216,9 @@ class ServedIndex:
         Raises:
             ProblemError: The index was damaged since.
         """
-        if self._following is None or self._following.done():
-            self._following = asyncio.create_task(self._follow())
-            self._following.add_done_callback(_note_failure)
-        await asyncio.wait({self._following}, timeout=_WAIT_FOR_CHANGE_S)
-        if self._following.done() and self._following.exception():
+        following = self._followed()
+        await asyncio.wait({following}, timeout=_WAIT_FOR_CHANGE_S)
+        if following.done() and following.exception():
             raise ProblemError(
                 503,
                 f"The index {self._name!r} cannot be read now; the log of the service "
@@ -203,14 +229,25 @@ class ServedIndex:
             raise ProblemError(503, "The service is starting.", {"Retry-After": "1"})
         return self._snapshot
 
+    async def follow(self) -> None:
+        """Waits until what was changed before is open, or cannot be opened."""
+        if self._following is not None:  # it may have begun before the change
+            await asyncio.wait({self._following})
+        await asyncio.wait({self._followed()})
+
+    def _followed(self) -> asyncio.Task[IndexSnapshot]:
+        if self._following is None or self._following.done():
+            self._following = asyncio.create_task(self._follow())
+            self._following.add_done_callback(_note_failure)
+        return self._following
+
     async def _follow(self) -> IndexSnapshot:
         known = self._snapshot
         state = await asyncio.to_thread(self._index.state)
         if known is not None and state is known.state:
             return known
         opened = await asyncio.to_thread(OpenedIndex.open, self._index, self._settings)
-        describers = await self._encoders.open(self._name, opened)
-        self._snapshot = IndexSnapshot(opened.state, describers, opened.classifier)
+        self._snapshot = await self._encoders.open(opened)
         return self._snapshot
 
 

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from types import TracebackType
 from typing import Self
 
 from fastapi import Request
 
-from vpr_tf.localization import LocalizationError
 from vpr_tf.place_index import IndexState, PlaceIndex
-from vpr_tf.search import RetrievalError
 from vpr_tf.serving.index_changes import IndexChanges
 from vpr_tf.serving.kept_answers import KeptAnswers
 from vpr_tf.serving.localizing import PhotoLocalizer
 from vpr_tf.serving.problems import ProblemError
 from vpr_tf.serving.settings import ServiceSettings
-
-_LOG = logging.getLogger("vpr_tf.serving")
 
 
 class Service:
@@ -93,27 +88,13 @@ class Service:
         return name, self.indexes[name]
 
     async def state(self, name: str | None = None) -> tuple[str, IndexState]:
-        """Returns the newest state of an index, and its name.
-
-        What others changed is read in a thread.
+        """Returns the state of an index that requests are answered with, and its name.
 
         Raises:
             ProblemError: There is none of this name, or it is damaged.
         """
-        name, index = self.index(name)
-        try:
-            return name, await asyncio.to_thread(index.state)
-        except (RetrievalError, OSError) as error:
-            raise self.unusable(name, error) from error
-
-    def unusable(
-        self, name: str, error: RetrievalError | LocalizationError | OSError
-    ) -> ProblemError:
-        """Returns the problem of an index that cannot be used; logs why."""
-        _LOG.error("The index %s cannot be used: %s", name, error)
-        return ProblemError(
-            503, f"The index {name!r} cannot be used now. The service's log says why."
-        )
+        name, _ = self.index(name)
+        return name, await self.localizer.state(name)
 
 
 async def service_of(request: Request) -> Service:

@@ -41,12 +41,17 @@ class ServiceSettings:
         max_upload_s: A request whose photos take longer to arrive is ended.
         max_pixels: Of one photo.
         max_requests: At a time, in each process; more are refused.
+        max_encoded_pixels: Of one photo as the encoder gets it: a strip is enlarged
+            until its shorter side fits, and some encoders get photos as they are. Ten
+            times as many as photos usually have there; memory and time grow with it.
         max_queued: Photos that wait for the encoder or are being described.
         max_wait_s: A photo that would wait longer is refused at once.
         batch_wait_ms: How long the encoder waits for more photos.
         batch_size: Photos that are described together.
         num_decoders: Processes that decode photos.
         max_decode_s: A photo that takes longer to decode is refused.
+        max_describe_s: Photos that the encoder describes together, and that take
+            longer, are refused; it gets no others until it has ended.
     """
 
     indexes: Mapping[str, Path]
@@ -65,12 +70,14 @@ class ServiceSettings:
     max_upload_s: float = 60.0
     max_pixels: int = 100_000_000
     max_requests: int = 512
+    max_encoded_pixels: int = 4_000_000
     max_queued: int = 64
     max_wait_s: float = 5.0
     batch_wait_ms: float = 5.0
     batch_size: int = 16
     num_decoders: int = 1
     max_decode_s: float = 10.0
+    max_describe_s: float = 30.0
 
     def __post_init__(self) -> None:
         if not self.indexes:

@@ -11,7 +11,7 @@ from vpr_tf.config import (
     Preprocessing,
     find_protocol,
 )
-from vpr_tf.config.protocols import protocols_markdown
+from vpr_tf.config.protocol_reference import protocols_markdown
 from vpr_tf.evaluation.judge import Predictions, judge_positions
 from vpr_tf.evaluation.protocols import count_warnings, protocol_of, size_warnings
 from vpr_tf.geo import Positions
@@ -92,5 +92,5 @@ def test_a_protocol_that_does_not_exist_or_fit_is_refused():
 
 def test_the_page_lists_all_protocols():
     page = Path(__file__).resolve().parents[3] / "docs" / "evaluation.md"
-    command = "python -m vpr_tf.config.protocols"
+    command = "python -m vpr_tf.config.protocol_reference"
     assert protocols_markdown() in page.read_text(), f"Take the table of {command}"

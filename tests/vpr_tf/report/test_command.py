@@ -8,13 +8,14 @@ import shutil
 import pytest
 
 import evaluate
+from tests.command_line import vpr
 from tests.vpr_tf.evaluation.tiny_dataset import MeanColourEncoder, Shot
 from tests.vpr_tf.report.tiny_photos import config_of, open_town
 from vpr_tf.config import Preprocessing
 from vpr_tf.evaluation import EvaluatedModel
 from vpr_tf.evaluation.results import write_results
 from vpr_tf.extraction import FeatureExtractor
-from vpr_tf.report import run
+from vpr_tf.report import comparison_files, run
 from vpr_tf.report.comparison_files import compare_runs
 from vpr_tf.report.errors import ReportError
 from vpr_tf.report.run import report_on
@@ -309,7 +310,9 @@ def test_arguments_that_do_not_belong_to_a_comparison_are_named(capsys):
     assert "unrecognized arguments: --report" in capsys.readouterr().err
 
 
-def test_a_protocol_drops_queries_from_every_number(town, monkeypatch, tmp_path):
+def test_a_protocol_drops_queries_from_every_number(
+    town, monkeypatch, tmp_path, capsys
+):
     without_page(monkeypatch)
     opened, reports, config = town
     evaluation = dataclasses.replace(opened.config, protocol="msls_val_740")
@@ -334,6 +337,13 @@ def test_a_protocol_drops_queries_from_every_number(town, monkeypatch, tmp_path)
     # Three queries are not the 740 of the protocol.
     assert "does not have the counts of the protocol msls_val_740" in text
     assert "| this report" not in text
+    standard = opened.folder / "a" / "report"
+    monkeypatch.setattr(comparison_files, "write_comparison_html", lambda *a, **k: None)
+    words = ["compare", standard, folder, "--output", tmp_path / "compared"]
+    assert vpr(*words) == 2
+    assert "whose recalls are not comparable" in capsys.readouterr().err
+    assert vpr(*words, "--anyway") == 0
+    assert "The runs are of two protocols" in capsys.readouterr().out
     known = [report.known.tolist() for report in find_reports(folder)]
     assert known == [[True, True, False]]
     assert "Published on this protocol" not in str(headline_table(reports["a"]))

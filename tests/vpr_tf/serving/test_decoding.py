@@ -21,7 +21,7 @@ from vpr_tf.serving.decoding import Decoders
 from vpr_tf.serving.decoding_work import DecodingTask, decode_photo
 
 SMALL = Preprocessing("square", 32)
-TASK = DecodingTask((SMALL, Preprocessing("shorter_side", 48)), 100_000_000)
+TASK = DecodingTask((SMALL, Preprocessing("shorter_side", 48)), 100_000_000, 4_000_000)
 
 
 def decoders(tmp_path, **settings):
@@ -224,3 +224,46 @@ def test_decoding_does_not_load_tensorflow():
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+
+
+def test_no_more_is_decoded_than_there_is_room_for(tmp_path, monkeypatch):
+    running, num_bytes = decoders(tmp_path), []
+    monkeypatch.setattr(decoding, "_MOST_IMAGE_BYTES", 1)
+    places = running._settings.num_decoders + decoding._AHEAD
+
+    async def hold(let_go):
+        async with running.decoded(PHOTOS[0], TASK) as found:
+            num_bytes.append(sum(image.nbytes for image in found.images))
+            await let_go.wait()
+
+    async def work():
+        let_go = asyncio.Event()
+        held = [asyncio.create_task(hold(let_go)) for _ in range(6)]
+        while not num_bytes:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.3)
+        most = running._image_bytes
+        let_go.set()
+        await asyncio.gather(*held)
+        await asyncio.sleep(0)
+        return most
+
+    most = run(running, work)
+    assert most <= places * num_bytes[0]
+    assert len(num_bytes) == 6
+    assert running._image_bytes == 0
+
+
+@pytest.mark.parametrize(
+    ("preprocessing", "size", "reason"),
+    [
+        (Preprocessing("shorter_side", 224), (20, 4000), "44800 x 224 .* crop"),
+        (Preprocessing("native", 224), (2000, 2001), "2001 x 2000 .* make it smaller"),
+    ],
+)
+def test_photo_too_large_for_the_encoder_is_refused(preprocessing, size, reason):
+    content = photo(0, *size, image_format="PNG")
+    task = DecodingTask((preprocessing,), 100_000_000, 4_000_000)
+    assert re.search(reason, decode_photo(content, task).reason)
+    at_most = DecodingTask((preprocessing,), 100_000_000, 100_000_000)
+    assert decode_photo(content, at_most).images

@@ -8,7 +8,7 @@ import pytest
 
 from vpr_tf.config import Preprocessing
 from vpr_tf.extraction.errors import DescriptorError, ImageSizeError
-from vpr_tf.serving import ServiceSettings
+from vpr_tf.serving import ServiceSettings, describing
 from vpr_tf.serving.describing import Describer, UndescribedPhotoError
 from vpr_tf.serving.problems import ProblemError
 
@@ -31,6 +31,9 @@ class Extractor:
         self.batches.append(images.shape[:3])
         if images.shape[1] == 13:
             raise ImageSizeError.of(images, "It is unlucky.")
+        if images.shape[1] == 19:
+            self.go_on.clear()
+            self.go_on.wait(10)
         if images.shape[1] == 17:
             raise OSError("no answer")
         return images.mean(axis=(1, 2))
@@ -123,3 +126,60 @@ def test_encoder_of_other_descriptors_is_refused_at_start(tmp_path):
     extractor.descriptor_dim = 4
     with pytest.raises(DescriptorError, match=r"shape \(1, 4\)"):
         describe(extractor, None, tmp_path)
+
+
+def test_closed_describer_refuses_and_what_waits_is_described(tmp_path):
+    async def work(describer):
+        waits = asyncio.create_task(describer.describe(grey(0.5)))
+        await asyncio.sleep(0)
+        describer.close()
+        with pytest.raises(ProblemError) as refused:
+            await describer.describe(grey(0.5))
+        return refused.value.status, await waits
+
+    status, found = describe(Extractor(), work, tmp_path)
+    assert status == 503
+    np.testing.assert_allclose(found, 0.5)
+
+
+@pytest.mark.parametrize("broken", ["stack", "observe"])
+def test_fault_is_that_of_its_batch_alone(broken, tmp_path, monkeypatch):
+    def fail(*arguments):
+        raise MemoryError("a.jpg")
+
+    async def work(describer):
+        with monkeypatch.context() as patch:
+            if broken == "stack":
+                patch.setattr(describing.np, "stack", fail)
+            else:
+                patch.setattr(describing.metrics, "observe_batch", fail)
+            first = await asyncio.gather(
+                describer.describe(grey(0.5)), return_exceptions=True
+            )
+        return first[0], await describer.describe(grey(0.25))
+
+    first, second = describe(Extractor(), work, tmp_path)
+    if broken == "stack":
+        assert isinstance(first, ProblemError)
+    else:
+        np.testing.assert_allclose(first, 0.5)
+    np.testing.assert_allclose(second, 0.25)
+
+
+def test_encoder_that_hangs_refuses_until_it_has_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr(describing, "_PROBE_EVERY_S", 0.02)
+    extractor = Extractor()
+
+    async def work(describer):
+        for height in (19, 8):  # that which hangs, and another meanwhile
+            with pytest.raises(ProblemError, match="does not describe photos now"):
+                await describer.describe(grey(0.5, height=height))
+            assert describer.is_failing
+        assert extractor.batches == [(1, 19, 8)]
+        extractor.go_on.set()
+        while describer.is_failing:
+            await asyncio.sleep(0.01)
+        return await describer.describe(grey(0.25))
+
+    found = describe(extractor, work, tmp_path, max_describe_s=0.3)
+    np.testing.assert_allclose(found, 0.25)

@@ -56,7 +56,7 @@ def test_photos_are_localized_as_by_the_index(client, town, send):
     assert [one["photo"] for one in answer["localizations"]] == [
         f"{n}.jpg" for n in range(len(photos))
     ]
-    assert answer["index"], answer["index_generation"] == ("city", 1)
+    assert (answer["index"], answer["index_generation"]) == ("city", 1)
     for found, one in zip(answer["localizations"], expected, strict=True):
         assert [m["key"] for m in found["matches"]] == [m.key for m in one.matches]
         known = dataclasses.asdict(one)

@@ -12,8 +12,11 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tests.vpr_tf.serving.samples import DIM, KEYS, PHOTOS, make_index, tiny_encoder
+from vpr_tf.localization import LocalizationError
 from vpr_tf.place_index import PlaceIndex
-from vpr_tf.serving import ServiceSettings, create_app, served_index
+from vpr_tf.search import RetrievalError
+from vpr_tf.serving import ServiceSettings, create_app, localizing, served_index
+from vpr_tf.serving.problems import ProblemError
 
 JPEG = {"content-type": "image/jpeg"}
 
@@ -212,7 +215,8 @@ def test_large_body_is_refused_before_it_is_read(town):
     assert num_read < 20
 
 
-def test_change_of_the_index_is_followed(tmp_path, extractor):
+def test_change_of_the_index_is_followed(tmp_path, extractor, monkeypatch):
+    monkeypatch.setattr(served_index, "_WAIT_FOR_CHANGE_S", 60)
     folder = make_index(tmp_path / "town", extractor)
     with TestClient(create_app(ServiceSettings({"town": folder}))) as client:
         assert best_key(send(client, 2)) == KEYS[2]
@@ -229,13 +233,52 @@ def test_change_of_the_index_is_followed(tmp_path, extractor):
         answer = send(client, 2)
         assert best_key(answer) == KEYS[2]
         assert answer.json()["model"] == "tiny encoder 5"
-        encoders = client.app.state.service.localizer._encoders
-        assert len(encoders._describers) == 1
 
         shutil.move(folder, tmp_path / "gone")
         answer = send(client, 2)
         assert answer.status_code == 503
         shutil.move(tmp_path / "gone", folder)
+        assert best_key(send(client, 2)) == KEYS[2]
+
+
+def test_encoder_ends_with_the_last_request_that_uses_it(tmp_path, extractor):
+    folder = make_index(tmp_path / "town", extractor)
+    make_index(tmp_path / "next", tiny_encoder(tmp_path / "other", seed=5))
+    app = create_app(ServiceSettings({"town": folder}))
+    image = np.full((32, 32, 3), 0.5, np.float32)
+
+    async def work(client):
+        localizer = app.state.service.localizer
+        snapshot = await localizer._indexes["town"].snapshot()
+        shutil.move(folder, tmp_path / "former")
+        shutil.move(tmp_path / "next", folder)
+        await localizer.follow("town")
+        assert best_key(await send(client, 2)) == KEYS[2]
+        describer = snapshot.describers[0]
+        found = await describer.describe(image)
+        assert len(localizer._encoders._describers) == 2
+        del snapshot
+        await asyncio.sleep(0.05)
+        assert len(localizer._encoders._describers) == 1
+        with pytest.raises(ProblemError):
+            await describer.describe(image)
+        return found
+
+    assert running(app, work).shape == (DIM,)
+
+
+@pytest.mark.parametrize("error", [RetrievalError, LocalizationError, OSError])
+def test_search_that_fails_is_a_503(town, monkeypatch, error):
+    def fail(*arguments, **options):
+        raise error("/home/me/town is gone")
+
+    with TestClient(create_app(ServiceSettings({"town": town}))) as client:
+        with monkeypatch.context() as patch:
+            patch.setattr(localizing, "localize_descriptors", fail)
+            answer = send(client, 2)
+        assert answer.status_code == 503
+        assert int(answer.headers["retry-after"]) >= 1
+        assert "gone" not in answer.text
         assert best_key(send(client, 2)) == KEYS[2]
 
 
@@ -255,6 +298,7 @@ def test_large_change_is_opened_while_others_are_answered(
         with PlaceIndex.open(folder) as index:
             index.remove([KEYS[2]])
         assert send(client, 2).json()["index_generation"] == 1
+        assert client.get("/v1/indexes/town").json()["generation"] == 1
         go_on.set()
         until = time.monotonic() + 10
         while send(client, 2).json()["index_generation"] == 1:

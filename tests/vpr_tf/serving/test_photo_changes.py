@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 
 from tests.vpr_tf.serving.samples import photo
 from vpr_tf.place_index import PlaceIndex
-from vpr_tf.serving import ServiceSettings, create_app, index_changes
+from vpr_tf.serving import ServiceSettings, create_app, index_changes, served_index
 from vpr_tf.serving.key_file import add_key
 
 PLACE = {"latitude": "37.75", "longitude": "-122.45"}
@@ -56,7 +56,9 @@ def delete(client, **body):
     return client.request("DELETE", "/v1/photos", json=body)
 
 
-def test_photos_are_added_as_the_builder_would(admin, city, extractor):
+def test_photos_are_added_as_the_builder_would(admin, city, extractor, monkeypatch):
+    # A request sees what is open already: that of the admin has waited for it.
+    monkeypatch.setattr(served_index, "_WAIT_FOR_CHANGE_S", 0)
     one = {**PLACE, "heading_deg": "90", "timestamp": "2024-05-06", "key": "n/3.jpg"}
     answer = admin.post("/v1/photos", files=files_of(3), data=one)
     assert answer.status_code == 200, answer.text
@@ -181,6 +183,18 @@ def test_removal_that_says_nothing_clear_removes_nothing(admin, city, body):
     )
     assert answer.status_code in (400, 404, 422)
     assert len(keys_of(city)) == 3
+
+
+def test_damaged_index_is_a_503(admin, city):
+    (city / "manifest.json").write_text("{")
+    answers = [
+        admin.post("/v1/photos", files=files_of(1), data=PLACE),
+        delete(admin, keys=["a.jpg"]),
+    ]
+    for answer in answers:
+        assert answer.status_code == 503
+        assert int(answer.headers["retry-after"]) >= 1
+        assert str(city) not in answer.text
 
 
 def test_two_admins_at_once_lose_nothing(admin, city, here):

@@ -63,7 +63,7 @@ def wait_until(condition) -> None:
 def is_refused(url) -> bool:
     try:
         httpx.get(url)
-    except httpx.ConnectError:
+    except httpx.TransportError:
         return True
     return False
 

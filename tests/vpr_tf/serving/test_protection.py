@@ -1,5 +1,6 @@
 """Request ids, headers, names of the service, and pages of other sites."""
 
+import asyncio
 import logging
 
 import pytest
@@ -7,6 +8,8 @@ from fastapi import Request
 from fastapi.testclient import TestClient
 
 from vpr_tf.serving import ServiceError, ServiceSettings, create_app
+from vpr_tf.serving.origins import allowed_hosts
+from vpr_tf.serving.protection import Protection
 from vpr_tf.serving.security_headers import security_headers
 
 
@@ -146,3 +149,32 @@ def test_head_is_answered_and_allow_names_all_methods(client):
     ):
         answer = client.put(path)
         assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+
+
+def test_request_that_is_cut_off_at_the_end_is_a_503():
+    async def forever(scope, receive, send):
+        await asyncio.sleep(60)
+
+    async def run():
+        sent = []
+
+        async def note(message):
+            sent.append(message)
+
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "path": "/",
+            "headers": [(b"host", b"localhost")],
+        }
+        guarded = Protection(forever, allowed_hosts(()), {})
+        answering = asyncio.create_task(guarded(scope, None, note))
+        await asyncio.sleep(0)
+        answering.cancel()
+        await asyncio.wait({answering})
+        return sent, answering.cancelled()
+
+    sent, is_cancelled = asyncio.run(run())
+    assert is_cancelled
+    assert sent[0]["status"] == 503
+    assert b"The service ends" in sent[1]["body"]

@@ -26,9 +26,9 @@ _SUN_SHARE = 0.5
 _NUM_WINDOWS = 12
 _WINDOW_SIDES = (0.015, 0.06)  # of the image
 _WINDOW_ROWS = (0.1, 0.65)  # where windows are
-# An empty street between two walls; a sky above them would end somewhere else than in
-# the photo.
-_HALF_WIDTH_M, _FAR_M = 8.5, 1e4
+# An empty street between two walls, to the next crossing; a sky above them would end
+# somewhere else than in the photo.
+_HALF_WIDTH_M, _END_M = 8.5, 60.0
 
 
 def night(config: Night, image: tf.Tensor, draws: Draws) -> tf.Tensor:
@@ -107,6 +107,6 @@ def street_distances(height: int, width: int, heading: Any) -> tf.Tensor:
     up = (1 - (np.arange(height) + 0.5) / height * 2) * half * height / width
     slope = np.tan(np.arctan(up) + math.radians(STREET_VIEW_PITCH_DEG))
     azimuth = tf.constant(np.arctan(across), tf.float32) + heading
-    wall_m = _HALF_WIDTH_M / tf.maximum(tf.abs(tf.sin(azimuth)), _HALF_WIDTH_M / _FAR_M)
-    road_m = STREET_VIEW_HEIGHT_M / np.maximum(-slope, STREET_VIEW_HEIGHT_M / _FAR_M)
+    wall_m = _HALF_WIDTH_M / tf.maximum(tf.abs(tf.sin(azimuth)), _HALF_WIDTH_M / _END_M)
+    road_m = STREET_VIEW_HEIGHT_M / np.maximum(-slope, STREET_VIEW_HEIGHT_M / _END_M)
     return tf.minimum(wall_m, tf.constant(road_m, tf.float32)[:, None])

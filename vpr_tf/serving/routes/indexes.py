@@ -11,7 +11,11 @@ from vpr_tf.localization import LocalizationError
 from vpr_tf.place_index import IndexState
 from vpr_tf.serving.answers import IndexAnswer, IndexesAnswer
 from vpr_tf.serving.index_facts import coverage_geojson, index_answer, streets
-from vpr_tf.serving.problems import ProblemError, problem_answers
+from vpr_tf.serving.problems import (
+    ProblemError,
+    problem_answers,
+    unusable_index,
+)
 from vpr_tf.serving.service import Service, service_of
 from vpr_tf.serving.thumbnails import find_photo, thumbnail
 
@@ -125,4 +129,4 @@ async def _facts(service: Service, name: str) -> IndexAnswer:
     try:
         return await service.kept.get(state, ("facts", name), make)
     except LocalizationError as error:
-        raise service.unusable(name, error) from error
+        raise unusable_index(name, error) from error

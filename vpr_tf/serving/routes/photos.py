@@ -114,6 +114,7 @@ async def add_photos(request: Request, service: _Service) -> ChangeAnswer:
             trusted=models_are_trusted(),
         )
         added = await service.changes.add(name, index, addition)
+    await service.localizer.follow(name)
     keys = addition.columns["keys"]
     return ChangeAnswer(
         request_id=request.state.request_id,
@@ -141,6 +142,7 @@ async def remove_photos(request: Request, service: _Service) -> ChangeAnswer:
             raise invalid_fields(error) from None
     name, index = service.index(removal.index)
     keys, manifest = await service.changes.remove(name, index, removal)
+    await service.localizer.follow(name)
     return ChangeAnswer(
         request_id=request.state.request_id,
         index=name,

@@ -9,8 +9,6 @@ from keras import ops
 
 from vpr_tf.training.optimizers.moments import MomentOptimizer, decay, rectification
 
-_LEAST_LENGTH = 5.0
-
 
 @keras.saving.register_keras_serializable("vpr_tf")
 class AdaBelief(MomentOptimizer):
@@ -47,8 +45,8 @@ class AdaBelief(MomentOptimizer):
         self.assign_add(surprise, ops.full_like(surprise, self.epsilon))
         divided = 1.0 / (ops.sqrt(surprise / of_surprise) + self.epsilon)
         if self.rectify:
-            length, factor = rectification(step, self.beta_2)
-            divided = ops.where(length >= _LEAST_LENGTH, factor * divided, 1.0)
+            is_known, factor = rectification(step, self.beta_2)
+            divided = ops.where(is_known, factor * divided, 1.0)
         self.assign_sub(variable, rate * divided * mean / of_mean)
 
     def get_config(self):

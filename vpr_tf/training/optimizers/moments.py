@@ -7,6 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
+_LEAST_LENGTH = 5.0
+
 
 class MomentOptimizer(keras.optimizers.Optimizer):
     """Running means of the gradient and of something like its square.
@@ -72,9 +74,9 @@ def decay(optimizer: Any, mean: Any, value: Any, beta: float) -> None:
 
 
 def rectification(step: Any, beta_2: float) -> tuple[Any, Any]:
-    """Returns how long the second mean is by now, and the step's factor for it.
+    """Returns whether the second mean says enough to divide by, and the step's factor.
 
-    Where that length is below 5 the second mean says too little to divide by.
+    It does once it is as good as the mean of five squares.
 
     Reference:
         Liu et al., "On the Variance of the Adaptive Learning Rate and Beyond",
@@ -85,4 +87,4 @@ def rectification(step: Any, beta_2: float) -> tuple[Any, Any]:
     length = longest - 2.0 * step * power / (1.0 - power)
     safe = ops.maximum(length, 4.5)
     ratio = (safe - 4.0) / (longest - 4.0) * (safe - 2.0) / (longest - 2.0)
-    return length, ops.sqrt(ratio * longest / safe)
+    return length >= _LEAST_LENGTH, ops.sqrt(ratio * longest / safe)

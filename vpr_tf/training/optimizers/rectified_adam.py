@@ -7,8 +7,6 @@ from keras import ops
 
 from vpr_tf.training.optimizers.moments import MomentOptimizer, decay, rectification
 
-_LEAST_LENGTH = 5.0
-
 
 @keras.saving.register_keras_serializable("vpr_tf")
 class RectifiedAdam(MomentOptimizer):
@@ -34,7 +32,7 @@ class RectifiedAdam(MomentOptimizer):
         of_mean, of_square = self.corrections(step)
         decay(self, mean, gradient, self.beta_1)
         decay(self, square, ops.square(gradient), self.beta_2)
-        length, factor = rectification(step, self.beta_2)
+        is_known, factor = rectification(step, self.beta_2)
         root = ops.sqrt(square / of_square) + self.epsilon
-        divided = ops.where(length >= _LEAST_LENGTH, factor / root, 1.0)
+        divided = ops.where(is_known, factor / root, 1.0)
         self.assign_sub(variable, rate * divided * mean / of_mean)

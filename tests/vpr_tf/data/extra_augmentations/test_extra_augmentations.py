@@ -187,7 +187,7 @@ def test_motion_blur_spreads_a_point_along_its_line(angle, spread):
 
 def test_haze_hides_what_is_far_down_a_street():
     metres = weather.street_distances(64, 64, 0.0).numpy()
-    assert metres[30, 32] > 5 * metres[30, 2]
+    assert metres[30, 32] > 3 * metres[30, 2]
     assert metres[63, 32] < 10
 
 
@@ -236,5 +236,5 @@ def test_entries_are_recorded_whole():
     given = {"name": "keras.RandomShear", "probability": 0.2, "x_factor": 0.1}
     assert entry_of(augmentation_of(given)) == given
     choice = entry_of(augmentation_of({"name": "RandomChoice", **CHOICES}))
-    assert choice["choices"][0]["min_exposure"] == 0.3
+    assert choice["choices"][0]["min_exposure"] == 0.5
     assert entry_of(augmentation_of(choice)) == choice

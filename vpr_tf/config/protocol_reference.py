@@ -1,0 +1,26 @@
+"""The table of `docs/evaluation.md`: `python -m vpr_tf.config.protocol_reference`."""
+
+from __future__ import annotations
+
+from vpr_tf.config.protocols import PROTOCOLS
+
+
+def protocols_markdown() -> str:
+    """Returns the protocols as the table of `docs/evaluation.md`."""
+    rows = []
+    for one in PROTOCOLS.values():
+        counts = [
+            "not stated" if count is None else f"{count:,}"
+            for count in (one.num_queries, one.num_database)
+        ]
+        cells = (f"`{one.name}`", one.sets, one.positives, one.unmatched, *counts)
+        rows.append(f"| {' | '.join(cells)} |")
+    head = (
+        "| protocol | photos | positives | queries without positives | queries | "
+        "database |"
+    )
+    return "\n".join([head, "| --- | --- | --- | --- | ---: | ---: |", *rows, ""])
+
+
+if __name__ == "__main__":
+    print(protocols_markdown(), end="")
