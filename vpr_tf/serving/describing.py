@@ -204,7 +204,7 @@ class Describer:
         await asyncio.wait({forwarding}, timeout=most_s)
         if not forwarding.done():
             raise TimeoutError(
-                f"{len(images)} images take longer than `max_describe_s`, {most_s:g} s. "
+                f"{len(images)} images take longer than {most_s:g} s, the limit. "
                 "See to the encoder or its server, or describe fewer together"
             )
         return forwarding.result()
