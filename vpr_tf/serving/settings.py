@@ -77,7 +77,7 @@ class ServiceSettings:
     batch_size: int = 16
     num_decoders: int = 1
     max_decode_s: float = 10.0
-    max_describe_s: float = 30.0
+    max_describe_s: float = 60.0
 
     def __post_init__(self) -> None:
         if not self.indexes:
