@@ -149,7 +149,7 @@ _LIMITS = {
     "max_describe_s": (
         "max-describe-seconds",
         seconds,
-        "in which the encoder must describe a batch; default: 30",
+        "in which the encoder must describe a batch; default: 60",
     ),
     "batch_size": ("batch-size", positive, "photos described together; default: 16"),
     "num_decoders": ("decoders", workers, "processes that decode photos; default: 1"),

@@ -15,6 +15,7 @@ from vpr_tf.localization.formats import (
     as_geojson,
     as_json,
     as_table,
+    features_of,
 )
 from vpr_tf.localization.localization import (
     NUM_CANDIDATES,
@@ -56,6 +57,7 @@ __all__ = [
     "describe_calibration",
     "estimate_positions",
     "explain_confidence",
+    "features_of",
     "fit_calibration",
     "localizations",
     "localize_matches",

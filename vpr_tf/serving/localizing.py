@@ -205,14 +205,13 @@ class PhotoLocalizer:
             unreadable = [one for one in found if isinstance(one, UnreadPhoto)]
             now = time.perf_counter()
             decoded_at = max((one.decoded_at for one in described), default=now)
-            localizations = await self._searched(name, snapshot, described, options)
+            settings, localizations = await self._searched(
+                name, snapshot, described, options
+            )
         metrics.observe_step(metrics.SEARCH, time.perf_counter() - now)
         for one in localizations:
             metrics.count_photos(one.status)
         metrics.count_photos("unreadable", len(unreadable))
-        settings = LocalizationSettings.from_manifest(
-            snapshot.state.manifest, options.of_photo(None)
-        )
         least = options.min_confidence
         if settings.calibration is None:
             least = None
@@ -235,14 +234,18 @@ class PhotoLocalizer:
         snapshot: IndexSnapshot,
         photos: list[_DescribedPhoto],
         options: LocalizeOptions,
-    ) -> list[Localization]:
+    ) -> tuple[LocalizationSettings, list[Localization]]:
         try:
-            return await asyncio.get_running_loop().run_in_executor(
+            settings = LocalizationSettings.from_manifest(
+                snapshot.state.manifest, options.of_photo(None)
+            )
+            found = await asyncio.get_running_loop().run_in_executor(
                 self._searches, _search, snapshot, photos, options
             )
         except (RetrievalError, LocalizationError, OSError) as error:
             # What a request asks for was checked: the index, or where it is, fails.
             raise unusable_index(name, error) from error
+        return settings, found
 
     def _num_pixels(self, photos: Sequence[UploadedPhoto]) -> int:
         most = self._settings.max_pixels

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from vpr_tf.geo import GeoCircle
 from vpr_tf.place_index.localizing import LocalizationOptions
@@ -28,7 +34,8 @@ class LocalizeOptions(BaseModel):
     within: str | None = Field(
         None,
         max_length=MOST_NAME,
-        description="Search only inside this circle: LAT,LON,RADIUS_M",
+        description="Search only inside this circle: LAT,LON,RADIUS_M; not with "
+        "`exif_radius_m`",
         examples=["37.7749,-122.4194,500"],
     )
     heading_deg: float | None = Field(
@@ -54,6 +61,12 @@ class LocalizeOptions(BaseModel):
         if text is not None:
             read_circle(text)
         return text
+
+    @model_validator(mode="after")
+    def _has_one_circle(self) -> Self:
+        if self.within is not None and self.exif_radius_m is not None:
+            raise ValueError("pass either `within` or `exif_radius_m`")
+        return self
 
     @property
     def circle(self) -> GeoCircle | None:

@@ -8,15 +8,16 @@ import os
 import signal
 import socket
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from types import FrameType
 
 from vpr_tf.printable import printable
+from vpr_tf.serving.metrics_folder import hold, metrics_folder
 from vpr_tf.serving.one_process import (
     DONE,
     ENDING_S,
@@ -110,8 +111,8 @@ class _Workers:
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._note)
-        with tempfile.TemporaryDirectory(prefix="vpr-metrics-") as metrics:
-            os.environ[_METRICS_FOLDER] = metrics
+        with metrics_folder() as metrics:
+            os.environ[_METRICS_FOLDER] = str(metrics)
             limit_threads(self._how.workers)
             try:
                 self._running = [self._start() for _ in range(self._how.workers)]
@@ -208,6 +209,7 @@ def run_worker(
     write_log()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
+        hold(Path(os.environ[_METRICS_FOLDER]))
         status = run_here(
             settings,
             how,

@@ -248,7 +248,7 @@ class UploadReader:
             settings.max_photo_bytes,
             most_field_bytes,
         )
-        async for chunk in self._chunks(settings.max_body_bytes):
+        async for chunk in self._chunks(settings.body_bytes):
             reader.write(chunk)
         reader.finish()
         if not reader.photos:
@@ -259,7 +259,7 @@ class UploadReader:
 
     async def _read_json(self, content_type: str) -> Upload:
         self._refuse_query()
-        body = await self._body(self._settings.max_body_bytes)
+        body = await self._body(self._settings.body_bytes)
         return await asyncio.to_thread(self._parse_json, body)
 
     async def _body(self, most: int) -> bytes:
