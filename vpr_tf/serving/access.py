@@ -6,7 +6,6 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +30,8 @@ _BEARER = HTTPBearer(
 )
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="vpr_tf"'}
 _LONGEST_KEY = 200
+# What photos are refused with that the service has no time or room for.
+_NOT_TAKEN = (413, 503)
 
 
 @dataclass(frozen=True)
@@ -208,6 +209,6 @@ def counted_photos(request: Request, num_photos: int) -> Iterator[None]:
     try:
         yield
     except ProblemError as problem:
-        if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        if problem.status in _NOT_TAKEN:
             access_of(request).give_back_photos(request.state.caller, num_photos)
         raise

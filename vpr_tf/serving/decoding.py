@@ -19,6 +19,7 @@ from vpr_tf.serving.decoding_work import (
     decode_photo,
     start_decoder,
 )
+from vpr_tf.serving.problems import ProblemError
 from vpr_tf.serving.settings import ServiceSettings
 from vpr_tf.serving.turns import FairPlaces
 
@@ -36,8 +37,8 @@ _Running: TypeAlias = "asyncio.Task[DecodedPhoto | RefusedPhoto]"
 class Decoders:
     """Decodes photos in other processes, a few at a time.
 
-    A photo that takes too long, or on which its process dies, is refused: the process
-    is replaced and the other photos go on.
+    A photo that takes too long is refused, and one on which its process dies is tried
+    once more: the process is replaced and the other photos go on.
 
     Args:
         settings: Number of processes, and limits of a photo.
@@ -69,6 +70,9 @@ class Decoders:
             content: The file, or base64 of it.
             task: What is wanted of it.
             owner: Whose it is: owners take turns.
+
+        Raises:
+            ProblemError: Two processes died of it, or did not answer.
         """
         running = await self._begin_in_turn(content, task, owner)
         try:
@@ -135,11 +139,16 @@ class Decoders:
             except TimeoutError:
                 return RefusedPhoto(f"image takes longer than {limit_s:g} s to decode")
             except pebble.ProcessExpired:
-                return RefusedPhoto("image cannot be decoded: its decoder died of it")
+                continue  # of the photo, or killed from outside; another has started
             except RuntimeError:  # processes died while they waited for a photo
                 pass
             await self._replace(pool)
-        return RefusedPhoto("image was not decoded: the decoders do not answer")
+        raise ProblemError(
+            503,
+            "The processes that decode photos died or did not answer, twice. Send this "
+            "request again later; if that changes nothing, send its photos one by one.",
+            {"Retry-After": "5"},
+        )
 
     async def _replace(self, pool: pebble.ProcessPool) -> None:
         """Ends processes that no longer answer; the next photo starts others."""

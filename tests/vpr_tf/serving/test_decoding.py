@@ -19,6 +19,7 @@ from vpr_tf.data.pillow_decoding import decode_image, resize_for_evaluation
 from vpr_tf.serving import ServiceSettings, decoding
 from vpr_tf.serving.decoding import Decoders
 from vpr_tf.serving.decoding_work import DecodingTask, decode_photo
+from vpr_tf.serving.problems import ProblemError
 
 SMALL = Preprocessing("square", 32)
 TASK = DecodingTask((SMALL, Preprocessing("shorter_side", 48)), 100_000_000, 4_000_000)
@@ -80,22 +81,42 @@ def test_slow_photo_is_refused_and_others_go_on(tmp_path):
 
 
 @pytest.mark.parametrize("is_busy", [True, False])
-def test_killed_process_costs_at_most_its_photo(is_busy, tmp_path):
+def test_photo_of_a_killed_process_is_decoded_by_another(is_busy, tmp_path):
     running = decoders(tmp_path)
     slow = photo(0, 7000, 7000, quality=5)
 
     async def work():
-        (worker,) = workers()
-        busy = asyncio.create_task(decode(running, slow)) if is_busy else None
+        busy = [asyncio.create_task(decode(running, slow))] if is_busy else []
         await asyncio.sleep(0.2)
-        worker.send_signal(signal.SIGKILL)
-        later = await decode(running, PHOTOS[1])
-        return await busy if busy else None, later
+        await kill_worker()
+        return await asyncio.gather(*busy, decode(running, PHOTOS[1]))
 
-    refused, later = run(running, work)
-    assert later.images[0].shape == (32, 32, 3)
-    if is_busy:
-        assert "died" in refused.reason
+    for found in run(running, work):
+        assert found.images[0].shape == (32, 32, 3)
+
+
+def test_photo_of_which_two_processes_die_is_a_503(tmp_path):
+    running = decoders(tmp_path)
+    slow = photo(0, 9900, 9900, quality=5)
+
+    async def work():
+        busy = asyncio.create_task(decode(running, slow))
+        for _ in range(2):
+            await asyncio.sleep(0.2)
+            await kill_worker()
+        with pytest.raises(ProblemError, match="one by one") as refused:
+            await busy
+        assert refused.value.status == 503
+        return await decode(running, PHOTOS[1])
+
+    assert run(running, work).images[0].shape == (32, 32, 3)
+
+
+async def kill_worker():
+    while not (found := workers()):
+        await asyncio.sleep(0.01)
+    found[0].send_signal(signal.SIGKILL)
+    found[0].wait(10)
 
 
 def test_decoders_that_do_not_answer_are_replaced(tmp_path, monkeypatch, caplog):

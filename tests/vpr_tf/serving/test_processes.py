@@ -97,6 +97,8 @@ def test_worker_that_is_killed_is_replaced_and_all_end_together(town):
         process.send_signal(signal.SIGINT)
         assert process.wait(SECONDS) == 130
         wait_until(lambda: not any(map(lives, everyone)))
+        said = process.stdout.read().decode()
+        assert re.search(r"(?m)^\d{4}-\d\d-\d\d [\d:,]+ A worker died", said)
 
 
 def test_all_end_when_the_first_process_is_killed(town):
