@@ -149,7 +149,7 @@ _LIMITS = {
     "max_describe_s": (
         "max-describe-seconds",
         seconds,
-        "in which the encoder must describe a batch; default: 30",
+        "in which the encoder must describe a batch; default: 60",
     ),
     "batch_size": ("batch-size", positive, "photos described together; default: 16"),
     "num_decoders": ("decoders", workers, "processes that decode photos; default: 1"),
@@ -196,8 +196,16 @@ def _tell_systemd(state: str) -> None:
 
 
 def _service_settings(options: argparse.Namespace) -> ServiceSettings:
-    from vpr_tf.serving import ServiceError, ServiceSettings
+    from vpr_tf.serving import (
+        ServiceError,
+        ServiceSettings,
+        allowed_hosts,
+        tiles_origin,
+    )
 
+    allowed_hosts(options.host_name)  # refuses before anything is opened
+    if options.tiles:
+        tiles_origin(options.tiles)
     if bool(options.tiles) != bool(options.attribution):
         raise ServiceError(
             "--tiles and --attribution belong together: a map says whom it is from. "

@@ -15,9 +15,11 @@ from vpr_tf.localization.formats import (
     as_geojson,
     as_json,
     as_table,
+    features_of,
 )
 from vpr_tf.localization.localization import (
     NUM_CANDIDATES,
+    OUTSIDE,
     Candidate,
     Localization,
     Localizer,
@@ -34,6 +36,7 @@ from vpr_tf.localization.retrieval_calibration import (
 
 __all__ = [
     "NUM_CANDIDATES",
+    "OUTSIDE",
     "THRESHOLDS_AROUND",
     "Calibration",
     "Candidate",
@@ -54,6 +57,7 @@ __all__ = [
     "describe_calibration",
     "estimate_positions",
     "explain_confidence",
+    "features_of",
     "fit_calibration",
     "localizations",
     "localize_matches",

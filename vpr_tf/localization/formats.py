@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vpr_tf.localization.calibration import Calibration
-from vpr_tf.localization.localization import Localization
+from vpr_tf.localization.localization import LOCALIZED, Localization
 from vpr_tf.tables import Column, Table, told_apart
 
 _DECIMALS_DEG = 7  # 1 cm
@@ -74,9 +74,31 @@ def as_geojson(result: LocalizationResult) -> str:
     Reference:
         RFC 7946.
     """
-    features = [feature for one in result.localizations for feature in _features(one)]
+    localizations = map(dataclasses.asdict, result.localizations)
+    features = [feature for one in localizations for feature in features_of(one)]
     collection = {"type": "FeatureCollection", "features": features}
     return json.dumps(collection, indent=2, allow_nan=False)
+
+
+def features_of(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """Returns the GeoJSON features of a localization, JSON-ready.
+
+    Args:
+        found: The fields of a `Localization`, and more if more is known.
+    """
+    properties = dict(found)
+    matches, photo = properties.pop("matches"), properties["photo"]
+    candidates = properties.pop("candidates", [])
+    properties["num_matches"] = len(matches)
+    features = [_feature("localization", properties)]
+    if properties["status"] != LOCALIZED:
+        features[0]["geometry"] = None
+        return features
+    # The first cell is the localization itself.
+    for rank, candidate in enumerate(candidates[1:], start=2):
+        of_photo = {"photo": photo, "rank": rank}
+        features.append(_feature("candidate", of_photo | candidate))
+    return features + [_feature("match", {"photo": photo} | one) for one in matches]
 
 
 def _row(one: Localization, best: dict[str, str]) -> tuple[Any, ...]:
@@ -92,25 +114,6 @@ def _row(one: Localization, best: dict[str, str]) -> tuple[Any, ...]:
         agreeing = f"{one.num_agreeing} of {one.num_groups}"
     place = (one.latitude, one.longitude)
     return (one.photo, *place, one.expected_error_m, one.confidence, agreeing)
-
-
-def _features(one: Localization) -> list[dict[str, Any]]:
-    properties = dataclasses.asdict(one)
-    del properties["matches"], properties["candidates"]
-    properties["num_matches"] = len(one.matches)
-    features = [_feature("localization", properties)]
-    if not one.is_localized:
-        features[0]["geometry"] = None
-        return features
-    # The first cell is the localization itself.
-    for rank, candidate in enumerate(one.candidates[1:], start=2):
-        of_photo = {"photo": one.photo, "rank": rank}
-        properties = of_photo | dataclasses.asdict(candidate)
-        features.append(_feature("candidate", properties))
-    for match in one.matches:
-        properties = {"photo": one.photo} | dataclasses.asdict(match)
-        features.append(_feature("match", properties))
-    return features
 
 
 def _feature(kind: str, properties: dict[str, Any]) -> dict[str, Any]:

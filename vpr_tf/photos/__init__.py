@@ -1,7 +1,11 @@
 """Photos: what is known of them, where they are found, what is wrong with them."""
 
 from vpr_tf.photos.errors import InvalidEntryError, PhotoSourceError
-from vpr_tf.photos.image_headers import image_header_of, read_image_header
+from vpr_tf.photos.image_headers import (
+    image_header_of,
+    read_header_by,
+    read_image_header,
+)
 from vpr_tf.photos.metadata import parse_timestamp
 from vpr_tf.photos.photo_folder import (
     check_rejected_fraction,
@@ -24,6 +28,7 @@ __all__ = [
     "image_header_of",
     "parse_image_name",
     "parse_timestamp",
+    "read_header_by",
     "read_image_header",
     "scan_named_photos",
     "scan_photos",

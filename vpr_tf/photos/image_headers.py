@@ -76,9 +76,20 @@ def image_header_of(content: bytes) -> ImageHeader:
     Raises:
         InvalidEntryError: See `read_image_header`.
     """
-    return _read_header(
-        content[:_HEAD_BYTES], lambda start, n: content[start : start + n], len(content)
-    )
+    return read_header_by(lambda start, n: content[start : start + n], len(content))
+
+
+def read_header_by(read: Reader, num_bytes: int) -> ImageHeader:
+    """Checks type, size, start and end of an image file that lies anywhere.
+
+    Args:
+        read: Returns bytes of it.
+        num_bytes: How many it has.
+
+    Raises:
+        InvalidEntryError: See `read_image_header`.
+    """
+    return _read_header(read(0, _HEAD_BYTES), read, num_bytes)
 
 
 def _read_header(head: bytes, read: Reader, file_size: int) -> ImageHeader:

@@ -15,6 +15,7 @@ from vpr_tf.config import LocalizationConfig
 from vpr_tf.config.rules import MOST_PREDICTIONS
 from vpr_tf.geo import UNKNOWN_HEADING_DEG, GeoCircle
 from vpr_tf.localization import (
+    OUTSIDE,
     Calibration,
     FittedOn,
     Localization,
@@ -33,6 +34,9 @@ from vpr_tf.search import CellFilter
 
 # About the field of view of a photo: beyond, two photos of a place share nothing.
 _HEADING_TOLERANCE_DEG = 60.0
+# Why a photo is outside where an option is the reason.
+NO_PHOTO_WITHIN = "no photo of the index lies in the circle that was searched"
+NO_MATCH_OF_HEADING = "all matches look another way than the photo"
 _NOT_CALIBRATED = (
     "Not calibrated: no confidence and no error, nothing is withheld. Calibrate by "
     "`vpr index calibrate --index DIR --config FILE`."
@@ -171,7 +175,7 @@ def localize_descriptors(
     matches = state.search(
         descriptors, config.num_predictions, within=options.within, cells=cells
     )
-    return localize_matches(
+    found = localize_matches(
         names,
         matches.distances,
         matches.rows,
@@ -181,6 +185,26 @@ def localize_descriptors(
         query_heading_deg=heading_deg,
         min_confidence=options.min_confidence,
     )
+    return [
+        _explained(one, rows[rows >= 0], matches.photos, options)
+        for one, rows in zip(found, matches.rows, strict=True)
+    ]
+
+
+def _explained(
+    found: Localization,
+    rows: np.ndarray,
+    photos: PhotoTable,
+    options: LocalizationOptions,
+) -> Localization:
+    """Returns a localization that says which option left nothing, if one did."""
+    if found.status != OUTSIDE:
+        return found
+    if options.within is not None and not len(rows):
+        return dataclasses.replace(found, reason=NO_PHOTO_WITHIN)
+    if photos.take(rows).positions.known.any():
+        return dataclasses.replace(found, reason=NO_MATCH_OF_HEADING)
+    return found
 
 
 def calibrate(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated
 
@@ -67,12 +68,13 @@ class Access:
             except KeyFileError as error:
                 raise ServiceError(str(error)) from error
 
-    def admit(self, role: str, sent: str | None) -> Caller:
+    def admit(self, role: str, sent: str | None, *, num_photos: int = 0) -> Caller:
         """Returns who sent a request, after a look at key, role and rate.
 
         Args:
             role: That it needs.
             sent: The key that came with it.
+            num_photos: That it has at least, see `take_photos`.
 
         Raises:
             ProblemError: 401, 403, 429, or 503 while the keys cannot be read.
@@ -91,26 +93,34 @@ class Access:
             raise ProblemError(
                 403, f"This needs a key of the role {role}. Received: {key.role}."
             )
-        self._take(key, REQUEST_COST)
+        self._take(key, REQUEST_COST, least=num_photos)
         return Caller(key)
 
     def take_photos(self, caller: Caller, num_photos: int) -> None:
-        """Counts photos of a request.
+        """Counts photos of an admitted request, instead of the request itself.
 
         Raises:
-            ProblemError: 429: the key has sent too many.
+            ProblemError: 429: the key has sent too many; this request is not counted.
         """
         if caller.key is not None:
-            self._take(caller.key, num_photos)
+            self._take(caller.key, num_photos, given_back=REQUEST_COST)
 
-    def _take(self, key: Key, cost: float) -> None:
-        wait_s = self._limits.take(key, cost)
+    def give_back_photos(self, caller: Caller, num_photos: int) -> None:
+        """Counts photos no longer, which the service could not take."""
+        if caller.key is not None:
+            self._limits.take(caller.key, 0, given_back=num_photos)
+
+    def _take(
+        self, key: Key, cost: float, *, least: float = 0, given_back: float = 0
+    ) -> None:
+        wait_s = self._limits.take(key, cost, least=least, given_back=given_back)
         if wait_s:
+            seconds = retry_after(wait_s)
             raise ProblemError(
                 429,
                 f"This key may send {key.photos_per_minute:g} photos a minute. Try "
-                f"again in {wait_s:.0f} s.",
-                {"Retry-After": retry_after(wait_s)},
+                f"again in {seconds} s.",
+                {"Retry-After": seconds},
             )
 
     def _find(self, path: Path, sent: str | None) -> Key:
@@ -128,7 +138,10 @@ class Access:
         if key is None:
             raise ProblemError(
                 401,
-                "This needs a key: send the header `Authorization: Bearer KEY`.",
+                "This needs a key: send the header `Authorization: Bearer KEY`."
+                if sent is None
+                else "The key that was sent is not known: it was removed, or is not as "
+                "`vpr keys add` showed it. Ask whoever runs the service for one.",
                 _CHALLENGE,
             )
         return key
@@ -148,11 +161,13 @@ def access_of(request: Request) -> Access:
     return access
 
 
-def needs(role: str) -> Callable[..., Awaitable[Caller]]:
+def needs(role: str, *, num_photos: int = 0) -> Callable[..., Awaitable[Caller]]:
     """Returns a dependency: the caller, whose key has a role.
 
     Args:
         role: `query`, `metrics` or `admin`; a key of the last has them all.
+        num_photos: That requests have at least: keys that may send fewer now are
+            refused before the photos are read.
 
     Example:
         >>> from fastapi import APIRouter, Depends
@@ -166,7 +181,7 @@ def needs(role: str) -> Callable[..., Awaitable[Caller]]:
     ) -> Caller:
         is_one = len(request.headers.getlist("authorization")) == 1
         key = sent.credentials if sent and is_one else None
-        caller = access_of(request).admit(role, key)
+        caller = access_of(request).admit(role, key, num_photos=num_photos)
         request.state.caller = caller
         return caller
 
@@ -180,3 +195,19 @@ def take_photos(request: Request, num_photos: int) -> None:
         ProblemError: See `Access.take_photos`.
     """
     access_of(request).take_photos(request.state.caller, num_photos)
+
+
+@contextlib.contextmanager
+def counted_photos(request: Request, num_photos: int) -> Iterator[None]:
+    """Counts photos as `take_photos` does, but not if the service cannot take them.
+
+    Raises:
+        ProblemError: See `Access.take_photos`.
+    """
+    take_photos(request, num_photos)
+    try:
+        yield
+    except ProblemError as problem:
+        if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
+            access_of(request).give_back_photos(request.state.caller, num_photos)
+        raise

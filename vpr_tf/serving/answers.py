@@ -10,9 +10,6 @@ from pydantic import BaseModel, Field
 
 from vpr_tf.localization import Localization, Match
 
-# Of `expected_error_m`: two of three positions are at least this near.
-ACCURACY_PROBABILITY = 0.667
-
 
 class MatchAnswer(BaseModel):
     """A database photo that a position rests on."""
@@ -29,15 +26,6 @@ class MatchAnswer(BaseModel):
     )
     attribution: str | None = Field(None, description="Whom the photo is from")
     licence: str | None = Field(None, description="Under which it may be used")
-
-
-class CandidateAnswer(BaseModel):
-    """A cell of a classifier that a photo was probably taken in."""
-
-    latitude: float | None = Field(description="Degrees")
-    longitude: float | None = Field(description="Degrees, -180 to 180")
-    heading_deg: float | None = Field(description="Where photos of the class look")
-    score: float = Field(description="The higher the likelier")
 
 
 class LocalizationAnswer(BaseModel):
@@ -70,27 +58,19 @@ class LocalizationAnswer(BaseModel):
     matches: list[MatchAnswer] = Field(
         description="Photos that the position rests on, most similar first"
     )
-    candidates: list[CandidateAnswer] = Field(
-        [], description="Cells, where a classifier localizes instead of an index"
-    )
-    spread_m: float | None = Field(
-        None, description="Of a classifier: how far the best cells lie apart"
-    )
-    num_groups: int | None = Field(None, description="Of a classifier: its groups")
-    num_agreeing: int | None = Field(
-        None, description="Of a classifier: groups that agree with the position"
-    )
 
     @classmethod
     def of(
         cls,
         found: Localization,
+        error_quantile: float | None = None,
         known_of_match: Callable[[Match], dict[str, Any]] = lambda match: {},
     ) -> LocalizationAnswer:
         """Returns the answer for a localization.
 
         Args:
             found: The localization.
+            error_quantile: Of its calibration; None without.
             known_of_match: What else is known of a match, e.g. its `licence`.
         """
         known = dataclasses.asdict(found)
@@ -103,7 +83,7 @@ class LocalizationAnswer(BaseModel):
         return cls(
             **fields,
             accuracy_radius_m=radius_m,
-            accuracy_probability=None if radius_m is None else ACCURACY_PROBABILITY,
+            accuracy_probability=None if radius_m is None else error_quantile,
         )
 
 
@@ -167,6 +147,9 @@ class IndexesAnswer(BaseModel):
     """The indexes of a service, the one that is searched by default first."""
 
     indexes: list[IndexAnswer]
+    unusable: dict[str, str] = Field(
+        description="By name: why others cannot be used now"
+    )
 
 
 class ChangeAnswer(BaseModel):

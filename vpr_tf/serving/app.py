@@ -13,7 +13,7 @@ from vpr_tf.serving.key_file import ADMIN, METRICS, QUERY
 from vpr_tf.serving.metrics import RequestMetrics
 from vpr_tf.serving.origins import allowed_hosts
 from vpr_tf.serving.problems import add_problem_handlers
-from vpr_tf.serving.protection import Protection
+from vpr_tf.serving.protection import Protection, RequestLimit
 from vpr_tf.serving.routes import (
     figures,
     health,
@@ -54,6 +54,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     )
     app.state.access = Access(settings)
     add_problem_handlers(app)
+    app.add_middleware(RequestLimit, most=settings.max_requests)
     app.add_middleware(
         Protection,
         hosts=allowed_hosts(settings.hosts),
@@ -63,7 +64,8 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     app.include_router(health.router)
     app.include_router(figures.router, dependencies=[Depends(needs(METRICS))])
     app.include_router(indexes.router, dependencies=[Depends(needs(QUERY))])
-    app.include_router(localize.router, dependencies=[Depends(needs(QUERY))])
+    asks = needs(QUERY, num_photos=1)
+    app.include_router(localize.router, dependencies=[Depends(asks)])
     app.include_router(photos.router, dependencies=[Depends(needs(ADMIN))])
     app.include_router(pages.router)
     pages.add_static_files(app)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import multiprocessing
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 from multiprocessing.connection import Connection
 from typing import TypeAlias
@@ -20,6 +20,7 @@ from vpr_tf.serving.decoding_work import (
     start_decoder,
 )
 from vpr_tf.serving.settings import ServiceSettings
+from vpr_tf.serving.turns import FairPlaces
 
 _LOG = logging.getLogger("vpr_tf")
 _WORK_MODULE = decode_photo.__module__
@@ -44,7 +45,7 @@ class Decoders:
 
     def __init__(self, settings: ServiceSettings) -> None:
         self._settings = settings
-        self._places = asyncio.Semaphore(settings.num_decoders + _AHEAD)
+        self._places = FairPlaces(settings.num_decoders + _AHEAD)
         self._image_bytes = 0
         self._has_room = asyncio.Event()
         self._has_room.set()
@@ -60,29 +61,30 @@ class Decoders:
 
     @asynccontextmanager
     async def decoded(
-        self, content: bytes | str, task: DecodingTask
+        self, content: bytes | str, task: DecodingTask, owner: Hashable = None
     ) -> AsyncIterator[DecodedPhoto | RefusedPhoto]:
         """Decodes a photo, when its turn comes; let go of its images at the end.
 
         Args:
             content: The file, or base64 of it.
             task: What is wanted of it.
+            owner: Whose it is: owners take turns.
         """
-        running = await self._begin_in_turn(content, task)
+        running = await self._begin_in_turn(content, task, owner)
         try:
             yield await asyncio.shield(running)
         finally:
             running.add_done_callback(self._let_go)
 
     async def _begin_in_turn(
-        self, content: bytes | str, task: DecodingTask
+        self, content: bytes | str, task: DecodingTask, owner: Hashable
     ) -> _Running:
         """Begins when there are a process and room for the images.
 
         It is not stopped when nobody waits for it any more: to end its process and
         start another takes longer.
         """
-        await self._places.acquire()
+        await self._places.acquire(owner)
         try:
             while self._image_bytes >= _MOST_IMAGE_BYTES:
                 await self._has_room.wait()

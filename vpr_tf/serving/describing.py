@@ -203,7 +203,10 @@ class Describer:
         forwarding.add_done_callback(lambda one: one.cancelled() or one.exception())
         await asyncio.wait({forwarding}, timeout=most_s)
         if not forwarding.done():
-            raise TimeoutError(f"{len(images)} images take longer than {most_s:g} s")
+            raise TimeoutError(
+                f"{len(images)} images take longer than {most_s:g} s, the limit. "
+                "See to the encoder or its server, or describe fewer together"
+            )
         return forwarding.result()
 
     def _forward(self, images: Sequence[np.ndarray]) -> np.ndarray:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from vpr_tf.place_index import IndexState, PlaceIndex
+from vpr_tf.place_index import IndexManifest, IndexState, PlaceIndex
 from vpr_tf.search import RetrievalError
 from vpr_tf.serving.adding_work import Added, Addition, UnusablePhotoError, add_photos
 from vpr_tf.serving.photo_changes import Removal
@@ -57,7 +57,7 @@ class IndexChanges:
 
     async def remove(
         self, name: str, index: PlaceIndex, removal: Removal
-    ) -> tuple[list[str], IndexState]:
+    ) -> tuple[list[str], IndexManifest]:
         """Removes photos, or says which would be.
 
         Args:
@@ -66,7 +66,7 @@ class IndexChanges:
             removal: Which.
 
         Returns:
-            Their keys, and the newest state of the index.
+            Their keys, and what the index is then.
 
         Raises:
             ProblemError: A key is unknown (404), or the index cannot be changed (503).
@@ -111,7 +111,7 @@ def _first(pool: WorkerPool, addition: Addition) -> Added:
     return added
 
 
-def _remove(index: PlaceIndex, removal: Removal) -> tuple[list[str], IndexState]:
+def _remove(index: PlaceIndex, removal: Removal) -> tuple[list[str], IndexManifest]:
     state = index.state()
     if removal.keys is None:
         keys = index.select(older_than=removal.older_than, within=removal.circle)
@@ -119,9 +119,8 @@ def _remove(index: PlaceIndex, removal: Removal) -> tuple[list[str], IndexState]
         keys = list(dict.fromkeys(removal.keys))
         _refuse_unknown(state, keys)
     if keys and not removal.dry_run:
-        index.remove(keys)
-        state = index.state()
-    return keys, state
+        return keys, index.remove(keys)
+    return keys, state.manifest
 
 
 def _rows_of(state: IndexState, keys: list[str]) -> tuple[list[str], np.ndarray]:

@@ -14,7 +14,12 @@ import numpy as np
 from vpr_tf.geo import GeoCircle
 from vpr_tf.localization import Localization, LocalizationError
 from vpr_tf.place_index import IndexState, PlaceIndex
-from vpr_tf.place_index.localizing import LocalizationSettings, localize_descriptors
+from vpr_tf.place_index.localizing import (
+    NO_MATCH_OF_HEADING,
+    NO_PHOTO_WITHIN,
+    LocalizationSettings,
+    localize_descriptors,
+)
 from vpr_tf.search import CellFilter, RetrievalError
 from vpr_tf.serving import metrics
 from vpr_tf.serving.admission import Admission
@@ -23,6 +28,7 @@ from vpr_tf.serving.decoding import Decoders
 from vpr_tf.serving.decoding_work import DecodedPhoto, DecodingTask, RefusedPhoto
 from vpr_tf.serving.describing import UndescribedPhotoError
 from vpr_tf.serving.options import LocalizeOptions
+from vpr_tf.serving.photo_work import num_pixels
 from vpr_tf.serving.problems import unusable_index
 from vpr_tf.serving.served_index import Encoders, IndexSnapshot, ServedIndex
 from vpr_tf.serving.settings import ServiceSettings
@@ -188,23 +194,24 @@ class PhotoLocalizer:
                 not answer.
         """
         clock = _Clock()
-        with self.admission.places(len(photos)):
+        pixels = await asyncio.to_thread(self._num_pixels, photos)
+        with self.admission.places(len(photos), pixels):
             snapshot = await self._indexes[name].snapshot()
+            owner = object()
             found = await _together(
-                self._described(one, snapshot, options) for one in photos
+                self._described(one, snapshot, options, owner) for one in photos
             )
             described = [one for one in found if isinstance(one, _DescribedPhoto)]
             unreadable = [one for one in found if isinstance(one, UnreadPhoto)]
             now = time.perf_counter()
             decoded_at = max((one.decoded_at for one in described), default=now)
-            localizations = await self._searched(name, snapshot, described, options)
+            settings, localizations = await self._searched(
+                name, snapshot, described, options
+            )
         metrics.observe_step(metrics.SEARCH, time.perf_counter() - now)
         for one in localizations:
             metrics.count_photos(one.status)
         metrics.count_photos("unreadable", len(unreadable))
-        settings = LocalizationSettings.from_manifest(
-            snapshot.state.manifest, options.of_photo(None)
-        )
         least = options.min_confidence
         if settings.calibration is None:
             least = None
@@ -216,7 +223,8 @@ class PhotoLocalizer:
             least,
             localizations,
             unreadable,
-            _warnings(snapshot, settings, described, options),
+            _warnings(snapshot, settings, described, options)
+            + _outside_warnings(localizations),
             clock.timings(decoded_at, now),
         )
 
@@ -226,17 +234,29 @@ class PhotoLocalizer:
         snapshot: IndexSnapshot,
         photos: list[_DescribedPhoto],
         options: LocalizeOptions,
-    ) -> list[Localization]:
+    ) -> tuple[LocalizationSettings, list[Localization]]:
         try:
-            return await asyncio.get_running_loop().run_in_executor(
+            settings = LocalizationSettings.from_manifest(
+                snapshot.state.manifest, options.of_photo(None)
+            )
+            found = await asyncio.get_running_loop().run_in_executor(
                 self._searches, _search, snapshot, photos, options
             )
         except (RetrievalError, LocalizationError, OSError) as error:
             # What a request asks for was checked: the index, or where it is, fails.
             raise unusable_index(name, error) from error
+        return settings, found
+
+    def _num_pixels(self, photos: Sequence[UploadedPhoto]) -> int:
+        most = self._settings.max_pixels
+        return sum(num_pixels(one.content, most) for one in photos)
 
     async def _described(
-        self, photo: UploadedPhoto, snapshot: IndexSnapshot, options: LocalizeOptions
+        self,
+        photo: UploadedPhoto,
+        snapshot: IndexSnapshot,
+        options: LocalizeOptions,
+        owner: object,
     ) -> _DescribedPhoto | UnreadPhoto:
         task = DecodingTask(
             snapshot.preprocessings,
@@ -245,7 +265,7 @@ class PhotoLocalizer:
             wants_position=options.exif_radius_m is not None,
         )
         start_s = time.perf_counter()
-        async with self._decoders.decoded(photo.content, task) as decoded:
+        async with self._decoders.decoded(photo.content, task, owner) as decoded:
             metrics.observe_step(metrics.DECODE, time.perf_counter() - start_s)
             if isinstance(decoded, RefusedPhoto):
                 return UnreadPhoto(photo.name, decoded.reason, decoded.is_image)
@@ -320,6 +340,19 @@ def _cells(snapshot: IndexSnapshot, photos: list[_DescribedPhoto]) -> CellFilter
     if len(snapshot.describers) > 1:
         descriptors = np.stack([photo.descriptors[1] for photo in photos])
     return CellFilter(classifier.ranking, classifier.kept.num_cells, descriptors)
+
+
+def _outside_warnings(localizations: list[Localization]) -> list[str]:
+    """Returns what options left nothing to find."""
+    remedies = {
+        NO_PHOTO_WITHIN: "make it larger, or correct its centre.",
+        NO_MATCH_OF_HEADING: "correct heading_deg, or leave it out.",
+    }
+    return [
+        f"{one.photo}: {one.reason}; {remedies[one.reason]}"
+        for one in localizations
+        if one.reason in remedies
+    ]
 
 
 def _warnings(

@@ -99,9 +99,8 @@ async def _serve(
 ) -> None:
     from vpr_tf.serving.app import create_app
     from vpr_tf.serving.http_server import HttpServer
-    from vpr_tf.serving.request_log import RequestLog, write_log
+    from vpr_tf.serving.request_log import RequestLog
 
-    write_log()
     app = create_app(settings)
     async with app.router.lifespan_context(app):
         server = HttpServer(

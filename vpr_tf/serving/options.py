@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from vpr_tf.geo import GeoCircle
 from vpr_tf.place_index.localizing import LocalizationOptions
@@ -12,7 +18,7 @@ from vpr_tf.printable import printable
 
 # Beyond, votes change nothing, and the matches of each photo are compared in pairs.
 MOST_TOP_K = 100
-_MOST_NAME = 200
+MOST_NAME = 200
 # Half of the way around the earth.
 _MOST_RADIUS_M = 20_100_000
 
@@ -23,12 +29,13 @@ class LocalizeOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     index: str | None = Field(
-        None, max_length=_MOST_NAME, description="Which index; the first if left out"
+        None, max_length=MOST_NAME, description="Which index; the first if left out"
     )
     within: str | None = Field(
         None,
-        max_length=_MOST_NAME,
-        description="Search only inside this circle: LAT,LON,RADIUS_M",
+        max_length=MOST_NAME,
+        description="Search only inside this circle: LAT,LON,RADIUS_M; not with "
+        "`exif_radius_m`",
         examples=["37.7749,-122.4194,500"],
     )
     heading_deg: float | None = Field(
@@ -55,6 +62,12 @@ class LocalizeOptions(BaseModel):
             read_circle(text)
         return text
 
+    @model_validator(mode="after")
+    def _has_one_circle(self) -> Self:
+        if self.within is not None and self.exif_radius_m is not None:
+            raise ValueError("pass either `within` or `exif_radius_m`")
+        return self
+
     @property
     def circle(self) -> GeoCircle | None:
         """What `within` says."""
@@ -70,7 +83,7 @@ class LocalizeOptions(BaseModel):
 class RawOptions(LocalizeOptions):
     """How one photo is localized, as query parameters beside it as the body."""
 
-    name: Annotated[str | None, Field(max_length=_MOST_NAME)] = Field(
+    name: Annotated[str | None, Field(max_length=MOST_NAME)] = Field(
         None, description="What the photo is called in the answer"
     )
 
@@ -83,14 +96,16 @@ def read_circle(text: str) -> GeoCircle:
     """
     try:
         latitude, longitude, radius_m = map(float, text.split(","))
-        return GeoCircle(latitude, longitude, radius_m)
-    except ValueError as error:
+    except ValueError:
         raise ValueError(
             "must be latitude, longitude and metres with commas between, such as "
-            f"37.7749,-122.4194,500 ({printable(str(error))})"
+            "37.7749,-122.4194,500"
         ) from None
+    if radius_m > _MOST_RADIUS_M:
+        raise ValueError(f"the radius must be at most {_MOST_RADIUS_M} metres")
+    return GeoCircle(latitude, longitude, radius_m)
 
 
 def photo_label(name: str | bytes | None, number: int) -> str:
     """Returns what a photo is called in the answer: what it was sent as, harmless."""
-    return printable(name)[:_MOST_NAME] if name else f"photo {number}"
+    return printable(name)[:MOST_NAME] if name else f"photo {number}"

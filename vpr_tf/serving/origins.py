@@ -101,6 +101,8 @@ def _split(host: str) -> tuple[str, str] | None:
 
 def _canonical(name: str) -> str:
     try:
-        return str(ipaddress.ip_address(name))
+        address = ipaddress.ip_address(name)
+        # A socket of IPv6 names those of IPv4 so.
+        return str(getattr(address, "ipv4_mapped", None) or address)
     except ValueError:
         return name.lower().rstrip(".")

@@ -12,14 +12,18 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Mount
+
+from vpr_tf.serving.field_errors import expected_of
 
 _LOG = logging.getLogger("vpr_tf.serving")
 MEDIA_TYPE = "application/problem+json"
+_RETRY_AFTER_S = "5"
+_METHODS = ("DELETE", "GET", "HEAD", "POST")
 
 
 class ProblemDocument(BaseModel):
@@ -64,7 +68,10 @@ def problem_answer(
     headers: Mapping[str, str] | None = None,
     errors: list[dict[str, Any]] | None = None,
 ) -> JSONResponse:
-    """Returns a problem document as an answer."""
+    """Returns a problem document as an answer; what is passing says when to return."""
+    sent = dict(headers or {})
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        sent.setdefault("Retry-After", _RETRY_AFTER_S)
     document = ProblemDocument(
         type="about:blank",
         title=HTTPStatus(status).phrase,
@@ -76,7 +83,7 @@ def problem_answer(
     return JSONResponse(
         document.model_dump(exclude_defaults=False),
         status_code=status,
-        headers=dict(headers or {}),
+        headers=sent,
         media_type=MEDIA_TYPE,
     )
 
@@ -130,9 +137,10 @@ def add_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def _http_error(request: Request, error: HTTPException) -> JSONResponse:
-        return problem_answer(
-            request, error.status_code, str(error.detail), error.headers
-        )
+        headers = dict(error.headers or {})
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers["Allow"] = ", ".join(_methods(request))
+        return problem_answer(request, error.status_code, str(error.detail), headers)
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -140,9 +148,21 @@ def add_problem_handlers(app: FastAPI) -> None:
         errors = [
             {
                 "field": ".".join(map(str, one["loc"])),
-                "expected": jsonable_encoder(one["msg"]),
+                "expected": expected_of(one),
             }
             for one in error.errors()
         ]
         detail = "; ".join(f"{one['field']}: {one['expected']}" for one in errors)
         return problem_answer(request, 422, detail, errors=errors)
+
+
+def _methods(request: Request) -> list[str]:
+    """Returns what a path may be asked by: all its routes; the error names one."""
+    routes = [one for one in request.app.routes if not isinstance(one, Mount)]
+
+    def is_allowed(method: str) -> bool:
+        scope = {**request.scope, "method": method}
+        return any(route.matches(scope)[0] == Match.FULL for route in routes)
+
+    # Files that are mounted can be read.
+    return list(filter(is_allowed, _METHODS)) or ["GET", "HEAD"]

@@ -25,7 +25,6 @@ class ProcessSettings:
         port: Port to listen on; 0 for a free one.
         workers: Processes that share the port; each opens the indexes.
         drain_s: How long accepted requests may take when the service ends.
-        max_connections: More are refused, in each process.
         proxies: Addresses whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
         logs_clients: Whether the log of requests has the addresses of clients.
     """
@@ -34,7 +33,6 @@ class ProcessSettings:
     port: int = 8080
     workers: int = 1
     drain_s: float = 30.0
-    max_connections: int = 512
     proxies: tuple[str, ...] = ()
     logs_clients: bool = False
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
 import socket
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from types import FrameType
 
 from vpr_tf.printable import printable
+from vpr_tf.serving.metrics_folder import hold, metrics_folder
 from vpr_tf.serving.one_process import (
     DONE,
     ENDING_S,
@@ -24,8 +26,10 @@ from vpr_tf.serving.one_process import (
     run_here,
 )
 from vpr_tf.serving.process_settings import ProcessSettings
+from vpr_tf.serving.request_log import write_log
 from vpr_tf.serving.settings import ServiceError, ServiceSettings
 
+_LOG = logging.getLogger("vpr_tf.serving")
 _METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 # How the libraries of search and encoders are told how many cores to use.
 _THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
@@ -63,6 +67,7 @@ def serve(
         Exception: What went wrong when the service was opened.
     """
     os.environ.setdefault("PYTHONWARNINGS", _OF_KILLED)
+    write_log()
     if how.workers == 1:
         return run_here(
             settings, how, bound, on_ready=on_ready, trust_model=trust_model
@@ -106,8 +111,8 @@ class _Workers:
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._note)
-        with tempfile.TemporaryDirectory(prefix="vpr-metrics-") as metrics:
-            os.environ[_METRICS_FOLDER] = metrics
+        with metrics_folder() as metrics:
+            os.environ[_METRICS_FOLDER] = str(metrics)
             limit_threads(self._how.workers)
             try:
                 self._running = [self._start() for _ in range(self._how.workers)]
@@ -139,11 +144,7 @@ class _Workers:
         why = dead.failure or _why(dead.process)
         if not self._is_ready:  # another would fare no better
             raise ServiceError(dead.failure or f"A worker died as it started: {why}.")
-        print(
-            printable(f"A worker died ({why}); another takes its place."),
-            file=sys.stderr,
-            flush=True,
-        )
+        _LOG.warning(printable(f"A worker died ({why}); another takes its place."))
         forget_metrics(dead.process)
         if time.monotonic() - dead.started < _SETTLED_S:
             time.sleep(1)
@@ -205,8 +206,10 @@ def run_worker(
         news: Says that requests are answered, or why not.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says when to end
+    write_log()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
+        hold(Path(os.environ[_METRICS_FOLDER]))
         status = run_here(
             settings,
             how,

@@ -22,6 +22,7 @@ from vpr_tf.serving.origins import host_problem, is_of_other_site
 from vpr_tf.serving.problems import problem_answer
 
 _LOG = logging.getLogger("vpr_tf.serving")
+_HEALTH = ("/healthz", "/readyz")
 
 
 class AnswerFaultError(RuntimeError):
@@ -102,6 +103,36 @@ class Protection:
         headers["X-Request-ID"] = request_id
         for name, value in self._headers.items():
             headers.setdefault(name, value)
+
+
+class RequestLimit:
+    """ASGI middleware that refuses requests while too many are being answered.
+
+    Health is answered still: a process that is busy lives.
+
+    Args:
+        app: What it stands before.
+        most: Requests at a time.
+    """
+
+    def __init__(self, app: ASGIApp, most: int) -> None:
+        self._app, self._most = app, most
+        self._running = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a request by the application, or refuses it."""
+        if scope["type"] != "http" or scope["path"] in _HEALTH:
+            await self._app(scope, receive, send)
+            return
+        if self._running >= self._most:
+            problem = f"The service answers {self._most} requests at a time. Try again."
+            await problem_answer(Request(scope), 503, problem)(scope, receive, send)
+            return
+        self._running += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._running -= 1
 
 
 def _frames(error: BaseException) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 from vpr_tf.serving.key_file import MOST_KEYS, Key
 
 FILE_NAME = "rate_limits"
-# Of a request besides its photos: pages ask for many small pictures.
+# Of a request without photos: pages ask for many small pictures.
 REQUEST_COST = 0.05
 _BUCKET = np.dtype([("key", "<u8", 2), ("tokens", "<f8"), ("filled_at_s", "<f8")])
 # Twice as many as there may be keys: a bucket that is taken over had been full.
@@ -48,12 +48,22 @@ class RateLimits:
         self._buckets = np.frombuffer(buffer, _BUCKET)
         self._threads = threading.Lock()
 
-    def take(self, key: Key, cost: float, *, now_s: float | None = None) -> float:
+    def take(
+        self,
+        key: Key,
+        cost: float,
+        *,
+        least: float = 0.0,
+        given_back: float = 0.0,
+        now_s: float | None = None,
+    ) -> float:
         """Takes tokens of a key's bucket.
 
         Args:
             key: The key.
             cost: Tokens.
+            least: Tokens that must be there, of which no more than `cost` are taken.
+            given_back: Tokens that were taken before, for something else.
             now_s: By the clock that all processes share; None for now.
 
         Returns:
@@ -64,8 +74,9 @@ class RateLimits:
         with self._threads, _Locked(self._file):
             bucket = self._bucket(key, capacity, now_s)
             passed_s = max(0.0, now_s - float(bucket["filled_at_s"]))
-            tokens = min(capacity, float(bucket["tokens"]) + passed_s * rate)
-            missing = min(cost, capacity) - tokens
+            tokens = float(bucket["tokens"]) + passed_s * rate + given_back
+            tokens = min(capacity, tokens)
+            missing = min(max(cost, least), capacity) - tokens
             taken = missing <= 1e-9
             bucket["tokens"] = tokens - cost if taken else tokens
             bucket["filled_at_s"] = now_s

@@ -65,6 +65,11 @@ class RequestLog:
         )
 
 
+def log_malformed(request_id: str) -> None:
+    """Logs what was refused before it was a request."""
+    _LOG.info("(no method) (no route) 400 0 ms %s", request_id)
+
+
 def write_log() -> None:
     """Writes what the service says to the standard error of this process."""
     handler = logging.StreamHandler()

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from vpr_tf.serving.settings import ServiceError
 
+_PLACES = ("{z}", "{x}", "{y}")
 _HOST = re.compile(r"[a-zA-Z0-9*.-]+(:[0-9]{1,5})?|\[[0-9a-fA-F:]+\](:[0-9]{1,5})?")
 
 
@@ -60,6 +61,12 @@ def tiles_origin(tiles: str) -> str:
         >>> tiles_origin("https://{s}.tile.example.org/{z}/{x}/{y}.png")
         'https://*.tile.example.org'
     """
+    missing = [part for part in _PLACES if part not in tiles]
+    if missing:
+        raise ServiceError(
+            "The address of map tiles must have {z}, {x} and {y}, where numbers stand. "
+            f"Received: {tiles!r}, without {', '.join(missing)}"
+        )
     if tiles.startswith("/") and not tiles.startswith("//"):
         return "'self'"
     try:

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+_BODY_BYTES = 100_000_000
+_WRAPPING_BYTES = 1_000_000
+
 
 class ServiceError(ValueError):
     """A service cannot be started as it was asked for."""
@@ -32,10 +35,12 @@ class ServiceSettings:
             and the address that it listens at.
         max_photo_bytes: Of one photo.
         max_photos: Of one request.
-        max_body_bytes: Of one request, all its photos and how they are wrapped.
+        max_body_bytes: Of one request, all its photos and how they are wrapped; None
+            for 100 MB, or what the largest photo needs.
         max_held_bytes: Of the photos of all requests that are held in memory.
         max_upload_s: A request whose photos take longer to arrive is ended.
         max_pixels: Of one photo.
+        max_requests: At a time, in each process; more are refused.
         max_encoded_pixels: Of one photo as the encoder gets it: a strip is enlarged
             until its shorter side fits, and some encoders get photos as they are. Ten
             times as many as photos usually have there; memory and time grow with it.
@@ -60,10 +65,11 @@ class ServiceSettings:
     hosts: tuple[str, ...] = ()
     max_photo_bytes: int = 20_000_000
     max_photos: int = 20
-    max_body_bytes: int = 100_000_000
+    max_body_bytes: int | None = None
     max_held_bytes: int = 1_000_000_000
     max_upload_s: float = 60.0
     max_pixels: int = 100_000_000
+    max_requests: int = 512
     max_encoded_pixels: int = 4_000_000
     max_queued: int = 64
     max_wait_s: float = 5.0
@@ -71,7 +77,7 @@ class ServiceSettings:
     batch_size: int = 16
     num_decoders: int = 1
     max_decode_s: float = 10.0
-    max_describe_s: float = 30.0
+    max_describe_s: float = 60.0
 
     def __post_init__(self) -> None:
         if not self.indexes:
@@ -84,3 +90,10 @@ class ServiceSettings:
                 f"`max_photos` at most `max_queued`. Received: {self.max_photos} and "
                 f"{self.max_queued}"
             )
+
+    @property
+    def body_bytes(self) -> int:
+        """What `max_body_bytes` says; base64 makes four bytes of three."""
+        if self.max_body_bytes is not None:
+            return self.max_body_bytes
+        return max(_BODY_BYTES, self.max_photo_bytes * 4 // 3 + _WRAPPING_BYTES)

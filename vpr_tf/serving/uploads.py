@@ -15,6 +15,7 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from vpr_tf.printable import printable
 from vpr_tf.serving.multipart import (
     MOST_FIELD_BYTES,
     PHOTOS_FIELD,
@@ -22,7 +23,12 @@ from vpr_tf.serving.multipart import (
     too_large_photo,
     too_many_photos,
 )
-from vpr_tf.serving.options import LocalizeOptions, RawOptions, photo_label
+from vpr_tf.serving.options import (
+    MOST_NAME,
+    LocalizeOptions,
+    RawOptions,
+    photo_label,
+)
 from vpr_tf.serving.problems import ProblemError
 from vpr_tf.serving.settings import ServiceSettings
 
@@ -67,7 +73,9 @@ class JsonPhoto(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     data: str = Field(description="The file, in base64")
-    name: str | None = Field(None, description="What it is called in the answer")
+    name: str | None = Field(
+        None, max_length=MOST_NAME, description="What it is called in the answer"
+    )
 
 
 class JsonUpload(LocalizeOptions):
@@ -208,6 +216,7 @@ class UploadReader:
 
     async def _read_raw(self, content_type: str) -> Upload:
         most = self._settings.max_photo_bytes
+        self._refuse_repeated()
         body = bytearray()
         async for chunk in self._chunks(most, too_large_photo(most)):
             body += chunk
@@ -239,7 +248,7 @@ class UploadReader:
             settings.max_photo_bytes,
             most_field_bytes,
         )
-        async for chunk in self._chunks(settings.max_body_bytes):
+        async for chunk in self._chunks(settings.body_bytes):
             reader.write(chunk)
         reader.finish()
         if not reader.photos:
@@ -250,7 +259,7 @@ class UploadReader:
 
     async def _read_json(self, content_type: str) -> Upload:
         self._refuse_query()
-        body = await self._body(self._settings.max_body_bytes)
+        body = await self._body(self._settings.body_bytes)
         return await asyncio.to_thread(self._parse_json, body)
 
     async def _body(self, most: int) -> bytes:
@@ -279,7 +288,7 @@ class UploadReader:
         if max(len(one.data) for one in sent.photos) > most_characters:
             raise too_large_photo(settings.max_photo_bytes)
         photos = [
-            UploadedPhoto(photo_label(one.name, number), one.data)
+            UploadedPhoto(photo_label(one.name, number), _on_one_line(one.data))
             for number, one in enumerate(sent.photos, 1)
         ]
         return Upload(photos, LocalizeOptions(**sent.model_dump(exclude={"photos"})))
@@ -310,11 +319,23 @@ class UploadReader:
                 "them as its fields.",
             )
 
+    def _refuse_repeated(self) -> None:
+        query = self._request.query_params
+        for name in query:
+            if len(query.getlist(name)) > 1:
+                raise ProblemError(
+                    422, f"{printable(name)[:40]!r} may be given once, as one value."
+                )
+
+
+def _on_one_line(data: str) -> str:
+    """Returns base64 without the line breaks that some programs write."""
+    return data.replace("\r", "").replace("\n", "")
+
 
 def invalid_fields(error: ValidationError) -> RequestValidationError:
-    """Returns the error of a body whose fields cannot be; nothing of it is in it."""
+    """Returns the error of a body whose fields cannot be."""
     errors: list[Any] = [
-        {**one, "loc": ("body", *one["loc"])}
-        for one in error.errors(include_url=False, include_input=False)
+        {**one, "loc": ("body", *one["loc"])} for one in error.errors(include_url=False)
     ]
     return RequestValidationError(errors)

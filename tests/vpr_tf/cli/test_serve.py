@@ -14,6 +14,11 @@ from vpr_tf.place_index import PlaceIndex
         (["--index", "city.index", "--index", "b/city"], "Two indexes are called city"),
         (["--index", "../x="], "--index NAME=DIR"),
         (["--index", "city.index", "--tiles", "http://a/{z}/{x}/{y}"], "--attribution"),
+        (
+            ["--index", "city.index", "--tiles", "http://a/{z}/{x}", "--attribution=A"],
+            "without {y}",
+        ),
+        (["--index", "no.index", "--host-name", "a/b"], "without a port"),
         (["--index", "city.index", "--port", "70000"], "0 to 65,535"),
         (["--index", "city.index", "--keys", "no.json"], "no file at no.json"),
         (["--index", "city.index", "--photos", "no"], "no folder at no"),

@@ -11,7 +11,7 @@ from PIL import Image
 from tests.vpr_tf.serving.samples import DIM, make_index, tiny_encoder
 from vpr_tf.extraction import FeatureExtractor
 from vpr_tf.place_index import PlaceIndex
-from vpr_tf.serving import ServiceSettings, create_app
+from vpr_tf.serving import ServiceSettings, create_app, served_index
 
 KEYS = ("a.jpg", "2019/b c.png", "gone.jpg")
 
@@ -63,8 +63,11 @@ def city(tmp_path: Path, extractor: FeatureExtractor) -> Path:
 
 
 @pytest.fixture
-def client(city: Path, photos_folder: Path) -> Iterator[TestClient]:
-    """Of a service on `city` that shows photos."""
+def client(
+    city: Path, photos_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[TestClient]:
+    """Of a service on `city` that shows photos, and waits for changes to be open."""
+    monkeypatch.setattr(served_index, "_WAIT_FOR_CHANGE_S", 60)
     settings = ServiceSettings({"city": city}, photos=photos_folder)
     with TestClient(create_app(settings)) as opened:
         yield opened

@@ -83,6 +83,8 @@ def test_wrong_key_is_a_401(locked, sent):
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"].startswith("Bearer")
         assert len(answer.content) < 1000
+    if sent in ("Bearer wrong", "Bearer null"):
+        assert "is not known" in answer.json()["detail"]
 
 
 def test_removed_key_is_refused_and_new_one_taken_without_a_restart(
@@ -145,14 +147,28 @@ def test_document_says_that_keys_are_sent(locked):
 
 def test_photos_of_a_request_are_taken_of_the_rate(city, key_file):
     key = bearer(add_key(key_file, "slow", "query", 3))
-    files = [("photos", (f"{number}.jpg", photo(number))) for number in range(2)]
+    several = [("photos", (f"{number}.jpg", photo(number))) for number in range(2)]
     app = create_app(ServiceSettings({"city": city}, key_file=key_file))
     with TestClient(app, headers=key) as client:
-        answer = client.post("/v1/localize", files=files)
+        answer = client.post("/v1/localize", files=several)
         match = answer.json()["localizations"][0]["matches"][0]
         assert (match["attribution"], match["licence"]) == ("Mapillary", "CC BY-SA 4.0")
-        assert client.post("/v1/localize", files=files).status_code == 429
-        assert client.get("/v1/indexes").status_code == 200
+        assert client.post("/v1/localize", files=several).status_code == 429
+        assert client.post("/v1/localize", files=several[:1]).status_code == 200
+        refused = client.post("/v1/localize", files=several[:1])
+        assert refused.status_code == 429
+        assert int(refused.headers["retry-after"]) in (19, 20)
+
+
+def test_photos_that_the_service_cannot_take_are_not_counted(city, key_file):
+    key = bearer(add_key(key_file, "slow", "query", 2))
+    several = [("photos", (f"{number}.jpg", photo(number))) for number in range(2)]
+    app = create_app(ServiceSettings({"city": city}, key_file=key_file))
+    with TestClient(app, headers=key) as client:
+        admission = app.state.service.localizer.admission
+        with admission.places(63):
+            assert client.post("/v1/localize", files=several).status_code == 503
+        assert client.post("/v1/localize", files=several).status_code == 200
 
 
 def test_worker_processes_share_the_rates(city, key_file, tmp_path, monkeypatch):

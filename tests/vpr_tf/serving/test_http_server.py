@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import logging
 
 import pytest
@@ -59,6 +60,45 @@ def test_request_that_does_not_arrive_is_cut_off(begin):
             writer.close()
 
     asyncio.run(run())
+
+
+def test_client_that_never_reads_its_answer_is_cut_off():
+    large = b"x" * 20_000_000
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": large})
+
+    async def run():
+        async with serving(app, upload_s=1.0) as (server, connect):
+            (reader, writer), (reading, other) = await connect(), await connect()
+            request = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+            other.write(request)
+            assert len(await all_of(reading)) > len(large)
+            writer.write(request)
+            async with asyncio.timeout(5):
+                while server.server_state.connections:
+                    await asyncio.sleep(0.02)
+            assert len(await all_of(reader)) < len(large)
+            writer.close()
+            other.close()
+
+    asyncio.run(run())
+
+
+def test_what_is_no_request_is_refused_by_a_problem_document():
+    async def run():
+        async with serving() as (_, connect):
+            reader, writer = await connect()
+            writer.write(b"no request\r\n\r\n")
+            head, _, body = (await all_of(reader)).partition(b"\r\n\r\n")
+            writer.close()
+            return head.decode(), json.loads(body)
+
+    head, problem = asyncio.run(run())
+    assert head.startswith("HTTP/1.1 400")
+    assert "application/problem+json" in head
+    assert f"X-Request-ID: {problem['request_id']}" in head
 
 
 def test_slow_request_that_arrives_in_time_is_answered():

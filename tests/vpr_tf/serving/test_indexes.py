@@ -145,6 +145,15 @@ def test_damaged_index_is_a_503_without_paths(client, city):
     assert str(city) not in answer.text
 
 
+def test_damaged_index_does_not_hide_the_others(city, town):
+    app = create_app(ServiceSettings({"city": city, "town": town}))
+    with TestClient(app) as client:
+        (city / "manifest.json").write_text("{}")
+        answer = client.get("/v1/indexes").json()
+    assert [one["name"] for one in answer["indexes"]] == ["town"]
+    assert "log" in answer["unusable"]["city"]
+
+
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "1", "I;16", "CMYK"])
 def test_thumbnail_shows_every_kind_of_picture(tmp_path, mode):
     levels = np.linspace(0, 255, 400).astype(np.uint8)

@@ -275,10 +275,13 @@ def test_search_that_fails_is_a_503(town, monkeypatch, error):
     with TestClient(create_app(ServiceSettings({"town": town}))) as client:
         with monkeypatch.context() as patch:
             patch.setattr(localizing, "localize_descriptors", fail)
-            answer = send(client, 2)
-        assert answer.status_code == 503
-        assert int(answer.headers["retry-after"]) >= 1
-        assert "gone" not in answer.text
+            answers = [send(client, 2)]
+            patch.setattr(localizing.LocalizationSettings, "from_manifest", fail)
+            answers.append(client.post("/v1/localize", content=b"x", headers=JPEG))
+        for answer in answers:
+            assert answer.status_code == 503
+            assert int(answer.headers["retry-after"]) >= 1
+            assert "gone" not in answer.text
         assert best_key(send(client, 2)) == KEYS[2]
 
 

@@ -48,7 +48,7 @@ def calibration(fingerprint):
             log_odds=[-2.0, 3.0],
             error_scores=[0.99, 0.999],
             error_m=[400.0, 12.0],
-            error_quantile=0.667,
+            error_quantile=0.9,
             min_votes=1,
             wanted_precision=0.9,
             min_confidence=0.8,
@@ -122,7 +122,7 @@ def test_localized_photo_is_shown_with_its_matches(page):
 
     assert page.text(".status") == "Localized"
     assert page.text(".found .headline") == "Within about 12 m"
-    assert "Two of three such photos" in page.text(".reason")
+    assert "Nine of ten such photos" in page.text(".reason")
     assert page.text(".sure").split()[:2] == ["0.95", "confidence"]
     assert "37.70040, -122.50000" in page.text(".found .facts")
     assert "north-east, 45°" in page.text(".found .facts")
@@ -156,6 +156,10 @@ def test_photo_from_outside_has_no_position(page):
     page.tab.click("#options summary")
     page.tab.fill("#near", "10, 20")
     assert page.count(".near-circle") == 1
+    page.tab.check("#exif")
+    assert (page.tab.input_value("#near"), page.count(".near-circle")) == ("", 0)
+    page.tab.fill("#near", "10, 20")
+    assert not page.tab.is_checked("#exif")
     page.localize(upload("far.jpg", PHOTOS[0]))
 
     assert page.text(".status") == "Outside"
@@ -182,8 +186,9 @@ def test_several_photos_are_a_list_that_arrow_keys_walk(page, tmp_path):
         page.tab.click("#download")
     download.value.save_as(tmp_path / "found.geojson")
     found = json.loads((tmp_path / "found.geojson").read_text())
-    of_photos = [one for one in found["features"] if "matches" not in one["properties"]]
-    features = [one for one in of_photos if one["properties"]["kind"] == "photo"]
+    features = [
+        one for one in found["features"] if one["properties"]["kind"] == "localization"
+    ]
     assert [one["properties"]["photo"] for one in features] == names
     assert [one["properties"]["status"] for one in features] == [
         "localized",
@@ -191,6 +196,8 @@ def test_several_photos_are_a_list_that_arrow_keys_walk(page, tmp_path):
         "localized",
     ]
     assert features[0]["geometry"]["coordinates"] == pytest.approx([-122.5, 37.7002])
+    assert features[1]["geometry"] is None
+    assert features[0]["properties"]["accuracy_probability"] == 0.9
 
 
 def test_names_are_text_whatever_they_hold(page):

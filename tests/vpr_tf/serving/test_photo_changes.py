@@ -228,3 +228,24 @@ def test_nobody_changes_an_index_without_a_key_of_an_admin(city, tmp_path):
         assert app.post("/v1/photos", files=files_of(1), data=PLACE).status_code == 403
         assert delete(app, keys=["a.jpg"]).status_code == 403
     assert len(keys_of(city)) == 3
+
+
+def test_signed_index_is_not_changed(city, tmp_path):
+    pytest.importorskip("cryptography")
+    from tests.vpr_tf.place_index.signing_pairs import write_keys
+
+    private, public = write_keys(tmp_path)
+    with PlaceIndex.open(city) as index:
+        index.sign(private)
+    file = tmp_path / "keys.json"
+    key = add_key(file, "me", "admin", 600)
+    settings = ServiceSettings({"city": city}, key_file=file, public_key=str(public))
+    headers = {"Authorization": f"Bearer {key}"}
+    with TestClient(create_app(settings), headers=headers) as client:
+        for answer in (
+            client.post("/v1/photos", files=files_of(1), data=PLACE),
+            delete(client, keys=["a.jpg"]),
+        ):
+            assert answer.status_code == 403
+            assert "sign it" in answer.json()["detail"]
+        assert client.get("/v1/indexes").json()["indexes"][0]["num_photos"] == 3

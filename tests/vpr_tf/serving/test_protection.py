@@ -48,6 +48,7 @@ def test_tiles_that_would_open_the_policy_are_refused(city, tiles):
         ("127.0.0.1", 200),
         ("[::1]:80", 200),
         ("[0:0:0:0:0:0:0:1]", 200),
+        ("[::ffff:127.0.0.1]", 200),
         ("testserver", 200),  # the address that was asked
         ("photos.example.org", 200),
         ("photos.example.org.", 200),
@@ -127,6 +128,27 @@ def test_fault_is_a_problem_document_and_its_lines_are_logged(city, caplog):
     assert "in fault" in caplog.text
     assert "KeyError" in caplog.text
     assert "my_house" not in caplog.text.replace('"my_house.jpg"', "") + answer.text
+
+
+def test_more_requests_than_allowed_are_a_503_but_health_is_answered(city):
+    with TestClient(create_app(ServiceSettings({"city": city}, max_requests=0))) as app:
+        refused = app.get("/v1/indexes")
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+        assert refused.json()["request_id"] == refused.headers["x-request-id"]
+        assert app.get("/healthz").status_code == 200
+
+
+def test_head_is_answered_and_allow_names_all_methods(client):
+    for path in ("/healthz", "/readyz", "/", "/indexes/city"):
+        answer = client.head(path)
+        assert (answer.status_code, answer.content) == (200, b""), path
+    for path, allowed in (
+        ("/v1/photos", "DELETE, POST"),
+        ("/healthz", "GET, HEAD"),
+        ("/static/js/main.js", "GET, HEAD"),
+    ):
+        answer = client.put(path)
+        assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
 
 
 def test_request_that_is_cut_off_at_the_end_is_a_503():

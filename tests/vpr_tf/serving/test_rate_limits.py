@@ -31,6 +31,16 @@ def test_larger_request_than_the_bucket_passes_and_leaves_a_debt():
     assert limits.take(slow, 1, now_s=151.0) == 0
 
 
+def test_request_that_may_not_pass_takes_nothing():
+    limits, slow = RateLimits(), key(rate=6)
+    assert limits.take(slow, 0.05, least=1, now_s=0.0) == 0
+    assert limits.take(slow, 20, given_back=0.05, now_s=0.0) == 0
+    assert limits.take(slow, 0.05, least=1, now_s=140.0) == pytest.approx(10)
+    assert limits.take(slow, 0.05, least=1, now_s=150.0) == 0
+    assert limits.take(slow, 2, given_back=0.05, now_s=150.0) == pytest.approx(10)
+    assert limits.take(slow, 1, now_s=150.0) == 0
+
+
 def test_clock_that_steps_back_fills_nothing():
     limits = RateLimits()
     limits.take(key(), 60, now_s=100.0)

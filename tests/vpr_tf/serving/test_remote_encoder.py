@@ -1,5 +1,6 @@
 """A service whose encoder is a SavedModel on a server that speaks as TF Serving."""
 
+import threading
 import time
 
 import pytest
@@ -38,6 +39,13 @@ def test_photos_are_described_by_the_server(stand_in, tmp_path):
             assert len(stand_in.batches) > asked
 
 
+def wait_until_ready(client):
+    limit = time.monotonic() + 30
+    while client.get("/readyz").status_code != 200:
+        assert time.monotonic() < limit
+        time.sleep(0.02)
+
+
 @pytest.mark.parametrize("answer", [b"<html>hello</html>", None], ids=["html", "503"])
 def test_server_that_fails_is_told_until_it_works(stand_in, tmp_path, answer):
     with rest_server(stand_in) as authority:
@@ -55,9 +63,26 @@ def test_server_that_fails_is_told_until_it_works(stand_in, tmp_path, answer):
             assert client.get("/healthz").status_code == 200
 
             stand_in.answer, stand_in.num_down = None, 0
-            limit = time.monotonic() + 30
-            while client.get("/readyz").status_code != 200:
-                assert time.monotonic() < limit
-                time.sleep(0.02)
+            wait_until_ready(client)
             again = client.post("/v1/localize", content=PHOTOS[3], headers=JPEG)
             assert again.status_code == 200
+
+
+def test_server_that_is_silent_holds_no_photo_for_long(stand_in, tmp_path):
+    describe, go_on = stand_in.describe, threading.Event()
+    with rest_server(stand_in) as authority:
+        settings = ServiceSettings(
+            {"town": tmp_path / "town"},
+            encoder_url=f"http://{authority}/v1/models/city",
+            max_describe_s=2.0,
+        )
+        with TestClient(create_app(settings), base_url="http://localhost") as client:
+            stand_in.describe = lambda images: go_on.wait(20) and describe(images)
+            for _ in range(2):
+                begin = time.monotonic()
+                refused = client.post("/v1/localize", content=PHOTOS[3], headers=JPEG)
+                assert refused.status_code == 503
+                assert time.monotonic() - begin < 10
+                assert client.get("/readyz").status_code == 503
+            go_on.set()
+            wait_until_ready(client)

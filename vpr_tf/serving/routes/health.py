@@ -19,12 +19,14 @@ class HealthAnswer(BaseModel):
     status: str = "ok"
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz")
 async def healthz() -> HealthAnswer:
     """Says that the process lives."""
     return HealthAnswer()
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz")
 async def readyz(service: Annotated[Service, Depends(service_of)]) -> HealthAnswer:
     """Says whether requests are answered now: 503 while starting and ending.

@@ -37,8 +37,16 @@ _PICTURE_KEPT = "private, max-age=300"
 @router.get("/v1/indexes")
 async def all_indexes(service: _Service) -> IndexesAnswer:
     """Says what all indexes hold, the one searched by default first."""
-    names = list(service.indexes)
-    return IndexesAnswer(indexes=[await _facts(service, name) for name in names])
+    indexes, problems = [], {}
+    for name in service.indexes:
+        try:
+            indexes.append(await _facts(service, name))
+        except ProblemError as problem:
+            problems[name] = problem
+    if not indexes:
+        raise next(iter(problems.values()))
+    unusable = {name: problem.detail for name, problem in problems.items()}
+    return IndexesAnswer(indexes=indexes, unusable=unusable)
 
 
 @router.get("/v1/indexes/{name}")

@@ -11,9 +11,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.requests import ClientDisconnect
 
-from vpr_tf.localization import LocalizationResult, Match, as_geojson
+from vpr_tf.localization import Match, features_of
 from vpr_tf.place_index import IndexManifest
-from vpr_tf.serving.access import take_photos
+from vpr_tf.serving.access import counted_photos
 from vpr_tf.serving.answers import LocalizationAnswer, LocalizeAnswer, UnreadablePhoto
 from vpr_tf.serving.localizing import LocalizedPhotos
 from vpr_tf.serving.options import RawOptions
@@ -54,10 +54,10 @@ async def localize(
         reader = UploadReader(request, query, service.settings, localizer.held)
         with reader:
             upload = await reader.read()
-            take_photos(request, len(upload.photos))
             name, _ = service.index(upload.options.index)
-            work = localizer.localize(name, upload.photos, upload.options)
-            found = await _unless_gone(request, work)
+            with counted_photos(request, len(upload.photos)):
+                work = localizer.localize(name, upload.photos, upload.options)
+                found = await _unless_gone(request, work)
     except ClientDisconnect:
         return Response(status_code=_CLIENT_HAS_GONE)
     if not found.localizations:
@@ -139,16 +139,19 @@ class _Shown:
         shown = self._json(found)
         if not wants_geojson:
             return Response(shown.model_dump_json(), media_type="application/json")
-        result = LocalizationResult(
-            {}, found.settings.calibration, shown.notes, found.localizations, []
-        )
-        of_all = shown.model_dump(exclude={"localizations"})
-        content = json.dumps(of_all | json.loads(as_geojson(result)))
-        return Response(content, media_type=_GEOJSON)
+        content = shown.model_dump()
+        localizations = content.pop("localizations")
+        content["type"] = "FeatureCollection"
+        content["features"] = [
+            feature for one in localizations for feature in features_of(one)
+        ]
+        written = json.dumps(content, allow_nan=False)
+        return Response(written, media_type=_GEOJSON)
 
     def _json(self, found: LocalizedPhotos) -> LocalizeAnswer:
         manifest = found.snapshot.state.manifest
         calibration = found.settings.calibration
+        quantile = None if calibration is None else calibration.error_quantile
         of_match = functools.partial(self._of_match, manifest)
         return LocalizeAnswer(
             request_id=self._request_id,
@@ -160,7 +163,8 @@ class _Shown:
             notes=[found.settings.note],
             warnings=found.warnings,
             localizations=[
-                LocalizationAnswer.of(one, of_match) for one in found.localizations
+                LocalizationAnswer.of(one, quantile, of_match)
+                for one in found.localizations
             ],
             unreadable=[
                 UnreadablePhoto(photo=one.name, reason=one.reason)

@@ -79,7 +79,7 @@ _ANSWER = {
             "heading_deg": 93.0,
             "expected_error_m": 7.4,
             "accuracy_radius_m": 7.4,
-            "accuracy_probability": 0.667,
+            "accuracy_probability": 0.68,
             "confidence": 0.93,
             "num_candidates": 10,
             "matches": [
@@ -96,10 +96,6 @@ _ANSWER = {
                     "licence": None,
                 }
             ],
-            "candidates": [],
-            "spread_m": None,
-            "num_groups": None,
-            "num_agreeing": None,
         }
     ],
     "unreadable": [],
@@ -134,7 +130,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
             "application/geo+json": {
                 "schema": {
                     "type": "object",
-                    "description": "RFC 7946: a point for each photo and its matches",
+                    "description": "RFC 7946: features for each photo and its matches",
                 }
             },
         },

@@ -20,6 +20,7 @@ router = APIRouter(tags=["pages"])
 _STATIC = Path(__file__).resolve().parents[1] / "static"
 # Kept by browsers, but asked about each time: pages change with the service.
 _CACHED = {"Cache-Control": "no-cache"}
+_READ = ["GET", "HEAD"]
 
 
 class PageAnswer(BaseModel):
@@ -49,13 +50,13 @@ def add_static_files(app: FastAPI) -> None:
     app.mount("/static", _Files(directory=_STATIC), "static")
 
 
-@router.get("/", include_in_schema=False)
+@router.api_route("/", methods=_READ, include_in_schema=False)
 async def page() -> FileResponse:
     """Gives the page that photos are dropped on."""
     return FileResponse(_STATIC / "index.html", headers=_CACHED)
 
 
-@router.get("/indexes/{name}", include_in_schema=False)
+@router.api_route("/indexes/{name}", methods=_READ, include_in_schema=False)
 async def about_index(name: str) -> FileResponse:
     """Gives the page about an index, which asks for what it shows, with a key."""
     return FileResponse(_STATIC / "about_index.html", headers=_CACHED)

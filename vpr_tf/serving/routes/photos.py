@@ -26,15 +26,28 @@ from vpr_tf.serving.service import Service, service_of
 from vpr_tf.serving.uploads import UploadReader, invalid_fields
 from vpr_tf.trusted_models import models_are_trusted
 
-router = APIRouter(tags=["photos"])
 _Service = Annotated[Service, Depends(service_of)]
+
+
+async def _changeable(service: _Service) -> None:
+    """Refuses changes of signed indexes: a signature is of one state."""
+    if service.settings.public_key is not None:
+        raise ProblemError(
+            403,
+            "The indexes of this service are signed, and a change would end that. "
+            "Change a copy by `vpr index`, sign it and put it in the place of this "
+            "one, or start the service without `--key`.",
+        )
+
+
+router = APIRouter(tags=["photos"], dependencies=[Depends(_changeable)])
 _MOST_METADATA_BYTES = 65_536
 _MOST_REMOVAL_BYTES = 8_000_000
 _SHOWN_KEYS = 1000
 _PROBLEMS = {
     400: "The body is damaged",
     401: "The key is missing or wrong",
-    403: "This needs a key of the role admin",
+    403: "This needs a key of the role admin, and indexes that are not signed",
     413: "It is too much",
     415: "The body is of another kind",
     422: "A field or a photo cannot be",
@@ -128,13 +141,13 @@ async def remove_photos(request: Request, service: _Service) -> ChangeAnswer:
         except ValidationError as error:
             raise invalid_fields(error) from None
     name, index = service.index(removal.index)
-    keys, state = await service.changes.remove(name, index, removal)
+    keys, manifest = await service.changes.remove(name, index, removal)
     await service.localizer.follow(name)
     return ChangeAnswer(
         request_id=request.state.request_id,
         index=name,
-        index_generation=state.manifest.generation,
-        num_photos=state.manifest.num_photos,
+        index_generation=manifest.generation,
+        num_photos=manifest.num_photos,
         num_changed=len(keys),
         keys=keys[:_SHOWN_KEYS],
         is_dry_run=removal.dry_run,

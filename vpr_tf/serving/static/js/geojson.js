@@ -1,25 +1,24 @@
 // The answers as GeoJSON, made here: what was found is not sent again.
 
-const point = (place) =>
-  place.latitude === null || place.longitude === null
-    ? null
-    : { type: "Point", coordinates: [place.longitude, place.latitude] };
+// Returns a feature, without geometry if the place is not known.
+function feature(kind, { latitude, longitude, ...properties }) {
+  const geometry = latitude === null ? null : { type: "Point", coordinates: [longitude, latitude].map(rounded) };
+  return { type: "Feature", geometry, properties: { kind, ...properties } };
+}
 
-// Returns a feature for each photo and for each photo of the index that it rests on.
+const rounded = (degrees) => Number(degrees.toFixed(7));
+
+// Returns the features that the service itself gives, and whom each answer is from.
 export function geojson(photos) {
   const features = photos
     .filter((photo) => photo.state === "answered")
     .flatMap(({ answer, localization }) => {
-      const { latitude, longitude, matches, ...found } = localization;
-      const about = { index: answer.index, model: answer.model, request_id: answer.request_id };
-      return [
-        { type: "Feature", geometry: point(localization), properties: { kind: "photo", ...found, ...about } },
-        ...matches.map(({ latitude: _latitude, longitude: _longitude, thumbnail: _thumbnail, ...match }, rank) => ({
-          type: "Feature",
-          geometry: point(matches[rank]),
-          properties: { kind: "match", photo: localization.photo, rank: rank + 1, ...match },
-        })),
-      ];
+      const { matches, ...found } = localization;
+      const { index, model, request_id, threshold_m } = answer;
+      const about = { num_matches: matches.length, index, model, request_id, threshold_m };
+      const first = feature("localization", { ...found, ...about });
+      if (found.status !== "localized") return [{ ...first, geometry: null }];
+      return [first, ...matches.map((match) => feature("match", { photo: found.photo, ...match }))];
     });
   return { type: "FeatureCollection", features };
 }

@@ -79,7 +79,7 @@ class Page {
   // Returns the fields of a request.
   fields() {
     const fields = this.options.fields();
-    if ((this.indexes?.length ?? 0) > 1) fields.index = byId("index").value;
+    if (this.indexes?.length) fields.index = byId("index").value;
     return fields;
   }
 

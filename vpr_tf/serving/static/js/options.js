@@ -13,6 +13,9 @@ export class Options {
   constructor(map, changed) {
     this.map = map;
     this.changed = changed;
+    // A photo is searched in one circle: a place, or around its own position.
+    byId("exif").addEventListener("input", () => { if (byId("exif").checked) byId("near").value = ""; });
+    byId("near").addEventListener("input", () => { if (byId("near").value.trim()) byId("exif").checked = false; });
     for (const id of FIELDS) byId(id).addEventListener("input", () => this.#update());
     byId("pick-near").addEventListener("click", () => this.#pick(!this.map.picking));
     byId("centre-near").addEventListener("click", () => this.#search(map.centre));
@@ -38,6 +41,7 @@ export class Options {
   }
 
   #search({ latitude, longitude }) {
+    byId("exif").checked = false;
     byId("near").value = `${latitude.toFixed(5)}, ${longitude.toFixed(5)}`;
     this.#update();
   }
