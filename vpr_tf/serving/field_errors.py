@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from vpr_tf.printable import printable
 
-_MOST_SHOWN = 40
+_MOST_SHOWN, _LARGEST_SHOWN = 40, 1e15
 # By the type of a pydantic error; what it says itself is of Python, not of a request.
 _WORDS = {
     "missing": "must be given",
     "extra_forbidden": "there is no such field; leave it out",
-    "too_short": "must have at least {min_length}",
-    "too_long": "must have at most {max_length}",
+    "too_short": "must have at least {min_length}. Received: {actual_length}",
+    "too_long": "must have at most {max_length}. Received: {actual_length}",
     "string_type": "must be text",
     "string_too_short": "must not be empty",
     "string_too_long": "must have at most {max_length} characters",
@@ -36,7 +37,7 @@ _WORDS = {
     "json_type": "must be JSON",
     "value_error": "{error}",
 }
-_WITHOUT_VALUE = ("missing", "extra_forbidden", "too_short", "too_long")
+_WITHOUT_VALUE = ("missing", "extra_forbidden")
 
 
 def expected_of(error: Mapping[str, Any]) -> str:
@@ -52,11 +53,20 @@ def expected_of(error: Mapping[str, Any]) -> str:
         ... )
         'must be at most 100. Received: 101'
     """
-    kind, context = error["type"], error.get("ctx") or {}
-    words = _WORDS.get(kind)
-    text = error["msg"] if words is None else words.format_map(context)
-    received = error.get("input")
-    is_shown = isinstance(received, str | int | float) and kind not in _WITHOUT_VALUE
-    if not is_shown or "Received: " in text or len(str(received)) > _MOST_SHOWN:
-        return printable(str(text))
-    return printable(f"{text}. Received: {received!r}")
+    context = {"error": error["msg"], **(error.get("ctx") or {})}
+    words = _WORDS.get(error["type"])
+    text = str(error["msg"] if words is None else words.format_map(context))
+    received = _shown(error.get("input"))
+    if not received or error["type"] in _WITHOUT_VALUE or "Received: " in text:
+        return printable(text)
+    return printable(f"{text}. Received: {received}")
+
+
+def _shown(received: object) -> str:
+    """Returns a short value as JSON has it; nothing for one that is long."""
+    if isinstance(received, str):
+        return repr(received) if len(received) <= _MOST_SHOWN else ""
+    is_number = isinstance(received, float | int)
+    if not is_number or abs(received) > _LARGEST_SHOWN:  # type: ignore[operator]
+        return ""
+    return json.dumps(received)

@@ -276,9 +276,8 @@ class UploadReader:
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             if first["type"] == "json_invalid":
-                raise ProblemError(
-                    400, f"The body is no JSON: {first['msg']}"
-                ) from None
+                why = first["msg"].removeprefix("Invalid JSON: ")
+                raise ProblemError(400, f"The body is no JSON: {why}") from None
             raise invalid_fields(error) from None
         settings = self._settings
         if len(sent.photos) > settings.max_photos:

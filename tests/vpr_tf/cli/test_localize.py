@@ -146,7 +146,7 @@ def test_only_photos_inside_the_circle_are_searched(capsys, tiny_index, photos):
         *("--within", "10,10,50"),
     )
     assert status == 0
-    assert "outside: no match of known position" in out
+    assert "outside: no photo of the index lies in the circle" in out
 
 
 def test_heading_leaves_out_photos_that_look_another_way(capsys, tiny_index, photos):

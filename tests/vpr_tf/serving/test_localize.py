@@ -203,7 +203,11 @@ def test_refusal_says_what_was_received(client):
         "must be at most 100. Received: '101'",
     ]
     answer = client.post("/v1/localize", json={"photos": []})
-    assert "must have at least 1" in answer.json()["detail"]
+    assert "must have at least 1. Received: 0" in answer.json()["detail"]
+    huge = b'{"photos": [], "min_confidence": 1%s, "top_k": true}' % (b"0" * 2000)
+    answer = client.post("/v1/localize", content=huge, headers=JSON)
+    assert answer.status_code == 422
+    assert "must be a whole number. Received: true" in answer.json()["detail"]
     named = {"name": "x" * 201, "data": as_base64(PHOTOS[0])}
     answer = client.post("/v1/localize", json={"photos": [named]})
     assert "at most 200 characters" in answer.json()["detail"]

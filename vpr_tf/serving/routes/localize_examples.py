@@ -112,7 +112,7 @@ _PROBLEMS = {
     403: "The key may not do this",
     404: "There is no such index",
     408: "The photos took too long to arrive",
-    413: "Too many photos, or too many bytes",
+    413: "Too many photos, bytes or pixels",
     415: "Neither JPEG nor PNG, or a body of another form",
     422: "An option cannot be, or no photo can be read",
     429: "Too many requests of this key; see Retry-After",
