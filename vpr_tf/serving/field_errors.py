@@ -66,7 +66,6 @@ def _shown(received: object) -> str:
     """Returns a short value as JSON has it; nothing for one that is long."""
     if isinstance(received, str):
         return repr(received) if len(received) <= _MOST_SHOWN else ""
-    is_number = isinstance(received, float | int)
-    if not is_number or abs(received) > _LARGEST_SHOWN:  # type: ignore[operator]
-        return ""
-    return json.dumps(received)
+    if isinstance(received, float | int) and not abs(received) > _LARGEST_SHOWN:
+        return json.dumps(received)
+    return ""
