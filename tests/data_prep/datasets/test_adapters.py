@@ -1,6 +1,5 @@
 """Each adapter on a drawn tree: names, positions, headings, times, what is left out."""
 
-import csv
 import os
 
 import numpy as np
@@ -17,39 +16,9 @@ from data_prep.datasets import (
 from data_prep.errors import DataPrepError
 from tests.data_prep.conftest import encode_image
 from tests.data_prep.datasets import trees
+from tests.data_prep.datasets.prepared_tables import listed, photos_of, rows_of
 from vpr_tf.config import ReadingConfig
-from vpr_tf.evaluation.positives import positives_per_query
 from vpr_tf.photos import scan_photos
-
-
-@pytest.fixture
-def prepare(tmp_path):
-    """Prepares what lies in `tmp_path / "raw"`."""
-
-    def run(name):
-        raw, tables = tmp_path / "raw", tmp_path / "tables"
-        before = {path: path.stat().st_mtime_ns for path in raw.rglob("*")}
-        prepared = prepare_dataset(name, raw, tables, progress=False)
-        assert {path: path.stat().st_mtime_ns for path in raw.rglob("*")} == before
-        return prepared
-
-    return run
-
-
-def rows_of(prepared, split):
-    with (prepared.folder / f"{split}.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def photos_of(prepared, split):
-    reading = ReadingConfig(folder=str(prepared.source))
-    return scan_photos(
-        prepared.folder / f"{split}.csv", reading=reading, progress=False
-    )
-
-
-def listed(prepared):
-    return {check.split: check.num_listed for check in prepared.checks}
 
 
 def test_pittsburgh_takes_positions_of_the_matlab_files(tmp_path, prepare):
@@ -276,67 +245,6 @@ def test_the_folder_convention_takes_local_names_and_names_others(tmp_path, prep
     ((path, why),) = check.unusable
     assert path == "images/test/queries/holiday.jpg"
     assert "no UTM fields" in why
-
-
-# === Frames and pairs ===
-
-
-def positives(prepared):
-    database, queries = (
-        photos_of(prepared, f"test-{role}").photos.positions
-        for role in ("database", "queries")
-    )
-    return [rows.tolist() for rows in positives_per_query(queries, database, 25.0)]
-
-
-def test_nordland_counts_ten_frames_as_25_m(tmp_path, prepare):
-    names = [f"{number:05d}.png" for number in range(30)]
-    trees.frames(tmp_path / "raw", {"summer": names, "winter": names})
-    clean = [name for name in names if name != "00003.png"]
-    (tmp_path / "raw" / "cleanImageNames.txt").write_text("\n".join(clean))
-    prepared = prepare("nordland")
-    assert listed(prepared) == {"test-database": 29, "test-queries": 29}
-    found = positives(prepared)
-    assert found[0] == list(range(11))
-    assert found[15] == list(range(5, 26))
-    check = prepared.checks[0]
-    assert check.num_left_out == 1
-    assert not check.has_expected_count
-
-
-def test_nordland_2760_matches_ten_times_the_number(tmp_path, prepare):
-    database = [f"{number:05d}.jpg" for number in range(31)]
-    trees.frames(
-        tmp_path / "raw", {"ref": database, "query": ["0.jpg", "1.jpg", "2.jpg"]}
-    )
-    assert positives(prepare("nordland_2760")) == [[0, 1], [9, 10, 11], [19, 20, 21]]
-
-
-@pytest.mark.parametrize(
-    ("name", "database", "queries", "suffix"),
-    [
-        ("amstertime", "new", "old", "png"),
-        ("sped", "ref", "query", "jpg"),
-        ("sped", "SPEDTEST/ref", "SPEDTEST/query", "jpg"),
-    ],
-)
-def test_pairs_match_their_own_number_only(
-    tmp_path, prepare, name, database, queries, suffix
-):
-    files = {
-        database: [f"{n}.{suffix}" for n in (0, 7, 10)],
-        queries: [f"{n}.jpg" for n in (10, 0, 7)],
-    }
-    trees.frames(tmp_path / "raw", files)
-    prepared = prepare(name)
-    # Both are in the order of their names.
-    assert positives(prepared) == [[0], [1], [2]]
-
-
-def test_a_pair_without_a_number_is_refused(tmp_path, prepare):
-    trees.frames(tmp_path / "raw", {"new": ["1.png", "one.png"], "old": ["1.jpg"]})
-    with pytest.raises(DataPrepError, match=r"one\.png must be named by the number"):
-        prepare("amstertime")
 
 
 # === Drives ===
