@@ -102,6 +102,24 @@ def test_what_finds_no_place_is_refused_at_once(town):
     assert healthy.status_code == 200
 
 
+def test_request_of_many_photos_that_are_done_holds_up_nobody(town):
+    settings = ServiceSettings({"town": town}, batch_size=1, max_wait_s=0.8)
+    app = create_app(settings)
+    files = [("photos", (f"{n}.jpg", PHOTOS[n])) for n in range(5)]
+
+    async def work(client):
+        encoder = SlowEncoder(app)
+        encoder.go_on.wait = lambda most_s: time.sleep(0.3)
+        several = asyncio.create_task(client.post("/v1/localize", files=files))
+        await asyncio.sleep(1.2)
+        assert not several.done()
+        return await send(client, 5), await several
+
+    one, several = running(app, work)
+    assert best_key(one) == KEYS[5]
+    assert best_key(several) == KEYS[0]
+
+
 async def ask_and_leave(app, leave, sent):
     """Sends a photo by ASGI alone, and goes when `leave` is set."""
     body = [{"type": "http.request", "body": PHOTOS[0], "more_body": False}]
@@ -356,5 +374,5 @@ def test_encoder_that_fails_is_a_503(town):
 
 
 def test_request_of_more_photos_than_may_wait_is_no_setting(tmp_path):
-    with pytest.raises(ValueError, match="`max_photos` at most `max_queued`"):
+    with pytest.raises(ValueError, match="--max-queued must be at least --max-photos"):
         ServiceSettings({"town": tmp_path}, max_queued=3, max_photos=4)
