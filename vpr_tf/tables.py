@@ -21,6 +21,7 @@ _LATEX = str.maketrans(
         "~": r"\textasciitilde{}",
         "^": r"\textasciicircum{}",
         "°": r"\textdegree{}",
+        "±": r"$\pm$",
         "\n": " ",
     }
 )

@@ -24,7 +24,7 @@ COMMANDS = {
     "photos coverage": "shows where photos are missing, old or few",
     "train": "trains an encoder, tests and exports it",
     "evaluate": "measures recall and errors in metres",
-    "compare": "tests the reports of two runs against each other",
+    "compare": "puts the reports of runs into one table, and tests them",
     "index build": "makes an index of photos or of a prepared dataset",
     "index add": "adds photos to an index",
     "index remove": "removes photos from an index",

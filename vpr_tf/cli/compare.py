@@ -1,14 +1,17 @@
-"""Tests the reports of two runs against each other, on the same queries.
+"""Puts the reports of runs into one table, and tests them against a baseline.
 
-Both were written by `vpr evaluate --report`; neither models nor data are needed.
+They were written by `vpr evaluate --report`; neither models nor data are needed. Of two
+runs it also lists the queries that changed, with pictures in comparison.html.
 
 Example:
   vpr compare runs/a/2026-11-21_15-31-43 runs/b/2026-11-22_09-10-11
+  vpr compare runs/gem/* runs/mixvpr/* --group-seeds --set val --set test --output table
 """
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from vpr_tf.cli.main import Outcome
 from vpr_tf.cli.options import add_json, add_sets
@@ -17,13 +20,26 @@ from vpr_tf.cli.options import add_json, add_sets
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
     parser.add_argument(
-        "runs", nargs=2, metavar="RUN", help="run, or another folder with reports"
+        "runs", nargs="+", metavar="RUN", help="run, or another folder with reports"
     )
-    add_sets(parser, "evaluation set; may be repeated; default: all that both have")
+    add_sets(
+        parser,
+        "evaluation set; may be repeated, in the order of the columns; default: all",
+    )
+    parser.add_argument(
+        "--baseline",
+        metavar="RUN",
+        help="what the others are tested against, the first row; default: the first",
+    )
+    parser.add_argument(
+        "--group-seeds",
+        action="store_true",
+        help="one row, mean and deviation, of runs whose configs differ only in `seed`",
+    )
     parser.add_argument(
         "--anyway",
         action="store_true",
-        help="also where the two are of different protocols; the table says so",
+        help="also where protocols or datasets of runs differ; the table says so",
     )
     parser.add_argument("--output", metavar="DIR", help="folder of the results")
     add_json(parser)
@@ -31,18 +47,48 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Outcome:
     """Compares."""
-    from vpr_tf.report import compare_runs, comparison_markdown
+    from vpr_tf.report import (
+        compare_runs,
+        comparison_markdown,
+        run_table_markdown,
+        tabulate_runs,
+        write_run_table,
+    )
 
-    comparisons = compare_runs(
-        *options.runs,
+    runs = _baseline_first([Path(run) for run in options.runs], options.baseline)
+    table = tabulate_runs(
+        runs,
         set_names=options.set,
-        output_dir=options.output,
+        group_seeds=options.group_seeds,
         anyway=options.anyway,
     )
-    texts = [
+    comparisons = {}
+    if len(runs) == len(table.rows) == 2 and table.has_pairs:
+        comparisons = compare_runs(
+            *runs,
+            set_names=options.set,
+            output_dir=options.output,
+            anyway=options.anyway,
+        )
+    texts = [run_table_markdown(table)]
+    if options.output is not None:
+        texts += [f"Table: {write_run_table(table, options.output)[0]}\n"]
+    texts += [
         f"{comparison_markdown(comparison, max_changed=10)}\n"
         f"Comparison: {folder / 'comparison.html'}"
         for folder, comparison in comparisons.items()
     ]
-    content = [comparison.to_dict() for comparison in comparisons.values()]
+    content = {
+        "table": table.to_dict(),
+        "comparisons": [comparison.to_dict() for comparison in comparisons.values()],
+    }
     return Outcome(content, "\n".join(texts))
+
+
+def _baseline_first(runs: list[Path], baseline: str | None) -> list[Path]:
+    """Returns the runs in their order, behind the one that was named as baseline."""
+    if baseline is None:
+        return runs
+    first = Path(baseline)
+    others = [run for run in runs if run.resolve() != first.resolve()]
+    return [first, *others]

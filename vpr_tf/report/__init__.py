@@ -22,9 +22,12 @@ _MODULE_OF = {
     "json_ready": "vpr_tf.report.json_values",
     "read_report": "vpr_tf.report.stored_report",
     "run_report": "vpr_tf.report.run",
+    "run_table_markdown": "vpr_tf.report.run_table_files",
+    "tabulate_runs": "vpr_tf.report.run_table",
     "wilson_percentages": "vpr_tf.report.proportions",
     "write_html": "vpr_tf.report.report_files",
     "write_report": "vpr_tf.report.report_files",
+    "write_run_table": "vpr_tf.report.run_table_files",
 }
 __all__ = list(_MODULE_OF)
 __getattr__, __dir__ = lazy_names(__name__, _MODULE_OF)

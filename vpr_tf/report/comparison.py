@@ -119,7 +119,7 @@ def compare(
         ReportError: The reports are not on the same queries, or of two protocols, or
             no query has a known position.
     """
-    _check_comparable(first, second, anyway)
+    check_comparable(first, second, anyway)
     known = np.flatnonzero(first.known & second.known)
     if not len(known):
         raise ReportError(
@@ -160,7 +160,17 @@ def compare(
     )
 
 
-def _check_comparable(first: StoredReport, second: StoredReport, anyway: bool) -> None:
+def check_comparable(first: StoredReport, second: StoredReport, anyway: bool) -> None:
+    """Checks that two reports are on the same queries.
+
+    Args:
+        first: One report.
+        second: The other.
+        anyway: Whether their protocols may differ.
+
+    Raises:
+        ReportError: They are not.
+    """
     protocols = first.identity.protocol, second.identity.protocol
     if protocols[0] != protocols[1] and not anyway:
         raise ReportError(

@@ -38,7 +38,8 @@ def compare_runs(
     Args:
         first: Folder of the first run's reports; see `find_reports`.
         second: Folder of the second run's.
-        set_names: Evaluation sets; empty for all that both have.
+        set_names: Evaluation sets, of which those are compared that both have; empty
+            for all of these.
         output_dir: Folder of the results; None for `comparison` beside the second
             run's report.
         anyway: Whether the protocols of the two may differ.
@@ -51,7 +52,7 @@ def compare_runs(
             queries.
     """
     comparisons = {}
-    for reports in _pairs(Path(first), Path(second), set_names):
+    for reports in _pairs(Path(first), Path(second), set_names, anyway):
         comparison = compare(*reports, anyway=anyway)
         folder = reports[1].folder / "comparison"
         if output_dir is not None:
@@ -69,28 +70,25 @@ def compare_runs(
 
 
 def _pairs(
-    first: Path, second: Path, set_names: Sequence[str]
+    first: Path, second: Path, set_names: Sequence[str], anyway: bool
 ) -> list[tuple[StoredReport, StoredReport]]:
     """Pairs the reports of two runs on the same set of the same dataset.
 
-    Where a set was evaluated once by each, the datasets may differ in the rest.
+    Where a set was evaluated once by each, these are a pair whatever their datasets
+    are, so that it is said why they cannot be compared.
     """
     firsts, seconds = _by_set(find_reports(first)), _by_set(find_reports(second))
     names = list(set_names) or [name for name in firsts if name in seconds]
     pairs: list[tuple[StoredReport, StoredReport]] = []
     for name in names:
         ones, others = firsts.get(name, []), seconds.get(name, [])
-        found = [
+        pairs += [
             (one, other)
             for one in ones
             for other in others
-            if len(ones) == len(others) == 1
+            if (len(ones) == len(others) == 1 and not anyway)
             or one.identity.dataset_fingerprint == other.identity.dataset_fingerprint
         ]
-        if not found:
-            pairs = []
-            break
-        pairs += found
     if not pairs:
         wanted = f"; wanted: {', '.join(set_names)}" if set_names else ""
         raise ReportError(

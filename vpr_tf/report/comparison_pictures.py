@@ -12,6 +12,7 @@ from vpr_tf.config import ConfigError, load_saved_config
 from vpr_tf.data.prepared_dataset import DatasetError, PreparedDataset, SplitIndex
 from vpr_tf.report.comparison import ChangedQuery, Comparison
 from vpr_tf.report.pictures import Shot, take_shot
+from vpr_tf.report.run_seeds import config_paths
 from vpr_tf.report.stored_report import StoredReport
 from vpr_tf.tables import metres
 
@@ -26,12 +27,10 @@ def dataset_at_hand(reports: Sequence[StoredReport]) -> PreparedDataset | None:
         The dataset; None when no run folder names it, or it is gone or another one.
     """
     for report in reports:
-        folder = report.folder.resolve()
-        for config in (parent / "config.yaml" for parent in folder.parents):
-            if config.is_file() and not config.is_symlink():
-                dataset = _opened(config, report.identity.dataset_fingerprint)
-                if dataset is not None:
-                    return dataset
+        for config in config_paths(report):
+            dataset = _opened(config, report.identity.dataset_fingerprint)
+            if dataset is not None:
+                return dataset
     return None
 
 

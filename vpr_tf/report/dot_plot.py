@@ -27,12 +27,14 @@ class DotRow:
         interval: The dot and the bar behind it; NaN leaves them out.
         note: Printed at the right, e.g. the number of queries.
         group: Rows of one group follow each other under its name; empty for none.
+        colour: Of the dot, and lighter of the bar; empty for that of all figures.
     """
 
     label: str
     interval: Interval
     note: str = ""
     group: str = ""
+    colour: str = ""
 
 
 def dot_plot(
@@ -62,7 +64,7 @@ def dot_plot(
         if reference is not None:
             axes.axvline(reference, color=COLOURS["muted"], lw=1, ls=DASHES)
         for row, y in zip(rows, heights, strict=True):
-            _dot(axes, row.interval, y)
+            _dot(axes, row.interval, y, row.colour)
             _beside(axes, row.note, 1, y, color=COLOURS["muted"])
         for heading, y in headings:
             _beside(axes, heading, 0, y, color=COLOURS["ink"], weight="bold")
@@ -94,16 +96,19 @@ def _places(
     return places, headings
 
 
-def _dot(axes: Axes, interval: Interval, y: float) -> None:
+def _dot(axes: Axes, interval: Interval, y: float, colour: str) -> None:
     if math.isfinite(interval.low) and math.isfinite(interval.high):
         ends = [interval.low, interval.high]
-        axes.plot(ends, [y, y], color=COLOURS["tint"], lw=5, zorder=2)
+        light: dict[str, Any] = {"color": COLOURS["tint"]}
+        if colour:
+            light = {"color": colour, "alpha": 0.3}
+        axes.plot(ends, [y, y], lw=5, zorder=2, **light)
     if math.isfinite(interval.value):
         axes.plot(
             interval.value,
             y,
             "o",
-            color=COLOURS["good"],
+            color=colour or COLOURS["good"],
             ms=5.5,
             zorder=3,
             clip_on=False,

@@ -26,6 +26,11 @@ COLOURS = {
     "other": "#8a6fae",
     "tint": "#c6ddec",
 }
+# Of runs side by side, likewise; more runs take them again.
+RUN_COLOURS = (
+    *("#0072b2", "#d55e00", "#009e73", "#cc79a7"),
+    *("#56b4e9", "#e69f00", "#1d2329", "#8a6fae"),
+)
 DASHES = (0, (3, 3))
 SEQUENCE = ("#08436b", "#2376b5", "#5fa2cf", "#93b9d2", "#a9bdcc")
 _STYLE: dict[str, Any] = {

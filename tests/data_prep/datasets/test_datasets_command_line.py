@@ -92,6 +92,8 @@ def test_list_and_show_state_what_is_known(capsys):
     assert "unknown, ask the authors" in told
     assert "no public address is known" in told
     assert "test-queries: 607" in told
+    assert vpr("data", "datasets", "show", "gsv_cities") == 0
+    assert "are not drawn yet" in capsys.readouterr().out.replace("\n", " ")
     assert vpr("data", "datasets", "show", "no") == 2
 
 
