@@ -326,6 +326,32 @@ def test_large_change_is_opened_while_others_are_answered(
             assert time.monotonic() < until
 
 
+@pytest.mark.parametrize(("retry_s", "num_opened"), [(60.0, 1), (0.0, 3)])
+def test_change_that_cannot_be_opened_is_tried_again_later(
+    retry_s, num_opened, tmp_path, extractor, monkeypatch
+):
+    monkeypatch.setattr(served_index, "_WAIT_FOR_CHANGE_S", 60)
+    monkeypatch.setattr(served_index, "_RETRY_S", retry_s)
+    folder, opened = make_index(tmp_path / "town", extractor), []
+
+    def fail(*arguments):
+        opened.append(arguments)
+        raise ValueError("/home/me/town holds a damaged encoder")
+
+    with TestClient(create_app(ServiceSettings({"town": folder}))) as client:
+        with monkeypatch.context() as patch, PlaceIndex.open(folder) as index:
+            patch.setattr(served_index.OpenedIndex, "open", fail)
+            index.remove([KEYS[2]])
+            for answer in [send(client, 2) for _ in range(3)]:
+                assert answer.status_code == 503
+                assert "damaged" not in answer.text
+            assert len(opened) == num_opened
+        if retry_s:  # a newer state is tried at once
+            with PlaceIndex.open(folder) as index:
+                index.remove([KEYS[3]])
+        assert best_key(send(client, 4)) == KEYS[4]
+
+
 def test_indexes_of_one_encoder_share_a_queue(tmp_path, town, extractor):
     other = make_index(tmp_path / "other", tiny_encoder(tmp_path / "encoder", seed=5))
     same = make_index(tmp_path / "same", extractor)
