@@ -9,6 +9,7 @@ from data_prep.datasets.description import DatasetDescription
 from data_prep.datasets.photo_list import Adapter, PhotoList
 from vpr_tf.config import ReadingConfig
 from vpr_tf.photos.csv_table import parse_csv_entry, walk_csv_table
+from vpr_tf.photos.metadata import LOCAL, is_unknown
 
 _COLUMNS = (
     *("path", "latitude", "longitude", "utm_east", "utm_north", "zone"),
@@ -33,8 +34,12 @@ def _rows(
         if "problem" in entry:
             refused.append((entry["path"], f"line {entry['line']}: {entry['problem']}"))
             continue
-        if entry.get("utm_east") and not entry.get("zone"):
-            entry["zone"] = reading.zone or ""
+        metres = (entry.get(name, "") for name in ("utm_east", "utm_north"))
+        if not all(map(is_unknown, metres)):
+            if reading.zone == LOCAL:  # of the two positions the metres are taken
+                entry |= {"zone": LOCAL, "latitude": "", "longitude": ""}
+            elif is_unknown(entry.get("zone", "")):
+                entry["zone"] = reading.zone or ""
         yield tuple(str(entry.get(name, "")) for name in _COLUMNS)
 
 

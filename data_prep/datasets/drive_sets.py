@@ -83,11 +83,16 @@ def _eynsham(source: Path, reading: ReadingConfig) -> Iterator[PhotoList]:
         yield from _DATABASE_AND_QUERIES.find(source, reading)
         return
     places = _route(route)
-    photos = list(photos_in(source, f"{root}Images"))[_EYNSHAM_TILES:]
+    folder = f"{root}Images"
+    # Places are counted off, so that a photo of another kind would move all after it.
+    photos = [
+        path for path in photos_in(source, folder) if Path(path).name[:5] == "grab_"
+    ]
+    before, photos = photos[:_EYNSHAM_TILES], photos[_EYNSHAM_TILES:]
     num_photos = _EYNSHAM_TILES * len(places)
     if len(photos) < num_photos:
         raise DataPrepError(
-            f"{source / root / 'Images'} has {len(photos):,} photos after the first "
+            f"{source / folder} has {len(photos):,} photos grab_* after the first "
             f"{_EYNSHAM_TILES}, and the route needs {num_photos:,}. Get what is "
             "missing. PPM files are not read: convert them to PNG under the same "
             "names, without a loss, in a folder Images that has no others."
@@ -98,8 +103,10 @@ def _eynsham(source: Path, reading: ReadingConfig) -> Iterator[PhotoList]:
         (path, *places[number // _EYNSHAM_TILES], _grabbed(path))
         for number, path in enumerate(photos[:num_photos])
     ]
-    yield PhotoList("test-database", columns, rows[:cut])
-    yield PhotoList("test-queries", columns, rows[cut:])
+    left_out = [(path, "belongs to no panorama") for path in before]
+    database, queries = rows[:cut], rows[cut:]
+    yield PhotoList("test-database", columns, database, [folder], left_out)
+    yield PhotoList("test-queries", columns, queries, [folder])
 
 
 def _route(file: Path) -> list[tuple[str, str]]:
@@ -160,8 +167,8 @@ ADAPTERS = (
             name="eynsham",
             title="Eynsham, two loops of 5 photos a panorama",
             layout=(
-                "Route_map/Eynsham.kml and Images/, in the order of names (PPM files "
-                "as PNG);\n"
+                "Route_map/Eynsham.kml and Images/grab_*, in the order of names (PPM "
+                "files as PNG);\n"
                 "or test/{database,queries} with positions in the names"
             ),
             access=f"since March 2026 offered by rsync; {NO_ADDRESS}",

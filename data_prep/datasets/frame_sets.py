@@ -6,7 +6,7 @@ protocol counts by frames or pairs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -36,27 +36,39 @@ def _nordland(source: Path, _reading: ReadingConfig) -> Iterator[PhotoList]:
             yield _frames(source, f"test-{role}", folder, chosen)
 
 
-def _clean_names(source: Path) -> frozenset[str] | None:
+def _clean_names(source: Path) -> list[str] | None:
     """Returns the names of the 27,592 frames, if the list of them is there."""
     file = source / "cleanImageNames.txt"
-    return frozenset(text_lines(file)) if file.exists() else None
+    return text_lines(file) if file.exists() else None
 
 
 def _frames(
-    source: Path, split: str, folder: str, chosen: frozenset[str] | None
+    source: Path, split: str, folder: str, chosen: Sequence[str] | None
 ) -> PhotoList:
-    left_out: list[tuple[str, str]] = []
+    paths, left_out = _in_order(source, folder), list[tuple[str, str]]()
+    if chosen is not None:
+        there, wanted = {Path(path).name: path for path in paths}, frozenset(chosen)
+        left_out += [
+            (path, "not in cleanImageNames.txt")
+            for path in paths
+            if Path(path).name not in wanted
+        ]
+        # A frame that is not there keeps its number, and is told as missing.
+        paths = [there.get(name, f"{folder}/{name}") for name in chosen]
+    rows = (
+        (path, "0", f"{frame_position_m(frame, 10):.2f}")
+        for frame, path in enumerate(paths)
+    )
+    return PhotoList(split, LOCAL, rows, left_out=left_out)
 
-    def rows() -> Iterator[tuple[str, str, str]]:
-        frame = 0
-        for path in photos_in(source, folder):
-            if chosen is not None and Path(path).name not in chosen:
-                left_out.append((path, "not in cleanImageNames.txt"))
-                continue
-            yield path, "0", f"{frame_position_m(frame, 10):.2f}"
-            frame += 1
 
-    return PhotoList(split, LOCAL, rows(), left_out=left_out)
+def _in_order(source: Path, folder: str) -> list[str]:
+    """Returns the photos of a folder by their names: 2.jpg comes before 10.jpg."""
+    paths = list(photos_in(source, folder))
+    stems = [Path(path).stem for path in paths]
+    if all(stem.isascii() and stem.isdigit() for stem in stems):
+        paths.sort(key=lambda path: (Path(path).parent, int(Path(path).stem)))
+    return paths
 
 
 def _nordland_2760(source: Path, _reading: ReadingConfig) -> Iterator[PhotoList]:
@@ -68,7 +80,7 @@ def _nordland_2760(source: Path, _reading: ReadingConfig) -> Iterator[PhotoList]
 def _every_frame(source: Path, split: str, folder: str, step: int) -> PhotoList:
     rows = (
         (path, "0", f"{frame_position_m(step * number, 1):.2f}")
-        for number, path in enumerate(photos_in(source, folder))
+        for number, path in enumerate(_in_order(source, folder))
     )
     return PhotoList(split, LOCAL, rows)
 
@@ -114,7 +126,8 @@ ADAPTERS = (
             title="Nordland, winter to summer, 27,592 frames",
             layout=(
                 "summer/ (database) and winter/ (queries), frames in the order of "
-                "their names;\ncleanImageNames.txt, if there, says which frames count"
+                "their names\nor numbers; cleanImageNames.txt, if there, says which "
+                "frames count, and their order"
             ),
             access=f"since March 2026 offered by rsync; {NO_ADDRESS}",
             counts={"test-database": 27592, "test-queries": 27592},
@@ -128,7 +141,10 @@ ADAPTERS = (
         DatasetDescription(
             name="nordland_2760",
             title="Nordland, summer to winter, 2,760 queries",
-            layout="ref/ (winter, database) and query/ (summer), in the order of names",
+            layout=(
+                "ref/ (winter, database) and query/ (summer), in the order of their "
+                "names\nor numbers"
+            ),
             access=f"since March 2026 offered by rsync; {NO_ADDRESS}",
             counts={"test-database": 27592, "test-queries": 2760},
             protocols=(

@@ -69,7 +69,10 @@ ADAPTERS = (
             access=f"from the authors; {NO_ADDRESS}",
             licence="CC BY-NC-ND 4.0",
             counts={"train": None},
-            protocols=("for training; batches of P places with K = 4 photos each",),
+            protocols=(
+                "for training; batches of P places with K photos each, as the authors "
+                "train, are not drawn yet: classes are those of `build.partition`",
+            ),
             notes=(
                 "Cities are numbered in the order of their names; a place id is that "
                 "of the file + 100,000 x the number of its city.",

@@ -47,7 +47,9 @@ def _tokyo(source: Path, _reading: ReadingConfig) -> Iterator[PhotoList]:
         database, _ = read_db_struct(source / file)
         # The list says .jpg, the tiles are handed out as PNG.
         names = [f"{Path(name).with_suffix('.png')}" for name in database.names]
-        folder = "" if not names or (source / names[0]).exists() else "tokyo247/"
+        tops = {name.partition("/")[0] for name in names}
+        is_inside = any((source / "tokyo247" / top).is_dir() for top in tops)
+        folder = "tokyo247/" if is_inside else ""
         placed = PlacedNames(names, database.positions)
         yield PhotoList("test-database", UTM, _rows(placed, folder, _TOKYO_ZONE))
     queries = first_existing(source, (_TOKYO_QUERIES, f"tokyo247/{_TOKYO_QUERIES}"))

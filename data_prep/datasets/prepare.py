@@ -77,7 +77,8 @@ class PreparedTables:
         source: The folder of the photos.
         folder: Where the tables are.
         checks: One for each split that is there.
-        absent: Splits of the dataset of which nothing is there.
+        absent: Splits of the dataset of which nothing is there, with the number of
+            photos that the authors state.
         extra: Photos that no list names, in folders of this dataset alone.
     """
 
@@ -85,13 +86,14 @@ class PreparedTables:
     source: Path
     folder: Path
     checks: tuple[SplitCheck, ...]
-    absent: tuple[str, ...]
+    absent: dict[str, int | None]
     extra: tuple[str, ...]
 
     @property
     def is_as_published(self) -> bool:
         """Whether nothing is missing, more, unusable or of another count."""
-        return not self.extra and all(
+        is_whole = all(expected is None for expected in self.absent.values())
+        return (is_whole and not self.extra) and all(
             check.has_expected_count and not check.missing and not check.unusable
             for check in self.checks
         )
@@ -109,7 +111,9 @@ class PreparedTables:
             ]
             for check in self.checks
         ]
-        rows += [[name, None, 0, 0, 0, 0, 0, "not there"] for name in self.absent]
+        rows += [
+            [n, stated, 0, 0, 0, 0, 0, "not there"] for n, stated in self.absent.items()
+        ]
         return Table("", columns, rows)
 
     def remedies(self) -> list[str]:
@@ -140,6 +144,12 @@ class PreparedTables:
                     f"state {check.expected:,}: numbers measured on it are not "
                     "comparable. Get the dataset again, or say so beside them."
                 )
+        texts += [
+            f"Of {name} nothing is there, and the authors state {stated:,} photos: "
+            "unpack it, unless it is not needed."
+            for name, stated in self.absent.items()
+            if stated is not None
+        ]
         return texts
 
 
@@ -198,7 +208,7 @@ def prepare_dataset(
             folder,
             output,
             tuple(checks),
-            tuple(n for n in adapter.description.counts if n not in there),
+            {n: c for n, c in adapter.description.counts.items() if n not in there},
             tuple(_extra(folder, known)),
         )
         _write_problems(prepared, output / PROBLEMS_NAME)

@@ -26,7 +26,7 @@ _ZONE_M = 1e8  # apart, whatever their coordinates
 
 def preview_dataset(
     dataset: PreparedDataset,
-    partition: Partition,
+    partition: Partition | None,
     train: TrainConfig,
     output: Path,
     *,
@@ -38,7 +38,7 @@ def preview_dataset(
 
     Args:
         dataset: The prepared dataset.
-        partition: Whose classes are drawn.
+        partition: Whose classes are drawn; None draws the split alone.
         train: Size and augmentation of the images.
         output: Folder of the pictures.
         split_name: Split of the first picture.
@@ -48,13 +48,14 @@ def preview_dataset(
     Returns:
         The pictures: PNG files in `output`.
     """
-    split, train_split = dataset.split(split_name), dataset.split("train")
     rng = np.random.default_rng(seed)
     sheets = {
-        split_name: _split_rows(split, split_name, num_rows, rng),
-        "classes": _class_rows(train_split, partition, num_rows, rng),
-        "augmented": _augmented_rows(train_split, partition, train, num_rows, rng),
+        split_name: _split_rows(dataset.split(split_name), split_name, num_rows, rng)
     }
+    if partition is not None:
+        split = dataset.split("train")
+        sheets["classes"] = _class_rows(split, partition, num_rows, rng)
+        sheets["augmented"] = _augmented_rows(split, partition, train, num_rows, rng)
     paths = []
     with wrap_disk_errors(output, "have the pictures elsewhere by `--output DIR`"):
         output.mkdir(parents=True, exist_ok=True)

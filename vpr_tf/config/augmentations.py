@@ -16,13 +16,17 @@ from vpr_tf.config.rules import ConfigError, check, check_range, did_you_mean
 KERAS_PREFIX = "keras."
 # Layers of Keras that change one image and keep its size; a test compares.
 KERAS_LAYERS = (
-    *("AugMix", "AutoContrast", "Equalization", "RandAugment", "RandomBrightness"),
+    *("AutoContrast", "Equalization", "RandAugment", "RandomBrightness"),
     *("RandomColorDegeneration", "RandomColorJitter", "RandomContrast"),
     *("RandomElasticTransform", "RandomErasing", "RandomFlip", "RandomGaussianBlur"),
     *("RandomGrayscale", "RandomHue", "RandomInvert", "RandomPerspective"),
     *("RandomPosterization", "RandomRotation", "RandomSaturation", "RandomSharpness"),
     *("RandomShear", "RandomTranslation", "RandomZoom", "Solarization"),
 )
+_REFUSED_LAYERS = {
+    "AugMix": "it chooses its operations by Python's random when it is first called, "
+    "so that a run could not be repeated: take RandAugment or keras.RandAugment"
+}
 _PATH = "train.augmentation.extra"
 _MOST_NESTED = 4
 
@@ -43,7 +47,8 @@ class ExtraAugmentation:
     def check_ordered(self, low: str, high: str) -> None:
         """Checks that one field is at most another."""
         limit = getattr(self, high)
-        check(getattr(self, low) <= limit, f"{_PATH}.{low}", f"at most `{high}`", limit)
+        value, expected = getattr(self, low), f"at most `{high}`, {limit:g}"
+        check(value <= limit, f"{_PATH}.{low}", expected, value)
 
 
 @dataclass(frozen=True)
@@ -274,7 +279,7 @@ def augmentation_of(
     name = values.pop("name", None)
     if isinstance(name, str) and name.startswith(KERAS_PREFIX):
         return _keras_layer(name.removeprefix(KERAS_PREFIX), values, path)
-    if name not in AUGMENTATIONS:
+    if not isinstance(name, str) or name not in AUGMENTATIONS:
         known = [*AUGMENTATIONS, *(KERAS_PREFIX + layer for layer in KERAS_LAYERS)]
         raise ConfigError(
             f"`{path}` has no augmentation {name!r}{did_you_mean(name, known)} "
@@ -285,11 +290,14 @@ def augmentation_of(
     _check_fields(method, values, f"{path} ({name})")
     if method is RandomChoice and depth >= _MOST_NESTED:
         raise ConfigError(f"`{path}`: choices are nested too deeply.")
-    made = method(**values)
+    try:
+        made = method(**values)
+    except ConfigError as error:  # which does not know where the entry stands
+        raise ConfigError(str(error).replace(_PATH, path, 1)) from error
     if isinstance(made, RandomChoice):
         inner = [
-            augmentation_of(_surely(choice), f"{path}.choices", depth + 1)
-            for choice in made.choices
+            augmentation_of(_surely(choice), f"{path}.choices[{number}]", depth + 1)
+            for number, choice in enumerate(made.choices)
         ]
         made = dataclasses.replace(made, choices=[entry_of(one) for one in inner])
     return made
@@ -311,6 +319,10 @@ def entry_of(augmentation: ExtraAugmentation) -> dict[str, Any]:
 
 
 def _keras_layer(layer: str, values: dict[str, Any], path: str) -> KerasLayer:
+    if layer in _REFUSED_LAYERS:
+        raise ConfigError(
+            f"`{path}` cannot have keras.{layer}: {_REFUSED_LAYERS[layer]}."
+        )
     if layer not in KERAS_LAYERS:
         raise ConfigError(
             f"`{path}` cannot have keras.{layer}{did_you_mean(layer, KERAS_LAYERS)} "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -99,8 +100,9 @@ class EvaluationConfig:
     batch_size: int = 16
     positive_dist_threshold_m: float = POSITIVE_DISTANCE_M
     # What recall means, see docs/evaluation.md: whose rule of positives holds and what
-    # queries without positives are
-    protocol: str = STANDARD
+    # queries without positives are. Of all test sets, or of some, as
+    # {val_740: msls_val_740}; of the others it is standard
+    protocol: Any = STANDARD
     recall_values: list[int] = field(default_factory=lambda: list(RECALL_VALUES))
     index: str = "auto"  # auto | exact | scann | milvus
     # index: milvus: address of a cluster; null: embedded, on this machine. Of a config
@@ -123,13 +125,14 @@ class EvaluationConfig:
             "above 0",
             threshold,
         )
-        fixed = find_protocol(self.protocol).threshold_m
-        check(
-            fixed is None or threshold == fixed,
-            "evaluation.positive_dist_threshold_m",
-            f"{fixed or 0:g}, as the protocol {self.protocol} has it",
-            threshold,
-        )
+        for protocol in self._protocols:
+            fixed = protocol.threshold_m
+            check(
+                fixed is None or threshold == fixed,
+                "evaluation.positive_dist_threshold_m",
+                f"{fixed or 0:g}, as the protocol {protocol.name} has it",
+                threshold,
+            )
         values = list(self.recall_values)
         check(
             bool(values)
@@ -148,8 +151,18 @@ class EvaluationConfig:
             check_address(self.milvus_uri, "evaluation.milvus_uri")
 
     @property
-    def rule(self) -> Protocol:
-        """What recall means."""
+    def _protocols(self) -> list[Protocol]:
+        if not isinstance(self.protocol, Mapping):
+            return [find_protocol(self.protocol)]
+        return [
+            find_protocol(protocol, f"evaluation.protocol.{name}")
+            for name, protocol in self.protocol.items()
+        ]
+
+    def rule_of(self, set_name: str) -> Protocol:
+        """Returns what recall means on a test set."""
+        if isinstance(self.protocol, Mapping):
+            return find_protocol(self.protocol.get(set_name, STANDARD))
         return find_protocol(self.protocol)
 
     @property

@@ -9,9 +9,10 @@ def protocols_markdown() -> str:
     """Returns the protocols as the table of `docs/evaluation.md`."""
     rows = []
     for one in PROTOCOLS.values():
+        queries = [] if one.num_queries is None else [one.num_queries]
         counts = [
-            "not stated" if count is None else f"{count:,}"
-            for count in (one.num_queries, one.num_database)
+            " or ".join(f"{count:,}" for count in stated) or "not stated"
+            for stated in (queries, one.num_database)
         ]
         cells = (f"`{one.name}`", one.sets, one.positives, one.unmatched, *counts)
         rows.append(f"| {' | '.join(cells)} |")

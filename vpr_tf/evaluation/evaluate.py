@@ -18,7 +18,7 @@ from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
 from vpr_tf.evaluation.errors import EvaluationError
 from vpr_tf.evaluation.evaluated_model import EvaluatedModel
 from vpr_tf.evaluation.judge import Predictions, judge, judge_positions
-from vpr_tf.evaluation.protocols import size_warnings
+from vpr_tf.evaluation.protocols import check_protocol_sets, size_warnings
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.evaluation.shared_images import shared_descriptors
 from vpr_tf.extraction.encoders import Encoder
@@ -171,6 +171,7 @@ def evaluate_model(
 
     Raises:
         DatasetError: There is no such set.
+        ConfigError: `evaluation.protocol` names a test set that there is not.
         EvaluationError: A split is empty.
         ValueError: A record is damaged, the encoder gives no finite descriptors, or
             the heads do not fit the encoder.
@@ -188,6 +189,8 @@ def evaluate_model(
         dataset = PreparedDataset(dataset)
     if not isinstance(evaluation_set, EvaluationSet):
         evaluation_set = find_set(dataset, evaluation_set)
+    if evaluation_set.name != "val":
+        check_protocol_sets(config, dataset.tests)
     k = max(*config.recall_values, num_predictions or 1)
     with descriptor_folder(work_dir) as folder:
         predictions = model.predict(

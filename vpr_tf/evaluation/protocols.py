@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
 from vpr_tf.config import (
     PROTOCOLS,
     STANDARD,
+    ConfigError,
     EvaluationConfig,
     Preprocessing,
     Protocol,
 )
+from vpr_tf.config.rules import did_you_mean
 from vpr_tf.geo import UNKNOWN_ZONE
 from vpr_tf.photos import PhotoTable
 
@@ -22,7 +25,24 @@ def protocol_of(config: EvaluationConfig, set_name: str) -> Protocol:
 
     On `val` models are chosen, by no protocol of others.
     """
-    return PROTOCOLS[STANDARD] if set_name == "val" else config.rule
+    return PROTOCOLS[STANDARD] if set_name == "val" else config.rule_of(set_name)
+
+
+def check_protocol_sets(config: EvaluationConfig, test_sets: Collection[str]) -> None:
+    """Checks that `evaluation.protocol` names test sets that there are.
+
+    Raises:
+        ConfigError: It names another one.
+    """
+    if not isinstance(config.protocol, Mapping):
+        return
+    for name in config.protocol:
+        if name not in test_sets:
+            raise ConfigError(
+                f"`evaluation.protocol` has {name!r}, and the dataset no such test set"
+                f"{did_you_mean(name, test_sets)} It has: "
+                f"{', '.join(test_sets) or 'none'}. Name these alone."
+            )
 
 
 def dropped_queries(protocol: Protocol, num_positives: np.ndarray) -> np.ndarray:
@@ -60,15 +80,17 @@ def count_warnings(
         num_counted: Queries in the recall.
         num_database: Database images.
     """
+    queries = () if protocol.num_queries is None else (protocol.num_queries,)
     return [
-        f"the protocol {protocol.name} ({protocol.sets}) has {stated:,} {what}, this "
+        f"the protocol {protocol.name} ({protocol.sets}) has "
+        f"{' or '.join(f'{count:,}' for count in stated)} {what}, this "
         f"set has {found:,}: its recalls are not comparable with others of the "
         "protocol. Look at the set, and at `evaluation.protocol`."
         for what, stated, found in (
-            ("queries that count", protocol.num_queries, num_counted),
+            ("queries that count", queries, num_counted),
             ("database images", protocol.num_database, num_database),
         )
-        if stated is not None and stated != found
+        if stated and found not in stated
     ]
 
 

@@ -31,6 +31,7 @@ def result_warnings(
     known = queries.known
     warnings = _without_position(result)
     warnings += count_warnings(result.rule, result.num_counted, result.num_database)
+    warnings += [result.rule.unstated] * bool(result.rule.unstated)
     warnings += _equal_descriptors(result)
     if shared is not None:
         warnings += _in_database(shared)

@@ -101,7 +101,7 @@ class EvaluationResult:
 
     @property
     def has_stated_counts(self) -> bool:
-        """Whether it has as many queries and photos as the protocol states."""
+        """Whether no count differs from what the protocol states."""
         return not count_warnings(self.rule, self.num_counted, self.num_database)
 
     def summary(self) -> dict[str, Any]:

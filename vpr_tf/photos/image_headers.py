@@ -153,11 +153,11 @@ def _read_jpeg(read: Reader, file_size: int) -> ImageHeader:
 
 def _next_marker(read: Reader, position: int) -> tuple[int, int]:
     """Returns the marker at a position and the position after it."""
-    for _ in range(_MOST_SEGMENTS):
+    pair = read(position, 2)
+    while pair == b"\xff\xff":  # fill bytes, of which there may be millions
+        block = read(position, _HEAD_BYTES)
+        position += len(block) - len(block.lstrip(b"\xff")) - 1
         pair = read(position, 2)
-        if pair != b"\xff\xff":
-            break
-        position += 1  # fill bytes
     if len(pair) < 2:
         raise InvalidEntryError("JPEG image is truncated in its header")
     if pair[0] != 0xFF:

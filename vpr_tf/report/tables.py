@@ -99,6 +99,9 @@ def published_table(report: Report) -> Table:
         ),
     ]
     note = "Numbers of others are as they state them; none was measured here."
+    unstated = PROTOCOLS[own.protocol].unstated
+    if unstated:
+        note += f" {unstated[0].upper()}{unstated[1:]}"
     return Table(title, columns, rows, note, 0)
 
 

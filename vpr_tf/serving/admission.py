@@ -43,7 +43,7 @@ class Admission:
         self._busy_s = self._done = 0.0
         self._pixels_s = 0.0  # that pixels which were taken take, and did not yet
         self._taken: list[tuple[int, float]] = []  # of each request: photos, decode_s
-        self._since = clock()
+        self._since = self._moved = clock()  # counted, and anything done
 
     @property
     def seconds_a_photo(self) -> float:
@@ -63,7 +63,7 @@ class Admission:
         if self.num_photos <= self._settings.batch_size:
             return by_pace_s  # they hold up nobody, such as one that is slow to decode
         # Where some wait and nothing is done any more, the pace does not tell.
-        return max(by_pace_s, self._clock() - self._since)
+        return max(by_pace_s, self._clock() - self._moved)
 
     def check(self, num_photos: int = 1) -> None:
         """Refuses photos that would wait too long.
@@ -101,7 +101,7 @@ class Admission:
             )
         self.check(num_photos)
         if not self.num_photos:
-            self._since = self._clock()
+            self._since = self._moved = self._clock()
         decode_s = num_pixels * _SECONDS_A_PIXEL / self._settings.num_decoders
         taken = num_photos, decode_s
         self._hold(num_photos)
@@ -110,11 +110,19 @@ class Admission:
         try:
             yield
             self._count(num_photos)
+        except Exception:
+            # Not a client that has gone: what others take is counted on.
+            self._since = self._moved = self._clock()
+            raise
         finally:
             self._hold(-num_photos)
             self._taken.remove(taken)
             left_s = sum(seconds for _, seconds in self._taken)
             self._pixels_s = min(self._pixels_s, left_s)
+
+    def photo_done(self) -> None:
+        """Notes that one photo of a request is decoded and described, or unreadable."""
+        self._moved = self._clock()
 
     def _hold(self, num_photos: int) -> None:
         self.num_photos += num_photos
@@ -128,4 +136,4 @@ class Admission:
         kept = _KEPT**num_photos
         self._busy_s = self._busy_s * kept + passed_s - by_pixels_s
         self._done = self._done * kept + num_photos
-        self._since = now
+        self._since = self._moved = now

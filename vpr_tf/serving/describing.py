@@ -65,7 +65,7 @@ class Describer:
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.create_task(self._run())
         self._probing: asyncio.Task[None] | None = None
-        self._forwarding: asyncio.Future[np.ndarray] | None = None
+        self._overdue: asyncio.Future[np.ndarray] | None = None
 
     async def warm_up(self, most_s: float | None = None) -> None:
         """Compiles the encoder, by an image of the size that photos will have.
@@ -195,14 +195,14 @@ class Describer:
         Raises:
             TimeoutError: It does, or what did before has not ended.
         """
-        if self._forwarding is not None and not self._forwarding.done():
+        if self._overdue is not None and not self._overdue.done():
             raise TimeoutError("it is still busy with images that took too long")
         forwarding = self._loop.run_in_executor(self._thread, self._forward, images)
-        self._forwarding = forwarding
         # Of what is left nobody asks how it ended.
         forwarding.add_done_callback(lambda one: one.cancelled() or one.exception())
         await asyncio.wait({forwarding}, timeout=most_s)
         if not forwarding.done():
+            self._overdue = forwarding
             raise TimeoutError(
                 f"{len(images)} images take longer than {most_s:g} s, the limit. "
                 "See to the encoder or its server, or describe fewer together"

@@ -81,6 +81,9 @@ class BoundedProtocol(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuses what is no request, which the application never sees."""
+        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            self.transport.close()  # an answer has begun: there is no other
+            return
         request_id, status = secrets.token_hex(8), HTTPStatus.BAD_REQUEST
         problem = ProblemDocument(
             type="about:blank",

@@ -199,7 +199,8 @@ class PhotoLocalizer:
             snapshot = await self._indexes[name].snapshot()
             owner = object()
             found = await _together(
-                self._described(one, snapshot, options, owner) for one in photos
+                self._noted(self._described(one, snapshot, options, owner))
+                for one in photos
             )
             described = [one for one in found if isinstance(one, _DescribedPhoto)]
             unreadable = [one for one in found if isinstance(one, UnreadPhoto)]
@@ -250,6 +251,11 @@ class PhotoLocalizer:
     def _num_pixels(self, photos: Sequence[UploadedPhoto]) -> int:
         most = self._settings.max_pixels
         return sum(num_pixels(one.content, most) for one in photos)
+
+    async def _noted(self, photo: Coroutine[Any, Any, _Found]) -> _Found:
+        found = await photo
+        self.admission.photo_done()
+        return found
 
     async def _described(
         self,

@@ -25,6 +25,8 @@ _LOG = logging.getLogger("vpr_tf")
 # A change that is opened within this is seen by the next request; a larger one, or
 # another encoder, when it is open.
 _WAIT_FOR_CHANGE_S = 0.25
+# A state that could not be opened is not tried again before.
+_RETRY_S = 5.0
 
 
 class Encoders:
@@ -175,6 +177,13 @@ class IndexSnapshot:
         return tuple(one.extractor.preprocessing for one in self.describers)
 
 
+@dataclass(frozen=True, eq=False)
+class _FailedState:
+    state: IndexState
+    reason: str
+    retry_at: float  # of the clock of the loop
+
+
 class ServedIndex:
     """Follows the changes of an index.
 
@@ -195,6 +204,7 @@ class ServedIndex:
         self._name, self._index = name, index
         self._encoders, self._settings = encoders, settings
         self._snapshot: IndexSnapshot | None = None
+        self._failed: _FailedState | None = None
         self._following: asyncio.Task[IndexSnapshot] | None = None
 
     async def open(self) -> None:
@@ -214,11 +224,12 @@ class ServedIndex:
         """Returns the index as it is, or as it was while a large change is opened.
 
         Raises:
-            ProblemError: The index was damaged since.
+            ProblemError: The index was damaged since, or its newest state could not be
+                opened and no newer one was since.
         """
         following = self._followed()
         await asyncio.wait({following}, timeout=_WAIT_FOR_CHANGE_S)
-        if following.done() and following.exception():
+        if self._failed or (following.done() and following.exception()):
             raise ProblemError(
                 503,
                 f"The index {self._name!r} cannot be read now; the log of the service "
@@ -246,8 +257,19 @@ class ServedIndex:
         state = await asyncio.to_thread(self._index.state)
         if known is not None and state is known.state:
             return known
-        opened = await asyncio.to_thread(OpenedIndex.open, self._index, self._settings)
-        self._snapshot = await self._encoders.open(opened)
+        now, failed = asyncio.get_running_loop().time(), self._failed
+        if failed and failed.state is state and now < failed.retry_at:
+            raise RetrievalError(failed.reason)
+        try:
+            opened = await asyncio.to_thread(
+                OpenedIndex.open, self._index, self._settings
+            )
+            self._snapshot = await self._encoders.open(opened)
+        except Exception as error:
+            until = asyncio.get_running_loop().time() + _RETRY_S
+            self._failed = _FailedState(state, str(error), until)
+            raise
+        self._failed = None
         return self._snapshot
 
 

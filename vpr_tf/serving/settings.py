@@ -87,8 +87,9 @@ class ServiceSettings:
         if self.max_photos > self.max_queued:
             raise ServiceError(
                 "The photos of one request must find room where photos wait: "
-                f"`max_photos` at most `max_queued`. Received: {self.max_photos} and "
-                f"{self.max_queued}"
+                "--max-queued must be at least --max-photos. Received: "
+                f"{self.max_queued} and {self.max_photos}. Raise --max-queued or lower "
+                "--max-photos."
             )
 
     @property

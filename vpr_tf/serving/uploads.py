@@ -284,12 +284,12 @@ class UploadReader:
             raise too_many_photos(settings.max_photos)
         # Three bytes are four characters.
         most_characters = -(-settings.max_photo_bytes // 3) * 4
-        if max(len(one.data) for one in sent.photos) > most_characters:
-            raise too_large_photo(settings.max_photo_bytes)
         photos = [
             UploadedPhoto(photo_label(one.name, number), _on_one_line(one.data))
             for number, one in enumerate(sent.photos, 1)
         ]
+        if max(len(one.content) for one in photos) > most_characters:
+            raise too_large_photo(settings.max_photo_bytes)
         return Upload(photos, LocalizeOptions(**sent.model_dump(exclude={"photos"})))
 
     async def _chunks(

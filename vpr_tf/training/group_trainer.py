@@ -229,7 +229,7 @@ class GroupTrainer:
         """
         self.average_statistics()
         averages = averaged_weights(self.encoder_optimizer)
-        if averages is None or not self.progress.step:
+        if averages is None:
             return self.encoder.get_weights()
         trained = self.encoder.trainable_variables
         taken = {id(v): a for v, a in zip(trained, averages, strict=True)}

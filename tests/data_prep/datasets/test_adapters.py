@@ -1,6 +1,7 @@
 """Each adapter on a drawn tree: names, positions, headings, times, what is left out."""
 
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -133,6 +134,19 @@ def test_tokyo_reads_png_tiles_and_the_tables_beside_queries(tmp_path, prepare):
     assert queries.photos.positions.longitude_deg.tolist() == [139.7014] * 2
 
 
+@pytest.mark.parametrize("inside", ["", "tokyo247"])
+def test_tokyo_without_its_first_tile_misses_no_other(tmp_path, prepare, inside):
+    trees.tokyo_247(tmp_path / "raw")
+    raw = tmp_path / "raw" / inside
+    if inside:
+        raw.mkdir()
+        (tmp_path / "raw" / "03814").rename(raw / "03814")
+    next(raw.rglob("*_012_0.png")).unlink()
+    (missing,) = prepare("tokyo247").checks[0].missing
+    assert missing.startswith(f"{inside}/03814" if inside else "03814")
+    assert missing.endswith("_012_0.png")
+
+
 def test_msls_joins_its_tables_and_leaves_panoramas_out(tmp_path, prepare):
     trees.msls(tmp_path / "raw")
     trees.write_photo(tmp_path / "raw/train_val/sf/query/images/stray.jpg")
@@ -201,6 +215,18 @@ def test_gsv_cities_names_files_and_places(tmp_path, prepare):
     assert photos.heading_deg.tolist() == [90, 0, 359]
     assert photos.timestamps.tolist() == [b"201905", b"202111", b"201501"]
     assert photos.positions.latitude_deg.tolist() == [42.350001, 42.35, 34.6937]
+
+
+def test_a_split_that_is_not_there_is_not_as_published(tmp_path, prepare):
+    trees.san_francisco(tmp_path / "raw")
+    shutil.rmtree(tmp_path / "raw" / "reference_poses_598")
+    prepared = prepare("san_francisco")
+    assert prepared.checks[0].state == "no count stated"
+    assert prepared.absent == {"test-queries": 598}
+    assert not prepared.is_as_published
+    assert "Of test-queries nothing is there, and the authors state 598" in " ".join(
+        prepared.remedies()
+    )
 
 
 def test_gsv_place_ids_with_an_offset_are_refused(tmp_path, prepare):
@@ -279,8 +305,15 @@ def test_eynsham_gives_five_photos_to_each_place_of_the_route(
         "longitude": "-1.31",
         "timestamp": "20080110_212010",
     }
+    # Others are in the way of no place; what is beyond the route is told as well.
+    more = ["aaa_contact_sheet.png", "grab_1200000020.png"]
+    trees.frames(tmp_path / "raw", {"Images": more})
+    prepared = prepare("eynsham")
+    assert rows_of(prepared, "test-database")[5] == rows[5]
+    assert prepared.extra == tuple(f"Images/{name}" for name in more)
+    (tmp_path / "raw" / "Images" / "grab_1200000020.png").unlink()
     (tmp_path / "raw" / "Images" / "grab_1200000019.png").unlink()
-    with pytest.raises(DataPrepError, match="14 photos after the first 5"):
+    with pytest.raises(DataPrepError, match=r"14 photos grab_\* after the first 5"):
         prepare("eynsham")
 
 
@@ -299,6 +332,29 @@ def test_tables_map_photos_of_any_names(tmp_path):
     photos = photos_of(prepared, "drive-database").photos
     assert photos.positions.latitude_deg.tolist() == [49.01, 49.02]
     assert photos.heading_deg.tolist() == [90, 91]
+
+
+@pytest.mark.parametrize(
+    ("columns", "values"),
+    [("latitude,longitude", (49.0, 8.0)), ("zone", ("32U",)), ("flags", ("",))],
+)
+def test_tables_take_local_metres_where_they_are_asked_for(tmp_path, columns, values):
+    trees.write_photo(tmp_path / "raw" / "a.png")
+    table = tmp_path / "raw" / "test-database.csv"
+    trees.write_csv(
+        table, f"path,utm_east,utm_north,{columns}", [("a.png", 500010, 20, *values)]
+    )
+    prepared = prepare_dataset(
+        "tables",
+        tmp_path / "raw",
+        tmp_path / "tables",
+        reading=ReadingConfig(zone="local"),
+        progress=False,
+    )
+    assert prepared.is_as_published
+    (row,) = rows_of(prepared, "test-database")
+    assert (row["zone"], row["latitude"], row["longitude"]) == ("local", "", "")
+    assert photos_of(prepared, "test-database").photos.positions.is_local.all()
 
 
 def test_names_that_cannot_be_written_or_are_repeated_are_refused(tmp_path, prepare):

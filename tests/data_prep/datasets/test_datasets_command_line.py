@@ -12,13 +12,16 @@ from tests.data_prep.datasets import trees
 from vpr_tf.config import load_config
 from vpr_tf.data import PreparedDataset
 from vpr_tf.evaluation.positives import positives_per_query
+from vpr_tf.evaluation.protocols import check_protocol_sets
 
 CONFIGS = Path(__file__).resolve().parents[3] / "configs" / "datasets"
 
 
 @pytest.mark.parametrize("name", dataset_names())
 def test_every_dataset_has_a_config_of_its_splits(name):
-    build = load_config(CONFIGS / f"{name}.yaml").build
+    config = load_config(CONFIGS / f"{name}.yaml")
+    build = config.build
+    check_protocol_sets(config.evaluation, build.tests)
     sets = [*build.tests.values(), *([build.val] if build.val else [])]
     tables = {one for entry in sets for one in (entry.database, entry.queries)}
     tables |= {build.train} if build.train else set()
@@ -92,6 +95,8 @@ def test_list_and_show_state_what_is_known(capsys):
     assert "unknown, ask the authors" in told
     assert "no public address is known" in told
     assert "test-queries: 607" in told
+    assert vpr("data", "datasets", "show", "gsv_cities") == 0
+    assert "are not drawn yet" in capsys.readouterr().out.replace("\n", " ")
     assert vpr("data", "datasets", "show", "no") == 2
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from data_prep.errors import DataPrepError
 from tests.data_prep.datasets import trees
-from tests.data_prep.datasets.prepared_tables import listed, photos_of
+from tests.data_prep.datasets.prepared_tables import listed, photos_of, rows_of
 from vpr_tf.evaluation.positives import positives_per_query
 
 
@@ -32,11 +32,31 @@ def test_nordland_counts_ten_frames_as_25_m(tmp_path, prepare):
 
 
 def test_nordland_2760_matches_ten_times_the_number(tmp_path, prepare):
-    database = [f"{number:05d}.jpg" for number in range(31)]
+    # As strings 10.jpg would come before 2.jpg.
+    names = {"ref": range(121), "query": range(12)}
     trees.frames(
-        tmp_path / "raw", {"ref": database, "query": ["0.jpg", "1.jpg", "2.jpg"]}
+        tmp_path / "raw",
+        {folder: [f"{n}.jpg" for n in numbers] for folder, numbers in names.items()},
     )
-    assert positives(prepare("nordland_2760")) == [[0, 1], [9, 10, 11], [19, 20, 21]]
+    found = positives(prepare("nordland_2760"))
+    assert found[0] == [0, 1]
+    assert found[1:] == [[10 * n - 1, 10 * n, 10 * n + 1] for n in range(1, 12)]
+
+
+def test_a_nordland_frame_that_is_missing_moves_no_other(tmp_path, prepare):
+    names = [f"{number:05d}.png" for number in range(30)]
+    summer = [name for name in names if name != "00003.png"]
+    trees.frames(tmp_path / "raw", {"summer": summer, "winter": names})
+    # The list has an order of its own.
+    (tmp_path / "raw" / "cleanImageNames.txt").write_text("\n".join(names[::-1]))
+    prepared = prepare("nordland")
+    assert prepared.checks[0].missing == ("summer/00003.png",)
+    database, queries = (
+        rows_of(prepared, f"test-{r}") for r in ("database", "queries")
+    )
+    assert [row["y_m"] for row in database] == [row["y_m"] for row in queries]
+    assert queries[-1]["path"] == "winter/00000.png"
+    assert queries[-1]["y_m"] == "69.05"  # 29 frames of 25 / 10.5 m
 
 
 @pytest.mark.parametrize(

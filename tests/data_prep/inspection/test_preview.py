@@ -6,6 +6,7 @@ from PIL import Image
 from data_prep.inspection import preview_dataset
 from data_prep.inspection.preview import _across_border
 from tests.small_training import small_config
+from tests.vpr_tf.evaluation.tiny_dataset import Shot, write_dataset
 from vpr_tf.cli import main
 
 
@@ -46,6 +47,21 @@ def test_neighbour_is_the_nearest_photo_of_another_class_with_the_same_view():
     arguments = (cKDTree(points), of_class, np.arange(5), headings)
     assert _across_border(np.array([0, 1]), *arguments) == (2, 3.0)
     assert _across_border(np.array([2]), *arguments) is None
+
+
+def test_without_train_the_split_alone_is_drawn(tmp_path, capsys):
+    shots = [Shot((220, 30, 30), metres) for metres in (0, 100)]
+    write_dataset(
+        tmp_path / "dataset", {"test-a-database": shots, "test-a-queries": shots}
+    )
+    config = tmp_path / "config.yaml"
+    config.write_text(f"name: a\ndataset: {{path: {tmp_path}/dataset}}\n")
+    words = f"data preview --config {config} --output {tmp_path / 'pictures'} --split"
+    assert main([*words.split(), "test-a-queries"]) == 0
+    (picture,) = (tmp_path / "pictures").iterdir()
+    assert picture.name == "test-a-queries.png"
+    assert main([*words.split(), "train"]) == 2
+    assert "It has: test-a-database" in capsys.readouterr().err
 
 
 def test_an_unknown_split_is_refused(small_training_dataset, tmp_path, capsys):

@@ -7,7 +7,7 @@ import pytest
 from tests.vpr_tf.counting_server import CountingServer
 from tests.vpr_tf.evaluation.tiny_dataset import MeanColourEncoder, Shot, write_dataset
 from vpr_tf import evaluation
-from vpr_tf.config import EncoderConfig, EvaluationConfig
+from vpr_tf.config import ConfigError, EncoderConfig, EvaluationConfig
 from vpr_tf.evaluation import EvaluationError
 from vpr_tf.extraction import FeatureExtractor, encoder_fingerprint
 from vpr_tf.models import build_encoder, in_precision
@@ -54,6 +54,14 @@ def test_result_of_a_small_town(tmp_path):
     assert result.predicted_keys[1, 0] == b"test-a-database_1.jpg"
     assert result.dataset_fingerprint == "0123456789abcdef"
     assert result.is_exact
+
+
+def test_a_protocol_of_a_set_that_is_not_there_is_refused_before_all(tmp_path):
+    config = dataclasses.replace(CONFIG, protocol={"a": "standard", "b": "sped"})
+    nothing = tmp_path / "descriptors"
+    with pytest.raises(ConfigError, match=r"has 'b', and .* It has: a\."):
+        evaluate(tmp_path, config=config, work_dir=nothing)
+    assert not nothing.exists()
 
 
 def test_more_predictions_than_the_largest_n_change_no_recall(tmp_path):

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from tests.vpr_tf.evaluation.test_result_warnings import positions, unknown
 from vpr_tf.config import (
@@ -9,11 +10,18 @@ from vpr_tf.config import (
     ConfigError,
     EvaluationConfig,
     Preprocessing,
+    config_from_values,
     find_protocol,
 )
+from vpr_tf.config.experiment import config_yaml
 from vpr_tf.config.protocol_reference import protocols_markdown
 from vpr_tf.evaluation.judge import Predictions, judge_positions
-from vpr_tf.evaluation.protocols import count_warnings, protocol_of, size_warnings
+from vpr_tf.evaluation.protocols import (
+    check_protocol_sets,
+    count_warnings,
+    protocol_of,
+    size_warnings,
+)
 from vpr_tf.geo import Positions
 
 PLACES = positions([[0, 0], [100, 0], [200, 0]])
@@ -74,6 +82,59 @@ def test_other_counts_than_the_protocol_has_are_told():
     assert count_warnings(PROTOCOLS["sped"], 607, 607) == []
 
 
+def test_the_small_database_is_not_that_of_sf_xl():
+    protocol = PROTOCOLS["sf_xl_v1"]
+    (text,) = count_warnings(protocol, 1000, 27191)
+    assert "has 2,805,815 or 2,588,640 database images, this set has 27,191" in text
+    assert count_warnings(protocol, 1000, 2_588_640) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("st_lucia", "how many queries and database images the protocol st_lucia"),
+        ("pitts250k", "how many database images the protocol"),
+        ("sf_xl_v1", ""),
+        ("standard", ""),
+    ],
+)
+def test_counts_that_nobody_states_are_told_as_not_checked(name, what):
+    found = [t for t in judged(name).warnings if "counts not stated, cannot be" in t]
+    assert len(found) == bool(what)
+    assert all(what in text for text in found)
+
+
+def test_each_test_set_may_have_a_protocol_of_its_own():
+    chosen = {"val_740": "msls_val_740", "val_all": "msls_val_all"}
+    values = {
+        "name": "a",
+        "dataset": {"path": "a"},
+        "evaluation": {"protocol": chosen},
+    }
+    config = config_from_values(values)
+    assert config_from_values(yaml.safe_load(config_yaml(config))) == config
+    names = [
+        protocol_of(config.evaluation, name).name
+        for name in ("val", "val_740", "val_all", "other")
+    ]
+    assert names == ["standard", "msls_val_740", "msls_val_all", "standard"]
+    check_protocol_sets(config.evaluation, ["val_all", "val_740"])
+    with pytest.raises(
+        ConfigError, match=r"'val_all'.* mean val_al\? It has: val_al\."
+    ):
+        check_protocol_sets(EvaluationConfig(protocol={"val_all": "sped"}), ["val_al"])
+    with pytest.raises(ConfigError, match=r"protocol\.val_740` must be one .* sped\?"):
+        EvaluationConfig(protocol={"val_740": "spad"})
+    with pytest.raises(ConfigError, match="must be 25, as the protocol sped"):
+        EvaluationConfig(protocol={"a": "sped"}, positive_dist_threshold_m=10.0)
+    for wrong in (3, {"a": 3}, ["sped"], None):
+        with pytest.raises(ConfigError, match="must be the name of a protocol"):
+            EvaluationConfig(protocol=wrong)
+    # On the command line a name stands for all sets again.
+    config = config_from_values(values, ["evaluation.protocol=sped"])
+    assert protocol_of(config.evaluation, "val_740").name == "sped"
+
+
 def test_photos_in_their_own_size_are_told_where_the_protocol_makes_them_small():
     tokyo = PROTOCOLS["tokyo247"]
     (text,) = size_warnings(tokyo, Preprocessing("native"))
@@ -87,7 +148,8 @@ def test_a_protocol_that_does_not_exist_or_fit_is_refused():
         EvaluationConfig(protocol="msls_val_74")
     with pytest.raises(ConfigError, match="must be 25, as the protocol sped has it"):
         EvaluationConfig(protocol="sped", positive_dist_threshold_m=10.0)
-    assert EvaluationConfig(positive_dist_threshold_m=10.0).rule.name == "standard"
+    config = EvaluationConfig(positive_dist_threshold_m=10.0)
+    assert config.rule_of("test").name == "standard"
 
 
 def test_the_page_lists_all_protocols():

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import time
 
 import pytest
 
@@ -78,6 +79,37 @@ def test_nothing_is_taken_while_nothing_is_done(admission, clock):
                 admission.check()
 
 
+def test_photos_of_one_request_that_are_done_one_by_one_hold_up_nobody(
+    admission, clock
+):
+    done(admission, clock, 10, 0.1)
+    with admission.places(20, 20 * 24_000_000):
+        for _ in range(20):
+            clock.now += 0.45
+            admission.photo_done()
+            with admission.places(1, 5_000):
+                pass
+        clock.now += 2.5
+        with pytest.raises(ProblemError):
+            admission.check()
+
+
+def fail(admission, clock, seconds):
+    with admission.places(1):
+        clock.now += seconds
+        raise ValueError
+
+
+def test_time_of_photos_that_failed_is_not_that_of_others(admission, clock):
+    done(admission, clock, 1, 0.01)
+    with admission.places(20):
+        with pytest.raises(ValueError):
+            fail(admission, clock, 60)
+        admission.check()
+        clock.now += 1
+    assert admission.seconds_a_photo == pytest.approx(0.05, rel=0.1)
+
+
 def test_failed_photos_do_not_change_the_pace(admission, clock):
     done(admission, clock, 1, 1.0)
     with pytest.raises(ValueError), admission.places(20):
@@ -127,6 +159,14 @@ def test_pixels_are_those_of_the_header(as_text):
     assert found == [9_000, 4_800, 0, 0, 0]
     assert num_pixels(contents[0], 8_999) == 0
     assert num_pixels("\xe4", 10_000) == 0
+
+
+def test_photo_of_very_many_parts_counts_as_large_and_is_not_read():
+    filled = b"\xff\xd8" + (b"\xff" * 1000 + b"\xfe\0\2") * 9000 + photo(0)[2:]
+    for content in (filled, base64.b64encode(filled).decode()):
+        start_s = time.process_time()
+        assert num_pixels(content, 10_000) == 10_000
+        assert time.process_time() - start_s < 0.5
 
 
 def test_places_go_round_among_owners():

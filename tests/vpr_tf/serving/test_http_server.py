@@ -45,7 +45,7 @@ async def serving(app=echo, upload_s=5.0):
 
 
 async def all_of(reader):
-    return await asyncio.wait_for(reader.read(), 5)
+    return await asyncio.wait_for(reader.read(), 15)
 
 
 @pytest.mark.parametrize(
@@ -70,13 +70,13 @@ def test_client_that_never_reads_its_answer_is_cut_off():
         await send({"type": "http.response.body", "body": large})
 
     async def run():
-        async with serving(app, upload_s=1.0) as (server, connect):
+        async with serving(app, upload_s=3.0) as (server, connect):
             (reader, writer), (reading, other) = await connect(), await connect()
             request = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
             other.write(request)
             assert len(await all_of(reading)) > len(large)
             writer.write(request)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(15):
                 while server.server_state.connections:
                     await asyncio.sleep(0.02)
             assert len(await all_of(reader)) < len(large)
@@ -99,6 +99,34 @@ def test_what_is_no_request_is_refused_by_a_problem_document():
     assert head.startswith("HTTP/1.1 400")
     assert "application/problem+json" in head
     assert f"X-Request-ID: {problem['request_id']}" in head
+
+
+def test_damage_after_the_answer_began_ends_the_connection(caplog):
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"xyz", "more_body": True})
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    async def run():
+        failures = []
+        asyncio.get_running_loop().set_exception_handler(
+            lambda loop, context: failures.append(context)
+        )
+        async with serving(app) as (_, connect):
+            reader, writer = await connect()
+            writer.write(b"POST / HTTP/1.1\r\nHost: a\r\n")
+            writer.write(b"Transfer-Encoding: chunked\r\n\r\n")
+            begun = await reader.readuntil(b"xyz")
+            writer.write(b"no length\r\n")
+            rest = await all_of(reader)
+            writer.close()
+        return begun, rest, failures
+
+    begun, rest, failures = asyncio.run(run())
+    assert begun.startswith(b"HTTP/1.1 200")
+    assert b"400" not in rest
+    assert not failures
 
 
 def test_slow_request_that_arrives_in_time_is_answered():

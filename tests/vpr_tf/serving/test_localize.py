@@ -243,6 +243,8 @@ def test_photos_beyond_the_limits_are_refused(client):
     assert send_json(client, [b"x"] * 10).status_code == 413
     assert send_files(client, [bytes(30_001)]).status_code == 413
     assert send_json(client, [bytes(30_001)]).status_code == 413
+    lines = {"photos": [{"data": base64.encodebytes(bytes(30_000)).decode()}]}
+    assert client.post("/v1/localize", json=lines).status_code == 415  # no photo
     assert send_files(client, [bytes(25_000)] * 3).status_code == 413
 
 

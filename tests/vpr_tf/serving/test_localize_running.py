@@ -102,6 +102,24 @@ def test_what_finds_no_place_is_refused_at_once(town):
     assert healthy.status_code == 200
 
 
+def test_request_of_many_photos_that_are_done_holds_up_nobody(town):
+    settings = ServiceSettings({"town": town}, batch_size=1, max_wait_s=0.8)
+    app = create_app(settings)
+    files = [("photos", (f"{n}.jpg", PHOTOS[n])) for n in range(5)]
+
+    async def work(client):
+        encoder = SlowEncoder(app)
+        encoder.go_on.wait = lambda most_s: time.sleep(0.3)
+        several = asyncio.create_task(client.post("/v1/localize", files=files))
+        await asyncio.sleep(1.2)
+        assert not several.done()
+        return await send(client, 5), await several
+
+    one, several = running(app, work)
+    assert best_key(one) == KEYS[5]
+    assert best_key(several) == KEYS[0]
+
+
 async def ask_and_leave(app, leave, sent):
     """Sends a photo by ASGI alone, and goes when `leave` is set."""
     body = [{"type": "http.request", "body": PHOTOS[0], "more_body": False}]
@@ -308,6 +326,32 @@ def test_large_change_is_opened_while_others_are_answered(
             assert time.monotonic() < until
 
 
+@pytest.mark.parametrize(("retry_s", "num_opened"), [(60.0, 1), (0.0, 3)])
+def test_change_that_cannot_be_opened_is_tried_again_later(
+    retry_s, num_opened, tmp_path, extractor, monkeypatch
+):
+    monkeypatch.setattr(served_index, "_WAIT_FOR_CHANGE_S", 60)
+    monkeypatch.setattr(served_index, "_RETRY_S", retry_s)
+    folder, opened = make_index(tmp_path / "town", extractor), []
+
+    def fail(*arguments):
+        opened.append(arguments)
+        raise ValueError("/home/me/town holds a damaged encoder")
+
+    with TestClient(create_app(ServiceSettings({"town": folder}))) as client:
+        with monkeypatch.context() as patch, PlaceIndex.open(folder) as index:
+            patch.setattr(served_index.OpenedIndex, "open", fail)
+            index.remove([KEYS[2]])
+            for answer in [send(client, 2) for _ in range(3)]:
+                assert answer.status_code == 503
+                assert "damaged" not in answer.text
+            assert len(opened) == num_opened
+        if retry_s:  # a newer state is tried at once
+            with PlaceIndex.open(folder) as index:
+                index.remove([KEYS[3]])
+        assert best_key(send(client, 4)) == KEYS[4]
+
+
 def test_indexes_of_one_encoder_share_a_queue(tmp_path, town, extractor):
     other = make_index(tmp_path / "other", tiny_encoder(tmp_path / "encoder", seed=5))
     same = make_index(tmp_path / "same", extractor)
@@ -356,5 +400,5 @@ def test_encoder_that_fails_is_a_503(town):
 
 
 def test_request_of_more_photos_than_may_wait_is_no_setting(tmp_path):
-    with pytest.raises(ValueError, match="`max_photos` at most `max_queued`"):
+    with pytest.raises(ValueError, match="--max-queued must be at least --max-photos"):
         ServiceSettings({"town": tmp_path}, max_queued=3, max_photos=4)

@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from tests.vpr_tf.serving.samples import photo
 from vpr_tf.place_index import PlaceIndex
 from vpr_tf.serving import ServiceSettings, create_app, index_changes, served_index
+from vpr_tf.serving.access import Access
 from vpr_tf.serving.key_file import add_key
 
 PLACE = {"latitude": "37.75", "longitude": "-122.45"}
@@ -185,7 +186,14 @@ def test_removal_that_says_nothing_clear_removes_nothing(admin, city, body):
     assert len(keys_of(city)) == 3
 
 
-def test_damaged_index_is_a_503(admin, city):
+def test_damaged_index_is_a_503_and_counts_nothing(admin, city, monkeypatch):
+    counted = []
+    monkeypatch.setattr(
+        Access, "take_photos", lambda self, caller, num: counted.append(num)
+    )
+    monkeypatch.setattr(
+        Access, "give_back_photos", lambda self, caller, num: counted.remove(num)
+    )
     (city / "manifest.json").write_text("{")
     answers = [
         admin.post("/v1/photos", files=files_of(1), data=PLACE),
@@ -195,6 +203,7 @@ def test_damaged_index_is_a_503(admin, city):
         assert answer.status_code == 503
         assert int(answer.headers["retry-after"]) >= 1
         assert str(city) not in answer.text
+    assert not counted
 
 
 def test_two_admins_at_once_lose_nothing(admin, city, here):

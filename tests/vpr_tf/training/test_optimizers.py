@@ -158,6 +158,18 @@ def test_average_is_the_mean_of_the_weights_of_the_steps_that_count():
     assert averaged_weights(create("SGD")) is None
 
 
+def test_there_is_no_average_after_a_step_that_float16_could_not_hold():
+    averaging = create_optimizer(OptimizerConfig("SGD", 0.01, **AVERAGE), "x")
+    optimizer = keras.optimizers.LossScaleOptimizer(averaging)
+    weights = keras.Variable(np.ones(3, np.float32))
+    optimizer.build([weights])
+    for gradient, average in ((np.inf, None), (0.0, [1, 1, 1])):
+        optimizer.apply([keras.ops.full((3,), gradient)])
+        np.testing.assert_array_equal(weights, [1, 1, 1])
+        found = averaged_weights(optimizer)
+        assert (found and found[0].numpy().tolist()) == average
+
+
 def torch_asgd(num_steps, rate, lambd, alpha, t0):
     """`torch.optim.ASGD`, step by step in float64; returns weights and averages."""
     weights = _START.astype("float64")

@@ -1,7 +1,7 @@
 """Draws images of a dataset: a split, classes beside their neighbours, augmented ones.
 
 Each is one PNG picture: what there is, how unlike two classes across a border are, and
-what the encoder is given in training.
+what the encoder is given in training. Without a split `train` only the first is drawn.
 
 Examples:
   vpr data preview --config configs/quickstart.yaml
@@ -38,7 +38,9 @@ def run(options: argparse.Namespace) -> int:
 
     dataset = PreparedDataset(config.dataset.path)
     dataset.split(options.split)
-    partition = dataset.partition(config.partition_name)
+    partition = None
+    if "train" in dataset.split_names:
+        partition = dataset.partition(config.partition_name)
     from data_prep.inspection import preview_dataset
 
     preview_dataset(

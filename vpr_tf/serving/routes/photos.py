@@ -8,7 +8,7 @@ import numpy as np
 from fastapi import APIRouter, Depends, Request
 from pydantic import ValidationError
 
-from vpr_tf.serving.access import take_photos
+from vpr_tf.serving.access import counted_photos
 from vpr_tf.serving.adding_work import Addition
 from vpr_tf.serving.answers import ChangeAnswer
 from vpr_tf.serving.multipart import MultipartReader
@@ -102,18 +102,18 @@ async def add_photos(request: Request, service: _Service) -> ChangeAnswer:
     """
     with _reader(request, service) as reader:
         form = await reader.read_form(_MOST_METADATA_BYTES)
-        take_photos(request, len(form.photos))
-        options, metadata = _read_metadata(form)
-        name, index = service.index(options.index)
-        addition = Addition(
-            folder=str(index.folder),
-            photos=[content for _, content in form.photos],
-            columns=_columns(form, metadata),
-            replace=options.replace,
-            max_pixels=service.settings.max_pixels,
-            trusted=models_are_trusted(),
-        )
-        added = await service.changes.add(name, index, addition)
+        with counted_photos(request, len(form.photos)):
+            options, metadata = _read_metadata(form)
+            name, index = service.index(options.index)
+            addition = Addition(
+                folder=str(index.folder),
+                photos=[content for _, content in form.photos],
+                columns=_columns(form, metadata),
+                replace=options.replace,
+                max_pixels=service.settings.max_pixels,
+                trusted=models_are_trusted(),
+            )
+            added = await service.changes.add(name, index, addition)
     await service.localizer.follow(name)
     keys = addition.columns["keys"]
     return ChangeAnswer(

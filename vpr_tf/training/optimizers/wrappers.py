@@ -112,10 +112,12 @@ def averaged_weights(
 ) -> list[keras.Variable] | None:
     """Returns the averages of the weights it was built on; None where it has none.
 
-    They are the weights themselves until averaging begins.
+    It has none before its first step, in which they are the weights themselves until
+    averaging begins. Steps that float16 could not hold are none.
 
     Args:
         optimizer: Perhaps inside a `LossScaleOptimizer`.
     """
     inner = getattr(optimizer, "inner_optimizer", optimizer)
-    return getattr(inner, "averages", None)
+    has_stepped = bool(ops.convert_to_numpy(inner.iterations) > 0)
+    return getattr(inner, "averages", None) if has_stepped else None

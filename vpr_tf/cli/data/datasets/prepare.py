@@ -2,7 +2,7 @@
 
 The photos stay as and where they are. `vpr data build` and `vpr index build` read the
 tables. The exit status is 1 when a file is missing, more than published or unusable, or
-when there are not as many as the authors state.
+when there are not as many as the authors state, as of a split that is not there.
 
 Example:
   vpr data datasets prepare pitts30k \\

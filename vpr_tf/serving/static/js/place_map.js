@@ -64,7 +64,6 @@ export class PlaceMap {
     found.matches.forEach((match, number) => {
       if (hasPosition(match)) this.#addMatch(found, match, number, number === chosenMatch, unsure);
     });
-    for (const cell of found.candidates ?? []) if (hasPosition(cell)) this.#addCandidate(cell);
     L.marker(latLng(found), {
       icon: hereIcon(found.heading_deg, unsure), interactive: false, keyboard: false, zIndexOffset: 1000,
     }).addTo(this.found);
@@ -78,13 +77,6 @@ export class PlaceMap {
     L.circleMarker(latLng(match), { radius: isChosen ? 7 : 5, className: `match-point ${names}` })
       .bindTooltip(element("span", {}, `Photo ${number + 1}: ${words}`))
       .on("click", () => this.pick(number)).addTo(this.found);
-  }
-
-  // A cell of a classifier that the photo may have been taken in.
-  #addCandidate(cell) {
-    window.L.circleMarker(latLng(cell), { radius: 5, className: "candidate" })
-      .bindTooltip(element("span", {}, `A place it may have been taken at, score ${cell.score.toFixed(2)}`))
-      .addTo(this.found);
   }
 
   // Moves the map to a localization.
