@@ -95,7 +95,7 @@ def _costs(runs: Sequence[SweepRun]) -> Outcome:
     done = sum(cost.run.is_done for cost in costs)
     lines.append(
         f"{len(costs)} combinations, {done} done; training steps of the others: "
-        f"{_duration(total_s)}. Val, tests and reports come on top."
+        f"{_duration(total_s)}. Start, val, tests and reports are extra."
     )
     return Outcome({"combinations": rows, "total_s": total_s}, "\n".join(lines))
 

@@ -196,7 +196,7 @@ def test_a_dry_run_measures_steps_and_leaves_nothing(
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("train.batch_size=2: not started, 10 steps of 0.")
     assert "2 combinations, 0 done" in lines[-1]
-    assert "Val, tests and reports come on top." in lines[-1]
+    assert "Start, val, tests and reports are extra." in lines[-1]
     assert sorted(tmp_path.rglob("*")) == before
 
 
