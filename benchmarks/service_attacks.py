@@ -334,7 +334,7 @@ def _by_json() -> Iterator[Attack]:
     photo = {"photos": [{"data": "A" * 40_000_000}]}
     yield Attack(kind, "30 MB of base64", post(json.dumps(photo).encode(), json_type))
     filled = b"\xff\xd8" + (b"\xff" * 1900 + b"\xfe\0\2") * 9000 + _photo()[2:]
-    photo = {"photos": [{"data": base64.b64encode(filled).decode()}] * 4}
+    photo = {"photos": [{"data": base64.b64encode(filled).decode()}] * 2}
     yield Attack(
         kind,
         "JPEGs of 17 million fill bytes",

@@ -23,6 +23,7 @@ COMMANDS = {
     "photos check": "flags photos that are blurred, damaged, copies, ...",
     "photos coverage": "shows where photos are missing, old or few",
     "train": "trains an encoder, tests and exports it",
+    "sweep": "trains every combination of values, and ends in one table",
     "evaluate": "measures recall and errors in metres",
     "compare": "puts the reports of runs into one table, and tests them",
     "index build": "makes an index of photos or of a prepared dataset",

@@ -27,6 +27,8 @@ from vpr_tf.photos.metadata import PartlyReadError
 # Cameras write 10 scans; each of thousands costs as much as the whole image.
 _MOST_SCANS = 500
 _SCAN_MARKER = b"\xff\xda"
+# Pillow passes them one by one, before it looks at any pixel.
+_MOST_FILL_PAIRS, _FILL_PAIR = 1_000_000, b"\xff\xff"
 _BASE_BYTES = 1 << 29
 # Of a 16-bit PNG with transparency: as decoded, as RGB, as an array, resized.
 _BYTES_A_PIXEL = 24
@@ -118,12 +120,22 @@ def _decoded(content: bytes, task: DecodingTask) -> DecodedPhoto:
         )
     for one in task.wanted:
         _check_encoded_size(height, width, one, task.max_encoded_pixels)
-    if content.startswith(b"\xff\xd8") and content.count(_SCAN_MARKER) > _MOST_SCANS:
-        raise InvalidEntryError(f"JPEG image has more than {_MOST_SCANS} scans")
+    if content.startswith(b"\xff\xd8"):
+        _check_jpeg(content)
     position_deg = _exif_position(content) if task.wants_position else None
     pixels = decode_image(content, header.exif_orientation)
     images = [resize_for_evaluation(pixels, one) for one in task.wanted]
     return DecodedPhoto(images, height, width, position_deg)
+
+
+def _check_jpeg(content: bytes) -> None:
+    if content.count(_SCAN_MARKER) > _MOST_SCANS:
+        raise InvalidEntryError(f"JPEG image has more than {_MOST_SCANS} scans")
+    if content.count(_FILL_PAIR) > _MOST_FILL_PAIRS:
+        raise InvalidEntryError(
+            f"JPEG image has more than {2 * _MOST_FILL_PAIRS:,} fill bytes; save it "
+            "anew"
+        )
 
 
 def _check_encoded_size(

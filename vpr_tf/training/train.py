@@ -183,6 +183,17 @@ class _Setting:
         return cls(config, encoder, dataset, partition, strategy, fixed, facts)
 
 
+def trainer_of(config: ExperimentConfig) -> GroupTrainer:
+    """Returns what trains an experiment, before its first step; it writes no run.
+
+    Raises:
+        ConfigError: The config does not fit the dataset or the machine.
+        DatasetError: There is no dataset.
+    """
+    strategy = create_strategy(config.train.strategy)
+    return _create_trainer(_Setting.load(config, strategy, None, None), None)
+
+
 def _create_trainer(setting: _Setting, augment: Augment | None) -> GroupTrainer:
     fixed = setting.fixed
 

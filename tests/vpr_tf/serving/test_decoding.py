@@ -200,6 +200,10 @@ def of_many_scans():
 BOMB = zlib.compress(bytes(60_000_000))
 HOSTILE = {
     "many scans": (of_many_scans(), "more than 500 scans"),
+    "fill bytes before a photo": (
+        PHOTOS[0][:2] + b"\xff" * 3_000_000 + PHOTOS[0][2:],
+        "more than 2,000,000 fill bytes",
+    ),
     "pixels of a PNG": (png(10_001, 10_000, BOMB), "megapixels"),
     "more data than pixels": (png(2, 2, BOMB), None),
     "less data than pixels": (png(100, 100, zlib.compress(b"")), "does not decode"),
