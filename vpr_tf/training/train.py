@@ -23,6 +23,7 @@ from vpr_tf.config import (
 )
 from vpr_tf.data.partition import Partition
 from vpr_tf.data.prepared_dataset import PreparedDataset
+from vpr_tf.evaluation.protocols import check_protocol_sets
 from vpr_tf.models import build_encoder, with_run_weights
 from vpr_tf.training.callbacks import CheckpointSaver, decision_callbacks
 from vpr_tf.training.checkpoints import CheckpointStore
@@ -161,6 +162,7 @@ class _Setting:
         resumed: RunFolder | None,
     ) -> _Setting:
         dataset = PreparedDataset(config.dataset.path)
+        check_protocol_sets(config.evaluation, dataset.tests)
         partition = dataset.partition(config.partition_name)
         weights = initial_weights(resumed) if resumed else None
         if weights is not None:

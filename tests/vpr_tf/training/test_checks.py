@@ -1,9 +1,13 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
+from tests.small_training import small_config
 from vpr_tf.config import ConfigError
 from vpr_tf.data.partition import CLASS_DTYPE, Partition
 from vpr_tf.training.group_trainer import check_batch_size, check_groups
+from vpr_tf.training.train import train
 
 
 def make_partition(*classes_per_group):
@@ -35,6 +39,16 @@ def test_fewer_groups_are_no_advice_for_the_only_one():
     with pytest.raises(ConfigError, match="Make a partition with more") as raised:
         check_groups(make_partition(1), 1)
     assert "groups_num" not in str(raised.value)
+
+
+def test_a_protocol_of_no_test_set_is_refused_before_training(
+    small_training_dataset, tmp_path
+):
+    config = small_config(tmp_path, small_training_dataset.path)
+    evaluation = dataclasses.replace(config.evaluation, protocol={"tset": "standard"})
+    with pytest.raises(ConfigError, match=r"'tset'.* Did you mean test\?"):
+        train(dataclasses.replace(config, evaluation=evaluation))
+    assert not list(tmp_path.glob("runs/*/*"))
 
 
 def test_batch_must_split_over_the_replicas():
