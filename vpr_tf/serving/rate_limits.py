@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import math
@@ -9,9 +10,8 @@ import mmap
 import os
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 
@@ -69,9 +69,10 @@ class RateLimits:
         Returns:
             0, or for how many seconds to wait: then nothing was taken.
         """
-        now_s = time.monotonic() if now_s is None else now_s
         rate, capacity = key.photos_per_minute / 60, max(key.photos_per_minute, 1.0)
-        with self._threads, _Locked(self._file):
+        with self._threads, _locked(self._file):
+            # Read here: who waited for the lock would turn the clock back for all.
+            now_s = time.monotonic() if now_s is None else now_s
             bucket = self._bucket(key, capacity, now_s)
             passed_s = max(0.0, now_s - float(bucket["filled_at_s"]))
             tokens = float(bucket["tokens"]) + passed_s * rate + given_back
@@ -94,25 +95,16 @@ class RateLimits:
         return oldest  # type: ignore[no-any-return]
 
 
-class _Locked:
+@contextlib.contextmanager
+def _locked(file: int | None) -> Iterator[None]:
     """Holds the lock of a file; of none it does nothing."""
-
-    def __init__(self, file: int | None) -> None:
-        self._file = file
-
-    def __enter__(self) -> Self:
-        if self._file is not None:
-            fcntl.flock(self._file, fcntl.LOCK_EX)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._file is not None:
-            fcntl.flock(self._file, fcntl.LOCK_UN)
+    if file is not None:
+        fcntl.flock(file, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        if file is not None:
+            fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def _name(key: Key) -> bytes:
