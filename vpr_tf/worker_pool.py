@@ -41,7 +41,7 @@ class WorkerPool:
         context.set_forkserver_preload(list(preload))
         lifeline, self._lifeline = context.Pipe(duplex=False)
         self._executor = ProcessPoolExecutor(
-            workers, context, initializer=_start_worker, initargs=(lifeline,)
+            workers, context, initializer=start_worker, initargs=(lifeline,)
         )
 
     def map_in_order(
@@ -87,8 +87,12 @@ class WorkerPool:
         self._lifeline.close()
 
 
-def _start_worker(lifeline: Connection) -> None:
-    """Leaves Ctrl-C to the parent and ends with it."""
+def start_worker(lifeline: Connection) -> None:
+    """Leaves Ctrl-C to the parent and ends with it; runs first in a worker process.
+
+    Args:
+        lifeline: Closes when the parent ends, however it ends; nothing is sent.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, args=(lifeline,), daemon=True).start()
 

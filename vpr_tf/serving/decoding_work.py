@@ -8,8 +8,6 @@ from __future__ import annotations
 import binascii
 import os
 import resource
-import signal
-import threading
 import warnings
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -23,6 +21,7 @@ from vpr_tf.photos import InvalidEntryError, image_header_of
 from vpr_tf.photos.errors import NoImageError, NoPositionError
 from vpr_tf.photos.exif_position import read_exif_metadata
 from vpr_tf.photos.metadata import PartlyReadError
+from vpr_tf.worker_pool import start_worker
 
 # Cameras write 10 scans; each of thousands costs as much as the whole image.
 _MOST_SCANS = 500
@@ -173,17 +172,9 @@ def start_decoder(lifeline: Connection, max_pixels: int) -> None:
         lifeline: Closes when the service ends, however it ends.
         max_pixels: Of a photo.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    start_worker(lifeline)
     most = _BASE_BYTES + _BYTES_A_PIXEL * max_pixels
     resource.setrlimit(resource.RLIMIT_DATA, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # it would hold a photo
     warnings.simplefilter("ignore")  # of damaged photos, for every one a line
     os.nice(_NICE)  # refusals and health are answered before photos are decoded
-    threading.Thread(target=_end_with_service, args=(lifeline,), daemon=True).start()
-
-
-def _end_with_service(lifeline: Connection) -> None:
-    try:
-        lifeline.recv_bytes()  # nothing is ever sent: returns when the pipe closes
-    except (EOFError, OSError):
-        os._exit(1)
