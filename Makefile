@@ -19,7 +19,7 @@ COMPILE := $(TOOLS)/bin/uv pip compile --quiet --python $(TOOLS)/bin/python --ge
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(INSTALL) --editable ".[scann,milvus,onnx,openvino,serve]"
+	$(INSTALL) --editable ".[scann,milvus,onnx,openvino,quality,serve]"
 	touch $@
 
 # Nothing is installed here but the very files that were tested.
