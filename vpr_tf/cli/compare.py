@@ -6,6 +6,7 @@ runs it also lists the queries that changed, with pictures in comparison.html.
 Example:
   vpr compare runs/a/2026-11-21_15-31-43 runs/b/2026-11-22_09-10-11
   vpr compare runs/gem/* runs/mixvpr/* --group-seeds --set val --set test --output table
+  vpr compare runs/gem/* runs/mixvpr/* --group-seeds --output paper --latex-report
 """
 
 from __future__ import annotations
@@ -42,16 +43,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also where protocols or datasets of runs differ; the table says so",
     )
     parser.add_argument("--output", metavar="DIR", help="folder of the results")
+    parser.add_argument(
+        "--latex-report",
+        action="store_true",
+        help="also write report.tex to DIR, a paper to be filled in, with its figures",
+    )
     add_json(parser)
 
 
 def run(options: argparse.Namespace) -> Outcome:
     """Compares."""
+    if options.latex_report and options.output is None:
+        raise ValueError("--latex-report needs a folder to write to: --output DIR.")
     from vpr_tf.report import (
         compare_runs,
         comparison_markdown,
         run_table_markdown,
         tabulate_runs,
+        write_latex_report,
         write_run_table,
     )
 
@@ -73,6 +82,9 @@ def run(options: argparse.Namespace) -> Outcome:
     texts = [run_table_markdown(table)]
     if options.output is not None:
         texts += [f"Table: {write_run_table(table, options.output)[0]}\n"]
+    if options.latex_report:
+        skeleton, *_ = write_latex_report(table, options.output)
+        texts[-1] += f"Paper to be filled in: {skeleton}\n"
     texts += [
         f"{comparison_markdown(comparison, max_changed=10)}\n"
         f"Comparison: {folder / 'comparison.html'}"
