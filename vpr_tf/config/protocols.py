@@ -56,7 +56,7 @@ class Protocol:
     def unstated(self) -> str:
         """What of a set nobody can check against it, for people; empty for nothing.
 
-        `standard` is a rule and of no set; where a file is submitted nothing is measured.
+        `standard` is of no set, and where a file is submitted nothing is measured.
         """
         missing = ["queries"] * (self.num_queries is None)
         missing += ["database images"] * (not self.num_database)
