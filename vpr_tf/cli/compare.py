@@ -10,6 +10,7 @@ how far queries are from the database. No model is needed.
 Examples:
   vpr compare runs/a/2026-11-21_15-31-43 runs/b/2026-11-22_09-10-11
   vpr compare runs/gem/* runs/mixvpr/* --group-seeds --set val --set test --output table
+  vpr compare runs/gem/* runs/mixvpr/* --group-seeds --output paper --latex-report
   vpr compare --sets configs/sf_xs_dark.yaml datasets/tokyo_xs --output sets
 """
 
@@ -59,6 +60,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also where protocols or datasets of runs differ; the table says so",
     )
     parser.add_argument("--output", metavar="DIR", help="folder of the results")
+    parser.add_argument(
+        "--latex-report",
+        action="store_true",
+        help="also write report.tex to DIR, a paper to be filled in, with its figures",
+    )
     add_json(parser)
 
 
@@ -66,11 +72,14 @@ def run(options: argparse.Namespace) -> Outcome:
     """Compares."""
     if options.sets:
         return _compare_sets(options)
+    if options.latex_report and options.output is None:
+        raise ValueError("--latex-report needs a folder to write to: --output DIR.")
     from vpr_tf.report import (
         compare_runs,
         comparison_markdown,
         run_table_markdown,
         tabulate_runs,
+        write_latex_report,
         write_run_table,
     )
 
@@ -90,7 +99,10 @@ def run(options: argparse.Namespace) -> Outcome:
             anyway=options.anyway,
         )
     texts = [run_table_markdown(table)]
-    if options.output is not None:
+    if options.latex_report:
+        skeleton, *_ = write_latex_report(table, options.output)
+        texts += [f"Paper to be filled in: {skeleton}\n"]
+    elif options.output is not None:
         texts += [f"Table: {write_run_table(table, options.output)[0]}\n"]
     texts += [
         f"{comparison_markdown(comparison, max_changed=10)}\n"
@@ -106,7 +118,7 @@ def run(options: argparse.Namespace) -> Outcome:
 
 def _compare_sets(options: argparse.Namespace) -> Outcome:
     """Shows how evaluation sets differ."""
-    for name in ("baseline", "group_seeds", "anyway"):
+    for name in ("baseline", "group_seeds", "anyway", "latex_report"):
         if getattr(options, name):
             raise ValueError(
                 f"--{name.replace('_', '-')} is of runs, and --sets compares what is "

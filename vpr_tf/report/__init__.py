@@ -32,6 +32,7 @@ _MODULE_OF = {
     "tabulate_runs": "vpr_tf.report.run_table",
     "wilson_percentages": "vpr_tf.report.proportions",
     "write_html": "vpr_tf.report.report_files",
+    "write_latex_report": "vpr_tf.report.latex_report",
     "write_report": "vpr_tf.report.report_files",
     "write_run_table": "vpr_tf.report.run_table_files",
     "write_sets": "vpr_tf.report.set_files",
