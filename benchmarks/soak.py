@@ -13,11 +13,14 @@ folder, and all of it into `soak.png`.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import dataclasses
 import json
+import multiprocessing
+import multiprocessing.synchronize
+import queue
 import sys
-import threading
 import time
 import urllib.request
 from pathlib import Path
@@ -67,8 +70,8 @@ class Minute:
     wrong: int
 
 
-class Changes(threading.Thread):
-    """Changes the index again and again, and looks at the answers.
+class Changes:
+    """A process that changes the index again and again, and looks at the answers.
 
     Args:
         index: Folder of the index.
@@ -81,61 +84,88 @@ class Changes(threading.Thread):
     """
 
     def __init__(self, index: Path, url: str, photos: list[Path]):
-        super().__init__(daemon=True)
-        self._index, self._url, self._photos = index, url, photos
-        self._stop_now = threading.Event()
+        context = multiprocessing.get_context("spawn")
+        self._stop_now, self._told = context.Event(), context.Queue()
+        arguments = (index, url, photos, self._stop_now, self._told)
+        self._process = context.Process(target=_make_changes, args=arguments)
+        self._process.start()
         self.done = 0
         self.wrong: list[str] = []
-        with PlaceIndex.open(index) as opened:
-            extractor = opened.extractor(of_queries=True)
-            self._descriptors = np.asarray(extractor.extract(photos))
 
-    def run(self) -> None:
-        """Makes changes until `stop`."""
-        while not self._stop_now.wait(_BETWEEN_CHANGES_S):
-            try:
-                self._change(self.done)
-            except Exception as error:  # told at the end, by whoever waits
-                self.wrong.append(f"change {self.done}: {error!r}")
-            self.done += 1
+    def look(self) -> None:
+        """Takes what was told since the last call."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self.wrong += self._told.get_nowait()
+                self.done += 1
 
     def stop(self) -> None:
         """Ends after the change at hand."""
         self._stop_now.set()
-        self.join()
+        self._process.join()
+        self.look()
 
-    def _change(self, number: int) -> None:
-        photo = number // 2 % len(self._photos)
+
+def _make_changes(
+    index: Path,
+    url: str,
+    photos: list[Path],
+    stop_now: multiprocessing.synchronize.Event,
+    told: multiprocessing.Queue[list[str]],
+) -> None:
+    """Changes the index until it is told to stop; tells what was wrong of each."""
+    with PlaceIndex.open(index) as opened:
+        descriptors = np.asarray(opened.extractor(of_queries=True).extract(photos))
+    number = 0
+    while not stop_now.wait(_BETWEEN_CHANGES_S):
+        of = number // 2 % len(photos)
         key = f"soak/{number // 2}.jpg"
-        index = PlaceIndex(self._index)
-        if number % 2 == 0:
-            manifest = index.add(
-                self._descriptors[photo : photo + 1],
-                keys=[key],
-                latitude=[37.76],
-                longitude=[-122.44],
-                heading_deg=[0.0],
-            )
-        else:
-            manifest = index.remove([key])
-        self._look(photo, key, manifest.generation, is_there=number % 2 == 0)
-        if number % _MERGE_EVERY == _MERGE_EVERY - 1:
-            index.compact()
+        try:
+            wrong = _change(index, number, key, descriptors[of], url, photos[of])
+        except Exception as error:  # the campaign goes on, and tells it
+            wrong = f"change {number}: {error!r}"
+        told.put([wrong] if wrong else [])
+        number += 1
 
-    def _look(self, photo: int, key: str, generation: int, *, is_there: bool) -> None:
-        """Sends a photo until a generation answers, and notes what is wrong."""
-        end = time.monotonic() + _PATIENCE_S
-        while True:
-            answer = _localized(self._url, self._photos[photo])
-            if answer["index_generation"] >= generation:
-                break
-            if time.monotonic() > end:
-                self.wrong.append(f"{key}: generation {generation} is not followed")
-                return
-            time.sleep(0.1)
-        found = answer["localizations"][0]["matches"][0]["key"] == key
-        if found != is_there:
-            self.wrong.append(f"{key}: found: {found}, in the index: {is_there}")
+
+def _change(
+    folder: Path,
+    number: int,
+    key: str,
+    descriptor: np.ndarray,
+    url: str,
+    photo: Path,
+) -> str:
+    """Adds or removes a photo; returns what is wrong with the answer, if anything."""
+    index, is_there = PlaceIndex(folder), number % 2 == 0
+    if is_there:
+        manifest = index.add(
+            descriptor[np.newaxis],
+            keys=[key],
+            latitude=[37.76],
+            longitude=[-122.44],
+            heading_deg=[0.0],
+        )
+    else:
+        manifest = index.remove([key])
+    answer = _answer_of(url, photo, manifest.generation)
+    if number % _MERGE_EVERY == _MERGE_EVERY - 1:
+        index.compact()
+    if answer is None:
+        return f"{key}: generation {manifest.generation} is not followed"
+    found = answer["localizations"][0]["matches"][0]["key"] == key
+    return "" if found == is_there else f"{key}: found: {found}, there: {is_there}"
+
+
+def _answer_of(url: str, photo: Path, generation: int) -> dict[str, Any] | None:
+    """Sends a photo until a generation answers; None if it takes too long."""
+    end = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < end:
+        answer = _localized(url, photo)
+        if answer["index_generation"] >= generation:
+            return answer
+        time.sleep(0.1)
+    return None
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -150,9 +180,9 @@ def main(arguments: list[str] | None = None) -> int:
     minutes: list[Minute] = []
     with serving(setting) as service:
         changes = Changes(index, service.url, small[:8])
-        changes.start()
         for number in range(1, options.minutes + 1):
             load = at_rate(service.url, small[8:], options.rate, 60)
+            changes.look()
             minutes.append(_minute(number, load, service.process.pid, changes))
             _write(options.work / "soak.csv", minutes)
             print(_line(minutes[-1]), flush=True)
