@@ -223,12 +223,23 @@ class DatabaseAndQueries:
     queries: str = "???"
     # False: any file name will do; predictions are made, recall is not computed.
     queries_have_positions: bool = True
+    # False: of a challenge whose ground truth is kept; then the queries have none too.
+    database_has_positions: bool = True
+
+    def __post_init__(self) -> None:
+        check(
+            self.database_has_positions or not self.queries_have_positions,
+            "database_has_positions",
+            "true where `queries_have_positions` is: nothing can be near such a "
+            "database",
+            self.database_has_positions,
+        )
 
 
 _ZONE = re.compile(r"local|[+-]?[0-9]{1,2}[A-Za-z]?")
 _PHOTO_COLUMNS = (
     *("path", "latitude", "longitude", "utm_east", "utm_north", "zone"),
-    *("heading_deg", "timestamp"),
+    *("heading_deg", "timestamp", "place_id", "sequence", "frame"),
 )
 
 

@@ -134,8 +134,8 @@ def _photos_note(sets: Sequence[SetProperties]) -> str:
         for role, split in each.splits.items():
             if split.num_without_position:
                 notes.append(
-                    f"{each.name}: {split.num_without_position:,} {role} have no "
-                    "position."
+                    f"{each.name}: {split.num_without_position:,} photos of the {role} "
+                    "have no position."
                 )
     constant = [
         f"{each.name} {role}"

@@ -103,7 +103,7 @@ def test_constant_headings_and_missing_positions_are_said(tmp_path):
     sets = measure_sets([source_of(tmp_path / "town", splits)], progress=False)
     note = set_tables(sets)[0].note
     assert "none was measured, in: a database." in note
-    assert "a: 1 queries have no position." in note
+    assert "a: 1 photos of the queries have no position." in note
     assert np.isnan(sets[0].nearest_m).tolist() == [True, False]
     content = sets_content(sets)["sets"][0]
     assert content["queries"]["without_position"] == 1
