@@ -89,6 +89,7 @@ class SimulatedDataset:
             name.removeprefix("test-").removesuffix("-queries"): {
                 "database": TRAIN,
                 "queries": name,
+                "database_has_positions": True,
                 "queries_have_positions": True,
             }
             for name in (FEW, MANY)

@@ -17,7 +17,7 @@ import numpy as np
 
 from vpr_tf.geo import utm_to_lat_lon
 from vpr_tf.photos.scan import ScannedChunk
-from vpr_tf.photos.schema import ROW_DTYPE
+from vpr_tf.photos.schema import NO_GROUPS, ROW_DTYPE
 
 WEST_CM, SOUTH_CM = 543_054_00, 4_172_658_00
 EXTENT_CM, WHOLE_CITY = 12_100_00, 41_200_000
@@ -126,6 +126,8 @@ def photo_rows(panoramas: np.ndarray) -> np.ndarray:
     rows["timestamp"] = np.repeat(panoramas["timestamp"], CROPS)
     rows["utm_zone"], rows["exif_orientation"] = ZONE, 1
     rows["height"] = rows["width"] = SIDE_PX
+    for name, unknown in NO_GROUPS._asdict().items():
+        rows[name] = unknown
     headings = np.array([_headings(False), _headings(True)], np.float32)
     rows["heading_deg"] = headings[panoramas["north_is_360"].astype(int)].ravel()
     return rows

@@ -7,7 +7,6 @@ from tests.data_prep.conftest import write_images
 from vpr_tf.photos import PhotoSourceError, image_folder, scan_photos
 from vpr_tf.photos.image_folder import walk_image_folder
 
-
 OPEN_FILES = Path("/proc/self/fd")
 
 

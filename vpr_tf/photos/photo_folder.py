@@ -141,11 +141,12 @@ def collect_chunks(
         chunks: All of them, in order.
         skipped: Counts the files that are no photos.
     """
-    rows, keys = _Parts(ROW_DTYPE), _Parts("S1")
+    rows = _Parts(_with_narrow_texts(np.empty(0, ROW_DTYPE)).dtype)
+    keys = _Parts("S1")
     rejected: list[RejectedPhoto] = []
     dropped: list[RejectedPhoto] = []
     for chunk in chunks:
-        rows.append(chunk.rows)
+        rows.append(_with_narrow_texts(chunk.rows))
         keys.append(np.array(_keys_of(chunk) or [b""], "S")[: len(chunk.rows)])
         rejected += [RejectedPhoto(*entry) for entry in chunk.rejected]
         dropped += [RejectedPhoto(*entry) for entry in chunk.dropped]
@@ -159,6 +160,20 @@ def collect_chunks(
         source.list_file,
     )
     return dataclasses.replace(photos, dropped=tuple(dropped))
+
+
+def _with_narrow_texts(rows: np.ndarray) -> np.ndarray:
+    """Returns rows whose texts are as wide as the longest: few name a drive."""
+    widths = {
+        name: max(1, int(np.char.str_len(rows[name]).max(initial=0)))
+        for name in rows.dtype.fields or ()
+        if rows.dtype[name].kind == "S"
+    }
+    fields = [
+        (name, f"S{widths[name]}" if name in widths else rows.dtype[name])
+        for name in rows.dtype.names or ()
+    ]
+    return rows.astype(np.dtype(fields))
 
 
 class _Parts:

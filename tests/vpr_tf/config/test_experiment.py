@@ -111,6 +111,7 @@ def test_shipped_configs_load_and_have_a_header(path):
         ),
         (MINIMAL, ["train.schedule.factor=0.5"], "belongs to reduce_on_plateau"),
         (MINIMAL, ["train.export=sometimes"], "`train.export` must be one of best"),
+        (MINIMAL, ["train.checkpoints_to_keep=2"], "`train.checkpoints_to_keep` must"),
     ],
 )
 def test_wrong_config_is_one_error_that_names_the_field(
