@@ -4,7 +4,7 @@ import pytest
 
 from tests.command_line import vpr
 from tests.small_training import build_small_encoder, write_config
-from tests.vpr_tf.report.test_run_table import FAIR, GOOD, write_run
+from tests.vpr_tf.report.stored_runs import FAIR, GOOD, write_run
 from vpr_tf.config import ConfigError
 from vpr_tf.training.errors import TrainingError
 from vpr_tf.training.run_folder import create_run_folder
@@ -55,6 +55,19 @@ class StandInTraining:
 )
 def test_values_are_split_outside_of_brackets_and_quotes(text, values):
     assert split_values(text) == values
+
+
+def test_names_of_lists_say_what_they_hold(config_file):
+    lists = "[],[{name: Night, noise: 0.1}],[{name: Night},{name: keras.RandomShear}]"
+    _, found = combinations(config_file, [f"train.augmentation.extra={lists}"])
+    names = [each.config.name.rpartition("-")[0] for each in found]
+    assert names == ["extra=none", "extra=Night", "extra=Night+keras.RandomS"]
+    # What the words leave out is in the digits behind them.
+    _, other = combinations(
+        config_file, ["train.augmentation.extra=[{name: Night}],[{name: Haze}]"]
+    )
+    assert other[0].config.name.startswith("extra=Night-")
+    assert other[0].config.name != found[1].config.name
 
 
 def test_combinations_are_all_in_order_with_seeds_of_one_name(config_file, tmp_path):
