@@ -12,15 +12,20 @@ import numpy as np
 import numpy.typing as npt
 
 from vpr_tf.atomic_files import scratch_folder
-from vpr_tf.config import EvaluationConfig
+from vpr_tf.config import STANDARD, EvaluationConfig, find_protocol
 from vpr_tf.config.evaluation import POSITIVE_DISTANCE_M, RECALL_VALUES
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
 from vpr_tf.evaluation.errors import EvaluationError
 from vpr_tf.evaluation.evaluated_model import EvaluatedModel
 from vpr_tf.evaluation.judge import Predictions, judge, judge_positions
-from vpr_tf.evaluation.protocols import check_protocol_sets, size_warnings
+from vpr_tf.evaluation.protocols import (
+    check_protocol_sets,
+    protocol_of,
+    size_warnings,
+)
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.evaluation.shared_images import shared_descriptors
+from vpr_tf.evaluation.submission import check_submission
 from vpr_tf.extraction.encoders import Encoder
 from vpr_tf.extraction.feature_extractor import FeatureExtractor
 from vpr_tf.extraction.model_loading import load_extractor
@@ -39,6 +44,7 @@ def evaluate(
     *,
     recall_values: Sequence[int] = ...,
     threshold_m: float = ...,
+    protocol: str = ...,
 ) -> EvaluationResult: ...
 
 
@@ -90,6 +96,7 @@ def evaluate_descriptors(
     *,
     recall_values: Sequence[int] = RECALL_VALUES,
     threshold_m: float = POSITIVE_DISTANCE_M,
+    protocol: str = STANDARD,
 ) -> EvaluationResult:
     """Searches descriptors and measures recall@N; see `judge_positions`.
 
@@ -103,12 +110,20 @@ def evaluate_descriptors(
         query_positions: Where the queries were taken, likewise.
         recall_values: The values of N.
         threshold_m: Largest distance of a positive.
+        protocol: What recall means, a name of `config.PROTOCOLS`.
 
     Raises:
+        ConfigError: There is no such protocol.
         EvaluationError: There are no images, or not as many positions; a position
-            cannot be, or is 0, 0.
+            cannot be, or is 0, 0; the protocol has another threshold.
         RetrievalError: The descriptors cannot be searched.
     """
+    rule = find_protocol(protocol, "protocol")
+    if rule.threshold_m not in (None, threshold_m):
+        raise EvaluationError(
+            f"`threshold_m` must be {rule.threshold_m:g}, as the protocol {protocol} "
+            f"has it. Received: {threshold_m:g}. Leave one of the two out."
+        )
     places = _positions("database_positions", database_positions)
     truth = _positions("query_positions", query_positions)
     database, queries = (
@@ -134,6 +149,7 @@ def evaluate_descriptors(
         names,
         recall_values=recall_values,
         threshold_m=threshold_m,
+        protocol=rule,
         name="descriptors",
         shared=shared_descriptors(queries, distances, distances_m(truth, places, rows)),
     )
@@ -191,7 +207,12 @@ def evaluate_model(
         evaluation_set = find_set(dataset, evaluation_set)
     if evaluation_set.name != "val":
         check_protocol_sets(config, dataset.tests)
-    k = max(*config.recall_values, num_predictions or 1)
+    protocol = protocol_of(config, evaluation_set.name)
+    sources = (evaluation_set.queries, evaluation_set.database)
+    check_submission(
+        protocol, model.method, *(dataset.split(name).keys for name in sources)
+    )
+    k = max(*config.recall_values, num_predictions or 1, protocol.num_submitted)
     with descriptor_folder(work_dir) as folder:
         predictions = model.predict(
             dataset, evaluation_set, config, folder, k, progress=progress

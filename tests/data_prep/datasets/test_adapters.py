@@ -3,15 +3,12 @@
 import os
 import shutil
 
-import numpy as np
 import pytest
-from scipy.io import savemat
 
 from data_prep.datasets import (
     dataset_names,
     drive_sets,
     find_adapter,
-    matlab,
     prepare_dataset,
 )
 from data_prep.errors import DataPrepError
@@ -22,188 +19,6 @@ from vpr_tf.config import ReadingConfig
 from vpr_tf.photos import scan_photos
 
 
-def test_pittsburgh_takes_positions_of_the_matlab_files(tmp_path, prepare):
-    trees.pittsburgh(tmp_path / "raw")
-    prepared = prepare("pitts30k")
-    assert listed(prepared) == {
-        f"{part}-{role}": count
-        for part in ("train", "val", "test")
-        for role, count in (("database", 2), ("queries", 1))
-    }
-    database, queries = (
-        photos_of(prepared, f"val-{r}") for r in ("database", "queries")
-    )
-    assert database.paths.tolist()[1] == b"001/001000_pitch1_yaw2.jpg"
-    assert queries.paths.tolist() == [b"queries_real/001/001900_pitch2_yaw24.jpg"]
-    positions = database.photos.positions
-    assert positions.utm_east_cm.tolist() == [58510163, 58510163]
-    assert positions.utm_north_cm.tolist() == [447680310, 447680310]
-    assert set(positions.utm_zone) == {17}
-    assert set(database.photos.heading_deg) == {-1}
-    assert queries.photos.positions.utm_east_cm.tolist() == [58510663]
-
-
-def test_pittsburgh_without_photos_of_a_part_names_the_missing(tmp_path, prepare):
-    trees.pittsburgh(tmp_path / "raw")
-    (tmp_path / "raw" / "001" / "001000_pitch1_yaw2.jpg").unlink()
-    (tmp_path / "raw" / "000" / "000000_pitch1_yaw1.jpg").write_bytes(b"\xff\xd8\xff")
-    prepared = prepare("pitts30k")
-    checks = {check.split: check for check in prepared.checks}
-    assert checks["val-database"].missing == ("001/001000_pitch1_yaw2.jpg",)
-    ((path, _),) = checks["train-database"].unusable
-    assert path == "000/000000_pitch1_yaw1.jpg"
-    assert not prepared.is_as_published
-
-
-@pytest.mark.parametrize("content", [b"", b"MATLAB 5.0 MAT-file", b"\0" * 200])
-def test_a_damaged_matlab_file_is_refused_by_name(tmp_path, prepare, content):
-    trees.pittsburgh(tmp_path / "raw")
-    (tmp_path / "raw" / "datasets" / "pitts30k_val.mat").write_bytes(content)
-    with pytest.raises(DataPrepError, match=r"pitts30k_val\.mat is no list of photos"):
-        prepare("pitts30k")
-
-
-def test_a_matlab_file_that_ends_its_reader_ends_nothing_else(
-    tmp_path, prepare, monkeypatch
-):
-    trees.pittsburgh(tmp_path / "raw")
-    reader = tmp_path / "reader.py"
-    reader.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
-    monkeypatch.setattr(matlab, "_READER", reader)
-    with pytest.raises(
-        DataPrepError, match=r"pitts30k_train\.mat is no list .* damaged"
-    ):
-        prepare("pitts30k")
-
-
-@pytest.mark.parametrize(
-    ("variables", "message"),
-    [
-        ({"other": 1}, "has no struct `dbStruct`"),
-        ({"dbStruct": np.arange(5)}, "has no struct `dbStruct`"),
-        ({"dbStruct": {"a": 1, "b": 2}}, "has no struct `dbStruct` of five fields"),
-    ],
-)
-def test_other_matlab_files_are_refused(tmp_path, prepare, variables, message):
-    (tmp_path / "raw").mkdir()
-    savemat(tmp_path / "raw" / "pitts30k_val.mat", variables)
-    with pytest.raises(DataPrepError, match=message):
-        prepare("pitts30k")
-
-
-def test_matlab_names_and_positions_must_be_as_many_and_of_their_kind(
-    tmp_path, prepare
-):
-    file = tmp_path / "raw" / "pitts30k_val.mat"
-    place = trees.PITTS_EAST_NORTH
-    trees.write_db_struct(file, "val", [("a.jpg", *place)], [("q.jpg", np.nan, 1.0)])
-    with pytest.raises(DataPrepError, match="positions of the queries are no 2 x n"):
-        prepare("pitts30k")
-    trees.write_db_struct(file, "val", [(7, *place)], [("q.jpg", *place)])
-    with pytest.raises(DataPrepError, match="a name of the database is no text"):
-        prepare("pitts30k")
-
-
-def test_names_that_lead_out_of_the_source_are_refused(tmp_path, prepare):
-    trees.pittsburgh(tmp_path / "raw")
-    trees.write_photo(tmp_path / "secret.jpg")
-    place = trees.PITTS_EAST_NORTH
-    trees.write_db_struct(
-        tmp_path / "raw" / "pitts30k_test.mat",
-        "test",
-        [("../secret.jpg", *place), (str(tmp_path / "secret.jpg"), *place)],
-        [("000/000900_pitch2_yaw24.jpg", *place)],
-    )
-    prepared = prepare("pitts30k")
-    (check,) = (c for c in prepared.checks if c.split == "test-database")
-    assert check.num_usable == 0
-    assert len(check.unusable) == 2
-    assert "secret" not in (prepared.folder / "test-database.csv").read_text()
-
-
-def test_tokyo_reads_png_tiles_and_the_tables_beside_queries(tmp_path, prepare):
-    trees.tokyo_247(tmp_path / "raw")
-    prepared = prepare("tokyo247")
-    assert listed(prepared) == {"test-database": 2, "test-queries": 2}
-    database, queries = (
-        photos_of(prepared, f"test-{role}") for role in ("database", "queries")
-    )
-    assert database.paths.tolist()[1].endswith(b"_012_330.png")
-    assert database.photos.positions.utm_zone.tolist() == [54, 54]
-    assert queries.photos.positions.latitude_deg.tolist() == [35.6580, 35.6581]
-    assert queries.photos.positions.longitude_deg.tolist() == [139.7014] * 2
-
-
-@pytest.mark.parametrize("inside", ["", "tokyo247"])
-def test_tokyo_without_its_first_tile_misses_no_other(tmp_path, prepare, inside):
-    trees.tokyo_247(tmp_path / "raw")
-    raw = tmp_path / "raw" / inside
-    if inside:
-        raw.mkdir()
-        (tmp_path / "raw" / "03814").rename(raw / "03814")
-    next(raw.rglob("*_012_0.png")).unlink()
-    (missing,) = prepare("tokyo247").checks[0].missing
-    assert missing.startswith(f"{inside}/03814" if inside else "03814")
-    assert missing.endswith("_012_0.png")
-
-
-def test_msls_joins_its_tables_and_leaves_panoramas_out(tmp_path, prepare):
-    trees.msls(tmp_path / "raw")
-    trees.write_photo(tmp_path / "raw/train_val/sf/query/images/stray.jpg")
-    prepared = prepare("msls")
-    assert listed(prepared) == {
-        "train-database": 2,
-        "train-queries": 2,
-        "val-database": 4,
-        "val-queries": 4,
-        "val-queries_subtask_all": 2,
-    }
-    left_out = {check.split: check.num_left_out for check in prepared.checks}
-    assert left_out["val-database"] == 2
-    assert left_out["val-queries_subtask_all"] == 4
-    # Panoramas are in the lists of the dataset, the stray one is not.
-    assert prepared.extra == ("train_val/sf/query/images/stray.jpg",)
-    second = rows_of(prepared, "val-queries")[1]
-    assert second == {
-        "path": "train_val/cph/query/images/cphq11.jpg",
-        "latitude": "55.6",
-        "longitude": "12.5001",
-        "heading_deg": "11.5",
-        "timestamp": "2018-05-02",
-        "city": "cph",
-        "night": "True",
-        "view_direction": "Forward",
-        "sequence": "scph",
-        "frame": "41",
-    }
-    photos = photos_of(prepared, "val-queries")
-    assert photos.photos.heading_deg.tolist() == [10.5, 11.5, 10.5, 11.5]
-    assert photos.photos.timestamps.tolist()[:2] == [b"20180501", b"20180502"]
-
-
-def test_msls_subtasks_without_keys_are_in_the_order_of_the_photos(tmp_path, prepare):
-    trees.msls(tmp_path / "raw")
-    for file in (tmp_path / "raw").glob("train_val/*/query/subtask_index.csv"):
-        file.write_text("all\nFalse\nTrue\nFalse\n")
-    paths = [row["path"] for row in rows_of(prepare("msls"), "val-queries_subtask_all")]
-    assert [path.rpartition("/")[2] for path in paths] == ["cphq11.jpg", "sfq21.jpg"]
-    file = tmp_path / "raw/train_val/sf/query/subtask_index.csv"
-    file.write_text("all\nFalse\nTrue\n")
-    with pytest.raises(DataPrepError, match="different photos: 2 and 3"):
-        prepare("msls")
-    file.write_text("s2w\nFalse\nTrue\nTrue\n")
-    with pytest.raises(DataPrepError, match="must have the columns all"):
-        prepare("msls")
-
-
-def test_msls_tables_of_different_photos_are_refused(tmp_path, prepare):
-    trees.msls(tmp_path / "raw")
-    file = tmp_path / "raw/train_val/cph/database/postprocessed.csv"
-    file.write_text("\n".join(file.read_text().splitlines()[:-1]) + "\n")
-    with pytest.raises(DataPrepError, match="list different photos: 2 and 3"):
-        prepare("msls")
-
-
 def test_gsv_cities_names_files_and_places(tmp_path, prepare):
     trees.gsv_cities(tmp_path / "raw")
     prepared = prepare("gsv_cities")
@@ -211,7 +26,9 @@ def test_gsv_cities_names_files_and_places(tmp_path, prepare):
     rows = rows_of(prepared, "train")
     assert tuple(row["path"] for row in rows) == trees.GSV_NAMES
     assert [row["place_id"] for row in rows] == ["7", "7", "100003"]
-    photos = photos_of(prepared, "train").photos
+    files = photos_of(prepared, "train")
+    assert files.rows["place_id"].tolist() == [7, 7, 100003]
+    photos = files.photos
     assert photos.heading_deg.tolist() == [90, 0, 359]
     assert photos.timestamps.tolist() == [b"201905", b"202111", b"201501"]
     assert photos.positions.latitude_deg.tolist() == [42.350001, 42.35, 34.6937]
