@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from data_prep.synthesize import synthesis_config, synthesize
 
@@ -89,7 +90,8 @@ def _machines(count: int) -> Iterator[str]:
     os.environ["PYTHONPATH"] = str(Path(__file__).resolve().parents[1])
     from ray.cluster_utils import Cluster
 
-    machine = {"num_cpus": 1, "object_store_memory": _OBJECT_STORE_BYTES}
+    memory = {"object_store_memory": _OBJECT_STORE_BYTES}
+    machine: dict[str, Any] = {"num_cpus": 1, **memory}
     cluster = Cluster(
         initialize_head=True, head_node_args={**machine, "include_dashboard": False}
     )

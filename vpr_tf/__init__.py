@@ -21,7 +21,7 @@ from vpr_tf._tensorflow_lines import hide_tensorflow_lines
 if TYPE_CHECKING:
     from vpr_tf import layers, losses, models
     from vpr_tf.api import load_encoder
-    from vpr_tf.cluster import using_cluster
+    from vpr_tf.cluster.connection import using_cluster
     from vpr_tf.config import load_config
     from vpr_tf.engine_choice import using_engine
     from vpr_tf.evaluation import evaluate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import os
 import platform
@@ -135,10 +136,9 @@ def require_seen(files: Iterable[SeenFile]) -> None:
 
 def _installed_versions() -> dict[str, str]:
     """Returns what must be the same on all machines for results to be the same."""
-    from vpr_tf import __version__
-
+    version = importlib.import_module("vpr_tf").__version__
     packages = {name: importlib.metadata.version(name) for name in _PACKAGES}
-    own = {"vpr_tf": __version__, "python": platform.python_version()}
+    own = {"vpr_tf": version, "python": platform.python_version()}
     return own | packages
 
 
