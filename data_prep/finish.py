@@ -32,8 +32,18 @@ def finish_dataset(
     source_fingerprint: str,
 ) -> None:
     """Writes everything beside the shards; the manifest comes last."""
+    write_indexes(Path(config.dataset.path), splits)
+    write_descriptions(config, plan, splits, source_fingerprint)
+
+
+def write_descriptions(
+    config: ExperimentConfig,
+    plan: BuildPlan,
+    splits: list[ScannedSplit],
+    source_fingerprint: str,
+) -> None:
+    """Writes the metadata of TFDS and the manifest, once the indexes are there."""
     path = Path(config.dataset.path)
-    write_indexes(path, splits)
     shards = {split.plan.name: split.shards for split in splits}
     write_tfds_metadata(path, config.name, shards)
     has_train = config.build.train is not None

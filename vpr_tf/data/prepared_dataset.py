@@ -158,10 +158,12 @@ class SplitIndex:
         return Positions(**table_columns(columns))
 
     def photo_table(self) -> PhotoTable:
-        """Reads what is known of the images besides their pixels."""
+        """Reads what is known of the images besides their pixels.
+
+        The keys, most of it, stay memory-mapped.
+        """
         columns = {name: np.array(self.column(name)) for name in METADATA_COLUMNS}
-        key = {"key": np.array(self.keys)}
-        return PhotoTable.from_columns(table_columns(columns) | key)
+        return PhotoTable.from_columns(table_columns(columns) | {"key": self.keys})
 
     @property
     def utm_m(self) -> np.ndarray:
