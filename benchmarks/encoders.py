@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.extraction import gflop_per_image
+from benchmarks.figures import record
 from benchmarks.timing import describe_machine, measure_rate
 from vpr_tf.config import Preprocessing
 from vpr_tf.extraction.engines import compile_forward
@@ -69,6 +70,9 @@ def _row(released: ReleasedEncoder, options: argparse.Namespace) -> list[str]:
     ]
     rates = [_images_per_s(encoder, p, size, options) for p in options.precisions]
     row += [f"{rate:.1f}" for rate in rates]
+    for precision, rate in zip(options.precisions, rates, strict=True):
+        what = f"{released.name}, {size} px, {precision}"
+        record("encoders", what, rate, "images/s")
     if options.peak_tflops:
         row.append(f"{rates[0] * gflop / 1e3 / options.peak_tflops:.1%}")
     return row

@@ -31,6 +31,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.figures import record
 from benchmarks.timing import describe_machine, measure_rate
 from vpr_tf.config import Preprocessing
 from vpr_tf.extraction.export_record import MODEL_FILES
@@ -209,7 +210,14 @@ def _table(options: argparse.Namespace, rounds: list[dict[Any, Any]]) -> Table:
             if computed != precision:
                 precision += f" (computed: {computed})"
             known = isinstance(base, dict)
-            ratio = f"{found['by_cpu'] / base['by_cpu']:.2f}" if known else None
+            times = found["by_cpu"] / base["by_cpu"] if known else None
+            ratio = f"{times:.2f}" if times else None
+            record(
+                *("engines", f"{encoder}, {options.image_size} px, {cell}"),
+                *(found["by_cpu"], "images/s of CPU"),
+                peer="TensorFlow float32" if known else "",
+                ratio=times,
+            )
             rows.append(
                 [
                     *(encoder, engine, precision, f"{found['by_clock']:.1f}"),

@@ -2,14 +2,15 @@
 
     python -m benchmarks.extraction [--backbones ResNet18 EfficientNetLite0]
         [--aggregation gem] [--image-size 224] [--precisions float32 int8]
-        [--jit-compile] [--dataset datasets/sf_xs_dark] [--peak-tflops 989]
+        [--jit-compile] [--dataset datasets/sf_xs_dark] [--peak-tflops 989] [--peer]
 
 Without --dataset: the encoder alone, on random images. With it: reading and decoding
 alone, the encoder alone and both together, on the database of the test set; together
 should be near the slower of the two. The CPU column is by CPU time over all cores, so
 it holds while other programs run. A CPU without bfloat16 instructions emulates them,
 many times slower than float32. On a GPU, --peak-tflops prints the share of the
-device's peak; images/s is also the rate at which the input has to deliver.
+device's peak; images/s is also the rate at which the input has to deliver. With --peer
+the same encoder in PyTorch follows; see `benchmarks.pytorch_peer`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ from contextlib import contextmanager
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.timing import describe_machine, measure_rate
+from benchmarks import pytorch_peer
+from benchmarks.figures import record
+from benchmarks.timing import Rate, describe_machine, measure_rate, times_faster
 from vpr_tf.config import Preprocessing
 from vpr_tf.data.image_batches import ImageBatches, SplitImages
 from vpr_tf.data.prepared_dataset import PreparedDataset
@@ -48,7 +51,16 @@ def main(arguments: list[str] | None = None) -> None:
             forward = _forward(encoder, precision, options)
             name = f"{backbone}-{encoder.descriptor_dim}, {precision}"
             name += ", jit_compile" if options.jit_compile else ""
-            _measure_encoder(name, encoder, forward, options)
+            rate = _measure_encoder(name, encoder, forward, options)
+            peer = _peer_rate(encoder, precision, options) if options.peer else None
+            record(
+                "extraction",
+                f"{name}, {size} px",
+                rate.per_second,
+                "images/s",
+                peer=pytorch_peer.PEER if peer else "",
+                ratio=times_faster(rate, peer) if peer else None,
+            )
             if options.dataset:
                 _measure_with_input(forward, options)
 
@@ -81,7 +93,8 @@ def _measure_encoder(
     encoder: GeoLocalizationNet,
     forward: Forward,
     options: argparse.Namespace,
-) -> None:
+) -> Rate:
+    """Prints a line; returns the rate."""
     size = options.image_size
     images = np.random.default_rng(0).random((options.batch_size, size, size, 3), "f4")
     batch = tf.constant(images)
@@ -93,6 +106,31 @@ def _measure_encoder(
     if options.peak_tflops:
         line += f" {tflops / options.peak_tflops:8.1%}"
     print(line, flush=True)
+    return rate
+
+
+def _peer_rate(
+    encoder: GeoLocalizationNet, precision: str, options: argparse.Namespace
+) -> Rate | None:
+    """Prints the rate of the same encoder in PyTorch and returns it.
+
+    None where it cannot be measured.
+    """
+    peer = pytorch_peer.PeerOptions(
+        encoder.backbone_name,
+        encoder.descriptor_dim,
+        options.image_size,
+        options.batch_size,
+        precision,
+    )
+    if why_not := pytorch_peer.why_no_peer(peer):
+        print(f"  {why_not}")
+        return None
+    describe = pytorch_peer.description(peer)
+    rate = measure_rate(describe, options.batch_size, options.batches)
+    name = f"  {pytorch_peer.PEER}"
+    print(f"{name:42s} {rate.per_second:9.1f} {rate.per_second_of_cpu:9.1f}")
+    return rate
 
 
 def gflop_per_image(encoder: GeoLocalizationNet, size: int) -> float:
@@ -151,6 +189,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--jit-compile", action="store_true", help="XLA")
     parser.add_argument("--batches", type=int, default=10, help="batches timed")
     parser.add_argument("--dataset", help="a prepared dataset")
+    parser.add_argument("--peer", action="store_true", help="PyTorch beside it")
     parser.add_argument("--peak-tflops", type=float, help="of the device")
     return parser.parse_args(arguments)
 

@@ -28,6 +28,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from benchmarks.figures import record
 from benchmarks.timing import describe_machine
 
 _ENGINES = ("tensorflow", "onnxruntime")
@@ -91,6 +92,7 @@ def _print_rows(index: Path, photos: list[Path], start: str, runs: int) -> None:
             first = _run(["-m", "vpr_tf", "localize", *words, photos[0]])
             both = _run(["-c", _NEXT_PHOTO, engine, index, *photos[:2]])
             found[engine].append((first, float(both.text.split()[-1])))
+    slow_s = None
     for engine, measured in found.items():
         median = [
             statistics.median(values)
@@ -100,6 +102,16 @@ def _print_rows(index: Path, photos: list[Path], start: str, runs: int) -> None:
             )
         ]
         first_s, cpu_s, next_s, memory_mb = median
+        what = " ".join(start.replace("|", " ").split())
+        record(
+            "first_answer",
+            f"{what} px by {engine}",
+            first_s,
+            "s",
+            peer="TensorFlow" if slow_s else "",
+            ratio=slow_s / first_s if slow_s else None,
+        )
+        slow_s = slow_s or first_s
         print(
             f"{start} {engine} | {first_s:.2f} | {cpu_s:.2f} | {next_s:.3f} | "
             f"{memory_mb:,.0f} |",

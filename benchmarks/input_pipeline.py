@@ -21,6 +21,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from benchmarks.figures import record
 from vpr_tf.config import (
     AUGMENTATIONS,
     AugmentationConfig,
@@ -186,6 +187,7 @@ def _measure(
     num_images = sum(1 for _ in dataset) * images_per_element
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     print(f"{name:44s} {num_images / wall:9.0f} {1e3 * cpu / num_images:7.2f}")
+    record("input_pipeline", name, num_images / wall, "images/s")
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from benchmarks.figures import record
 from benchmarks.timing import describe_machine
 from vpr_tf.classification import ClassTable, GroupHead, PlaceClassifier
 from vpr_tf.classification.cell_ranking import ClassifierCells
@@ -241,6 +242,14 @@ def _row(
         faster = f"{alone.ms / median.ms:.1f} | {by_cpu:.1f}"
     times = f"{median.ms:.2f} | {median.cpu_ms:.2f}"
     print(f"| {name} | {times} | {faster} | {right.mean():.2f} |", flush=True)
+    record(
+        "narrowed",
+        f"{name}, {args.images:,} x {args.dim}, {args.cells:,} cells",
+        median.cpu_ms,
+        "ms of CPU",
+        peer="exact search" if alone else "",
+        ratio=alone.cpu_ms / median.cpu_ms if alone else None,
+    )
     return median
 
 

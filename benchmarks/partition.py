@@ -1,18 +1,21 @@
 """Speed and memory of the partition: `python -m benchmarks.partition --rows 41200000`.
 
 The rows imitate SF-XL: panoramas along a street grid of 10 km by 12 km, twelve crops
-each, sorted by position as file names are. `--shuffled` is the worst order.
+each, sorted by position as file names are; of fewer rows the city is
+smaller. `--shuffled` is the worst order.
 """
 
 from __future__ import annotations
 
 import argparse
 import resource
+import statistics
 import time
 from collections.abc import Iterator
 
 import numpy as np
 
+from benchmarks.figures import record
 from data_prep.partition.assignment import Columns, assign_classes
 from vpr_tf.config import CosPlaceConfig
 
@@ -20,6 +23,7 @@ _WEST_CM, _SOUTH_CM = 543_000_00, 4_172_000_00
 _WIDTH_CM, _HEIGHT_CM = 10_000_00, 12_000_00
 _STREET_DISTANCE_CM, _STREET_WIDTH_CM = 97_00, 12_00
 _CROPS = 12
+_ROWS = 41_200_000  # of the whole city
 _ROWS_AT_ONCE = 1 << 16
 
 
@@ -27,8 +31,9 @@ def generate_columns(num_rows: int, seed: int, shuffled: bool) -> Columns:
     """Returns positions, zones and headings in the types of the record index."""
     rng = np.random.default_rng(seed)
     num_panoramas = -(-num_rows // _CROPS)
-    along = rng.integers(0, _WIDTH_CM, num_panoramas)
-    across = rng.integers(0, _HEIGHT_CM, num_panoramas)
+    scale = (num_rows / _ROWS) ** 0.5
+    along = rng.integers(0, int(scale * _WIDTH_CM), num_panoramas)
+    across = rng.integers(0, int(scale * _HEIGHT_CM), num_panoramas)
     on_avenue = rng.random(num_panoramas) < 0.5
     sideways = rng.integers(0, _STREET_WIDTH_CM, num_panoramas)
     street_east = along // _STREET_DISTANCE_CM * _STREET_DISTANCE_CM + sideways
@@ -53,7 +58,7 @@ def _peak_gib() -> float:
 def main() -> None:
     """Generates rows, partitions them and prints a table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=41_200_000)
+    parser.add_argument("--rows", type=int, default=_ROWS)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--shuffled", action="store_true")
@@ -69,17 +74,22 @@ def main() -> None:
 
     before_gib = _peak_gib()
     print("   seconds     rows/s      CPU s  rows/CPU s     classes  groups")
+    rates: list[float] = []
     for _ in range(arguments.repeats):
         start, cpu_start = time.perf_counter(), time.process_time()
         assignment = assign_classes(read_columns, CosPlaceConfig())
         seconds = time.perf_counter() - start
         cpu_s = time.process_time() - cpu_start
+        rates.append(arguments.rows / cpu_s)
         groups = int(assignment.classes["group_id"][-1]) + 1
         print(
             f"{seconds:>10.2f} {arguments.rows / seconds:>10,.0f} {cpu_s:>10.2f} "
             f"{arguments.rows / cpu_s:>11,.0f} {len(assignment.classes):>11,} "
             f"{groups:>7}"
         )
+    what = f"CosPlace, {arguments.rows:,} rows"
+    record("partition", what, statistics.median(rates), "rows/s of CPU")
+    record("partition", f"{what}: peak memory", _peak_gib(), "GiB")
     print(
         f"peak memory {_peak_gib():.2f} GiB, of it rows generated {before_gib:.2f} GiB"
     )

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks.figures import record
 from vpr_tf.photos.quality.measuring import measure_chunk
 
 _MOST_PHOTOS = 400
@@ -72,13 +73,16 @@ def main() -> None:
     parser.add_argument("--counts", type=int, nargs="*", default=[], help="of links")
     options = parser.parse_args()
     files = sorted(options.photos.rglob("*.jpg"))
-    print(f"{photos_per_second(files):.0f} photos/s of one core", flush=True)
+    rate = photos_per_second(files)
+    print(f"{rate:.0f} photos/s of one core", flush=True)
+    record("photo_quality", "check, one core", rate, "photos/s of CPU")
     for count in options.counts:
         with tempfile.TemporaryDirectory(dir=options.photos.parent) as folder:
             own, of_worker = peak_memory(files, count, Path(folder))
         print(
             f"{count:,} photos: {own:.0f} MB, a worker {of_worker:.0f} MB", flush=True
         )
+        record("photo_quality", f"memory, {count:,} photos", own, "MB")
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.figures import record
 from benchmarks.retrieval_data import generate_city
 from benchmarks.retrieval_engines import Search, engines, write_float16
 from benchmarks.timing import describe_machine
@@ -103,11 +104,35 @@ def run(args: argparse.Namespace) -> None:
     )
     print("| index | " + " | ".join(name for name, _ in _COLUMNS) + " |")
     print("|---" * (len(_COLUMNS) + 1) + "|", flush=True)
+    flat_per_s = None
     for name in args.engines:
         measured = _in_process(name, "search", args, build_first=True)
         cells = [form.format(**measured) for _, form in _COLUMNS]
         title = engines()[name].name
         print(f"| {title} | " + " | ".join(cells) + " |", flush=True)
+        if name == "faiss_flat":
+            flat_per_s = measured["queries_per_s"]
+        _record(title, args, measured, flat_per_s)
+
+
+def _record(
+    title: str,
+    args: argparse.Namespace,
+    measured: dict[str, Any],
+    flat_per_s: float | None,
+) -> None:
+    what = f"{title}, {args.images:,} x {args.dim}"
+    per_s = measured["queries_per_s"]
+    record(
+        "retrieval",
+        f"{what}: queries",
+        per_s,
+        "queries/s",
+        peer="faiss flat" if flat_per_s else "",
+        ratio=per_s / flat_per_s if flat_per_s else None,
+    )
+    record("retrieval", f"{what}: one query", measured["p50_ms"], "ms")
+    record("retrieval", f"{what}: nearest found", 100 * measured["nearest"], "%")
 
 
 def _in_process(

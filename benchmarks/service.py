@@ -33,6 +33,7 @@ from typing import NamedTuple
 
 import psutil
 
+from benchmarks.figures import record
 from benchmarks.service_index import draw_photos, index_of
 from benchmarks.service_load import Load, at_rate, by_wrk, has_wrk, in_turn
 from benchmarks.timing import describe_machine
@@ -232,6 +233,8 @@ def _print_row(name: str, load: Load) -> None:
         f"{load.failed} |",
         flush=True,
     )
+    record("service", f"{name}: p50", load.p50_ms, "ms")
+    record("service", f"{name}: answers", load.per_second, "a second")
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:

@@ -1,12 +1,13 @@
 """Images per second of a training step, input apart.
 
     python -m benchmarks.training_step [--backbone ResNet18] [--image-size 224]
-        [--policies float32 mixed_bfloat16] [--jit-compile] [...]
+        [--policies float32 mixed_bfloat16] [--jit-compile] [--peer] [...]
 
 A step is that of `train_keras.py`: forward, backward, the Adam update of the encoder
 and that of a CosFace head, on random images. The CPU column is by CPU time over all
 cores, so it holds while other programs run. A CPU without bfloat16 instructions
-emulates them, many times slower than float32.
+emulates them, many times slower than float32. With --peer the same step in PyTorch
+follows each line, where PyTorch is installed; see `benchmarks.pytorch_peer`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.timing import describe_machine, measure_rate
+from benchmarks import pytorch_peer
+from benchmarks.figures import record
+from benchmarks.timing import Rate, describe_machine, measure_rate, times_faster
 from vpr_tf.config import EncoderConfig, OptimizerConfig
 from vpr_tf.layers import CosineMarginHead
 from vpr_tf.models import build_encoder
@@ -71,6 +74,37 @@ def main(arguments: list[str] | None = None) -> None:
         rate = measure_rate(step, options.batch_size, options.steps)
         name = policy + (", jit_compile" if options.jit_compile else "")
         print(f"{name:32s} {rate.per_second:9.1f} {rate.per_second_of_cpu:9.1f}")
+        peer = _peer_rate(options, policy) if options.peer else None
+        record(
+            "training_step",
+            f"{options.backbone}, {options.image_size} px, {name}",
+            rate.per_second,
+            "images/s",
+            peer=pytorch_peer.PEER if peer else "",
+            ratio=times_faster(rate, peer) if peer else None,
+        )
+
+
+def _peer_rate(options: argparse.Namespace, policy: str) -> Rate | None:
+    """Prints the rate of the same step in PyTorch and returns it.
+
+    None where it cannot be measured.
+    """
+    peer = pytorch_peer.PeerOptions(
+        options.backbone,
+        options.descriptor_dim,
+        options.image_size,
+        options.batch_size,
+        policy,
+        options.train_from_stage,
+    )
+    if why_not := pytorch_peer.why_no_peer(peer):
+        print(f"  {why_not}")
+        return None
+    step = pytorch_peer.training_step(peer, options.num_classes)
+    rate = measure_rate(step, options.batch_size, options.steps)
+    print(f"  {'PyTorch':30s} {rate.per_second:9.1f} {rate.per_second_of_cpu:9.1f}")
+    return rate
 
 
 def create_step(options: StepOptions) -> Callable[[], object]:
@@ -122,6 +156,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--policies", nargs="+", default=["float32", "mixed_bfloat16"])
     parser.add_argument("--jit-compile", action="store_true", help="XLA")
+    parser.add_argument("--peer", action="store_true", help="PyTorch beside it")
     parser.add_argument("--steps", type=int, default=5, help="steps timed")
     return parser.parse_args(arguments)
 

@@ -113,8 +113,10 @@ def _new_tests(
                 (build.source, [entry.database, entry.queries]),
             )
         )
-        positions = known.get("queries_have_positions", True)
-        if there != here or positions != entry.queries_have_positions:
+        is_same = there == here and all(
+            known.get(name, True) == getattr(entry, name) for name in _POSITIONED
+        )
+        if not is_same:
             raise DataPrepError(
                 f"{dataset.path} has another test set {name!r}, of {there[0]} and "
                 f"{there[1]}. Choose another name."
@@ -123,6 +125,7 @@ def _new_tests(
 
 
 _ROLES = ("database", "queries")
+_POSITIONED = ("database_has_positions", "queries_have_positions")  # by role
 
 
 def _entry_of(dataset: PreparedDataset, split: str) -> str:
@@ -139,8 +142,8 @@ def _known_splits(dataset: PreparedDataset) -> dict[tuple[str, bool], SplitPlan]
     """Returns the splits of the test sets by where they come from."""
     known: dict[tuple[str, bool], SplitPlan] = {}
     for test, entry in dataset.manifest["tests"].items():
-        for role in _ROLES:
-            positions = role == "database" or entry.get("queries_have_positions", True)
+        for role, positioned in zip(_ROLES, _POSITIONED, strict=True):
+            positions = entry.get(positioned, True)
             relative = _entry_of(dataset, entry[role])
             source = PhotoSource(Path(_source_of(dataset, test)) / relative, positions)
             plan = SplitPlan(entry[role], relative, source)

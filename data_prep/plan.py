@@ -104,16 +104,21 @@ def _plan_set(
     known: dict[tuple[str, bool], SplitPlan],
 ) -> dict[str, Any]:
     """Plans the two splits of a set and returns its entry in the manifest."""
-    has_positions = entry.queries_have_positions
+    positioned = {
+        "database_has_positions": entry.database_has_positions,
+        "queries_have_positions": entry.queries_have_positions,
+    }
     manifest: dict[str, Any] = {}
-    for role, source, positions in (
-        ("database", entry.database, True),
-        ("queries", entry.queries, has_positions),
+    for role, source, positions in zip(
+        ("database", "queries"),
+        (entry.database, entry.queries),
+        positioned.values(),
+        strict=True,
     ):
         plan = _plan_split(build, f"{prefix}-{role}", source, positions)
         plan = known.setdefault((str(plan.source.path.resolve()), positions), plan)
         manifest[role] = plan.name
-    return manifest | {"queries_have_positions": has_positions}
+    return manifest | positioned
 
 
 def _plan_split(

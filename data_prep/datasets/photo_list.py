@@ -37,6 +37,11 @@ class PhotoList:
     left_out: list[tuple[str, str]] = field(default_factory=list)
     refused: list[tuple[str, str]] = field(default_factory=list)
 
+    @property
+    def has_positions(self) -> bool:
+        """Whether rows say where photos were taken."""
+        return any({*kind} <= {*self.columns} for kind in (LAT_LON, UTM, LOCAL))
+
 
 @dataclass(frozen=True)
 class Adapter:

@@ -240,7 +240,8 @@ def _check(
         of_folder = known.setdefault(folder, set())
         named = (*paths, *(path for path, _ in found.left_out))
         of_folder.update(path for path in named if path.startswith(f"{folder}/"))
-    usable, rejected = _scan(PhotoSource(table, reading=reading), len(paths), progress)
+    photos = PhotoSource(table, found.has_positions, reading)
+    usable, rejected = _scan(photos, len(paths), progress)
     source = Path(reading.folder or "")
     missing = [path for path, _ in rejected if not _is_there(source / path)]
     gone = frozenset(missing)

@@ -150,10 +150,12 @@ def _describe_grid(partition: Partition) -> list[str]:
     config = grid_config(partition.parameters)
     images = partition.classes["num_images"]
     _, per_group = np.unique(partition.classes["group_id"], return_counts=True)
+    most = config.images_kept_per_class
+    limit = "" if most is None else f", at most {most} images of a class"
     return [
         f"partition {partition.name}: M={config.cell_size_m} m, "
         f"alpha={config.heading_bin_deg} deg, N={config.cell_stride}, "
-        f"L={config.heading_stride}, order {config.group_order}",
+        f"L={config.heading_stride}, order {config.group_order}{limit}",
         f"  {len(images):,} classes in {len(per_group):,} groups "
         f"({_interval(int(per_group.min()), int(per_group.max()))} a group), "
         f"{images.sum():,} images",

@@ -58,6 +58,7 @@ class ClassAssignment:
         num_dropped_classes: Classes with fewer images than the minimum.
         num_dropped_images: Images in those and in no other class.
         num_without_heading: Images in no class because their heading is missing.
+        num_not_kept: Images in no class because theirs has enough without them.
         regions: Rows of `REGION_DTYPE`, of classes that are made of S2 cells.
     """
 
@@ -68,12 +69,14 @@ class ClassAssignment:
     num_dropped_classes: int
     num_dropped_images: int
     num_without_heading: int
+    num_not_kept: int = 0
     regions: np.ndarray | None = None
 
     @property
     def num_images(self) -> int:
         """Number of rows that are in a class."""
-        return len(self.class_ids) - self.num_dropped_images - self.num_without_heading
+        in_none = self.num_dropped_images + self.num_without_heading + self.num_not_kept
+        return len(self.class_ids) - in_none
 
 
 def needed_columns(config: PartitionConfig) -> tuple[str, ...]:
@@ -192,6 +195,11 @@ def summary(assignment: ClassAssignment, config: PartitionConfig) -> str:
     )
     if assignment.num_without_heading:
         text += f"; {assignment.num_without_heading:,} images have no heading"
+    if assignment.num_not_kept:
+        text += (
+            f"; left out {assignment.num_not_kept:,} images of classes that have "
+            "images_kept_per_class without them"
+        )
     return text
 
 
@@ -223,4 +231,5 @@ def _description(
         "num_dropped_classes": assignment.num_dropped_classes,
         "num_dropped_images": assignment.num_dropped_images,
         "num_without_heading": assignment.num_without_heading,
+        "num_not_kept": assignment.num_not_kept,
     }

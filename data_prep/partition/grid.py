@@ -85,9 +85,35 @@ def assign_grid_classes(
         num_dropped_images=int(counts[~kept].sum()),
         num_without_heading=num_without_heading,
     )
+    if config.images_kept_per_class is not None:
+        assignment = _kept_evenly(assignment, config.images_kept_per_class)
     if config.group_order == "first_seen":
         return _in_first_seen_order(assignment)
     return assignment
+
+
+def _kept_evenly(assignment: ClassAssignment, most: int) -> ClassAssignment:
+    """Leaves at most so many images in each class, evenly spaced, the first included.
+
+    Photos lie in the order of their names, so the first ones alone would be of one
+    corner of the cell.
+    """
+    counts = np.diff(assignment.class_offsets)
+    places = np.arange(len(assignment.record_ids))
+    places -= np.repeat(assignment.class_offsets[:-1], counts)
+    is_kept = (places * most) % np.repeat(counts, counts) < most
+    class_ids = assignment.class_ids.copy()
+    class_ids[assignment.record_ids[~is_kept]] = NO_CLASS
+    classes = assignment.classes.copy()
+    classes["num_images"] = np.minimum(counts, most)
+    return replace(
+        assignment,
+        classes=classes,
+        class_offsets=np.concatenate([[0], np.cumsum(classes["num_images"])]),
+        record_ids=assignment.record_ids[is_kept],
+        class_ids=class_ids,
+        num_not_kept=int(np.count_nonzero(~is_kept)),
+    )
 
 
 def _find_boxes(read_columns: ColumnReader, config: GridConfig) -> list[Box]:

@@ -60,10 +60,16 @@ class CellsConfig(PartitionConfig):
     cell_size_m: int = 10  # M
     cell_stride: int = 5  # N
     group_order: str = "canonical"  # or first_seen, the official order
+    # Of a class with more, so many stay, evenly spaced in the order of the split; the
+    # others are in no class. null: all.
+    images_kept_per_class: int | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_range(self, _SECTION, 1, None, "cell_size_m", "cell_stride")
+        if self.images_kept_per_class is not None:
+            minimum = self.min_images_per_class
+            check_range(self, _SECTION, minimum, None, "images_kept_per_class")
         orders = ("canonical", "first_seen")
         check_choice(f"{_SECTION}.group_order", self.group_order, orders)
 
@@ -217,6 +223,17 @@ class DatabaseAndQueries:
     queries: str = "???"
     # False: any file name will do; predictions are made, recall is not computed.
     queries_have_positions: bool = True
+    # False: of a challenge whose ground truth is kept; then the queries have none too.
+    database_has_positions: bool = True
+
+    def __post_init__(self) -> None:
+        check(
+            self.database_has_positions or not self.queries_have_positions,
+            "database_has_positions",
+            "true where `queries_have_positions` is: nothing can be near such a "
+            "database",
+            self.database_has_positions,
+        )
 
 
 _ZONE = re.compile(r"local|[+-]?[0-9]{1,2}[A-Za-z]?")

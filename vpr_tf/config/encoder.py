@@ -30,7 +30,7 @@ BACKBONE_STAGES = {
     **dict.fromkeys(("ResNet18", "ResNet50", "ResNet101", "ResNet152"), 5),
     "VGG16": 5,
     **{f"EfficientNet_B{number}": 9 for number in range(8)},
-    "EfficientNetLite0": 9,
+    **{f"EfficientNetLite{number}": 9 for number in range(3)},
     **dict.fromkeys(("MobileNetV3Small", "MobileNetV3Large"), 5),
     **{f"ConvNeXt{size}": 5 for size in ("Tiny", "Small", "Base", "Large")},
     **dict.fromkeys(("DINOv2_S14", "DINOv2_B14"), 13),

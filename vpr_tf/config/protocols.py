@@ -31,6 +31,8 @@ class Protocol:
         num_database: Sizes that the database may have, where copies differ; empty
             where that is not stated.
         shorter_side_px: What larger photos are made to first; None for their own size.
+        num_submitted: Predictions of each query in a file for the authors, who keep
+            the ground truth; 0 where everybody has it.
     """
 
     name: str
@@ -41,21 +43,24 @@ class Protocol:
     num_queries: int | None = None
     num_database: tuple[int, ...] = ()
     shorter_side_px: int | None = None
+    num_submitted: int = 0
 
     @property
     def unmatched(self) -> str:
         """What queries without positives are, for people."""
+        if self.num_submitted:
+            return "not known"
         return "dropped" if self.drops_unmatched else "not found"
 
     @property
     def unstated(self) -> str:
         """What of a set nobody can check against it, for people; empty for nothing.
 
-        `standard` is a rule and of no set.
+        `standard` is of no set, and where a file is submitted nothing is measured.
         """
         missing = ["queries"] * (self.num_queries is None)
         missing += ["database images"] * (not self.num_database)
-        if self.name == STANDARD or not missing:
+        if self.name == STANDARD or self.num_submitted or not missing:
             return ""
         return (
             f"counts not stated, cannot be checked: how many {' and '.join(missing)} "
@@ -97,6 +102,13 @@ PROTOCOLS = _by_name(
             drops_unmatched=True,
             num_queries=740,
             num_database=(18871,),
+        ),
+        Protocol(
+            "msls_challenge",
+            "MSLS test cities, official subtask `all`",
+            "kept by the authors: submission.txt is for them",
+            threshold_m=None,
+            num_submitted=20,
         ),
         _test("msls_val_all", "MSLS cph and sf, all but panoramas", None, 18871),
         Protocol(

@@ -14,6 +14,7 @@ from vpr_tf.evaluation.results import (
     results_text,
     write_results,
 )
+from vpr_tf.evaluation.submission import SUBMISSION_FILE, write_submission
 
 
 def run_evaluation(
@@ -72,5 +73,10 @@ def evaluate_sets(
             )
     write_results(results, folder)
     print(f"\n{results_text(results)}\n")
+    for result in results:
+        if result.rule.num_submitted:
+            submission = opened.set_folder(result.name) / SUBMISSION_FILE
+            write_submission(result, submission)
+            print(f"Submission to the authors of {result.name}: {submission}")
     print(f"Results, predictions and descriptors: {folder}")
     return results

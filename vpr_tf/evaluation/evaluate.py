@@ -18,9 +18,14 @@ from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
 from vpr_tf.evaluation.errors import EvaluationError
 from vpr_tf.evaluation.evaluated_model import EvaluatedModel
 from vpr_tf.evaluation.judge import Predictions, judge, judge_positions
-from vpr_tf.evaluation.protocols import check_protocol_sets, size_warnings
+from vpr_tf.evaluation.protocols import (
+    check_protocol_sets,
+    protocol_of,
+    size_warnings,
+)
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.evaluation.shared_images import shared_descriptors
+from vpr_tf.evaluation.submission import check_submission
 from vpr_tf.extraction.encoders import Encoder
 from vpr_tf.extraction.feature_extractor import FeatureExtractor
 from vpr_tf.extraction.model_loading import load_extractor
@@ -191,7 +196,12 @@ def evaluate_model(
         evaluation_set = find_set(dataset, evaluation_set)
     if evaluation_set.name != "val":
         check_protocol_sets(config, dataset.tests)
-    k = max(*config.recall_values, num_predictions or 1)
+    protocol = protocol_of(config, evaluation_set.name)
+    sources = (evaluation_set.queries, evaluation_set.database)
+    check_submission(
+        protocol, model.method, *(dataset.split(name).keys for name in sources)
+    )
+    k = max(*config.recall_values, num_predictions or 1, protocol.num_submitted)
     with descriptor_folder(work_dir) as folder:
         predictions = model.predict(
             dataset, evaluation_set, config, folder, k, progress=progress

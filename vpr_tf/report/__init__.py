@@ -13,6 +13,7 @@ _MODULE_OF = {
     "Report": "vpr_tf.report.report",
     "ReportError": "vpr_tf.report.errors",
     "RunTable": "vpr_tf.report.run_table",
+    "SetSource": "vpr_tf.report.set_properties",
     "StoredReport": "vpr_tf.report.stored_report",
     "bootstrap_percentages": "vpr_tf.report.bootstrap",
     "build_report": "vpr_tf.report.build",
@@ -22,14 +23,19 @@ _MODULE_OF = {
     "find_reports": "vpr_tf.report.stored_report",
     "headline_table": "vpr_tf.report.tables",
     "json_ready": "vpr_tf.report.json_values",
+    "measure_sets": "vpr_tf.report.set_properties",
     "read_report": "vpr_tf.report.stored_report",
     "run_report": "vpr_tf.report.run",
     "run_table_markdown": "vpr_tf.report.run_table_files",
+    "sets_content": "vpr_tf.report.set_files",
+    "sets_markdown": "vpr_tf.report.set_files",
     "tabulate_runs": "vpr_tf.report.run_table",
     "wilson_percentages": "vpr_tf.report.proportions",
     "write_html": "vpr_tf.report.report_files",
+    "write_latex_report": "vpr_tf.report.latex_report",
     "write_report": "vpr_tf.report.report_files",
     "write_run_table": "vpr_tf.report.run_table_files",
+    "write_sets": "vpr_tf.report.set_files",
 }
 __all__ = list(_MODULE_OF)
 __getattr__, __dir__ = lazy_names(__name__, _MODULE_OF)

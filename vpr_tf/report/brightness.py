@@ -13,26 +13,31 @@ from vpr_tf.data.record_reading import damaged_records_named
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
-def mean_luma(split: SplitIndex, *, progress: bool = True) -> np.ndarray:
+def mean_luma(
+    split: SplitIndex, rows: np.ndarray | None = None, *, progress: bool = True
+) -> np.ndarray:
     """Returns the mean luma of each image, 0 (black) to 1 (white), float64.
 
     Args:
         split: Record index of the images; each is decoded once, at its own size.
+        rows: Which images, int64; None for all.
         progress: Whether to draw a progress bar.
 
     Raises:
         DamagedRecordError: A record cannot be read or decoded.
     """
+    if rows is None:
+        rows = np.arange(len(split))
     luma = np.full(len(split), np.nan)
     batches = ImageBatches(SplitImages(split), Preprocessing("native"))
     with (
         tqdm(
-            total=len(split), desc="brightness", unit=" images", disable=not progress
+            total=len(rows), desc="brightness", unit=" images", disable=not progress
         ) as bar,
-        damaged_records_named(split, lambda: np.flatnonzero(np.isnan(luma))),
+        damaged_records_named(split, lambda: rows[np.isnan(luma[rows])]),
     ):
-        for images, record_ids in batches.read():
+        for images, record_ids in batches.read(rows):
             means = images.numpy().mean(axis=(1, 2), dtype=np.float64)
             luma[record_ids.numpy()] = means @ _LUMA
             bar.update(len(means))
-    return luma
+    return luma[rows]

@@ -139,6 +139,26 @@ def msls(folder: Path) -> None:
         msls_city(folder, city, 10 * first)
 
 
+def msls_challenge(folder: Path) -> None:
+    """Two cities without positions; the first row of three is of no subtask."""
+    for first, city in enumerate(("athens", "miami")):
+        for role in ("database", "query"):
+            part = folder / "test" / city / role
+            keys = [f"{city}{role[0]}{10 * first + number}" for number in range(3)]
+            write_csv(
+                part / "seq_info.csv",
+                ",sequence_key,frame_number,key",
+                [(i, f"s{city}", 40 + i, key) for i, key in [*enumerate(keys)][::-1]],
+            )
+            write_csv(
+                part / "subtask_index.csv",
+                ",all,s2w",
+                [(row, row != 0, False) for row in range(3)],
+            )
+            for number, key in enumerate(keys):
+                write_photo(part / "images" / f"{key}.jpg", 10 * first + number)
+
+
 GSV_ROWS = (
     (0, 7, 2019, 5, 90, "Boston", "42.350001", "-71.060050", "pANo-_1"),
     (1, 7, 2021, 11, 0, "Boston", "42.3500", "-71.0600", "other"),

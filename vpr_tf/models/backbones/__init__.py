@@ -9,7 +9,10 @@ from vpr_tf.models.backbones.backbone_spec import BackboneSpec, ImageShape
 from vpr_tf.models.backbones.convnext import CONVNEXT_NAMES, convnext_spec
 from vpr_tf.models.backbones.dinov2 import DINOV2_NAMES, dinov2_spec
 from vpr_tf.models.backbones.efficientnet import EFFICIENTNET_NAMES, efficientnet_spec
-from vpr_tf.models.backbones.efficientnet_lite0 import efficientnet_lite0_spec
+from vpr_tf.models.backbones.efficientnet_lite import (
+    EFFICIENTNET_LITE_NAMES,
+    efficientnet_lite_spec,
+)
 from vpr_tf.models.backbones.mobilenet_v3 import MOBILENET_V3_NAMES, mobilenet_v3_spec
 from vpr_tf.models.backbones.resnet import resnet_spec
 from vpr_tf.models.backbones.vgg16 import vgg16_spec
@@ -22,7 +25,10 @@ _SPECS: dict[str, Callable[[], BackboneSpec]] = {
     },
     "VGG16": vgg16_spec,
     **{name: functools.partial(efficientnet_spec, name) for name in EFFICIENTNET_NAMES},
-    "EfficientNetLite0": efficientnet_lite0_spec,
+    **{
+        name: functools.partial(efficientnet_lite_spec, name)
+        for name in EFFICIENTNET_LITE_NAMES
+    },
     **{name: functools.partial(mobilenet_v3_spec, name) for name in MOBILENET_V3_NAMES},
     **{name: functools.partial(convnext_spec, name) for name in CONVNEXT_NAMES},
     **{name: functools.partial(dinov2_spec, name) for name in DINOV2_NAMES},

@@ -25,7 +25,6 @@ Reference:
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -34,6 +33,8 @@ from vpr_tf.models.backbones.efficientnet_blocks import (
     BASE_STACKS,
     EfficientNetPlan,
     build_stages,
+    scaled_filters,
+    scaled_stacks,
 )
 
 
@@ -81,15 +82,9 @@ def efficientnet_spec(name: str) -> BackboneSpec:
 
 
 def _plan(variant: _Variant) -> EfficientNetPlan:
-    stacks = tuple(
-        stack._replace(
-            repeats=math.ceil(stack.repeats * variant.depth),
-            filters=_scaled(stack.filters, variant.width),
-        )
-        for stack in BASE_STACKS
-    )
+    stacks = scaled_stacks(variant.width, variant.depth)
     return EfficientNetPlan(
-        stem_filters=_scaled(32, variant.width),
+        stem_filters=scaled_filters(32, variant.width),
         stacks=stacks,
         top_filters=4 * stacks[-1].filters,
         activation="silu",
@@ -99,13 +94,6 @@ def _plan(variant: _Variant) -> EfficientNetPlan:
         bn_momentum=variant.bn_momentum,
         last_drop_rate=0.2,
     )
-
-
-def _scaled(filters: int, width: float) -> int:
-    """The nearest multiple of 8 that is not below nine tenths of the product."""
-    scaled = filters * width
-    rounded = max(8, int(scaled + 4) // 8 * 8)
-    return rounded if rounded >= 0.9 * scaled else rounded + 8
 
 
 def _modules(plan: EfficientNetPlan) -> Iterator[tuple[str, str]]:

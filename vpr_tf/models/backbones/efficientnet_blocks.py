@@ -8,6 +8,7 @@ Layers are called as in keras-hub, so that its presets fit by name.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -37,7 +38,7 @@ class Stack(NamedTuple):
     expansion: int
 
 
-# EfficientNet-B0 and Lite0.
+# EfficientNet-B0 and Lite0, of which the others are multiples.
 BASE_STACKS = (
     Stack(1, 16, 3, 1, 1),
     Stack(2, 24, 3, 2, 6),
@@ -82,6 +83,33 @@ class EfficientNetPlan:
         for number, stack in enumerate(self.stacks, 1):
             for repeat in range(stack.repeats):
                 yield number, repeat, f"block{number}{chr(ord('a') + repeat)}_"
+
+
+def scaled_stacks(
+    width: float, depth: float, scale_end_repeats: bool = True
+) -> tuple[Stack, ...]:
+    """Returns the stacks of a larger network (compound scaling).
+
+    Args:
+        width: Factor of the channels.
+        depth: Factor of the number of blocks, which is rounded up.
+        scale_end_repeats: Whether the first and the last stack get more blocks as well.
+    """
+    ends = () if scale_end_repeats else (BASE_STACKS[0], BASE_STACKS[-1])
+    return tuple(
+        stack._replace(
+            repeats=math.ceil(stack.repeats * (1.0 if stack in ends else depth)),
+            filters=scaled_filters(stack.filters, width),
+        )
+        for stack in BASE_STACKS
+    )
+
+
+def scaled_filters(filters: int, width: float) -> int:
+    """The nearest multiple of 8 that is not below nine tenths of the product."""
+    scaled = filters * width
+    rounded = max(8, int(scaled + 4) // 8 * 8)
+    return rounded if rounded >= 0.9 * scaled else rounded + 8
 
 
 def build_stages(plan: EfficientNetPlan, image_shape: ImageShape) -> list[keras.Model]:
