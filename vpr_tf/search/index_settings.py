@@ -19,21 +19,23 @@ from vpr_tf.stored_values import from_stored
 
 STRUCTURES = ("brute_force", "quantized", "tree")
 REORDERS = ("float32", "bfloat16", "int8", "memory_mapped")
-INDEX_TYPES = ("FLAT", "HNSW", "IVF_FLAT", "AUTOINDEX")
+INDEX_TYPES = ("FLAT", "HNSW", "IVF_FLAT", "IVF_PQ", "DISKANN", "AUTOINDEX")
 
 # Sizes as ScaNN's documentation advises.
 _LEAVES_PER_SQRT = 2
 _SEARCHED_LEAVES_FRACTION = 0.11
-# With SOAR what lies at the border of a leaf is found in a second one.
+# With SOAR what lies at the border of a leaf is found in a second one, so that fewer
+# suffice: 31 of 632 leaves for 100,000 descriptors, 62 of 2,000 for a million.
 _SOAR_LAMBDA = 1.5
 _LARGEST_SOAR_LAMBDA = 100.0
-_SEARCHED_OF_SOAR = 0.05
+_SEARCHED_OF_SOAR, _SOAR_EXPONENT = 0.65, 0.6
 _REORDERED_NEIGHBORS = 150
 # Longer codes are read more slowly than their precision is worth.
 _CODE_BLOCKS = 128
 
 _HNSW_PARAMS = {"M": 16, "efConstruction": 200}
 _HNSW_EF = 128
+_DISKANN_LIST = 100
 _LARGEST_NUMBER = 2**31
 _IVF_LISTS_PER_SQRT = 4
 _IVF_SEARCHED_FRACTION = 1 / 16
@@ -72,7 +74,7 @@ class ScannSettings:
     anisotropic_threshold: float = 0.0
     reordered_neighbors: int = _REORDERED_NEIGHBORS
     reorder: str = "int8"
-    training_sample: int = 100_000
+    training_sample: int = 200_000
     training_iterations: int = 8
 
     def __post_init__(self) -> None:
@@ -181,9 +183,12 @@ class MilvusSettings:
             `vpr_tf.milvus_address`.
         collection: Start of the collection's name on a cluster; the fingerprint of the
             descriptors and settings follows.
-        index_type: One of `INDEX_TYPES`; only FLAT is exact.
-        params: Of building: HNSW `M`, `efConstruction`; IVF_FLAT `nlist`.
-        search_params: Of searching: HNSW `ef`; IVF_FLAT `nprobe`.
+        index_type: One of `INDEX_TYPES`; only FLAT is exact. What an older or a small
+            server lacks it refuses.
+        params: Of building: HNSW `M`, `efConstruction`; IVF_FLAT `nlist`; IVF_PQ also
+            `m`, the parts of a descriptor that have a code of `nbits` bits each.
+        search_params: Of searching: HNSW `ef`; IVF_FLAT and IVF_PQ `nprobe`; DISKANN
+            `search_list`.
         metric: L2; there is no other.
         batch: Rows a request of building.
     """
@@ -211,7 +216,9 @@ class MilvusSettings:
             check_address(self.uri)
 
     @classmethod
-    def from_dict(cls, settings: dict[str, Any], num_images: int) -> MilvusSettings:
+    def from_dict(
+        cls, settings: dict[str, Any], num_images: int, dim: int
+    ) -> MilvusSettings:
         """Completes settings by what suits the size of the database.
 
         Raises:
@@ -224,11 +231,15 @@ class MilvusSettings:
         search_params: dict[str, int] = {}
         if whole.index_type == "HNSW":
             params, search_params = _HNSW_PARAMS, {"ef": _HNSW_EF}
-        elif whole.index_type == "IVF_FLAT":
+        elif whole.index_type == "DISKANN":
+            search_params = {"search_list": _DISKANN_LIST}
+        elif whole.index_type in ("IVF_FLAT", "IVF_PQ"):
             lists = min(int(_IVF_LISTS_PER_SQRT * num_images**0.5), num_images // 40)
             lists = max(1, lists)
             searched = max(1, int(lists * _IVF_SEARCHED_FRACTION))
             params, search_params = {"nlist": lists}, {"nprobe": searched}
+        if whole.index_type == "IVF_PQ":
+            params |= {"m": _code_parts(dim), "nbits": 8}
         return dataclasses.replace(
             whole,
             params={**params, **whole.params},
@@ -240,9 +251,17 @@ class MilvusSettings:
         return dataclasses.asdict(self)
 
 
+def _code_parts(dim: int) -> int:
+    """Returns how many parts of equal length have a code: of 4 values at the best."""
+    return dim // next(length for length in (4, 2, 1) if dim % length == 0)
+
+
 def _searched(num_leaves: int, soar_lambda: float) -> int:
-    share = _SEARCHED_OF_SOAR if soar_lambda else _SEARCHED_LEAVES_FRACTION
-    return max(1, math.ceil(num_leaves * share))
+    if soar_lambda:
+        return min(
+            num_leaves, math.ceil(_SEARCHED_OF_SOAR * num_leaves**_SOAR_EXPONENT)
+        )
+    return max(1, math.ceil(num_leaves * _SEARCHED_LEAVES_FRACTION))
 
 
 def _check_names(what: str, cls: type, settings: dict[str, Any]) -> None:

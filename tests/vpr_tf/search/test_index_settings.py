@@ -92,5 +92,12 @@ def test_scann_settings_that_cannot_be_are_named(settings, message):
 )
 def test_milvus_settings_that_cannot_be_are_named(settings, message):
     with pytest.raises(ValueError, match=message) as error:
-        MilvusSettings.from_dict(settings, 1000)
+        MilvusSettings.from_dict(settings, 1000, 8)
     assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize(("dim", "parts"), [(512, 128), (6, 3), (7, 7)])
+def test_codes_of_milvus_have_parts_of_equal_length(dim, parts):
+    settings = MilvusSettings.from_dict({"index_type": "IVF_PQ"}, 10_000, dim)
+    assert settings.params == {"nlist": 250, "m": parts, "nbits": 8}
+    assert settings.search_params == {"nprobe": 15}
