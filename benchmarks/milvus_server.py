@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import time
 import urllib.request
@@ -31,11 +32,15 @@ class MilvusProcess:
         from milvus import MilvusServer, MilvusServerConfig
 
         config = MilvusServerConfig(data_dir=str(folder))
+        names = [name for name in config.configurable_items if name.endswith("_port")]
+        *ports, health_port = _free_ports(len(names) + 1)
+        config.update(**dict(zip(names, ports, strict=True)))
         config.set("quotaAndLimits.limits.maxCollectionNum", MAX_COLLECTIONS)
         # A killed server is taken for alive until its session has ended.
         config.set("common.session.ttl", _SESSION_S)
         self._folder = folder
         self._server: Any = MilvusServer(config, wait_for_started=False)
+        self._server.webservice_port = health_port
         self._server.start()
         self._wait()
 
@@ -96,3 +101,12 @@ class MilvusProcess:
             time.sleep(0.1)
         self.stop()
         raise OSError(f"Milvus did not start; see {self._folder / 'logs'}.")
+
+
+def _free_ports(count: int) -> list[int]:
+    """Returns ports that the system chooses: two servers that start take others."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
