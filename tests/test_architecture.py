@@ -13,7 +13,7 @@ PACKAGES = ("vpr_tf", "data_prep", "benchmarks", "supply_chain")
 # From the ground up: a part imports those of the lines above its own line only.
 LEVELS = (
     ("geo", "config"),
-    ("layers", "photos", "search"),
+    ("layers", "losses", "photos", "search"),
     ("localization",),
     ("data", "models"),
     ("extraction",),

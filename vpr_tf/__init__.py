@@ -6,7 +6,7 @@
     vpr.PlaceIndex
     vpr.evaluate, vpr.train, vpr.load_config, vpr.trusting_models,
     vpr.using_engine
-    vpr.layers, vpr.models
+    vpr.layers, vpr.losses, vpr.models
 
 Keras loads files with layers and encoders of the project from then on.
 """
@@ -19,7 +19,7 @@ from vpr_tf._lazy import lazy_names
 from vpr_tf._tensorflow_lines import hide_tensorflow_lines
 
 if TYPE_CHECKING:
-    from vpr_tf import layers, models
+    from vpr_tf import layers, losses, models
     from vpr_tf.api import load_encoder
     from vpr_tf.config import load_config
     from vpr_tf.engine_choice import using_engine
@@ -39,6 +39,7 @@ __all__ = [
     "layers",
     "load_config",
     "load_encoder",
+    "losses",
     "models",
     "train",
     "trusting_models",
@@ -54,6 +55,7 @@ __getattr__, __dir__ = lazy_names(
         "layers": "vpr_tf.layers",
         "load_config": "vpr_tf.config",
         "load_encoder": "vpr_tf.api",
+        "losses": "vpr_tf.losses",
         "models": "vpr_tf.models",
         "train": "vpr_tf.training.train",
         "trusting_models": "vpr_tf.trusted_models",

@@ -93,7 +93,7 @@ class PhotoFiles:
         folder: Folder that the paths are relative to.
         paths: UTF-8 bytes, relative to `folder`.
         photos: Keys and metadata; the keys are the paths unless a prefix was added.
-        rows: Rows of `schema.ROW_DTYPE`, as they were scanned.
+        rows: Rows of `schema.ROW_DTYPE`, as they were scanned; texts may be narrower.
         rejected: What was found besides and cannot be used.
         skipped: Files beside them that are no photos.
         listed_in: The list that says what the photos of the folder are, if any.
