@@ -20,6 +20,8 @@ MAX_COLLECTIONS = 40
 class MilvusProcess:
     """The server of the package `milvus`, on free ports of this machine.
 
+    One at a time: the etcd in it takes the ports 2379 and 2380.
+
     Args:
         folder: Of its data and its log; made if needed.
 
@@ -32,7 +34,12 @@ class MilvusProcess:
         from milvus import MilvusServer, MilvusServerConfig
 
         config = MilvusServerConfig(data_dir=str(folder))
-        names = [name for name in config.configurable_items if name.endswith("_port")]
+        # All but etcd's, which listens where it always does.
+        names = [
+            name
+            for name in config.configurable_items
+            if name.endswith("_port") and name != "etcd_port"
+        ]
         *ports, health_port = _free_ports(len(names) + 1)
         config.update(**dict(zip(names, ports, strict=True)))
         config.set("quotaAndLimits.limits.maxCollectionNum", MAX_COLLECTIONS)
@@ -104,7 +111,7 @@ class MilvusProcess:
 
 
 def _free_ports(count: int) -> list[int]:
-    """Returns ports that the system chooses: two servers that start take others."""
+    """Returns ports that the system chooses."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for one in sockets:
