@@ -27,7 +27,7 @@ import numpy as np
 from benchmarks.figures import record
 from benchmarks.retrieval_data import generate_city
 from benchmarks.retrieval_engines import Search, engines, write_float16
-from benchmarks.timing import describe_machine
+from benchmarks.timing import describe_machine, memory_mib
 
 _K = 20
 _MAX_SECONDS_OF_SINGLE_QUERIES = 30.0
@@ -168,7 +168,7 @@ def _build(name: str, folder: Path) -> dict[str, float]:
     engine.build(folder / "database.npy", out)
     return {
         "build_s": time.perf_counter() - start,
-        "build_peak_mib": _memory_mib("VmHWM"),
+        "build_peak_mib": memory_mib("VmHWM"),
         "disk_mib": sum(path.stat().st_size for path in out.iterdir()) / (1 << 20),
     }
 
@@ -179,7 +179,7 @@ def _search(name: str, folder: Path) -> dict[str, float]:
     start = time.perf_counter()
     search = engine.open(folder / "database.npy", folder / engine.folder)
     open_s = time.perf_counter() - start
-    resident = _memory_mib("VmRSS")
+    resident = memory_mib("VmRSS")
     search(queries[:50], _K)
     single = _single_query_ms(search, queries)
     seconds = [_seconds(lambda: search(queries, _K)) for _ in range(2)]
@@ -192,7 +192,7 @@ def _search(name: str, folder: Path) -> dict[str, float]:
     return {
         "open_s": open_s,
         "resident_mib": resident,
-        "searched_mib": _memory_mib("VmRSS"),
+        "searched_mib": memory_mib("VmRSS"),
         "p50_ms": float(np.percentile(single, 50)),
         "p95_ms": float(np.percentile(single, 95)),
         "queries_per_s": len(queries) / min(seconds),
@@ -216,13 +216,6 @@ def _seconds(function: Callable[[], object]) -> float:
     start = time.perf_counter()
     function()
     return time.perf_counter() - start
-
-
-def _memory_mib(name: str) -> float:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(name + ":"):
-            return int(line.split()[1]) / 1024
-    raise OSError("Memory is measured by /proc/self/status, which Linux has.")
 
 
 if __name__ == "__main__":

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import statistics
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,3 +67,42 @@ def describe_machine() -> str:
         return f"{cores} cores"
     has = "has" if "avx512_bf16" in flags or "amx_bf16" in flags else "has no"
     return f"{cores} cores; the CPU {has} bfloat16 instructions"
+
+
+def memory_mib(name: str) -> float:
+    """Returns memory of this process in MiB.
+
+    Args:
+        name: A line of /proc/self/status: `VmRSS` is what it has, `VmHWM` the most
+            that it had.
+
+    Raises:
+        OSError: The system has no such file.
+    """
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(name + ":"):
+            return int(line.split()[1]) / 1024
+    raise OSError("Memory is measured by /proc/self/status, which Linux has.")
+
+
+@contextlib.contextmanager
+def own_memory_watched(every_s: float = 0.05) -> Iterator[list[float]]:
+    """Yields a list whose only value becomes the most memory, without files, in MiB.
+
+    Memory-mapped files count in `VmHWM`, though the system takes their pages back when
+    it needs them. The system keeps no peak without them, so this looks now and then.
+    """
+    peak, ended = [0.0], threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(every_s):
+            peak[0] = max(peak[0], memory_mib("RssAnon"))
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield peak
+    finally:
+        peak[0] = max(peak[0], memory_mib("RssAnon"))
+        ended.set()
+        thread.join()

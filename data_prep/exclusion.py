@@ -17,6 +17,7 @@ from vpr_tf.photos import PhotoFiles, PhotoSourceError
 from vpr_tf.photos.quality import check_exclusion, leave_out_flagged
 from vpr_tf.photos.quality.perceptual_hash import MissingImageHashError
 from vpr_tf.photos.scan import ScannedChunk
+from vpr_tf.photos.schema import ROW_DTYPE
 
 
 @contextmanager
@@ -89,7 +90,9 @@ def _write_kept(
     )
     shutil.copyfile(split.table.rejected_path, table.rejected_path)
     of_rows = ("num_rows", "keys_size", "longest_key", "longest_timestamp")
-    progress = dataclasses.replace(split.progress, **dict.fromkeys(of_rows, 0))
+    progress = dataclasses.replace(
+        split.progress, groups={}, **dict.fromkeys(of_rows, 0)
+    )
     table.append(progress, _chunk_of(kept), split.plan.rejected_prefix)
     progress.num_flagged = len(kept.excluded)
     progress.num_rejected -= progress.num_flagged
@@ -100,7 +103,7 @@ def _write_kept(
 def _chunk_of(files: PhotoFiles) -> ScannedChunk:
     """Returns photos as if they had been scanned at once."""
     keys = files.paths.tolist()
-    rows = files.rows.copy()
+    rows = files.rows.astype(ROW_DTYPE)
     lengths = [len(key) for key in keys]
     rows["key_end"] = np.cumsum(lengths, dtype=np.int64)
     left_out = [(one.path, one.reason) for one in (*files.rejected, *files.excluded)]

@@ -36,6 +36,7 @@ train:
   image_size: 32
   checkpoint_every_steps: 2
   encoder_optimizer: {{learning_rate: 0.01}}
+  export: best
 evaluation: {{resize: square, image_size: 32, index: exact, batch_size: 8}}
 """
 

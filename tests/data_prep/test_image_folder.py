@@ -1,10 +1,13 @@
 import os
+from pathlib import Path
 
 import pytest
 
 from tests.data_prep.conftest import write_images
 from vpr_tf.photos import PhotoSourceError, image_folder, scan_photos
 from vpr_tf.photos.image_folder import walk_image_folder
+
+OPEN_FILES = Path("/proc/self/fd")
 
 
 def make_tree(folder):
@@ -15,9 +18,10 @@ def make_tree(folder):
     return sorted(names)
 
 
-@pytest.mark.parametrize("in_memory", [2, 50_000])
-def test_walk_is_sorted_by_relative_path(tmp_path, monkeypatch, in_memory):
+@pytest.mark.parametrize(("in_memory", "open_parts"), [(1, 2), (2, 256), (50_000, 2)])
+def test_walk_is_sorted_by_relative_path(tmp_path, monkeypatch, in_memory, open_parts):
     monkeypatch.setattr(image_folder, "ENTRIES_IN_MEMORY", in_memory)
+    monkeypatch.setattr(image_folder, "MOST_OPEN_PARTS", open_parts)
     source, scratch = tmp_path / "source", tmp_path / "scratch"
     source.mkdir()
     scratch.mkdir()
@@ -26,6 +30,22 @@ def test_walk_is_sorted_by_relative_path(tmp_path, monkeypatch, in_memory):
     assert [name for name, _ in walked] == names
     assert [size for _, size in walked] == [len(name.encode()) for name in names]
     assert not list(scratch.iterdir())
+
+
+def test_a_large_folder_does_not_need_a_file_for_every_part(tmp_path, monkeypatch):
+    monkeypatch.setattr(image_folder, "ENTRIES_IN_MEMORY", 2)
+    monkeypatch.setattr(image_folder, "MOST_OPEN_PARTS", 5)
+    source, scratch = tmp_path / "source", tmp_path / "scratch"
+    source.mkdir()
+    scratch.mkdir()
+    names = sorted(f"{number * 7919 % 1000}.jpg" for number in range(100))
+    for name in names:
+        (source / name).touch()
+    num_open = len([*OPEN_FILES.iterdir()])
+    walked = walk_image_folder(source, scratch)
+    assert next(walked)[0] == names[0]
+    assert len([*OPEN_FILES.iterdir()]) <= num_open + 5
+    assert [name for name, _ in walked] == names[1:]
 
 
 def test_link_to_a_parent_is_an_error(tmp_path):

@@ -54,6 +54,10 @@ def losses_of(run):
         return [float(row["loss"]) for row in csv.DictReader(file)]
 
 
+def steps_kept(run):
+    return sorted(path.name for path in run.checkpoints.glob("*.index"))
+
+
 def summaries_of(run):
     """Tags and, for scalars, values by step."""
     found = {}
@@ -123,6 +127,8 @@ def test_a_run_leaves_what_the_design_names(run_training, tmp_path):
     score = json.loads((version / "assets.extra" / "training.json").read_text())
     assert score == {"run": run.path.name, "val_recall@1": result.recalls["val"][1]}
 
+    assert steps_kept(run) == ["step-10.index"]
+
     best = load_best(run.best, build_small_encoder())
     assert best.epoch == metrics["epochs"][-1]["best_epoch"]
     recalls = [record["val_recalls"]["1"] for record in metrics["epochs"]]
@@ -149,6 +155,27 @@ def test_a_finished_run_goes_on_with_more_epochs_as_if_it_had_them(run_training)
     run = run_training(*SHORT)
     assert run_training(*longer, resume=True) == run
     assert losses_of(run) == expected
+
+
+@pytest.mark.slow
+def test_a_finished_run_without_checkpoints_is_whole_but_for_resuming(
+    run_training, monkeypatch
+):
+    none = (*SHORT, "train.checkpoints_to_keep=0", "train.export=never")
+    finish = train_module.finish_run
+
+    def finish_with_checkpoints(config, dataset, run, encoder):
+        assert steps_kept(run) == ["step-2.index"]
+        return finish(config, dataset, run, encoder)
+
+    monkeypatch.setattr(train_module, "finish_run", finish_with_checkpoints)
+    run = run_training(*none)
+    assert not list(run.checkpoints.iterdir())
+    assert load_best(run.best, build_small_encoder()).epoch == 0
+    command = rf"vpr export --model {re.escape(str(run.path))}$"
+    assert re.search(command, run.log_file.read_text(), re.MULTILINE)
+    with pytest.raises(TrainingError, match=r"has ended and no checkpoint.*run:small"):
+        run_training(*none, resume=True)
 
 
 @pytest.mark.slow

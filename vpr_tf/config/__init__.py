@@ -80,7 +80,7 @@ from vpr_tf.config.quality import (
     QUALITY_FLAGS,
     QualityConfig,
 )
-from vpr_tf.config.rules import ConfigError, check_name
+from vpr_tf.config.rules import ConfigError, check_name, did_you_mean
 from vpr_tf.config.training import (
     KERAS_OPTIMIZERS,
     OPTIMIZERS,
@@ -166,6 +166,7 @@ __all__ = [
     "check_name",
     "config_from_values",
     "config_yaml",
+    "did_you_mean",
     "entry_of",
     "find_protocol",
     "grid_config",

@@ -262,10 +262,13 @@ class TrainConfig:
     early_stopping_patience: int | None = None  # epochs without better R@1
     validate_every_epochs: int = 1
     deterministic_ops: bool = False  # same bytes each time on a GPU too, but slower
+    # Of a run that ended: 1 keeps the last, to train on from it, 0 none; `best/` stays.
+    # While a run trains the last two are kept: one may be damaged by a kill.
+    checkpoints_to_keep: int = 1
     # Whether the run's best encoder becomes the next version in `savedmodels_dir`:
     # best (where its R@1 on val is above that of the newest version there, or one of
     # the two is not known), always or never.
-    export: str = "best"
+    export: str = "never"
 
     def __post_init__(self) -> None:
         sizes = ("groups_num", "epochs", "iterations_per_epoch")
@@ -278,6 +281,7 @@ class TrainConfig:
         if self.gradient_cache_chunk is not None:
             check_range(self, "train", 1, None, "gradient_cache_chunk")
             check(not self.jit_compile, "train.jit_compile", _WHY_NO_JIT, True)
+        check_range(self, "train", 0, 1, "checkpoints_to_keep")
         check_choice("train.strategy", self.strategy, STRATEGIES)
         check_choice("train.precision", self.precision, PRECISIONS)
         check_choice("train.input", self.input, ("images", "descriptors"))

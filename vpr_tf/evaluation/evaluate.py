@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vpr_tf.atomic_files import scratch_folder
-from vpr_tf.config import EvaluationConfig
+from vpr_tf.config import STANDARD, EvaluationConfig, find_protocol
 from vpr_tf.config.evaluation import POSITIVE_DISTANCE_M, RECALL_VALUES
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
 from vpr_tf.evaluation.errors import EvaluationError
@@ -44,6 +44,7 @@ def evaluate(
     *,
     recall_values: Sequence[int] = ...,
     threshold_m: float = ...,
+    protocol: str = ...,
 ) -> EvaluationResult: ...
 
 
@@ -95,6 +96,7 @@ def evaluate_descriptors(
     *,
     recall_values: Sequence[int] = RECALL_VALUES,
     threshold_m: float = POSITIVE_DISTANCE_M,
+    protocol: str = STANDARD,
 ) -> EvaluationResult:
     """Searches descriptors and measures recall@N; see `judge_positions`.
 
@@ -108,12 +110,20 @@ def evaluate_descriptors(
         query_positions: Where the queries were taken, likewise.
         recall_values: The values of N.
         threshold_m: Largest distance of a positive.
+        protocol: What recall means, a name of `config.PROTOCOLS`.
 
     Raises:
+        ConfigError: There is no such protocol.
         EvaluationError: There are no images, or not as many positions; a position
-            cannot be, or is 0, 0.
+            cannot be, or is 0, 0; the protocol has another threshold.
         RetrievalError: The descriptors cannot be searched.
     """
+    rule = find_protocol(protocol, "protocol")
+    if rule.threshold_m not in (None, threshold_m):
+        raise EvaluationError(
+            f"`threshold_m` must be {rule.threshold_m:g}, as the protocol {protocol} "
+            f"has it. Received: {threshold_m:g}. Leave one of the two out."
+        )
     places = _positions("database_positions", database_positions)
     truth = _positions("query_positions", query_positions)
     database, queries = (
@@ -139,6 +149,7 @@ def evaluate_descriptors(
         names,
         recall_values=recall_values,
         threshold_m=threshold_m,
+        protocol=rule,
         name="descriptors",
         shared=shared_descriptors(queries, distances, distances_m(truth, places, rows)),
     )

@@ -37,16 +37,30 @@ def positives_per_query(
     for zone in np.unique(queries.utm_zone[queries.known]):
         query_ids = np.flatnonzero(queries.known & (queries.utm_zone == zone))
         in_zone = queries.take(query_ids)
-        same = np.flatnonzero(database.known & (database.utm_zone == zone))
+        same = _places(database, database.known & (database.utm_zone == zone))
         other = _nearby_in_other_zones(in_zone, database, positive_dist_threshold_m)
-        parts = [(same, database.take(same))]
+        parts = [same]
         if len(other):
             parts.append((other, database.take(other).projected_to(zone)))
         for database_ids, images in parts:
             for query, rows in _within_radius(in_zone, images, radius_cm):
-                found[query_ids[query]].append(database_ids[rows])
+                if database_ids is not None:
+                    rows = database_ids[rows]
+                found[query_ids[query]].append(rows)
     empty = np.empty(0, np.int64)
-    return [np.sort(np.concatenate([empty, *parts])) for parts in found]
+    for query, arrays in enumerate(found):
+        found[query] = [np.sort(np.concatenate([empty, *arrays]))]
+    return [array for (array,) in found]
+
+
+def _places(
+    database: Positions, chosen: np.ndarray
+) -> tuple[np.ndarray | None, Positions]:
+    """Returns the rows that are chosen, None for all, and their positions."""
+    if chosen.all():
+        return None, database
+    rows = np.flatnonzero(chosen)
+    return rows, database.take(rows)
 
 
 def _nearby_in_other_zones(
@@ -81,7 +95,10 @@ def _within_radius(
     num_north = int(images.utm_north_cm.max() // cell_cm - first_north) + 3
 
     def cell_of(column: np.ndarray, row: np.ndarray) -> np.ndarray:
-        return column * num_north + np.clip(row - first_north + 1, 0, num_north - 1)
+        cells = row - (first_north - 1)
+        np.clip(cells, 0, num_north - 1, out=cells)
+        cells += column * num_north
+        return cells
 
     # Cells of one column are consecutive: three of them are one range of images.
     cells = cell_of(images.utm_east_cm // cell_cm, images.utm_north_cm // cell_cm)

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from vpr_tf.evaluation.agreement import (
+    NUM_AGREEING,
+    agree_elsewhere,
+    rows_off,
+    seems_mis_indexed,
+)
 from vpr_tf.evaluation.protocols import count_warnings
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.evaluation.shared_images import SharedImages
@@ -37,6 +43,7 @@ def result_warnings(
         warnings += _in_database(shared)
     if known.any():
         warnings += _extreme_recall(result, known)
+        warnings += _mis_indexed(result, queries, places)
         warnings += _without_positives(result, queries, places)
     return warnings
 
@@ -108,6 +115,26 @@ def _extreme_recall(result: EvaluationResult, known: np.ndarray) -> list[str]:
         )
     recall = 100 * int(found.all())
     return [f"{result.symbol}@1 is {recall} on {count:,} queries. {look}"]
+
+
+def _mis_indexed(
+    result: EvaluationResult, queries: Positions, places: Positions
+) -> list[str]:
+    """Names positions that seem to be those of other queries."""
+    elsewhere = agree_elsewhere(result, places)
+    if not seems_mis_indexed(result, elsewhere, places):
+        return []
+    text = (
+        f"the first {NUM_AGREEING} predictions of {elsewhere.sum():,} of "
+        f"{int(queries.known.sum()):,} queries lie together, and far from where the "
+        "query is said to have been taken, as if positions were those of other photos."
+    )
+    if moved := rows_off(result, queries, places):
+        text += (
+            f" Most are right if each query takes the position {abs(moved)} "
+            f"{'row' if abs(moved) == 1 else 'rows'} {'down' if moved > 0 else 'up'}."
+        )
+    return [f"{text} Look at the order of photos and positions, and at the pictures."]
 
 
 def _without_positives(

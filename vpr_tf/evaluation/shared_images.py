@@ -17,6 +17,7 @@ _LARGEST_OF_ONE_IMAGE = 1e-3
 # Of squared distances, as a part of the squared length, where positions are equal too.
 _LARGEST_OF_ONE_DESCRIPTOR = 1e-6
 _SAME_PLACE_M = 0.01
+_KEYS_AT_ONCE = 1 << 16
 # A short name of the SF-XL standard: east, north, zone, band, latitude, longitude.
 _ONLY_POSITION = re.compile(
     rb"@[-+.0-9]+@[-+.0-9]+(@[0-9]{0,2}(@[A-Z]?(@[-+.0-9]*){0,2})?)?@*\.[A-Za-z]+"
@@ -109,10 +110,11 @@ def _same_name(queries: SplitIndex, database: SplitIndex) -> np.ndarray:
     that is the position again.
     """
     row_of = {key: row for row, key in enumerate(np.asarray(queries.keys).tolist())}
-    keys = enumerate(np.asarray(database.keys).tolist())
+    keys = database.keys
     pairs = [
-        (row_of[key], row)
-        for row, key in keys
+        (row_of[key], start + place)
+        for start in range(0, len(keys), _KEYS_AT_ONCE)
+        for place, key in enumerate(keys[start : start + _KEYS_AT_ONCE].tolist())
         if key in row_of and not _ONLY_POSITION.fullmatch(key.rpartition(b"/")[2])
     ]
     ours, theirs = np.array(pairs, np.int64).reshape(-1, 2).T

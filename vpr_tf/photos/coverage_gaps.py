@@ -39,7 +39,9 @@ def missing_cells(positions_m: np.ndarray, cell_size_m: float) -> np.ndarray:
     from scipy.spatial import cKDTree
 
     # Photos of one place, to a quarter of a cell, are one point.
-    quarters = np.floor(positions_m / cell_size_m * 4)
+    quarters = np.empty(positions_m.shape, np.int64)
+    for column, metres in zip(quarters.T, positions_m.T, strict=True):
+        column[:] = np.floor(metres / cell_size_m * 4)
     points = quarters[distinct_rows(quarters)[0]] / 4 + 1 / 8
     tree = cKDTree(points)
     angles = np.arange(_DIRECTIONS) * 2 * np.pi / _DIRECTIONS

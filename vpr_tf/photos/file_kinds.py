@@ -25,6 +25,7 @@ _FILES = (
     ".tmp .bak .part .crdownload .m4a .aac .mts .m2ts "
     ".insv .360 .psd .xcf .npy .npz .mat .h5 .pth"
 )
+_PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png")  # nearly all; others are looked up
 _OTHER_SUFFIXES = frozenset(f"{_RAW} {_NOTES} {_FILES}".split(" "))
 
 
@@ -63,6 +64,9 @@ class SkippedFiles:
 
 def is_hidden(path: str) -> bool:
     """Whether a file, or a folder that it lies in, is hidden or of the system."""
+    # Of millions of paths, few have to be taken apart carefully.
+    if path[:1] != "." and "/." not in path:
+        return not _SYSTEM_NAMES.isdisjoint(path.lower().split("/"))
     parts = PurePosixPath(path).parts
     return any(part[0] == "." or part.lower() in _SYSTEM_NAMES for part in parts)
 
@@ -77,6 +81,8 @@ def is_image_name(path: str) -> bool:
 
 def _is_other(path: str) -> bool:
     """Whether a name is that of something else; one that says nothing is not."""
+    if path.lower().endswith(_PHOTO_SUFFIXES):
+        return False
     name = PurePosixPath(path)
     if name.suffix.lower() in _OTHER_SUFFIXES:
         return True

@@ -5,15 +5,19 @@ from __future__ import annotations
 import heapq
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
+
+import numpy as np
 
 from vpr_tf.photos.errors import PhotoSourceError
 from vpr_tf.photos.text_encoding import encoding_text
 
-# A folder with more entries is sorted on disk, so that memory stays constant.
-ENTRIES_IN_MEMORY = 50_000
+# A folder with more entries is sorted on disk, in parts that are files open together:
+# memory stays constant, and there are fewer than a process may open.
+ENTRIES_IN_MEMORY = 200_000
+MOST_OPEN_PARTS = 256
 _BLOCK_BYTES = 1 << 16
 
 
@@ -50,7 +54,12 @@ def walk_path_list(file: Path, folder: Path) -> Iterator[tuple[str, int]]:
     Raises:
         PhotoSourceError: The text cannot be read, names a file twice, or one by `..`.
     """
-    known: set[str] = set()
+    _refuse_repetitions(file, folder)
+    for path in _listed_paths(file, folder):
+        yield path, _size(folder / path)
+
+
+def _listed_paths(file: Path, folder: Path) -> Iterator[str]:
     try:
         with file.open(encoding="utf-8-sig") as lines:
             for line in lines:
@@ -62,15 +71,30 @@ def walk_path_list(file: Path, folder: Path) -> Iterator[tuple[str, int]]:
                         f"{file} names {path}, which is outside {folder}. Name files "
                         "in that folder only."
                     )
-                if path in known:
-                    raise PhotoSourceError(f"{file} names {path} more than once.")
                 if path:
-                    known.add(path)
-                    yield path, _size(folder / path)
+                    yield path
     except UnicodeDecodeError as error:
         raise PhotoSourceError(encoding_text(file)) from error
     except OSError as error:
         raise PhotoSourceError(f"Cannot read the list {file}: {error}.") from error
+
+
+def _refuse_repetitions(file: Path, folder: Path) -> None:
+    """Raises a `PhotoSourceError` when a list names a file twice.
+
+    It holds 8 bytes a path; paths themselves only where two have the same hash.
+    """
+    hashes = np.fromiter(map(hash, _listed_paths(file, folder)), np.int64)
+    hashes.sort()
+    shared = set(hashes[1:][hashes[1:] == hashes[:-1]].tolist())
+    if not shared:
+        return
+    known: set[str] = set()
+    for path in _listed_paths(file, folder):
+        if hash(path) in shared:
+            if path in known:
+                raise PhotoSourceError(f"{file} names {path} more than once.")
+            known.add(path)
 
 
 def _size(path: Path) -> int:
@@ -105,8 +129,11 @@ def _sorted_entries(folder: Path, scratch: Path) -> Iterator[tuple[str, int]]:
             for entry in entries:
                 batch.append(_describe(entry))
                 if len(batch) == ENTRIES_IN_MEMORY:
-                    runs.append(_spill(sorted(batch), scratch))
+                    batch.sort()
+                    runs.append(_spill(batch, scratch))
                     batch = []
+                if len(runs) == MOST_OPEN_PARTS:
+                    runs = [_spill(heapq.merge(*runs), scratch)]
     except OSError as error:
         raise PhotoSourceError(
             f"Cannot read the folder {folder}: {error.strerror}."
@@ -124,11 +151,13 @@ def _describe(entry: os.DirEntry[str]) -> tuple[str, int]:
         return entry.name, -1
 
 
-def _spill(batch: list[tuple[str, int]], scratch: Path) -> Iterator[tuple[str, int]]:
+def _spill(
+    batch: Iterable[tuple[str, int]], scratch: Path
+) -> Iterator[tuple[str, int]]:
     """Writes a sorted run to a temporary file and returns an iterator over it."""
     file = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115 - the reader closes it
     # A name may hold any character but "/" and NUL.
-    file.write(b"".join(b"%d %s\0" % (size, os.fsencode(name)) for name, size in batch))
+    file.writelines(b"%d %s\0" % (size, os.fsencode(name)) for name, size in batch)
     file.seek(0)
     return _read_run(file)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from tqdm import tqdm
 
 from vpr_tf.atomic_files import scratch_folder
@@ -19,6 +20,8 @@ from vpr_tf.photos.scan import PhotoSource, ScannedChunk, scan_chunk
 from vpr_tf.photos.schema import ROW_DTYPE
 
 _CHUNK_ENTRIES = 512
+# 40 MB and more, which the system has back when they are freed.
+_ROWS_OF_A_PART = 1 << 19
 
 
 def scan_photos(
@@ -116,28 +119,99 @@ def _scan(
     source: PhotoSource, entries: Iterable[str], skipped: SkippedFiles, progress: bool
 ) -> PhotoFiles:
     """Scans entries; `skipped` holds when all were walked what was left out."""
-    rows = [np.empty(0, ROW_DTYPE)]
-    keys: list[bytes] = []
+    with tqdm(desc="scan", unit=" photos", disable=None if progress else True) as bar:
+        return collect_chunks(source, _scanned(source, entries, bar), skipped)
+
+
+def _scanned(
+    source: PhotoSource, entries: Iterable[str], bar: tqdm
+) -> Iterator[ScannedChunk]:
+    for some_entries in _chunks(entries):
+        yield scan_chunk(source, some_entries)
+        bar.update(len(some_entries))
+
+
+def collect_chunks(
+    source: PhotoSource, chunks: Iterable[ScannedChunk], skipped: SkippedFiles
+) -> PhotoFiles:
+    """Puts what was scanned of a source together.
+
+    Args:
+        source: Where the chunks come from.
+        chunks: All of them, in order.
+        skipped: Counts the files that are no photos.
+    """
+    rows = _Parts(_with_narrow_texts(np.empty(0, ROW_DTYPE)).dtype)
+    keys = _Parts("S1")
     rejected: list[RejectedPhoto] = []
     dropped: list[RejectedPhoto] = []
-    with tqdm(desc="scan", unit=" photos", disable=None if progress else True) as bar:
-        for some_entries in _chunks(entries):
-            chunk = scan_chunk(source, some_entries)
-            rows.append(chunk.rows)
-            keys += _keys_of(chunk)
-            rejected += [RejectedPhoto(*entry) for entry in chunk.rejected]
-            dropped += [RejectedPhoto(*entry) for entry in chunk.dropped]
-            skipped.num_other += chunk.num_other
-            bar.update(len(some_entries))
+    for chunk in chunks:
+        rows.append(_with_narrow_texts(chunk.rows))
+        keys.append(np.array(_keys_of(chunk) or [b""], "S")[: len(chunk.rows)])
+        rejected += [RejectedPhoto(*entry) for entry in chunk.rejected]
+        dropped += [RejectedPhoto(*entry) for entry in chunk.dropped]
+        skipped.num_other += chunk.num_other
     photos = PhotoFiles.from_rows(
         source.folder,
-        np.concatenate(rows),
-        np.array(keys, "S" if keys else "S1"),
+        rows.joined(),
+        keys.joined(),
         tuple(rejected),
         skipped,
         source.list_file,
     )
     return dataclasses.replace(photos, dropped=tuple(dropped))
+
+
+def _with_narrow_texts(rows: np.ndarray) -> np.ndarray:
+    """Returns rows whose texts are as wide as the longest: few name a drive."""
+    widths = {
+        name: max(1, int(np.char.str_len(rows[name]).max(initial=0)))
+        for name in rows.dtype.fields or ()
+        if rows.dtype[name].kind == "S"
+    }
+    fields = [
+        (name, f"S{widths[name]}" if name in widths else rows.dtype[name])
+        for name in rows.dtype.names or ()
+    ]
+    return rows.astype(np.dtype(fields))
+
+
+class _Parts:
+    """An array that comes in parts; joining them takes little more than the result.
+
+    Args:
+        dtype: Of the array; of texts, as wide as the widest.
+    """
+
+    def __init__(self, dtype: npt.DTypeLike) -> None:
+        self._dtype = np.dtype(dtype)
+        self._large: list[np.ndarray] = []
+        self._small: list[np.ndarray] = []
+        self._num_small = 0
+
+    def append(self, part: np.ndarray) -> None:
+        """Adds a part at the end."""
+        self._dtype = np.result_type(self._dtype, part.dtype)
+        self._small.append(part)
+        self._num_small += len(part)
+        if self._num_small >= _ROWS_OF_A_PART:
+            self._join_small()
+
+    def _join_small(self) -> None:
+        if self._small:
+            self._large.append(np.concatenate(self._small))
+            self._small, self._num_small = [], 0
+
+    def joined(self) -> np.ndarray:
+        """Returns the whole array, and lets go of the parts on the way."""
+        self._join_small()
+        whole = np.empty(sum(map(len, self._large)), self._dtype)
+        start = 0
+        while self._large:
+            part = self._large.pop(0)
+            whole[start : start + len(part)] = part
+            start += len(part)
+        return whole
 
 
 def _chunks(entries: Iterable[str]) -> Iterator[list[str]]:

@@ -93,7 +93,7 @@ class PhotoFiles:
         folder: Folder that the paths are relative to.
         paths: UTF-8 bytes, relative to `folder`.
         photos: Keys and metadata; the keys are the paths unless a prefix was added.
-        rows: Rows of `schema.ROW_DTYPE`, as they were scanned.
+        rows: Rows of `schema.ROW_DTYPE`, as they were scanned; texts may be narrower.
         rejected: What was found besides and cannot be used.
         skipped: Files beside them that are no photos.
         listed_in: The list that says what the photos of the folder are, if any.
@@ -169,6 +169,10 @@ class PhotoFiles:
             photos=self.photos.take(rows),
             rows=self.rows[rows],
         )
+
+    def with_nothing_else(self) -> PhotoFiles:
+        """Returns the same photos without what was found beside them."""
+        return PhotoFiles(self.folder, self.paths, self.photos, self.rows)
 
     def with_rejected(self, rejected: Iterable[RejectedPhoto]) -> PhotoFiles:
         """Returns the same photos with further files that cannot be used."""

@@ -49,17 +49,21 @@ class CheckpointFiles:
         """Deletes the files of all other checkpoints, and records those that stay.
 
         Args:
-            steps: The newest comes last.
+            steps: The newest comes last; none deletes all, and the record with them.
 
         Raises:
             OSError: The folder cannot be written.
             StoredPathError: The folder holds a symbolic link.
         """
         names = self._names()
-        lines = [f'model_checkpoint_path: "step-{steps[-1]}"']
-        lines += [f'all_model_checkpoint_paths: "step-{step}"' for step in steps]
-        with replace_file(inside(self._folder, _RECORD)) as temporary:
-            temporary.write_text("\n".join(lines) + "\n")
+        record = inside(self._folder, _RECORD)
+        if steps:
+            lines = [f'model_checkpoint_path: "step-{steps[-1]}"']
+            lines += [f'all_model_checkpoint_paths: "step-{step}"' for step in steps]
+            with replace_file(record) as temporary:
+                temporary.write_text("\n".join(lines) + "\n")
+        else:
+            record.unlink(missing_ok=True)
         for name in names:
             match = _STEP.fullmatch(name)
             if match is None or int(match[1]) in steps:

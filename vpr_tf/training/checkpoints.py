@@ -18,6 +18,7 @@ from vpr_tf.training.process import is_chief
 from vpr_tf.training.progress import TrainingProgress
 from vpr_tf.training.run_records import RunRecords
 
+# Of a run that trains: writing over one, as after validation, may damage it.
 _MAX_TO_KEEP = 2
 
 
@@ -97,6 +98,19 @@ class CheckpointStore:
                 f"good checkpoint is {self.latest or 'none'}; go on with --resume when "
                 "there is room."
             ) from error
+
+    def keep_last(self, number: int) -> None:
+        """Deletes all checkpoints but the last ones that are known to be whole.
+
+        Args:
+            number: How many stay, 0 or more.
+
+        Raises:
+            OSError: The folder cannot be written.
+            StoredPathError: The folder holds a symbolic link.
+        """
+        self._whole = self._whole[-number:] if number else []
+        self._written.keep(self._whole)
 
     @property
     def latest(self) -> str | None:

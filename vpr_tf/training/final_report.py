@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shlex
 import sys
 from pathlib import Path
 
@@ -76,10 +77,13 @@ def finish_run(
         _LOG.info("Results and predictions: %s", folder)
     else:
         _LOG.info("The dataset has no test set.")
-    _LOG.info(
-        "SavedModel: %s", exported or f"none (train.export: {config.train.export})"
-    )
+    _LOG.info("SavedModel: %s", exported or _why_none(config, run))
     return results
+
+
+def _why_none(config: ExperimentConfig, run: RunFolder) -> str:
+    command = f"vpr export --model {shlex.quote(str(run.path))}"
+    return f"none (train.export: {config.train.export}); make one by: {command}"
 
 
 def is_export_wanted(config: ExperimentConfig, score: float | None) -> bool:

@@ -24,6 +24,7 @@ _MAY_CHANGE = (
     "train.strategy",
     "train.jit_compile",
     "train.checkpoint_every_steps",
+    "train.checkpoints_to_keep",
     "train.early_stopping_patience",
     "train.export",
     "evaluation.batch_size",
@@ -142,6 +143,13 @@ def restore_run(run: RunFolder, store: CheckpointStore) -> bool:
         return True
     train = load_saved_config(run.config_file).train
     first = min(train.checkpoint_every_steps, train.iterations_per_epoch)
+    if "savedmodel" in read_metrics(run.metrics_file):
+        raise TrainingError(
+            f"{run.path} has ended and no checkpoint is left "
+            "(`train.checkpoints_to_keep: 0` keeps none), so it cannot be trained on. "
+            "It can be evaluated, indexed and exported; a new run starts from its best "
+            f"weights with `encoder.weights: run:{run.path.parent.name}`."
+        )
     if records.num_lines > first or records.num_epochs or run.best.exists():
         raise TrainingError(
             f"{run.path} has losses of {records.num_lines} steps and of "

@@ -316,6 +316,8 @@ def _run(
         ).run()
         if run is not None and writers is not None:
             _finish(config, dataset, run, plain_encoder, stop)
+            # Last: whatever is killed before can be done again.
+            store.keep_last(config.train.checkpoints_to_keep)
         # A worker that left would look like one that failed.
         values_of_chief(strategy, [0.0])
 

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tests.vpr_tf.evaluation.tiny_dataset import MeanColourEncoder, Shot, write_dataset
+from vpr_tf.config import ConfigError
 from vpr_tf.data.prepared_dataset import DatasetError
 from vpr_tf.evaluation import EvaluationError, evaluate
 from vpr_tf.extraction import FeatureExtractor
@@ -31,6 +32,30 @@ def test_recall_of_arrays_equals_the_definition():
     again = evaluate(database.astype("f4"), positions, queries, truth)
     assert again.recalls[1] == result.recalls[1]
     assert list(again.recalls) == [1, 5, 10, 20]
+
+
+def test_protocol_says_which_queries_count():
+    # The last query has no database image near it.
+    truth = np.array([PLACES[0], PLACES[1], (40.0, -100.0)])
+    database, queries = np.eye(3), np.array([[1, 0, 0], [1, 0, 0], [0, 0, 1]])
+    standard = evaluate(database, PLACES, queries, truth)
+    dropped = evaluate(database, PLACES, queries, truth, protocol="msls_val_740")
+    assert standard.recalls[1] == pytest.approx(100 / 3)
+    assert dropped.recalls[1] == 50
+    assert (standard.num_counted, dropped.num_counted) == (3, 2)
+    assert dropped.summary()["protocol"] == "msls_val_740"
+    assert any("740 queries that count, this set has 2" in w for w in dropped.warnings)
+
+
+def test_protocol_that_there_is_not_or_with_another_threshold_is_refused():
+    arguments = (np.eye(3), PLACES, np.eye(3), PLACES)
+    with pytest.raises(ConfigError, match=r"`protocol` must be one .* sped\?"):
+        evaluate(*arguments, protocol="spad")
+    with pytest.raises(ConfigError, match="must be the name of a protocol"):
+        evaluate(*arguments, protocol={"descriptors": "sped"})
+    with pytest.raises(EvaluationError, match="must be 25, as the protocol sped has"):
+        evaluate(*arguments, protocol="sped", threshold_m=10)
+    assert evaluate(*arguments, threshold_m=10).recalls[1] == 100
 
 
 def test_threshold_in_metres_and_one_query():

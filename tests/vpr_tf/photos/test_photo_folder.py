@@ -8,6 +8,8 @@ from vpr_tf.photos import (
     PhotoSourceError,
     check_rejected_fraction,
     format_image_name,
+    image_folder,
+    photo_folder,
     scan_named_photos,
     scan_photos,
 )
@@ -123,6 +125,36 @@ def test_list_beside_a_folder_says_what_the_photos_are(folder):
         scan(folder)
     listed.unlink()
     assert len(scan(folder)) == 2
+
+
+def test_a_list_of_many_names_one_twice_among_equal_hashes(folder, monkeypatch):
+    listed = folder.with_name(f"{folder.name}_images_paths.txt")
+    listed.write_text("".join(f"{number}.jpg\n" for number in range(50)))
+    monkeypatch.setattr(image_folder, "hash", len, raising=False)
+    walked = image_folder.walk_path_list(listed, folder)
+    assert [name for name, _ in walked] == [f"{number}.jpg" for number in range(50)]
+    with listed.open("a") as file:
+        file.write("./33.jpg\n")
+    with pytest.raises(PhotoSourceError, match=r"names 33.jpg more than once"):
+        next(image_folder.walk_path_list(listed, folder))
+
+
+@pytest.mark.parametrize("rows_of_a_part", [1, 1000])
+def test_photos_that_come_in_parts_are_those_of_one(
+    folder, monkeypatch, rows_of_a_part
+):
+    monkeypatch.setattr(photo_folder, "_CHUNK_ENTRIES", 1)
+    monkeypatch.setattr(photo_folder, "_ROWS_OF_A_PART", rows_of_a_part)
+    (folder / "c.jpg").write_bytes(b"no photo")
+    write_photo(folder / "longer than the others" / SF_XL, size=(40, 30))
+    photos = scan(folder)
+    assert photos.paths.tolist() == [
+        f"a/{SF_XL}".encode(),
+        b"b/exif.jpg",
+        f"longer than the others/{SF_XL}".encode(),
+    ]
+    assert photos.heights[[0, 2]].tolist() == [20, 40]
+    assert len(photos.rejected) == 1
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32"])
