@@ -1,7 +1,7 @@
 """One step of every objective on one device and on two replicas.
 
-Prints a JSON object: the largest difference of loss and weights after the step, by
-objective, and with its gradient cache.
+Prints a JSON object: the largest difference of loss and weights after the step, over
+their size if that is above 1, by objectives and gradient cache.
 """
 
 import json
@@ -81,8 +81,9 @@ def main():
     for names in cases:
         expected = after_a_step(one, names, None)
         for chunk in (None, 3) if len(names) > 1 else (None,):
-            difference = after_a_step(two, names, chunk) - expected
-            found[f"{'+'.join(names)} {chunk}"] = float(np.abs(difference).max())
+            difference = np.abs(after_a_step(two, names, chunk) - expected)
+            relative = difference / np.maximum(1, np.abs(expected))
+            found[f"{'+'.join(names)} {chunk}"] = float(relative.max())
     print(json.dumps(found))
 
 

@@ -209,7 +209,7 @@ class ProgressBar(keras.callbacks.Callback):
     def __init__(self, config: TrainConfig) -> None:
         super().__init__()
         self._epochs, self._steps = config.epochs, config.iterations_per_epoch
-        self._batch_size = config.batch_size
+        self._batch_size = config.batch_size * config.views_per_photo
         self._bar: tqdm | None = None
 
     def on_epoch_begin(self, epoch, logs=None):
