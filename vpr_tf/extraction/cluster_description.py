@@ -37,8 +37,7 @@ from vpr_tf.extraction.saved_encoder import (
 from vpr_tf.trusted_models import models_are_trusted, trusting_models
 
 if TYPE_CHECKING:
-    from vpr_tf.cluster.ray_workers import RayCluster
-    from vpr_tf.cluster.worker_group import WorkerSetup
+    from vpr_tf.cluster import RayCluster, WorkerSetup
 
 
 class Extractor(Protocol):
@@ -100,7 +99,7 @@ def setup_of(extractor: Extractor, encoder_url: str | None) -> WorkerSetup:
     """
     import ray
 
-    from vpr_tf.cluster.worker_group import WorkerSetup
+    from vpr_tf.cluster import WorkerSetup
 
     sent = SentExtractor(
         extractor.preprocessing,
