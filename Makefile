@@ -2,6 +2,7 @@
 # five photos located) and `make test` (install, lint, types, docs, all tests). What vpr_tf is installed with:
 # `make sbom` (bill of materials, dist/sbom.cdx.json), `make licences` (docs/licences.md),
 # `make audit` (known flaws; asks a service), `make hashes` (after constraints.txt changed).
+# `make addons`: TensorFlow Addons' own values, in an environment of its own, against ours.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -15,7 +16,7 @@ TOOLS := $(VENV)/tools
 COMPILE := $(TOOLS)/bin/uv pip compile --quiet --python $(TOOLS)/bin/python --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url
 
-.PHONY: install install-dev quickstart lint docs test hashes licences sbom audit
+.PHONY: install install-dev quickstart lint docs test hashes licences sbom audit addons
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -103,3 +104,15 @@ sbom: install-dev $(TOOLS)/.installed
 
 audit: $(TOOLS)/.installed
 	$(TOOLS)/bin/python -m supply_chain.audit
+
+ADDONS := $(VENV)/addons
+ADDONS_PYTHON ?= python3.11
+
+$(ADDONS)/.installed: requirements-addons.txt
+	$(ADDONS_PYTHON) -m venv $(ADDONS)
+	$(ADDONS)/bin/python -m pip install --quiet -r requirements-addons.txt
+	touch $@
+
+addons: $(ADDONS)/.installed install
+	$(ADDONS)/bin/python benchmarks/addons_values.py $(ADDONS)/values.npz
+	$(BIN)/python -m benchmarks.addons $(ADDONS)/values.npz
