@@ -29,7 +29,7 @@ def main() -> int:
     values = dict(draw_inputs())
     for name, value in (*losses(values), *optimizers(), *schedules()):
         values[name] = np.asarray(value)
-    np.savez(sys.argv[1], **values)
+    np.savez(sys.argv[1], **values)  # type: ignore[arg-type]
     return 0
 
 
