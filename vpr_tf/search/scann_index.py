@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import logging
 import math
 import os
 from pathlib import Path
@@ -25,6 +26,7 @@ from vpr_tf.search.scann_files import checked_assets, dataset_asset, searcher_co
 from vpr_tf.search.scann_library import CONFIG_FILE, scann_library
 from vpr_tf.search.search_index import ExactIndex, SearchIndex
 
+_LOG = logging.getLogger("vpr_tf")
 _FLOAT32_FILE = "dataset.npy"
 _QUERIES_PER_BATCH = 256
 # Descriptors in fewer bits tell the last of k and the first after them apart poorly.
@@ -71,7 +73,9 @@ class ScannIndex(SearchIndex):
         chosen = ScannSettings.from_dict(settings or {}, *descriptors.shape)
         if chosen.structure == "brute_force":
             return cls(ExactIndex.build(descriptors), descriptors, chosen)
-        measure = "dot_product" if _are_unit(unmapped(descriptors)) else "squared_l2"
+        measure = "dot_product"
+        if not _are_unit(unmapped(descriptors)):
+            measure, chosen = "squared_l2", _without_soar(settings, descriptors)
         library = scann_library()
         with (
             float32_file(descriptors) as path,
@@ -174,6 +178,20 @@ class ScannIndex(SearchIndex):
                 assets = f"{assets}\n{dataset_asset(path)}"
                 searcher = library.open_searcher(folder, assets)
         return cls(searcher, descriptors, chosen)
+
+
+def _without_soar(
+    settings: dict[str, Any] | None, descriptors: Descriptors
+) -> ScannSettings:
+    """Returns the settings for descriptors of other lengths than 1."""
+    given = settings or {}
+    if given.get("soar_lambda"):
+        _LOG.warning(
+            "`soar_lambda` is of descriptors of length 1; these are not, so each is "
+            "stored in one leaf."
+        )
+    without = {**given, "soar_lambda": 0.0}
+    return ScannSettings.from_dict(without, *descriptors.shape)
 
 
 def _are_unit(descriptors: Descriptors) -> bool:
