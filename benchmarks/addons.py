@@ -115,7 +115,8 @@ def _descend(config: OptimizerConfig) -> np.ndarray:
         weights = variable.numpy()
         optimizer.apply([2 * SCALE * weights + 3 * np.cos(3 * weights)])
         averages = averaged_weights(optimizer)
-        steps.append(np.array(averages[0] if averages else variable))
+        found = averages[0] if averages else variable
+        steps.append(keras.ops.convert_to_numpy(found).copy())
     return np.stack(steps)
 
 
