@@ -177,9 +177,7 @@ def _added_entry(
         "source": build.source,
         "test": as_dict(test),
         "splits": [split.plan.name for split in own],
-        "fingerprint": dataset_fingerprint_of(
-            {split.plan.name: split.shards for split in own}
-        ),
+        "fingerprint": dataset_fingerprint_of(own),
     }
 
 

@@ -13,8 +13,15 @@ from typing import Any
 from data_prep.errors import DataPrepError, wrap_disk_errors
 from data_prep.shards import read_state, write_atomically
 from vpr_tf.atomic_files import sweep_leftovers
-from vpr_tf.config import DEFAULT_QUALITY, BuildConfig, PartitionConfig, as_dict
+from vpr_tf.config import (
+    DEFAULT_QUALITY,
+    BuildConfig,
+    DatabaseAndQueries,
+    PartitionConfig,
+    as_dict,
+)
 from vpr_tf.data.dataset_manifest import DatasetError, read_manifest
+from vpr_tf.photos.schema import ROW_DTYPE
 from vpr_tf.stored_paths import StoredPathError, files_inside
 from vpr_tf.work_folder import (
     ForeignFolderError,
@@ -27,12 +34,14 @@ LISTING_NAME = "listing.bin"  # of a split folder
 _LOCK_FILE = "lock"
 # They change neither the records nor their order.
 _NOT_IN_THE_RESULT = ("workers", "max_rejected_fraction")
+_SET_DEFAULTS = as_dict(DatabaseAndQueries())
 
 
 @dataclass(frozen=True)
 class _State:
     build: dict[str, Any]
     source_fingerprint: str
+    row_bytes: int = 0  # of the scanned photos
 
 
 def build_parameters(build: BuildConfig) -> dict[str, Any]:
@@ -152,8 +161,15 @@ class BuildFolder:
                 if not (starts_over or self._stopped_path.exists()):
                     raise
                 self._start_over()
+            else:
+                if known.row_bytes != ROW_DTYPE.itemsize:  # of an older program
+                    self._start_over()
         self._remove_temporary_files()
-        state = {"build": self._parameters, "source_fingerprint": source_fingerprint}
+        state = {
+            "build": self._parameters,
+            "source_fingerprint": source_fingerprint,
+            "row_bytes": ROW_DTYPE.itemsize,
+        }
         write_atomically(self._state_path, json.dumps(state).encode())
         self._stopped_path.unlink(missing_ok=True)
 
@@ -240,7 +256,12 @@ def _with_defaults(known: dict[str, Any]) -> dict[str, Any]:
     defaults = as_dict(BuildConfig())
     partition = PartitionConfig.from_parameters(known.get("partition", {}))
     partly = {n: {**defaults[n], **known.get(n, {})} for n in ("reading", "quality")}
-    known = {**known, "partition": as_dict(partition), **partly}
+    tests = known.get("tests", {})
+    sets = {
+        "tests": {name: _SET_DEFAULTS | entry for name, entry in tests.items()},
+        "val": known.get("val") and _SET_DEFAULTS | known["val"],
+    }
+    known = {**known, "partition": as_dict(partition), **partly, **sets}
     filled = _without_thresholds({**defaults, **known})
     return {name: filled[name] for name in filled if name not in _NOT_IN_THE_RESULT}
 

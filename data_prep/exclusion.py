@@ -89,7 +89,9 @@ def _write_kept(
     )
     shutil.copyfile(split.table.rejected_path, table.rejected_path)
     of_rows = ("num_rows", "keys_size", "longest_key", "longest_timestamp")
-    progress = dataclasses.replace(split.progress, **dict.fromkeys(of_rows, 0))
+    progress = dataclasses.replace(
+        split.progress, groups={}, **dict.fromkeys(of_rows, 0)
+    )
     table.append(progress, _chunk_of(kept), split.plan.rejected_prefix)
     progress.num_flagged = len(kept.excluded)
     progress.num_rejected -= progress.num_flagged

@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from vpr_tf.config import ExperimentConfig
 from vpr_tf.data.dataset_manifest import FORMAT_VERSION
 from vpr_tf.data.prepared_dataset import INDEX_COLUMNS
 from vpr_tf.data.records import FRAME_BYTES, tfds_features
+from vpr_tf.photos.schema import GROUP_COLUMNS
 from vpr_tf.stored_files import ChecksumWriter, StoredFile
 
 
@@ -38,7 +39,7 @@ def finish_dataset(
     has_train = config.build.train is not None
     manifest = {
         "format_version": FORMAT_VERSION,
-        "dataset_fingerprint": dataset_fingerprint_of(shards),
+        "dataset_fingerprint": dataset_fingerprint_of(splits),
         "source_fingerprint": source_fingerprint,
         "build": build_parameters(config.build),
         "partition": config.build.partition.name if has_train else None,
@@ -54,9 +55,12 @@ def write_indexes(path: Path, splits: list[ScannedSplit]) -> None:
     for split in splits:
         folder, progress = path / f"{split.plan.name}.index", split.progress
         widths = {"key": progress.longest_key, "timestamp": progress.longest_timestamp}
+        columns = dict(INDEX_COLUMNS)
+        for name, longest in sorted(progress.groups.items()):
+            columns[name] = f"|S{longest}" if longest else GROUP_COLUMNS[name]
         folder.mkdir(exist_ok=True)
         with wrap_disk_errors(folder):
-            for name, dtype in INDEX_COLUMNS.items():
+            for name, dtype in columns.items():
                 if name in widths:
                     dtype = f"|S{max(widths[name], 1)}"
                 split.columns[name] = _write_column(
@@ -88,12 +92,16 @@ def split_entry(split: ScannedSplit) -> dict[str, Any]:
     }
 
 
-def dataset_fingerprint_of(shards: dict[str, list[dict[str, Any]]]) -> str:
-    """Hashes the digests of all shards."""
+def dataset_fingerprint_of(splits: Sequence[ScannedSplit]) -> str:
+    """Hashes the digests of all shards, and of what is in the indexes alone."""
     digest = hashlib.sha256()
-    for summaries in shards.values():
-        for shard in summaries:
+    for split in splits:
+        for shard in split.shards:
             line = f"{shard['file']} {shard['records_sha256']}\n"
+            digest.update(line.encode())
+    for split in splits:
+        for name in sorted(split.progress.groups):
+            line = f"{split.plan.name}.index/{name} {split.columns[name].sha256}\n"
             digest.update(line.encode())
     return digest.hexdigest()
 

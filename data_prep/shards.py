@@ -13,7 +13,7 @@ import io
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,7 +32,12 @@ from vpr_tf.data.records import (
 )
 from vpr_tf.photos.file_kinds import SkippedFiles
 from vpr_tf.photos.scan import ScannedChunk
-from vpr_tf.photos.schema import PHOTO_COLUMNS, ROW_DTYPE
+from vpr_tf.photos.schema import (
+    GROUP_COLUMNS,
+    NO_GROUPS,
+    PHOTO_COLUMNS,
+    ROW_DTYPE,
+)
 from vpr_tf.stored_files import StoredFile
 from vpr_tf.stored_values import StoredValueError, from_stored, read_json
 
@@ -58,6 +63,8 @@ class Progress:
     longest_timestamp: int = 0
     num_other: int = 0
     num_flagged: int = 0
+    # Columns of `GROUP_COLUMNS` that are known of a photo, and their longest text.
+    groups: dict[str, int] = field(default_factory=dict)
 
 
 class MetadataTable:
@@ -102,9 +109,14 @@ class MetadataTable:
         progress.keys_size += len(chunk.keys)
         progress.rejected_size += len(rejected)
         progress.longest_key = max(progress.longest_key, chunk.longest_key)
-        timestamps = np.char.str_len(rows["timestamp"])
-        longest = int(timestamps.max()) if len(rows) else 0
-        progress.longest_timestamp = max(progress.longest_timestamp, longest)
+        progress.longest_timestamp = max(
+            progress.longest_timestamp, _longest(rows["timestamp"])
+        )
+        for name, unknown in NO_GROUPS._asdict().items():
+            if (rows[name] != np.array(unknown, GROUP_COLUMNS[name])).any():
+                is_text = isinstance(unknown, str)
+                longest = _longest(rows[name]) if is_text else 0
+                progress.groups[name] = max(progress.groups.get(name, 0), longest)
 
     def write_checkpoint(self, progress: Progress) -> None:
         """Makes `progress` the point from which an interrupted scan goes on."""
@@ -144,6 +156,10 @@ class MetadataTable:
             file.seek(start * 8)
             ids = np.fromfile(file, "<i4", 2 * (end - start))
         return [tuple(pair) for pair in ids.reshape(-1, 2).tolist()]
+
+
+def _longest(texts: np.ndarray) -> int:
+    return int(np.char.str_len(texts).max(initial=0))
 
 
 def read_state(kind: type[_State], path: Path) -> _State:

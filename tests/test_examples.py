@@ -19,7 +19,7 @@ def load(name):
 
 def test_the_table_names_every_example():
     text = (EXAMPLES / "README.md").read_text()
-    for path in EXAMPLES.glob("*.py"):
+    for path in [*EXAMPLES.glob("*.py"), *EXAMPLES.glob("*.ipynb")]:
         assert f"`{path.name}`" in text
 
 

@@ -13,7 +13,7 @@ from vpr_tf.photos.metadata import LOCAL, is_unknown
 
 _COLUMNS = (
     *("path", "latitude", "longitude", "utm_east", "utm_north", "zone"),
-    *("heading_deg", "timestamp"),
+    *("heading_deg", "timestamp", "place_id", "sequence", "frame"),
 )
 
 

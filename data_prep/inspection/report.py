@@ -32,6 +32,8 @@ class SplitStatistics:
         num_local: Images whose position is in local coordinates.
         heading_range: Lowest and highest of the headings that are known.
         num_rotated: Images whose EXIF orientation is not upright.
+        photos_per_place: Images of each place that has a number.
+        num_sequences: Drives that have a name.
     """
 
     num_images: int = 0
@@ -44,6 +46,8 @@ class SplitStatistics:
     num_local: int = 0
     heading_range: tuple[float, float] = (np.inf, -np.inf)
     num_rotated: int = 0
+    photos_per_place: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    num_sequences: int = 0
 
 
 def count_split(index: SplitIndex) -> SplitStatistics:
@@ -61,6 +65,10 @@ def count_split(index: SplitIndex) -> SplitStatistics:
         result.num_local += int(np.count_nonzero(degrees_e7 == UNKNOWN_DEGREES_E7))
         orientations = index.column("exif_orientation")[piece]
         result.num_rotated += int(np.count_nonzero(orientations > 1))
+    places = np.asarray(index.column("place_id"))
+    _, result.photos_per_place = np.unique(places[places >= 0], return_counts=True)
+    sequences = np.unique(np.asarray(index.column("sequence")))
+    result.num_sequences = int(np.count_nonzero(sequences != b""))
     return result
 
 
@@ -114,12 +122,24 @@ def describe_splits(
         ):
             if number:
                 lines.append(f"{name}: {number:,} images {what}")
+        lines += _describe_groups(name, counts)
         if counts.num_local:
             lines.append(f"{name}: {local_text(counts.num_local)}")
         num_known = counts.num_images - counts.num_without_heading
         if remark := constant_heading_text(*counts.heading_range, num_known):
             lines.append(f"{name}: {remark}")
     return "\n".join(lines)
+
+
+def _describe_groups(name: str, counts: SplitStatistics) -> list[str]:
+    """Returns how many places and drives a table names, if it does."""
+    lines, photos = [], counts.photos_per_place
+    if len(photos):
+        each = _interval(int(photos.min()), int(photos.max()))
+        lines.append(f"{name}: {len(photos):,} places of {each} images")
+    if counts.num_sequences:
+        lines.append(f"{name}: {counts.num_sequences:,} sequences")
+    return lines
 
 
 def describe_partition(

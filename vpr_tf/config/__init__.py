@@ -61,7 +61,7 @@ from vpr_tf.config.quality import (
     QUALITY_FLAGS,
     QualityConfig,
 )
-from vpr_tf.config.rules import ConfigError, check_name
+from vpr_tf.config.rules import ConfigError, check_name, did_you_mean
 from vpr_tf.config.training import (
     HEADS,
     KERAS_OPTIMIZERS,
@@ -145,6 +145,7 @@ __all__ = [
     "check_name",
     "config_from_values",
     "config_yaml",
+    "did_you_mean",
     "entry_of",
     "find_protocol",
     "grid_config",

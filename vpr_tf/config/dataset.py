@@ -239,7 +239,7 @@ class DatabaseAndQueries:
 _ZONE = re.compile(r"local|[+-]?[0-9]{1,2}[A-Za-z]?")
 _PHOTO_COLUMNS = (
     *("path", "latitude", "longitude", "utm_east", "utm_north", "zone"),
-    *("heading_deg", "timestamp"),
+    *("heading_deg", "timestamp", "place_id", "sequence", "frame"),
 )
 
 

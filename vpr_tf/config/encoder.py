@@ -151,6 +151,8 @@ AGGREGATIONS: Methods[AggregationConfig] = Methods(
     },
 )
 
+FIXED_SIZE_AGGREGATIONS = ("mixvpr",)
+
 
 @dataclass(frozen=True)
 class EncoderConfig:
@@ -192,3 +194,12 @@ class EncoderConfig:
             run = self.weights.removeprefix(RUN_PREFIX)
             check_name("encoder.weights: run:NAME", run)
         check_choice("encoder.bn_mode", self.bn_mode, ("torch", "keras"))
+        if self.aggregation.name in FIXED_SIZE_AGGREGATIONS:
+            check(
+                self.image_size is not None,
+                "encoder.image_size",
+                "a number of pixels, at which is trained and evaluated, because the "
+                f"weights of {self.aggregation.name} belong to the locations of the "
+                "feature map",
+                self.image_size,
+            )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import math
 import re
 import types
 import typing
@@ -36,8 +35,10 @@ from vpr_tf.config.rules import (
     LARGEST_SEED,
     ConfigError,
     check,
+    check_finite,
     check_name,
     check_range,
+    check_text,
     did_you_mean,
 )
 from vpr_tf.config.training import TrainConfig
@@ -347,36 +348,23 @@ def _check_fields(config_class: type, values: Any, path: str) -> None:
     for name, value in values.items():
         dotted = f"{path}.{name}" if path else str(name)
         if name not in known:
-            raise ConfigError(
-                f"There is no field `{dotted}`{did_you_mean(name, known)}"
-            )
-        _check_finite(dotted, value)
+            found = did_you_mean(name, known)
+            fields = f" Known: {', '.join(known)}." if found == "." else ""
+            raise ConfigError(f"There is no field `{dotted}`{found}{fields}")
+        check_finite(dotted, value)
+        if typing.get_origin(hints[name]) is list:
+            check(isinstance(value, list), dotted, "a list, as [one, two]", value)
         if hints[name] in (str, str | None):
-            _check_text(dotted, value, (bool, float))
+            check_text(dotted, value, (bool, float))
         nested, is_optional, is_table = _nested_class(hints[name])
         if nested is None or (is_optional and value is None):
             continue
         if is_table and isinstance(value, Mapping):
             for key, entry in value.items():
-                _check_text(f"{dotted}.{key}", key, (bool, float, int))
+                check_text(f"{dotted}.{key}", key, (bool, float, int))
                 _check_fields(nested, entry, f"{dotted}.{key}")
         else:
             _check_fields(nested, value, dotted)
-
-
-def _check_finite(path: str, value: Any) -> None:
-    """Refuses NaN and infinity, which no field can be."""
-    for one in value if isinstance(value, list) else [value]:
-        is_wrong = isinstance(one, float) and not math.isfinite(one)
-        check(not is_wrong, path, "a finite number", one)
-
-
-def _check_text(path: str, value: Any, others: tuple[type, ...]) -> None:
-    if isinstance(value, others):
-        raise ConfigError(
-            f"`{path}` must be text. Received: {value}, as which YAML reads no, off, "
-            "yes, on and numbers. Write it in quotation marks."
-        )
 
 
 def _nested_class(hint: Any) -> tuple[Any, bool, bool]:
@@ -393,6 +381,8 @@ def _nested_class(hint: Any) -> tuple[Any, bool, bool]:
 
 def _first_lines(error: Exception) -> str:
     """Keeps the message and the key of an OmegaConf error, not its object dump."""
-    lines = str(error).splitlines()
-    kept = [line.strip() for line in lines if "object_type" not in line]
-    return " ".join(line for line in kept if line)
+    message, *facts = [line.strip() for line in str(error).splitlines() if line.strip()]
+    keys = [fact for fact in facts if fact.startswith("full_key: ")]
+    others = [fact for fact in facts if "_key: " not in fact and "_type" not in fact]
+    named = [f"`{key.removeprefix('full_key: ')}`:" for key in keys]
+    return " ".join([*named, message, *others])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -39,6 +40,22 @@ def check_choice(field_name: str, value: str, choices: Sequence[str]) -> None:
         raise ConfigError(
             f"`{field_name}` must be one of {', '.join(choices)}"
             f"{did_you_mean(value, choices)} Received: {value!r}"
+        )
+
+
+def check_finite(path: str, value: Any) -> None:
+    """Refuses NaN and infinity, which no field can be."""
+    for one in value if isinstance(value, list) else [value]:
+        is_wrong = isinstance(one, float) and not math.isfinite(one)
+        check(not is_wrong, path, "a finite number", one)
+
+
+def check_text(path: str, value: Any, others: tuple[type, ...]) -> None:
+    """Refuses what YAML reads as something else than text."""
+    if isinstance(value, others):
+        raise ConfigError(
+            f"`{path}` must be text. Received: {value}, as which YAML reads no, off, "
+            "yes, on and numbers. Write it in quotation marks."
         )
 
 

@@ -20,7 +20,9 @@ from vpr_tf.data.stored_columns import read_checked
 from vpr_tf.geo import Positions
 from vpr_tf.photos import PhotoTable
 from vpr_tf.photos.schema import (
+    GROUP_COLUMNS,
     METADATA_COLUMNS,
+    NO_GROUPS,
     PHOTO_COLUMNS,
     POSITION_COLUMNS,
     table_columns,
@@ -38,6 +40,9 @@ INDEX_COLUMNS: dict[str, str] = {
     "timestamp": "|S",  # as wide as the longest, like the key
     "key": "|S",
 }
+
+# Of these only what is known of a photo of the split; see `SplitIndex.groups`.
+_COLUMNS = INDEX_COLUMNS | GROUP_COLUMNS
 
 # What a column may hold, by the kind of its declared type.
 _KINDS = {"i": "iu", "u": "iu", "f": "fiu", "S": "S"}
@@ -100,9 +105,15 @@ class SplitIndex:
     def column(self, name: str) -> np.ndarray:
         """Returns a column of `INDEX_COLUMNS`, memory-mapped and read-only.
 
+        Or one of `schema.GROUP_COLUMNS`: what photos belong together.
+
         Raises:
             DatasetError: The file of the column is missing, or not what was written.
         """
+        if name in GROUP_COLUMNS and name not in self._columns:
+            unknown = getattr(NO_GROUPS, name)
+            dtype = "|S1" if isinstance(unknown, str) else GROUP_COLUMNS[name]
+            return np.full(len(self), unknown, dtype)
         values = self._read_column(name)
         shape = (len(self),)
         if values.shape != shape:
@@ -116,7 +127,7 @@ class SplitIndex:
             values = read_checked(path, self._columns.get(name))
         except (OSError, ValueError) as error:
             raise self._damaged(name, str(error)) from error
-        declared = np.dtype(INDEX_COLUMNS[name])
+        declared = np.dtype(_COLUMNS[name])
         if values.dtype.kind not in _KINDS[declared.kind] or values.ndim != 1:
             kind = f"{values.dtype} of shape {values.shape}"
             raise self._damaged(name, f"it holds {kind}, not a row of {declared}")

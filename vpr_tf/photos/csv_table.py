@@ -2,7 +2,8 @@
 
 Columns: `path` (relative to `ReadingConfig.folder`, else to the folder of the table),
 then `latitude` and `longitude` or `utm_east`, `utm_north` and `zone` (signed number, or
-number and letter as in 10S); `heading_deg` and `timestamp` are optional. `x_m` and
+number and letter as in 10S); `heading_deg` and `timestamp` are optional, and so are
+`place_id`, `sequence` and `frame`, which say what photos belong together. `x_m` and
 `y_m` are metres from an origin that is not known, local coordinates. Other names that
 are usual are known, see `_KNOWN_AS`; still others are named by `ReadingConfig.columns`.
 Rows keep their order. `flags` and what copies are copies of are as `vpr photos check`
@@ -26,6 +27,7 @@ from vpr_tf.photos.metadata import (
     ReadMetadata,
     is_unknown,
     parse_degrees,
+    parse_groups,
     parse_utm,
     parse_zone,
     with_heading_and_time,
@@ -44,6 +46,9 @@ _KNOWN_AS = {
     "zone": "zone utm_zone",
     "heading_deg": "heading yaw azimuth bearing compass compass_angle direction",
     "timestamp": "timestamp time datetime date_time date taken captured_at",
+    "place_id": "place_id",
+    "sequence": "sequence",
+    "frame": "frame",
     "flags": "flags",
     "duplicate_of": "duplicate_of",
     "near_duplicate_of": "near_duplicate_of",
@@ -53,8 +58,9 @@ _FIELD_OF = {
 }
 _LAT_LON = ("latitude", "longitude")
 _UTM = ("utm_east", "utm_north", "zone")
+_GROUPS = ("place_id", "sequence", "frame")
 _OPTIONAL = (
-    *("heading_deg", "timestamp", "flags"),
+    *("heading_deg", "timestamp", *_GROUPS, "flags"),
     *("duplicate_of", "near_duplicate_of"),
 )
 _DELIMITERS = (",", ";", "\t", "|")
@@ -280,6 +286,7 @@ def read_csv_metadata(
         parse_utm(utm[0], utm[1]) if has_utm else None,
         parse_zone(zone) if has_utm else None,
         degrees_e7,
+        groups=parse_groups(*(row.get(name, "") for name in _GROUPS)),
     )
     return with_heading_and_time(
         position, row.get("heading_deg", ""), row.get("timestamp", "")

@@ -25,7 +25,15 @@ from vpr_tf.geo import (
     utm_problems,
 )
 from vpr_tf.photos.errors import InvalidEntryError
-from vpr_tf.photos.schema import UNKNOWN_DEGREES_E7, WITHOUT_POSITION, ImageMetadata
+from vpr_tf.photos.schema import (
+    GROUP_COLUMNS,
+    NO_GROUPS,
+    UNKNOWN_DEGREES_E7,
+    UNKNOWN_NUMBER,
+    WITHOUT_POSITION,
+    ImageMetadata,
+    PhotoGroups,
+)
 
 LOCAL = "local"
 _LARGEST_POSITION_CM = 10**10  # 100,000 km: no UTM position is further
@@ -49,6 +57,7 @@ class ReadMetadata(NamedTuple):
         degrees_e7: Latitude and longitude, 1e-7 degrees.
         heading_deg: See `schema.ImageMetadata`.
         timestamp: Likewise.
+        groups: What photos belong together.
     """
 
     utm_cm: tuple[int, int] | None
@@ -56,6 +65,7 @@ class ReadMetadata(NamedTuple):
     degrees_e7: tuple[int, int] | None
     heading_deg: float = UNKNOWN_HEADING_DEG
     timestamp: str = ""
+    groups: PhotoGroups = NO_GROUPS
 
 
 NOTHING_KNOWN = ReadMetadata(None, None, None)
@@ -262,6 +272,37 @@ def with_heading_and_time(
     if reasons:
         raise PartlyReadError("; ".join(reasons), found)
     return found
+
+
+def parse_groups(place_id: str, sequence: str, frame: str) -> PhotoGroups:
+    """Reads what photos belong together.
+
+    Raises:
+        InvalidEntryError: A number is none, below 0 or too large, or a name too long.
+    """
+    longest = np.dtype(GROUP_COLUMNS["sequence"]).itemsize
+    sequence = "" if is_unknown(sequence) else sequence
+    if len(sequence.encode("utf-8", "surrogateescape")) > longest:
+        raise InvalidEntryError(
+            f"sequence must have at most {longest} bytes, not {sequence[:80]!r}"
+        )
+    return PhotoGroups(
+        _whole_number("place_id", place_id), sequence, _whole_number("frame", frame)
+    )
+
+
+def _whole_number(name: str, text: str) -> int:
+    """Reads a number that fits the column, `UNKNOWN_NUMBER` where it is unknown."""
+    if is_unknown(text) or text.strip() == str(UNKNOWN_NUMBER):
+        return UNKNOWN_NUMBER
+    largest = int(np.iinfo(GROUP_COLUMNS[name]).max)
+    if re.fullmatch(r"[0-9]{1,19}(\.0+)?", text.strip()):
+        number = int(text.strip().partition(".")[0])
+        if number <= largest:
+            return number
+    raise InvalidEntryError(
+        f"{name} must be a whole number from 0 to {largest:,}, not {text[:80]!r}"
+    )
 
 
 def parse_timestamp(text: str) -> str:

@@ -300,10 +300,17 @@ def _pack_rows(table: list[tuple[_ReadPhoto, ImageMetadata]]) -> np.ndarray:
     """Returns rows of `ROW_DTYPE`."""
     rows = np.array(
         [
-            (0, photo.file[0], *photo.file[1], *known[:-1], known.timestamp.encode())
+            (
+                *(0, photo.file[0], *photo.file[1]),
+                *map(_stored, (*known, *photo.metadata.groups)),
+            )
             for photo, known in table
         ],
         ROW_DTYPE,
     )
     rows["key_end"] = np.cumsum([len(photo.key) for photo, _ in table], dtype=np.int64)
     return rows
+
+
+def _stored(value: Any) -> Any:
+    return value.encode() if isinstance(value, str) else value

@@ -1,7 +1,8 @@
 """The one declaration of what is stored of a photo: names, types and units.
 
 From it derive the rows of scanning, the columns of a dataset's record index, the
-features of its TFRecords, and the columns of the photos of an index.
+features of its TFRecords, and the columns of the photos of an index. What photos belong
+together is in the record index alone.
 """
 
 from __future__ import annotations
@@ -58,6 +59,23 @@ class ImageMetadata(NamedTuple):
     timestamp: Annotated[str, "|S15"]
 
 
+class PhotoGroups(NamedTuple):
+    """What photos belong together, where a table says it.
+
+    Attributes:
+        place_id: Number of the place that they show, 0 or more; `UNKNOWN_NUMBER` where
+            unknown.
+        sequence: Name of the drive that they are of; empty where unknown.
+        frame: Number in the drive, 0 or more; `UNKNOWN_NUMBER` where unknown.
+    """
+
+    place_id: Annotated[int, "<i8"]
+    sequence: Annotated[str, "|S64"]
+    frame: Annotated[int, "<i4"]
+
+
+UNKNOWN_NUMBER = -1
+NO_GROUPS = PhotoGroups(UNKNOWN_NUMBER, "", UNKNOWN_NUMBER)
 # Stands for the latitude and longitude of local coordinates.
 UNKNOWN_DEGREES_E7 = int(np.iinfo(np.int64).min)
 WITHOUT_POSITION = ImageMetadata(0, 0, UNKNOWN_ZONE, 0, 0, UNKNOWN_HEADING_DEG, "")
@@ -74,8 +92,15 @@ POSITION_COLUMNS = tuple(
     name for name in METADATA_COLUMNS if name not in ("heading_deg", "timestamp")
 )
 PHOTO_COLUMNS = _columns(ImageHeader) | METADATA_COLUMNS
-# A row of a scan: the end of its key among the keys of all rows, its file, the photo.
-ROW_DTYPE = np.dtype([("key_end", "<i8"), ("file_size", "<i8"), *PHOTO_COLUMNS.items()])
+GROUP_COLUMNS = _columns(PhotoGroups)
+# A row of a scan: the end of its key among the keys of all rows, its file, the photo,
+# what it belongs to.
+ROW_DTYPE = np.dtype(
+    [
+        *(("key_end", "<i8"), ("file_size", "<i8")),
+        *(PHOTO_COLUMNS | GROUP_COLUMNS).items(),
+    ]
+)
 # In memory degrees are float64, and texts as wide as the longest.
 TABLE_COLUMNS = {"key": "|S"} | {
     name.replace("_e7", "_deg"): (

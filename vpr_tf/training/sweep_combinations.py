@@ -14,6 +14,7 @@ from vpr_tf.config import ConfigError, ExperimentConfig, load_config
 
 _OPENING, _CLOSING, _QUOTES = "[{(", "]})", "\"'"
 _NOT_IN_NAME = re.compile(r"[^\w.+-]+")
+_NAME_IN_LIST = re.compile(r"\bname:\s*[\"']?([\w.]+)")
 _LONGEST_NAME = 100
 _EXPORT = "train.export"
 
@@ -146,12 +147,22 @@ def _name(values: dict[str, str]) -> str:
     """Returns a name that can be a folder's; different values give different ones."""
     text = ",".join(f"{label}={value}" for label, value in values.items())
     name = ",".join(
-        f"{label}={_NOT_IN_NAME.sub('_', value)}" for label, value in values.items()
+        f"{label}={_NOT_IN_NAME.sub('_', _readable(value))}"
+        for label, value in values.items()
     )
     if name == text and len(name.encode()) <= _LONGEST_NAME and name[-1:] != ".":
         return name
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
     return f"{name[: _LONGEST_NAME // 4]}-{digest}"  # of up to 4 bytes a character
+
+
+def _readable(value: str) -> str:
+    """Returns the names of what a list holds, `none` of an empty one."""
+    if not value.startswith("["):
+        return value
+    if not value.strip("[] "):
+        return "none"
+    return "+".join(_NAME_IN_LIST.findall(value)) or value
 
 
 def _check(config: ExperimentConfig) -> None:

@@ -26,7 +26,9 @@ def test_gsv_cities_names_files_and_places(tmp_path, prepare):
     rows = rows_of(prepared, "train")
     assert tuple(row["path"] for row in rows) == trees.GSV_NAMES
     assert [row["place_id"] for row in rows] == ["7", "7", "100003"]
-    photos = photos_of(prepared, "train").photos
+    files = photos_of(prepared, "train")
+    assert files.rows["place_id"].tolist() == [7, 7, 100003]
+    photos = files.photos
     assert photos.heading_deg.tolist() == [90, 0, 359]
     assert photos.timestamps.tolist() == [b"201905", b"202111", b"201501"]
     assert photos.positions.latitude_deg.tolist() == [42.350001, 42.35, 34.6937]

@@ -50,6 +50,8 @@ def test_msls_joins_its_tables_and_leaves_panoramas_out(tmp_path, prepare):
     photos = photos_of(prepared, "val-queries")
     assert photos.photos.heading_deg.tolist() == [10.5, 11.5, 10.5, 11.5]
     assert photos.photos.timestamps.tolist()[:2] == [b"20180501", b"20180502"]
+    assert photos.rows["sequence"].tolist() == [b"scph", b"scph", b"ssf", b"ssf"]
+    assert photos.rows["frame"].tolist() == [40, 41, 40, 41]
 
 
 def test_msls_subtasks_without_keys_are_in_the_order_of_the_photos(tmp_path, prepare):

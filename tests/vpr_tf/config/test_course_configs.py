@@ -61,7 +61,7 @@ def test_tokyo_is_a_test_set_alone():
 
 def test_each_direction_is_listed():
     names = {path.stem for path in FOLDER.glob("*.yaml")}
-    assert names == {"sf_xs", "tokyo_xs", *DIRECTIONS}
+    assert names == {"sf_xs", "tokyo_xs", "miniature", *DIRECTIONS}
 
 
 @pytest.mark.parametrize("name", DIRECTIONS)

@@ -112,6 +112,22 @@ def test_shipped_configs_load_and_have_a_header(path):
         (MINIMAL, ["train.schedule.factor=0.5"], "belongs to reduce_on_plateau"),
         (MINIMAL, ["train.export=sometimes"], "`train.export` must be one of best"),
         (MINIMAL, ["train.checkpoints_to_keep=2"], "`train.checkpoints_to_keep` must"),
+        (MINIMAL, ["train.epochs=true"], ": `train.epochs`: Value 'True' of type 'b"),
+        (
+            MINIMAL,
+            ["train.augmentation.extra={name: Cutout}"],
+            "`train.augmentation.extra` must be a list",
+        ),
+        (
+            MINIMAL,
+            ["train.encoder_optimizer.lr=1"],
+            "no field `train.encoder_optimizer.lr`. Known: name, learning_rate",
+        ),
+        (
+            MINIMAL,
+            ["encoder.aggregation.name=mixvpr"],
+            "`encoder.image_size` must be a number of pixels",
+        ),
     ],
 )
 def test_wrong_config_is_one_error_that_names_the_field(

@@ -5,6 +5,7 @@ import inspect
 import keras
 
 from vpr_tf.config import AGGREGATIONS, BACKBONE_STAGES, KERAS_OPTIMIZERS
+from vpr_tf.config.encoder import FIXED_SIZE_AGGREGATIONS
 from vpr_tf.models.aggregations import AGGREGATION_NAMES, aggregation_spec
 from vpr_tf.models.backbones import BACKBONE_NAMES, backbone_spec
 
@@ -22,6 +23,7 @@ def test_aggregations_and_their_options():
     for name in AGGREGATION_NAMES:
         spec, config = aggregation_spec(name), AGGREGATIONS.create(name=name)
         assert config.normalize_features == spec.normalize_features, name
+        assert spec.fixed_size == (name in FIXED_SIZE_AGGREGATIONS)
         layer = spec.layer
         has_own = "__init__" in vars(layer)
         parameters = inspect.signature(layer.__init__).parameters if has_own else {}

@@ -37,6 +37,10 @@ def test_arguments_reach_the_optimizer():
     ("name", "arguments", "message"),
     [
         ("Adam", {"momentun": 0.9}, r"may hold .*beta_1.*'momentun'"),
+        ("Adam", {"bet_1": 0.9}, r"Did you mean beta_1\? Received: 'bet_1'"),
+        ("Adam", {"beta_1": "high"}, r"arguments\.beta_1` must be a number\. .*'high'"),
+        ("Adam", {"amsgrad": 1}, r"amsgrad` must be true or false\. Received: 1"),
+        ("Adam", {"clipnorm": "1,0"}, r"clipnorm` must be a number or null\. .*'1,0'"),
         ("Adam", {"learning_rate": 1.0}, "`train.head_optimizer.learning_rate`, not"),
         ("Adam", {"use_ema": True}, "Received: 'use_ema'"),
         ("SGD", {"momentum": 7.0}, "momentum"),

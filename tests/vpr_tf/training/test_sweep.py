@@ -4,7 +4,7 @@ import pytest
 
 from tests.command_line import vpr
 from tests.small_training import build_small_encoder, write_config
-from tests.vpr_tf.report.test_run_table import FAIR, GOOD, write_run
+from tests.vpr_tf.report.stored_runs import FAIR, GOOD, write_run
 from vpr_tf.config import ConfigError
 from vpr_tf.training.errors import TrainingError
 from vpr_tf.training.run_folder import create_run_folder
@@ -13,7 +13,7 @@ from vpr_tf.training.sweep_combinations import combinations, split_values
 from vpr_tf.training.sweep_cost import sweep_costs
 from vpr_tf.training.sweep_process import execute_apart
 
-SWEPT = ["encoder.aggregation.name=gem,mixvpr", "seed=0,1"]
+SWEPT = ["encoder.aggregation.name=gem,max", "seed=0,1"]
 
 
 @pytest.fixture
@@ -38,14 +38,14 @@ class StandInTraining:
         if combination.text in self.stops:
             raise KeyboardInterrupt
         run.metrics_file.write_text(json.dumps(metrics | {"savedmodel": None}))
-        ranks = GOOD if "mixvpr" in combination.text else FAIR
+        ranks = GOOD if "max" in combination.text else FAIR
         write_run(run.path, {("small", "val"): ranks, ("small", "test"): ranks})
 
 
 @pytest.mark.parametrize(
     ("text", "values"),
     [
-        ("gem,mixvpr", ["gem", "mixvpr"]),
+        ("gem,max", ["gem", "max"]),
         ("[1,2],[3]", ["[1,2]", "[3]"]),
         ("[{name: A, factor: 0.5},{name: B}]", ["[{name: A, factor: 0.5},{name: B}]"]),
         ("'a,b',c", ["'a,b'", "c"]),
@@ -57,17 +57,30 @@ def test_values_are_split_outside_of_brackets_and_quotes(text, values):
     assert split_values(text) == values
 
 
+def test_names_of_lists_say_what_they_hold(config_file):
+    lists = "[],[{name: Night, noise: 0.1}],[{name: Night},{name: keras.RandomShear}]"
+    _, found = combinations(config_file, [f"train.augmentation.extra={lists}"])
+    names = [each.config.name.rpartition("-")[0] for each in found]
+    assert names == ["extra=none", "extra=Night", "extra=Night+keras.RandomS"]
+    # What the words leave out is in the digits behind them.
+    _, other = combinations(
+        config_file, ["train.augmentation.extra=[{name: Night}],[{name: Haze}]"]
+    )
+    assert other[0].config.name.startswith("extra=Night-")
+    assert other[0].config.name != found[1].config.name
+
+
 def test_combinations_are_all_in_order_with_seeds_of_one_name(config_file, tmp_path):
     folder, found = combinations(config_file, [*SWEPT, "train.epochs=3"])
     assert folder == tmp_path / "runs/small-sweep"
     assert [each.text for each in found] == [
         f"encoder.aggregation.name={name} seed={seed}"
-        for name in ("gem", "mixvpr")
+        for name in ("gem", "max")
         for seed in (0, 1)
     ]
     assert [each.config.name for each in found] == [
         *["aggregation=gem"] * 2,
-        *["aggregation=mixvpr"] * 2,
+        *["aggregation=max"] * 2,
     ]
     assert {c.config.train.epochs for c in found} == {3}
     assert {c.config.train.export for c in found} == {"never"}
@@ -122,7 +135,7 @@ def test_a_stopped_sweep_goes_on_and_ends_in_a_table(config_file):
     assert len(lines) == 1 + 4
     assert [(row.name, row.seeds) for row in table.rows] == [
         ("aggregation=gem", [0, 1]),
-        ("aggregation=mixvpr", [0, 1]),
+        ("aggregation=max", [0, 1]),
     ]
     written = (folder / "runs.md").read_bytes()
     training.calls.clear()
@@ -176,7 +189,7 @@ def test_costs_are_measured_once_for_each_encoder(config_file):
         return 0.5
 
     costs = sweep_costs([find_sweep_run(each) for each in found], measure)
-    assert measured == ["gem", "mixvpr"]
+    assert measured == ["gem", "max"]
     states = [(cost.run.state, cost.total_s) for cost in costs]
     assert states == [
         ("done", 0),

@@ -25,6 +25,7 @@ from vpr_tf.photos.metadata import LOCAL
 from vpr_tf.photos.photo_table import PhotoFiles
 from vpr_tf.photos.quality.duplicates import DUPLICATE_RULES
 from vpr_tf.photos.quality.rules import FlaggedPhotos, bits_of, value_text
+from vpr_tf.photos.schema import NO_GROUPS
 from vpr_tf.printable import printable
 
 FLAGS_COLUMN = "flags"
@@ -58,6 +59,8 @@ def write_flags(
 ) -> None:
     """Writes photos with position, heading, time, flags and what was measured.
 
+    And with what they belong to, where that is known of any.
+
     Args:
         flagged: The photos.
         path: The table; the paths in it are relative to its folder.
@@ -71,6 +74,7 @@ def write_flags(
         for rule, finding in zip(flagged.rules, flagged.findings, strict=True)
         if rule.value not in _COLUMNS
     ]
+    groups = _groups(flagged.files)
     known = flagged.files.photos.positions.known
     places = list(_relative_paths(flagged.files, path.parent))
     place_of = dict(zip(flagged.files.photos.keys.tolist(), places, strict=True))
@@ -79,7 +83,7 @@ def write_flags(
         temporary.open("w", newline="", encoding="utf-8") as file,
     ):
         writer = csv_writer(file, reading.delimiter or ",")
-        columns = (reading.columns.get(name, name) for name in _COLUMNS)
+        columns = (reading.columns.get(name, name) for name in (*_COLUMNS, *groups))
         writer.writerow((*columns, *(name for name, _ in values)))
         for row, place in enumerate(places):
             position = _position(flagged.files, row, known[row])
@@ -89,7 +93,10 @@ def write_flags(
                 place_of.get(value) or name_cell(value_text(value))
                 for value in (column[row] for _, column in values)
             )
-            writer.writerow((place, *position, *heading_and_time, flags, *others))
+            of_groups = (texts[row] for texts in groups.values())
+            writer.writerow(
+                (place, *position, *heading_and_time, flags, *of_groups, *others)
+            )
 
 
 def read_flags(
@@ -184,6 +191,17 @@ def _position(files: PhotoFiles, row: int, is_known: bool) -> tuple[str, ...]:
 def _decimal(whole: int, places: int) -> str:
     """Returns an exact decimal number of a whole one."""
     return str(Decimal(whole).scaleb(-places))
+
+
+def _groups(files: PhotoFiles) -> dict[str, list[str]]:
+    """Returns the columns of `GROUP_COLUMNS` that are known of a photo, as text."""
+    found = {}
+    for name, unknown in NO_GROUPS._asdict().items():
+        values = files.rows[name].tolist()
+        texts = [v.decode() if isinstance(v, bytes) else v for v in values]
+        if any(value != unknown for value in texts):
+            found[name] = ["" if v == unknown else str(v) for v in texts]
+    return found
 
 
 def _heading_and_time(files: PhotoFiles, row: int) -> tuple[str, str]:

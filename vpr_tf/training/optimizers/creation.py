@@ -8,7 +8,12 @@ from typing import Any
 
 import keras
 
-from vpr_tf.config import KERAS_OPTIMIZERS, ConfigError, OptimizerConfig
+from vpr_tf.config import (
+    KERAS_OPTIMIZERS,
+    ConfigError,
+    OptimizerConfig,
+    did_you_mean,
+)
 from vpr_tf.training.optimizers.ada_belief import AdaBelief
 from vpr_tf.training.optimizers.averaged_sgd import ASGD
 from vpr_tf.training.optimizers.novo_grad import NovoGrad
@@ -52,7 +57,7 @@ def create_optimizer(
     optimizer_class = (
         getattr(keras.optimizers, config.name) if is_keras else _OWN[config.name]
     )
-    known = _argument_names(optimizer_class)
+    known = _arguments_of(optimizer_class)
     arguments: dict[str, Any] = dict(config.arguments)
     _check_arguments(arguments, known, field_name)
     if is_keras and {"beta_2", "epsilon"} <= set(known):
@@ -72,16 +77,21 @@ def create_optimizer(
     return _sum_gradients_outside(optimizer)
 
 
-def _argument_names(optimizer_class: type) -> list[str]:
-    """Returns what a class takes, through `**kwargs` also what its parents take."""
-    names: list[str] = []
+def _arguments_of(optimizer_class: type) -> dict[str, Any]:
+    """Returns what a class takes with the defaults.
+
+    Through `**kwargs` it takes what its parents take as well.
+    """
+    found: dict[str, Any] = {}
     for one in optimizer_class.__mro__:
         if "__init__" in vars(one):
             parameters = list(inspect.signature(one.__init__).parameters.values())[1:]  # type: ignore[misc]
-            names += [p.name for p in parameters if p.kind in _NAMED]
+            for parameter in parameters:
+                if parameter.kind in _NAMED:
+                    found.setdefault(parameter.name, parameter.default)
             if all(p.kind is not inspect.Parameter.VAR_KEYWORD for p in parameters):
                 break
-    return list(dict.fromkeys(names))
+    return found
 
 
 def _with_l2(
@@ -103,7 +113,7 @@ def _with_l2(
 
 
 def _check_arguments(
-    arguments: dict[str, Any], known: list[str], field_name: str
+    arguments: dict[str, Any], known: dict[str, Any], field_name: str
 ) -> None:
     if "learning_rate" in arguments:
         raise ConfigError(
@@ -115,12 +125,28 @@ def _check_arguments(
         for name in known
         if name not in ("learning_rate", "kwargs", "name", *_UNSUPPORTED_ARGUMENTS)
     ]
-    unknown = [name for name in arguments if name not in allowed]
-    if unknown:
-        raise ConfigError(
-            f"`{field_name}.arguments` may hold {', '.join(allowed)}. "
-            f"Received: {', '.join(map(repr, unknown))}"
-        )
+    for name, value in arguments.items():
+        if name not in allowed:
+            raise ConfigError(
+                f"`{field_name}.arguments` may hold {', '.join(allowed)}"
+                f"{did_you_mean(name, allowed)} Received: {name!r}"
+            )
+        if (expected := _expected(value, known[name])) is not None:
+            raise ConfigError(
+                f"`{field_name}.arguments.{name}` must be {expected}. "
+                f"Received: {value!r}"
+            )
+
+
+def _expected(value: Any, default: Any) -> str | None:
+    """Returns what a value should be, by the default of its argument; None if it is."""
+    if isinstance(default, bool):
+        return None if isinstance(value, bool) else "true or false"
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(default, int | float):
+        return None if is_number else "a number"
+    is_wrong = default is None and isinstance(value, str | bool)
+    return "a number or null" if is_wrong else None
 
 
 def _sum_gradients_outside(
