@@ -39,6 +39,7 @@ _LAYERS = (
     "ResizeToPatchMultiples",
     "SequenceToTokens",
     "SoftLabelHead",
+    "SuperVLAD",
     "TokensToSequence",
 )
 # Registered name to the class.

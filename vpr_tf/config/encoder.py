@@ -136,6 +136,15 @@ class BoQConfig(AggregationConfig):
 
 
 @dataclass(frozen=True)
+class SuperVLADConfig(AggregationConfig):
+    """Sums over few clusters, without centroids (SuperVLAD, NeurIPS 2024)."""
+
+    name: str = "supervlad"
+    num_clusters: int = 4
+    num_ghost_clusters: int = 1  # clusters that are dropped
+
+
+@dataclass(frozen=True)
 class OptimalTransportConfig(AggregationConfig):
     """Assignment to clusters by optimal transport (SALAD, arXiv:2311.15937)."""
 
@@ -161,6 +170,7 @@ AGGREGATIONS: Methods[AggregationConfig] = Methods(
         "mixvpr": MixVPRConfig,
         "attention": AttentionConfig,
         "boq": BoQConfig,
+        "supervlad": SuperVLADConfig,
         "class_token": AggregationConfig,
         "optimal_transport": OptimalTransportConfig,
     },

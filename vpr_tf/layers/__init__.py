@@ -27,6 +27,7 @@ from vpr_tf.layers.regional_maximum_pooling import RegionalMaximumPooling2D
 from vpr_tf.layers.resize_to_patch_multiples import ResizeToPatchMultiples
 from vpr_tf.layers.salad import SALAD
 from vpr_tf.layers.soft_label_head import SoftLabelHead
+from vpr_tf.layers.supervlad import SuperVLAD
 from vpr_tf.layers.token_sequence import SequenceToTokens, TokensToSequence
 from vpr_tf.layers.training_head import TrainingHead
 from vpr_tf.layers.von_mises_fisher_head import MixtureOfVonMisesFisherHead
@@ -58,6 +59,7 @@ __all__ = [
     "ResizeToPatchMultiples",
     "SequenceToTokens",
     "SoftLabelHead",
+    "SuperVLAD",
     "TokensToSequence",
     "TrainingHead",
     "dtype_policy",

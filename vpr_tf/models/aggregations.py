@@ -21,6 +21,7 @@ from vpr_tf.layers import (
     MixVPR,
     NetVLAD,
     RegionalMaximumPooling2D,
+    SuperVLAD,
 )
 from vpr_tf.models.backbones import (
     UNCHANGED_TRANSFORMER,
@@ -137,6 +138,7 @@ _SPECS = {
     "mixvpr": AggregationSpec(MixVPR, fixed_size=True),
     "attention": AggregationSpec(AttentionPooling2D),
     "boq": _BOQ,
+    "supervlad": AggregationSpec(SuperVLAD),
     "class_token": AggregationSpec(ClassToken, inputs=CLASS_TOKEN),
     "optimal_transport": AggregationSpec(SALAD, BOTH, _inputs_of_optimal_transport),
 }

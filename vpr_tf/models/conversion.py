@@ -22,6 +22,7 @@ from vpr_tf.models.torch_weights.state_dict import (
     DIVIDE_AND_CLASSIFY,
     MEGALOC,
     MODEL_AND_AGGREGATOR,
+    SUPERVLAD,
     Layout,
     detect_layout,
     encoder_entries,
@@ -54,6 +55,7 @@ _OFFICIAL = {
     MEGALOC: _Official(("optimal_transport",)),
     MODEL_AND_AGGREGATOR: _Official(("optimal_transport", "mixvpr")),
     BOQ: _Official(("boq",), is_transformer=False),
+    SUPERVLAD: _Official(("supervlad",), is_transformer=True),
     BOQ_OF_DINOV2: _Official(("boq",), is_transformer=True),
 }
 

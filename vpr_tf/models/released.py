@@ -110,6 +110,7 @@ def _released() -> dict[str, ReleasedEncoder]:
         *_optimal_transport_encoders(),
         *_mixvpr_encoders(),
         *_boq_encoders(),
+        *_supervlad_encoders(),
     )
     return {encoder.name: encoder for encoder in encoders}
 
@@ -197,4 +198,24 @@ def _boq_encoders() -> Iterator[ReleasedEncoder]:
             url=f"{releases}/{file}.pth",
             last_stage=last_stage,
             published_size=size,
+        )
+
+
+def _supervlad_encoders() -> Iterator[ReleasedEncoder]:
+    for name, num_clusters, num_ghosts in (
+        ("supervlad", 4, 1),
+        ("supervlad_1_cluster", 1, 2),
+    ):
+        yield ReleasedEncoder(
+            name=name,
+            backbone="DINOv2_B14",
+            aggregation={
+                "name": "supervlad",
+                "num_clusters": num_clusters,
+                "num_ghost_clusters": num_ghosts,
+            },
+            projection_dim=None,
+            descriptor_dim=768 * num_clusters,
+            reference="SuperVLAD, NeurIPS 2024",
+            published_size=_DINOV2_IMAGE_SIZE,
         )

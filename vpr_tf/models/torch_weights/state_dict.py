@@ -57,6 +57,8 @@ NETVLAD_AND_LINEAR = Layout("cosplace", "backbone.", "aggregation.0", "aggregati
 BOQ = Layout("boq", "backbone.net.", "aggregator", None)
 BOQ_OF_DINOV2 = Layout("boq_dinov2", "backbone.dino.", "aggregator", None, True)
 
+SUPERVLAD = Layout("supervlad", "backbone.", "aggregation", None, True)
+
 LAYOUTS = (
     COSPLACE,
     DIVIDE_AND_CLASSIFY,
@@ -64,6 +66,7 @@ LAYOUTS = (
     MODEL_AND_AGGREGATOR,
     BOQ,
     BOQ_OF_DINOV2,
+    SUPERVLAD,
 )
 
 # Keys that only one project has, most telling first.
@@ -104,6 +107,9 @@ def detect_layout(keys: Iterable[str]) -> Layout:
         encoder_parts = ("aggregation.", "aggregator.")
         if not any(key.startswith(encoder_parts) for key in keys):
             return BARE_BACKBONE
+    # SuperVLAD's are a transformer and what NetVLAD's have but for the centroids.
+    if {"aggregation.conv.weight", "backbone.cls_token"} <= set(keys):
+        return NETVLAD if "aggregation.centroids" in keys else SUPERVLAD
     for sign, layout in _SIGNS:
         if any(key.startswith(sign) for key in keys):
             return layout
