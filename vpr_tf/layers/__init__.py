@@ -1,6 +1,7 @@
 """Keras layers of the field: pooling, normalisation and training heads."""
 
 from vpr_tf.layers._construction import dtype_policy, torch_linear
+from vpr_tf.layers.aggregation_tokens import AggregationTokens
 from vpr_tf.layers.arithmetic_mean_pooling import ArithmeticMeanPooling2D
 from vpr_tf.layers.attention_pooling import AttentionPooling2D
 from vpr_tf.layers.bag_of_queries import BagOfQueries
@@ -34,6 +35,7 @@ from vpr_tf.layers.von_mises_fisher_head import MixtureOfVonMisesFisherHead
 
 __all__ = [
     "SALAD",
+    "AggregationTokens",
     "AngularMarginHead",
     "ArithmeticMeanPooling2D",
     "AttentionPooling2D",

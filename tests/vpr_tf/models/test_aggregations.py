@@ -58,7 +58,11 @@ def make_encoder(name, **arguments):
 
 
 def test_every_aggregation_is_tested():
-    assert set(AGGREGATION_NAMES) == {*SMALL_OPTIONS, "class_token"}
+    assert set(AGGREGATION_NAMES) == {
+        *SMALL_OPTIONS,
+        "class_token",
+        "aggregation_tokens",
+    }
 
 
 @pytest.mark.parametrize("name", SMALL_OPTIONS)

@@ -14,6 +14,7 @@ def test_counts_of_the_releases():
         "boq": 2,
         "salad": 2,
         "supervlad": 2,
+        "image": 2,
     }
     for project, count in counts.items():
         assert sum(name.startswith(project) for name in names) == count
