@@ -253,6 +253,9 @@ class EncoderConfig:
             "before one of its blocks",
             self.backbone,
         )
+        backbone_alone = self.weights in ("none", "imagenet") or (
+            self.weights.startswith("preset:")
+        )
         last = stages - 2 if self.last_stage is None else self.last_stage - 1
         check(
             0 <= before_block <= last,
@@ -261,9 +264,9 @@ class EncoderConfig:
             before_block,
         )
         check(
-            self.train_from_stage <= before_block + 1,
+            self.train_from_stage <= before_block + 1 or not backbone_alone,
             "encoder.train_from_stage",
             f"at most {before_block + 1}, the stage that begins with the tokens, since "
-            "else they keep their random values, unless weights with them are loaded",
+            f"`weights: {self.weights}` leaves them random",
             self.train_from_stage,
         )
