@@ -96,11 +96,9 @@ def _inspect_partition(
         path = Path(f"{start}map_{frame}.png")
         if partition.regions is None:
             grid, points = grid_config(partition.parameters), None
-            if (
-                partition.focal_points is not None
-                and assignment.focal_points is not None
-            ):
-                points = partition.focal_points, assignment.focal_points[is_small]
+            every_point = assignment.focal_points
+            if partition.focal_points is not None and every_point is not None:
+                points = partition.focal_points, every_point[is_small]
             paths.append(draw_class_map(path, classes, dropped, grid, zone, points))
         else:
             small = _regions_of(assignment, is_small)

@@ -44,14 +44,14 @@ def own_classes(
     photos = np.column_stack([positions.utm_zone, cells, bins]).astype(np.int64)
     table = np.column_stack([partition.classes[column] for column in _OF_GRID])
     is_known = positions.known & (bins >= 0)
-    groups = partition.classes["group_id"]
+    group_ids = partition.classes["group_id"]
     of_groups = np.full((len(photos), num_groups), MISSING_ID, np.int64)
     for view in range(partition.num_views):
-        classes = np.flatnonzero(groups % partition.num_views == view)
+        classes = np.flatnonzero(group_ids % partition.num_views == view)
         places = rows_of(table[classes].astype(np.int64), photos, is_known)
         rows = np.flatnonzero(places >= 0)
         ids = classes[places[rows]]
-        of_groups[rows, groups[ids]] = ids
+        of_groups[rows, group_ids[ids]] = ids
     return of_groups
 
 
