@@ -46,8 +46,8 @@ def own_classes(
     is_known = positions.known & (bins >= 0)
     group_ids = partition.classes["group_id"]
     of_groups = np.full((len(photos), num_groups), MISSING_ID, np.int64)
-    for view in range(partition.num_views):
-        classes = np.flatnonzero(group_ids % partition.num_views == view)
+    for view in range(partition.groups_per_step):
+        classes = np.flatnonzero(group_ids % partition.groups_per_step == view)
         places = rows_of(table[classes].astype(np.int64), photos, is_known)
         rows = np.flatnonzero(places >= 0)
         ids = classes[places[rows]]

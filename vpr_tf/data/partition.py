@@ -70,8 +70,8 @@ class Partition:
     focal_points: np.ndarray | None = None
 
     @property
-    def num_views(self) -> int:
-        """Consecutive groups that are the same cells, each seen in another way."""
+    def groups_per_step(self) -> int:
+        """Consecutive groups that train together: one cell's classes, seen apart."""
         return 1 if self.focal_points is None else NUM_FOCAL_VIEWS
 
     @property

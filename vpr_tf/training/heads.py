@@ -68,18 +68,7 @@ class HeadFactory:
     def of(
         cls, config: HeadConfig, partition: Partition, split: SplitIndex
     ) -> HeadFactory:
-        """Reads what the heads need to know of the images.
-
-        Raises:
-            ConfigError: Cells have several classes, which would be trained apart.
-        """
-        if partition.num_views > 1:
-            raise ConfigError(
-                "`dataset.partition` must be one whose groups can be trained by "
-                f"themselves. Received: {partition.name!r}, whose lateral and frontal "
-                "classes belong into one step, which is not there yet. Name another "
-                "by `dataset.partition`."
-            )
+        """Reads what the heads need to know of the images."""
         if config.name in (*_MARGIN_HEADS, "cross_entropy"):
             return cls(config, partition, None, None)
         positions = split.positions()

@@ -191,7 +191,7 @@ def test_partition_on_disk_keeps_focal_points(small_training_dataset, tmp_path):
     assert add_partition(path, config) is None
     stored = PreparedDataset(path).partition("eigen")
     np.testing.assert_array_equal(stored.focal_points, made.focal_points)
-    assert stored.num_views == 2
+    assert stored.groups_per_step == 2
     assert not stored.has_headings
     other = EigenPlacesConfig(**{**_fields(), "name": "eigen"})
     with pytest.raises(DataPrepError, match=r"cell_size_m=10 there, 30 here"):

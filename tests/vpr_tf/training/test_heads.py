@@ -9,7 +9,6 @@ from vpr_tf.config import (
     AngularMarginHeadConfig,
     ConfigError,
     CosPlaceConfig,
-    EigenPlacesConfig,
     HeadConfig,
     MarginHeadConfig,
     SoftLabelHeadConfig,
@@ -114,10 +113,3 @@ def test_soft_labels_of_a_bin_for_360_degrees_are_refused():
     factory = HeadFactory.of(SoftLabelHeadConfig(), partition, columns)
     with pytest.raises(ConfigError, match="heading_360: zero"):
         factory.create(0)
-
-
-def test_groups_that_belong_into_one_step_are_refused(columns):
-    config = EigenPlacesConfig(min_images_per_class=1, largest_turn_deg=180.0)
-    partition = partition_of(columns.columns, config)
-    with pytest.raises(ConfigError, match="lateral and frontal classes belong into"):
-        HeadFactory.of(MarginHeadConfig(), partition, columns)
