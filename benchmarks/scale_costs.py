@@ -38,28 +38,29 @@ class Rate(NamedTuple):
 
 
 RATES = {
-    "check": Rate(
-        196.0, "benchmarks.photo_quality", "vpr photos check DIR --output flags.csv"
-    ),
-    "build": Rate(260.0, "benchmarks.conversion", "vpr data build --config FILE"),
+    "check": Rate(196.0, "benchmarks.photo_quality", "`vpr photos check DIR`"),
+    "build": Rate(260.0, "benchmarks.conversion", "`vpr data build --config FILE`"),
     "rows": Rate(
-        60_000.0, "benchmarks.scale", "part of vpr data build and vpr train", True
+        60_000.0,
+        "benchmarks.scale",
+        "of `vpr data build`, once more of `vpr train`",
+        True,
     ),
     "train": Rate(
         5.1,
         "benchmarks.training_step --backbone ResNet18 --image-size 512",
-        "vpr train --config FILE",
+        "`vpr train --config FILE`",
         True,
     ),
     "describe": Rate(
         246.0,
         "benchmarks.engines: ResNet18-512, 224x224, OpenVINO, bfloat16",
-        "vpr evaluate or vpr index build, --engine openvino",
+        "`vpr index build ... --engine openvino evaluation.precision=mixed_bfloat16`",
     ),
     "index": Rate(
         _MILLION / 360,
         "benchmarks.retrieval --images 1000000 --engines compact",
-        "vpr index build --index DIR --setting reorder=memory_mapped",
+        "of `vpr index build --kind scann --setting reorder=memory_mapped`",
         True,
     ),
 }
@@ -107,7 +108,7 @@ def table(photos: int, rates: dict[str, float], price: float | None) -> list[str
         one = ", one machine" if known.on_one_machine else ""
         cost = f"{needed * price:,.0f}" if price is not None else ""
         lines.append(
-            f"| {stage}{one} | `{known.command}` | {rates[stage]:,.0f} | "
+            f"| {stage}{one} | {known.command} | {rates[stage]:,.{0 if rates[stage] >= 10 else 1}f} | "
             f"{needed:,.1f} | {cost} |"
         )
     cost = f"{total * price:,.0f}" if price is not None else ""
@@ -116,11 +117,12 @@ def table(photos: int, rates: dict[str, float], price: float | None) -> list[str
 
 
 def storage(photos: int) -> str:
-    """Says how large photos and descriptors are on the disk."""
+    """Says how large photos and descriptors are."""
     return (
         f"{photos:,} photos: {photos * _PHOTO_BYTES / 1e12:.1f} TB of shards, "
         f"{photos * _DESCRIPTOR_BYTES / 1e9:,.0f} GB of float32 descriptors of 512 "
-        "values (half in float16)"
+        "values (half in float16), all of them in memory while ScaNN builds one index: "
+        f"{photos * _DESCRIPTOR_BYTES / 2**30:,.0f} GiB"
     )
 
 

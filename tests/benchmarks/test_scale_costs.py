@@ -23,7 +23,7 @@ def test_the_table_has_the_readers_rate_and_price(capsys):
     (line,) = [
         line for line in capsys.readouterr().out.splitlines() if "| describe" in line
     ]
-    assert line.endswith("| 1 | 1.0 | 100 |")
+    assert line.endswith("| 1.0 | 1.0 | 100 |")
     scale_costs.main(words[:2])
     assert "| all | | | " in capsys.readouterr().out
 
