@@ -12,7 +12,7 @@ import sys
 import time
 import types
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,19 +49,22 @@ class KillCampaign:
 
     Args:
         folder: Scratch folder.
+        changes: Each by its name, of an index folder; one follows another.
 
     Attributes:
         outcomes: Counts of `<change>: old` and `<change>: new`.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(
+        self, folder: Path, changes: dict[str, Callable[[Path], object]] = CHANGES
+    ) -> None:
+        self._changes = changes
         self._work = folder / "index"
         self._context = processes()
         self._before: dict[str, Path] = {}
         self._answers = {}
         self.outcomes: Counter[str] = Counter()
-        for number, (name, change) in enumerate(CHANGES.items()):
+        for number, (name, change) in enumerate(changes.items()):
             self._before[name] = folder / f"state-{number}"
             after = folder / f"state-{number + 1}"
             if number:
@@ -104,9 +107,7 @@ class KillCampaign:
         by_line: bool = False,
     ) -> bool:
         """Runs a change and kills it; returns whether it was killed in time."""
-        shutil.rmtree(self._work, ignore_errors=True)
-        if self._before[name].exists():
-            shutil.copytree(self._before[name], self._work)
+        self._restore(name)
         process = self._context.Process(
             target=_change, args=(name, self._work, step, by_line)
         )
@@ -120,11 +121,17 @@ class KillCampaign:
         self._check(name)
         return process.exitcode != 0
 
+    def _restore(self, name: str) -> None:
+        """Makes the index as it is before a change."""
+        shutil.rmtree(self._work, ignore_errors=True)
+        if self._before[name].exists():
+            shutil.copytree(self._before[name], self._work)
+
     def _check(self, name: str) -> None:
         is_new = self._is_new(name)
         self.outcomes[f"{name}: {'new' if is_new else 'old'}"] += 1
         if not is_new:
-            CHANGES[name](self._work)
+            self._changes[name](self._work)
             if not self._is_new(name):
                 raise WrongStateError(f"{name}, run again, gave another state")
             left = {
@@ -143,7 +150,7 @@ class KillCampaign:
             raise WrongStateError(f"{name}: {report.problems}")
         found = answer(self._work)
         generation = read_manifest(self._work).generation
-        names = list(CHANGES)
+        names = list(self._changes)
         former = names[names.index(name) - 1]
         is_new = generation == names.index(name) + 1
         if not same(found, self._answers[name if is_new else former]):

@@ -98,9 +98,13 @@ def make_sample(folder: Path, sample: Sample, seed: int = 0) -> None:
         index.remove([f"{seed}/{number:05d}.jpg" for number in (3, 5)])
 
 
-def create(folder: Path, descriptors: np.ndarray, photos: PhotoTable) -> PlaceIndex:
-    """Makes an index of a batch."""
-    return PlaceIndex.create(folder, descriptors, photos=photos, encoder=ENCODER)
+def create(
+    folder: Path, descriptors: np.ndarray, photos: PhotoTable, **search: Any
+) -> PlaceIndex:
+    """Makes an index of a batch; `search` is the kind and its settings."""
+    return PlaceIndex.create(
+        folder, descriptors, photos=photos, encoder=ENCODER, **search
+    )
 
 
 def add(folder: Path, descriptors: np.ndarray, photos: PhotoTable) -> IndexManifest:

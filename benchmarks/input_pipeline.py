@@ -31,13 +31,14 @@ from vpr_tf.config import (
     load_config,
 )
 from vpr_tf.data.augmentation import CROP_DRAWS, Augmentation
+from vpr_tf.data.class_sampler import ClassSampler
 from vpr_tf.data.color_jitter import JITTER_DRAWS
 from vpr_tf.data.extra_augmentations import ExtraAugmentations
 from vpr_tf.data.image_batches import ImageBatches, SplitImages
 from vpr_tf.data.partition import Partition
 from vpr_tf.data.prepared_dataset import PreparedDataset, SplitIndex
 from vpr_tf.data.record_reading import RecordReader, pipeline_options
-from vpr_tf.data.training_batches import ClassSampler, training_batches
+from vpr_tf.data.training_batches import training_batches
 
 _SEED = 0
 _WARM_UP_BATCHES = 12

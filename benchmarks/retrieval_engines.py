@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from vpr_tf.milvus_address import URI_VARIABLE
 from vpr_tf.search import INDEX_KINDS, SearchIndex
 
 _HNSW_LINKS = 32
@@ -54,6 +56,19 @@ def engines() -> dict[str, Engine]:
         "compact_thorough": _own(
             "ScaNN compact, thorough", "compact", "scann", compact, search=thorough
         ),
+        "scann_one_leaf": _own(
+            "ScaNN without SOAR", "scann_one_leaf", "scann", {"soar_lambda": 0.0}
+        ),
+        **{
+            f"milvus_{name.lower()}": _own(
+                f"Milvus server, {name}",
+                f"milvus_{name.lower()}",
+                "milvus",
+                {"index_type": name},
+                on_server=True,
+            )
+            for name in ("HNSW", "IVF_FLAT", "IVF_PQ")
+        },
         "faiss_flat": Engine("faiss IndexFlatL2", "flat", _build_flat, _open_flat),
         "faiss_hnsw": Engine("faiss HNSW32", "hnsw", _build_hnsw, _open_hnsw),
     }
@@ -67,12 +82,14 @@ def _own(
     *,
     half: bool = False,
     search: dict[str, float] | None = None,
+    on_server: bool = False,
 ) -> Engine:
     """An index of this project; `search` multiplies its search settings."""
 
     def build(database: Path, out: Path) -> None:
         rows = np.load(_file(database, half), mmap_mode="r")
-        index = INDEX_KINDS[kind].build(rows, settings)
+        server = {"uri": os.environ[URI_VARIABLE]} if on_server else {}
+        index = INDEX_KINDS[kind].build(rows, {**(settings or {}), **server})
         index.write(out)
         (out / _SETTINGS_FILE).write_text(json.dumps(index.settings))
 

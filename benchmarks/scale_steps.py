@@ -145,14 +145,15 @@ def _sampler(name: str) -> Callable[[SimulatedDataset], str]:
     """Returns what starts to train on a group and reads its first batch."""
 
     def sample(dataset: SimulatedDataset) -> str:
-        from vpr_tf.data.training_batches import sampled_record_ids, training_batches
+        from vpr_tf.data.class_sampler import sampled_record_ids
+        from vpr_tf.data.training_batches import training_batches
         from vpr_tf.training.run_writers import data_facts
 
         opened = PreparedDataset(dataset.path)
         partition = opened.partition(name)
         data_facts(opened, partition)
         config = TrainConfig(batch_size=_BATCH_SIZE, image_size=_IMAGE_SIZE)
-        of_batch = sampled_record_ids(partition, 0, 0, 0, _BATCH_SIZE)
+        of_batch = sampled_record_ids(partition, 0, config, 0, 0, _BATCH_SIZE)
         dataset.write_records(of_batch)
         start = time.perf_counter()
         batches = training_batches(

@@ -95,7 +95,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _latency(setting: Setting) -> None:
-    with _serving(setting) as service:
+    with serving(setting) as service:
         print(f"Ready after {service.started_s:.1f} s\n")
         _print_head()
         for name, photo in (("12 MP", setting.phone), ("224 px", setting.small[0])):
@@ -108,7 +108,7 @@ def _throughput(setting: Setting) -> None:
     if not has_wrk():
         print("throughput: left out, since wrk is not installed.\n")
         return
-    with _serving(setting) as service:
+    with serving(setting) as service:
         in_turn(service.url, setting.small, 20)
         _print_head()
         for clients in _CLIENTS:
@@ -123,7 +123,7 @@ def _overload(setting: Setting) -> None:
     if not has_wrk():
         print("overload: left out, since wrk is not installed.\n")
         return
-    with _serving(setting) as service:
+    with serving(setting) as service:
         in_turn(service.url, setting.small, 20)
         capacity = by_wrk(
             service.url, setting.small, _CLIENTS[-1], setting.seconds, setting.work
@@ -141,7 +141,7 @@ def _overload(setting: Setting) -> None:
 
 
 def _memory(setting: Setting) -> None:
-    with _serving(setting) as service:
+    with serving(setting) as service:
         print("| requests | own memory, MB | with mapped files, MB |")
         print("| ---: | ---: | ---: |")
         sent, own = 0, []
@@ -150,21 +150,21 @@ def _memory(setting: Setting) -> None:
             if load.failed:
                 raise RuntimeError(f"{load.failed} of {count - sent} requests failed")
             sent = count
-            own_mb, all_mb = _memory_mb(service.process.pid)
+            own_mb, all_mb = memory_mb(service.process.pid)
             own.append(own_mb)
             print(f"| {sent:,} | {own_mb:,.0f} | {all_mb:,.0f} |", flush=True)
     print(f"\nOwn memory grew by {100 * (own[1] / own[0] - 1):.1f}%\n")
 
 
 def _kill(setting: Setting) -> None:
-    with _serving(setting) as service:
+    with serving(setting) as service:
         in_turn(service.url, setting.small, 20)
         with ThreadPoolExecutor(1) as clients:
             load = clients.submit(in_turn, service.url, setting.small, 5_000, 8)
             time.sleep(2)
             os.killpg(service.process.pid, signal.SIGKILL)
             before = load.result().accepted
-    with _serving(setting) as again:
+    with serving(setting) as again:
         after = in_turn(again.url, setting.small, 20).accepted
         print(
             f"Killed after {before} answers: ready again after {again.started_s:.1f} s,"
@@ -182,7 +182,7 @@ _PARTS = {
 
 
 @contextlib.contextmanager
-def _serving(setting: Setting) -> Iterator[Running]:
+def serving(setting: Setting) -> Iterator[Running]:
     """Yields a service when it is ready; ends all its processes."""
     start = time.perf_counter()
     log = (setting.work / "serve.log").open("w")
@@ -207,7 +207,7 @@ def _serving(setting: Setting) -> Iterator[Running]:
         log.close()
 
 
-def _memory_mb(pid: int) -> tuple[float, float]:
+def memory_mb(pid: int) -> tuple[float, float]:
     """Returns what all processes hold: of their own, and with files that are mapped."""
     own = everything = 0
     first = psutil.Process(pid)

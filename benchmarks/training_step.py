@@ -26,6 +26,7 @@ from benchmarks.timing import Rate, describe_machine, measure_rate, times_faster
 from vpr_tf.config import EncoderConfig, OptimizerConfig
 from vpr_tf.layers import CosineMarginHead
 from vpr_tf.models import build_encoder
+from vpr_tf.training.objectives import HeadObjective
 from vpr_tf.training.optimizers import create_optimizer
 from vpr_tf.training.process import create_strategy
 from vpr_tf.training.train_step import create_train_step
@@ -132,17 +133,17 @@ def create_step(options: StepOptions) -> Callable[[], object]:
     step = create_train_step(
         strategy,
         encoder,
-        head,
+        [HeadObjective("class_heads", 1.0, head, variables=head.trainable_variables)],
         encoder_optimizer,
         head_optimizer,
-        batch_size=options.batch_size,
         jit_compile=options.jit_compile,
     )
     rng = np.random.default_rng(0)
     shape = (options.batch_size, options.image_size, options.image_size, 3)
     images = tf.constant(rng.random(shape, "float32"))
     class_index = tf.constant(rng.integers(0, options.num_classes, shape[0]))
-    return lambda: step(images, class_index, tf.constant(0.0)).numpy()
+    targets = {"class_index": class_index}
+    return lambda: step(images, targets, tf.constant(0.0)).numpy()
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:

@@ -48,13 +48,13 @@ from data_prep.shards import (
     write_shard,
 )
 from vpr_tf.atomic_files import new_file
+from vpr_tf.cluster import Workers, open_workers
 from vpr_tf.config import BuildConfig, ExperimentConfig, PartitionConfig
 from vpr_tf.data import PreparedDataset
 from vpr_tf.data.records import NO_CLASS
 from vpr_tf.geo import constant_heading_text, local_text
 from vpr_tf.photos.scan import scan_chunk
 from vpr_tf.photos.schema import UNKNOWN_DEGREES_E7
-from vpr_tf.worker_pool import WorkerPool
 
 _REJECTED_EXAMPLES = 3
 _IDS_AT_ONCE = 1 << 19
@@ -108,7 +108,7 @@ def build_splits(
         listings: What each split holds.
         known_rejected: Rows that rejected.csv begins with.
     """
-    with WorkerPool(build.workers, "build.workers", WORKER_MODULES) as pool:
+    with open_workers(build.workers, "build.workers", WORKER_MODULES) as pool:
         splits = []
         for split in plan.splits:
             work = folder.split_folder(split.name)
@@ -187,7 +187,7 @@ def refuse_nesting(path: Path, plan: BuildPlan) -> None:
 
 
 def scan_split(
-    pool: WorkerPool, split: ScannedSplit, build: BuildConfig, rejected: Path
+    pool: Workers, split: ScannedSplit, build: BuildConfig, rejected: Path
 ) -> None:
     """Reads the metadata of all images of a split into its table.
 
@@ -212,7 +212,8 @@ def scan_split(
     decode_seconds, decoded = 0.0, 0
     description = f"scan {split.plan.name}"
     with _bar(description, listing.num_entries, progress.num_entries) as bar:
-        for chunk in pool.map_in_order(partial(scan_chunk, decode=decode), tasks()):
+        scan = partial(scan_chunk, decode=decode)
+        for chunk in pool.map_in_order(scan, tasks(), _first_photos(split)):
             split.table.append(progress, chunk, split.plan.rejected_prefix)
             progress.listing_offset = offsets.pop(0)
             num_entries = len(chunk.rows) + len(chunk.rejected) + chunk.num_other
@@ -280,7 +281,7 @@ def assign_train_classes(
 
 
 def write_shards(
-    pool: WorkerPool, split: ScannedSplit, dataset_path: Path, images_per_shard: int
+    pool: Workers, split: ScannedSplit, dataset_path: Path, images_per_shard: int
 ) -> None:
     """Writes the shards that are not complete yet."""
     num_rows = split.progress.num_rows
@@ -299,13 +300,32 @@ def write_shards(
     known = [finished_summary(task) for task in split.tasks]
     todo = [(task,) for task, done in zip(split.tasks, known, strict=True) if not done]
     finished = sum(done["num_records"] for done in known if done)
-    written = pool.map_in_order(write_shard, todo)
+    sees = [*_first_photos(split), *split.table.files]
+    written = pool.map_in_order(write_shard, todo, sees)
     with _bar(f"write {split.plan.name}", num_rows, finished) as bar:
         for done in known:
             if done is None:
                 done = next(written)
                 bar.update(done["num_records"])
             split.shards.append(done)
+    _require_shards(split)
+
+
+def _require_shards(split: ScannedSplit) -> None:
+    """Sees that what other machines wrote is here."""
+    for task, done in zip(split.tasks, split.shards, strict=True):
+        if not task.shard.is_file() or task.shard.stat().st_size != done["num_bytes"]:
+            raise DataPrepError(
+                f"{task.shard} is not here, although it was written. `dataset.path` "
+                "must be one folder on all machines. Run the same command again."
+            )
+
+
+def _first_photos(split: ScannedSplit) -> list[Path]:
+    """Returns photos by which a machine shows that it sees the folder of all."""
+    source = split.plan.source
+    entries, _ = next(read_chunks(split.listing, 0))
+    return [source.folder / source.read_entry(entry)[0] for entry in entries[:8]]
 
 
 def _write_ids(path: Path, assignment: ClassAssignment) -> None:

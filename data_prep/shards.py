@@ -82,6 +82,11 @@ class MetadataTable:
         self.class_ids_path = folder / "class_ids.bin"
         self._progress_path = folder / "progress.json"
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What shards are written from."""
+        return self.rows_path, self.keys_path, self.class_ids_path
+
     def progress(self) -> Progress:
         """Returns the progress of the last checkpoint."""
         try:

@@ -12,7 +12,7 @@ SCRIPTS = ("train_keras.py", "evaluate.py")
 PACKAGES = ("vpr_tf", "data_prep", "benchmarks", "supply_chain")
 # From the ground up: a part imports those of the lines above its own line only.
 LEVELS = (
-    ("geo", "config"),
+    ("geo", "config", "cluster"),
     ("layers", "losses", "photos", "search"),
     ("localization",),
     ("data", "models"),

@@ -5,7 +5,7 @@
     vpr.load_encoder, vpr.GeoLocalizationNet, vpr.FeatureExtractor
     vpr.PlaceIndex
     vpr.evaluate, vpr.train, vpr.load_config, vpr.trusting_models,
-    vpr.using_engine
+    vpr.using_engine, vpr.using_cluster
     vpr.layers, vpr.losses, vpr.models
 
 Keras loads files with layers and encoders of the project from then on.
@@ -21,6 +21,7 @@ from vpr_tf._tensorflow_lines import hide_tensorflow_lines
 if TYPE_CHECKING:
     from vpr_tf import layers, losses, models
     from vpr_tf.api import load_encoder
+    from vpr_tf.cluster.connection import using_cluster
     from vpr_tf.config import load_config
     from vpr_tf.engine_choice import using_engine
     from vpr_tf.evaluation import evaluate
@@ -43,6 +44,7 @@ __all__ = [
     "models",
     "train",
     "trusting_models",
+    "using_cluster",
     "using_engine",
 ]
 __getattr__, __dir__ = lazy_names(
@@ -59,6 +61,7 @@ __getattr__, __dir__ = lazy_names(
         "models": "vpr_tf.models",
         "train": "vpr_tf.training.train",
         "trusting_models": "vpr_tf.trusted_models",
+        "using_cluster": "vpr_tf.cluster.connection",
         "using_engine": "vpr_tf.engine_choice",
     },
 )

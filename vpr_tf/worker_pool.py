@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import Connection
+from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -45,11 +46,19 @@ class WorkerPool:
         )
 
     def map_in_order(
-        self, function: Callable[..., _Result], tasks: Iterable[tuple[Any, ...]]
+        self,
+        function: Callable[..., _Result],
+        tasks: Iterable[tuple[Any, ...]],
+        sees: Sequence[Path] = (),
     ) -> Iterator[_Result]:
         """Yields `function(*task)` for every task, in the order of the tasks.
 
         Only a few tasks are taken ahead, so the tasks may be endless.
+
+        Args:
+            function: Of a module.
+            tasks: Its arguments.
+            sees: Of no use here; see `vpr_tf.cluster.Workers`.
 
         Raises:
             WorkerError: A worker died, most likely for lack of memory.

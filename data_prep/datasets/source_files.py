@@ -50,7 +50,10 @@ def csv_rows(
                 found = {name: row[place].strip() for name, place in places.items()}
                 yield nothing | found
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataPrepError(f"{path} cannot be read: {error}.") from error
+        reason = getattr(error, "strerror", None) or error
+        raise DataPrepError(
+            f"{path} cannot be read: {reason}. Unpack the tables of the dataset again."
+        ) from error
 
 
 def text_lines(path: Path) -> list[str]:

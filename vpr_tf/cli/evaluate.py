@@ -17,6 +17,7 @@ from vpr_tf.cli.options import (
     add_config,
     add_json,
     add_model,
+    add_ray,
     add_sets,
     config_with_dataset,
 )
@@ -27,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
     add_model(parser, "without it the config's encoder")
     add_engine(parser)
+    add_ray(parser, "describe images")
     add_sets(parser, "val or a test set; may be repeated; default: all test sets")
     parser.add_argument(
         "--report",

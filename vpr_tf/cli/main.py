@@ -28,6 +28,7 @@ from vpr_tf.cli.commands import (
     help_text,
     unknown_text,
 )
+from vpr_tf.cluster import using_cluster
 from vpr_tf.disk_errors import is_full
 from vpr_tf.engine_choice import using_engine
 from vpr_tf.milvus_address import addresses_given_within
@@ -161,7 +162,8 @@ def _run(name: str, words: list[str], program: str) -> int:
     using = using_engine(
         getattr(options, "engine", None), getattr(options, "encoder_url", None)
     )
-    with printed, trusting, using:
+    cluster = using_cluster(getattr(options, "ray", None))
+    with printed, trusting, using, cluster:
         outcome = module.run(options)
     if isinstance(outcome, int):
         return outcome

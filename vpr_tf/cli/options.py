@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from vpr_tf.cli.milvus_options import add_milvus, give_address_of
 from vpr_tf.cli.numbers import positive
 from vpr_tf.cli.words import told_to_user
+from vpr_tf.cluster import check_address
 
 if TYPE_CHECKING:
     from vpr_tf.config import (
@@ -232,6 +233,22 @@ def existing_model(text: str) -> str:
                 "encoder of that name; see `vpr models list`"
             )
     return text
+
+
+def add_ray(parser: argparse.ArgumentParser, what: str) -> None:
+    """Adds `--ray`; what it says is seen to by `main`.
+
+    Args:
+        parser: Of the command.
+        what: What is done on the cluster.
+    """
+    parser.add_argument(
+        "--ray",
+        type=told_to_user(check_address),
+        metavar="auto|HOST:PORT",
+        help=f"{what} on a Ray cluster: the one that this machine is in, or by its "
+        "head; see docs/cluster.md",
+    )
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

@@ -14,7 +14,7 @@ import argparse
 from pathlib import Path
 
 from vpr_tf.cli.milvus_options import add_milvus, check_address_given
-from vpr_tf.cli.options import add_config, config_with_dataset
+from vpr_tf.cli.options import add_config, add_ray, config_with_dataset
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RUN",
         help="go on with a run folder; without a value, with the newest of that name",
     )
+    add_ray(parser, "train")
     add_milvus(parser)
 
 
@@ -43,6 +44,11 @@ def run(options: argparse.Namespace) -> int:
         from vpr_tf.training.resume import find_run
 
         find_run(config, resume)
+    if options.ray is not None:
+        from vpr_tf.training.cluster_training import train_on_cluster
+
+        train_on_cluster(config, resume=resume)
+        return 0
     from vpr_tf.training.process import environment_line
     from vpr_tf.training.train import train
 

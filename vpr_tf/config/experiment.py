@@ -80,6 +80,8 @@ class ExperimentConfig:
     def __post_init__(self) -> None:
         check_name("name", self.name)
         check_range(self, "", 0, LARGEST_SEED, "seed")
+        if self.evaluation.method == "classification":
+            self.train.check_has_class_heads("`evaluation.method: classification`")
         size = self.encoder.image_size
         if size is None:
             return

@@ -6,8 +6,9 @@ from typing import Any
 
 from vpr_tf.config.dataset import PARTITIONS
 from vpr_tf.config.encoder import AGGREGATIONS
+from vpr_tf.config.heads import HEADS
 from vpr_tf.config.rules import Methods
-from vpr_tf.config.training import HEADS, SCHEDULES
+from vpr_tf.config.training import SCHEDULES
 
 METHOD_SECTIONS = (PARTITIONS, AGGREGATIONS, HEADS, SCHEDULES)
 Values = dict[str, Any]

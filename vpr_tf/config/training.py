@@ -1,7 +1,8 @@
-"""Training: optimizers, a dataclass for each schedule and head, augmentation."""
+"""Training: optimizers, a dataclass for each schedule, augmentation."""
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +10,13 @@ from vpr_tf.config.augmentations import (
     ExtraAugmentation,
     augmentation_of,
     entry_of,
+)
+from vpr_tf.config.heads import HeadConfig, MarginHeadConfig
+from vpr_tf.config.objectives import (
+    CLASS_HEADS,
+    ObjectiveConfig,
+    check_objectives,
+    objectives_of,
 )
 from vpr_tf.config.rules import (
     MOST_IMAGES_A_BATCH,
@@ -21,6 +29,7 @@ from vpr_tf.config.rules import (
 )
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+_WHY_NO_JIT = "false, as long as `train.gradient_cache_chunk` is set"
 STRATEGIES = ("one_device", "mirrored", "multi_worker")
 # Classes of `keras.optimizers`; a test compares.
 KERAS_OPTIMIZERS = (
@@ -183,85 +192,6 @@ SCHEDULES: Methods[ScheduleConfig] = Methods(
 
 
 @dataclass(frozen=True)
-class HeadConfig:
-    """What the encoder is trained with, one for each group.
-
-    cross_entropy learns classes; soft_labels counts the neighbouring cells as right to
-    some degree; von_mises_fisher is a mixture of densities over the map (MvMF).
-    """
-
-    name: str = "cross_entropy"
-    hidden_layers: int = 0  # SiLU, each as long as the descriptor, before any head
-
-    def __post_init__(self) -> None:
-        HEADS.check_class(self)
-        check_range(self, HEADS.path, 0, 3, "hidden_layers")
-
-
-@dataclass(frozen=True)
-class MarginHeadConfig(HeadConfig):
-    """CosFace (arXiv:1801.09414)."""
-
-    name: str = "cosine_margin"
-    scale: float = 30.0  # s
-    margin: float = 0.4  # m: of the cosine, or of the angle in radians
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check(self.scale > 0, "train.head.scale", "above 0", self.scale)
-        check(0 <= self.margin < 1, "train.head.margin", "in [0, 1)", self.margin)
-
-
-@dataclass(frozen=True)
-class AngularMarginHeadConfig(MarginHeadConfig):
-    """ArcFace (arXiv:1801.07698); Divide&Classify: s=100, m=0.2."""
-
-    name: str = "angular_margin"
-    # No margin where the angle is above 90 degrees, as the official code of D&C; false:
-    # everywhere, as equation 4 of its paper.
-    easy_margin: bool = True
-
-
-@dataclass(frozen=True)
-class SoftLabelHeadConfig(HeadConfig):
-    """Labels that the cells around a position share, by their inverse distance."""
-
-    name: str = "soft_labels"
-    spread_headings: bool = False  # over the heading bins beside the own one as well
-
-
-@dataclass(frozen=True)
-class RegressionHeadConfig(HeadConfig):
-    """Position and heading as numbers, or as a point of a hypersphere."""
-
-    name: str = "direct_regression"
-    regression_loss: str = "l2"  # or learned_weight, of position and heading
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        losses = ("l2", "learned_weight")
-        check_choice("train.head.regression_loss", self.regression_loss, losses)
-
-
-HEADS: Methods[HeadConfig] = Methods(
-    path="train.head",
-    key="name",
-    classes={
-        "cosine_margin": MarginHeadConfig,
-        "angular_margin": AngularMarginHeadConfig,
-        "cross_entropy": HeadConfig,
-        "soft_labels": SoftLabelHeadConfig,
-        "von_mises_fisher": HeadConfig,
-        "direct_regression": RegressionHeadConfig,
-        "hypersphere_regression": RegressionHeadConfig,
-    },
-    former_fields=frozenset(
-        ["name", "scale", "margin", "hidden_layers", "regression_loss"]
-    ),
-)
-
-
-@dataclass(frozen=True)
 class AugmentationConfig:
     """Colour jitter and random resized crop with torchvision's meanings."""
 
@@ -304,7 +234,13 @@ class TrainConfig:
     groups_num: int = 8
     epochs: int = 50  # epoch e trains group e % groups_num
     iterations_per_epoch: int = 10_000
-    batch_size: int = 32  # global, over all replicas
+    batch_size: int = 32  # photos, global, over all replicas
+    # K: a batch holds `batch_size` / K distinct classes and K photos of each; classes
+    # with fewer are left out. 1: one photo of a class, as CosPlace.
+    photos_per_class: int = 1
+    # What is learnt, added up: [{name: class_heads, weight: 1.0}, {name:
+    # multi_similarity, miner: {name: multi_similarity}}, ...]; see docs/training.md.
+    objectives: list[Any] = field(default_factory=lambda: [{"name": CLASS_HEADS}])
     image_size: int = 512
     # images; or descriptors: the encoder stays as it is, heads train on its descriptors
     # of the train split, which are computed once, without augmentation.
@@ -319,6 +255,9 @@ class TrainConfig:
     strategy: str = "one_device"  # one_device | mirrored | multi_worker
     precision: str = "float32"  # or mixed_float16, mixed_bfloat16
     jit_compile: bool = False
+    # Images that are described at once, twice, so that a large batch takes the memory
+    # of so many (arXiv:2101.06983); null: the whole batch, once.
+    gradient_cache_chunk: int | None = None
     checkpoint_every_steps: int = 1000  # besides the end of every epoch
     early_stopping_patience: int | None = None  # epochs without better R@1
     validate_every_epochs: int = 1
@@ -338,6 +277,10 @@ class TrainConfig:
         check_range(self, "train", 1, MOST_PIXELS_A_SIDE, "image_size")
         intervals = ("checkpoint_every_steps", "validate_every_epochs")
         check_range(self, "train", 1, None, *intervals)
+        check_range(self, "train", 1, self.batch_size, "photos_per_class")
+        if self.gradient_cache_chunk is not None:
+            check_range(self, "train", 1, None, "gradient_cache_chunk")
+            check(not self.jit_compile, "train.jit_compile", _WHY_NO_JIT, True)
         check_range(self, "train", 0, 1, "checkpoints_to_keep")
         check_choice("train.strategy", self.strategy, STRATEGIES)
         check_choice("train.precision", self.precision, PRECISIONS)
@@ -352,3 +295,51 @@ class TrainConfig:
                 "encoder's alone are averaged. Set it in `train.encoder_optimizer`, or "
                 "leave it out."
             )
+        self._check_objectives()
+
+    def _check_objectives(self) -> None:
+        check(
+            self.batch_size % self.photos_per_class == 0,
+            "train.batch_size",
+            f"a multiple of `train.photos_per_class`, {self.photos_per_class}",
+            self.batch_size,
+        )
+        found = objectives_of(self.objectives)
+        # With all their fields, so that a run records them.
+        entries = [dataclasses.asdict(one) for one in found]
+        object.__setattr__(self, "objectives", entries)
+        check_objectives(
+            found,
+            batch_size=self.batch_size,
+            photos_per_class=self.photos_per_class,
+            reads_images=self.input == "images",
+        )
+        if getattr(self.schedule, "monitor", None) == "val_loss":
+            self.check_has_class_heads("`train.schedule.monitor: val_loss`")
+
+    def check_has_class_heads(self, reader: str) -> None:
+        """Checks that heads are trained, for what `reader` names.
+
+        Raises:
+            ConfigError: There are none.
+        """
+        if not self.has_class_heads:
+            raise ConfigError(
+                f"{reader} needs heads over classes, and `train.objectives` has no "
+                "class_heads. Add {name: class_heads}, or change what needs them."
+            )
+
+    @property
+    def objective_configs(self) -> tuple[ObjectiveConfig, ...]:
+        """What `objectives` lists."""
+        return objectives_of(self.objectives)
+
+    @property
+    def has_class_heads(self) -> bool:
+        """Whether heads over the classes are trained."""
+        return any(one.name == CLASS_HEADS for one in self.objective_configs)
+
+    @property
+    def views_per_photo(self) -> int:
+        """Augmented images of each photo in a batch."""
+        return 2 if any(one.needs_two_views for one in self.objective_configs) else 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import tensorflow as tf
 
 from vpr_tf.data.image_decoding import decode_image, resize_for_evaluation
 from vpr_tf.data.image_sources import (
+    FIRST_FILES,
     BatchReader,
     DamagedImage,
     DamagedImageError,
@@ -56,6 +58,19 @@ class SplitImages(ImageSource):
             return decode_image(record.image, record.exif_orientation)
 
         return load
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Leaves the keys out, of which there is one an image."""
+        return SplitImages, (self.split,)
+
+    def part(self, rows: np.ndarray) -> tuple[ImageSource, np.ndarray]:
+        """See `ImageSource`: the split, whose columns are read there."""
+        return self, rows
+
+    @property
+    def first_files(self) -> list[Path]:
+        """See `ImageSource`."""
+        return [Path(path) for path in self.split.shard_paths[:FIRST_FILES]]
 
     def first_damaged(self, rows: Iterable[int]) -> DamagedImage | None:
         """See `ImageSource`; the error is a `DamagedRecordError`."""

@@ -6,6 +6,7 @@ import abc
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,8 @@ from vpr_tf.data.image_sizes import evaluation_size, upright_size
 
 # Of decoded images that are read at a time: 7 of the most pixels that a photo may have.
 _MOST_DECODED_BYTES = 2 << 30
+
+FIRST_FILES = 8
 
 # Inside the function of a `tf.data.Dataset.map`: from a place in the list of rows to
 # the upright image `(height, width, 3)`, in grey levels from 0 to 255.
@@ -64,6 +67,19 @@ class ImageSource(abc.ABC):
     @abc.abstractmethod
     def loader(self, rows: np.ndarray) -> ImageLoader:
         """Returns what reads the listed images, int64 row numbers, in a graph."""
+
+    @abc.abstractmethod
+    def part(self, rows: np.ndarray) -> tuple[ImageSource, np.ndarray]:
+        """Returns what other processes read images by, and their rows in it.
+
+        Args:
+            rows: The images, int64 row numbers, ascending.
+        """
+
+    @property
+    @abc.abstractmethod
+    def first_files(self) -> list[Path]:
+        """A few of the files that the images are read from; none of those in memory."""
 
     @abc.abstractmethod
     def first_damaged(self, rows: Iterable[int]) -> DamagedImage | None:

@@ -1,9 +1,16 @@
-"""The loop from images to descriptors, of any source into any store."""
+"""The loop from images to descriptors, of any source into any store.
+
+The batches of a source are cut into units. What cannot be read shortens the batches of
+its own unit and no others, so that a descriptor is computed in the same batch by one
+process, by one that went on, and by several machines that share the units.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from tqdm import tqdm
@@ -14,13 +21,23 @@ from vpr_tf.extraction.errors import DescriptorError, ImageSizeError
 from vpr_tf.photos import PhotoFiles
 from vpr_tf.printable import printable
 
+_BATCHES_OF_UNIT = 32
+_UNITS_AT_ONCE = 64  # of one pipeline, so that none is begun for each unit
+
 
 class DescriptorStore(Protocol):
     """Where descriptors go: a `DescriptorFile`, or memory."""
 
     @property
+    def rows(self) -> np.ndarray:
+        """All row numbers, ascending."""
+
+    @property
     def missing_rows(self) -> np.ndarray:
         """Rows that no one has written yet, ascending."""
+
+    def missing_of(self, rows: np.ndarray) -> np.ndarray:
+        """Returns those of some rows that no one has written yet."""
 
     def write(self, rows: np.ndarray, descriptors: np.ndarray) -> None:
         """Stores descriptors `(len(rows), descriptor_dim)` of some rows."""
@@ -37,23 +54,28 @@ class DescriptorArray:
         descriptor_dim: Length of a descriptor.
 
     Attributes:
+        rows: See above.
         descriptors: Float32 `(len(rows), descriptor_dim)`.
         done: Whether each was written.
     """
 
     def __init__(self, rows: np.ndarray, descriptor_dim: int) -> None:
-        self._rows = rows
+        self.rows = rows
         self.descriptors = np.zeros((len(rows), descriptor_dim), np.float32)
         self.done = np.zeros(len(rows), bool)
 
     @property
     def missing_rows(self) -> np.ndarray:
         """See `DescriptorStore`."""
-        return self._rows[~self.done]
+        return self.rows[~self.done]
+
+    def missing_of(self, rows: np.ndarray) -> np.ndarray:
+        """See `DescriptorStore`."""
+        return rows[~self.done[np.searchsorted(self.rows, rows)]]
 
     def write(self, rows: np.ndarray, descriptors: np.ndarray) -> None:
         """See `DescriptorStore`."""
-        places = np.searchsorted(self._rows, rows)
+        places = np.searchsorted(self.rows, rows)
         self.descriptors[places] = descriptors
         self.done[places] = True
 
@@ -112,28 +134,139 @@ def describe_images(
         DescriptorError: The encoder gave NaN, infinity or another shape.
         ValueError: An image cannot be read or decoded; its name and why.
     """
-    skipped: dict[int, str] = {}
-    rows, source = store.missing_rows, batches.source
-    bar = tqdm(
-        total=len(source),
-        initial=len(source) - len(rows),
-        desc=source.name,
+    with description_bar(batches, store, progress) as bar:
+        loop = _Loop(forward, descriptor_dim, batches, store, skip_damaged, bar)
+        units = deque(missing_units(batches, store))
+        while units:
+            loop.describe(_next_units(units))
+    return loop.skipped
+
+
+def describe_unit(
+    forward: Forward,
+    descriptor_dim: int,
+    batches: BatchReader,
+    rows: np.ndarray,
+    *,
+    skip_damaged: bool,
+) -> tuple[DescriptorArray, dict[int, str]]:
+    """Computes the descriptors of one unit, see `missing_units`; as `describe_images`.
+
+    Args:
+        forward: See `describe_images`.
+        descriptor_dim: Likewise.
+        batches: Likewise.
+        rows: The unit, or what an interrupted run left of it, ascending.
+        skip_damaged: See `describe_images`.
+
+    Returns:
+        The descriptors, and the rows that were skipped, with the reasons.
+
+    Raises:
+        ValueError: See `describe_images`.
+    """
+    store = DescriptorArray(rows, descriptor_dim)
+    with description_bar(batches, store, False) as bar:
+        loop = _Loop(forward, descriptor_dim, batches, store, skip_damaged, bar)
+        loop.finish(rows)
+    return store, loop.skipped
+
+
+def description_bar(
+    batches: BatchReader, store: DescriptorStore, progress: bool
+) -> tqdm:
+    """Returns a progress bar over the images of a store."""
+    num_rows = len(store.rows)
+    return tqdm(
+        total=num_rows,
+        initial=num_rows - len(store.missing_rows),
+        desc=batches.source.name,
         unit=" images",
         mininterval=0.5,
         disable=not progress,
     )
-    with bar:
-        while len(rows):
-            damaged = _describe_rows(forward, descriptor_dim, batches, store, rows, bar)
+
+
+class MissingUnit(NamedTuple):
+    """What is to be described of a unit.
+
+    Attributes:
+        rows: Ascending.
+        is_whole: Whether these are all rows of the unit.
+    """
+
+    rows: np.ndarray
+    is_whole: bool
+
+
+def missing_units(
+    batches: BatchReader, store: DescriptorStore
+) -> Iterator[MissingUnit]:
+    """Yields what a store misses of each unit: so many batches, one after another."""
+    plan = batches.plan(store.rows)
+    ends = np.cumsum(plan.batch_sizes)[_BATCHES_OF_UNIT - 1 :: _BATCHES_OF_UNIT]
+    for unit in np.split(plan.record_ids, ends):
+        rows = store.missing_of(np.sort(unit))
+        if len(rows):
+            yield MissingUnit(rows, len(rows) == len(unit))
+
+
+def _next_units(units: deque[MissingUnit]) -> list[np.ndarray]:
+    """Takes whole units, or what is left of one.
+
+    The batches of whole units are those of each; a rest has its own.
+    """
+    taken = [units.popleft()]
+    while taken[0].is_whole and units and units[0].is_whole:
+        taken.append(units.popleft())
+        if len(taken) == _UNITS_AT_ONCE:
+            break
+    return [unit.rows for unit in taken]
+
+
+@dataclass(eq=False)
+class _Loop:
+    """Describes units of one source into one store; `skipped` is what could not be."""
+
+    forward: Forward
+    descriptor_dim: int
+    batches: BatchReader
+    store: DescriptorStore
+    skip_damaged: bool
+    bar: tqdm
+    skipped: dict[int, str] = field(default_factory=dict)
+
+    def describe(self, units: list[np.ndarray]) -> None:
+        """Describes units, all together while nothing is damaged."""
+        rest = deque(units)
+        while rest:
+            damaged = self._describe_rows(np.sort(np.concatenate(rest)))
             if not damaged:
-                break
-            error, bad_rows = damaged
-            if not skip_damaged:
-                raise error
-            skipped |= dict.fromkeys(bad_rows, str(error))
-            bar.update(len(bad_rows))
-            rows = np.setdiff1d(store.missing_rows, list(skipped))
-    return skipped
+                return
+            while rest and not np.isin(damaged, rest[0]).all():
+                self.finish(rest.popleft())  # up to a batch of it may be left
+            self.finish(rest.popleft())
+
+    def finish(self, unit: np.ndarray) -> None:
+        """Describes what is left of one unit."""
+        while True:
+            rows = np.setdiff1d(self.store.missing_of(unit), list(self.skipped))
+            if not len(rows) or not self._describe_rows(rows):
+                return
+
+    def _describe_rows(self, rows: np.ndarray) -> list[int]:
+        """Describes rows up to some that cannot be, which it returns."""
+        damaged = _describe_rows(
+            self.forward, self.descriptor_dim, self.batches, self.store, rows, self.bar
+        )
+        if damaged is None:
+            return []
+        error, bad_rows = damaged
+        if not self.skip_damaged:
+            raise error
+        self.skipped |= dict.fromkeys(bad_rows, str(error))
+        self.bar.update(len(bad_rows))
+        return bad_rows
 
 
 def _describe_rows(

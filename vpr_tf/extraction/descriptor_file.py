@@ -102,6 +102,15 @@ class DescriptorFile:
         """Rows that no one has written yet, ascending."""
         return np.flatnonzero(~self._done)
 
+    @property
+    def rows(self) -> np.ndarray:
+        """All row numbers, ascending."""
+        return np.arange(self._shape[0])
+
+    def missing_of(self, rows: np.ndarray) -> np.ndarray:
+        """Returns those of some rows that no one has written yet."""
+        return rows[~self._done[rows]]
+
     def write(self, rows: np.ndarray, descriptors: np.ndarray) -> None:
         """Stores descriptors `(len(rows), descriptor_dim)` of some rows."""
         self.descriptors[rows] = descriptors

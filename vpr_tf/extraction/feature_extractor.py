@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from vpr_tf.cluster import chosen_cluster
 from vpr_tf.config import Preprocessing
 from vpr_tf.data.image_sources import BatchReader, ImageSource, PixelSource
 from vpr_tf.data.pillow_batches import PillowBatches
@@ -289,17 +290,31 @@ class FeatureExtractor:
         """Fills a store; returns the rows that were skipped, with the reasons."""
         if not len(store.missing_rows):
             return {}  # without compiling
+        how = {"skip_damaged": skip_damaged, "progress": progress}
+        cluster = None if few else chosen_cluster()
+        if cluster is not None:
+            from vpr_tf.extraction.cluster_description import (
+                describe_on_cluster,
+                setup_of,
+            )
+
+            setup = cluster.setup_for(self, lambda: setup_of(self, self._encoder_url))
+            return describe_on_cluster(
+                cluster, setup, self.batches(source), store, **how
+            )
         return describe_images(
             self._forward_for(len(source)) if few else self.forward(),
             self.descriptor_dim,
-            self._batches(source),
+            self.batches(source),
             store,
-            skip_damaged=skip_damaged,
-            progress=progress,
+            **how,
         )
 
-    def _batches(self, source: ImageSource) -> BatchReader:
-        """Returns what reads images: TensorFlow for itself, and for records."""
+    def batches(self, source: ImageSource) -> BatchReader:
+        """Returns what reads images for the encoder, in batches.
+
+        It is TensorFlow for itself, and for records.
+        """
         if self.engine != "tensorflow" and isinstance(source, PixelSource):
             return PillowBatches(source, self.preprocessing, self.batch_size)
         from vpr_tf.data.image_batches import ImageBatches

@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from vpr_tf.data.image_sources import DamagedImage, ImageLoader, PixelSource
+from vpr_tf.data.image_sources import (
+    FIRST_FILES,
+    DamagedImage,
+    ImageLoader,
+    ImageSource,
+    PixelSource,
+)
 from vpr_tf.data.pillow_decoding import decode_image
 from vpr_tf.photos import (
     InvalidEntryError,
@@ -65,6 +71,17 @@ class PhotoImages(PixelSource):
             return decode_image(image_bytes, orientations[place])
 
         return load
+
+    def part(self, rows: np.ndarray) -> tuple[ImageSource, np.ndarray]:
+        """See `ImageSource`: these photos alone."""
+        photos = self.photos.take(rows).with_nothing_else()
+        return PhotoImages(photos, self.name), np.arange(len(rows))
+
+    @property
+    def first_files(self) -> list[Path]:
+        """See `ImageSource`."""
+        photos = self.photos
+        return [Path(photos.file(r)) for r in range(min(len(photos), FIRST_FILES))]
 
     def pixels(self, row: int) -> np.ndarray:
         """See `PixelSource`."""
@@ -170,6 +187,15 @@ class GivenPhotos(PixelSource):
             return _decoded(content, (height, width), orientation)
         except InvalidEntryError as error:
             raise InvalidEntryError(f"{self.keys[row].decode()}: {error}") from error
+
+    def part(self, rows: np.ndarray) -> tuple[ImageSource, np.ndarray]:
+        """See `ImageSource`: these photos alone."""
+        return GivenPhotos([self._photos[row] for row in rows]), np.arange(len(rows))
+
+    @property
+    def first_files(self) -> list[Path]:
+        """See `ImageSource`."""
+        return [p for p in self._photos[:FIRST_FILES] if isinstance(p, Path)]
 
     def first_damaged(self, rows: Iterable[int]) -> DamagedImage | None:
         """See `ImageSource`; the error is an `InvalidEntryError`."""

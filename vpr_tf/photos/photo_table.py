@@ -170,6 +170,10 @@ class PhotoFiles:
             rows=self.rows[rows],
         )
 
+    def with_nothing_else(self) -> PhotoFiles:
+        """Returns the same photos without what was found beside them."""
+        return PhotoFiles(self.folder, self.paths, self.photos, self.rows)
+
     def with_rejected(self, rejected: Iterable[RejectedPhoto]) -> PhotoFiles:
         """Returns the same photos with further files that cannot be used."""
         return dataclasses.replace(self, rejected=(*self.rejected, *rejected))

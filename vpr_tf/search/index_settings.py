@@ -19,17 +19,23 @@ from vpr_tf.stored_values import from_stored
 
 STRUCTURES = ("brute_force", "quantized", "tree")
 REORDERS = ("float32", "bfloat16", "int8", "memory_mapped")
-INDEX_TYPES = ("FLAT", "HNSW", "IVF_FLAT", "AUTOINDEX")
+INDEX_TYPES = ("FLAT", "HNSW", "IVF_FLAT", "IVF_PQ", "DISKANN", "AUTOINDEX")
 
 # Sizes as ScaNN's documentation advises.
 _LEAVES_PER_SQRT = 2
 _SEARCHED_LEAVES_FRACTION = 0.11
+# With SOAR what lies at the border of a leaf is found in a second one, so that fewer
+# suffice: 31 of 632 leaves for 100,000 descriptors, 62 of 2,000 for a million.
+_SOAR_LAMBDA = 1.5
+_LARGEST_SOAR_LAMBDA = 100.0
+_SEARCHED_OF_SOAR, _SOAR_EXPONENT = 0.65, 0.6
 _REORDERED_NEIGHBORS = 150
 # Longer codes are read more slowly than their precision is worth.
 _CODE_BLOCKS = 128
 
 _HNSW_PARAMS = {"M": 16, "efConstruction": 200}
 _HNSW_EF = 128
+_DISKANN_LIST = 100
 _LARGEST_NUMBER = 2**31
 _IVF_LISTS_PER_SQRT = 4
 _IVF_SEARCHED_FRACTION = 1 / 16
@@ -46,6 +52,9 @@ class ScannSettings:
             compared again by `reorder`.
         num_leaves: Leaves of the tree; only of `tree`.
         leaves_to_search: Leaves that a query looks into; only of `tree`.
+        soar_lambda: Weight by which each descriptor is stored in a second leaf as well
+            (SOAR), one whose error is independent of the first one's; 0 for one leaf.
+            Only of `tree`, and 0 where descriptors are not of length 1.
         dimensions_per_block: Values that share 4 bits of a code.
         anisotropic_threshold: Cosine similarity above which the codes shall tell
             descriptors apart; 0 for codes that are as near as can be.
@@ -60,11 +69,12 @@ class ScannSettings:
     structure: str
     num_leaves: int = 0
     leaves_to_search: int = 0
+    soar_lambda: float = 0.0
     dimensions_per_block: int = 2
     anisotropic_threshold: float = 0.0
     reordered_neighbors: int = _REORDERED_NEIGHBORS
     reorder: str = "int8"
-    training_sample: int = 100_000
+    training_sample: int = 200_000
     training_iterations: int = 8
 
     def __post_init__(self) -> None:
@@ -77,10 +87,11 @@ class ScannSettings:
         _check_at_least("training_sample", self.training_sample, MIN_QUANTIZED_IMAGES)
         _check_at_least("num_leaves", self.num_leaves, int(has_tree))
         _check_at_least("leaves_to_search", self.leaves_to_search, int(has_tree))
-        if not has_tree and (self.num_leaves or self.leaves_to_search):
+        of_tree = (self.num_leaves, self.leaves_to_search, self.soar_lambda)
+        if not has_tree and any(of_tree):
             raise ValueError(
-                "`num_leaves` and `leaves_to_search` are of the structure `tree`. "
-                f"Received: {self.num_leaves}, {self.leaves_to_search} and the "
+                "`num_leaves`, `leaves_to_search` and `soar_lambda` are of the "
+                f"structure `tree`. Received: {', '.join(map(str, of_tree))} and the "
                 f"structure {self.structure!r}"
             )
         if self.leaves_to_search > self.num_leaves:
@@ -88,12 +99,8 @@ class ScannSettings:
                 f"`leaves_to_search` must be at most num_leaves={self.num_leaves}. "
                 f"Received: {self.leaves_to_search}"
             )
-        threshold = self.anisotropic_threshold
-        if not (isinstance(threshold, int | float) and 0 <= threshold < 1):
-            raise ValueError(
-                "`anisotropic_threshold` must lie in [0, 1). "
-                f"Received: {self.anisotropic_threshold}"
-            )
+        _check_below("anisotropic_threshold", self.anisotropic_threshold, 1)
+        _check_below("soar_lambda", self.soar_lambda, _LARGEST_SOAR_LAMBDA)
 
     @classmethod
     def for_size(
@@ -111,7 +118,8 @@ class ScannSettings:
             return cls(structure)
         num_leaves = max(1, _LEAVES_PER_SQRT * math.isqrt(num_images))
         dims_per_block = max(2, (dim or 0) // _CODE_BLOCKS)
-        return cls(structure, num_leaves, _searched(num_leaves), dims_per_block)
+        searched = _searched(num_leaves, _SOAR_LAMBDA)
+        return cls(structure, num_leaves, searched, _SOAR_LAMBDA, dims_per_block)
 
     @classmethod
     def from_dict(
@@ -127,14 +135,24 @@ class ScannSettings:
         """
         _check_names("A ScaNN index", cls, settings)
         given = dict(settings)
+        if set(given) >= _SETTINGS_BEFORE_SOAR:
+            given.setdefault("soar_lambda", 0.0)
         structure = given.pop("structure", "tree" if given.get("num_leaves") else None)
-        if given.get("num_leaves"):
+        whole = cls.for_size(num_images, dim, structure)
+        if whole.structure == "tree":
+            for name in ("num_leaves", "soar_lambda"):
+                given.setdefault(name, getattr(whole, name))
             _check_at_least("num_leaves", given["num_leaves"], 1)
-            given.setdefault("leaves_to_search", _searched(given["num_leaves"]))
-        whole = dataclasses.replace(cls.for_size(num_images, dim, structure), **given)
+            searched = _searched(given["num_leaves"], given["soar_lambda"])
+            given.setdefault("leaves_to_search", searched)
+        whole = dataclasses.replace(whole, **given)
         if num_images < MIN_QUANTIZED_IMAGES:
             return dataclasses.replace(
-                whole, structure="brute_force", num_leaves=0, leaves_to_search=0
+                whole,
+                structure="brute_force",
+                num_leaves=0,
+                leaves_to_search=0,
+                soar_lambda=0.0,
             )
         return dataclasses.replace(
             whole,
@@ -147,6 +165,14 @@ class ScannSettings:
         return dataclasses.asdict(self)
 
 
+# What an index that was built before SOAR was known says of itself.
+_SETTINGS_BEFORE_SOAR = {
+    field.name
+    for field in dataclasses.fields(ScannSettings)
+    if field.name != "soar_lambda"
+}
+
+
 @dataclass(frozen=True)
 class MilvusSettings:
     """How descriptors are stored and searched in Milvus.
@@ -157,9 +183,12 @@ class MilvusSettings:
             `vpr_tf.milvus_address`.
         collection: Start of the collection's name on a cluster; the fingerprint of the
             descriptors and settings follows.
-        index_type: One of `INDEX_TYPES`; only FLAT is exact.
-        params: Of building: HNSW `M`, `efConstruction`; IVF_FLAT `nlist`.
-        search_params: Of searching: HNSW `ef`; IVF_FLAT `nprobe`.
+        index_type: One of `INDEX_TYPES`; only FLAT is exact. What an older or a small
+            server lacks it refuses.
+        params: Of building: HNSW `M`, `efConstruction`; IVF_FLAT `nlist`; IVF_PQ also
+            `m`, the parts of a descriptor that have a code of `nbits` bits each.
+        search_params: Of searching: HNSW `ef`; IVF_FLAT and IVF_PQ `nprobe`; DISKANN
+            `search_list`.
         metric: L2; there is no other.
         batch: Rows a request of building.
     """
@@ -187,7 +216,9 @@ class MilvusSettings:
             check_address(self.uri)
 
     @classmethod
-    def from_dict(cls, settings: dict[str, Any], num_images: int) -> MilvusSettings:
+    def from_dict(
+        cls, settings: dict[str, Any], num_images: int, dim: int
+    ) -> MilvusSettings:
         """Completes settings by what suits the size of the database.
 
         Raises:
@@ -200,11 +231,15 @@ class MilvusSettings:
         search_params: dict[str, int] = {}
         if whole.index_type == "HNSW":
             params, search_params = _HNSW_PARAMS, {"ef": _HNSW_EF}
-        elif whole.index_type == "IVF_FLAT":
+        elif whole.index_type == "DISKANN":
+            search_params = {"search_list": _DISKANN_LIST}
+        elif whole.index_type in ("IVF_FLAT", "IVF_PQ"):
             lists = min(int(_IVF_LISTS_PER_SQRT * num_images**0.5), num_images // 40)
             lists = max(1, lists)
             searched = max(1, int(lists * _IVF_SEARCHED_FRACTION))
             params, search_params = {"nlist": lists}, {"nprobe": searched}
+        if whole.index_type == "IVF_PQ":
+            params |= {"m": _code_parts(dim), "nbits": 8}
         return dataclasses.replace(
             whole,
             params={**params, **whole.params},
@@ -216,7 +251,16 @@ class MilvusSettings:
         return dataclasses.asdict(self)
 
 
-def _searched(num_leaves: int) -> int:
+def _code_parts(dim: int) -> int:
+    """Returns how many parts of equal length have a code: of 4 values at the best."""
+    return dim // next(length for length in (4, 2, 1) if dim % length == 0)
+
+
+def _searched(num_leaves: int, soar_lambda: float) -> int:
+    if soar_lambda:
+        return min(
+            num_leaves, math.ceil(_SEARCHED_OF_SOAR * num_leaves**_SOAR_EXPONENT)
+        )
     return max(1, math.ceil(num_leaves * _SEARCHED_LEAVES_FRACTION))
 
 
@@ -243,4 +287,12 @@ def _check_at_least(name: str, value: int, least: int) -> None:
         raise ValueError(
             f"`{name}` must be a whole number of {least} or more. "
             f"Received: {reprlib.repr(value)}"
+        )
+
+
+def _check_below(name: str, value: float, end: float) -> None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not 0 <= value < end:
+        raise ValueError(
+            f"`{name}` must lie in [0, {end:g}). Received: {reprlib.repr(value)}"
         )

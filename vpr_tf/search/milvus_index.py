@@ -43,6 +43,8 @@ _SPARE_NEIGHBORS = 8
 _ROUNDING = 1e-5  # relative, of two ways to compute a distance
 _SAMPLED_ROWS = 32
 _QUIET_BELOW = 20_000
+_AT_LEAST_K = {"ef", "search_list"}
+_LEAST_SEARCH_S, _SEARCHED_QUERIES_PER_S = 30, 10  # else the server hangs
 
 
 class MilvusIndex(SearchIndex):
@@ -95,7 +97,7 @@ class MilvusIndex(SearchIndex):
             RetrievalError: Milvus cannot be reached or did not take all rows.
         """
         check_descriptors(descriptors)
-        chosen = MilvusSettings.from_dict(settings or {}, len(descriptors))
+        chosen = MilvusSettings.from_dict(settings or {}, *descriptors.shape)
         fingerprint = _checked_fingerprint(descriptors)
         database, chosen = _database_of(chosen)
         index = cls(descriptors, chosen, database, fingerprint)
@@ -131,7 +133,8 @@ class MilvusIndex(SearchIndex):
             metric_type=self._settings.metric,
             params=params,
         )
-        client.create_index(self._name, index_params)
+        num_values = self.num_images * self.descriptor_dim
+        client.build_index(self._name, index_params, num_values)
         client.load_collection(self._name)
         self._check_contents()
 
@@ -242,10 +245,10 @@ class MilvusIndex(SearchIndex):
     def _request(self, queries: np.ndarray, k: int) -> np.ndarray:
         """Returns the rows that Milvus finds, `(num_queries, k)`."""
         params = dict(self._settings.search_params)
-        if "ef" in params:
-            params["ef"] = max(params["ef"], k)
+        for name in _AT_LEAST_K & set(params):
+            params[name] = max(params[name], k)
         with milvus_errors():
-            found = self._database.client.search(
+            found = self._database.client.search_loaded(
                 self._name,
                 data=list(queries),
                 anns_field=DESCRIPTOR_FIELD,
@@ -254,6 +257,7 @@ class MilvusIndex(SearchIndex):
                 # descriptors as well.
                 output_fields=[ROW_FIELD],
                 search_params={"metric_type": self._settings.metric, "params": params},
+                timeout=_LEAST_SEARCH_S + len(queries) // _SEARCHED_QUERIES_PER_S,
             )
         ids = np.full((len(queries), k), MISSING_ID, np.int64)
         for own, hits in zip(ids, found, strict=True):
@@ -281,7 +285,7 @@ class MilvusIndex(SearchIndex):
             IndexMismatchError: The collection is not of these descriptors.
             RetrievalError: The cluster cannot be reached.
         """
-        chosen = MilvusSettings.from_dict(settings, len(descriptors))
+        chosen = MilvusSettings.from_dict(settings, *descriptors.shape)
         path = folder / _DESCRIPTION_FILE
         try:
             written = read_json(path)

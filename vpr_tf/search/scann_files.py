@@ -22,13 +22,16 @@ from google.protobuf.message import DecodeError
 from vpr_tf.search.errors import IndexMismatchError
 from vpr_tf.search.index_settings import ScannSettings
 from vpr_tf.search.scann_library import CONFIG_FILE, ScannLibrary
+from vpr_tf.stored_files import read_npy
 from vpr_tf.stored_paths import StoredPathError, inside
 
 # Leaves are centred for large products rather than small distances. With 632 leaves of
 # 100,000 descriptors this finds in 25 leaves what else takes 32, at no cost.
 _LEAF_ANISOTROPY = 2.0
 _CENTRES_PER_BLOCK = 16
-_MEASURES = ("dot_product", "squared_l2")
+_PRODUCT, _DISTANCE = "dot_product", "squared_l2"
+_LEAVES_FILE, _NO_LEAF = "datapoint_to_token", -1
+_NO_SPILLING, _SOAR_SPILLING = 0, 4  # of DatabaseSpillingConfig.SpillingType
 _NUM_NEIGHBORS = 10  # unless a search says how many
 _VALUES_PER_STEP = 1 << 22
 _HEADER_ALIGNMENT = 64
@@ -55,7 +58,8 @@ def searcher_config(
     Args:
         library: ScaNN.
         dim: Length of a descriptor.
-        measure: `dot_product`, for descriptors of length 1, or `squared_l2`.
+        measure: `dot_product`, for descriptors of length 1, or `squared_l2`, which
+            SOAR has not.
         settings: Of a structure that is not `brute_force`.
     """
     ops = library.ops
@@ -68,7 +72,8 @@ def searcher_config(
             training_sample_size=settings.training_sample,
             training_iterations=settings.training_iterations,
             random_init=False,  # k-means++, whose seed is fixed: the same files again
-            avq=_LEAF_ANISOTROPY if measure == "dot_product" else None,
+            avq=_LEAF_ANISOTROPY if measure == _PRODUCT else None,
+            soar_lambda=settings.soar_lambda or None,
         )
     builder = builder.score_ah(
         settings.dimensions_per_block,
@@ -113,9 +118,9 @@ def checked_assets(
     measure = _checked_config(folder, dim, settings, library)
     assets = [_asset("AH_CENTERS", _checked_codebook(folder, library, lengths))]
     if settings.structure == "tree":
-        tree = _checked_tree(folder, library, dim, settings.num_leaves)
+        tree = _checked_tree(folder, library, dim, settings)
         assets.append(_asset("PARTITIONER", tree))
-    for array in _arrays(rows, dim, len(lengths), measure, settings):
+    for array in _arrays(folder, (rows, dim), len(lengths), measure, settings):
         assets.append(_asset(array.asset_type, array.checked_path(folder)))
     return "\n".join(assets)
 
@@ -152,7 +157,8 @@ def _checked_config(
     path = _path(folder, CONFIG_FILE)
     stored = library.config_pb2.ScannConfig()
     _parse(stored, path)
-    for measure in _MEASURES:
+    # SOAR is of products alone.
+    for measure in (_PRODUCT,) if settings.soar_lambda else (_PRODUCT, _DISTANCE):
         expected = searcher_config(library, dim, measure, settings)
         for name in _FREE_FIELDS:
             _copy_number(name.split("."), stored, expected)
@@ -206,9 +212,10 @@ def _checked_codebook(folder: Path, library: ScannLibrary, lengths: list[int]) -
 
 
 def _checked_tree(
-    folder: Path, library: ScannLibrary, dim: int, num_leaves: int
+    folder: Path, library: ScannLibrary, dim: int, settings: ScannSettings
 ) -> Path:
     """Checks the centres of the leaves, likewise."""
+    num_leaves = settings.num_leaves
     path = _path(folder, "serialized_partitioner.pb")
     stored = library.partitioner_pb2.SerializedPartitioner()
     _parse(stored, path)
@@ -216,7 +223,8 @@ def _checked_tree(
     if len(centres) != num_leaves:
         raise _refused(path, f"it has {len(centres)} leaves")
     written = type(stored)(n_tokens=num_leaves)
-    written.kmeans.kmeans_tree.learned_spilling_type = 0  # as NO_SPILLING
+    spilling = _SOAR_SPILLING if settings.soar_lambda else _NO_SPILLING
+    written.kmeans.kmeans_tree.learned_spilling_type = spilling
     root = written.kmeans.kmeans_tree.root
     root.learned_spilling_threshold, root.leaf_id = math.nan, -1
     for leaf, centre in enumerate(centres):
@@ -281,29 +289,28 @@ class _StoredArray:
 
 
 def _arrays(
-    rows: int,
-    dim: int,
+    folder: Path,
+    shape: tuple[int, int],
     num_blocks: int,
     measure: str,
     settings: ScannSettings,
 ) -> Iterator[_StoredArray]:
+    """Yields what the arrays must be; each has been checked when the next is asked."""
+    rows, dim = shape
     if settings.structure == "tree":
-
-        def are_leaves(part: np.ndarray) -> bool:
-            return part.min() >= 0 and part.max() < settings.num_leaves
-
-        yield _StoredArray(
-            "datapoint_to_token", "TOKENIZATION_NPY", "<i4", (rows,), are_leaves
-        )
-    yield _StoredArray(
-        "hashed_dataset", "AH_DATASET_NPY", "<u1", (rows, num_blocks), _are_codes
-    )
+        yield _leaves_of_rows(rows, settings)
+    codes = rows, num_blocks
+    yield _StoredArray("hashed_dataset", "AH_DATASET_NPY", "<u1", codes, _are_codes)
+    # ScaNN wants these after the leaves, and writes none where no row has a second.
+    if settings.soar_lambda and _has_second_leaves(folder):
+        name, kind = "hashed_dataset_soar", "AH_DATASET_SOAR_NPY"
+        yield _StoredArray(name, kind, "<u1", codes, _are_codes)
     if settings.reorder == "bfloat16":
         yield _StoredArray(
             "bfloat16_dataset", "BF16_DATASET_NPY", "<i2", (rows, dim), _are_bfloat16
         )
     if settings.reorder == "int8":
-        norms = rows if measure == "squared_l2" else 0
+        norms = rows if measure == _DISTANCE else 0
         yield _StoredArray(
             "int8_dataset", "INT8_DATASET_NPY", "<i1", (rows, dim), _are_any
         )
@@ -311,6 +318,36 @@ def _arrays(
             "int8_multipliers", "INT8_MULTIPLIERS_NPY", "<f4", (dim,), _are_finite
         )
         yield _StoredArray("dp_norms", "INT8_NORMS_NPY", "<f4", (norms,), _are_finite)
+
+
+def _leaves_of_rows(rows: int, settings: ScannSettings) -> _StoredArray:
+    """Returns the array of each row's leaf; with SOAR of its two leaves."""
+
+    def are_leaves(part: np.ndarray) -> bool:
+        return bool(part.min() >= 0 and part.max() < settings.num_leaves)
+
+    def are_pairs(part: np.ndarray) -> bool:
+        first, second = part[::2], part[1::2]
+        # ScaNN trusts that a row is in a leaf once.
+        return (
+            are_leaves(first)
+            and bool(second.min() >= _NO_LEAF and second.max() < settings.num_leaves)
+            and not (first == second).any()
+        )
+
+    has_pairs = bool(settings.soar_lambda)
+    return _StoredArray(
+        _LEAVES_FILE,
+        "TOKENIZATION_NPY",
+        "<i4",
+        (2 * rows if has_pairs else rows,),
+        are_pairs if has_pairs else are_leaves,
+    )
+
+
+def _has_second_leaves(folder: Path) -> bool:
+    leaves = read_npy(_path(folder, f"{_LEAVES_FILE}.npy"), mapped=False)
+    return bool(leaves[1::2].max() != _NO_LEAF)
 
 
 def _are_codes(part: np.ndarray) -> bool:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
+import logging
 import math
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +28,9 @@ from vpr_tf.search.scann_files import checked_assets, dataset_asset, searcher_co
 from vpr_tf.search.scann_library import CONFIG_FILE, scann_library
 from vpr_tf.search.search_index import ExactIndex, SearchIndex
 
+_LOG = logging.getLogger("vpr_tf")
 _FLOAT32_FILE = "dataset.npy"
-_QUERIES_PER_BATCH = 256
+_QUERIES_PER_PART = 256
 # Descriptors in fewer bits tell the last of k and the first after them apart poorly.
 _LEAST_MORE = 5
 _UNIT_TOLERANCE = 2e-3  # float16 rounds a descriptor to this at the most
@@ -71,7 +75,9 @@ class ScannIndex(SearchIndex):
         chosen = ScannSettings.from_dict(settings or {}, *descriptors.shape)
         if chosen.structure == "brute_force":
             return cls(ExactIndex.build(descriptors), descriptors, chosen)
-        measure = "dot_product" if _are_unit(unmapped(descriptors)) else "squared_l2"
+        measure = "dot_product"
+        if not _are_unit(unmapped(descriptors)):
+            measure, chosen = "squared_l2", _without_soar(settings, descriptors)
         library = scann_library()
         with (
             float32_file(descriptors) as path,
@@ -122,28 +128,31 @@ class ScannIndex(SearchIndex):
     def _search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         if self.is_exact:
             return self._searcher.search(queries, k)
+        cores = len(os.sched_getaffinity(0))
+        num_parts = math.ceil(len(queries) / _QUERIES_PER_PART)
+        if len(queries) > 1:
+            num_parts = max(cores, num_parts)
+        parts = np.array_split(queries, min(num_parts, len(queries)))
+        if len(parts) == 1:
+            return self._nearest(queries, k)
+        # ScaNN's own threads would stand still while the distances are computed.
+        with ThreadPoolExecutor(cores) as pool:
+            found = pool.map(functools.partial(self._nearest, k=k), parts)
+            distances, ids = zip(*found, strict=True)
+        return np.concatenate(distances), np.concatenate(ids)
+
+    def _nearest(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Searches on one thread."""
         reordered = min(max(self._settings.reordered_neighbors, k), self.num_images)
         more = _LEAST_MORE + k // 10
         by_code = self._settings.reorder == "memory_mapped"
         kept = reordered if by_code else min(k + more, reordered)
-        ids = self._candidates(queries, kept, reordered)
-        return nearest_of(self._rows, queries, ids, k)
-
-    def _candidates(
-        self, queries: np.ndarray, count: int, reordered: int
-    ) -> np.ndarray:
-        cores = len(os.sched_getaffinity(0))
-        batch = min(_QUERIES_PER_BATCH, math.ceil(len(queries) / cores))
         leaves = self._settings.leaves_to_search or None
-        queries = np.ascontiguousarray(queries)
-        if len(queries) == 1:
-            found = self._searcher.search_batched(queries, count, reordered, leaves)
-        else:
-            found = self._searcher.search_batched_parallel(
-                queries, count, reordered, leaves, batch
-            )
-        ids, scores = found
-        return np.where(np.isnan(scores), MISSING_ID, ids.astype(np.int64))
+        ids, scores = self._searcher.search_batched(
+            np.ascontiguousarray(queries), kept, reordered, leaves
+        )
+        ids = np.where(np.isnan(scores), MISSING_ID, ids.astype(np.int64))
+        return nearest_of(self._rows, queries, ids, k)
 
     def write(self, folder: Path) -> None:
         """See `SearchIndex.write`."""
@@ -174,6 +183,20 @@ class ScannIndex(SearchIndex):
                 assets = f"{assets}\n{dataset_asset(path)}"
                 searcher = library.open_searcher(folder, assets)
         return cls(searcher, descriptors, chosen)
+
+
+def _without_soar(
+    settings: dict[str, Any] | None, descriptors: Descriptors
+) -> ScannSettings:
+    """Returns the settings for descriptors of other lengths than 1."""
+    given = settings or {}
+    if given.get("soar_lambda"):
+        _LOG.warning(
+            "`soar_lambda` is of descriptors of length 1; these are not, so each is "
+            "stored in one leaf."
+        )
+    without = {**given, "soar_lambda": 0.0}
+    return ScannSettings.from_dict(without, *descriptors.shape)
 
 
 def _are_unit(descriptors: Descriptors) -> bool:

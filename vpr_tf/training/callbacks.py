@@ -1,10 +1,12 @@
 """Keras callbacks of a training run.
 
-They see the encoder as `self.model` and these logs: after each step `loss`, after each
-epoch `epoch` (from 0), `group`, `loss`, `learning_rate`, `head_learning_rate`, `gem_p`
-of an encoder that pools by it, `images_per_s` of two or more steps and, when the epoch
-was validated, `val_recall@N` and, of heads that are kept or whose loss a schedule
-watches, `val_loss`. All are numbers, as Keras's own callbacks expect.
+They see the encoder as `self.model` and these logs: after each step `loss`, and of
+several objectives `loss_NAME` of each, without its weight; after each epoch `epoch`
+(from 0), `group`, `loss`, `learning_rate`, `head_learning_rate` if there are heads,
+`gem_p` of an encoder that pools by it, `images_per_s` of two or more steps,
+`steps_without_pairs` of those in which an objective had no pair to learn from and, when
+the epoch was validated, `val_recall@N` and, of heads that are kept or whose loss a
+schedule watches, `val_loss`. All are numbers, as Keras's own callbacks expect.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from vpr_tf.training.run_records import LossesFile, MetricsFile
 
 _LOG = logging.getLogger(__name__)
 MONITOR, VAL_LOSS = "val_recall@1", "val_loss"
+STEPS_WITHOUT_PAIRS = "steps_without_pairs"
 _LINES_PER_EPOCH = 5
 _SECONDS_BETWEEN_LINES = 10.0
 _LOSS_EVERY_STEPS = 10
@@ -38,6 +41,7 @@ _EPOCH_TAGS = {
     "head_learning_rate": "learning_rate/head",
     "gem_p": "encoder/gem_p",
     "images_per_s": "speed/images_per_s",
+    STEPS_WITHOUT_PAIRS: "epoch/steps_without_pairs",
 }
 
 
@@ -105,9 +109,10 @@ class MetricsWriter(keras.callbacks.Callback):
                 "step": self._progress.step,
                 "mean_loss": logs["loss"],
                 "learning_rate": logs["learning_rate"],
-                "head_learning_rate": logs["head_learning_rate"],
+                "head_learning_rate": logs.get("head_learning_rate"),
                 "gem_p": logs.get("gem_p"),
                 "images_per_s": logs.get("images_per_s"),
+                STEPS_WITHOUT_PAIRS: logs.get(STEPS_WITHOUT_PAIRS, 0),
                 "val_loss": logs.get(VAL_LOSS),
                 "val_recalls": val_recalls(logs),
                 "best_epoch": self._progress.best_epoch,
@@ -204,7 +209,7 @@ class ProgressBar(keras.callbacks.Callback):
     def __init__(self, config: TrainConfig) -> None:
         super().__init__()
         self._epochs, self._steps = config.epochs, config.iterations_per_epoch
-        self._batch_size = config.batch_size
+        self._batch_size = config.batch_size * config.views_per_photo
         self._bar: tqdm | None = None
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -279,7 +284,8 @@ class TensorBoardWriter(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         if self._progress.step % _LOSS_EVERY_STEPS == 0:
-            self._write_scalars({"step/loss": logs["loss"]})
+            losses = {n: value for n, value in logs.items() if n.startswith("loss")}
+            self._write_scalars({f"step/{n}": value for n, value in losses.items()})
 
     def on_epoch_end(self, epoch, logs=None):
         scalars = {tag: logs[name] for name, tag in _EPOCH_TAGS.items() if name in logs}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -12,6 +13,7 @@ from vpr_tf.disk_errors import with_path
 from vpr_tf.training.checkpoint_files import CheckpointFiles
 from vpr_tf.training.errors import TrainingError
 from vpr_tf.training.group_trainer import GroupTrainer
+from vpr_tf.training.objectives import HeadObjective, Objective
 from vpr_tf.training.process import is_chief
 from vpr_tf.training.progress import TrainingProgress
 from vpr_tf.training.run_records import RunRecords
@@ -62,6 +64,7 @@ class CheckpointStore:
             head_optimizers=trainer.head_optimizers,
             progress=_ProgressState(trainer.progress),
             **_random_states(trainer.encoder),
+            **_objective_variables(trainer.objectives),
         )
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         if folder is None or not is_chief(trainer.strategy):
@@ -183,3 +186,17 @@ def _random_states(encoder: keras.Model) -> dict[str, list[tf.Variable]]:
     """States of the encoder's seed generators, which TensorFlow does not track."""
     states = [v.value for v in encoder.variables if v.name == "seed_generator_state"]
     return {"random_states": states} if states else {}
+
+
+def _objective_variables(
+    objectives: Sequence[Sequence[Objective]],
+) -> dict[str, list[tf.Variable]]:
+    """What objectives train that are no heads, as Proxy-Anchor its proxies."""
+    found = [
+        variable.value
+        for of_group in objectives
+        for one in of_group
+        if not isinstance(one, HeadObjective)
+        for variable in one.variables
+    ]
+    return {"objective_variables": found} if found else {}

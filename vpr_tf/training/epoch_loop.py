@@ -20,14 +20,19 @@ from vpr_tf.disk_errors import is_full
 from vpr_tf.evaluation import EvaluatedModel, EvaluationResult, evaluate
 from vpr_tf.evaluation.evaluate import descriptor_folder
 from vpr_tf.extraction import FeatureExtractor
-from vpr_tf.training.callbacks import MONITOR, VAL_LOSS, CheckpointSaver
+from vpr_tf.training.callbacks import (
+    MONITOR,
+    STEPS_WITHOUT_PAIRS,
+    VAL_LOSS,
+    CheckpointSaver,
+)
 from vpr_tf.training.checkpoints import CheckpointStore
 from vpr_tf.training.errors import (
     TrainingDivergedError,
     TrainingError,
     TrainingInterruptedError,
 )
-from vpr_tf.training.group_trainer import GroupTrainer
+from vpr_tf.training.group_trainer import GroupTrainer, StepResult
 from vpr_tf.training.process import (
     StopSignal,
     is_chief,
@@ -130,7 +135,7 @@ class EpochLoop:
                 timed_steps += first_end is not None
                 first_end = first_end or last_end
                 callbacks.on_train_batch_end(
-                    progress.step_in_epoch - 1, {"loss": result.loss}
+                    progress.step_in_epoch - 1, _step_logs(result)
                 )
                 if progress.step_in_epoch < config.iterations_per_epoch:
                     callbacks.on_train_batch_begin(progress.step_in_epoch)
@@ -152,7 +157,8 @@ class EpochLoop:
             self._interrupt()
         if not timed_steps or first_end is None or last_end is None:
             return None
-        return timed_steps * config.batch_size / (last_end - first_end)
+        images = timed_steps * config.batch_size * config.views_per_photo
+        return images / (last_end - first_end)
 
     def _validate(self) -> tuple[dict[str, float], bool]:
         """Returns metrics of val, when due, and whether the model is the best."""
@@ -192,6 +198,7 @@ class EpochLoop:
             "head_learning_rate": head_learning_rate,
             "gem_p": trainer.gem_p,
             "images_per_s": images_per_s,
+            STEPS_WITHOUT_PAIRS: trainer.progress.steps_without_pairs or None,
         }
         return {name: value for name, value in logs.items() if value is not None}
 
@@ -207,6 +214,9 @@ class EpochLoop:
         if "images_per_s" in logs:
             parts.append(f"{logs['images_per_s']:.1f} images/s")
         symbol = "LR" if self.classifier is not None else "R"
+        if STEPS_WITHOUT_PAIRS in logs:
+            steps = f"{logs[STEPS_WITHOUT_PAIRS]} of {config.iterations_per_epoch}"
+            parts.append(f"{steps} steps without a pair to learn from")
         recalls = [
             f"{symbol}@{name.removeprefix('val_recall@')} {value:.1f}"
             for name, value in logs.items()
@@ -236,6 +246,12 @@ class EpochLoop:
     def _close_bar(self) -> None:
         if self.writers is not None:
             self.writers.close_bar()
+
+
+def _step_logs(result: StepResult) -> dict[str, float]:
+    """Returns the loss, and those of several objectives by their names."""
+    each = result.each if len(result.each) > 1 else {}
+    return {"loss": result.loss, **{f"loss_{n}": value for n, value in each.items()}}
 
 
 class Validation(NamedTuple):

@@ -4,23 +4,40 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from vpr_tf.config import ConfigError, TrainConfig
+from vpr_tf.config import TrainConfig
+from vpr_tf.data.class_sampler import sampled_record_ids
 from vpr_tf.data.extra_augmentations import ExtraAugmentations
 from vpr_tf.data.partition import Partition
 from vpr_tf.data.prepared_dataset import SplitIndex
 from vpr_tf.data.record_reading import damaged_records_named
-from vpr_tf.data.training_batches import sampled_record_ids, training_batches
-from vpr_tf.layers import GeneralizedMeanPooling2D, TrainingHead, dtype_policy
+from vpr_tf.data.training_batches import training_batches
+from vpr_tf.layers import GeneralizedMeanPooling2D, dtype_policy
+from vpr_tf.training.checks import (
+    Augment,
+    augmented,
+    check_augment,
+    check_batch_size,
+    check_chunks,
+    check_exchange,
+    check_groups,
+    check_has_objectives,
+    check_photos_per_class,
+    check_views,
+)
 from vpr_tf.training.errors import TrainingDivergedError
 from vpr_tf.training.heads import HeadFactory
+from vpr_tf.training.objectives import (
+    LossFunction,
+    variables_of,
+)
+from vpr_tf.training.objectives.group import create_objectives, heads_of
 from vpr_tf.training.optimizers import (
     LearningRate,
     averaged_weights,
@@ -30,8 +47,6 @@ from vpr_tf.training.process import StatisticsAverager
 from vpr_tf.training.progress import TrainingProgress
 from vpr_tf.training.train_step import StepFunction, StepOutcome, create_train_step
 
-# Images to images, also a Keras layer.
-Augment = Callable[..., Any]
 # Halving the loss scale this often in a row cannot be an overflow of the scale.
 _MAX_SKIPPED_STEPS = 40
 
@@ -42,13 +57,15 @@ class StepResult:
 
     Attributes:
         step: Steps done so far, this one included.
-        loss: Mean over the global batch.
+        loss: Of the global batch: the weighted sum of the objectives.
         overflowed: Whether float16 gradients overflowed and the encoder stood still.
+        each: The loss of each objective by its name, without its weight.
     """
 
     step: int
     loss: float
     overflowed: bool
+    each: dict[str, float]
 
 
 class GroupTrainer:
@@ -70,13 +87,19 @@ class GroupTrainer:
             encoder then passes them on.
         augment: Applied to batches of images, floats `(batch, height, width, 3)` in
             [0, 1], after the built-in augmentation.
+        objectives: Functions of the descriptors of a whole batch and their classes,
+            which are learnt besides those of `config.objectives`.
 
     Attributes:
         encoder: Images to descriptors, compiled with `encoder_optimizer` so that
             Keras callbacks find it.
-        heads: One for each trained group.
+        objectives: Of each trained group, in the order of `objective_names`.
+        objective_names: No two alike.
+        heads: One for each trained group; none without class heads.
         head_factory: What made them.
-        head_optimizers: One for each head.
+        head_optimizers: One for each group, of what its objectives train besides the
+            encoder; none if that is nothing.
+        classes_left_out: Of each trained group, the classes with too few photos.
         average_statistics: Brings the replicas' batch norms together, as must happen
             before weights are read; all workers call it.
         progress: Counters; restored from a checkpoint before training goes on.
@@ -100,11 +123,16 @@ class GroupTrainer:
         strategy: tf.distribute.Strategy,
         descriptors: np.ndarray | None = None,
         augment: Augment | None = None,
+        objectives: Sequence[LossFunction] = (),
     ) -> None:
         self.config = config
         self.strategy = strategy
         self.classes_per_group = check_groups(partition, config.groups_num)
+        self.classes_left_out = check_photos_per_class(partition, config)
+        check_has_objectives(len(config.objectives) + len(objectives))
+        check_views(config, augment)
         check_batch_size(config.batch_size, strategy.num_replicas_in_sync)
+        check_chunks(config, strategy.num_replicas_in_sync)
         if augment is not None:
             check_augment(augment, config.image_size)
         ExtraAugmentations(config.augmentation.extra_augmentations)  # before any work
@@ -118,7 +146,20 @@ class GroupTrainer:
                 self.encoder = build_encoder()
             self.encoder_optimizer = self._create_encoder_optimizer()
             self.encoder.compile(self.encoder_optimizer, auto_scale_loss=False)
-            self.heads, self.head_optimizers = self._create_heads()
+            self.objectives = [
+                create_objectives(
+                    config,
+                    self.head_factory,
+                    group_id,
+                    self.encoder.output_shape[-1],
+                    objectives,
+                )
+                for group_id in range(config.groups_num)
+            ]
+            self.head_optimizers = self._create_head_optimizers()
+        self.objective_names = [one.name for one in self.objectives[0]]
+        self.heads = heads_of(self.objectives)
+        check_exchange(config, strategy, self.objectives[0])
         self.average_statistics = StatisticsAverager(self.encoder, strategy)
         self._learning_rate = LearningRate(
             config, self.encoder_optimizer, self.head_optimizers, self.progress
@@ -134,20 +175,18 @@ class GroupTrainer:
             optimizer.build(self.encoder.trainable_variables)
         return optimizer
 
-    def _create_heads(
-        self,
-    ) -> tuple[list[TrainingHead], list[keras.optimizers.Optimizer]]:
-        heads, optimizers = [], []
-        for group_id in range(self.config.groups_num):
-            head = self.head_factory.create(group_id)
-            head.build((None, self.encoder.output_shape[-1]))
-            optimizer = create_optimizer(
-                self.config.head_optimizer, "train.head_optimizer"
-            )
-            optimizer.build(head.trainable_variables)
-            heads.append(head)
-            optimizers.append(optimizer)
-        return heads, optimizers
+    def _create_head_optimizers(self) -> list[keras.optimizers.Optimizer]:
+        optimizers = []
+        for variables in map(variables_of, self.objectives):
+            if variables:
+                settings = self.config.head_optimizer
+                optimizer = create_optimizer(settings, "train.head_optimizer")
+                optimizer.build(variables)
+                optimizers.append(optimizer)
+        return optimizers
+
+    def _head_optimizer(self, group_id: int) -> keras.optimizers.Optimizer | None:
+        return self.head_optimizers[group_id] if self.head_optimizers else None
 
     @property
     def group_id(self) -> int:
@@ -155,12 +194,12 @@ class GroupTrainer:
         return self.progress.epoch % self.config.groups_num
 
     @property
-    def learning_rates(self) -> tuple[float, float]:
-        """Current rates of the encoder and of the current group's head."""
-        head_optimizer = self.head_optimizers[self.group_id]
+    def learning_rates(self) -> tuple[float, float | None]:
+        """Current rates of the encoder and of the current group's head, if any."""
+        optimizer = self._head_optimizer(self.group_id)
         return (
             _to_float(self.encoder_optimizer.learning_rate),
-            _to_float(head_optimizer.learning_rate),
+            None if optimizer is None else _to_float(optimizer.learning_rate),
         )
 
     @property
@@ -207,7 +246,7 @@ class GroupTrainer:
             running.append(step_function(images, targets, stop))
             last = step + 1 == first + remaining or finish_before(step + 1)
             while len(running) > (0 if last else 1):
-                outcome = StepOutcome(*map(float, running.popleft().numpy()))
+                outcome = StepOutcome.of(running.popleft().numpy())
                 # After a request to stop nothing new starts.
                 last = last or outcome.stop_requested > 0
                 yield self._finish_step(outcome)
@@ -242,7 +281,8 @@ class GroupTrainer:
         return damaged_records_named(
             self._split,
             lambda: sampled_record_ids(
-                self._partition, group_id, self._seed, position, batch_size
+                self._partition,
+                *(group_id, self.config, self._seed, position, batch_size),
             ),
         )
 
@@ -276,7 +316,7 @@ class GroupTrainer:
         # One after another, so that layers with random states repeat themselves.
         shape = batches.element_spec[0].shape
         return batches.map(
-            lambda x, y: (tf.ensure_shape(_augmented(augment, x), shape), y)
+            lambda x, y: (tf.ensure_shape(augmented(augment, x), shape), y)
         ).prefetch(2)
 
     def _step_of_group(self, group_id: int) -> StepFunction:
@@ -284,19 +324,24 @@ class GroupTrainer:
             self._steps[group_id] = create_train_step(
                 self.strategy,
                 self.encoder,
-                self.heads[group_id],
+                self.objectives[group_id],
                 self.encoder_optimizer,
-                self.head_optimizers[group_id],
-                batch_size=self.config.batch_size,
+                self._head_optimizer(group_id),
                 jit_compile=self.config.jit_compile,
+                gradient_cache_chunk=self.config.gradient_cache_chunk,
             )
         return self._steps[group_id]
 
     def _finish_step(self, outcome: StepOutcome) -> StepResult:
         step = self.progress.step + 1
         place = f"step {step} (epoch {self.progress.epoch}, group {self.group_id})"
+        each = dict(zip(self.objective_names, outcome.each, strict=True))
         if not np.isfinite(outcome.loss):
-            raise TrainingDivergedError(f"The loss is {outcome.loss} at {place}.")
+            of = [name for name, value in each.items() if not np.isfinite(value)]
+            named = f" ({', '.join(of)})" * (len(each) > 1)
+            raise TrainingDivergedError(
+                f"The loss is {outcome.loss}{named} at {place}."
+            )
         if outcome.diverged:
             raise TrainingDivergedError(f"A gradient is not finite at {place}.")
         overflowed = outcome.overflowed > 0
@@ -308,67 +353,10 @@ class GroupTrainer:
             )
         self.progress.skipped_steps = skipped
         self.progress.finish_step(self.group_id, outcome.loss, self.config.batch_size)
-        return StepResult(self.progress.step, outcome.loss, overflowed)
+        self.progress.steps_without_pairs += outcome.lacks_pairs > 0
+        return StepResult(self.progress.step, outcome.loss, overflowed, each)
 
 
 def _to_float(variable: keras.Variable) -> float:
     # float() does not read a variable with a copy on each replica.
     return float(keras.ops.convert_to_numpy(variable))
-
-
-def _augmented(augment: Augment, images: tf.Tensor) -> tf.Tensor:
-    is_layer = isinstance(augment, keras.layers.Layer)
-    changed = augment(images, training=True) if is_layer else augment(images)
-    return tf.cast(tf.convert_to_tensor(changed), images.dtype)
-
-
-def check_augment(augment: Augment, image_size: int) -> None:
-    """Tries an augmentation on two grey images.
-
-    Raises:
-        ConfigError: It changes the shape.
-    """
-    images = tf.fill((2, image_size, image_size, 3), 0.5)
-    shape = tuple(_augmented(augment, images).shape)
-    if shape != tuple(images.shape):
-        raise ConfigError(
-            "`augment` must keep the shape of a batch of images, "
-            f"{tuple(images.shape)}. Received: {shape}"
-        )
-
-
-def check_groups(partition: Partition, groups_num: int) -> list[int]:
-    """Returns the number of classes of each group that will be trained.
-
-    Raises:
-        ConfigError: There are fewer groups, or one has fewer than two classes.
-    """
-    if groups_num > partition.num_groups:
-        raise ConfigError(
-            f"`train.groups_num` must be between 1 and {partition.num_groups}, the "
-            f"number of groups of partition {partition.name!r}. Received: {groups_num}"
-        )
-    counts = [len(partition.classes_of_group(group)) for group in range(groups_num)]
-    for group_id, count in enumerate(counts):
-        if count < 2:
-            fewer = f"Set `train.groups_num` to {group_id}, or make" * (group_id > 0)
-            raise ConfigError(
-                f"Group {group_id} of partition {partition.name!r} has {count} "
-                f"class(es); a group needs 2 or more. {fewer or 'Make'} a partition "
-                "with more classes a group by `vpr data partition`: another `name` and "
-                "a smaller `min_images_per_class`, `cell_size_m` or `cell_stride`."
-            )
-    return counts
-
-
-def check_batch_size(batch_size: int, num_replicas: int) -> None:
-    """Checks that every replica gets the same number of images.
-
-    Raises:
-        ConfigError: The batch cannot be split evenly.
-    """
-    if batch_size % num_replicas:
-        raise ConfigError(
-            "`train.batch_size` is global and must be a multiple of the number of "
-            f"replicas, {num_replicas}. Received: {batch_size}"
-        )

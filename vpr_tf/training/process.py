@@ -121,6 +121,16 @@ def _reducer(strategy: tf.distribute.Strategy) -> Callable[..., tf.Tensor]:
     return reduce
 
 
+def learning_batch_norms(model: keras.Model) -> list[keras.layers.BatchNormalization]:
+    """Returns the batch norms that take their statistics from the batch."""
+    return [
+        layer
+        # Private, but `Model.layers` does not list the layers inside of layers.
+        for layer in model._flatten_layers()
+        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
+    ]
+
+
 class StatisticsAverager:
     """Averages the batch norms' moving statistics over replicas, in place.
 
@@ -135,9 +145,7 @@ class StatisticsAverager:
     def __init__(self, model: keras.Model, strategy: tf.distribute.Strategy) -> None:
         variables = [
             variable
-            # Private, but `Model.layers` does not list the layers inside of layers.
-            for layer in model._flatten_layers()
-            if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
+            for layer in learning_batch_norms(model)
             for variable in (layer.moving_mean, layer.moving_variance)
         ]
         self._is_needed = strategy.num_replicas_in_sync > 1 and bool(variables)

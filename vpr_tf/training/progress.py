@@ -22,6 +22,8 @@ class TrainingProgress:
             between its last step and the end of its validation.
         group_positions: For each group, samples drawn so far.
         epoch_loss_sum: Sum of the losses of the epoch's steps.
+        steps_without_pairs: Steps of the epoch in which an objective had no pair of
+            photos to learn from.
         best_recall: Highest R@1 on val so far, in percent.
         best_epoch: Epoch of the model in `best/`.
         best_val_loss: Lowest loss on val so far, of schedules that watch it.
@@ -48,6 +50,7 @@ class TrainingProgress:
     skipped_steps: int = 0
     stopped_early: bool = False
     losses_crc32c: int | None = None
+    steps_without_pairs: int = 0
 
     def __post_init__(self) -> None:
         for field_ in dataclasses.fields(self):
@@ -94,6 +97,7 @@ class TrainingProgress:
         self.epoch += 1
         self.step_in_epoch = 0
         self.epoch_loss_sum = 0.0
+        self.steps_without_pairs = 0
 
     def record_recall(self, recall: float | None) -> bool:
         """Takes the epoch's R@1 and returns whether its model is the best so far.

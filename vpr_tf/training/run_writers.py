@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -21,7 +22,10 @@ from vpr_tf.training.callbacks import (
     TensorBoardWriter,
     val_recalls,
 )
-from vpr_tf.training.group_trainer import Augment, GroupTrainer
+from vpr_tf.training.checks import Augment
+from vpr_tf.training.group_trainer import GroupTrainer
+from vpr_tf.training.objectives import LossFunction, variables_of
+from vpr_tf.training.process import learning_batch_norms
 from vpr_tf.training.run_folder import RunFolder
 from vpr_tf.training.run_records import LossesFile, MetricsFile
 
@@ -32,7 +36,10 @@ _PREDICTIONS_IN_PICTURE = 4
 
 
 def data_facts(
-    dataset: PreparedDataset, partition: Partition, augment: Augment | None = None
+    dataset: PreparedDataset,
+    partition: Partition,
+    augment: Augment | None = None,
+    objectives: Sequence[LossFunction] = (),
 ) -> dict[str, Any]:
     """Returns the fingerprints of what the samples depend on."""
     digest = hashlib.sha256()
@@ -46,19 +53,20 @@ def data_facts(
         "partition": partition.name,
         "partition_fingerprint": digest.hexdigest(),
         "augment": _describe(augment),
+        "objectives": [_describe(one) for one in objectives],
     }
 
 
-def _describe(augment: Augment | None) -> str | None:
+def _describe(function: Callable[..., Any] | None) -> str | None:
     """Names a function, and a layer with its settings."""
-    if augment is None:
+    if function is None:
         return None
-    if isinstance(augment, keras.layers.Layer):
-        settings = augment.get_config()
+    if isinstance(function, keras.layers.Layer):
+        settings = function.get_config()
         shown = [f"{n}={v!r}" for n, v in settings.items() if n not in _OF_ALL_LAYERS]
-        return f"{type(augment).__name__}({', '.join(shown)})"
-    name = getattr(augment, "__qualname__", type(augment).__qualname__)
-    return f"{getattr(augment, '__module__', '?')}.{name}"
+        return f"{type(function).__name__}({', '.join(shown)})"
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    return f"{getattr(function, '__module__', '?')}.{name}"
 
 
 def model_facts(trainer: GroupTrainer, partition: Partition) -> dict[str, Any]:
@@ -75,8 +83,17 @@ def model_facts(trainer: GroupTrainer, partition: Partition) -> dict[str, Any]:
         "num_trainable_parameters": int(
             sum(np.prod(v.shape) for v in trainer.encoder.trainable_variables)
         ),
-        "num_head_parameters": sum(head.count_params() for head in trainer.heads),
+        "num_head_parameters": int(
+            sum(
+                np.prod(variable.shape)
+                for objectives in trainer.objectives
+                for variable in variables_of(objectives)
+            )
+        ),
         "num_replicas": trainer.strategy.num_replicas_in_sync,
+        "objective_weights": {one.name: one.weight for one in trainer.objectives[0]},
+        "classes_left_out": trainer.classes_left_out,
+        "num_learning_batch_norms": len(learning_batch_norms(trainer.encoder)),
     }
 
 
@@ -95,9 +112,14 @@ def announce(config: ExperimentConfig, facts: dict[str, Any], run: RunFolder) ->
         "Encoder: %s, %s dimensions, weights %s; %s",
         *(encoder.backbone, encoder.descriptor_dim or "all", encoder.weights, trained),
     )
+    if train.has_class_heads:
+        _LOG.info(
+            "Heads: %s, %s parameters train",
+            *(train.head.name, f"{facts['num_head_parameters']:,}"),
+        )
+    weights = facts["objective_weights"].items()
     _LOG.info(
-        "Heads: %s, %s parameters train",
-        *(train.head.name, f"{facts['num_head_parameters']:,}"),
+        "Objectives: %s", " + ".join(f"{weight:g} {name}" for name, weight in weights)
     )
     _LOG.info(
         "Data: %s, partition %s: %d group(s) of %s classes, %s images",
@@ -105,6 +127,19 @@ def announce(config: ExperimentConfig, facts: dict[str, Any], run: RunFolder) ->
         classes + (" + ..." if len(counts) > 8 else ""),
         f"{facts['num_train_images']:,}",
     )
+    if left_out := sum(facts["classes_left_out"]):
+        _LOG.warning(
+            "%s of %s classes have fewer than %d photos and are left out "
+            "(train.photos_per_class).",
+            *(f"{left_out:,}", f"{sum(counts):,}", train.photos_per_class),
+        )
+    chunk, norms = train.gradient_cache_chunk, facts["num_learning_batch_norms"]
+    if chunk is not None and norms:
+        _LOG.warning(
+            "%d batch norms take their statistics from the %d images of a chunk "
+            "(train.gradient_cache_chunk), not from the whole batch.",
+            *(norms, chunk),
+        )
     _LOG.info(
         "Training: %d epochs of %d steps of %d images (%dx%d), %s, %s, %d replica(s)",
         *(train.epochs, train.iterations_per_epoch, train.batch_size),

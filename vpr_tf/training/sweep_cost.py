@@ -15,7 +15,8 @@ NUM_STEPS = 10
 _COSTLY = (
     *("batch_size", "image_size", "augmentation", "head", "encoder_optimizer"),
     *("head_optimizer", "groups_num", "strategy", "precision", "input"),
-    *("jit_compile", "deterministic_ops"),
+    *("jit_compile", "deterministic_ops", "objectives", "photos_per_class"),
+    "gradient_cache_chunk",
 )
 
 

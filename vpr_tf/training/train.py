@@ -27,6 +27,7 @@ from vpr_tf.evaluation.protocols import check_protocol_sets
 from vpr_tf.models import build_encoder, with_run_weights
 from vpr_tf.training.callbacks import CheckpointSaver, decision_callbacks
 from vpr_tf.training.checkpoints import CheckpointStore
+from vpr_tf.training.checks import Augment
 from vpr_tf.training.encoders import (
     FixedDescriptors,
     build_plain_encoder,
@@ -36,8 +37,9 @@ from vpr_tf.training.encoders import (
 from vpr_tf.training.epoch_loop import EpochLoop, Validator
 from vpr_tf.training.errors import TrainingError, TrainingInterruptedError
 from vpr_tf.training.final_report import finish_run
-from vpr_tf.training.group_trainer import Augment, GroupTrainer
+from vpr_tf.training.group_trainer import GroupTrainer
 from vpr_tf.training.heads import classifier_from_heads
+from vpr_tf.training.objectives import LossFunction
 from vpr_tf.training.process import (
     StopSignal,
     create_strategy,
@@ -72,6 +74,7 @@ def train(
     resume: bool | str | Path = False,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     augment: Augment | None = None,
+    objectives: Sequence[LossFunction] = (),
 ) -> TrainingResult:
     """Trains, validates each epoch, tests the best model and exports it.
 
@@ -85,6 +88,10 @@ def train(
             input pipeline to batches `(batch, height, width, 3)` of floats in [0, 1],
             after `train.augmentation`. What it draws itself is not repeated on
             resume.
+        objectives: Functions `(descriptors, labels) -> loss` of TensorFlow or Keras
+            operations, added to what `train.objectives` lists: of the descriptors of
+            the whole batch, float32 `(batch, descriptor_dim)`, and their classes,
+            int32 `(batch,)`, to a scalar.
 
     Returns:
         The numbers of the run, its folder and its export; nothing on a worker that is
@@ -108,7 +115,7 @@ def train(
     if config.train.deterministic_ops:
         tf.config.experimental.enable_op_determinism()
     run = None if resume is False else find_run(config, resume)
-    setting = _Setting.load(config, strategy, augment, run)
+    setting = _Setting.load(config, strategy, augment, run, objectives)
     trainer = _create_trainer(setting, augment)
     validator = _create_validator(setting, trainer)
     if run is not None:
@@ -143,6 +150,7 @@ class _Setting:
         strategy: Where the variables live.
         fixed: With `train.input: descriptors`.
         facts: What the run trains on.
+        objectives: Functions of the user.
     """
 
     config: ExperimentConfig
@@ -152,6 +160,7 @@ class _Setting:
     strategy: tf.distribute.Strategy
     fixed: FixedDescriptors | None
     facts: dict[str, Any]
+    objectives: Sequence[LossFunction] = ()
 
     @classmethod
     def load(
@@ -160,6 +169,7 @@ class _Setting:
         strategy: tf.distribute.Strategy,
         augment: Augment | None,
         resumed: RunFolder | None,
+        objectives: Sequence[LossFunction] = (),
     ) -> _Setting:
         dataset = PreparedDataset(config.dataset.path)
         check_protocol_sets(config.evaluation, dataset.tests)
@@ -169,7 +179,7 @@ class _Setting:
             encoder = dataclasses.replace(config.encoder, weights=weights)
         else:
             encoder = with_run_weights(config)
-        facts = data_facts(dataset, partition, augment)
+        facts = data_facts(dataset, partition, augment, objectives)
         if encoder.weights != config.encoder.weights:
             facts["initial_weights"] = encoder.weights
         fixed = None
@@ -179,8 +189,16 @@ class _Setting:
                     "`augment` changes images, and `train.input: descriptors` reads "
                     "none. Set `train.input: images`, or leave `augment` out."
                 )
+            if objectives:
+                raise ConfigError(
+                    "`objectives` train the encoder, and with `train.input: "
+                    "descriptors` it stays as it is. Set `train.input: images`, or "
+                    "leave `objectives` out."
+                )
             fixed = FixedDescriptors.of(build_encoder(encoder), dataset, config)
-        return cls(config, encoder, dataset, partition, strategy, fixed, facts)
+        return cls(
+            *(config, encoder, dataset, partition, strategy, fixed, facts, objectives)
+        )
 
 
 def trainer_of(config: ExperimentConfig) -> GroupTrainer:
@@ -211,6 +229,7 @@ def _create_trainer(setting: _Setting, augment: Augment | None) -> GroupTrainer:
         setting.strategy,
         fixed.descriptors if fixed else None,
         augment,
+        setting.objectives,
     )
 
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from vpr_tf.layers import TrainingHead
+from vpr_tf.training.gradient_cache import cached_gradients
+from vpr_tf.training.objectives import (
+    Losses,
+    Objective,
+    ReplicaBatch,
+    losses_of,
+    variables_of,
+)
 
 # (images, targets, stop_requested) of each replica -> values of `StepOutcome`.
 StepFunction = Callable[[Any, Any, tf.Tensor], tf.Tensor]
@@ -18,52 +26,65 @@ class StepOutcome(NamedTuple):
     """What a step reports, the same on every worker.
 
     Attributes:
-        loss: Mean over the global batch.
+        loss: Of the global batch: the weighted sum of the objectives.
         diverged: Above 0 when a gradient that no loss scale can mend is not finite.
         overflowed: Above 0 when float16 gradients overflowed; the encoder's update
             was skipped and the loss scale halved.
         stop_requested: Above 0 when any worker requested to stop.
+        lacks_pairs: Above 0 when an objective had no pair to learn from.
+        each: The loss of each objective, without its weight.
     """
 
     loss: float
     diverged: float
     overflowed: float
     stop_requested: float
+    lacks_pairs: float
+    each: tuple[float, ...]
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> StepOutcome:
+        """Reads what a `StepFunction` returned."""
+        loss, diverged, overflowed, stop, lacks, *each = map(float, values)
+        return cls(loss, diverged, overflowed, stop, lacks, tuple(each))
 
 
 def create_train_step(
     strategy: tf.distribute.Strategy,
     encoder: keras.Model,
-    head: TrainingHead,
+    objectives: Sequence[Objective],
     encoder_optimizer: keras.optimizers.Optimizer,
-    head_optimizer: keras.optimizers.Optimizer,
+    head_optimizer: keras.optimizers.Optimizer | None,
     *,
-    batch_size: int,
     jit_compile: bool = False,
+    gradient_cache_chunk: int | None = None,
 ) -> StepFunction:
     """Compiles the step of one group.
 
-    Gradients are of the mean over the global batch, summed over replicas before they
-    are clipped, checked and applied, so that the number of replicas does not matter.
-    With a `LossScaleOptimizer` only the gradient that enters the encoder is scaled:
-    the head's are float32 as they come, and overflow only when the loss itself does.
+    Gradients are of the loss of the global batch, summed over replicas before they are
+    clipped, checked and applied, so that the number of replicas does not matter. With a
+    `LossScaleOptimizer` only the gradient that enters the encoder is scaled: those of
+    the objectives' own variables are float32 as they come, and overflow only when the
+    loss itself does.
 
     Args:
         strategy: The strategy under which all variables were made.
         encoder: Images to descriptors.
-        head: The group's head, built.
+        objectives: Of the group.
         encoder_optimizer: Built on the encoder's trainable variables.
-        head_optimizer: Built on the head's.
-        batch_size: Global batch size.
+        head_optimizer: Built on the objectives' variables; None if there are none.
         jit_compile: Compiles loss and gradients by XLA; sums over replicas and
             optimizers stay outside.
+        gradient_cache_chunk: Images that are described at once, see
+            `cached_gradients`; None for all.
 
     Returns:
-        A function of distributed images, the head's targets and a scalar that is 1 when
-        this process wants to stop; returns the values of `StepOutcome`.
+        A function of distributed images, targets by their name and a scalar that is 1
+        when this process wants to stop; returns the values of `StepOutcome`.
     """
     encoder_variables = encoder.trainable_variables
-    variables = encoder_variables + head.trainable_variables
+    own_variables = variables_of(objectives)
+    variables = encoder_variables + own_variables
     scales_loss = isinstance(encoder_optimizer, keras.optimizers.LossScaleOptimizer)
 
     def loss_and_gradients(images, targets, loss_scale):
@@ -71,28 +92,32 @@ def create_train_step(
             descriptors = encoder(images, training=True)
             if scales_loss:
                 descriptors = _scale_gradient(descriptors, loss_scale)
-            losses = head.loss(descriptors, targets)
-            loss = tf.reduce_sum(losses) / batch_size
-        return loss, tape.gradient(loss, [v.value for v in variables])
+            batch = ReplicaBatch.of(descriptors, targets, objectives)
+            losses = losses_of(objectives, batch)
+        return losses, tape.gradient(losses.total, [v.value for v in variables])
 
-    compute = tf.function(loss_and_gradients, jit_compile=True)
+    function = loss_and_gradients
+    if gradient_cache_chunk is not None:
+        function = cached_gradients(encoder, objectives, gradient_cache_chunk)
+    if jit_compile:
+        function = tf.function(function, jit_compile=True)
 
     def replica_step(images, targets, stop_requested):
         scale = encoder_optimizer.dynamic_scale.value if scales_loss else 1.0
-        function = compute if jit_compile else loss_and_gradients
-        loss, gradients = function(images, targets, scale)
+        losses, gradients = function(images, targets, scale)
         context = tf.distribute.get_replica_context()
         gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
         of_encoder = gradients[: len(encoder_variables)]
-        of_head = gradients[len(encoder_variables) :]
+        of_objectives = gradients[len(encoder_variables) :]
         if encoder_variables:
             encoder_optimizer.apply(of_encoder, encoder_variables)
-        head_optimizer.apply(of_head, head.trainable_variables)
+        if head_optimizer is not None:
+            head_optimizer.apply(of_objectives, own_variables)
         overflowed = _any_not_finite(of_encoder)
-        diverged = _any_not_finite(of_head)
+        diverged = _any_not_finite(of_objectives)
         if not scales_loss:
             diverged, overflowed = tf.maximum(diverged, overflowed), 0.0
-        return tf.stack([loss, diverged, overflowed, stop_requested])
+        return _outcome(losses, diverged, overflowed, stop_requested)
 
     @tf.function
     def step(images, targets, stop_requested):
@@ -100,6 +125,10 @@ def create_train_step(
         return strategy.reduce(tf.distribute.ReduceOp.SUM, outcomes, axis=None)
 
     return step
+
+
+def _outcome(losses: Losses, *states: Any) -> tf.Tensor:
+    return tf.stack([losses.total, *states, losses.lacks_pairs, *losses.each])
 
 
 @tf.custom_gradient

@@ -4,8 +4,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vpr_tf.data.class_sampler import ClassSampler, shuffled_class
 from vpr_tf.data.partition import CLASS_DTYPE, Partition
-from vpr_tf.data.training_batches import ClassSampler, shuffled_class
 
 
 def partition_of(counts_per_group: list[list[int]]) -> Partition:
@@ -120,3 +120,40 @@ def test_unknown_group_is_refused_with_the_number_that_exist(group_id):
         ValueError, match=r"below the 2 groups.*group_id=" + str(group_id)
     ):
         ClassSampler(partition_of([[2], [2]]), group_id, 0)
+
+
+@settings(max_examples=8, deadline=None)
+@given(
+    counts=st.lists(st.integers(1, 7), min_size=4, max_size=12),
+    photos=st.integers(2, 4),
+    seed=st.integers(0, 2**31),
+    start=st.integers(0, 10),
+)
+def test_batches_of_k_photos_hold_distinct_classes_and_photos(
+    counts, photos, seed, start
+):
+    counts = [*counts, 4, 5]
+    sampler = ClassSampler(partition_of([[3], counts]), 1, seed, photos, 2)
+    samples = draw(sampler, 0, 16 * photos)
+    for batch in samples.reshape(-1, 2, photos, 4):
+        classes, rows = batch[:, :, 0], batch[:, :, 1]
+        assert (classes == classes[:, :1]).all()
+        assert classes[0, 0] != classes[1, 0]
+        assert len(set(rows.ravel())) == rows.size
+        assert min(counts[index] for index in classes.ravel()) >= photos
+    resumed = draw(sampler, start, 6)
+    np.testing.assert_array_equal(resumed, samples[start : start + 6])
+
+
+def test_all_classes_with_enough_photos_and_all_their_photos_come():
+    sampler = ClassSampler(partition_of([[3, 1, 4, 2, 5]]), 0, 0, 2, 3)
+    samples = draw(sampler, 0, 6 * 60)
+    assert set(samples[:, 0]) == {0, 2, 3, 4}
+    counts = np.bincount(samples[::2, 0], minlength=5)
+    np.testing.assert_allclose(counts[[0, 2, 3, 4]], 45, atol=15)
+    assert set(samples[:, 1]) == set(range(15)) - {3}
+
+
+def test_too_few_classes_with_enough_photos_are_refused():
+    with pytest.raises(ValueError, match=r"has 3 classes of 2 photos.*has 2 with"):
+        ClassSampler(partition_of([[2, 1, 2]]), 0, 0, 2, 3)

@@ -7,9 +7,10 @@ import tensorflow as tf
 
 from tests.vpr_tf.data.prepared_fixture import stored, write_prepared_dataset
 from vpr_tf.config import Preprocessing, TrainConfig
+from vpr_tf.data.class_sampler import sampled_record_ids
 from vpr_tf.data.image_batches import ImageBatches, SplitImages
 from vpr_tf.data.record_reading import DamagedRecordError, damaged_records_named
-from vpr_tf.data.training_batches import sampled_record_ids, training_batches
+from vpr_tf.data.training_batches import training_batches
 
 _BAD = 7  # in the second shard, its third record
 
@@ -29,7 +30,7 @@ def train_on_everything(dataset) -> None:
     config = TrainConfig(batch_size=2, image_size=16)
     batches = training_batches(split, partition, 0, config, 0, num_samples=200)
     with damaged_records_named(
-        split, lambda: sampled_record_ids(partition, 0, 0, 0, 200)
+        split, lambda: sampled_record_ids(partition, 0, config, 0, 0, 200)
     ):
         for _ in batches:
             pass

@@ -129,7 +129,7 @@ def test_large_images_are_few_at_a_time(monkeypatch, side, at_a_time):
             sizes = np.array([[10, 10, 1], [side, side, 6]])[rows]
             return tuple(sizes.T)
 
-        loader = first_damaged = None
+        loader = first_damaged = part = first_files = None
 
     asked = []
     dataset_map = tf.data.Dataset.map

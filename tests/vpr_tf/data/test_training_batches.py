@@ -11,9 +11,10 @@ from tests.vpr_tf.data.prepared_fixture import (
     write_prepared_dataset,
 )
 from vpr_tf.config import AugmentationConfig, TrainConfig
+from vpr_tf.data.class_sampler import sampled_record_ids
 from vpr_tf.data.image_decoding import decode_image
 from vpr_tf.data.records import parse_record
-from vpr_tf.data.training_batches import sampled_record_ids, training_batches
+from vpr_tf.data.training_batches import training_batches
 
 _NO_JITTER = AugmentationConfig(brightness=0, contrast=0, saturation=0, hue=0)
 _NO_AUGMENTATION = dataclasses.replace(_NO_JITTER, random_resized_crop=0)
@@ -58,8 +59,8 @@ def batches(dataset, config=_CONFIG, group_id=1, seed=7, **options):
 
 
 def collect(*args, **options) -> tuple[np.ndarray, np.ndarray]:
-    images, classes = zip(*batches(*args, **options).as_numpy_iterator(), strict=True)
-    return np.concatenate(images), np.concatenate(classes)
+    images, targets = zip(*batches(*args, **options).as_numpy_iterator(), strict=True)
+    return np.concatenate(images), np.concatenate([t["class_index"] for t in targets])
 
 
 @pytest.mark.parametrize("order", ["crop_first", "jitter_first"])
@@ -68,9 +69,10 @@ def test_batches_have_the_promised_shapes_types_and_range(dataset, order):
     endless = batches(dataset, config)
     assert endless.element_spec == (
         tf.TensorSpec((4, 24, 24, 3), tf.float32),
-        tf.TensorSpec((4,), tf.int32),
+        {"class_index": tf.TensorSpec((4,), tf.int32)},
     )
-    images, classes = next(iter(endless))
+    images, targets = next(iter(endless))
+    classes = targets["class_index"]
     assert tf.reduce_min(images) >= 0
     assert tf.reduce_max(images) <= 1 + 1e-6  # of the resize
     assert set(classes.numpy()) <= {0, 1, 2}
@@ -123,7 +125,9 @@ def test_samples_do_not_depend_on_workers_and_replicas(dataset, workers, replica
     ]
     assert elements[0][0].shape[0] == 4 // replicas
     np.testing.assert_array_equal(np.concatenate([e[0] for e in elements]), images)
-    np.testing.assert_array_equal(np.concatenate([e[1] for e in elements]), classes)
+    np.testing.assert_array_equal(
+        np.concatenate([e[1]["class_index"] for e in elements]), classes
+    )
 
 
 def test_without_augmentation_images_and_classes_are_the_stored_ones(square_dataset):
@@ -132,7 +136,7 @@ def test_without_augmentation_images_and_classes_are_the_stored_ones(square_data
     raw = [parse_record(r) for r in tf.data.TFRecordDataset(split.shard_paths)]
     expected = np.stack([decode_image(record["image"]) for record in raw]) / 255
     images, classes = collect(square_dataset, config, 0, num_samples=12)
-    ids = sampled_record_ids(square_dataset.partition("cosplace"), 0, 7, 0, 12)
+    ids = sampled_record_ids(square_dataset.partition("cosplace"), 0, config, 7, 0, 12)
     np.testing.assert_array_equal(classes, ids % 3)
     # The JPEG crop is the whole image here, so even its border is equal.
     np.testing.assert_allclose(images, expected[ids], atol=1e-6)
@@ -188,7 +192,6 @@ def test_descriptors_and_targets_are_those_of_the_sampled_records(
     split = small_training_dataset.split("train")
     partition = small_training_dataset.partition("cosplace")
     numbers = np.arange(len(split), dtype=np.float32)
-    arguments = (partition, 1, 5, 3)
     config = dataclasses.replace(TrainConfig(), batch_size=4)
 
     batches = training_batches(
@@ -202,11 +205,23 @@ def test_descriptors_and_targets_are_those_of_the_sampled_records(
         descriptors=np.stack([numbers, -numbers], axis=1),
         targets=10 * numbers[:, None],
     )
-    found = [(x.numpy(), y.numpy()) for x, y in batches]
+    found = [(x.numpy(), y["place"].numpy()) for x, y in batches]
 
-    expected = sampled_record_ids(*arguments, 12)
+    expected = sampled_record_ids(partition, 1, config, 5, 3, 12)
     descriptors = np.concatenate([x for x, _ in found])
     np.testing.assert_array_equal(descriptors[:, 0], expected)
     np.testing.assert_array_equal(descriptors[:, 1], -expected)
     targets = np.concatenate([y for _, y in found])
     np.testing.assert_array_equal(targets[:, 0], 10 * expected)
+
+
+def test_views_of_a_photo_stand_side_by_side_and_differ(dataset):
+    config = dataclasses.replace(_CONFIG, objectives=[{"name": "simclr"}])
+    images, classes = collect(dataset, config, num_samples=8)
+    once, of_photos = collect(dataset, num_samples=8)
+    np.testing.assert_array_equal(images[0::2], once)
+    np.testing.assert_array_equal(classes, np.repeat(of_photos, 2))
+    assert all(
+        np.abs(one - other).max() > 0.01
+        for one, other in zip(images[0::2], images[1::2], strict=True)
+    )

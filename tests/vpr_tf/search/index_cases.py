@@ -35,6 +35,7 @@ INDEX_CASES = (
     IndexCase("scann_brute_force", "scann", True, {"structure": "brute_force"}),
     IndexCase("scann_quantized", "scann", False, {"structure": "quantized"}),
     IndexCase("scann_tree", "scann", False, {**_TREE, "reorder": "float32"}),
+    IndexCase("scann_one_leaf", "scann", False, {**_TREE, "soar_lambda": 0.0}),
     IndexCase("scann_bfloat16", "scann", False, {**_TREE, "reorder": "bfloat16"}),
     IndexCase("scann_int8", "scann", False, _TREE),
     IndexCase("scann_compact", "scann", False, {**_TREE, "reorder": "memory_mapped"}),

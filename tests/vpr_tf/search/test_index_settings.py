@@ -24,6 +24,15 @@ def test_structure_follows_the_size(num_images, structure):
         assert 1 <= settings.leaves_to_search < settings.num_leaves < num_images
 
 
+def test_soar_is_of_new_trees():
+    chosen = ScannSettings.from_dict({}, 200_000, 512)
+    assert chosen.soar_lambda == 1.5
+    without = ScannSettings.from_dict({"soar_lambda": 0.0}, 200_000, 512)
+    assert without.leaves_to_search > chosen.leaves_to_search
+    before = {k: v for k, v in without.to_dict().items() if k != "soar_lambda"}
+    assert ScannSettings.from_dict(before, 200_000, 512) == without
+
+
 def test_all_settings_are_read_again():
     settings = ScannSettings.from_dict({"reorder": "bfloat16"}, 200_000, 512)
     written = json.loads(json.dumps(settings.to_dict()))
@@ -57,6 +66,8 @@ def test_too_few_images_for_what_is_set():
         ({"num_leaves": 2.5}, "`num_leaves` must be a whole number of 1 or more"),
         ({"num_leaves": 5, "leaves_to_search": 6}, "at most num_leaves=5. Received: 6"),
         ({"structure": "quantized", "num_leaves": 5}, "are of the structure `tree`"),
+        ({"num_leaves": 5, "soar_lambda": -1}, r"`soar_lambda` must lie in \[0, 100\)"),
+        ({"structure": "quantized", "soar_lambda": 1}, "are of the structure `tree`"),
         ({"dimensions_per_block": 0}, "whole number of 1 or more. Received: 0"),
         ({"training_sample": 8}, "`training_sample` must be a whole number of 16"),
         ({"anisotropic_threshold": 1}, r"must lie in \[0, 1\). Received: 1"),
@@ -81,5 +92,12 @@ def test_scann_settings_that_cannot_be_are_named(settings, message):
 )
 def test_milvus_settings_that_cannot_be_are_named(settings, message):
     with pytest.raises(ValueError, match=message) as error:
-        MilvusSettings.from_dict(settings, 1000)
+        MilvusSettings.from_dict(settings, 1000, 8)
     assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize(("dim", "parts"), [(512, 128), (6, 3), (7, 7)])
+def test_codes_of_milvus_have_parts_of_equal_length(dim, parts):
+    settings = MilvusSettings.from_dict({"index_type": "IVF_PQ"}, 10_000, dim)
+    assert settings.params == {"nlist": 250, "m": parts, "nbits": 8}
+    assert settings.search_params == {"nprobe": 15}

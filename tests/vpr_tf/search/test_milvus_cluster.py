@@ -65,6 +65,7 @@ def test_search_asks_for_rows_alone_within_the_limits(cluster, database, monkeyp
     assert [call["queries"] for call in searches] == [4, 3]
     for call in searches:
         assert call["output_fields"] == ["row"]
+        assert call["timeout"] == 30
         assert call["params"] == {"metric_type": "L2", "params": {"ef": 128}}
     monkeypatch.undo()
     monkeypatch.setattr(milvus_index, "_MAX_PER_REQUEST", 1000)

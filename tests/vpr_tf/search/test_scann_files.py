@@ -13,6 +13,7 @@ pytest.importorskip("scann")
 ROWS = clustered_unit_vectors(120)
 KINDS = {
     "codes": {"structure": "quantized", "reorder": "int8"},
+    "one_leaf": {"num_leaves": 9, "soar_lambda": 0.0, "reorder": "bfloat16"},
     "tree": {"num_leaves": 9, "leaves_to_search": 2, "reorder": "bfloat16"},
     "int8": {"num_leaves": 9, "leaves_to_search": 2, "dimensions_per_block": 3},
 }
@@ -74,6 +75,7 @@ def test_files_of_other_sizes_are_refused(copied):
 @pytest.mark.parametrize(
     ("name", "dtype", "value"),
     [
+        ("hashed_dataset_soar.npy", "u1", 16),
         ("datapoint_to_token.npy", "<i4", 9),
         ("datapoint_to_token.npy", "<i4", -1),
         ("hashed_dataset.npy", "u1", 16),
@@ -99,6 +101,22 @@ def test_values_that_scann_does_not_write_are_refused(
     raise AssertionError(f"no index has {name}")
 
 
+@pytest.mark.parametrize(
+    "change",
+    [lambda first, second: (first, first), lambda first, second: (-1, second)],
+    ids=["one_leaf_twice", "no_first_leaf"],
+)
+def test_leaves_that_soar_does_not_choose_are_refused(written, tmp_path, change):
+    index, source = written["tree"]
+    folder = tmp_path / "index"
+    shutil.copytree(source, folder)
+    leaves = np.lib.format.open_memmap(folder / "datapoint_to_token.npy", "r+")
+    leaves[4:6] = change(*leaves[4:6])
+    leaves.flush()
+    with pytest.raises(IndexMismatchError, match=r"token\.npy.*values"):
+        read(index, folder)
+
+
 def test_a_file_that_names_others_is_not_followed(copied, tmp_path):
     index, folder = copied
     (folder / "scann_assets.pbtxt").write_text(
@@ -108,7 +126,8 @@ def test_a_file_that_names_others_is_not_followed(copied, tmp_path):
 
 
 def test_settings_of_another_index_are_refused(written, tmp_path):
-    for name, other in (("codes", "tree"), ("tree", "int8"), ("int8", "codes")):
+    others = ("codes", "tree"), ("tree", "one_leaf"), ("one_leaf", "int8")
+    for name, other in (*others, ("int8", "codes")):
         index, source = written[name]
         folder = tmp_path / name
         shutil.copytree(source, folder)

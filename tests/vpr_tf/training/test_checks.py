@@ -6,7 +6,7 @@ import pytest
 from tests.small_training import small_config
 from vpr_tf.config import ConfigError
 from vpr_tf.data.partition import CLASS_DTYPE, Partition
-from vpr_tf.training.group_trainer import check_batch_size, check_groups
+from vpr_tf.training.checks import check_batch_size, check_groups
 from vpr_tf.training.train import train
 
 

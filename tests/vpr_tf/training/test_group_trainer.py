@@ -40,7 +40,7 @@ def plain_batches(split, partition, group_id, config, seed, **place):
         noise = tf.random.stateless_uniform(shape, [seed, position])
         class_index = tf.cast(position % num_classes, tf.int32)
         colour = tf.random.stateless_uniform([3], [group_id, class_index])
-        return 0.5 * noise + 0.5 * colour, class_index
+        return 0.5 * noise + 0.5 * colour, {"class_index": class_index}
 
     first = place["start_position"]
     samples = tf.data.Dataset.range(first, first + place["num_samples"]).map(sample)
@@ -100,7 +100,7 @@ def test_first_step_equals_the_formula(make_trainer, small_training_dataset):
     trainer = make_trainer(**sgd)
     partition = small_training_dataset.partition("cosplace")
     split = small_training_dataset.split("train")
-    images, class_index = next(
+    images, targets = next(
         iter(
             plain_batches(
                 split, partition, 0, CONFIG, 7, start_position=0, num_samples=4
@@ -111,7 +111,7 @@ def test_first_step_equals_the_formula(make_trainer, small_training_dataset):
     before = [v.numpy() for v in encoder.trainable_variables]
     centres = head.class_centres.numpy()
     with tf.GradientTape() as tape:
-        losses = head.loss(encoder(images, training=True), class_index)
+        losses = head.loss(encoder(images, training=True), targets["class_index"])
         loss = tf.reduce_mean(losses)
     variables = [v.value for v in encoder.trainable_variables]
     *gradients, of_head = tape.gradient(loss, [*variables, head.class_centres.value])

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 
-from vpr_tf.cli.options import add_config, config_of
+from vpr_tf.cli.options import add_config, add_ray, config_of
 from vpr_tf.cli.reading_options import add_reading, with_reading
 
 
@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
     add_config(parser)
     add_reading(parser)
+    add_ray(parser, "read and write")
 
 
 def run(options: argparse.Namespace) -> int:

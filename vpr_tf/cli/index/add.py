@@ -37,7 +37,13 @@ from vpr_tf.cli.index.work_folder import (
     work_folder,
 )
 from vpr_tf.cli.main import Outcome
-from vpr_tf.cli.options import add_config, add_index, add_json, add_model
+from vpr_tf.cli.options import (
+    add_config,
+    add_index,
+    add_json,
+    add_model,
+    add_ray,
+)
 from vpr_tf.cli.output import change_outcome, report_rejected
 from vpr_tf.cli.photo_options import (
     add_exclude,
@@ -72,6 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_model(parser, "the encoder, if the index keeps none")
     add_engine(parser)
+    add_ray(parser, "check and describe photos")
     add_config(parser, required=False, what="reading and quality of photos")
     add_reading(parser)
     add_exclude(parser)

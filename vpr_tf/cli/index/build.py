@@ -43,6 +43,7 @@ from vpr_tf.cli.options import (
     add_index,
     add_json,
     add_model,
+    add_ray,
     add_sets,
     config_of_model,
 )
@@ -70,6 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_index(parser)
     add_model(parser, required=True)
     add_engine(parser)
+    add_ray(parser, "check and describe photos")
     add_config(parser, required=False, what="dataset, and of how images are prepared")
     parser.add_argument(
         "--photos", metavar="DIR_OR_CSV", help="photos instead of a prepared dataset"

@@ -22,7 +22,7 @@ from vpr_tf.work_folder import (
 
 _REQUEST_FILE = "request.json"
 _ADDED = "added"
-_MEANS = ("milvus_uri", "workers")
+_MEANS = ("milvus_uri", "ray", "workers")
 
 
 def work_folder(index: Path, doing: str) -> Path:

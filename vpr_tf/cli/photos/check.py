@@ -19,7 +19,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vpr_tf.cli.main import DONE, PARTLY, Outcome
-from vpr_tf.cli.options import add_config, add_json, add_model, config_of_model
+from vpr_tf.cli.options import (
+    add_config,
+    add_json,
+    add_model,
+    add_ray,
+    config_of_model,
+)
 from vpr_tf.cli.photo_options import add_workers, build_config_of
 from vpr_tf.cli.reading_options import add_reading, reading_of
 from vpr_tf.printable import printable
@@ -44,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_model(parser, "an encoder, to find photos that look like none near them")
     add_workers(parser)
+    add_ray(parser, "check and describe")
     add_reading(parser)
     add_json(parser)
 

@@ -17,6 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from vpr_tf.atomic_files import write_at, write_json
+from vpr_tf.cluster import open_workers
 from vpr_tf.photos.errors import InvalidEntryError
 from vpr_tf.photos.photo_table import PhotoFiles, RejectedPhoto
 from vpr_tf.photos.quality.measures import MEASURES_DTYPE, measure_file
@@ -24,7 +25,6 @@ from vpr_tf.photos.quality.perceptual_hash import require_imagehash
 from vpr_tf.photos.quality.rules import MeasuredPhotos
 from vpr_tf.stored_paths import inside
 from vpr_tf.stored_values import from_stored, parse_json, read_json
-from vpr_tf.worker_pool import WorkerPool
 
 _CHUNK_PHOTOS = 64
 _VERSION = 1  # of what is measured: other numbers are not gone on with
@@ -72,6 +72,7 @@ def measure_photos(
     done = work.progress.num_photos
     starts = range(done, len(files), _CHUNK_PHOTOS)
     tasks = ((_chunk_of(files, start),) for start in starts)
+    first = [Path(files.file(row)) for row in range(min(len(files), 8))]
     bar = tqdm(
         *(None, "check", len(files)),
         initial=done,
@@ -80,8 +81,8 @@ def measure_photos(
     )
     with bar:
         if starts:
-            with WorkerPool(workers, setting, _WORKER_MODULES) as pool:
-                for rows, unreadable in pool.map_in_order(measure_chunk, tasks):
+            with open_workers(workers, setting, _WORKER_MODULES) as pool:
+                for rows, unreadable in pool.map_in_order(measure_chunk, tasks, first):
                     work.append(rows, unreadable)
                     bar.update(len(rows))
     return work.result(files)

@@ -13,7 +13,7 @@ from vpr_tf.search import MIN_QUANTIZED_IMAGES, REORDERS, ScannSettings
 _TREE_FROM = 5_000
 _SEVERAL_FROM = 50_000
 _CITY_FROM = 500_000
-_SEARCHED_SHARES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
+_SEARCHED_SHARES = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2)
 _REORDERED = (50, 100, 250)
 
 
@@ -78,7 +78,7 @@ class _ScannCandidates:
         usual = self._tree(2 * root)
         trees = [usual]
         if self.num_images >= _SEVERAL_FROM:
-            trees.append(self._tree(root))
+            trees += [self._tree(root), self._tree(2 * root, soar_lambda=0.0)]
             trees += [
                 self._tree(2 * root, reorder=reorder)
                 for reorder in REORDERS
@@ -102,6 +102,8 @@ class _ScannCandidates:
             for number in (_REORDERED[1:] if by_code else _REORDERED[:2])
         ]
         label = f"{num_leaves} leaves {whole.reorder}"
+        if not whole.soar_lambda:
+            label += " without SOAR"
         if "dimensions_per_block" in settings:
             label += f" blocks of {whole.dimensions_per_block}"
         return self._candidate(chosen, searches, label)

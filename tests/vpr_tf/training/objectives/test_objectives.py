@@ -1,0 +1,114 @@
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from vpr_tf import losses
+from vpr_tf.config import CLASS_HEADS, OBJECTIVES, objective_of
+from vpr_tf.training.objectives import (
+    ReplicaBatch,
+    create_objective,
+    losses_of,
+    objective_of_callable,
+)
+
+CLASSES = np.array([0, 0, 1, 1, 2, 2], "int32")
+DESCRIPTORS = np.random.default_rng(0).normal(size=(6, 5)).astype("float32")
+UNIT = DESCRIPTORS / np.linalg.norm(DESCRIPTORS, axis=1, keepdims=True)
+OVER_DESCRIPTORS = [name for name in OBJECTIVES.classes if name != CLASS_HEADS]
+
+
+def batch_of(descriptors, classes=CLASSES):
+    targets = {"class_index": tf.constant(classes)}
+    return ReplicaBatch.of(tf.constant(descriptors), targets, ())
+
+
+def loss_of(entry, descriptors=DESCRIPTORS):
+    keras.utils.set_random_seed(0)
+    objective = create_objective(objective_of(entry), 5, 3)
+    return float(objective.share(batch_of(descriptors)))
+
+
+@pytest.mark.parametrize("name", OVER_DESCRIPTORS)
+def test_length_of_descriptors_does_not_matter(name):
+    loss = loss_of({"name": name})
+    assert loss > 0
+    assert loss_of({"name": name}, 3 * DESCRIPTORS) == pytest.approx(loss, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("entry", "function"),
+    [
+        ({"name": "triplet", "mining": "all", "soft": True}, "triplet"),
+        ({"name": "triplet", "margin": 0.3}, "triplet_hard"),
+        ({"name": "triplet", "mining": "semi_hard"}, "triplet_semi_hard"),
+        ({"name": "sup_con", "temperature": 0.2}, "sup_con"),
+        ({"name": "fast_ap", "num_bins": 4}, "fast_ap"),
+    ],
+)
+def test_settings_reach_the_loss(entry, function):
+    settings = {n: v for n, v in entry.items() if n not in ("name", "mining")}
+    pairs = losses.pairs_of(CLASSES)
+    expected = float(getattr(losses, function)(UNIT, pairs, **settings))
+    assert loss_of(entry) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_miner_chooses_pairs():
+    entry = {"name": "multi_similarity", "miner": {"epsilon": 0.05}}
+    pairs = losses.multi_similarity_pairs(UNIT, losses.pairs_of(CLASSES), 0.05)
+    expected = float(losses.multi_similarity(UNIT, pairs))
+    assert loss_of(entry) == pytest.approx(expected, rel=1e-5)
+    assert loss_of({"name": "multi_similarity"}) != pytest.approx(expected, rel=1e-3)
+
+
+def test_views_stand_side_by_side():
+    expected = float(losses.simclr(UNIT[0::2], UNIT[1::2], 0.07))
+    assert loss_of({"name": "simclr"}) == pytest.approx(expected, rel=1e-5)
+    expected = float(losses.vicreg(*(5**0.5 * UNIT[view::2] for view in (0, 1))))
+    assert loss_of({"name": "vicreg"}) == pytest.approx(expected, rel=1e-5)
+
+
+def test_proxies_are_trained():
+    objective = create_objective(objective_of({"name": "proxy_anchor"}), 5, 3)
+    (proxies,) = objective.variables
+    assert proxies.shape == (3, 5)
+    with tf.GradientTape() as tape:
+        loss = objective.share(batch_of(DESCRIPTORS))
+    assert np.abs(tape.gradient(loss, proxies.value)).max() > 0
+
+
+@pytest.mark.parametrize(
+    ("classes", "miner", "lacking"),
+    [
+        (CLASSES, None, False),
+        (np.arange(6, dtype="int32"), None, True),
+        (np.zeros(6, "int32"), None, True),
+        (CLASSES, {"epsilon": 0.1}, True),
+    ],
+)
+def test_a_batch_without_pairs_is_told(classes, miner, lacking):
+    # Of three places that nobody takes for another.
+    descriptors = np.repeat(np.eye(5, dtype="float32")[:3], 2, axis=0)
+    entry = {"name": "multi_similarity", "miner": miner}
+    objective = create_objective(objective_of(entry), 5, 6)
+    batch = batch_of(descriptors, classes)
+    assert bool(objective.lacks_pairs(batch)) is lacking
+    found = losses_of([objective], batch)
+    assert float(found.lacks_pairs) == float(lacking)
+
+
+def test_objectives_add_up_with_their_weights():
+    objectives = [
+        dataclasses.replace(objective_of_callable(function), weight=weight)
+        for function, weight in (
+            (lambda x, y: tf.reduce_sum(x), 2.0),
+            (lambda x, y: tf.reduce_sum(y), 0.5),
+        )
+    ]
+    found = losses_of(objectives, batch_of(DESCRIPTORS))
+    each = [float(loss) for loss in found.each]
+    assert each == pytest.approx([DESCRIPTORS.sum(), CLASSES.sum()], rel=1e-5)
+    assert float(found.total) == pytest.approx(2 * each[0] + each[1] / 2, rel=1e-5)
+    assert float(found.lacks_pairs) == 0

@@ -1,0 +1,373 @@
+"""Objectives of training: a dataclass for each, and what it needs of a batch."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, cast
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from vpr_tf.config.rules import (
+    ConfigError,
+    Methods,
+    check,
+    check_choice,
+    check_range,
+)
+
+CLASS_HEADS = "class_heads"
+_PATH = "train.objectives"
+
+
+@dataclass(frozen=True)
+class ObjectiveConfig:
+    """The heads over the classes of a group, as `train.head` says."""
+
+    # Several photos of a class in a batch, or two views of each.
+    needs_positives: ClassVar[bool] = False
+    needs_two_views: ClassVar[bool] = False
+
+    name: str = CLASS_HEADS
+    weight: float = 1.0  # factor in the sum of the objectives
+
+    def __post_init__(self) -> None:
+        OBJECTIVES.check_class(self)
+        self.check_positive("weight")
+
+    def check_positive(self, *names: str) -> None:
+        """Checks that fields are above 0."""
+        for name in names:
+            value = getattr(self, name)
+            check(value > 0, f"{_PATH}.{name}", "above 0", value)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the loss takes besides descriptors and pairs."""
+        values = dataclasses.asdict(self)
+        return {n: v for n, v in values.items() if n not in ("name", "weight", "miner")}
+
+
+@dataclass(frozen=True)
+class MinerConfig:
+    """Which pairs count: those that are hard beside the others of their photo."""
+
+    name: str = "multi_similarity"
+    epsilon: float = 0.1  # margin of the cosine
+
+    def __post_init__(self) -> None:
+        check_choice(f"{_PATH}.miner.name", self.name, ("multi_similarity",))
+        check_range(self, f"{_PATH}.miner", 0, 2, "epsilon")
+
+
+@dataclass(frozen=True)
+class PairLossConfig(ObjectiveConfig):
+    """A loss over the photos of a class and those of others."""
+
+    needs_positives: ClassVar[bool] = True
+
+
+@dataclass(frozen=True)
+class MinedLossConfig(PairLossConfig):
+    """A loss over pairs, of which a miner may choose."""
+
+    miner: MinerConfig | None = None
+
+
+@dataclass(frozen=True)
+class MultiSimilarityConfig(MinedLossConfig):
+    """Weighs pairs by how hard they are beside the others (arXiv:1904.06627)."""
+
+    name: str = "multi_similarity"
+    alpha: float = 1.0
+    beta: float = 50.0
+    base: float = 0.0  # lambda: cosine from which a pair counts
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_positive("alpha", "beta")
+        check_range(self, _PATH, -1, 1, "base")
+
+
+@dataclass(frozen=True)
+class ContrastiveConfig(MinedLossConfig):
+    """Positives nearer than one distance, negatives farther than another."""
+
+    name: str = "contrastive"
+    positive_margin: float = 0.0
+    negative_margin: float = 1.0
+    squared: bool = False  # violations, as in the paper
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range(self, _PATH, 0, 2, "positive_margin", "negative_margin")
+
+
+@dataclass(frozen=True)
+class SoftmaxLossConfig(MinedLossConfig):
+    """Cross-entropy of positives against negatives (arXiv:2002.05709, 2004.11362)."""
+
+    name: str = "nt_xent"
+    temperature: float = 0.07
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_positive("temperature")
+
+
+@dataclass(frozen=True)
+class CircleConfig(MinedLossConfig):
+    """Weighs similarities by their distance to the optimum (arXiv:2002.10857)."""
+
+    name: str = "circle"
+    margin: float = 0.4  # m
+    scale: float = 80.0  # gamma
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_positive("scale")
+        check_range(self, _PATH, 0, 1, "margin")
+
+
+@dataclass(frozen=True)
+class TripletConfig(MinedLossConfig):
+    """Positives nearer than negatives (arXiv:1503.03832, 1703.07737)."""
+
+    name: str = "triplet"
+    mining: str = "hard"  # or all, semi_hard; these two take memory for batch^3 values
+    margin: float = 0.1
+    soft: bool = False  # log(1 + exp(violation)) instead of the margin
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        choices = ("all", "hard", "semi_hard")
+        check_choice(f"{_PATH}.mining", self.mining, choices)
+        check_range(self, _PATH, 0, 2, "margin")
+        if self.soft and self.mining == "semi_hard":
+            raise ConfigError(
+                f"`{_PATH}.soft` has no margin, by which semi-hard triplets are "
+                "chosen. Set `mining: hard` or `mining: all`, or `soft: false`."
+            )
+
+
+@dataclass(frozen=True)
+class FastAPConfig(PairLossConfig):
+    """Average precision over a histogram of the distances (CVPR 2019)."""
+
+    name: str = "fast_ap"
+    num_bins: int = 10
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range(self, _PATH, 2, 1000, "num_bins")
+
+
+@dataclass(frozen=True)
+class LiftedStructureConfig(PairLossConfig):
+    """Each positive pair against all negatives of both (arXiv:1511.06452)."""
+
+    name: str = "lifted_structure"
+    margin: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range(self, _PATH, 0, 2, "margin")
+
+
+@dataclass(frozen=True)
+class GeneralizedLiftedStructureConfig(MinedLossConfig):
+    """All positives of a photo against all its negatives (arXiv:1703.07737)."""
+
+    name: str = "generalized_lifted_structure"
+    positive_margin: float = 0.0
+    negative_margin: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range(self, _PATH, 0, 2, "positive_margin", "negative_margin")
+
+
+@dataclass(frozen=True)
+class NPairsConfig(PairLossConfig):
+    """First photos of the places against their second ones (NeurIPS 2016)."""
+
+    name: str = "n_pairs"
+    temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_positive("temperature")
+
+
+@dataclass(frozen=True)
+class ProxyAnchorConfig(ObjectiveConfig):
+    """A learnt descriptor for each class of a group (arXiv:2003.13911)."""
+
+    name: str = "proxy_anchor"
+    margin: float = 0.1  # delta
+    alpha: float = 32.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_positive("alpha")
+        check_range(self, _PATH, 0, 1, "margin")
+
+
+@dataclass(frozen=True)
+class TwoViewConfig(ObjectiveConfig):
+    """A loss over two augmented views of each photo, without labels."""
+
+    needs_two_views: ClassVar[bool] = True
+
+
+@dataclass(frozen=True)
+class VICRegConfig(TwoViewConfig):
+    """Equal views, wide and uncorrelated dimensions (arXiv:2105.04906)."""
+
+    name: str = "vicreg"
+    invariance: float = 25.0
+    variance: float = 25.0
+    covariance: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range(self, _PATH, 0, None, "invariance", "variance", "covariance")
+
+
+@dataclass(frozen=True)
+class BarlowTwinsConfig(TwoViewConfig):
+    """Correlated views, uncorrelated dimensions (arXiv:2103.03230)."""
+
+    name: str = "barlow_twins"
+    redundancy: float = 0.005  # lambda
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range(self, _PATH, 0, None, "redundancy")
+
+
+@dataclass(frozen=True)
+class SimCLRConfig(TwoViewConfig):
+    """Each view finds the other among those of all photos (arXiv:2002.05709)."""
+
+    name: str = "simclr"
+    temperature: float = 0.07
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_positive("temperature")
+
+
+OBJECTIVES: Methods[ObjectiveConfig] = Methods(
+    path=_PATH,
+    key="name",
+    classes={
+        CLASS_HEADS: ObjectiveConfig,
+        "multi_similarity": MultiSimilarityConfig,
+        "triplet": TripletConfig,
+        "contrastive": ContrastiveConfig,
+        "nt_xent": SoftmaxLossConfig,
+        "sup_con": SoftmaxLossConfig,
+        "circle": CircleConfig,
+        "fast_ap": FastAPConfig,
+        "lifted_structure": LiftedStructureConfig,
+        "generalized_lifted_structure": GeneralizedLiftedStructureConfig,
+        "n_pairs": NPairsConfig,
+        "proxy_anchor": ProxyAnchorConfig,
+        "vicreg": VICRegConfig,
+        "barlow_twins": BarlowTwinsConfig,
+        "simclr": SimCLRConfig,
+    },
+)
+
+
+def objective_of(entry: Any, path: str = _PATH) -> ObjectiveConfig:
+    """Returns what an entry of `train.objectives` describes.
+
+    Args:
+        entry: `name` and fields of that objective.
+        path: Where it stands, for messages.
+
+    Raises:
+        ConfigError: There is no such name or field, or a value breaks a rule.
+
+    Example:
+        >>> from vpr_tf.config import objective_of
+        >>> objective_of({"name": "nt_xent", "temperature": 0.1})
+        SoftmaxLossConfig(name='nt_xent', weight=1.0, miner=None, temperature=0.1)
+    """
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("name"), str):
+        raise ConfigError(
+            f"`{path}` must be a mapping with a name, such as {{name: triplet, margin: "
+            f"0.2}}. Received: {entry!r}"
+        )
+    methods = dataclasses.replace(OBJECTIVES, path=path)
+    methods.check_fields(entry)
+    schema = OmegaConf.structured(methods.class_of(entry))
+    try:
+        made = OmegaConf.to_object(OmegaConf.merge(schema, dict(entry)))
+    except ConfigError as error:  # which does not know where the entry stands
+        raise ConfigError(str(error).replace(_PATH, path, 1)) from None
+    except OmegaConfBaseException as error:
+        first = str(error).splitlines()[0]
+        raise ConfigError(f"`{path}` ({entry['name']}): {first}") from None
+    for name, value in entry.items():
+        is_wrong = isinstance(value, float) and not math.isfinite(value)
+        check(not is_wrong, f"{path}.{name}", "a finite number", value)
+    return cast(ObjectiveConfig, made)
+
+
+def objectives_of(entries: Sequence[Any]) -> tuple[ObjectiveConfig, ...]:
+    """Returns what `train.objectives` lists.
+
+    Raises:
+        ConfigError: See `objective_of`; or the heads are listed twice.
+    """
+    found = tuple(
+        objective_of(entry, f"{_PATH}[{number}]")
+        for number, entry in enumerate(entries)
+    )
+    if [one.name for one in found].count(CLASS_HEADS) > 1:
+        raise ConfigError(
+            f"`{_PATH}` lists {CLASS_HEADS} twice, and a group has one head. Leave one "
+            "out, or change its `weight`."
+        )
+    return found
+
+
+def check_objectives(
+    objectives: Sequence[ObjectiveConfig],
+    *,
+    batch_size: int,
+    photos_per_class: int,
+    reads_images: bool,
+) -> None:
+    """Checks that batches hold what the objectives need.
+
+    Raises:
+        ConfigError: They do not; the message names the objective and why.
+    """
+    has_views = any(one.needs_two_views for one in objectives)
+    for number, one in enumerate(objectives):
+        entry = f"`{_PATH}[{number}]` ({one.name})"
+        if one.name != CLASS_HEADS and not reads_images:
+            raise ConfigError(
+                f"{entry} trains the encoder, and with `train.input: descriptors` it "
+                "stays as it is. Set `train.input: images`, or leave the objective out."
+            )
+        if one.needs_positives and photos_per_class == 1 and not has_views:
+            raise ConfigError(
+                f"{entry} needs several photos of a class in a batch, and with "
+                "`train.photos_per_class: 1` all are of distinct classes. Set it to 4, "
+                "or add an objective over two views."
+            )
+        num_classes = batch_size // photos_per_class
+        if one.name != CLASS_HEADS and num_classes < 2:
+            raise ConfigError(
+                f"{entry} needs photos of two classes in a batch. Received: "
+                f"`train.batch_size` {batch_size} of {photos_per_class} photos a "
+                "class. Set a larger one."
+            )

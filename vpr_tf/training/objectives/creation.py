@@ -1,0 +1,131 @@
+"""From `train.objectives` to the objectives of a group."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from vpr_tf import losses
+from vpr_tf.config import (
+    ConfigError,
+    MinedLossConfig,
+    ObjectiveConfig,
+    PairLossConfig,
+    ProxyAnchorConfig,
+    TripletConfig,
+    TwoViewConfig,
+)
+from vpr_tf.layers.l2_normalization import unit_vectors
+from vpr_tf.training.objectives.objective import (
+    BatchObjective,
+    LossFunction,
+    Objective,
+)
+
+_TRIPLETS = {
+    "all": losses.triplet,
+    "hard": losses.triplet_hard,
+    "semi_hard": losses.triplet_semi_hard,
+}
+
+
+def create_objective(
+    config: ObjectiveConfig, descriptor_dim: int, num_classes: int
+) -> Objective:
+    """Makes a loss over descriptors; its variables under the strategy.
+
+    Args:
+        config: An entry of `train.objectives` other than the heads.
+        descriptor_dim: Of the encoder.
+        num_classes: Classes of the group.
+    """
+    if isinstance(config, ProxyAnchorConfig):
+        return _proxy_anchor(config, descriptor_dim, num_classes)
+    if isinstance(config, TwoViewConfig):
+        return BatchObjective(config.name, config.weight, _of_views(config))
+    if isinstance(config, PairLossConfig):
+        function, pairs_of = _of_pairs(config), functools.partial(_pairs, config)
+        return BatchObjective(
+            config.name,
+            config.weight,
+            lambda x, classes: function(_unit(x), pairs_of(_unit(x), classes)),
+            lambda x, classes: _is_lacking(pairs_of(_unit(x), classes)),
+        )
+    raise ConfigError(
+        f"`train.objectives` has no loss over descriptors {config.name!r}."
+    )
+
+
+def objective_of_callable(function: LossFunction, weight: float = 1.0) -> Objective:
+    """Makes an objective of a user's function.
+
+    Args:
+        function: Takes the descriptors of the whole batch, as the encoder gives them,
+            and their class indices, int32 `(batch,)`; returns a scalar.
+        weight: Factor in the sum.
+    """
+    name = getattr(function, "__name__", type(function).__name__)
+    return BatchObjective(name, weight, function)
+
+
+def _unit(descriptors: Any) -> Any:
+    return unit_vectors(tf.cast(descriptors, tf.float32))
+
+
+def _pairs(config: PairLossConfig, unit: Any, classes: Any) -> losses.Pairs:
+    pairs = losses.pairs_of(classes)
+    if isinstance(config, MinedLossConfig) and config.miner is not None:
+        return losses.multi_similarity_pairs(unit, pairs, config.miner.epsilon)
+    return pairs
+
+
+def _is_lacking(pairs: losses.Pairs) -> tf.Tensor:
+    has_both = tf.reduce_any(pairs.positive) & tf.reduce_any(pairs.negative)
+    return tf.logical_not(has_both)
+
+
+def _of_pairs(config: PairLossConfig) -> Callable[[Any, losses.Pairs], Any]:
+    settings = config.settings
+    if isinstance(config, TripletConfig):
+        function = _TRIPLETS[settings.pop("mining")]
+        if config.mining == "semi_hard":
+            del settings["soft"]
+        return functools.partial(function, **settings)
+    return functools.partial(getattr(losses, config.name), **settings)
+
+
+def _of_views(config: TwoViewConfig) -> LossFunction:
+    loss = functools.partial(getattr(losses, config.name), **config.settings)
+
+    def function(descriptors: Any, classes: Any) -> Any:
+        unit = _unit(descriptors)
+        if config.name == "vicreg":
+            # Else no dimension could deviate by 1, since the squares add up to 1.
+            unit *= float(unit.shape[-1]) ** 0.5
+        return loss(unit[0::2], unit[1::2])
+
+    return function
+
+
+def _proxy_anchor(
+    config: ProxyAnchorConfig, descriptor_dim: int, num_classes: int
+) -> Objective:
+    proxies = keras.Variable(
+        # As in the paper.
+        keras.initializers.HeNormal()((num_classes, descriptor_dim)),
+        dtype="float32",
+        name="proxies",
+    )
+    settings = config.settings
+
+    def function(descriptors: Any, classes: Any) -> Any:
+        unit_proxies = _unit(proxies.value)
+        return losses.proxy_anchor(
+            _unit(descriptors), classes, unit_proxies, **settings
+        )
+
+    return BatchObjective(config.name, config.weight, function, variables=[proxies])

@@ -1,0 +1,167 @@
+"""The interface of objectives: heads over classes, losses over a whole batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from vpr_tf.layers import TrainingHead
+
+# (descriptors, labels) of a whole batch -> scalar loss.
+LossFunction = Callable[[Any, Any], Any]
+
+
+class ReplicaBatch(NamedTuple):
+    """A step's batch as one replica sees it.
+
+    Attributes:
+        descriptors: Of its own images.
+        targets: Of its own images, by `TrainingHead.target`.
+        all_descriptors: Of the images of all replicas.
+        all_classes: Their class indices.
+        num_replicas: Replicas in all workers together.
+    """
+
+    descriptors: tf.Tensor
+    targets: Mapping[str, tf.Tensor]
+    all_descriptors: tf.Tensor
+    all_classes: tf.Tensor
+    num_replicas: int
+
+    @classmethod
+    def of(
+        cls,
+        descriptors: tf.Tensor,
+        targets: Mapping[str, tf.Tensor],
+        objectives: Sequence[Objective],
+    ) -> ReplicaBatch:
+        """Gathers the descriptors of all replicas where an objective needs them."""
+        context = tf.distribute.get_replica_context()
+        num_replicas = context.num_replicas_in_sync
+        everyone, classes = descriptors, targets["class_index"]
+        if num_replicas > 1 and any(one.needs_whole_batch for one in objectives):
+            # Together, so that there is one exchange; float32 holds 2**24 classes.
+            column = tf.cast(classes[:, None], tf.float32)
+            rows = tf.concat([tf.cast(everyone, tf.float32), column], axis=1)
+            # Its gradient adds up what all replicas make of the descriptors.
+            gathered = context.all_gather(rows, axis=0)
+            gathered = tf.ensure_shape(gathered, (None, rows.shape[1]))
+            everyone = gathered[:, :-1]
+            classes = tf.cast(gathered[:, -1], classes.dtype)
+        return cls(descriptors, targets, everyone, classes, num_replicas)
+
+
+@dataclass(frozen=True, eq=False)
+class Objective:
+    """What is learnt of a batch.
+
+    Attributes:
+        name: As in `train.objectives`.
+        weight: Factor in the sum of the objectives.
+        variables: What is trained besides the encoder.
+    """
+
+    name: str
+    weight: float
+    variables: Sequence[keras.Variable] = field(default=(), kw_only=True)
+
+    @property
+    def needs_whole_batch(self) -> bool:
+        """Whether the descriptors of all replicas are needed."""
+        raise NotImplementedError
+
+    def share(self, batch: ReplicaBatch) -> tf.Tensor:
+        """Returns a replica's share of the loss; all shares add up to it."""
+        raise NotImplementedError
+
+    def lacks_pairs(self, batch: ReplicaBatch) -> tf.Tensor | None:
+        """Returns whether the batch has nothing to learn from; None if never."""
+        return None
+
+
+@dataclass(frozen=True, eq=False)
+class HeadObjective(Objective):
+    """The mean loss of a head, which is the sum over the images of all replicas.
+
+    Attributes:
+        head: Built.
+    """
+
+    head: TrainingHead
+
+    @property
+    def needs_whole_batch(self) -> bool:
+        """See `Objective`."""
+        return False
+
+    def share(self, batch: ReplicaBatch) -> tf.Tensor:
+        """See `Objective`."""
+        losses = self.head.loss(batch.descriptors, batch.targets[self.head.target])
+        num_images = tf.shape(losses)[0] * batch.num_replicas
+        return tf.reduce_sum(losses) / tf.cast(num_images, tf.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class BatchObjective(Objective):
+    """A loss of the descriptors and classes of the whole batch.
+
+    Every replica computes all of it, from the same numbers.
+
+    Attributes:
+        function: The loss.
+        without_pairs: Whether descriptors and classes have no pair to learn from;
+            None if the loss takes no pairs.
+    """
+
+    function: LossFunction
+    without_pairs: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None
+
+    @property
+    def needs_whole_batch(self) -> bool:
+        """See `Objective`."""
+        return True
+
+    def share(self, batch: ReplicaBatch) -> tf.Tensor:
+        """See `Objective`."""
+        loss = self.function(batch.all_descriptors, batch.all_classes)
+        return tf.cast(loss, tf.float32) / batch.num_replicas
+
+    def lacks_pairs(self, batch: ReplicaBatch) -> tf.Tensor | None:
+        """See `Objective`."""
+        if self.without_pairs is None:
+            return None
+        return self.without_pairs(batch.all_descriptors, batch.all_classes)
+
+
+class Losses(NamedTuple):
+    """What a replica computed; the sums over replicas are the values of the batch.
+
+    Attributes:
+        total: The weighted sum, which is trained.
+        lacks_pairs: Above 0 when an objective had no pair to learn from.
+        each: Of each objective, without its weight.
+    """
+
+    total: tf.Tensor
+    lacks_pairs: tf.Tensor
+    each: tuple[tf.Tensor, ...]
+
+
+def losses_of(objectives: Sequence[Objective], batch: ReplicaBatch) -> Losses:
+    """Returns a replica's shares of the losses."""
+    each = tuple(one.share(batch) for one in objectives)
+    total = tf.add_n(
+        [one.weight * loss for one, loss in zip(objectives, each, strict=True)]
+    )
+    found = [one.lacks_pairs(batch) for one in objectives]
+    lacking = [tf.cast(one, tf.float32) for one in found if one is not None]
+    return Losses(total, tf.add_n(lacking) if lacking else tf.constant(0.0), each)
+
+
+def variables_of(objectives: Sequence[Objective]) -> list[keras.Variable]:
+    """Returns what the objectives train besides the encoder."""
+    return [variable for one in objectives for variable in one.variables]
