@@ -107,8 +107,9 @@ def table(photos: int, rates: dict[str, float], price: float | None) -> list[str
         total += needed
         one = ", one machine" if known.on_one_machine else ""
         cost = f"{needed * price:,.0f}" if price is not None else ""
+        digits = 0 if rates[stage] >= 10 else 1
         lines.append(
-            f"| {stage}{one} | {known.command} | {rates[stage]:,.{0 if rates[stage] >= 10 else 1}f} | "
+            f"| {stage}{one} | {known.command} | {rates[stage]:,.{digits}f} | "
             f"{needed:,.1f} | {cost} |"
         )
     cost = f"{total * price:,.0f}" if price is not None else ""
