@@ -95,9 +95,13 @@ def _write_kept(
         setting="build.workers",
     )
     shutil.copyfile(split.table.rejected_path, table.rejected_path)
-    of_rows = ("num_rows", "keys_size", "longest_key", "longest_timestamp")
     progress = dataclasses.replace(
-        split.progress, groups={}, **dict.fromkeys(of_rows, 0)
+        split.progress,
+        num_rows=0,
+        keys_size=0,
+        longest_key=0,
+        longest_timestamp=0,
+        groups={},
     )
     left_out = [(one.path, one.reason) for one in (*kept.rejected, *kept.excluded)]
     table.append(
