@@ -53,6 +53,7 @@ from vpr_tf.config import BuildConfig, ExperimentConfig, PartitionConfig
 from vpr_tf.data import PreparedDataset
 from vpr_tf.data.records import NO_CLASS
 from vpr_tf.geo import constant_heading_text, local_text
+from vpr_tf.photos import dropped_text
 from vpr_tf.photos.scan import scan_chunk
 from vpr_tf.photos.schema import UNKNOWN_DEGREES_E7
 
@@ -234,6 +235,9 @@ def scan_split(
         speed = decoded / decode_seconds
         text += f"; decoded {decoded:,} at {speed:,.0f} images/s a worker"
     print(text)
+    if progress.num_dropped:
+        examples = ((path, reason) for path, reason in progress.dropped)
+        print(f"{split.plan.name}: {dropped_text(progress.num_dropped, examples)}")
     for remark in _remarks(split):
         print(f"{split.plan.name}: {remark}")
 

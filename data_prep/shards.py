@@ -30,6 +30,7 @@ from vpr_tf.data.records import (
     encode_record_parts,
     write_frame,
 )
+from vpr_tf.photos import DROPPED_SHOWN
 from vpr_tf.photos.file_kinds import SkippedFiles
 from vpr_tf.photos.scan import ScannedChunk
 from vpr_tf.photos.schema import (
@@ -63,6 +64,9 @@ class Progress:
     longest_timestamp: int = 0
     num_other: int = 0
     num_flagged: int = 0
+    # Photos that are taken without what cannot be of them, and path and reason of some.
+    num_dropped: int = 0
+    dropped: list[list[str]] = field(default_factory=list)
     # Columns of `GROUP_COLUMNS` that are known of a photo, and their longest text.
     groups: dict[str, int] = field(default_factory=dict)
 
@@ -111,6 +115,9 @@ class MetadataTable:
         progress.num_rows += len(rows)
         progress.num_rejected += len(chunk.rejected)
         progress.num_other += chunk.num_other
+        progress.num_dropped += len(chunk.dropped)
+        examples = [[file_prefix + path, reason] for path, reason in chunk.dropped]
+        progress.dropped = [*progress.dropped, *examples][:DROPPED_SHOWN]
         progress.keys_size += len(chunk.keys)
         progress.rejected_size += len(rejected)
         progress.longest_key = max(progress.longest_key, chunk.longest_key)

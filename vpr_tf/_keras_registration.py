@@ -19,6 +19,7 @@ _LAYERS = (
     "AngularMarginHead",
     "ArithmeticMeanPooling2D",
     "AttentionPooling2D",
+    "BagOfQueries",
     "ClassToken",
     "CosineMarginHead",
     "CrossEntropyHead",
@@ -44,6 +45,7 @@ _LAYERS = (
 CLASSES = {
     "GeoLocalizationNet": "models.GeoLocalizationNet",
     "FeatureMixer": "layers.mixvpr.FeatureMixer",
+    "QueryBlock": "layers.bag_of_queries.QueryBlock",
     "OptimalTransportAggregation": "layers.SALAD",
     **{name: f"layers.{name}" for name in _LAYERS},
 }

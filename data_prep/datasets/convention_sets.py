@@ -155,7 +155,7 @@ _FOLDER = Adapter(
         name="folder",
         title="any folder in the common convention of the field",
         layout=(
-            f"[images/]{{train,val,test}}/{{database,queries}}; {_NAMES}\n"
+            f"[images/]{{train,val,test}}/{{database,queries}}; {_NAMES};\n"
             "east and north alone will do; without a zone they are local metres"
         ),
         access="your own photos",

@@ -63,6 +63,8 @@ class SplitCheck:
         """One word or two for people."""
         if self.missing or self.unusable:
             return "incomplete"
+        if not self.num_listed:
+            return "empty"
         if not self.has_expected_count:
             return "other count"
         return "complete" if self.expected is not None else "no count stated"
@@ -94,7 +96,9 @@ class PreparedTables:
         """Whether nothing is missing, more, unusable or of another count."""
         is_whole = all(expected is None for expected in self.absent.values())
         return (is_whole and not self.extra) and all(
-            check.has_expected_count and not check.missing and not check.unusable
+            check.num_listed
+            and check.has_expected_count
+            and not (check.missing or check.unusable)
             for check in self.checks
         )
 
@@ -138,7 +142,13 @@ class PreparedTables:
                 "they are not used. Take them out of the folders of the dataset."
             )
         for check in self.checks:
-            if not check.has_expected_count:
+            if not check.num_listed:
+                texts.append(
+                    f"{check.split} holds no photo, and no dataset can be built of it: "
+                    f"unpack its photos below {self.source}, then run this again, or "
+                    "leave it out of the config."
+                )
+            elif not check.has_expected_count:
                 texts.append(
                     f"{check.split} has {check.num_listed:,} photos and the authors "
                     f"state {check.expected:,}: numbers measured on it are not "

@@ -106,6 +106,18 @@ def test_what_cannot_be_is_rejected_with_its_line(tmp_path, build, row, reason):
     assert len(dataset.split("train")) == 3
 
 
+def test_what_cannot_be_of_a_photo_without_position_is_told(tmp_path, build, capsys):
+    write_table(tmp_path, rows=ROWS)
+    write_table(tmp_path, "queries.csv", rows=["seven,a,1", *ROWS[1:]])
+    sets = DatabaseAndQueries("train.csv", "queries.csv", queries_have_positions=False)
+    split = build(tests={"phone": sets}).split("test-phone-queries")
+    printed = capsys.readouterr().out
+    assert "test-phone-queries: 1 photos are taken without a position, head" in printed
+    assert "0.jpg: line 2: place_id must be a whole number" in printed
+    assert split.column("place_id").tolist() == [-1, 7, 123456789012, -1]
+    assert split.column("heading_deg").tolist() == [210] * 4
+
+
 def test_numbers_as_tables_write_them_are_read():
     assert parse_groups("12.0", " a ", "-1") == (12, " a ", -1)
     assert parse_groups("nan", "NaN", "") == (-1, "", -1)

@@ -23,7 +23,7 @@ from vpr_tf.config.rules import (
 
 RUN_PREFIX = "run:"  # of `encoder.weights`
 # Options of aggregations that say how often something is built or done.
-_REPEATS = ("levels", "mix_depth", "sinkhorn_iterations")
+_REPEATS = ("levels", "mix_depth", "num_blocks", "sinkhorn_iterations")
 _MOST_REPEATS = 100
 # Stages of each backbone, for `train_from_stage` and `last_stage`.
 BACKBONE_STAGES = {
@@ -122,6 +122,20 @@ class AttentionConfig(AggregationConfig):
 
 
 @dataclass(frozen=True)
+class BoQConfig(AggregationConfig):
+    """Learnt queries that attend to the locations (BoQ, arXiv:2405.07364).
+
+    Of a transformer it takes the patches before the final norm.
+    """
+
+    name: str = "boq"
+    out_channels: int = 512  # after a 3x3 convolution; a multiple of 64
+    out_rows: int = 32  # values that are left of the queries of each channel
+    num_queries: int = 64  # of each block
+    num_blocks: int = 2
+
+
+@dataclass(frozen=True)
 class OptimalTransportConfig(AggregationConfig):
     """Assignment to clusters by optimal transport (SALAD, arXiv:2311.15937)."""
 
@@ -146,6 +160,7 @@ AGGREGATIONS: Methods[AggregationConfig] = Methods(
         "netvlad": NetVLADConfig,
         "mixvpr": MixVPRConfig,
         "attention": AttentionConfig,
+        "boq": BoQConfig,
         "class_token": AggregationConfig,
         "optimal_transport": OptimalTransportConfig,
     },

@@ -3,6 +3,7 @@
 from vpr_tf.layers._construction import dtype_policy, torch_linear
 from vpr_tf.layers.arithmetic_mean_pooling import ArithmeticMeanPooling2D
 from vpr_tf.layers.attention_pooling import AttentionPooling2D
+from vpr_tf.layers.bag_of_queries import BagOfQueries
 from vpr_tf.layers.class_token import ClassToken
 from vpr_tf.layers.cross_entropy_head import CrossEntropyHead
 from vpr_tf.layers.direct_regression_head import DirectRegressionHead
@@ -35,6 +36,7 @@ __all__ = [
     "AngularMarginHead",
     "ArithmeticMeanPooling2D",
     "AttentionPooling2D",
+    "BagOfQueries",
     "ClassToken",
     "CosineMarginHead",
     "CrossEntropyHead",

@@ -14,6 +14,7 @@ from vpr_tf.layers import (
     SALAD,
     ArithmeticMeanPooling2D,
     AttentionPooling2D,
+    BagOfQueries,
     ClassToken,
     GeneralizedMeanPooling2D,
     MaximumActivationPooling2D,
@@ -21,7 +22,11 @@ from vpr_tf.layers import (
     NetVLAD,
     RegionalMaximumPooling2D,
 )
-from vpr_tf.models.backbones import BackboneSpec
+from vpr_tf.models.backbones import (
+    UNCHANGED_TRANSFORMER,
+    BackboneSpec,
+    TransformerOptions,
+)
 
 _WORDS = {
     bool: "true or false",
@@ -98,6 +103,7 @@ class AggregationSpec:
             before, unless the config says otherwise by an option of this name.
         fixed_size: Whether it needs images of one size, that of the encoder's
             `image_shape`.
+        transformer: What it changes in a backbone that is a transformer.
     """
 
     layer: type[keras.layers.Layer]
@@ -105,12 +111,17 @@ class AggregationSpec:
     inputs_by_options: Callable[[Mapping[str, Any]], str] | None = None
     normalize_features: bool = False
     fixed_size: bool = False
+    transformer: TransformerOptions = UNCHANGED_TRANSFORMER
 
     def inputs_with(self, options: Mapping[str, Any]) -> str:
         """Returns what the layer takes with these options: `FEATURES`, ..."""
         if self.inputs_by_options is None:
             return self.inputs
         return self.inputs_by_options(options)
+
+
+# As published, DINOv2's patches go to it from the last block, without the final norm.
+_BOQ = AggregationSpec(BagOfQueries, transformer=TransformerOptions(final_norm=False))
 
 
 def _inputs_of_optimal_transport(options: Mapping[str, Any]) -> str:
@@ -125,6 +136,7 @@ _SPECS = {
     "netvlad": AggregationSpec(NetVLAD),
     "mixvpr": AggregationSpec(MixVPR, fixed_size=True),
     "attention": AggregationSpec(AttentionPooling2D),
+    "boq": _BOQ,
     "class_token": AggregationSpec(ClassToken, inputs=CLASS_TOKEN),
     "optimal_transport": AggregationSpec(SALAD, BOTH, _inputs_of_optimal_transport),
 }

@@ -12,11 +12,18 @@ from vpr_tf.photos.photo_folder import (
     scan_named_photos,
     scan_photos,
 )
-from vpr_tf.photos.photo_table import PhotoFiles, PhotoTable, RejectedPhoto
+from vpr_tf.photos.photo_table import (
+    DROPPED_SHOWN,
+    PhotoFiles,
+    PhotoTable,
+    RejectedPhoto,
+    dropped_text,
+)
 from vpr_tf.photos.scan import PhotoSource
 from vpr_tf.photos.sf_xl_names import format_image_name, parse_image_name
 
 __all__ = [
+    "DROPPED_SHOWN",
     "InvalidEntryError",
     "PhotoFiles",
     "PhotoSource",
@@ -24,6 +31,7 @@ __all__ = [
     "PhotoTable",
     "RejectedPhoto",
     "check_rejected_fraction",
+    "dropped_text",
     "format_image_name",
     "image_header_of",
     "parse_image_name",

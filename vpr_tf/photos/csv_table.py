@@ -27,7 +27,6 @@ from vpr_tf.photos.metadata import (
     ReadMetadata,
     is_unknown,
     parse_degrees,
-    parse_groups,
     parse_utm,
     parse_zone,
     with_heading_and_time,
@@ -286,10 +285,13 @@ def read_csv_metadata(
         parse_utm(utm[0], utm[1]) if has_utm else None,
         parse_zone(zone) if has_utm else None,
         degrees_e7,
-        groups=parse_groups(*(row.get(name, "") for name in _GROUPS)),
     )
+    place_id, sequence, frame = (row.get(name, "") for name in _GROUPS)
     return with_heading_and_time(
-        position, row.get("heading_deg", ""), row.get("timestamp", "")
+        position,
+        row.get("heading_deg", ""),
+        row.get("timestamp", ""),
+        (place_id, sequence, frame),
     )
 
 

@@ -72,7 +72,7 @@ NOTHING_KNOWN = ReadMetadata(None, None, None)
 
 
 class PartlyReadError(InvalidEntryError):
-    """A heading or time that cannot be, beside what may be used.
+    """A heading, time or group that cannot be, beside what may be used.
 
     Attributes:
         usable: The rest.
@@ -253,9 +253,18 @@ def parse_heading_deg(text: str) -> float:
 
 
 def with_heading_and_time(
-    position: ReadMetadata, heading_deg: str, timestamp: str
+    position: ReadMetadata,
+    heading_deg: str,
+    timestamp: str,
+    groups: tuple[str, str, str] = ("", "", ""),
 ) -> ReadMetadata:
-    """Adds heading and time to a position.
+    """Adds heading, time, and what a photo belongs to, to a position.
+
+    Args:
+        position: What is known of it.
+        heading_deg: Text of the heading.
+        timestamp: Of the time.
+        groups: Of `PhotoGroups`.
 
     Raises:
         PartlyReadError: One of them cannot be; it holds the others.
@@ -267,6 +276,10 @@ def with_heading_and_time(
         reasons.append(str(error))
     try:
         found = found._replace(timestamp=parse_timestamp(timestamp))
+    except InvalidEntryError as error:
+        reasons.append(str(error))
+    try:
+        found = found._replace(groups=parse_groups(*groups))
     except InvalidEntryError as error:
         reasons.append(str(error))
     if reasons:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import numpy as np
 from vpr_tf.geo import Positions
 from vpr_tf.photos.file_kinds import SkippedFiles
 from vpr_tf.photos.schema import METADATA_COLUMNS, TABLE_COLUMNS, table_columns
+from vpr_tf.printable import printable
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +85,26 @@ class RejectedPhoto(NamedTuple):
     def printable_path(self) -> str:
         """The path as text that can be written, whatever bytes its name has."""
         return os.fsencode(self.path).decode("utf-8", "backslashreplace")
+
+
+DROPPED_SHOWN = 3  # examples in a message
+
+
+def dropped_text(num_photos: int, examples: Iterable[tuple[str, str]]) -> str:
+    """Returns how many photos are taken without what cannot be, for people.
+
+    Args:
+        num_photos: How many.
+        examples: Path and reason of some; the first `DROPPED_SHOWN` are shown.
+    """
+    shown = "".join(
+        f"\n  {printable(f'{path}: {reason}')}"
+        for path, reason in itertools.islice(examples, DROPPED_SHOWN)
+    )
+    return (
+        f"{num_photos:,} photos are taken without a position, heading, time or group "
+        f"that cannot be. The first:{shown}"
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,12 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from vpr_tf.config import ExperimentConfig, as_dict, load_saved_config
+from vpr_tf.config import (
+    CosineScheduleConfig,
+    ExperimentConfig,
+    as_dict,
+    load_saved_config,
+)
 from vpr_tf.training.checkpoints import CheckpointStore
 from vpr_tf.training.errors import TrainingError
 from vpr_tf.training.run_folder import RunFolder, newest_first
@@ -92,7 +97,7 @@ def check_same_experiment(run: RunFolder, config: ExperimentConfig) -> None:
         _settings(c) for c in (load_saved_config(run.config_file), config)
     )
     may_change = list(_MAY_CHANGE)
-    if config.train.schedule.name == "cosine":
+    if isinstance(config.train.schedule, CosineScheduleConfig):  # or polynomial
         may_change.remove("train.epochs")  # the rate falls over all of them
     changed = [
         f"{name} ({saved.get(name)!r} in the run, {current.get(name)!r} now)"
@@ -104,7 +109,8 @@ def check_same_experiment(run: RunFolder, config: ExperimentConfig) -> None:
         raise TrainingError(
             f"Cannot resume {run.path} with another configuration: "
             + ", ".join(changed)
-            + ". Undo the change, or start a new run without --resume."
+            + ". Undo the change, or start a new run without --resume; of a sweep, "
+            "sweep into another folder by --output."
         )
 
 

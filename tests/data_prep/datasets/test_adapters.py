@@ -46,6 +46,15 @@ def test_a_split_that_is_not_there_is_not_as_published(tmp_path, prepare):
     )
 
 
+def test_folders_without_a_photo_are_empty(tmp_path, prepare):
+    for role in ("database", "queries"):
+        (tmp_path / "raw" / "val" / role).mkdir(parents=True)
+    prepared = prepare("folder")
+    assert [check.state for check in prepared.checks] == ["empty", "empty"]
+    assert not prepared.is_as_published
+    assert "val-queries holds no photo" in " ".join(prepared.remedies())
+
+
 def test_gsv_place_ids_with_an_offset_are_refused(tmp_path, prepare):
     trees.gsv_cities(tmp_path / "raw")
     file = tmp_path / "raw" / "Dataframes" / "Osaka.csv"

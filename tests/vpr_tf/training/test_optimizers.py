@@ -1,3 +1,5 @@
+import math
+
 import keras
 import numpy as np
 import pytest
@@ -43,12 +45,24 @@ def test_arguments_reach_the_optimizer():
         ("Adam", {"clipnorm": "1,0"}, r"clipnorm` must be a number or null\. .*'1,0'"),
         ("Adam", {"learning_rate": 1.0}, "`train.head_optimizer.learning_rate`, not"),
         ("Adam", {"use_ema": True}, "Received: 'use_ema'"),
-        ("SGD", {"momentum": 7.0}, "momentum"),
+        (
+            "SGD",
+            {"momentum": 7.0},
+            r"momentum` must be from 0 to below 1\. Received: 7",
+        ),
+        ("Adam", {"beta_1": 1.5}, r"beta_1` must be from 0 to below 1\. .*1\.5"),
+        ("Adam", {"beta_2": float("nan")}, "beta_2` must be from 0 to below 1"),
+        ("AdamW", {"weight_decay": -0.1}, "weight_decay` must be 0 or more"),
+        ("Adafactor", {"beta_2_decay": -math.inf}, "must be a finite number"),
     ],
 )
 def test_impossible_optimizers_are_refused(name, arguments, message):
     with pytest.raises(ConfigError, match=message):
         create(name, **arguments)
+
+
+def test_an_argument_below_zero_by_its_nature_is_taken():
+    assert create("Adafactor", beta_2_decay=-0.7).beta_2_decay == -0.7
 
 
 def torch_adam(weights, gradients, rate, l2):

@@ -9,6 +9,7 @@ from vpr_tf.config import (
     CosineScheduleConfig,
     DatasetConfig,
     ExperimentConfig,
+    PolynomialScheduleConfig,
     TrainConfig,
 )
 from vpr_tf.training.errors import TrainingError
@@ -96,8 +97,10 @@ def test_settings_of_the_machine_and_more_epochs_may_change(tmp_path):
     )
 
 
-def test_epochs_may_not_change_under_cosine(tmp_path):
-    cosine = CosineScheduleConfig()
-    run = create_run_folder(make_config(tmp_path, schedule=cosine))
+@pytest.mark.parametrize(
+    "schedule", [CosineScheduleConfig(), PolynomialScheduleConfig()]
+)
+def test_epochs_may_not_change_where_the_rate_falls_over_all(tmp_path, schedule):
+    run = create_run_folder(make_config(tmp_path, schedule=schedule))
     with pytest.raises(TrainingError, match=r"train.epochs \(50 in the run, 99 now\)"):
-        check_same_experiment(run, make_config(tmp_path, schedule=cosine, epochs=99))
+        check_same_experiment(run, make_config(tmp_path, schedule=schedule, epochs=99))

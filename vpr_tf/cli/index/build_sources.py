@@ -20,11 +20,11 @@ from vpr_tf.photos import (
     PhotoSourceError,
     PhotoTable,
     check_rejected_fraction,
+    dropped_text,
     scan_photos,
 )
 from vpr_tf.photos.quality import leave_out_flagged
 from vpr_tf.place_index.joined import JoinedDescriptors, SelectedDescriptors
-from vpr_tf.printable import printable
 from vpr_tf.search import Descriptors
 
 if TYPE_CHECKING:
@@ -131,15 +131,7 @@ def photos_of(options: argparse.Namespace, reading: ReadingConfig) -> PhotoFiles
         hint = "--without-positions takes photos whose position is not known as well."
         raise PhotoSourceError(f"{error}\n{hint}") from error
     if photos.dropped:
-        examples = "".join(
-            f"\n  {printable(f'{photo.path}: {photo.reason}')}"
-            for photo in photos.dropped[:3]
-        )
-        print(
-            f"{len(photos.dropped):,} photos are taken without a position, heading or "
-            f"time that cannot be. The first:{examples}",
-            flush=True,
-        )
+        print(dropped_text(len(photos.dropped), photos.dropped), flush=True)
     unknown = len(photos) - int(photos.photos.positions.known.sum())
     if unknown:
         print(

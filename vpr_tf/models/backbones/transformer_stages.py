@@ -13,7 +13,7 @@ from vpr_tf.layers import (
     SequenceToTokens,
     TokensToSequence,
 )
-from vpr_tf.models.backbones.backbone_spec import ImageShape
+from vpr_tf.models.backbones.backbone_spec import ImageShape, TransformerOptions
 
 
 def transformer_stages(
@@ -25,6 +25,7 @@ def transformer_stages(
     positions: InterpolatedPositionEmbedding,
     blocks: Sequence[keras.layers.Layer],
     norm: keras.layers.Layer,
+    options: TransformerOptions,
 ) -> list[keras.Model]:
     """Makes `stage0`, the embedding, and a stage of each block.
 
@@ -37,6 +38,7 @@ def transformer_stages(
         positions: Adds the positions.
         blocks: Layers from a sequence of tokens to another.
         norm: Layer after the last block; it belongs to its stage.
+        options: What the aggregation changes.
 
     Returns:
         Models whose outputs are the patches `(batch, height, width, channels)` and
@@ -46,7 +48,7 @@ def transformer_stages(
     for number, block in enumerate(blocks, 1):
         inputs = [keras.Input(tensor.shape[1:]) for tensor in stages[-1].output]
         x = block(TokensToSequence(name="sequence")(inputs))
-        if number == len(blocks):
+        if number == len(blocks) and options.final_norm:
             x = norm(x)
         outputs = SequenceToTokens(1 + num_registers, name="tokens")([x, inputs[0]])
         stages.append(keras.Model(inputs, outputs, name=f"stage{number}"))

@@ -29,12 +29,15 @@ class Layout:
         backbone: What stands before the keys of the backbone.
         aggregation: Module of the aggregation; None if the project's has no weights.
         projection: Module of the linear layer after it; None if there is none.
+        whole_dinov2: Whether its state dicts hold all that Meta's DINOv2 has, the mask
+            token and the final norm, also where the project uses neither.
     """
 
     name: str
     backbone: str
     aggregation: str | None
     projection: str | None
+    whole_dinov2: bool = False
 
 
 BARE_BACKBONE = Layout("backbone alone", "", None, None)
@@ -43,20 +46,33 @@ COSPLACE = Layout("cosplace", "backbone.", "aggregation.1", "aggregation.3")
 DIVIDE_AND_CLASSIFY = Layout("divide_and_classify", "backbone.", None, "classifier.0")
 MEGALOC = Layout("megaloc", "backbone.", "aggregator.agg", "aggregator.linear")
 # SALAD's and MixVPR's.
-MODEL_AND_AGGREGATOR = Layout("salad", "backbone.model.", "aggregator", None)
+MODEL_AND_AGGREGATOR = Layout("salad", "backbone.model.", "aggregator", None, True)
 
 # NetVLAD's in the deep visual geo-localization benchmark, whose backbones have the
 # names that CosPlace took over; without and with a linear layer.
 NETVLAD = Layout("cosplace", "backbone.", "aggregation", None)
 NETVLAD_AND_LINEAR = Layout("cosplace", "backbone.", "aggregation.0", "aggregation.1")
 
-LAYOUTS = (COSPLACE, DIVIDE_AND_CLASSIFY, MEGALOC, MODEL_AND_AGGREGATOR)
+# BoQ's, of a ResNet without its last stage and of DINOv2.
+BOQ = Layout("boq", "backbone.net.", "aggregator", None)
+BOQ_OF_DINOV2 = Layout("boq_dinov2", "backbone.dino.", "aggregator", None, True)
+
+LAYOUTS = (
+    COSPLACE,
+    DIVIDE_AND_CLASSIFY,
+    MEGALOC,
+    MODEL_AND_AGGREGATOR,
+    BOQ,
+    BOQ_OF_DINOV2,
+)
 
 # Keys that only one project has, most telling first.
 _SIGNS = (
     ("aggregator.agg.", MEGALOC),
     ("aggregation.conv.", NETVLAD),
     ("aggregation.0.conv.", NETVLAD_AND_LINEAR),
+    ("backbone.net.", BOQ),
+    ("backbone.dino.", BOQ_OF_DINOV2),
     ("backbone.model.", MODEL_AND_AGGREGATOR),
     ("aggregation.", COSPLACE),
     ("classifier.0.", DIVIDE_AND_CLASSIFY),
@@ -173,11 +189,13 @@ def to_torch_state_dict(model: keras.Model, layout: Layout) -> dict[str, np.ndar
         if entry.key.endswith("running_var"):
             module = entry.key.removesuffix("running_var")
             arrays[f"{module}num_batches_tracked"] = np.zeros((), np.int64)
-    if layout is MODEL_AND_AGGREGATOR and "mask_token" in (
+    if layout.whole_dinov2 and "mask_token" in (
         backbone_spec(model.backbone_name).unused_keys
     ):
-        shape = (1, model.feature_channels)
-        arrays[f"{layout.backbone}mask_token"] = np.zeros(shape, np.float32)
+        one = np.ones(model.feature_channels, np.float32)
+        prefix = layout.backbone
+        unused = {"mask_token": 0 * one[None], "norm.weight": one, "norm.bias": 0 * one}
+        arrays = {prefix + key: value for key, value in unused.items()} | arrays
     return arrays
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import math
 from typing import Any
 
 import keras
@@ -35,6 +36,8 @@ _UNSUPPORTED_ARGUMENTS = (
     "gradient_accumulation_steps",
     "loss_scale_factor",
 )
+# How much of the average of former gradients stays at each step.
+_SHARES = ("beta_1", "beta_2", "adam_beta_1", "adam_beta_2", "rho", "momentum")
 
 
 def create_optimizer(
@@ -131,7 +134,10 @@ def _check_arguments(
                 f"`{field_name}.arguments` may hold {', '.join(allowed)}"
                 f"{did_you_mean(name, allowed)} Received: {name!r}"
             )
-        if (expected := _expected(value, known[name])) is not None:
+        expected = _expected(value, known[name]) or _expected_size(
+            name, value, known[name]
+        )
+        if expected is not None:
             raise ConfigError(
                 f"`{field_name}.arguments.{name}` must be {expected}. "
                 f"Received: {value!r}"
@@ -147,6 +153,20 @@ def _expected(value: Any, default: Any) -> str | None:
         return None if is_number else "a number"
     is_wrong = default is None and isinstance(value, str | bool)
     return "a number or null" if is_wrong else None
+
+
+def _expected_size(name: str, value: Any, default: Any) -> str | None:
+    """Returns what a number should be, by the name of its argument; None if it is.
+
+    Keras takes any number as most of these, and the weights grow without bounds.
+    """
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    if name in _SHARES:
+        return None if 0 <= value < 1 else "from 0 to below 1"
+    if isinstance(default, int | float) and default < 0:
+        return None if math.isfinite(value) else "a finite number"
+    return None if 0 <= value < math.inf else "0 or more"
 
 
 def _sum_gradients_outside(

@@ -79,7 +79,7 @@ def test_what_cannot_be_is_left_out_and_told(model, tmp_path, capsys):
     write_photo(photos / "silent.jpg", (90, 20, 160))
     assert build(model, photos, index, "--without-positions") == 0
     printed = capsys.readouterr().out
-    assert "2 photos are taken without a position, heading or time" in printed
+    assert "2 photos are taken without a position, heading, time" in printed
     assert "turned.jpg: EXIF heading_deg 400.0" in printed
     assert "zero.jpg: EXIF latitude and longitude are 0, 0" in printed
     assert "silent.jpg" not in printed

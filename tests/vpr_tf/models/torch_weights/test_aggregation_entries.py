@@ -6,6 +6,7 @@ from vpr_tf.layers import MixVPR, NetVLAD
 from vpr_tf.models import GeoLocalizationNet
 from vpr_tf.models.torch_weights.aggregation_entries import aggregation_entries
 from vpr_tf.models.torch_weights.state_dict import (
+    BOQ,
     COSPLACE,
     MODEL_AND_AGGREGATOR,
     NETVLAD,
@@ -144,6 +145,14 @@ def test_projects_are_told_apart(key, layout):
             },
             MODEL_AND_AGGREGATOR,
             "backbone.model.conv1.weight",
+        ),
+        (
+            {
+                "descriptor_dim": None,
+                "aggregation": {"name": "boq", "out_channels": 64, "num_queries": 3},
+            },
+            BOQ,
+            "backbone.net.0.weight",
         ),
         (
             {
