@@ -11,6 +11,7 @@ from vpr_tf._lazy import lazy_names
 if TYPE_CHECKING:
     from vpr_tf.cluster.connection import check_address, chosen_cluster, using_cluster
     from vpr_tf.cluster.errors import ClusterError
+    from vpr_tf.cluster.head import HeadWatch
     from vpr_tf.cluster.ray_workers import RayCluster
     from vpr_tf.cluster.remote_worker import (
         MachineCheck,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ClusterError",
+    "HeadWatch",
     "MachineCheck",
     "RayCluster",
     "SeenFile",
@@ -42,6 +44,7 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "ClusterError": "vpr_tf.cluster.errors",
+        "HeadWatch": "vpr_tf.cluster.head",
         "MachineCheck": "vpr_tf.cluster.remote_worker",
         "RayCluster": "vpr_tf.cluster.ray_workers",
         "SeenFile": "vpr_tf.cluster.remote_worker",

@@ -83,12 +83,10 @@ class RayWorkers:
         group = self._cluster.group_of(self._setup)
         mapping = _Mapping(group, function, tasks, seen_files(sees))
         mapping.add(first)
-        is_done = False
         try:
             yield from mapping.results()
-            is_done = True
         finally:
-            if not is_done:
+            if mapping.is_running:
                 self._cluster.close()  # what they still do is not wanted
 
     def __enter__(self) -> RayWorkers:
@@ -131,6 +129,11 @@ class _Mapping:
         """Takes a task as the next unit."""
         self._waiting.append(_Unit(self._num_taken, task))
         self._num_taken += 1
+
+    @property
+    def is_running(self) -> bool:
+        """Whether workers are at units."""
+        return bool(self._running)
 
     def results(self) -> Iterator[Any]:
         """Yields the results in order."""

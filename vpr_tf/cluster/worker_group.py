@@ -13,6 +13,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from vpr_tf.cluster.errors import ClusterError
+from vpr_tf.cluster.head import HeadWatch
 from vpr_tf.cluster.remote_worker import MachineCheck, RemoteWorker
 from vpr_tf.worker_pool import WorkerError
 
@@ -69,6 +70,7 @@ class WorkerGroup:
         self.workers: list[Worker] = []
         self._failed: Counter[str] = Counter()
         self._check = MachineCheck.of_this()
+        self._head = HeadWatch()
         # Where there are GPUs, processors would compute other last digits.
         self._on_gpus = setup.is_large and any(gpus_of(n) for n in alive_nodes())
         self._begin = self._looked = time.monotonic()
@@ -88,8 +90,10 @@ class WorkerGroup:
         """Starts workers on machines that have joined, now and then.
 
         Raises:
-            ClusterError: There has been no machine for long.
+            ClusterError: There has been no machine for long, or the head is gone.
         """
+        if not self._head.require():
+            return
         if time.monotonic() - self._looked > _LOOK_EVERY_S:
             self._look()
         if self.ready:

@@ -21,7 +21,7 @@ from vpr_tf.extraction.errors import DescriptorError, ImageSizeError
 from vpr_tf.photos import PhotoFiles
 from vpr_tf.printable import printable
 
-_BATCHES_OF_UNIT = 32
+_BATCHES_OF_UNIT = 16
 _UNITS_AT_ONCE = 64  # of one pipeline, so that none is begun for each unit
 
 

@@ -29,6 +29,7 @@ from ray.train.tensorflow import TensorflowTrainer
 
 from vpr_tf.cluster import (
     ClusterError,
+    HeadWatch,
     MachineCheck,
     SeenFile,
     alive_nodes,
@@ -198,7 +199,12 @@ def _fit(config: ExperimentConfig, share: _Share, run: RunFolder | None) -> str 
 
 
 def _run_in_thread(function: Callable[[], Any]) -> None:
-    """Runs a function that in the main thread would take Ctrl-C for a good end."""
+    """Runs a function that in the main thread would take Ctrl-C for a good end.
+
+    Raises:
+        ClusterError: The head of the cluster is gone.
+        BaseException: What the function raises.
+    """
     raised: list[BaseException] = []
 
     def run() -> None:
@@ -209,8 +215,10 @@ def _run_in_thread(function: Callable[[], Any]) -> None:
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
+    head = HeadWatch()
     while thread.is_alive():
         thread.join(0.5)
+        head.require()
     if raised:
         raise raised[0]
 
