@@ -16,6 +16,7 @@ from vpr_tf._after_import import after_import
 
 PACKAGE = "vpr_tf"
 _LAYERS = (
+    "AggregationTokens",
     "AngularMarginHead",
     "ArithmeticMeanPooling2D",
     "AttentionPooling2D",
@@ -39,6 +40,7 @@ _LAYERS = (
     "ResizeToPatchMultiples",
     "SequenceToTokens",
     "SoftLabelHead",
+    "SuperVLAD",
     "TokensToSequence",
 )
 # Registered name to the class.

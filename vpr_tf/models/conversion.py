@@ -20,8 +20,10 @@ from vpr_tf.models.torch_weights.state_dict import (
     BOQ_OF_DINOV2,
     COSPLACE,
     DIVIDE_AND_CLASSIFY,
+    IMAGE,
     MEGALOC,
     MODEL_AND_AGGREGATOR,
+    SUPERVLAD,
     Layout,
     detect_layout,
     encoder_entries,
@@ -54,6 +56,8 @@ _OFFICIAL = {
     MEGALOC: _Official(("optimal_transport",)),
     MODEL_AND_AGGREGATOR: _Official(("optimal_transport", "mixvpr")),
     BOQ: _Official(("boq",), is_transformer=False),
+    IMAGE: _Official(("aggregation_tokens",), is_transformer=True),
+    SUPERVLAD: _Official(("supervlad",), is_transformer=True),
     BOQ_OF_DINOV2: _Official(("boq",), is_transformer=True),
 }
 

@@ -15,6 +15,7 @@ from vpr_tf.layers import L2Normalization, dtype_policy, torch_linear
 from vpr_tf.models.aggregations import (
     BOTH,
     CLASS_TOKEN,
+    TOKENS,
     aggregation_spec,
     check_aggregation_fits,
     parse_aggregation,
@@ -101,11 +102,12 @@ class GeoLocalizationNet(keras.Model):
         aggregation_name, options, normalize = parse_aggregation(aggregation)
         check_aggregation_fits(aggregation_name, spec, image_shape, options)
         aggregator = aggregation_spec(aggregation_name)
+        changes = aggregator.transformer_with(options)
         policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
 
         # === Layers ===
         with dtype_policy(policy):
-            stages = spec.stages_for(image_shape, aggregator.transformer)
+            stages = spec.stages_for(image_shape, changes)
         stages = stages if last_stage is None else stages[: last_stage + 1]
         standardize = keras.layers.Rescaling(
             scale=[1 / std for std in spec.std],
@@ -283,6 +285,8 @@ def _aggregate(
     if normalize:
         normalize_features = L2Normalization(dtype="float32", name="normalize_features")
         features = normalize_features(features)
+    if inputs == TOKENS:
+        return layer(prefix_tokens)
     if inputs == CLASS_TOKEN:
         return layer(class_token)
     return layer([features, class_token] if inputs == BOTH else features)

@@ -93,7 +93,9 @@ def _set_backbone(
     variables = {
         str(spec.preset_place(variable.path)): variable
         for stage in model.stages
-        for variable in stage.weights
+        for layer in stage.layers
+        for variable in layer.weights
+        if layer.name != "inserted_tokens"  # the aggregation's
     }
     differences = []
     for place, variable in variables.items():

@@ -110,6 +110,8 @@ def _released() -> dict[str, ReleasedEncoder]:
         *_optimal_transport_encoders(),
         *_mixvpr_encoders(),
         *_boq_encoders(),
+        *_supervlad_encoders(),
+        *_image_encoders(),
     )
     return {encoder.name: encoder for encoder in encoders}
 
@@ -197,4 +199,39 @@ def _boq_encoders() -> Iterator[ReleasedEncoder]:
             url=f"{releases}/{file}.pth",
             last_stage=last_stage,
             published_size=size,
+        )
+
+
+def _supervlad_encoders() -> Iterator[ReleasedEncoder]:
+    for name, num_clusters, num_ghosts in (
+        ("supervlad", 4, 1),
+        ("supervlad_1_cluster", 1, 2),
+    ):
+        yield ReleasedEncoder(
+            name=name,
+            backbone="DINOv2_B14",
+            aggregation={
+                "name": "supervlad",
+                "num_clusters": num_clusters,
+                "num_ghost_clusters": num_ghosts,
+            },
+            projection_dim=None,
+            descriptor_dim=768 * num_clusters,
+            reference="SuperVLAD, NeurIPS 2024",
+            published_size=_DINOV2_IMAGE_SIZE,
+        )
+
+
+def _image_encoders() -> Iterator[ReleasedEncoder]:
+    releases = "https://github.com/Lu-Feng/ImAge/releases/download/v1.0.0"
+    for name, file in (("image", "ImAge_Merged"), ("image_gsv_cities", "ImAge_GSV")):
+        yield ReleasedEncoder(
+            name=name,
+            backbone="DINOv2_B14_reg4",
+            aggregation={"name": "aggregation_tokens"},
+            projection_dim=None,
+            descriptor_dim=6144,
+            reference="ImAge, arXiv:2511.06024",
+            url=f"{releases}/{file}.pth",
+            published_size=_DINOV2_IMAGE_SIZE,
         )

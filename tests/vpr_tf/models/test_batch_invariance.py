@@ -13,6 +13,7 @@ from vpr_tf.models.aggregations import AGGREGATION_NAMES
 ATOL = 5e-6
 OF_TRANSFORMERS = {
     "class_token": {},
+    "aggregation_tokens": {"num_tokens": 3, "before_block": 1},
     "boq": SMALL_OPTIONS["boq"],
     "optimal_transport": {**SMALL_OPTIONS["optimal_transport"], "token": "class_token"},
 }

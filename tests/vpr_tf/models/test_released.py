@@ -7,7 +7,15 @@ from vpr_tf.models.backbones import backbone_spec
 def test_counts_of_the_releases():
     names = released_names()
     assert len(set(names)) == len(names)
-    counts = {"cosplace": 30, "eigenplaces": 13, "megaloc": 1, "boq": 2, "salad": 2}
+    counts = {
+        "cosplace": 30,
+        "eigenplaces": 13,
+        "megaloc": 1,
+        "boq": 2,
+        "salad": 2,
+        "supervlad": 2,
+        "image": 2,
+    }
     for project, count in counts.items():
         assert sum(name.startswith(project) for name in names) == count
 
@@ -43,6 +51,8 @@ def test_counts_of_the_releases():
             "https://github.com/amaralibey/Bag-of-Queries/releases/download/v1.0/"
             "resnet50_16384.pth",
         ),
+        ("supervlad", "DINOv2_B14", 3072, None),
+        ("supervlad_1_cluster", "DINOv2_B14", 768, None),
         ("salad_cliquemining", "DINOv2_B14", 8448, None),
     ],
 )
@@ -56,7 +66,7 @@ def test_every_entry_names_a_known_backbone_and_a_paper():
     for name in released_names():
         released = released_encoder(name)
         assert backbone_spec(released.backbone).feature_channels > 0
-        assert "arXiv:" in released.reference
+        assert "arXiv:" in released.reference or "NeurIPS" in released.reference
         assert released.file_name.startswith(f"{name}.")
 
 

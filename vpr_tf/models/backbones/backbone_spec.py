@@ -29,9 +29,16 @@ class TransformerOptions:
 
     Attributes:
         final_norm: Whether the last stage ends with the final norm.
+        inserted_tokens: Learned tokens that are put before all others.
+        before_block: Block, from 0, before which they are put; its stage has them.
+        antialias_positions: Whether positions are interpolated as the backbone was
+            released; false: as DINOv2 without registers does.
     """
 
     final_norm: bool = True
+    inserted_tokens: int = 0
+    before_block: int = 0
+    antialias_positions: bool = True
 
 
 UNCHANGED_TRANSFORMER = TransformerOptions()

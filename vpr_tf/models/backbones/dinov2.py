@@ -115,10 +115,11 @@ def _build_stages(
         image_shape=(_PATCH_SIZE, _PATCH_SIZE, 3),
         position_embedding_shape=(_PATCH_SIZE, _PATCH_SIZE, 3),
     )
+    antialias = num_registers > 0 and options.antialias_positions
     positions = InterpolatedPositionEmbedding(
         _GRID_SIZE,
-        offset=0.0 if num_registers else 0.1,
-        antialias=num_registers > 0,
+        offset=0.0 if antialias else 0.1,
+        antialias=antialias,
         name="position_embedding",
     )
     return transformer_stages(

@@ -47,10 +47,16 @@ def transformer_stages(
     stages = [_embedding(image_shape, patch_size, channels, num_registers, positions)]
     for number, block in enumerate(blocks, 1):
         inputs = [keras.Input(tensor.shape[1:]) for tensor in stages[-1].output]
-        x = block(TokensToSequence(name="sequence")(inputs))
+        patches, tokens = inputs
+        if options.inserted_tokens and number == 1 + options.before_block:
+            inserted = LearnedTokens(options.inserted_tokens, name="inserted_tokens")
+            tokens = keras.layers.Concatenate(axis=1, name="with_inserted")(
+                [inserted(patches), tokens]
+            )
+        x = block(TokensToSequence(name="sequence")([patches, tokens]))
         if number == len(blocks) and options.final_norm:
             x = norm(x)
-        outputs = SequenceToTokens(1 + num_registers, name="tokens")([x, inputs[0]])
+        outputs = SequenceToTokens(tokens.shape[1], name="tokens")([x, patches])
         stages.append(keras.Model(inputs, outputs, name=f"stage{number}"))
     return stages
 

@@ -12,6 +12,7 @@ from vpr_tf.layers import (
     GeneralizedMeanPooling2D,
     MixVPR,
     NetVLAD,
+    SuperVLAD,
 )
 from vpr_tf.models.torch_weights.attention_entries import attention_entries
 from vpr_tf.models.torch_weights.entries import (
@@ -45,6 +46,8 @@ def aggregation_entries(
         yield from _mixvpr_entries(module, layer)
     elif isinstance(layer, NetVLAD):
         yield from _netvlad_entries(module, layer)
+    elif isinstance(layer, SuperVLAD):
+        yield matrix_as_convolution_entry(f"{module}.conv.weight", layer.assignment)
     elif isinstance(layer, BagOfQueries):
         yield from _boq_entries(module, layer)
     elif layer.weights:

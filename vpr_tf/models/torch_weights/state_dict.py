@@ -12,9 +12,14 @@ from typing import TypeVar
 import keras
 import numpy as np
 
+from vpr_tf.layers import LearnedTokens
 from vpr_tf.models.backbones import backbone_spec
 from vpr_tf.models.torch_weights.aggregation_entries import aggregation_entries
-from vpr_tf.models.torch_weights.entries import StateDictEntry, layer_entries
+from vpr_tf.models.torch_weights.entries import (
+    StateDictEntry,
+    layer_entries,
+    same_entry,
+)
 
 _Value = TypeVar("_Value")
 _MOST_DIFFERENCES_LISTED = 20
@@ -31,6 +36,8 @@ class Layout:
         projection: Module of the linear layer after it; None if there is none.
         whole_dinov2: Whether its state dicts hold all that Meta's DINOv2 has, the mask
             token and the final norm, also where the project uses neither.
+        inserted_tokens: Key of the tokens that are put before a block; None if there
+            are none.
     """
 
     name: str
@@ -38,6 +45,7 @@ class Layout:
     aggregation: str | None
     projection: str | None
     whole_dinov2: bool = False
+    inserted_tokens: str | None = None
 
 
 BARE_BACKBONE = Layout("backbone alone", "", None, None)
@@ -57,6 +65,9 @@ NETVLAD_AND_LINEAR = Layout("cosplace", "backbone.", "aggregation.0", "aggregati
 BOQ = Layout("boq", "backbone.net.", "aggregator", None)
 BOQ_OF_DINOV2 = Layout("boq_dinov2", "backbone.dino.", "aggregator", None, True)
 
+SUPERVLAD = Layout("supervlad", "backbone.", "aggregation", None, True)
+IMAGE = Layout("image", "backbone.", None, None, True, "learnable_aggregation_tokens")
+
 LAYOUTS = (
     COSPLACE,
     DIVIDE_AND_CLASSIFY,
@@ -64,10 +75,13 @@ LAYOUTS = (
     MODEL_AND_AGGREGATOR,
     BOQ,
     BOQ_OF_DINOV2,
+    SUPERVLAD,
+    IMAGE,
 )
 
 # Keys that only one project has, most telling first.
 _SIGNS = (
+    ("learnable_aggregation_tokens", IMAGE),
     ("aggregator.agg.", MEGALOC),
     ("aggregation.conv.", NETVLAD),
     ("aggregation.0.conv.", NETVLAD_AND_LINEAR),
@@ -104,6 +118,9 @@ def detect_layout(keys: Iterable[str]) -> Layout:
         encoder_parts = ("aggregation.", "aggregator.")
         if not any(key.startswith(encoder_parts) for key in keys):
             return BARE_BACKBONE
+    # SuperVLAD's are a transformer and what NetVLAD's have but for the centroids.
+    if {"aggregation.conv.weight", "backbone.cls_token"} <= set(keys):
+        return NETVLAD if "aggregation.centroids" in keys else SUPERVLAD
     for sign, layout in _SIGNS:
         if any(key.startswith(sign) for key in keys):
             return layout
@@ -213,6 +230,11 @@ def encoder_entries(model: keras.Model, layout: Layout) -> Iterator[StateDictEnt
         yield from aggregation_entries(
             layout.aggregation or "aggregation", layers["aggregation"]
         )
+    tokens = _inserted_tokens(model)
+    if tokens is not None and layout.inserted_tokens is None:
+        raise ValueError(f"A state dict of {layout.name} has no inserted tokens.")
+    if tokens is not None:
+        yield same_entry(str(layout.inserted_tokens), tokens.tokens)
     for name, module in (("projection", layout.projection), ("whitening", None)):
         if name in layers and module is None:
             raise ValueError(
@@ -235,6 +257,11 @@ def _backbone_entries(model: keras.Model, layout: Layout) -> Iterator[StateDictE
     for module, layer in _backbone_modules(model, layout):
         if layer is not None:
             yield from entries_of(module, layer)
+
+
+def _inserted_tokens(model: keras.Model) -> LearnedTokens | None:
+    layers = [layer for stage in model.stages for layer in stage.layers]
+    return next((la for la in layers if la.name == "inserted_tokens"), None)
 
 
 def _modules_cut_off(model: keras.Model, layout: Layout) -> Iterator[str]:

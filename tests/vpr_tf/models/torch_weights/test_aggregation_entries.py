@@ -11,6 +11,7 @@ from vpr_tf.models.torch_weights.state_dict import (
     MODEL_AND_AGGREGATOR,
     NETVLAD,
     NETVLAD_AND_LINEAR,
+    SUPERVLAD,
     detect_layout,
     encoder_entries,
     load_torch_state_dict,
@@ -121,6 +122,7 @@ def test_netvlad_equals_the_official_network():
     ("key", "layout"),
     [
         ("aggregation.conv.weight", NETVLAD),
+        ("aggregation.conv.weight", SUPERVLAD),
         ("aggregation.0.conv.weight", NETVLAD_AND_LINEAR),
         ("aggregation.1.p", COSPLACE),
         ("aggregator.mix.0.mix.0.weight", MODEL_AND_AGGREGATOR),
@@ -130,6 +132,9 @@ def test_projects_are_told_apart(key, layout):
     keys = [key, "backbone.0.weight"]
     if layout is MODEL_AND_AGGREGATOR:
         keys[1] = "backbone.model.conv1.weight"
+    if layout is SUPERVLAD:
+        keys[1] = "backbone.cls_token"
+        assert detect_layout([*keys, "aggregation.centroids"]) is NETVLAD
     assert detect_layout(keys) is layout
     assert detect_layout(reversed(keys)) is layout
 
