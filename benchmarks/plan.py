@@ -72,6 +72,15 @@ PLAN = (
         },
     ),
     Planned(
+        "scale",
+        "--work {work}/scale --fresh --delete",
+        {
+            "small": "--rows 24000 96000 --queries 100 1000",
+            "medium": "--rows 1000000 4000000",
+            "full": "--rows 4000000 12000000 41200000",
+        },
+    ),
+    Planned(
         "narrowed",
         "",
         {

@@ -25,6 +25,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.figures import record
 from benchmarks.scale_dataset import SimulatedDataset, Size
 from benchmarks.scale_steps import IMPORTS, STEPS
 from benchmarks.timing import describe_machine, memory_mib, own_memory_watched
@@ -40,6 +41,7 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"{describe_machine()}; seed {options.seed}, queries {options.queries}")
     results = {rows: _measure_all(options, rows) for rows in options.rows}
     print("\n".join(table(results)))
+    _record(results[max(results)], max(results))
 
 
 def measure(step: str, dataset: SimulatedDataset) -> dict[str, Any]:
@@ -65,6 +67,8 @@ def measure(step: str, dataset: SimulatedDataset) -> dict[str, Any]:
 def _measure_all(options: argparse.Namespace, rows: int) -> dict[str, dict[str, Any]]:
     folder = options.work / str(rows)
     results: dict[str, dict[str, Any]] = {}
+    if options.fresh:
+        shutil.rmtree(folder, ignore_errors=True)
     for step in options.steps or STEPS:
         known = folder / f"{step}.json"
         if not known.exists() or step in options.again:
@@ -113,6 +117,14 @@ def table(results: dict[int, dict[str, dict[str, Any]]]) -> list[str]:
     return lines
 
 
+def _record(measured: dict[str, dict[str, Any]], rows: int) -> None:
+    for step, result in measured.items():
+        if "cpu_s" in result:
+            per_million = result["cpu_s"] / rows * 1e6
+            record("scale", f"{step}, CPU of a million rows", per_million, "s")
+            record("scale", f"{step}, memory", result["own_mib"], "MiB")
+
+
 def _text(result: dict[str, Any]) -> str:
     if "failed" in result:
         return f"failed ({result['failed']})"
@@ -137,6 +149,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--delete", action="store_true", help="deletes each dataset when it is measured"
     )
+    parser.add_argument("--fresh", action="store_true", help="forgets what is in DIR")
     parser.add_argument("--step", choices=STEPS, help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
 

@@ -130,10 +130,11 @@ def create_step(options: StepOptions) -> Callable[[], object]:
             head_optimizer.build(head.trainable_variables)
     finally:
         keras.config.set_dtype_policy("float32")
+    variables = head.trainable_variables
     step = create_train_step(
         strategy,
         encoder,
-        [HeadObjective("class_heads", 1.0, head, variables=head.trainable_variables)],
+        [[HeadObjective("class_heads", 1.0, head, variables=variables)]],
         encoder_optimizer,
         head_optimizer,
         jit_compile=options.jit_compile,
@@ -143,7 +144,7 @@ def create_step(options: StepOptions) -> Callable[[], object]:
     images = tf.constant(rng.random(shape, "float32"))
     class_index = tf.constant(rng.integers(0, options.num_classes, shape[0]))
     targets = {"class_index": class_index}
-    return lambda: step(images, targets, tf.constant(0.0)).numpy()
+    return lambda: step(((images, targets),), tf.constant(0.0)).numpy()
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -13,11 +13,15 @@ from data_prep.errors import DataPrepError
 from data_prep.plan import SplitPlan
 from data_prep.shards import MetadataTable, Progress, ScannedSplit
 from vpr_tf.config import BuildConfig
-from vpr_tf.photos import PhotoFiles, PhotoSourceError
+from vpr_tf.photos import PhotoSourceError
+from vpr_tf.photos.file_kinds import SkippedFiles
+from vpr_tf.photos.photo_folder import collect_chunks
 from vpr_tf.photos.quality import check_exclusion, leave_out_flagged
 from vpr_tf.photos.quality.perceptual_hash import MissingImageHashError
 from vpr_tf.photos.scan import ScannedChunk
 from vpr_tf.photos.schema import ROW_DTYPE
+
+_ROWS_AT_ONCE = 1 << 16
 
 
 @contextmanager
@@ -78,10 +82,12 @@ def exclude_flagged(split: ScannedSplit, build: BuildConfig) -> None:
 def _write_kept(
     split: ScannedSplit, build: BuildConfig, table: MetadataTable
 ) -> Progress:
-    rows, keys = split.table.read(0, split.progress.num_rows)
-    encoded = np.array([key.encode() for key in keys], "S")
+    chunks = (
+        _chunk_of(rows, [key.encode() for key in keys])
+        for rows, keys in split.table.iterate(split.progress.num_rows)
+    )
     kept = leave_out_flagged(
-        PhotoFiles.from_rows(split.plan.source.folder, rows, encoded),
+        collect_chunks(split.plan.source, chunks, SkippedFiles()),
         split.plan.source,
         build.quality,
         split.work.with_name(f"{split.plan.name}.measures"),
@@ -97,19 +103,26 @@ def _write_kept(
         longest_timestamp=0,
         groups={},
     )
-    table.append(progress, _chunk_of(kept), split.plan.rejected_prefix)
+    left_out = [(one.path, one.reason) for one in (*kept.rejected, *kept.excluded)]
+    table.append(
+        progress, _chunk_of(kept.rows[:0], [], left_out), split.plan.rejected_prefix
+    )
+    for start in range(0, len(kept), _ROWS_AT_ONCE):
+        part = slice(start, start + _ROWS_AT_ONCE)
+        chunk = _chunk_of(kept.rows[part], kept.paths[part].tolist())
+        table.append(progress, chunk, split.plan.rejected_prefix)
     progress.num_flagged = len(kept.excluded)
     progress.num_rejected -= progress.num_flagged
     table.write_checkpoint(progress)
     return progress
 
 
-def _chunk_of(files: PhotoFiles) -> ScannedChunk:
+def _chunk_of(
+    rows: np.ndarray, keys: list[bytes], left_out: Sequence[tuple[str, str]] = ()
+) -> ScannedChunk:
     """Returns photos as if they had been scanned at once."""
-    keys = files.paths.tolist()
-    rows = files.rows.astype(ROW_DTYPE)
+    rows = rows.astype(ROW_DTYPE)
     lengths = [len(key) for key in keys]
     rows["key_end"] = np.cumsum(lengths, dtype=np.int64)
-    left_out = [(one.path, one.reason) for one in (*files.rejected, *files.excluded)]
     longest = max(lengths, default=0)
-    return ScannedChunk(rows, b"".join(keys), left_out, [], longest, 0.0, 0)
+    return ScannedChunk(rows, b"".join(keys), [*left_out], [], longest, 0.0, 0)

@@ -16,9 +16,11 @@ from vpr_tf._after_import import after_import
 
 PACKAGE = "vpr_tf"
 _LAYERS = (
+    "AggregationTokens",
     "AngularMarginHead",
     "ArithmeticMeanPooling2D",
     "AttentionPooling2D",
+    "BagOfQueries",
     "ClassToken",
     "CosineMarginHead",
     "CrossEntropyHead",
@@ -38,12 +40,14 @@ _LAYERS = (
     "ResizeToPatchMultiples",
     "SequenceToTokens",
     "SoftLabelHead",
+    "SuperVLAD",
     "TokensToSequence",
 )
 # Registered name to the class.
 CLASSES = {
     "GeoLocalizationNet": "models.GeoLocalizationNet",
     "FeatureMixer": "layers.mixvpr.FeatureMixer",
+    "QueryBlock": "layers.bag_of_queries.QueryBlock",
     "OptimalTransportAggregation": "layers.SALAD",
     **{name: f"layers.{name}" for name in _LAYERS},
 }

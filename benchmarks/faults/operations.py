@@ -200,7 +200,7 @@ def _without_leftovers(files: State) -> State:
 def _training_state(work: Path) -> State:
     """Losses, recalls and the best encoder's file names of the newest run."""
     runs = sorted((work / "runs" / "faults").glob("2*"))
-    if not runs or not (runs[-1] / "metrics.json").exists():
+    if not runs or not all((runs[-1] / n).exists() for n in ("metrics.json", "best")):
         return {}
     metrics = json.loads((runs[-1] / "metrics.json").read_text())
     with (runs[-1] / "losses.csv").open() as file:

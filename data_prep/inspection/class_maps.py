@@ -1,4 +1,6 @@
-"""Maps of classes that are cells of a grid and ranges of headings, a panel a group.
+"""Maps of classes that are cells of a grid and headings, a panel a group.
+
+Headings are those of a class's bin, or those towards its focal point.
 
 In one map the groups would hide each other: a cell has classes of several.
 """
@@ -21,11 +23,15 @@ from data_prep.inspection.figures import (
     panel_width_in,
     zone_title,
 )
-from vpr_tf.config import GridConfig
+from vpr_tf.config import EigenPlacesConfig, GridConfig
+from vpr_tf.data.partition import FOCAL_VIEWS, NUM_FOCAL_VIEWS
+from vpr_tf.geo import bearings_deg
 
 _SMALLEST_EXTENT_KM = 0.1
 _MARGIN = 0.04  # of the extent
 _RADII_PT = (1.2, 12.0)  # of a cell as it is drawn
+_FOCAL_WEDGE_DEG = 60  # about the field of view of a photo
+_FOCAL_STEP_DEG = 5  # to which directions are rounded, for few different wedges
 _LEGIBLE_PT = 2.5  # of a smaller cell the headings cannot be seen
 
 
@@ -35,6 +41,7 @@ def draw_class_map(
     dropped: np.ndarray,
     config: GridConfig,
     zone: int,
+    focal_points: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Path:
     """Draws the classes of every group in one UTM zone, wedges for their headings.
 
@@ -44,8 +51,12 @@ def draw_class_map(
         dropped: The same, of classes below the minimum.
         config: What made them.
         zone: Signed UTM zone, or 0.
+        focal_points: UTM metres that the photos of these and of those classes look
+            at, if they do; the wedges then point to them.
     """
     num_groups = int(classes["group_id"].max()) + 1
+    if focal_points is not None:
+        classes, dropped = map(_towards, (classes, dropped), focal_points)
     classes, dropped = (each[each["utm_zone"] == zone] for each in (classes, dropped))
     centres = _kilometres(np.concatenate([classes, dropped]))
     low, high = centres.min(axis=0), centres.max(axis=0)
@@ -57,12 +68,12 @@ def draw_class_map(
     radius_pt = max(0.48 * apart_km / extent[0] * width_pt, seen_pt)
     radius_pt = float(np.clip(radius_pt, *_RADII_PT))
     limits = (low - _MARGIN * extent.max(), high + _MARGIN * extent.max())
-    has_headings = config.missing_heading != "ignore" and radius_pt >= _LEGIBLE_PT
-    width_deg = config.heading_bin_deg if has_headings else 360
+    width_deg = _width_deg(config) if radius_pt >= _LEGIBLE_PT else 360
     draw_axes = [
         partial(
             _draw_group,
-            title=f"group {group}: {np.sum(classes['group_id'] == group):,} classes",
+            title=f"group {group}{_view(config, group)}: "
+            f"{np.sum(classes['group_id'] == group):,} classes",
             colour=colour,
             classes=classes[classes["group_id"] == group],
             dropped=dropped[dropped["group_id"] == group],
@@ -77,6 +88,28 @@ def draw_class_map(
         title += f"; grey: {len(dropped):,} dropped"
     ratio = float(np.clip(extent[1] / extent[0], 0.3, 2.5))
     return draw_panels(path, draw_axes, title, ratio)
+
+
+def _width_deg(config: GridConfig) -> int:
+    """Returns how many headings a wedge shows, 360 where classes have none."""
+    if isinstance(config, EigenPlacesConfig):
+        return _FOCAL_WEDGE_DEG
+    return 360 if config.missing_heading == "ignore" else config.heading_bin_deg
+
+
+def _view(config: GridConfig, group: int) -> str:
+    if not isinstance(config, EigenPlacesConfig):
+        return ""
+    return f", {FOCAL_VIEWS[group % NUM_FOCAL_VIEWS]}"
+
+
+def _towards(classes: np.ndarray, points_m: np.ndarray) -> np.ndarray:
+    """Puts headings from the middles of cells to points in the place of the bins."""
+    middles_m = np.stack([classes["centre_east_m"], classes["centre_north_m"]], axis=1)
+    turned = classes.copy()
+    steps = np.round(bearings_deg(middles_m, points_m) / _FOCAL_STEP_DEG)
+    turned["heading_bin_deg"] = steps * _FOCAL_STEP_DEG - _FOCAL_WEDGE_DEG // 2
+    return turned
 
 
 def _draw_group(

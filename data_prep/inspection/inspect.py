@@ -95,11 +95,11 @@ def _inspect_partition(
         frame = f"zone_{abs(zone)}{'N' if zone > 0 else 'S'}" if zone else "local"
         path = Path(f"{start}map_{frame}.png")
         if partition.regions is None:
-            paths.append(
-                draw_class_map(
-                    path, classes, dropped, grid_config(partition.parameters), zone
-                )
-            )
+            grid, points = grid_config(partition.parameters), None
+            every_point = assignment.focal_points
+            if partition.focal_points is not None and every_point is not None:
+                points = partition.focal_points, every_point[is_small]
+            paths.append(draw_class_map(path, classes, dropped, grid, zone, points))
         else:
             small = _regions_of(assignment, is_small)
             paths.append(draw_cells(path, partition, split.positions(), small, zone))

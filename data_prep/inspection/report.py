@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from data_prep.inspection.spacing import measure_spacing
-from vpr_tf.config import PartitionConfig, grid_config
+from vpr_tf.config import EigenPlacesConfig, PartitionConfig, grid_config
 from vpr_tf.data import Partition, PreparedDataset, SplitIndex
 from vpr_tf.geo import constant_heading_text, local_text
 from vpr_tf.photos.schema import UNKNOWN_DEGREES_E7
@@ -172,6 +172,11 @@ def _describe_grid(partition: Partition) -> list[str]:
     _, per_group = np.unique(partition.classes["group_id"], return_counts=True)
     most = config.images_kept_per_class
     limit = "" if most is None else f", at most {most} images of a class"
+    if isinstance(config, EigenPlacesConfig):
+        limit = (
+            f"; lateral and frontal focal points {config.focal_distance_m:g} m away, "
+            f"photos that look at most {config.largest_turn_deg:g} deg past them"
+        )
     return [
         f"partition {partition.name}: M={config.cell_size_m} m, "
         f"alpha={config.heading_bin_deg} deg, N={config.cell_stride}, "

@@ -29,9 +29,11 @@ _GRID_COLUMNS = ("utm_east_cm", "utm_north_cm", "utm_zone", "heading_deg")
 S2_COLUMNS = POSITION_COLUMNS
 # Module and function of each method, taking (read_columns, config).
 _GRID = ("data_prep.partition.grid", "assign_grid_classes")
+_FOCAL = ("data_prep.partition.focal_points", "assign_focal_classes")
 _METHODS = {
     "cosplace": _GRID,
     "divide_and_classify": _GRID,
+    "eigenplaces": _FOCAL,
     "planet": ("data_prep.partition.s2_subdivision", "assign_planet_classes"),
     "hierarchical": (
         "data_prep.partition.s2_subdivision",
@@ -58,8 +60,11 @@ class ClassAssignment:
         num_dropped_classes: Classes with fewer images than the minimum.
         num_dropped_images: Images in those and in no other class.
         num_without_heading: Images in no class because their heading is missing.
-        num_not_kept: Images in no class because theirs has enough without them.
+        num_not_kept: Images in no class because theirs has enough without them, or
+            because they do not look at its focal point.
         regions: Rows of `REGION_DTYPE`, of classes that are made of S2 cells.
+        focal_points: UTM metres of each class, `(num_classes, 2)`, of classes whose
+            images look at a point.
     """
 
     classes: np.ndarray
@@ -71,6 +76,7 @@ class ClassAssignment:
     num_without_heading: int
     num_not_kept: int = 0
     regions: np.ndarray | None = None
+    focal_points: np.ndarray | None = None
 
     @property
     def num_images(self) -> int:
@@ -81,7 +87,8 @@ class ClassAssignment:
 
 def needed_columns(config: PartitionConfig) -> tuple[str, ...]:
     """Names the columns of the record index that a partition is made from."""
-    return _GRID_COLUMNS if _METHODS[config.method] == _GRID else S2_COLUMNS
+    of_grid = _METHODS[config.method] in (_GRID, _FOCAL)
+    return _GRID_COLUMNS if of_grid else S2_COLUMNS
 
 
 def assign_classes(
@@ -136,6 +143,8 @@ def write_partition(
         np.save(temporary / "record_ids.npy", assignment.record_ids)
         if assignment.regions is not None:
             np.save(temporary / "regions.npy", assignment.regions)
+        if assignment.focal_points is not None:
+            np.save(temporary / "focal_points.npy", assignment.focal_points)
         files = {path.name: StoredFile.from_path(path) for path in temporary.iterdir()}
         description = _description(assignment, config)
         description["files"] = {name: asdict(files[name]) for name in sorted(files)}
@@ -195,7 +204,12 @@ def summary(assignment: ClassAssignment, config: PartitionConfig) -> str:
     )
     if assignment.num_without_heading:
         text += f"; {assignment.num_without_heading:,} images have no heading"
-    if assignment.num_not_kept:
+    if assignment.num_not_kept and assignment.focal_points is not None:
+        text += (
+            f"; left out {assignment.num_not_kept:,} images that are not those of "
+            "their position that look at a focal point"
+        )
+    elif assignment.num_not_kept:
         text += (
             f"; left out {assignment.num_not_kept:,} images of classes that have "
             "images_kept_per_class without them"

@@ -52,7 +52,7 @@ def after_a_step(strategy, names, chunk):
         optimizers[0].build(encoder.trainable_variables)
         optimizers[1].build(own)
     step = create_train_step(
-        *(strategy, encoder, objectives, optimizers[0]),
+        *(strategy, encoder, [objectives], optimizers[0]),
         optimizers[1] if own else None,
         gradient_cache_chunk=chunk,
     )
@@ -63,8 +63,8 @@ def after_a_step(strategy, names, chunk):
         return data.batch(share, drop_remainder=True)
 
     data = strategy.distribute_datasets_from_function(batches)
-    images, targets = next(iter(data))
-    outcome = step(images, targets, tf.constant(0.0)).numpy()
+    batch = next(iter(data))
+    outcome = step((batch,), tf.constant(0.0)).numpy()
     weights = [keras.ops.convert_to_numpy(v) for v in (*encoder.weights, *own)]
     return np.concatenate([outcome[:1], *(w.ravel() for w in weights)])
 

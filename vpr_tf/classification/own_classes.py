@@ -19,7 +19,8 @@ def own_classes(
     """Returns the class of each photo in each group.
 
     A class is a cell of the ground and a range of headings (CosPlace,
-    arXiv:2204.02287), or a union of S2 cells, of which every group has one.
+    arXiv:2204.02287), or a union of S2 cells, of which every group has one. Of a cell
+    that is seen in several ways a photo belongs to all classes, whatever it looks at.
 
     Args:
         partition: Classes and groups.
@@ -42,10 +43,15 @@ def own_classes(
     bins = _heading_bins(partition, heading_deg)
     photos = np.column_stack([positions.utm_zone, cells, bins]).astype(np.int64)
     table = np.column_stack([partition.classes[column] for column in _OF_GRID])
-    ids = rows_of(table.astype(np.int64), photos, positions.known & (bins >= 0))
-    rows = np.flatnonzero(ids >= 0)
+    is_known = positions.known & (bins >= 0)
+    group_ids = partition.classes["group_id"]
     of_groups = np.full((len(photos), num_groups), MISSING_ID, np.int64)
-    of_groups[rows, partition.classes["group_id"][ids[rows]]] = ids[rows]
+    for view in range(partition.groups_per_step):
+        classes = np.flatnonzero(group_ids % partition.groups_per_step == view)
+        places = rows_of(table[classes].astype(np.int64), photos, is_known)
+        rows = np.flatnonzero(places >= 0)
+        ids = classes[places[rows]]
+        of_groups[rows, group_ids[ids]] = ids
     return of_groups
 
 

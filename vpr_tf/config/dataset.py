@@ -110,8 +110,44 @@ class DivideAndClassifyConfig(CellsConfig):
         return super().parameters() | {name: getattr(self, name) for name in names}
 
 
+@dataclass(frozen=True)
+class EigenPlacesConfig(PartitionConfig):
+    """Cells seen from two sides (EigenPlaces, arXiv:2308.10832); 2 * N * N groups.
+
+    Panoramas are photos of one position, such as the crops of SF-XL. A class of a cell
+    holds of each panorama the photo that looks nearest to the cell's focal point.
+    """
+
+    method: str = "eigenplaces"
+    min_images_per_class: int = 5  # panoramas of a cell, and photos of a class
+    cell_size_m: int = 15  # M
+    cell_stride: int = 3  # N
+    focal_distance_m: float = 10.0  # of a focal point from the middle of the panoramas
+    # A photo that looks farther past the focal point does not show it, and is in no
+    # class; half the field of view.
+    largest_turn_deg: float = 30.0
+    # The cells are a grid without headings, of which nothing is left out.
+    heading_bin_deg: ClassVar[int] = 360
+    heading_stride: ClassVar[int] = 1
+    missing_heading: ClassVar[str] = "ignore"
+    heading_360: ClassVar[str] = "zero"
+    group_order: ClassVar[str] = "canonical"
+    images_kept_per_class: ClassVar[int | None] = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range(self, _SECTION, 1, None, "cell_size_m", "cell_stride")
+        check_range(self, _SECTION, 0, 1000, "focal_distance_m")
+        check_range(self, _SECTION, 0, 180, "largest_turn_deg")
+
+    def parameters(self) -> dict[str, Any]:
+        """Adds the bin that stands for no headings."""
+        names = ("heading_bin_deg", "heading_stride", "missing_heading")
+        return super().parameters() | {name: getattr(self, name) for name in names}
+
+
 # What the grid takes: cells, and heading bins, be it one for all headings.
-GridConfig = CosPlaceConfig | DivideAndClassifyConfig
+GridConfig = CosPlaceConfig | DivideAndClassifyConfig | EigenPlacesConfig
 
 
 @dataclass(frozen=True)
@@ -175,7 +211,7 @@ def grid_config(parameters: Mapping[str, Any]) -> GridConfig:
         ConfigError: It is one of S2 cells.
     """
     config = PartitionConfig.from_parameters(parameters)
-    if not isinstance(config, CosPlaceConfig | DivideAndClassifyConfig):
+    if not isinstance(config, GridConfig):
         raise ConfigError(f"The partition {config.name!r} is no grid: {config.method}.")
     return config
 
@@ -186,6 +222,7 @@ PARTITIONS: Methods[PartitionConfig] = Methods(
     classes={
         "cosplace": CosPlaceConfig,
         "divide_and_classify": DivideAndClassifyConfig,
+        "eigenplaces": EigenPlacesConfig,
         "planet": PlanetConfig,
         "hierarchical": HierarchicalConfig,
         "combinatorial": CombinatorialConfig,

@@ -21,9 +21,10 @@ from vpr_tf.config.rules import (
     check_range,
 )
 
+_TRANSFORMERS = ("DINOv2", "ViT")
 RUN_PREFIX = "run:"  # of `encoder.weights`
 # Options of aggregations that say how often something is built or done.
-_REPEATS = ("levels", "mix_depth", "sinkhorn_iterations")
+_REPEATS = ("levels", "mix_depth", "num_blocks", "sinkhorn_iterations")
 _MOST_REPEATS = 100
 # Stages of each backbone, for `train_from_stage` and `last_stage`.
 BACKBONE_STAGES = {
@@ -122,6 +123,41 @@ class AttentionConfig(AggregationConfig):
 
 
 @dataclass(frozen=True)
+class BoQConfig(AggregationConfig):
+    """Learnt queries that attend to the locations (BoQ, arXiv:2405.07364).
+
+    Of a transformer it takes the patches before the final norm.
+    """
+
+    name: str = "boq"
+    out_channels: int = 512  # after a 3x3 convolution; a multiple of 64
+    out_rows: int = 32  # values that are left of the queries of each channel
+    num_queries: int = 64  # of each block
+    num_blocks: int = 2
+
+
+@dataclass(frozen=True)
+class SuperVLADConfig(AggregationConfig):
+    """Sums over few clusters, without centroids (SuperVLAD, NeurIPS 2024)."""
+
+    name: str = "supervlad"
+    num_clusters: int = 4
+    num_ghost_clusters: int = 1  # clusters that are dropped
+
+
+@dataclass(frozen=True)
+class AggregationTokensConfig(AggregationConfig):
+    """Learnt tokens that are put before a block (ImAge, arXiv:2511.06024).
+
+    Needs a transformer; train from stage `before_block` + 1 or earlier.
+    """
+
+    name: str = "aggregation_tokens"
+    num_tokens: int = 8
+    before_block: int = 8  # from 0
+
+
+@dataclass(frozen=True)
 class OptimalTransportConfig(AggregationConfig):
     """Assignment to clusters by optimal transport (SALAD, arXiv:2311.15937)."""
 
@@ -146,6 +182,9 @@ AGGREGATIONS: Methods[AggregationConfig] = Methods(
         "netvlad": NetVLADConfig,
         "mixvpr": MixVPRConfig,
         "attention": AttentionConfig,
+        "boq": BoQConfig,
+        "supervlad": SuperVLADConfig,
+        "aggregation_tokens": AggregationTokensConfig,
         "class_token": AggregationConfig,
         "optimal_transport": OptimalTransportConfig,
     },
@@ -194,6 +233,8 @@ class EncoderConfig:
             run = self.weights.removeprefix(RUN_PREFIX)
             check_name("encoder.weights: run:NAME", run)
         check_choice("encoder.bn_mode", self.bn_mode, ("torch", "keras"))
+        if isinstance(self.aggregation, AggregationTokensConfig):
+            self._check_inserted_tokens(self.aggregation.before_block, stages)
         if self.aggregation.name in FIXED_SIZE_AGGREGATIONS:
             check(
                 self.image_size is not None,
@@ -203,3 +244,29 @@ class EncoderConfig:
                 "feature map",
                 self.image_size,
             )
+
+    def _check_inserted_tokens(self, before_block: int, stages: int) -> None:
+        check(
+            self.backbone.startswith(_TRANSFORMERS),
+            "encoder.backbone",
+            "a transformer, DINOv2_... or ViT_..., because aggregation_tokens are put "
+            "before one of its blocks",
+            self.backbone,
+        )
+        backbone_alone = self.weights in ("none", "imagenet") or (
+            self.weights.startswith("preset:")
+        )
+        last = stages - 2 if self.last_stage is None else self.last_stage - 1
+        check(
+            0 <= before_block <= last,
+            "encoder.aggregation.before_block",
+            f"a block of {self.backbone} that is there, 0 to {last}",
+            before_block,
+        )
+        check(
+            self.train_from_stage <= before_block + 1 or not backbone_alone,
+            "encoder.train_from_stage",
+            f"at most {before_block + 1}, the stage that begins with the tokens, since "
+            f"`weights: {self.weights}` leaves them random",
+            self.train_from_stage,
+        )

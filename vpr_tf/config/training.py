@@ -231,7 +231,7 @@ class AugmentationConfig:
 class TrainConfig:
     """Group-wise training; defaults are CosPlace's."""
 
-    groups_num: int = 8
+    groups_num: int = 8  # of eigenplaces: of pairs, a lateral and a frontal group
     epochs: int = 50  # epoch e trains group e % groups_num
     iterations_per_epoch: int = 10_000
     batch_size: int = 32  # photos, global, over all replicas

@@ -31,6 +31,11 @@ CLASS_DTYPE = np.dtype(
     ]
 )
 
+# A method with focal points has as many classes a cell, in groups of their own: group
+# 2 g + v holds view v, 0 lateral and 1 frontal, of the cells of group g of the grid.
+FOCAL_VIEWS = ("lateral", "frontal")
+NUM_FOCAL_VIEWS = len(FOCAL_VIEWS)
+
 # Rows of `partitions/<name>/regions.npy`, of partitions of S2 cells: intervals of leaf
 # ids, one S2 cell each, sorted by (group of the class, first_leaf). Those of a group
 # are disjoint; a class may have several.
@@ -52,6 +57,8 @@ class Partition:
         record_ids: Positions in the train split's index; an image may be in a class
             of several groups.
         regions: Rows of `REGION_DTYPE`, the ground of each class; None for a grid.
+        focal_points: Where the photos of each class look, in UTM metres, float64
+            `(num_classes, 2)`; None where they do not look at a point.
     """
 
     name: str
@@ -60,6 +67,12 @@ class Partition:
     class_offsets: np.ndarray
     record_ids: np.ndarray
     regions: np.ndarray | None = None
+    focal_points: np.ndarray | None = None
+
+    @property
+    def groups_per_step(self) -> int:
+        """Consecutive groups that train together: one cell's classes, seen apart."""
+        return 1 if self.focal_points is None else NUM_FOCAL_VIEWS
 
     @property
     def has_headings(self) -> bool:
@@ -101,14 +114,18 @@ def read_partition(folder: Path, name: str) -> Partition:
         stored = description.files.get(file)
         return read_checked(inside(folder, file), stored, mapped=False)
 
-    has_regions = inside(folder, "regions.npy").is_file()
+    def read_if_any(column: str) -> np.ndarray | None:
+        is_there = inside(folder, f"{column}.npy").is_file()
+        return read(column) if is_there else None
+
     partition = Partition(
         name,
         description.parameters,
         read("classes"),
         read("class_offsets"),
         read("record_ids"),
-        read("regions") if has_regions else None,
+        read_if_any("regions"),
+        read_if_any("focal_points"),
     )
     _check(partition)
     return partition
@@ -132,3 +149,10 @@ def _check(partition: Partition) -> None:
         raise ValueError("class_offsets.npy and record_ids.npy do not fit together")
     if regions is not None and (regions.dtype != REGION_DTYPE or regions.ndim != 1):
         raise ValueError(f"regions.npy has the type {regions.dtype}")
+    points = partition.focal_points
+    if points is not None and (
+        points.dtype != np.float64
+        or points.shape != (num_classes, 2)
+        or not np.isfinite(points).all()
+    ):
+        raise ValueError("focal_points.npy must hold a position of each class")

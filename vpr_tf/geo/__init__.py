@@ -11,6 +11,7 @@ from vpr_tf.geo.earth import (
 )
 from vpr_tf.geo.headings import (
     HEADING_RULE,
+    bearings_deg,
     constant_heading_text,
     heading_differences_deg,
     normalized_headings,
@@ -48,6 +49,7 @@ __all__ = [
     "LocalPlane",
     "MapFrame",
     "Positions",
+    "bearings_deg",
     "cities",
     "constant_heading_text",
     "contradictions",

@@ -55,6 +55,21 @@ def heading_differences_deg(a: npt.ArrayLike, b: npt.ArrayLike) -> np.ndarray:
     return np.where((a < 0) | (b < 0), np.nan, np.abs(wrap_degrees(a - b)))
 
 
+def bearings_deg(from_m: np.ndarray, to_m: np.ndarray) -> np.ndarray:
+    """Returns the direction from points to others, degrees clockwise from north.
+
+    Args:
+        from_m: Metres east and north, `(..., 2)`.
+        to_m: Likewise; the shapes broadcast.
+
+    Returns:
+        Float64 of at least 0 and less than 360; 0 between equal points.
+    """
+    east_m, north_m = np.moveaxis(np.asarray(to_m) - np.asarray(from_m), -1, 0)
+    bearings = np.degrees(np.arctan2(east_m, north_m)) % 360
+    return np.where(bearings == 360, 0.0, bearings)  # of the smallest negative ones
+
+
 def constant_heading_text(lowest_deg: float, highest_deg: float, count: int) -> str:
     """Returns a remark when all known headings are one, as if none was measured.
 

@@ -1,8 +1,10 @@
 """Keras layers of the field: pooling, normalisation and training heads."""
 
 from vpr_tf.layers._construction import dtype_policy, torch_linear
+from vpr_tf.layers.aggregation_tokens import AggregationTokens
 from vpr_tf.layers.arithmetic_mean_pooling import ArithmeticMeanPooling2D
 from vpr_tf.layers.attention_pooling import AttentionPooling2D
+from vpr_tf.layers.bag_of_queries import BagOfQueries
 from vpr_tf.layers.class_token import ClassToken
 from vpr_tf.layers.cross_entropy_head import CrossEntropyHead
 from vpr_tf.layers.direct_regression_head import DirectRegressionHead
@@ -26,15 +28,18 @@ from vpr_tf.layers.regional_maximum_pooling import RegionalMaximumPooling2D
 from vpr_tf.layers.resize_to_patch_multiples import ResizeToPatchMultiples
 from vpr_tf.layers.salad import SALAD
 from vpr_tf.layers.soft_label_head import SoftLabelHead
+from vpr_tf.layers.supervlad import SuperVLAD
 from vpr_tf.layers.token_sequence import SequenceToTokens, TokensToSequence
 from vpr_tf.layers.training_head import TrainingHead
 from vpr_tf.layers.von_mises_fisher_head import MixtureOfVonMisesFisherHead
 
 __all__ = [
     "SALAD",
+    "AggregationTokens",
     "AngularMarginHead",
     "ArithmeticMeanPooling2D",
     "AttentionPooling2D",
+    "BagOfQueries",
     "ClassToken",
     "CosineMarginHead",
     "CrossEntropyHead",
@@ -56,6 +61,7 @@ __all__ = [
     "ResizeToPatchMultiples",
     "SequenceToTokens",
     "SoftLabelHead",
+    "SuperVLAD",
     "TokensToSequence",
     "TrainingHead",
     "dtype_policy",

@@ -12,16 +12,23 @@ import keras
 
 from vpr_tf.layers import (
     SALAD,
+    AggregationTokens,
     ArithmeticMeanPooling2D,
     AttentionPooling2D,
+    BagOfQueries,
     ClassToken,
     GeneralizedMeanPooling2D,
     MaximumActivationPooling2D,
     MixVPR,
     NetVLAD,
     RegionalMaximumPooling2D,
+    SuperVLAD,
 )
-from vpr_tf.models.backbones import BackboneSpec
+from vpr_tf.models.backbones import (
+    UNCHANGED_TRANSFORMER,
+    BackboneSpec,
+    TransformerOptions,
+)
 
 _WORDS = {
     bool: "true or false",
@@ -33,6 +40,7 @@ _WORDS = {
 FEATURES = "features"
 CLASS_TOKEN = "class_token"
 BOTH = "features_and_class_token"
+TOKENS = "tokens"
 
 
 def option_names(layer: type[keras.layers.Layer]) -> tuple[str, ...]:
@@ -92,12 +100,15 @@ class AggregationSpec:
     Attributes:
         layer: Class of the layer. It computes in float32.
         inputs: What it takes: `FEATURES`, a map `(batch, height, width, channels)`;
-            `CLASS_TOKEN`, `(batch, channels)`; or `BOTH`, a list of the two.
+            `CLASS_TOKEN`, `(batch, channels)`; `BOTH`, a list of the two; or `TOKENS`,
+            those before the patches, `(batch, num_tokens, channels)`.
         inputs_by_options: What it takes instead, where that depends on its options.
         normalize_features: Whether each location of the map is divided by its L2 norm
             before, unless the config says otherwise by an option of this name.
         fixed_size: Whether it needs images of one size, that of the encoder's
             `image_shape`.
+        transformer: What it changes in a backbone that is a transformer.
+        transformer_by_options: The same, where that depends on its options.
     """
 
     layer: type[keras.layers.Layer]
@@ -105,12 +116,35 @@ class AggregationSpec:
     inputs_by_options: Callable[[Mapping[str, Any]], str] | None = None
     normalize_features: bool = False
     fixed_size: bool = False
+    transformer: TransformerOptions = UNCHANGED_TRANSFORMER
+    transformer_by_options: Callable[[Mapping[str, Any]], TransformerOptions] | None = (
+        None
+    )
 
     def inputs_with(self, options: Mapping[str, Any]) -> str:
         """Returns what the layer takes with these options: `FEATURES`, ..."""
         if self.inputs_by_options is None:
             return self.inputs
         return self.inputs_by_options(options)
+
+    def transformer_with(self, options: Mapping[str, Any]) -> TransformerOptions:
+        """Returns what these options change in a backbone that is a transformer."""
+        if self.transformer_by_options is None:
+            return self.transformer
+        return self.transformer_by_options(options)
+
+
+# As published, DINOv2's patches go to it from the last block, without the final norm.
+_BOQ = AggregationSpec(BagOfQueries, transformer=TransformerOptions(final_norm=False))
+
+
+def _with_tokens(options: Mapping[str, Any]) -> TransformerOptions:
+    layer = AggregationTokens(**options)
+    return TransformerOptions(
+        inserted_tokens=layer.num_tokens,
+        before_block=layer.before_block,
+        antialias_positions=False,  # as the official network does
+    )
 
 
 def _inputs_of_optimal_transport(options: Mapping[str, Any]) -> str:
@@ -125,7 +159,12 @@ _SPECS = {
     "netvlad": AggregationSpec(NetVLAD),
     "mixvpr": AggregationSpec(MixVPR, fixed_size=True),
     "attention": AggregationSpec(AttentionPooling2D),
+    "boq": _BOQ,
+    "supervlad": AggregationSpec(SuperVLAD),
     "class_token": AggregationSpec(ClassToken, inputs=CLASS_TOKEN),
+    "aggregation_tokens": AggregationSpec(
+        AggregationTokens, TOKENS, transformer_by_options=_with_tokens
+    ),
     "optimal_transport": AggregationSpec(SALAD, BOTH, _inputs_of_optimal_transport),
 }
 
@@ -206,6 +245,13 @@ def check_aggregation_fits(
             f"The aggregation {name} needs a class token, and {backbone.name} is a "
             "convolutional network without one. Choose a transformer as "
             "`encoder.backbone`, e.g. DINOv2_B14, or an aggregation of feature maps."
+        )
+    changes = spec.transformer_with(options or {})
+    if changes.before_block > backbone.num_stages - 2:
+        raise ValueError(
+            f"`before_block` of the aggregation {name} must be a block of "
+            f"{backbone.name}, 0 to {backbone.num_stages - 2}. "
+            f"Received: {changes.before_block}"
         )
     if spec.fixed_size and None in image_shape:
         raise ValueError(

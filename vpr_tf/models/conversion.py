@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -9,15 +10,20 @@ import numpy as np
 
 from vpr_tf.atomic_files import replace_file
 from vpr_tf.models.aggregations import parse_aggregation
+from vpr_tf.models.backbones import backbone_spec
 from vpr_tf.models.download import file_sha256
 from vpr_tf.models.saved_weights import read_encoder
 from vpr_tf.models.torch_weights.checkpoint import Checkpoint
 from vpr_tf.models.torch_weights.state_dict import (
     BARE_BACKBONE,
+    BOQ,
+    BOQ_OF_DINOV2,
     COSPLACE,
     DIVIDE_AND_CLASSIFY,
+    IMAGE,
     MEGALOC,
     MODEL_AND_AGGREGATOR,
+    SUPERVLAD,
     Layout,
     detect_layout,
     encoder_entries,
@@ -27,13 +33,32 @@ from vpr_tf.models.torch_weights.state_dict import (
 
 _CHECK_SIZE = 224  # pixels; divisible by the strides and patches of all backbones
 _TOLERANCE = 1e-5
-# What the official code of a layout computes: the aggregations, and whether it divides
-# features by their norm before them.
+
+
+@dataclass(frozen=True)
+class _Official:
+    """What the official code of a layout computes.
+
+    Attributes:
+        aggregations: Names of its aggregations.
+        normalize: Whether it divides features by their norm before them.
+        is_transformer: Whether its backbones are transformers; None for both kinds.
+    """
+
+    aggregations: tuple[str, ...]
+    normalize: bool = False
+    is_transformer: bool | None = None
+
+
 _OFFICIAL = {
-    COSPLACE: (("gem",), True),
-    DIVIDE_AND_CLASSIFY: (("average",), False),
-    MEGALOC: (("optimal_transport",), False),
-    MODEL_AND_AGGREGATOR: (("optimal_transport", "mixvpr"), False),
+    COSPLACE: _Official(("gem",), normalize=True),
+    DIVIDE_AND_CLASSIFY: _Official(("average",)),
+    MEGALOC: _Official(("optimal_transport",)),
+    MODEL_AND_AGGREGATOR: _Official(("optimal_transport", "mixvpr")),
+    BOQ: _Official(("boq",), is_transformer=False),
+    IMAGE: _Official(("aggregation_tokens",), is_transformer=True),
+    SUPERVLAD: _Official(("supervlad",), is_transformer=True),
+    BOQ_OF_DINOV2: _Official(("boq",), is_transformer=True),
 }
 
 
@@ -78,12 +103,20 @@ def check_official(model: keras.Model, layout: Layout) -> None:
     if layout not in _OFFICIAL:
         return
     name, _, normalize = parse_aggregation(model.get_config()["aggregation"])
-    names, official_normalize = _OFFICIAL[layout]
-    if name not in names or normalize != official_normalize:
+    official = _OFFICIAL[layout]
+    if name not in official.aggregations or normalize != official.normalize:
         raise ValueError(
-            f"The official code of {layout.name} aggregates by {' or '.join(names)} "
-            f"with normalize_features={official_normalize}. Received: {name} with "
-            f"normalize_features={normalize}. Correct `encoder.aggregation`."
+            f"The official code of {layout.name} aggregates by "
+            f"{' or '.join(official.aggregations)} with normalize_features="
+            f"{official.normalize}. Received: {name} with normalize_features="
+            f"{normalize}. Correct `encoder.aggregation`."
+        )
+    is_transformer = backbone_spec(model.backbone_name).has_class_token
+    if official.is_transformer not in (None, is_transformer):
+        kind = "transformer" if official.is_transformer else "convolutional network"
+        raise ValueError(
+            f"The official code of {layout.name} has a {kind} as backbone. Received: "
+            f"{model.backbone_name}. Correct `encoder.backbone`."
         )
 
 

@@ -15,6 +15,7 @@ from vpr_tf.layers import L2Normalization, dtype_policy, torch_linear
 from vpr_tf.models.aggregations import (
     BOTH,
     CLASS_TOKEN,
+    TOKENS,
     aggregation_spec,
     check_aggregation_fits,
     parse_aggregation,
@@ -100,11 +101,13 @@ class GeoLocalizationNet(keras.Model):
         _check_stages(spec.num_stages, last_stage, first_stage, bn_mode)
         aggregation_name, options, normalize = parse_aggregation(aggregation)
         check_aggregation_fits(aggregation_name, spec, image_shape, options)
+        aggregator = aggregation_spec(aggregation_name)
+        changes = aggregator.transformer_with(options)
         policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
 
         # === Layers ===
         with dtype_policy(policy):
-            stages = spec.build_stages(image_shape)
+            stages = spec.stages_for(image_shape, changes)
         stages = stages if last_stage is None else stages[: last_stage + 1]
         standardize = keras.layers.Rescaling(
             scale=[1 / std for std in spec.std],
@@ -112,9 +115,7 @@ class GeoLocalizationNet(keras.Model):
             dtype="float32",
             name="standardize",
         )
-        aggregate = aggregation_spec(aggregation_name).layer(
-            **options, dtype="float32", name="aggregation"
-        )
+        aggregate = aggregator.layer(**options, dtype="float32", name="aggregation")
 
         # === Functional Model ===
         images = keras.Input(image_shape, dtype="float32", name="images")
@@ -126,8 +127,7 @@ class GeoLocalizationNet(keras.Model):
         if first_stage >= len(stages):
             x = keras.tree.map_structure(ops.stop_gradient, x)
         backbone_output = x
-        inputs = aggregation_spec(aggregation_name).inputs_with(options)
-        x = _aggregate(x, aggregate, inputs, normalize)
+        x = _aggregate(x, aggregate, aggregator.inputs_with(options), normalize)
         if descriptor_dim is not None:
             x = _linear(x.shape[-1], descriptor_dim, "projection")(x)
         x = L2Normalization(dtype="float32", name="normalize_descriptors")(x)
@@ -285,6 +285,8 @@ def _aggregate(
     if normalize:
         normalize_features = L2Normalization(dtype="float32", name="normalize_features")
         features = normalize_features(features)
+    if inputs == TOKENS:
+        return layer(prefix_tokens)
     if inputs == CLASS_TOKEN:
         return layer(class_token)
     return layer([features, class_token] if inputs == BOTH else features)

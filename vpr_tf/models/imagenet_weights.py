@@ -93,7 +93,9 @@ def _set_backbone(
     variables = {
         str(spec.preset_place(variable.path)): variable
         for stage in model.stages
-        for variable in stage.weights
+        for layer in stage.layers
+        for variable in layer.weights
+        if layer.name != "inserted_tokens"  # the aggregation's
     }
     differences = []
     for place, variable in variables.items():
@@ -103,9 +105,15 @@ def _set_backbone(
         elif _without_batch(arrays[place].shape) != _without_batch(expected):
             received = arrays[place].shape
             differences.append(f"{place}: expected {expected}, received {received}")
+    own = {layer.name for stage in model.stages for layer in stage.layers}
+    left_out = {layer for _, layer in spec.modules} - own  # the final norm
     # Weights of stages after the last one have no place here.
     if model.last_stage is None:
-        unused = sorted(set(arrays) - set(variables))
+        unused = [
+            place
+            for place in sorted(set(arrays) - set(variables))
+            if not left_out & set(place.split("/"))
+        ]
         differences += [f"{place}: not part of the backbone" for place in unused]
     if differences:
         raise_differences(f"{source} not fit {model.backbone_name}.", differences)

@@ -41,6 +41,8 @@ class ReleasedEncoder:
         url: Where the file is; None when it must be fetched by hand.
         last_stage: Last stage of the backbone; None takes all.
         image_size: Pixels of the square images that it needs; None takes any size.
+        published_size: Pixels of the square images that its recalls are published for;
+            others work too.
         size_bytes: Length of the file; None if unknown.
         sha256: Its checksum in hexadecimal; None if unknown.
     """
@@ -54,6 +56,7 @@ class ReleasedEncoder:
     url: str | None = None
     last_stage: int | None = None
     image_size: int | None = None
+    published_size: int | None = None
     size_bytes: int | None = None
     sha256: str | None = None
 
@@ -66,13 +69,12 @@ class ReleasedEncoder:
     def preprocessing(self) -> Preprocessing:
         """How photos are prepared for it, if nothing else is said.
 
-        The size that it needs; for patches of DINOv2 the 322 pixels of the papers; else
-        the shorter side as long as that of the images of SF-XL, which are 512 wide.
+        The size that it needs, or that its recalls are published for; else the shorter
+        side as long as that of the images of SF-XL, which are 512 wide.
         """
-        if self.image_size is not None:
-            return Preprocessing("square", self.image_size)
-        if self.backbone.startswith("DINOv2"):
-            return Preprocessing("square", _DINOV2_IMAGE_SIZE)
+        square = self.image_size or self.published_size
+        if square is not None:
+            return Preprocessing("square", square)
         return Preprocessing("shorter_side", _IMAGE_SIZE)
 
     @property
@@ -103,7 +105,14 @@ def released_names() -> tuple[str, ...]:
 
 @functools.cache
 def _released() -> dict[str, ReleasedEncoder]:
-    encoders = (*_gem_encoders(), *_optimal_transport_encoders(), *_mixvpr_encoders())
+    encoders = (
+        *_gem_encoders(),
+        *_optimal_transport_encoders(),
+        *_mixvpr_encoders(),
+        *_boq_encoders(),
+        *_supervlad_encoders(),
+        *_image_encoders(),
+    )
     return {encoder.name: encoder for encoder in encoders}
 
 
@@ -136,16 +145,24 @@ def _optimal_transport_encoders() -> Iterator[ReleasedEncoder]:
         descriptor_dim=8448,
         reference="MegaLoc, arXiv:2502.17237",
         url="https://huggingface.co/gberton/MegaLoc/resolve/main/model.safetensors",
+        published_size=_DINOV2_IMAGE_SIZE,
     )
-    yield ReleasedEncoder(
-        name="salad",
-        backbone="DINOv2_B14",
-        aggregation={"name": "optimal_transport", "cluster_dim": 128},
-        projection_dim=None,
-        descriptor_dim=8448,
-        reference="SALAD, arXiv:2311.15937",
-        url="https://github.com/serizba/salad/releases/download/v1.0.0/dino_salad.ckpt",
-    )
+    releases = "https://github.com/serizba/salad/releases/download/v1.0.0"
+    for name, reference, url in (
+        ("salad", "SALAD, arXiv:2311.15937", f"{releases}/dino_salad.ckpt"),
+        # On a page that only a browser downloads from.
+        ("salad_cliquemining", "CliqueMining, arXiv:2407.02422", None),
+    ):
+        yield ReleasedEncoder(
+            name=name,
+            backbone="DINOv2_B14",
+            aggregation={"name": "optimal_transport", "cluster_dim": 128},
+            projection_dim=None,
+            descriptor_dim=8448,
+            reference=reference,
+            url=url,
+            published_size=_DINOV2_IMAGE_SIZE,
+        )
 
 
 def _mixvpr_encoders() -> Iterator[ReleasedEncoder]:
@@ -163,4 +180,58 @@ def _mixvpr_encoders() -> Iterator[ReleasedEncoder]:
             reference="MixVPR, arXiv:2303.02190",
             last_stage=3,
             image_size=320,
+        )
+
+
+def _boq_encoders() -> Iterator[ReleasedEncoder]:
+    releases = "https://github.com/amaralibey/Bag-of-Queries/releases/download/v1.0"
+    for name, backbone, last_stage, channels, size, file in (
+        ("boq_resnet50_16384", "ResNet50", 3, 512, 384, "resnet50_16384"),
+        ("boq_dinov2_12288", "DINOv2_B14", None, 384, 322, "dinov2_12288"),
+    ):
+        yield ReleasedEncoder(
+            name=name,
+            backbone=backbone,
+            aggregation={"name": "boq", "out_channels": channels},
+            projection_dim=None,
+            descriptor_dim=32 * channels,
+            reference="BoQ, arXiv:2405.07364",
+            url=f"{releases}/{file}.pth",
+            last_stage=last_stage,
+            published_size=size,
+        )
+
+
+def _supervlad_encoders() -> Iterator[ReleasedEncoder]:
+    for name, num_clusters, num_ghosts in (
+        ("supervlad", 4, 1),
+        ("supervlad_1_cluster", 1, 2),
+    ):
+        yield ReleasedEncoder(
+            name=name,
+            backbone="DINOv2_B14",
+            aggregation={
+                "name": "supervlad",
+                "num_clusters": num_clusters,
+                "num_ghost_clusters": num_ghosts,
+            },
+            projection_dim=None,
+            descriptor_dim=768 * num_clusters,
+            reference="SuperVLAD, NeurIPS 2024",
+            published_size=_DINOV2_IMAGE_SIZE,
+        )
+
+
+def _image_encoders() -> Iterator[ReleasedEncoder]:
+    releases = "https://github.com/Lu-Feng/ImAge/releases/download/v1.0.0"
+    for name, file in (("image", "ImAge_Merged"), ("image_gsv_cities", "ImAge_GSV")):
+        yield ReleasedEncoder(
+            name=name,
+            backbone="DINOv2_B14_reg4",
+            aggregation={"name": "aggregation_tokens"},
+            projection_dim=None,
+            descriptor_dim=6144,
+            reference="ImAge, arXiv:2511.06024",
+            url=f"{releases}/{file}.pth",
+            published_size=_DINOV2_IMAGE_SIZE,
         )

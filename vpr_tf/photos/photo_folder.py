@@ -227,13 +227,31 @@ def _keys_of(chunk: ScannedChunk) -> list[bytes]:
 
 def _without_repetitions(photos: PhotoFiles) -> PhotoFiles:
     """Rejects photos that a table lists again."""
-    _, first = np.unique(photos.paths, return_index=True)
-    if len(first) == len(photos):
+    repeated = np.zeros(len(photos), bool)
+    repeated[_repetitions(photos.paths)] = True
+    if not repeated.any():
         return photos
-    repeated = np.setdiff1d(np.arange(len(photos)), first)
     reason = "path is in the table more than once"
     rejected = [RejectedPhoto(path.decode(), reason) for path in photos.paths[repeated]]
-    return photos.take(np.sort(first)).with_rejected(rejected)
+    return photos.take(np.flatnonzero(~repeated)).with_rejected(rejected)
+
+
+def _repetitions(paths: np.ndarray) -> list[int]:
+    """Returns the rows whose path an earlier row has; millions take 16 bytes each."""
+    hashes = np.empty(len(paths), np.int64)
+    for start in range(0, len(paths), _ROWS_OF_A_PART):
+        part = slice(start, start + _ROWS_OF_A_PART)
+        hashes[part] = [*map(hash, paths[part].tolist())]
+    ordered = np.sort(hashes)
+    shared = ordered[1:][ordered[1:] == ordered[:-1]]
+    known: set[bytes] = set()
+    found = []
+    for row in np.flatnonzero(np.isin(hashes, shared)).tolist():
+        path = paths[row]
+        if path in known:
+            found.append(row)
+        known.add(path)
+    return found
 
 
 def _expand(files: Sequence[str | Path], skipped: SkippedFiles) -> Iterator[str]:

@@ -45,15 +45,20 @@ def check_groups(partition: Partition, groups_num: int) -> list[int]:
     Raises:
         ConfigError: There are fewer groups, or one has fewer than two classes.
     """
-    if groups_num > partition.num_groups:
+    together = partition.groups_per_step
+    most = partition.num_groups // together
+    if groups_num > most:
+        of = "groups" if together == 1 else f"sets of {together} groups"
         raise ConfigError(
-            f"`train.groups_num` must be between 1 and {partition.num_groups}, the "
-            f"number of groups of partition {partition.name!r}. Received: {groups_num}"
+            f"`train.groups_num` must be between 1 and {most}, the "
+            f"number of {of} of partition {partition.name!r}. Received: {groups_num}"
         )
-    counts = [len(partition.classes_of_group(group)) for group in range(groups_num)]
+    groups = range(groups_num * together)
+    counts = [len(partition.classes_of_group(group)) for group in groups]
     for group_id, count in enumerate(counts):
         if count < 2:
-            fewer = f"Set `train.groups_num` to {group_id}, or make" * (group_id > 0)
+            whole = group_id // together
+            fewer = f"Set `train.groups_num` to {whole}, or make" * (whole > 0)
             raise ConfigError(
                 f"Group {group_id} of partition {partition.name!r} has {count} "
                 f"class(es); a group needs 2 or more. {fewer or 'Make'} a partition "
@@ -100,7 +105,7 @@ def check_photos_per_class(partition: Partition, config: TrainConfig) -> list[in
     photos_per_class = config.photos_per_class
     classes_per_batch = config.batch_size // photos_per_class
     left_out = []
-    for group_id in range(config.groups_num):
+    for group_id in range(config.groups_num * partition.groups_per_step):
         enough = len(classes_with_photos(partition, group_id, photos_per_class))
         left_out.append(len(partition.classes_of_group(group_id)) - enough)
         if photos_per_class > 1 and enough < classes_per_batch:

@@ -33,10 +33,7 @@ from vpr_tf.training.checks import (
 )
 from vpr_tf.training.errors import TrainingDivergedError
 from vpr_tf.training.heads import HeadFactory
-from vpr_tf.training.objectives import (
-    LossFunction,
-    variables_of,
-)
+from vpr_tf.training.objectives import LossFunction, Objective, variables_of
 from vpr_tf.training.objectives.group import create_objectives, heads_of
 from vpr_tf.training.optimizers import (
     LearningRate,
@@ -72,7 +69,9 @@ class GroupTrainer:
     """Trains one group of classes per epoch, each with a head of its own.
 
     Epoch e trains group e % groups_num for `iterations_per_epoch` steps. A group
-    goes on drawing samples where its last epoch stopped. All variables live under
+    goes on drawing samples where its last epoch stopped. Where groups of the partition
+    train together (`Partition.groups_per_step`), each gives a batch and has a head of
+    its own, and `groups_num` counts such sets of groups. All variables live under
     the strategy; their values do not depend on the number of replicas.
 
     Args:
@@ -93,12 +92,13 @@ class GroupTrainer:
     Attributes:
         encoder: Images to descriptors, compiled with `encoder_optimizer` so that
             Keras callbacks find it.
-        objectives: Of each trained group, in the order of `objective_names`.
+        objectives: Of each trained group of the partition, in the order of
+            `objective_names`.
         objective_names: No two alike.
         heads: One for each trained group; none without class heads.
         head_factory: What made them.
-        head_optimizers: One for each group, of what its objectives train besides the
-            encoder; none if that is nothing.
+        head_optimizers: One for each set of groups, of what its objectives train
+            besides the encoder; none if that is nothing.
         classes_left_out: Of each trained group, the classes with too few photos.
         average_statistics: Brings the replicas' batch norms together, as must happen
             before weights are read; all workers call it.
@@ -128,6 +128,7 @@ class GroupTrainer:
         self.config = config
         self.strategy = strategy
         self.classes_per_group = check_groups(partition, config.groups_num)
+        self._together = partition.groups_per_step
         self.classes_left_out = check_photos_per_class(partition, config)
         check_has_objectives(len(config.objectives) + len(objectives))
         check_views(config, augment)
@@ -154,7 +155,7 @@ class GroupTrainer:
                     self.encoder.output_shape[-1],
                     objectives,
                 )
-                for group_id in range(config.groups_num)
+                for group_id in range(config.groups_num * self._together)
             ]
             self.head_optimizers = self._create_head_optimizers()
         self.objective_names = [one.name for one in self.objectives[0]]
@@ -177,13 +178,23 @@ class GroupTrainer:
 
     def _create_head_optimizers(self) -> list[keras.optimizers.Optimizer]:
         optimizers = []
-        for variables in map(variables_of, self.objectives):
+        for group_id in range(self.config.groups_num):
+            of_groups = self._objectives_of(group_id)
+            variables = [v for one in of_groups for v in variables_of(one)]
             if variables:
                 settings = self.config.head_optimizer
                 optimizer = create_optimizer(settings, "train.head_optimizer")
                 optimizer.build(variables)
                 optimizers.append(optimizer)
         return optimizers
+
+    def _partition_groups(self, group_id: int) -> range:
+        """Returns the groups of the partition that train together."""
+        first = group_id * self._together
+        return range(first, first + self._together)
+
+    def _objectives_of(self, group_id: int) -> list[list[Objective]]:
+        return [self.objectives[one] for one in self._partition_groups(group_id)]
 
     def _head_optimizer(self, group_id: int) -> keras.optimizers.Optimizer | None:
         return self.head_optimizers[group_id] if self.head_optimizers else None
@@ -241,9 +252,9 @@ class GroupTrainer:
         for step in range(first, first + remaining):
             self._learning_rate.set_for_step(step)
             with self._damage_named(start + (step - first) * self.config.batch_size):
-                images, targets = next(batches)
+                of_groups = next(batches)
             stop = tf.constant(float(stop_requested()))
-            running.append(step_function(images, targets, stop))
+            running.append(step_function(of_groups, stop))
             last = step + 1 == first + remaining or finish_before(step + 1)
             while len(running) > (0 if last else 1):
                 outcome = StepOutcome.of(running.popleft().numpy())
@@ -257,8 +268,8 @@ class GroupTrainer:
         """Returns the images of the next batch without taking them."""
         position = self.progress.group_positions[self.group_id]
         with self._damage_named(position):
-            images, _ = next(iter(self._pipeline(self.config.batch_size)))
-        return images.numpy()
+            of_groups = next(iter(self._pipeline(self.config.batch_size)))
+        return np.concatenate([images.numpy() for images, _ in of_groups])
 
     def encoder_weights(self) -> list[np.ndarray]:
         """Returns the encoder's weights; all workers must call it together.
@@ -277,12 +288,12 @@ class GroupTrainer:
 
     def _damage_named(self, position: int) -> contextlib.AbstractContextManager[None]:
         """Around taking the batch that starts at a sampler position."""
-        group_id, batch_size = self.group_id, self.config.batch_size
+        groups = self._partition_groups(self.group_id)
+        sampled = (self.config, self._seed, position, self.config.batch_size)
         return damaged_records_named(
             self._split,
-            lambda: sampled_record_ids(
-                self._partition,
-                *(group_id, self.config, self._seed, position, batch_size),
+            lambda: np.concatenate(
+                [sampled_record_ids(self._partition, one, *sampled) for one in groups]
             ),
         )
 
@@ -298,10 +309,19 @@ class GroupTrainer:
         return self.strategy.distribute_datasets_from_function(make)
 
     def _pipeline(self, num_samples: int, **shares: int) -> tf.data.Dataset:
+        """Returns a batch of each of the groups that train together, at each step."""
+        groups = self._partition_groups(self.group_id)
+        return tf.data.Dataset.zip(
+            tuple(self._batches_of(one, num_samples, **shares) for one in groups)
+        )
+
+    def _batches_of(
+        self, group_id: int, num_samples: int, **shares: int
+    ) -> tf.data.Dataset:
         batches = training_batches(
             self._split,
             self._partition,
-            self.group_id,
+            group_id,
             self.config,
             self._seed,
             start_position=self.progress.group_positions[self.group_id],
@@ -324,7 +344,7 @@ class GroupTrainer:
             self._steps[group_id] = create_train_step(
                 self.strategy,
                 self.encoder,
-                self.objectives[group_id],
+                self._objectives_of(group_id),
                 self.encoder_optimizer,
                 self._head_optimizer(group_id),
                 jit_compile=self.config.jit_compile,

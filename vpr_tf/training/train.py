@@ -330,7 +330,9 @@ def _classifier(
     if config.evaluation.method != "classification":
         return None
     table = ClassTable.from_partition(
-        setting.partition, setting.dataset.split("train"), config.train.groups_num
+        setting.partition,
+        setting.dataset.split("train"),
+        config.train.groups_num * setting.partition.groups_per_step,
     )
     return functools.partial(
         classifier_from_heads, trainer.heads, trainer.head_factory, table, config

@@ -18,8 +18,9 @@ from vpr_tf.training.objectives import (
     variables_of,
 )
 
-# (images, targets, stop_requested) of each replica -> values of `StepOutcome`.
-StepFunction = Callable[[Any, Any, tf.Tensor], tf.Tensor]
+# (batches, stop_requested) of each replica -> values of `StepOutcome`; a batch is
+# (images, targets).
+StepFunction = Callable[[Any, tf.Tensor], tf.Tensor]
 
 
 class StepOutcome(NamedTuple):
@@ -52,14 +53,17 @@ class StepOutcome(NamedTuple):
 def create_train_step(
     strategy: tf.distribute.Strategy,
     encoder: keras.Model,
-    objectives: Sequence[Objective],
+    objectives: Sequence[Sequence[Objective]],
     encoder_optimizer: keras.optimizers.Optimizer,
     head_optimizer: keras.optimizers.Optimizer | None,
     *,
     jit_compile: bool = False,
     gradient_cache_chunk: int | None = None,
 ) -> StepFunction:
-    """Compiles the step of one group.
+    """Compiles the step of one group, or of several that train together.
+
+    A step takes a batch of each group; their losses and gradients add up, as if each
+    batch had gone through the encoder alone, before anything is applied.
 
     Gradients are of the loss of the global batch, summed over replicas before they are
     clipped, checked and applied, so that the number of replicas does not matter. With a
@@ -70,7 +74,7 @@ def create_train_step(
     Args:
         strategy: The strategy under which all variables were made.
         encoder: Images to descriptors.
-        objectives: Of the group.
+        objectives: Of each group.
         encoder_optimizer: Built on the encoder's trainable variables.
         head_optimizer: Built on the objectives' variables; None if there are none.
         jit_compile: Compiles loss and gradients by XLA; sums over replicas and
@@ -79,32 +83,25 @@ def create_train_step(
             `cached_gradients`; None for all.
 
     Returns:
-        A function of distributed images, targets by their name and a scalar that is 1
-        when this process wants to stop; returns the values of `StepOutcome`.
+        A function of distributed batches, one a group, each images and targets by
+        their name, and of a scalar that is 1 when this process wants to stop; returns
+        the values of `StepOutcome`.
     """
     encoder_variables = encoder.trainable_variables
-    own_variables = variables_of(objectives)
-    variables = encoder_variables + own_variables
+    own_variables = [v for of_group in objectives for v in variables_of(of_group)]
     scales_loss = isinstance(encoder_optimizer, keras.optimizers.LossScaleOptimizer)
+    functions = [
+        _gradients(
+            *(encoder, of_group, scales_loss),
+            jit_compile=jit_compile,
+            gradient_cache_chunk=gradient_cache_chunk,
+        )
+        for of_group in objectives
+    ]
 
-    def loss_and_gradients(images, targets, loss_scale):
-        with tf.GradientTape() as tape:
-            descriptors = encoder(images, training=True)
-            if scales_loss:
-                descriptors = _scale_gradient(descriptors, loss_scale)
-            batch = ReplicaBatch.of(descriptors, targets, objectives)
-            losses = losses_of(objectives, batch)
-        return losses, tape.gradient(losses.total, [v.value for v in variables])
-
-    function = loss_and_gradients
-    if gradient_cache_chunk is not None:
-        function = cached_gradients(encoder, objectives, gradient_cache_chunk)
-    if jit_compile:
-        function = tf.function(function, jit_compile=True)
-
-    def replica_step(images, targets, stop_requested):
+    def replica_step(batches, stop_requested):
         scale = encoder_optimizer.dynamic_scale.value if scales_loss else 1.0
-        losses, gradients = function(images, targets, scale)
+        losses, gradients = _added_up(functions, batches, scale, len(encoder_variables))
         context = tf.distribute.get_replica_context()
         gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
         of_encoder = gradients[: len(encoder_variables)]
@@ -120,11 +117,56 @@ def create_train_step(
         return _outcome(losses, diverged, overflowed, stop_requested)
 
     @tf.function
-    def step(images, targets, stop_requested):
-        outcomes = strategy.run(replica_step, args=(images, targets, stop_requested))
+    def step(batches, stop_requested):
+        outcomes = strategy.run(replica_step, args=(batches, stop_requested))
         return strategy.reduce(tf.distribute.ReduceOp.SUM, outcomes, axis=None)
 
     return step
+
+
+def _gradients(
+    encoder: keras.Model,
+    objectives: Sequence[Objective],
+    scales_loss: bool,
+    *,
+    jit_compile: bool,
+    gradient_cache_chunk: int | None,
+) -> Callable[..., tuple[Losses, list[Any]]]:
+    """Returns what computes losses and gradients of a batch of one group."""
+    variables = encoder.trainable_variables + variables_of(objectives)
+
+    def loss_and_gradients(images, targets, loss_scale):
+        with tf.GradientTape() as tape:
+            descriptors = encoder(images, training=True)
+            if scales_loss:
+                descriptors = _scale_gradient(descriptors, loss_scale)
+            batch = ReplicaBatch.of(descriptors, targets, objectives)
+            losses = losses_of(objectives, batch)
+        return losses, tape.gradient(losses.total, [v.value for v in variables])
+
+    function = loss_and_gradients
+    if gradient_cache_chunk is not None:
+        function = cached_gradients(encoder, objectives, gradient_cache_chunk)
+    return tf.function(function, jit_compile=True) if jit_compile else function
+
+
+def _added_up(
+    functions: Sequence[Callable[..., tuple[Losses, list[Any]]]],
+    batches: Sequence[tuple[Any, Any]],
+    scale: Any,
+    num_of_encoder: int,
+) -> tuple[Losses, list[Any]]:
+    """Adds up losses and the encoder's gradients; each batch has own heads."""
+    (losses, gradients), *others = [
+        function(*batch, scale)
+        for function, batch in zip(functions, batches, strict=True)
+    ]
+    of_encoder, own = gradients[:num_of_encoder], gradients[num_of_encoder:]
+    for more, found in others:
+        losses = tf.nest.map_structure(tf.add, losses, more)
+        of_encoder = list(map(tf.add, of_encoder, found[:num_of_encoder]))
+        own = [*own, *found[num_of_encoder:]]
+    return losses, [*of_encoder, *own]
 
 
 def _outcome(losses: Losses, *states: Any) -> tf.Tensor:

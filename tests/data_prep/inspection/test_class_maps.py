@@ -5,7 +5,11 @@ from PIL import Image
 
 from data_prep.inspection.class_maps import draw_class_map
 from data_prep.inspection.figures import group_colours
-from vpr_tf.config import CosPlaceConfig, DivideAndClassifyConfig
+from vpr_tf.config import (
+    CosPlaceConfig,
+    DivideAndClassifyConfig,
+    EigenPlacesConfig,
+)
 from vpr_tf.data.partition import CLASS_DTYPE
 
 CONFIG = CosPlaceConfig(name="city", cell_size_m=20, cell_stride=1, heading_stride=4)
@@ -72,3 +76,26 @@ def test_classes_without_headings_dropped_ones_and_other_zones(tmp_path):
     with_dropped = pixels_of(path, np.array([0xB8, 0xBE, 0xC4]) / 255).sum()
     draw_class_map(path, both, dropped[:0], config, 10)
     assert with_dropped > pixels_of(path, np.array([0xB8, 0xBE, 0xC4]) / 255).sum() + 20
+
+
+def test_wedges_point_to_focal_points(tmp_path, monkeypatch):
+    figures = []
+    save = Figure.savefig
+    monkeypatch.setattr(
+        Figure, "savefig", lambda f, *a, **o: (save(f, *a, **o), figures.append(f))
+    )
+    classes = classes_of_one_cell(num_groups=2, bin_deg=0)
+    middles = np.stack([classes["centre_east_m"], classes["centre_north_m"]], axis=1)
+    away = np.array([[10, 0], [10, 0], [0, -10], [0, -10]])
+    points = (middles + away, np.zeros((0, 2)))
+    config = EigenPlacesConfig(cell_size_m=20)
+    draw_class_map(tmp_path / "map.png", classes, classes[:0], config, 10, points)
+    for axes, name, heading in zip(
+        figures[0].axes, ("lateral", "frontal"), (90, 180), strict=True
+    ):
+        assert name in axes.get_title("left")
+        (wedges,) = axes.collections
+        (outline,) = wedges.get_paths()
+        east, north = outline.vertices.mean(axis=0)
+        middle_deg = np.degrees(np.arctan2(east, north)) % 360
+        assert middle_deg == pytest.approx(heading, abs=2)

@@ -60,6 +60,7 @@ def partition_of(columns: Columns, config: PartitionConfig) -> Partition:
         assigned.class_offsets,
         assigned.record_ids,
         assigned.regions,
+        assigned.focal_points,
     )
 
 

@@ -9,6 +9,7 @@ from vpr_tf.config import (
     CombinatorialConfig,
     CosPlaceConfig,
     DivideAndClassifyConfig,
+    EigenPlacesConfig,
     HierarchicalConfig,
 )
 from vpr_tf.geo import UNKNOWN_ZONE
@@ -55,3 +56,15 @@ def test_photos_outside_and_without_a_position_have_none():
     outside = places([[9000, 9000], [75, 75]])
     outside.utm_zone[1] = UNKNOWN_ZONE
     assert (own_classes(partition, outside, np.zeros(2)) == -1).all()
+
+
+def test_photos_are_in_all_views_of_their_cell_whatever_they_look_at():
+    config = EigenPlacesConfig(
+        cell_size_m=30, min_images_per_class=1, largest_turn_deg=180.0
+    )
+    partition = partition_of(Columns(POINTS, np.zeros(len(POINTS))), config)
+    found = own_classes(partition, POINTS, np.full(len(POINTS), 200.0))
+    assert ((found >= 0).sum(axis=1) == 2).all()
+    lateral, frontal = found[:, 0::2].max(axis=1), found[:, 1::2].max(axis=1)
+    cells = partition.classes[["cell_east_m", "cell_north_m"]]
+    np.testing.assert_array_equal(cells[lateral], cells[frontal])

@@ -21,12 +21,20 @@ SMALL_OPTIONS = {
     "netvlad": {"num_clusters": 2},
     "mixvpr": {"out_channels": 4, "out_rows": 2, "mix_depth": 1},
     "attention": {"num_heads": 4},
+    "supervlad": {"num_clusters": 2},
+    "boq": {"out_channels": 64, "out_rows": 2, "num_queries": 3},
     "optimal_transport": {
         **{"num_clusters": 2, "cluster_dim": 3, "token_dim": 4, "hidden_dim": 5},
         "token": "mean",
     },
 }
-LENGTHS = {"netvlad": 2 * 32, "mixvpr": 8, "optimal_transport": 4 + 2 * 3}
+LENGTHS = {
+    "netvlad": 2 * 32,
+    "mixvpr": 8,
+    "boq": 128,
+    "supervlad": 64,
+    "optimal_transport": 4 + 2 * 3,
+}
 NORMALIZED = {"gem", "average", "max", "rmac"}
 
 
@@ -50,7 +58,11 @@ def make_encoder(name, **arguments):
 
 
 def test_every_aggregation_is_tested():
-    assert set(AGGREGATION_NAMES) == {*SMALL_OPTIONS, "class_token"}
+    assert set(AGGREGATION_NAMES) == {
+        *SMALL_OPTIONS,
+        "class_token",
+        "aggregation_tokens",
+    }
 
 
 @pytest.mark.parametrize("name", SMALL_OPTIONS)
@@ -80,7 +92,7 @@ def test_encoder_of_every_aggregation_that_fits(name, tmp_path):
         np.testing.assert_allclose(served.serve(x), encoder(x), atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["rmac", "netvlad", "mixvpr", "attention"])
+@pytest.mark.parametrize("name", ["rmac", "netvlad", "mixvpr", "attention", "boq"])
 def test_gradients_are_finite_under_mixed_float16(name):
     encoder = make_encoder(
         name, descriptor_dim=4, train_from_stage=0, dtype="mixed_float16"

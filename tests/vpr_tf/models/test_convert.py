@@ -18,6 +18,8 @@ from tests.vpr_tf.models.torch_weights.zip_pth_files import zip_bytes
 from vpr_tf.models import GeoLocalizationNet
 from vpr_tf.models.conversion import check_official, natural_layout
 from vpr_tf.models.torch_weights.state_dict import (
+    BOQ,
+    BOQ_OF_DINOV2,
     COSPLACE,
     DIVIDE_AND_CLASSIFY,
     MODEL_AND_AGGREGATOR,
@@ -180,6 +182,9 @@ def test_aggregation_that_the_official_code_lacks():
     model = GeoLocalizationNet("ResNet18", 8, aggregation="average")
     with pytest.raises(ValueError, match=r"=False\. Received: average"):
         check_official(model, DIVIDE_AND_CLASSIFY)
+    boq = GeoLocalizationNet("ResNet18", None, aggregation="boq", last_stage=0)
+    with pytest.raises(ValueError, match=r"boq_dinov2 has a transformer .* ResNet18"):
+        check_official(boq, BOQ_OF_DINOV2)
     with pytest.raises(ValueError, match="No official code computes"):
         natural_layout(model)
 
@@ -200,6 +205,14 @@ def test_aggregation_that_the_official_code_lacks():
                 "image_shape": (64, 64, 3),
             },
             MODEL_AND_AGGREGATOR,
+        ),
+        (
+            {
+                "descriptor_dim": None,
+                "aggregation": {"name": "boq", "out_channels": 64},
+                "last_stage": 3,
+            },
+            BOQ,
         ),
     ],
 )

@@ -131,6 +131,7 @@ WRONG_VALUES = {
     "aggregation": (
         *(None, 3, "unknown", {"name": "netvlad", "num_clusters": 10**9}),
         *({"name": "rmac", "levels": 10**4}, {"name": "mixvpr", "mix_depth": 10**4}),
+        {"name": "boq", "num_blocks": 10**4},
         {"name": "optimal_transport", "sinkhorn_iterations": 10**4},
     ),
     "whitening_dim": ("8", 0, 10**9, {}),

@@ -70,6 +70,7 @@ FORMS = [
     ("MobileNetV3Small", "gem", 4),
     ("DINOv2_S14", "optimal_transport", 1),
     ("DINOv2_S14", "gem", 1),
+    ("EfficientNetLite0", "boq", 1),
 ]
 
 

@@ -7,7 +7,16 @@ from vpr_tf.models.backbones import backbone_spec
 def test_counts_of_the_releases():
     names = released_names()
     assert len(set(names)) == len(names)
-    for project, count in {"cosplace": 30, "eigenplaces": 13, "megaloc": 1}.items():
+    counts = {
+        "cosplace": 30,
+        "eigenplaces": 13,
+        "megaloc": 1,
+        "boq": 2,
+        "salad": 2,
+        "supervlad": 2,
+        "image": 2,
+    }
+    for project, count in counts.items():
         assert sum(name.startswith(project) for name in names) == count
 
 
@@ -35,6 +44,16 @@ def test_counts_of_the_releases():
             "https://huggingface.co/gberton/MegaLoc/resolve/main/model.safetensors",
         ),
         ("mixvpr_resnet50_4096", "ResNet50", 4096, None),
+        (
+            "boq_resnet50_16384",
+            "ResNet50",
+            16384,
+            "https://github.com/amaralibey/Bag-of-Queries/releases/download/v1.0/"
+            "resnet50_16384.pth",
+        ),
+        ("supervlad", "DINOv2_B14", 3072, None),
+        ("supervlad_1_cluster", "DINOv2_B14", 768, None),
+        ("salad_cliquemining", "DINOv2_B14", 8448, None),
     ],
 )
 def test_entries(name, backbone, dim, url):
@@ -47,7 +66,7 @@ def test_every_entry_names_a_known_backbone_and_a_paper():
     for name in released_names():
         released = released_encoder(name)
         assert backbone_spec(released.backbone).feature_channels > 0
-        assert "arXiv:" in released.reference
+        assert "arXiv:" in released.reference or "NeurIPS" in released.reference
         assert released.file_name.startswith(f"{name}.")
 
 
@@ -68,6 +87,8 @@ def test_unknown_name_lists_the_known_ones():
         ("mixvpr_resnet50_512", "square 320, float32"),
         ("salad", "square 322, float32"),
         ("megaloc", "square 322, float32"),
+        ("boq_resnet50_16384", "square 384, float32"),
+        ("boq_dinov2_12288", "square 322, float32"),
     ],
 )
 def test_a_release_says_how_photos_are_prepared(name, prepared):

@@ -5,7 +5,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 
-from vpr_tf.models.backbones.backbone_spec import BackboneSpec, ImageShape
+from vpr_tf.models.backbones.backbone_spec import (
+    UNCHANGED_TRANSFORMER,
+    BackboneSpec,
+    ImageShape,
+    TransformerOptions,
+)
 from vpr_tf.models.backbones.convnext import CONVNEXT_NAMES, convnext_spec
 from vpr_tf.models.backbones.dinov2 import DINOV2_NAMES, dinov2_spec
 from vpr_tf.models.backbones.efficientnet import EFFICIENTNET_NAMES, efficientnet_spec
@@ -51,4 +56,11 @@ def backbone_spec(name: str) -> BackboneSpec:
     return _SPECS[name]()
 
 
-__all__ = ["BACKBONE_NAMES", "BackboneSpec", "ImageShape", "backbone_spec"]
+__all__ = [
+    "BACKBONE_NAMES",
+    "UNCHANGED_TRANSFORMER",
+    "BackboneSpec",
+    "ImageShape",
+    "TransformerOptions",
+    "backbone_spec",
+]

@@ -24,6 +24,27 @@ def layer_and_variable(path: str) -> str:
 
 
 @dataclass(frozen=True)
+class TransformerOptions:
+    """What an aggregation changes in a transformer; the defaults change nothing.
+
+    Attributes:
+        final_norm: Whether the last stage ends with the final norm.
+        inserted_tokens: Learned tokens that are put before all others.
+        before_block: Block, from 0, before which they are put; its stage has them.
+        antialias_positions: Whether positions are interpolated as the backbone was
+            released; false: as DINOv2 without registers does.
+    """
+
+    final_norm: bool = True
+    inserted_tokens: int = 0
+    before_block: int = 0
+    antialias_positions: bool = True
+
+
+UNCHANGED_TRANSFORMER = TransformerOptions()
+
+
+@dataclass(frozen=True)
 class BackboneSpec:
     """A network that is cut into stages.
 
@@ -36,7 +57,8 @@ class BackboneSpec:
     Attributes:
         name: Name in the config.
         build_stages: Makes the stages with random weights for an image shape
-            `(height, width, 3)`, whose sides may be None. Stage numbers for
+            `(height, width, 3)`, whose sides may be None. That of a transformer takes
+            `TransformerOptions` as second argument. Stage numbers for
             `train_from_stage` are positions in this list.
         num_stages: Length of that list.
         feature_channels: Channels of the feature map.
@@ -66,7 +88,7 @@ class BackboneSpec:
     """
 
     name: str
-    build_stages: Callable[[ImageShape], list[keras.Model]]
+    build_stages: Callable[..., list[keras.Model]]
     num_stages: int
     feature_channels: int
     output_stride: int
@@ -84,6 +106,14 @@ class BackboneSpec:
     preset_facts: Mapping[str, Any] = field(default_factory=dict)
     preset_place: Callable[[str], str | None] = layer_and_variable
     has_class_token: bool = False
+
+    def stages_for(
+        self, image_shape: ImageShape, options: TransformerOptions
+    ) -> list[keras.Model]:
+        """Makes the stages; a convolutional network has no use for the options."""
+        if self.has_class_token:
+            return self.build_stages(image_shape, options)
+        return self.build_stages(image_shape)
 
 
 def split_into_stages(

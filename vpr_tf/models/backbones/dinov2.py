@@ -22,7 +22,12 @@ from typing import NamedTuple
 import keras
 
 from vpr_tf.layers import InterpolatedPositionEmbedding
-from vpr_tf.models.backbones.backbone_spec import BackboneSpec, ImageShape
+from vpr_tf.models.backbones.backbone_spec import (
+    UNCHANGED_TRANSFORMER,
+    BackboneSpec,
+    ImageShape,
+    TransformerOptions,
+)
 from vpr_tf.models.backbones.transformer_entries import (
     block_entries,
     embedding_entries,
@@ -91,7 +96,10 @@ def dinov2_spec_of_size(
 
 
 def _build_stages(
-    size: DINOv2Size, num_registers: int, image_shape: ImageShape
+    size: DINOv2Size,
+    num_registers: int,
+    image_shape: ImageShape,
+    options: TransformerOptions = UNCHANGED_TRANSFORMER,
 ) -> list[keras.Model]:
     from keras_hub.models import DINOV2Backbone
 
@@ -107,10 +115,11 @@ def _build_stages(
         image_shape=(_PATCH_SIZE, _PATCH_SIZE, 3),
         position_embedding_shape=(_PATCH_SIZE, _PATCH_SIZE, 3),
     )
+    antialias = num_registers > 0 and options.antialias_positions
     positions = InterpolatedPositionEmbedding(
         _GRID_SIZE,
-        offset=0.0 if num_registers else 0.1,
-        antialias=num_registers > 0,
+        offset=0.0 if antialias else 0.1,
+        antialias=antialias,
         name="position_embedding",
     )
     return transformer_stages(
@@ -121,6 +130,7 @@ def _build_stages(
         positions=positions,
         blocks=network.encoder.layers,
         norm=network.layernorm,
+        options=options,
     )
 
 

@@ -58,7 +58,7 @@ def resnet_spec(name: str) -> BackboneSpec:
         feature_channels=2048 if bottleneck else 512,
         output_stride=32,
         modules=tuple(_modules(blocks, bottleneck)),
-        renames={"cosplace": _cosplace_name},
+        renames={"cosplace": _cosplace_name, "boq": _cosplace_name},
         unused_keys=frozenset({"fc.weight", "fc.bias"}),
         imagenet_preset=_IMAGENET_PRESETS[name],
     )

@@ -13,7 +13,7 @@ from vpr_tf.layers import (
     SequenceToTokens,
     TokensToSequence,
 )
-from vpr_tf.models.backbones.backbone_spec import ImageShape
+from vpr_tf.models.backbones.backbone_spec import ImageShape, TransformerOptions
 
 
 def transformer_stages(
@@ -25,6 +25,7 @@ def transformer_stages(
     positions: InterpolatedPositionEmbedding,
     blocks: Sequence[keras.layers.Layer],
     norm: keras.layers.Layer,
+    options: TransformerOptions,
 ) -> list[keras.Model]:
     """Makes `stage0`, the embedding, and a stage of each block.
 
@@ -37,6 +38,7 @@ def transformer_stages(
         positions: Adds the positions.
         blocks: Layers from a sequence of tokens to another.
         norm: Layer after the last block; it belongs to its stage.
+        options: What the aggregation changes.
 
     Returns:
         Models whose outputs are the patches `(batch, height, width, channels)` and
@@ -45,10 +47,16 @@ def transformer_stages(
     stages = [_embedding(image_shape, patch_size, channels, num_registers, positions)]
     for number, block in enumerate(blocks, 1):
         inputs = [keras.Input(tensor.shape[1:]) for tensor in stages[-1].output]
-        x = block(TokensToSequence(name="sequence")(inputs))
-        if number == len(blocks):
+        patches, tokens = inputs
+        if options.inserted_tokens and number == 1 + options.before_block:
+            inserted = LearnedTokens(options.inserted_tokens, name="inserted_tokens")
+            tokens = keras.layers.Concatenate(axis=1, name="with_inserted")(
+                [inserted(patches), tokens]
+            )
+        x = block(TokensToSequence(name="sequence")([patches, tokens]))
+        if number == len(blocks) and options.final_norm:
             x = norm(x)
-        outputs = SequenceToTokens(1 + num_registers, name="tokens")([x, inputs[0]])
+        outputs = SequenceToTokens(tokens.shape[1], name="tokens")([x, patches])
         stages.append(keras.Model(inputs, outputs, name=f"stage{number}"))
     return stages
 

@@ -20,7 +20,12 @@ from typing import NamedTuple
 import keras
 
 from vpr_tf.layers import InterpolatedPositionEmbedding
-from vpr_tf.models.backbones.backbone_spec import BackboneSpec, ImageShape
+from vpr_tf.models.backbones.backbone_spec import (
+    UNCHANGED_TRANSFORMER,
+    BackboneSpec,
+    ImageShape,
+    TransformerOptions,
+)
 from vpr_tf.models.backbones.transformer_entries import (
     block_entries,
     embedding_entries,
@@ -82,7 +87,11 @@ def vit_spec_of_size(name: str, size: ViTSize) -> BackboneSpec:
     )
 
 
-def _build_stages(size: ViTSize, image_shape: ImageShape) -> list[keras.Model]:
+def _build_stages(
+    size: ViTSize,
+    image_shape: ImageShape,
+    options: TransformerOptions = UNCHANGED_TRANSFORMER,
+) -> list[keras.Model]:
     from keras_hub.models import ViTBackbone
 
     # Its embedding takes images of one size only, and is not used.
@@ -103,6 +112,7 @@ def _build_stages(size: ViTSize, image_shape: ImageShape) -> list[keras.Model]:
         positions=InterpolatedPositionEmbedding(_GRID_SIZE, name="position_embedding"),
         blocks=encoder.encoder_layers,
         norm=encoder.layer_norm,
+        options=options,
     )
 
 

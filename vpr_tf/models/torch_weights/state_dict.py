@@ -12,9 +12,14 @@ from typing import TypeVar
 import keras
 import numpy as np
 
+from vpr_tf.layers import LearnedTokens
 from vpr_tf.models.backbones import backbone_spec
 from vpr_tf.models.torch_weights.aggregation_entries import aggregation_entries
-from vpr_tf.models.torch_weights.entries import StateDictEntry, layer_entries
+from vpr_tf.models.torch_weights.entries import (
+    StateDictEntry,
+    layer_entries,
+    same_entry,
+)
 
 _Value = TypeVar("_Value")
 _MOST_DIFFERENCES_LISTED = 20
@@ -29,12 +34,18 @@ class Layout:
         backbone: What stands before the keys of the backbone.
         aggregation: Module of the aggregation; None if the project's has no weights.
         projection: Module of the linear layer after it; None if there is none.
+        whole_dinov2: Whether its state dicts hold all that Meta's DINOv2 has, the mask
+            token and the final norm, also where the project uses neither.
+        inserted_tokens: Key of the tokens that are put before a block; None if there
+            are none.
     """
 
     name: str
     backbone: str
     aggregation: str | None
     projection: str | None
+    whole_dinov2: bool = False
+    inserted_tokens: str | None = None
 
 
 BARE_BACKBONE = Layout("backbone alone", "", None, None)
@@ -43,20 +54,39 @@ COSPLACE = Layout("cosplace", "backbone.", "aggregation.1", "aggregation.3")
 DIVIDE_AND_CLASSIFY = Layout("divide_and_classify", "backbone.", None, "classifier.0")
 MEGALOC = Layout("megaloc", "backbone.", "aggregator.agg", "aggregator.linear")
 # SALAD's and MixVPR's.
-MODEL_AND_AGGREGATOR = Layout("salad", "backbone.model.", "aggregator", None)
+MODEL_AND_AGGREGATOR = Layout("salad", "backbone.model.", "aggregator", None, True)
 
 # NetVLAD's in the deep visual geo-localization benchmark, whose backbones have the
 # names that CosPlace took over; without and with a linear layer.
 NETVLAD = Layout("cosplace", "backbone.", "aggregation", None)
 NETVLAD_AND_LINEAR = Layout("cosplace", "backbone.", "aggregation.0", "aggregation.1")
 
-LAYOUTS = (COSPLACE, DIVIDE_AND_CLASSIFY, MEGALOC, MODEL_AND_AGGREGATOR)
+# BoQ's, of a ResNet without its last stage and of DINOv2.
+BOQ = Layout("boq", "backbone.net.", "aggregator", None)
+BOQ_OF_DINOV2 = Layout("boq_dinov2", "backbone.dino.", "aggregator", None, True)
+
+SUPERVLAD = Layout("supervlad", "backbone.", "aggregation", None, True)
+IMAGE = Layout("image", "backbone.", None, None, True, "learnable_aggregation_tokens")
+
+LAYOUTS = (
+    COSPLACE,
+    DIVIDE_AND_CLASSIFY,
+    MEGALOC,
+    MODEL_AND_AGGREGATOR,
+    BOQ,
+    BOQ_OF_DINOV2,
+    SUPERVLAD,
+    IMAGE,
+)
 
 # Keys that only one project has, most telling first.
 _SIGNS = (
+    ("learnable_aggregation_tokens", IMAGE),
     ("aggregator.agg.", MEGALOC),
     ("aggregation.conv.", NETVLAD),
     ("aggregation.0.conv.", NETVLAD_AND_LINEAR),
+    ("backbone.net.", BOQ),
+    ("backbone.dino.", BOQ_OF_DINOV2),
     ("backbone.model.", MODEL_AND_AGGREGATOR),
     ("aggregation.", COSPLACE),
     ("classifier.0.", DIVIDE_AND_CLASSIFY),
@@ -88,6 +118,9 @@ def detect_layout(keys: Iterable[str]) -> Layout:
         encoder_parts = ("aggregation.", "aggregator.")
         if not any(key.startswith(encoder_parts) for key in keys):
             return BARE_BACKBONE
+    # SuperVLAD's are a transformer and what NetVLAD's have but for the centroids.
+    if {"aggregation.conv.weight", "backbone.cls_token"} <= set(keys):
+        return NETVLAD if "aggregation.centroids" in keys else SUPERVLAD
     for sign, layout in _SIGNS:
         if any(key.startswith(sign) for key in keys):
             return layout
@@ -173,11 +206,13 @@ def to_torch_state_dict(model: keras.Model, layout: Layout) -> dict[str, np.ndar
         if entry.key.endswith("running_var"):
             module = entry.key.removesuffix("running_var")
             arrays[f"{module}num_batches_tracked"] = np.zeros((), np.int64)
-    if layout is MODEL_AND_AGGREGATOR and "mask_token" in (
+    if layout.whole_dinov2 and "mask_token" in (
         backbone_spec(model.backbone_name).unused_keys
     ):
-        shape = (1, model.feature_channels)
-        arrays[f"{layout.backbone}mask_token"] = np.zeros(shape, np.float32)
+        one = np.ones(model.feature_channels, np.float32)
+        prefix = layout.backbone
+        unused = {"mask_token": 0 * one[None], "norm.weight": one, "norm.bias": 0 * one}
+        arrays = {prefix + key: value for key, value in unused.items()} | arrays
     return arrays
 
 
@@ -195,6 +230,11 @@ def encoder_entries(model: keras.Model, layout: Layout) -> Iterator[StateDictEnt
         yield from aggregation_entries(
             layout.aggregation or "aggregation", layers["aggregation"]
         )
+    tokens = _inserted_tokens(model)
+    if tokens is not None and layout.inserted_tokens is None:
+        raise ValueError(f"A state dict of {layout.name} has no inserted tokens.")
+    if tokens is not None:
+        yield same_entry(str(layout.inserted_tokens), tokens.tokens)
     for name, module in (("projection", layout.projection), ("whitening", None)):
         if name in layers and module is None:
             raise ValueError(
@@ -217,6 +257,11 @@ def _backbone_entries(model: keras.Model, layout: Layout) -> Iterator[StateDictE
     for module, layer in _backbone_modules(model, layout):
         if layer is not None:
             yield from entries_of(module, layer)
+
+
+def _inserted_tokens(model: keras.Model) -> LearnedTokens | None:
+    layers = [layer for stage in model.stages for layer in stage.layers]
+    return next((la for la in layers if la.name == "inserted_tokens"), None)
 
 
 def _modules_cut_off(model: keras.Model, layout: Layout) -> Iterator[str]:

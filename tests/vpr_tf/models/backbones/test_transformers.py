@@ -19,10 +19,12 @@ from vpr_tf.models.backbones.dinov2 import DINOV2_NAMES
 from vpr_tf.models.backbones.vision_transformer import VIT_NAMES
 from vpr_tf.models.torch_weights.state_dict import (
     BARE_BACKBONE,
+    BOQ_OF_DINOV2,
     MEGALOC,
     MODEL_AND_AGGREGATOR,
     encoder_entries,
     load_torch_state_dict,
+    to_torch_state_dict,
 )
 
 TINY = tuple(TINY_SPECS)
@@ -182,6 +184,37 @@ def test_conversion_to_torch_is_the_inverse(name, layout):
         np.testing.assert_array_equal(entry.to_torch(values), state_dict[entry.key])
     # Every weight has one key.
     assert sum(v.size for v in state_dict.values()) == model.count_params()
+
+
+def test_bag_of_queries_takes_patches_before_the_final_norm(tmp_path):
+    boq = {"name": "boq", "out_channels": 64, "out_rows": 2, "num_queries": 3}
+    model = GeoLocalizationNet("TinyDINOv2", None, aggregation=boq)
+    backbone = random_state_dict(make_encoder()) | {"mask_token": np.zeros(8, "f4")}
+    load_torch_state_dict(model, backbone)
+    state_dict = backbone | {"norm.weight": np.ones(8), "norm.bias": np.zeros(8)}
+    images = random_images(56, 56)
+    standardised = model.get_layer("standardize")(images)
+    positions = model.stages[0].get_layer("position_embedding").interpolated(4, 4)
+    normed, _ = numpy_transformer(state_dict, standardised.numpy(), positions.numpy())
+    patches = model.feature_extractor()(images)[0].numpy()
+    # The norm, which the official network does not apply, would change the patches.
+    scaled = (patches - patches.mean(-1, keepdims=True)) / np.sqrt(
+        patches.var(-1, keepdims=True) + 1e-6
+    )
+    np.testing.assert_allclose(scaled, normed, atol=1e-4)
+    assert np.abs(patches - normed).max() > 0.1
+    # === Official names ===
+    official = to_torch_state_dict(model, BOQ_OF_DINOV2)
+    unused = {"backbone.dino.mask_token", *(f"backbone.dino.norm.{part}" for part in
+              ("weight", "bias"))}  # fmt: skip
+    entries = {entry.key for entry in encoder_entries(model, BOQ_OF_DINOV2)}
+    assert official.keys() == entries | unused
+    copy = GeoLocalizationNet("TinyDINOv2", None, aggregation=boq)
+    load_torch_state_dict(copy, official)
+    np.testing.assert_array_equal(copy(images), model(images))
+    # === Preset ===
+    tiny_preset("TinyDINOv2", tmp_path / "preset")
+    load_weights(copy, f"preset:{tmp_path / 'preset'}")
 
 
 def tiny_preset(name, folder):

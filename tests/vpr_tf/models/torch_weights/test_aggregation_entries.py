@@ -6,10 +6,12 @@ from vpr_tf.layers import MixVPR, NetVLAD
 from vpr_tf.models import GeoLocalizationNet
 from vpr_tf.models.torch_weights.aggregation_entries import aggregation_entries
 from vpr_tf.models.torch_weights.state_dict import (
+    BOQ,
     COSPLACE,
     MODEL_AND_AGGREGATOR,
     NETVLAD,
     NETVLAD_AND_LINEAR,
+    SUPERVLAD,
     detect_layout,
     encoder_entries,
     load_torch_state_dict,
@@ -120,6 +122,7 @@ def test_netvlad_equals_the_official_network():
     ("key", "layout"),
     [
         ("aggregation.conv.weight", NETVLAD),
+        ("aggregation.conv.weight", SUPERVLAD),
         ("aggregation.0.conv.weight", NETVLAD_AND_LINEAR),
         ("aggregation.1.p", COSPLACE),
         ("aggregator.mix.0.mix.0.weight", MODEL_AND_AGGREGATOR),
@@ -129,6 +132,9 @@ def test_projects_are_told_apart(key, layout):
     keys = [key, "backbone.0.weight"]
     if layout is MODEL_AND_AGGREGATOR:
         keys[1] = "backbone.model.conv1.weight"
+    if layout is SUPERVLAD:
+        keys[1] = "backbone.cls_token"
+        assert detect_layout([*keys, "aggregation.centroids"]) is NETVLAD
     assert detect_layout(keys) is layout
     assert detect_layout(reversed(keys)) is layout
 
@@ -144,6 +150,14 @@ def test_projects_are_told_apart(key, layout):
             },
             MODEL_AND_AGGREGATOR,
             "backbone.model.conv1.weight",
+        ),
+        (
+            {
+                "descriptor_dim": None,
+                "aggregation": {"name": "boq", "out_channels": 64, "num_queries": 3},
+            },
+            BOQ,
+            "backbone.net.0.weight",
         ),
         (
             {

@@ -59,9 +59,11 @@ def _text(prepared: PreparedTables) -> str:
         lines += [*remedies, f"All files: {prepared.folder / 'problems.csv'}", ""]
     if prepared.absent:
         lines.append(f"Leave out of the config: {', '.join(prepared.absent)}.")
+    name = prepared.name
     lines.append(
-        f"Tables: {prepared.folder}. Build a dataset of them by\n"
-        f"  vpr data build --config configs/datasets/{prepared.name}.yaml \\\n"
+        f"Tables: {prepared.folder}. Build a dataset of them by (other configs: "
+        f"`vpr data datasets show {name}`)\n"
+        f"  vpr data build --config configs/datasets/{name}.yaml \\\n"
         f"      build.source={prepared.folder} build.reading.folder={prepared.source}"
     )
     return "\n".join(lines)
