@@ -148,7 +148,10 @@ def loses_refusal(encoder: Any, preprocessing: Preprocessing) -> bool:
         encoder: A `GeoLocalizationNet`.
         preprocessing: How images are prepared for it.
     """
-    return encoder.aggregation_name == "salad" and preprocessing.resize != "square"
+    return (
+        encoder.aggregation_name == "optimal_transport"
+        and preprocessing.resize != "square"
+    )
 
 
 def read_record(folder: Path) -> ExportRecord:

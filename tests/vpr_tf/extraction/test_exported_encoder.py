@@ -1,6 +1,7 @@
 """Exports for other engines: read, and refused where they do more than compute."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,9 +14,12 @@ from benchmarks.hostile.exports import (
     with_operation,
     with_weights_elsewhere,
 )
+from vpr_tf.config import Preprocessing
 from vpr_tf.extraction import EncoderError, find_model, load_extractor
 from vpr_tf.extraction.errors import UntrustedModelError
-from vpr_tf.extraction.exported_encoder import ExportedEncoder
+from vpr_tf.extraction.exported_encoder import ExportedEncoder, loses_refusal
+from vpr_tf.layers import SALAD
+from vpr_tf.models.aggregations import AGGREGATION_NAMES, aggregation_spec
 from vpr_tf.trusted_models import trusting_models
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
@@ -175,3 +179,14 @@ def test_damage_is_one_error(tmp_path):
     (folder / "encoder.json").write_text(json.dumps(record | {"files": {}}))
     with pytest.raises(EncoderError, match=r"encoder.json is no record of an export"):
         load_extractor(model=folder)
+
+
+def test_salad_of_any_size_loses_its_refusal_of_small_images():
+    def loses(name, resize):
+        encoder = SimpleNamespace(aggregation_name=name)
+        return loses_refusal(encoder, Preprocessing(resize, 224))
+
+    (salad,) = (n for n in AGGREGATION_NAMES if aggregation_spec(n).layer is SALAD)
+    assert loses(salad, "native")
+    assert not loses(salad, "square")
+    assert not loses("gem", "native")
