@@ -20,7 +20,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.figures import FILE_VARIABLE, Figure, figures_table, read_figures
+from benchmarks.figures import FILE_VARIABLE, Measurement, figures_table, read_figures
 from benchmarks.history import write_history
 from benchmarks.machine import describe_run
 from benchmarks.plan import PLAN, SIZES, Planned
@@ -111,7 +111,7 @@ def _run(planned: Planned, size: str, folder: Path, city: dict[str, Path]) -> bo
     return True
 
 
-def _figures(file: Path) -> list[Figure]:
+def _figures(file: Path) -> list[Measurement]:
     return read_figures(file) if file.exists() else []
 
 

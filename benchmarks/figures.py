@@ -14,7 +14,7 @@ FILE_VARIABLE = "VPR_TF_BENCHMARK_FIGURES"
 
 
 @dataclasses.dataclass(frozen=True)
-class Figure:
+class Measurement:
     """One measured number.
 
     Attributes:
@@ -55,12 +55,12 @@ def record(
     """
     file = os.environ.get(FILE_VARIABLE)
     if file:
-        figure = Figure(benchmark, what, float(value), unit, peer, ratio)
+        figure = Measurement(benchmark, what, float(value), unit, peer, ratio)
         with Path(file).open("a", encoding="utf-8") as lines:
             lines.write(json.dumps(dataclasses.asdict(figure)) + "\n")
 
 
-def read_figures(file: Path) -> list[Figure]:
+def read_figures(file: Path) -> list[Measurement]:
     """Returns the figures of a file, in the order in which they were recorded.
 
     Raises:
@@ -69,7 +69,7 @@ def read_figures(file: Path) -> list[Figure]:
     figures = []
     for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
         try:
-            figures.append(Figure(**json.loads(line)))
+            figures.append(Measurement(**json.loads(line)))
         except (TypeError, ValueError) as error:
             raise ValueError(
                 f"{file}, line {number}: expected a figure as `benchmarks.figures` "
@@ -79,7 +79,7 @@ def read_figures(file: Path) -> list[Figure]:
     return figures
 
 
-def figures_table(figures: Sequence[Figure]) -> Table:
+def figures_table(figures: Sequence[Measurement]) -> Table:
     """Returns the figures as a table.
 
     Args:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import ChoiceLoader, FileSystemLoader, PackageLoader
 
-from benchmarks.figures import Figure, round_figure
+from benchmarks.figures import Measurement, round_figure
 from vpr_tf.atomic_files import replace_file
 from vpr_tf.report import COLOURS, Drawing
 from vpr_tf.report.figure_style import label_lines
@@ -39,7 +39,7 @@ class Call:
     """
 
     def __init__(self, content: dict[str, Any]):
-        figures = [Figure(**figure) for figure in content.pop("figures")]
+        figures = [Measurement(**figure) for figure in content.pop("figures")]
         self.facts: dict[str, Any] = content
         self.figures = {(f.benchmark, f.what): f for f in figures}
 
@@ -129,7 +129,7 @@ def values_table(calls: Sequence[Call]) -> Table:
     return Table("", columns, rows)
 
 
-def _value(figure: Figure | None) -> str:
+def _value(figure: Measurement | None) -> str:
     if figure is None:
         return UNKNOWN
     text = round_figure(figure.value)

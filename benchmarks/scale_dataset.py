@@ -10,7 +10,7 @@ import dataclasses
 import io
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -224,7 +224,10 @@ class _Pool:
         self._chunks = chunks
 
     def map_in_order(
-        self, function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]]
+        self,
+        function: Callable[..., Any],
+        tasks: Iterable[tuple[Any, ...]],
+        sees: Sequence[Path] = (),
     ) -> Iterator[Any]:
         """See `WorkerPool.map_in_order`."""
         for task in tasks:

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+import pytest
 
 from vpr_tf.photos import InvalidEntryError
 
 ROOT = Path(__file__).resolve().parents[1]
+_MOST_STARTS = 3
 _OBJECT_STORE_BYTES = 80 << 20
 _HEALTH = {  # a machine that is gone is noticed in two seconds
     "health_check_initial_delay_ms": 0,
@@ -95,6 +97,18 @@ class TwoMachines:
         self._cluster.shutdown()
 
 
+def _started(num_cpus: int) -> TwoMachines:
+    """Starts it; a busy machine may be too slow for Ray's own limit of 30 s."""
+    for _ in range(_MOST_STARTS):
+        try:
+            return TwoMachines(num_cpus)
+        except RuntimeError as error:
+            reason = str(error)
+            if "Timed out" not in reason:
+                raise
+    pytest.skip(f"Ray does not start here: {reason}")
+
+
 @contextlib.contextmanager
 def two_machines(num_cpus: int = 1) -> Iterator[TwoMachines]:
     """Starts a cluster, and ends it whatever happens."""
@@ -103,7 +117,7 @@ def two_machines(num_cpus: int = 1) -> Iterator[TwoMachines]:
     os.environ["PYTHONPATH"] = f"{ROOT}{os.pathsep}{path}" if path else str(ROOT)
     machines = None
     try:
-        machines = TwoMachines(num_cpus)
+        machines = _started(num_cpus)
         yield machines
     finally:
         if machines is not None:

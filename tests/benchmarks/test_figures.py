@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.figures import (
     FILE_VARIABLE,
-    Figure,
+    Measurement,
     figures_table,
     read_figures,
     record,
@@ -17,8 +17,8 @@ from benchmarks.history import read_calls, values_table, write_history
 from benchmarks.plan import PLAN, SIZES
 from benchmarks.pytorch_peer import PeerOptions, why_no_peer
 
-RATE = Figure("engines", "Lite0", 120.4, "images/s", "TensorFlow", 1.5)
-TIME = Figure("service", "p50", 0.1234, "ms")
+RATE = Measurement("engines", "Lite0", 120.4, "images/s", "TensorFlow", 1.5)
+TIME = Measurement("service", "p50", 0.1234, "ms")
 
 
 def write_call(folder, name, figures, size="small"):

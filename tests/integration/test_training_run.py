@@ -127,7 +127,7 @@ def test_a_run_leaves_what_the_design_names(run_training, tmp_path):
     score = json.loads((version / "assets.extra" / "training.json").read_text())
     assert score == {"run": run.path.name, "val_recall@1": result.recalls["val"][1]}
 
-    assert steps_kept(run) == ["step-10.index"]
+    assert steps_kept(run) == ["step-20.index"]
 
     best = load_best(run.best, build_small_encoder())
     assert best.epoch == metrics["epochs"][-1]["best_epoch"]
