@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from types import FrameType
 
+from vpr_tf.serving.allocator import use_few_arenas
 from vpr_tf.serving.process_settings import ProcessSettings
 from vpr_tf.serving.settings import ServiceSettings
 from vpr_tf.trusted_models import trusting_models
@@ -80,6 +81,7 @@ def run_here(
     Raises:
         Exception: What went wrong when the service was opened.
     """
+    use_few_arenas()  # before there are other threads
     ending = _Ending(how.drain_s)
     for number in signals:
         signal.signal(number, ending)
