@@ -20,6 +20,7 @@ from vpr_tf.report.run_table import (
     RunTable,
 )
 from vpr_tf.report.set_columns import SetColumn
+from vpr_tf.report.table_files import tables_markdown, write_tables
 from vpr_tf.tables import UNKNOWN, Column, Interval, Table, counted, told_apart
 
 _FILES = "runs"  # runs.md, runs.tex, runs.csv, runs.json
@@ -47,14 +48,8 @@ def write_run_table(table: RunTable, folder: str | Path) -> list[Path]:
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    files = [folder / f"{_FILES}.{ending}" for ending in ("md", "tex", "csv", "json")]
-    texts = (
-        run_table_markdown(table),
-        "\n\n".join(each.to_latex() for each in run_tables(table)) + "\n",
-    )
-    for path, text in zip(files, texts, strict=False):
-        with replace_file(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+    files = write_tables(run_tables(table), folder / _FILES)
+    files += [folder / f"{_FILES}.{ending}" for ending in ("csv", "json")]
     _write_csv(table, files[2])
     write_json(files[3], table.to_dict())
     return files + [figure.write_png(folder) for figure in recall_figures(table)]
@@ -62,7 +57,7 @@ def write_run_table(table: RunTable, folder: str | Path) -> list[Path]:
 
 def run_table_markdown(table: RunTable) -> str:
     """Returns the tables as text."""
-    return "\n\n".join(each.to_markdown() for each in run_tables(table)) + "\n"
+    return tables_markdown(run_tables(table))
 
 
 def run_tables(table: RunTable) -> list[Table]:

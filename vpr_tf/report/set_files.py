@@ -22,6 +22,7 @@ from vpr_tf.report.set_properties import (
     set_numbers,
     unlike,
 )
+from vpr_tf.report.table_files import tables_markdown, write_tables
 from vpr_tf.tables import UNKNOWN, Column, Table
 
 _FILES = "sets"  # sets.md, sets.tex, sets.csv, sets.json, sets.png
@@ -39,14 +40,8 @@ def write_sets(sets: Sequence[SetProperties], folder: str | Path) -> list[Path]:
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    files = [folder / f"{_FILES}.{ending}" for ending in ("md", "tex", "csv", "json")]
-    texts = (
-        sets_markdown(sets),
-        "\n\n".join(each.to_latex() for each in set_tables(sets)) + "\n",
-    )
-    for path, text in zip(files, texts, strict=False):
-        with replace_file(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+    files = write_tables(set_tables(sets), folder / _FILES)
+    files += [folder / f"{_FILES}.{ending}" for ending in ("csv", "json")]
     _write_csv(sets, files[2])
     write_json(files[3], sets_content(sets))
     return [*files, draw_sets(sets).write_png(folder)]
@@ -63,7 +58,7 @@ def sets_content(sets: Sequence[SetProperties]) -> dict[str, Any]:
 
 def sets_markdown(sets: Sequence[SetProperties]) -> str:
     """Returns the tables as text."""
-    return "\n\n".join(each.to_markdown() for each in set_tables(sets)) + "\n"
+    return tables_markdown(set_tables(sets))
 
 
 def set_tables(sets: Sequence[SetProperties]) -> list[Table]:
@@ -100,7 +95,7 @@ def photos_table(sets: Sequence[SetProperties]) -> Table:
 
 
 def _years(split: SplitProperties) -> str:
-    """Returns `2013 to 2019, half before 2016`."""
+    """Returns `2013 to 2019, median 2016`."""
     known = split.years[~np.isnan(split.years)].astype(int)
     if not len(known):
         return UNKNOWN
