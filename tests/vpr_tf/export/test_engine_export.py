@@ -165,7 +165,8 @@ def test_the_file_is_measured_whatever_engine_is_chosen(export, photos):
 def test_salad_of_any_size_is_refused(export):
     any_size = Preprocessing("shorter_side", 224)
     salad = SimpleNamespace(
-        encoder=SimpleNamespace(aggregation_name="salad"), preprocessing=any_size
+        encoder=SimpleNamespace(aggregation_name="optimal_transport"),
+        preprocessing=any_size,
     )
     wanted = dataclasses.replace(export("litert"), extractor=salad)
     with pytest.raises(ExportError, match=r"must be square. Received: shorter_side"):

@@ -181,7 +181,12 @@ def test_index_without_a_copy_or_the_packages_is_described_by_keras(
     ("aggregation", "preprocessing", "packages", "reason"),
     [
         ("gem", Preprocessing(precision="mixed_bfloat16"), ("onnx",), "in mixed_bf"),
-        ("salad", Preprocessing("shorter_side", 224), ("onnx",), "refuses small"),
+        (
+            "optimal_transport",
+            Preprocessing("shorter_side", 224),
+            ("onnx",),
+            "refuses small",
+        ),
         ("gem", Preprocessing(), ("no_such_package",), r"vpr_tf\[onnx\]"),
     ],
 )
