@@ -81,6 +81,7 @@ from vpr_tf.config.quality import (
     QUALITY_FLAGS,
     QualityConfig,
 )
+from vpr_tf.config.rerank import MATCHERS, RERANK_WHEN, RerankConfig
 from vpr_tf.config.rules import ConfigError, check_name, did_you_mean
 from vpr_tf.config.training import (
     KERAS_OPTIMIZERS,
@@ -110,11 +111,13 @@ __all__ = [
     "HEADS",
     "KERAS_LAYERS",
     "KERAS_OPTIMIZERS",
+    "MATCHERS",
     "OBJECTIVES",
     "OPTIMIZERS",
     "PARTITIONS",
     "PROTOCOLS",
     "QUALITY_FLAGS",
+    "RERANK_WHEN",
     "RUN_PREFIX",
     "SCHEDULES",
     "STANDARD",
@@ -157,6 +160,7 @@ __all__ = [
     "ReadingConfig",
     "RegressionHeadConfig",
     "ReportConfig",
+    "RerankConfig",
     "ScheduleConfig",
     "SoftLabelHeadConfig",
     "TrainConfig",
