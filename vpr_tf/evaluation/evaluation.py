@@ -12,6 +12,7 @@ from vpr_tf.config import EvaluationConfig, ExperimentConfig
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
 from vpr_tf.evaluation.evaluate import evaluate_model
 from vpr_tf.evaluation.evaluated_model import EvaluatedModel
+from vpr_tf.evaluation.reranking import SetReranking
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.extraction.feature_extractor import FeatureExtractor
 from vpr_tf.extraction.model_source import RUN, find_model
@@ -28,6 +29,7 @@ class Evaluation:
         model: The encoder and its heads.
         config: Search, threshold and recall values.
         folder: Where results on this dataset go; those of a set in `set_folder`.
+        reranking: Compares queries with their predictions; None does not.
     """
 
     dataset: PreparedDataset
@@ -35,6 +37,7 @@ class Evaluation:
     model: EvaluatedModel
     config: EvaluationConfig
     folder: Path
+    reranking: SetReranking | None = None
 
     @classmethod
     def open(
@@ -57,13 +60,16 @@ class Evaluation:
             EvaluationError: No such evaluation set.
             EncoderError: No such model.
             ClassificationError: The model has no heads, and the method needs them.
+            ImportError: Photos are to be re-ranked without the extra `rerank`.
+            MatchingError: The matcher has no weights, or cannot use the encoder.
         """
         dataset = PreparedDataset(config.dataset.path)
         sets = dataset.evaluation_sets(set_names)
         loaded = EvaluatedModel.load(config, model)
+        reranking = SetReranking.of_config(config, loaded.extractor)
         results = output_dir or results_folder(config, model)
         folder = dataset_folder(results, dataset)
-        return cls(dataset, sets, loaded, config.evaluation, folder)
+        return cls(dataset, sets, loaded, config.evaluation, folder, reranking)
 
     def set_folder(self, name: str) -> Path:
         """Returns where the results on a set go."""
@@ -78,7 +84,9 @@ class Evaluation:
         self, evaluation_set: EvaluationSet, num_predictions: int | None = None
     ) -> EvaluationResult:
         """Evaluates one set; see `evaluate_model`."""
-        return evaluate_model(
+        if self.reranking is not None:
+            num_predictions = max(num_predictions or 1, self.reranking.num_predictions)
+        result = evaluate_model(
             self.model,
             self.dataset,
             evaluation_set,
@@ -86,6 +94,9 @@ class Evaluation:
             work_dir=self.folder / "descriptors",
             num_predictions=num_predictions,
         )
+        if self.reranking is None:
+            return result
+        return self.reranking.rerank(self, evaluation_set, result)
 
     def descriptors(self, split: str) -> np.ndarray:
         """Returns the descriptors `(num_images, dim)` of a split, kept or computed."""

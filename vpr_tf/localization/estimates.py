@@ -32,6 +32,18 @@ from vpr_tf.localization.features import (
 # A mean of unit vectors shorter than this has no direction.
 _SHORTEST_MEAN = 1e-6
 _WEISZFELD_STEPS = 64
+_OF_POSITIONS = (
+    "latitude_deg",
+    "longitude_deg",
+    "utm_east_m",
+    "utm_north_m",
+    "utm_zone",
+    "heading_deg",
+    "num_votes",
+    "expected_error_m",
+    "confidence",
+    "localized",
+)
 _NEAREST_M = 0.01  # keeps the weight of a photo at the median finite
 
 
@@ -119,6 +131,19 @@ class Estimates:
         """
         rows = np.arange(len(self))[:, None]
         return distances_m(queries, self.positions, rows)[:, 0]
+
+    def replaced(self, queries: np.ndarray, others: Estimates) -> Estimates:
+        """Returns the same positions but for some queries; features stay as they are.
+
+        Args:
+            queries: Their numbers.
+            others: Their positions, in this order.
+        """
+        changed = {}
+        for name in _OF_POSITIONS:
+            changed[name] = getattr(self, name).copy()
+            changed[name][queries] = getattr(others, name)
+        return dataclasses.replace(self, **changed)
 
     def calibrated(
         self, calibration: Calibration | None, min_confidence: float | None = None

@@ -10,7 +10,7 @@ from vpr_tf.evaluation.evaluation import Evaluation
 from vpr_tf.evaluation.positives import positives_per_query
 from vpr_tf.evaluation.protocols import counted_queries
 from vpr_tf.evaluation.results import EvaluationResult
-from vpr_tf.localization import Calibration
+from vpr_tf.evaluation.val_calibration import ValCalibration
 from vpr_tf.photos import PhotoTable
 from vpr_tf.report.bootstrap import BootstrapSettings
 from vpr_tf.report.brightness import mean_luma
@@ -38,8 +38,7 @@ def build_report(
     evaluation_set: EvaluationSet,
     result: EvaluationResult,
     config: ExperimentConfig,
-    calibration: Calibration | None,
-    why_no_confidence: str = "",
+    calibration: ValCalibration,
 ) -> Report:
     """Measures one encoder on one evaluation set.
 
@@ -48,9 +47,12 @@ def build_report(
         evaluation_set: The set.
         result: What `opened.evaluate` found on it.
         config: Localization, report, partition and seed.
-        calibration: Fitted on other queries of this dataset; None without.
-        why_no_confidence: The reason when `calibration` is None.
+        calibration: Fitted on other queries of this dataset.
     """
+    first, why_no_confidence = calibration.first, calibration.why_none
+    looked_at = None
+    if opened.reranking is not None:
+        looked_at = opened.reranking.looks.get(evaluation_set.name)
     dataset = opened.dataset
     queries, database = (
         dataset.split(split).photo_table()
@@ -76,10 +78,16 @@ def build_report(
     if opened.model.predictor is not None:
         num_candidates = config.localization.num_predictions
         settings = opened.model.predictor.settings(num_candidates)
-        localized = localize_queries(result, counted, database, settings, calibration)
+        localized = localize_queries(result, counted, database, settings, first)
     else:
         localized = localize_queries(
-            result, counted, database, config.localization, calibration
+            result,
+            counted,
+            database,
+            config.localization,
+            first,
+            looked_at,
+            calibration.reranked,
         )
         smoothness = measure_smoothness(
             opened.descriptors(evaluation_set.database),

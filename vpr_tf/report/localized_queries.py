@@ -7,21 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vpr_tf.classification import calibrate_predictor
 from vpr_tf.config import LocalizationConfig
 from vpr_tf.data.prepared_dataset import EvaluationSet
-from vpr_tf.evaluation.evaluation import Evaluation
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.localization import (
     Calibration,
     Candidates,
     CellSettings,
     Estimates,
-    FittedOn,
-    LocalizationError,
-    calibrate_on_queries,
+    LookedAt,
     estimate_positions,
-    predictions_to_calibrate,
 )
 from vpr_tf.photos import PhotoTable
 from vpr_tf.report.bootstrap import BootstrapSettings
@@ -103,6 +98,8 @@ def localize_queries(
     database: PhotoTable,
     settings: LocalizationConfig | CellSettings,
     calibration: Calibration | None = None,
+    looked_at: LookedAt | None = None,
+    reranked: Calibration | None = None,
 ) -> LocalizedQueries:
     """Localizes every query by its predictions, with all methods.
 
@@ -113,6 +110,8 @@ def localize_queries(
         settings: How photos become a position, by both methods; or of the heads,
             whose first place is the position.
         calibration: Gives confidences; None without.
+        looked_at: Queries that were compared with their candidates; None without.
+        reranked: Gives their confidences; None without.
 
     Raises:
         ReportError: There are settings of heads and no places.
@@ -139,6 +138,15 @@ def localize_queries(
         name: found.errors_m(queries.positions) for name, found in estimates.items()
     }
     given = estimates[method].calibrated(calibration)
+    if looked_at is not None and isinstance(settings, LocalizationConfig):
+        for name in METHODS:
+            of_method = dataclasses.replace(settings, method=name)
+            second = looked_at.estimates(of_method, None)
+            error_m[name][looked_at.queries] = second.errors_m(
+                queries.positions.take(looked_at.queries)
+            )
+        second = looked_at.estimates(settings, reranked if calibration else None)
+        given = given.replaced(looked_at.queries, second)
     return LocalizedQueries(method, given, error_m, calibration)
 
 
@@ -151,49 +159,6 @@ def _cells(result: EvaluationResult) -> Candidates:
     return Candidates.from_cells(
         result.places, result.predictions, result.scores, spread_m=result.spread_m
     )
-
-
-def calibrate_on_val(
-    opened: Evaluation, config: LocalizationConfig, seed: int
-) -> tuple[Calibration | None, str]:
-    """Fits the calibration on the val set of the same dataset, with the same encoder.
-
-    Returns:
-        The calibration, or None with the reason.
-    """
-    val, predictor = opened.dataset.val, opened.model.predictor
-    if val is None:
-        return None, "the dataset has no val set to calibrate on"
-    queries, database = (
-        opened.dataset.split(split).photo_table()
-        for split in (val.queries, val.database)
-    )
-    if not len(queries) or (predictor is None and not len(database)):
-        return None, "the val set has no images to calibrate on"
-    fitted_on = FittedOn(
-        "val",
-        opened.config.positive_dist_threshold_m,
-        opened.extractor.fingerprint,
-        opened.dataset.fingerprint,
-        seed,
-    )
-    try:
-        if predictor is not None:
-            descriptors = opened.descriptors(val.queries)
-            return calibrate_predictor(
-                predictor, descriptors, queries.positions, config, fitted_on
-            ), ""
-        result = opened.evaluate(val, predictions_to_calibrate(config))
-        return calibrate_on_queries(
-            result.descriptor_distances,
-            result.predictions,
-            queries,
-            database,
-            config,
-            fitted_on,
-        ), ""
-    except LocalizationError as error:
-        return None, f"val gives no calibration ({error})"
 
 
 def may_judge(calibrated_on: EvaluationSet | None, judged: EvaluationSet) -> bool:

@@ -8,8 +8,9 @@ from pathlib import Path
 from vpr_tf.config import ExperimentConfig
 from vpr_tf.evaluation.command import evaluate_sets
 from vpr_tf.evaluation.evaluation import Evaluation
+from vpr_tf.evaluation.val_calibration import ValCalibration, calibrate_on_val
 from vpr_tf.report.build import build_report
-from vpr_tf.report.localized_queries import calibrate_on_val, may_judge
+from vpr_tf.report.localized_queries import may_judge
 from vpr_tf.report.report import Report
 from vpr_tf.report.report_files import write_html, write_report
 from vpr_tf.report.stored_report import REPORT_FOLDER
@@ -51,14 +52,17 @@ def report_on(opened: Evaluation, config: ExperimentConfig) -> dict[Path, Report
     """
     results = evaluate_sets(opened, config.localization.num_predictions)
     val = opened.dataset.val
-    calibration, why = None, "val is what a calibration is fitted on"
+    of_val = ValCalibration(None, why_none="val is what a calibration is fitted on")
     if any(may_judge(val, evaluation_set) for evaluation_set in opened.sets):
-        calibration, why = calibrate_on_val(opened, config.localization, config.seed)
+        if opened.reranking is not None:
+            of_val = opened.reranking.calibration(opened)
+        else:
+            of_val = calibrate_on_val(opened, config.localization, config.seed)
+    own = ValCalibration(None, why_none="it is calibrated on these queries")
     reports = {}
     for evaluation_set, result in zip(opened.sets, results, strict=True):
-        usable = calibration if may_judge(val, evaluation_set) else None
-        reason = why if usable is calibration else "it is calibrated on these queries"
-        report = build_report(opened, evaluation_set, result, config, usable, reason)
+        usable = of_val if may_judge(val, evaluation_set) else own
+        report = build_report(opened, evaluation_set, result, config, usable)
         folder = opened.set_folder(result.name) / REPORT_FOLDER
         write_report(report, folder)
         write_html(

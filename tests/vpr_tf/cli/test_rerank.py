@@ -1,24 +1,19 @@
 """Photos compared with their candidates, from the command line."""
 
-import dataclasses
-import io
 import json
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-import tensorflow as tf
-from PIL import Image
 
 from tests.command_line import vpr
 from tests.vpr_tf.evaluation.tiny_dataset import (
     EAST_CM,
     NORTH_CM,
-    Shot,
     write_dataset,
 )
-from tests.vpr_tf.matching.test_matching import street
+from tests.vpr_tf.matching.streets import SameEncoder, street, streets
 from tests.vpr_tf.place_index.samples import manifest_of
 from vpr_tf.config import Preprocessing
 from vpr_tf.extraction import FeatureExtractor
@@ -32,48 +27,12 @@ SIFT = (
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class Street(Shot):
-    """A drawn street, from its middle or from a step aside."""
-
-    seed: int = 0
-    step: int = 0
-
-    def encode(self, seed: int) -> bytes:
-        file = io.BytesIO()
-        Image.fromarray(street(self.seed, 200)[:, self.step :]).save(file, "PNG")
-        return file.getvalue()
-
-
-class SameEncoder:
-    """Describes all images alike: only key points tell places apart."""
-
-    descriptor_dim = 3
-    fingerprint = "same"
-
-    def __call__(self, images, training=False):
-        return tf.tile([[1.0, 0.0, 0.0]], [tf.shape(images)[0], 1])
-
-
-def shots(step: int, east_m: float = 0.0) -> list[Shot]:
-    return [
-        Street(
-            (0, 0, 0),
-            200.0 * seed + east_m,
-            size=(200, 200 - step),
-            seed=seed,
-            step=step,
-            key=f"{seed}.png",
-        )
-        for seed in range(NUM_PLACES)
-    ]
-
-
 @pytest.fixture(scope="module")
 def city(tmp_path_factory) -> Path:
     """A dataset, a folder of its photos, queries, and an index of the photos."""
     folder = tmp_path_factory.mktemp("city")
-    database, queries = shots(0), shots(20, east_m=3.0)
+    database = streets(NUM_PLACES, step=0)
+    queries = streets(NUM_PLACES, step=20, east_m=3.0)
     write_dataset(
         folder / "dataset", {"val-database": database, "val-queries": queries}
     )

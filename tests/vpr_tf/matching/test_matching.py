@@ -3,23 +3,13 @@ import sys
 import numpy as np
 import pytest
 
+from tests.vpr_tf.matching.streets import street
 from vpr_tf.config import Preprocessing
 from vpr_tf.extraction import FeatureExtractor
 from vpr_tf.matching import DenseMatcher, MatchingError, PhotoMatching, SiftMatcher
 from vpr_tf.matching.geometry import inliers
 from vpr_tf.matching.local_features import mutual_neighbours
 from vpr_tf.models import GeoLocalizationNet
-
-
-def street(seed: int = 0, side: int = 320) -> np.ndarray:
-    """Rectangles of many sizes and grey levels."""
-    rng = np.random.default_rng(seed)
-    image = np.full((side, side, 3), 120, np.uint8)
-    for _ in range(150):
-        row, column = rng.integers(0, side, 2)
-        height, width = rng.integers(4, 40, 2)
-        image[row : row + height, column : column + width] = rng.integers(0, 255, 3)
-    return image
 
 
 def unit(rng: np.random.Generator, count: int, dim: int = 8) -> np.ndarray:

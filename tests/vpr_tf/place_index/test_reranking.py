@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.vpr_tf.matching.test_matching import street
+from tests.vpr_tf.matching.streets import street
 from vpr_tf.config import LocalizationConfig, RerankConfig
 from vpr_tf.extraction import FeatureExtractor
 from vpr_tf.localization import LocalizationError, to_stored
