@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ from vpr_tf.cli.main import UsageError
 from vpr_tf.cli.options import existing_file
 
 if TYPE_CHECKING:
-    from vpr_tf.config import RerankConfig
+    from vpr_tf.config import RerankOverride
     from vpr_tf.place_index import IndexManifest, Reranking
 
 NO_PHOTOS = (
@@ -62,7 +61,7 @@ def rerank_of(
         LocalizationError: Photos are to be compared and there is no folder.
     """
     stored = manifest.localization_settings[0].rerank
-    config = _changed(stored, options)
+    config = override_of(options).over(stored)
     if config.when == "never":
         for name in ("matcher", "matcher_weights"):
             if getattr(options, name) is not None:
@@ -85,13 +84,11 @@ def rerank_of(
     return Reranking(photos_root, config), []
 
 
-def _changed(stored: RerankConfig, options: argparse.Namespace) -> RerankConfig:
-    given = {
-        "when": options.rerank,
-        "matcher": options.matcher,
-        "weights": options.matcher_weights and str(options.matcher_weights),
-    }
-    changed = {name: value for name, value in given.items() if value is not None}
-    if changed.get("matcher", stored.matcher) != "xfeat":
-        changed.setdefault("weights", None)
-    return dataclasses.replace(stored, **changed)
+def override_of(options: argparse.Namespace) -> RerankOverride:
+    """Returns what the options of `add_rerank` say."""
+    from vpr_tf.config import RerankOverride
+
+    weights = options.matcher_weights
+    return RerankOverride(
+        options.rerank, options.matcher, None if weights is None else str(weights)
+    )

@@ -24,6 +24,7 @@ from vpr_tf.cli.main import INTERRUPTED
 from vpr_tf.cli.milvus_options import add_milvus
 from vpr_tf.cli.numbers import positive, seconds, whole, workers
 from vpr_tf.cli.options import add_public_key, existing_file, folder_name
+from vpr_tf.cli.rerank_options import add_rerank, override_of, rerank_of
 from vpr_tf.printable import printable
 
 if TYPE_CHECKING:
@@ -48,8 +49,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--photos",
         type=_folder,
         metavar="ROOT",
-        help="folder of the database photos, to show small pictures of them",
+        help="folder of the database photos, to show small pictures of them and to "
+        "compare photos with them",
     )
+    add_rerank(parser)
     _add_access(parser)
     map_of = parser.add_argument_group("map of the page")
     map_of.add_argument(
@@ -166,7 +169,7 @@ def run(options: argparse.Namespace) -> int:
 
     service, how = _service_settings(options), _process_settings(options)
     bound = bind_socket(how.host, how.port, has_keys=service.key_file is not None)
-    for line in _described(service):
+    for line in _described(service, options):
         print(line, flush=True)
     url = url_of(bound)
 
@@ -223,6 +226,7 @@ def _service_settings(options: argparse.Namespace) -> ServiceSettings:
         public_key=options.key,
         encoder_url=options.encoder_url,
         engine=options.engine,
+        rerank=override_of(options),
         tiles=options.tiles,
         tiles_attribution=options.attribution,
         hosts=tuple(options.host_name),
@@ -269,10 +273,11 @@ def _named_indexes(words: list[str]) -> dict[str, Path]:
     return named
 
 
-def _described(service: ServiceSettings) -> Iterator[str]:
+def _described(service: ServiceSettings, options: argparse.Namespace) -> Iterator[str]:
     """Opens what will be served, and says what it is.
 
     Raises:
+        LocalizationError: Photos are to be re-ranked and there is no folder of them.
         RetrievalError: An index is none, damaged or not signed.
     """
     from vpr_tf.place_index import PlaceIndex
@@ -284,6 +289,8 @@ def _described(service: ServiceSettings) -> Iterator[str]:
                 f"Index {name}: {manifest.num_photos} photos, "
                 f"{manifest.encoder_description}"
             )
+            _, notes = rerank_of(options, manifest, service.photos, "--photos")
+            yield from notes
     if service.key_file is None:
         yield "No keys: everyone on this machine may ask. Nobody may change an index."
     else:

@@ -81,7 +81,7 @@ from vpr_tf.config.quality import (
     QUALITY_FLAGS,
     QualityConfig,
 )
-from vpr_tf.config.rerank import MATCHERS, RERANK_WHEN, RerankConfig
+from vpr_tf.config.rerank import MATCHERS, RERANK_WHEN, RerankConfig, RerankOverride
 from vpr_tf.config.rules import ConfigError, check_name, did_you_mean
 from vpr_tf.config.training import (
     KERAS_OPTIMIZERS,
@@ -161,6 +161,7 @@ __all__ = [
     "RegressionHeadConfig",
     "ReportConfig",
     "RerankConfig",
+    "RerankOverride",
     "ScheduleConfig",
     "SoftLabelHeadConfig",
     "TrainConfig",

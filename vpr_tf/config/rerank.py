@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vpr_tf.config.rules import check, check_choice, check_range
 
@@ -10,6 +10,32 @@ RERANK_WHEN = ("never", "below_confidence", "always")
 MATCHERS = ("xfeat", "sift", "dense")
 _MOST_CANDIDATES = 1000
 _IMAGE_SIZES = (32, 4096)
+
+
+@dataclass(frozen=True)
+class RerankOverride:
+    """What a command says of re-ranking instead of the index; None leaves it.
+
+    Attributes:
+        when: As `RerankConfig.when`.
+        matcher: As `RerankConfig.matcher`.
+        weights: As `RerankConfig.weights`, which an index does not keep.
+    """
+
+    when: str | None = None
+    matcher: str | None = None
+    weights: str | None = None
+
+    def over(self, stored: RerankConfig) -> RerankConfig:
+        """Returns what an index says with this instead.
+
+        Raises:
+            ConfigError: They do not go together.
+        """
+        given = {name: value for name, value in vars(self).items() if value is not None}
+        if given.get("matcher", stored.matcher) != "xfeat":
+            given.setdefault("weights", None)
+        return replace(stored, **given)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 
 import numpy as np
+from PIL import Image
 from PIL.ImageFile import ImageFile
 
 from vpr_tf.config import Preprocessing
@@ -59,6 +60,26 @@ def resize_for_evaluation(
     columns = np.ascontiguousarray(rows.swapaxes(0, 1))
     resized = _resized_rows(columns, new_width, shrinks).swapaxes(0, 1)
     return np.divide(resized, np.float32(255), dtype=np.float32, order="C")
+
+
+def shrink_image(pixels: np.ndarray, most_px: int) -> np.ndarray:
+    """Returns an image whose longer side has at most so many pixels.
+
+    Args:
+        pixels: Grey levels from 0 to 255, `(height, width, 3)`.
+        most_px: Larger images are made smaller, their aspect kept.
+
+    Returns:
+        uint8 of shape `(height, width, 3)`.
+    """
+    height, width, _ = pixels.shape
+    pixels = np.ascontiguousarray(pixels).astype(np.uint8)
+    scale = most_px / max(height, width)
+    if scale >= 1:
+        return pixels
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    smaller = Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR)
+    return np.asarray(smaller)
 
 
 def _rgb_of(image: ImageFile) -> np.ndarray:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 
+from vpr_tf.data.pillow_decoding import shrink_image
 from vpr_tf.matching.geometry import inliers
 from vpr_tf.matching.local_features import ImageMatcher, LocalFeatures
 
@@ -74,15 +74,7 @@ class PhotoMatching:
         Args:
             image: RGB, grey levels from 0 to 255, `(height, width, 3)`.
         """
-        height, width, _ = image.shape
-        image = np.ascontiguousarray(image).astype(np.uint8)
-        longer = max(height, width)
-        if longer > self._image_size:
-            scale = self._image_size / longer
-            size = max(1, round(width * scale)), max(1, round(height * scale))
-            smaller = Image.fromarray(image).resize(size, Image.Resampling.BILINEAR)
-            image = np.asarray(smaller)
-        return self.matcher.extract(image)
+        return self.matcher.extract(shrink_image(image, self._image_size))
 
     def kept_features(
         self, key: Hashable, load: Callable[[], np.ndarray]

@@ -21,6 +21,11 @@ class MatchAnswer(BaseModel):
     timestamp: str = Field(description="YYYY[MM[DD[_hh[mm[ss]]]]]; empty if unknown")
     distance: float = Field(description="Squared distance of the descriptors")
     similarity: float = Field(description="Cosine similarity of the descriptors")
+    inliers: int | None = Field(
+        None,
+        description="Key points that it shares with the photo; null if they were not "
+        "compared",
+    )
     thumbnail: str | None = Field(
         None, description="Path of a small picture of it, if the service shows photos"
     )
@@ -54,6 +59,9 @@ class LocalizationAnswer(BaseModel):
     )
     num_candidates: int = Field(
         description="Photos that the position could have rested on"
+    )
+    reranked: bool = Field(
+        False, description="Whether it was compared with its candidates point by point"
     )
     matches: list[MatchAnswer] = Field(
         description="Photos that the position rests on, most similar first"

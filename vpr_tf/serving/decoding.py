@@ -191,4 +191,4 @@ def _image_bytes(running: _Running) -> int:
     found = running.result()
     if isinstance(found, RefusedPhoto):
         return 0
-    return sum(image.nbytes for image in found.images)
+    return found.num_bytes

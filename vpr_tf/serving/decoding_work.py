@@ -16,7 +16,11 @@ import numpy as np
 
 from vpr_tf.config import Preprocessing
 from vpr_tf.data.image_sizes import evaluation_size, upright_size
-from vpr_tf.data.pillow_decoding import decode_image, resize_for_evaluation
+from vpr_tf.data.pillow_decoding import (
+    decode_image,
+    resize_for_evaluation,
+    shrink_image,
+)
 from vpr_tf.photos import InvalidEntryError, image_header_of
 from vpr_tf.photos.errors import NoImageError, NoPositionError
 from vpr_tf.photos.exif_position import read_exif_metadata
@@ -43,12 +47,15 @@ class DecodingTask:
         max_pixels: Larger ones are refused.
         max_encoded_pixels: Those that would be larger as prepared are refused.
         wants_position: Whether the EXIF position is read.
+        matched_px: Most pixels of the longer side of what is compared with candidates;
+            None for nothing.
     """
 
     wanted: tuple[Preprocessing, ...]
     max_pixels: int
     max_encoded_pixels: int
     wants_position: bool = False
+    matched_px: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,12 +67,20 @@ class DecodedPhoto:
         height: Of the photo as it was sent, upright.
         width: Likewise.
         position_deg: Latitude and longitude of its EXIF data, if they were wanted.
+        matched: What is compared with candidates, uint8, if it was wanted.
     """
 
     images: list[np.ndarray]
     height: int
     width: int
     position_deg: tuple[float, float] | None = None
+    matched: np.ndarray | None = None
+
+    @property
+    def num_bytes(self) -> int:
+        """Of all its images."""
+        kept = self.images if self.matched is None else [*self.images, self.matched]
+        return sum(image.nbytes for image in kept)
 
 
 @dataclass(frozen=True)
@@ -124,7 +139,10 @@ def _decoded(content: bytes, task: DecodingTask) -> DecodedPhoto:
     position_deg = _exif_position(content) if task.wants_position else None
     pixels = decode_image(content, header.exif_orientation)
     images = [resize_for_evaluation(pixels, one) for one in task.wanted]
-    return DecodedPhoto(images, height, width, position_deg)
+    matched = None
+    if task.matched_px is not None:
+        matched = shrink_image(pixels, task.matched_px)
+    return DecodedPhoto(images, height, width, position_deg, matched)
 
 
 def _check_jpeg(content: bytes) -> None:

@@ -30,6 +30,7 @@ from vpr_tf.serving.describing import UndescribedPhotoError
 from vpr_tf.serving.options import LocalizeOptions
 from vpr_tf.serving.photo_work import num_pixels
 from vpr_tf.serving.problems import unusable_index
+from vpr_tf.serving.reranking import counter_of, with_reranking
 from vpr_tf.serving.served_index import Encoders, IndexSnapshot, ServedIndex
 from vpr_tf.serving.settings import ServiceSettings
 from vpr_tf.serving.uploads import HeldBytes, UploadedPhoto
@@ -49,6 +50,7 @@ class _DescribedPhoto:
         circle: Where it is searched; None for everywhere.
         descriptors: By each encoder of the index.
         decoded_at: When it was decoded, see `time.perf_counter`.
+        matched: What is compared with candidates; None if nothing is.
     """
 
     name: str
@@ -56,6 +58,7 @@ class _DescribedPhoto:
     circle: GeoCircle | None
     descriptors: list[np.ndarray]
     decoded_at: float
+    matched: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -225,7 +228,8 @@ class PhotoLocalizer:
             localizations,
             unreadable,
             _warnings(snapshot, settings, described, options)
-            + _outside_warnings(localizations),
+            + _outside_warnings(localizations)
+            + [f"{one.photo}: {one.warning}" for one in localizations if one.warning],
             clock.timings(decoded_at, now),
         )
 
@@ -238,7 +242,8 @@ class PhotoLocalizer:
     ) -> tuple[LocalizationSettings, list[Localization]]:
         try:
             settings = LocalizationSettings.from_manifest(
-                snapshot.state.manifest, options.of_photo(None)
+                snapshot.state.manifest,
+                with_reranking(options.of_photo(None), snapshot.reranking),
             )
             found = await asyncio.get_running_loop().run_in_executor(
                 self._searches, _search, snapshot, photos, options
@@ -264,11 +269,13 @@ class PhotoLocalizer:
         options: LocalizeOptions,
         owner: object,
     ) -> _DescribedPhoto | UnreadPhoto:
+        rerank = None if snapshot.reranking is None else snapshot.reranking.config
         task = DecodingTask(
             snapshot.preprocessings,
             self._settings.max_pixels,
             self._settings.max_encoded_pixels,
             wants_position=options.exif_radius_m is not None,
+            matched_px=None if rerank is None else rerank.image_size,
         )
         start_s = time.perf_counter()
         async with self._decoders.decoded(photo.content, task, owner) as decoded:
@@ -283,6 +290,7 @@ class PhotoLocalizer:
                     _circle(options, decoded),
                     await _descriptors(snapshot, decoded.images),
                     decoded_at,
+                    decoded.matched,
                 )
             except (UndescribedPhotoError, ValueError) as error:
                 return UnreadPhoto(photo.name, str(error))
@@ -330,8 +338,13 @@ def _search(
             snapshot.state,
             descriptors,
             [photo.name for photo in together],
-            options.of_photo(circle),
+            with_reranking(options.of_photo(circle), snapshot.reranking),
             cells=_cells(snapshot, together),
+            counter=counter_of(
+                snapshot.reranking,
+                [photo.matched for photo in together],
+                lambda: snapshot.describers[0].extractor,
+            ),
         )
         found |= zip(places, localizations, strict=True)
     return [found[place] for place in range(len(photos))]

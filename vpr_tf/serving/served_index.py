@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from vpr_tf.config import Preprocessing
 from vpr_tf.engine_choice import using_engine
 from vpr_tf.extraction import FeatureExtractor
-from vpr_tf.place_index import IndexState, PlaceIndex
+from vpr_tf.place_index import IndexState, PlaceIndex, Reranking
 from vpr_tf.place_index.index_classifier import IndexClassifier
 from vpr_tf.place_index.layout import ONNX_COPY
 from vpr_tf.search import RetrievalError
 from vpr_tf.serving.describing import Describer
 from vpr_tf.serving.problems import ProblemError
+from vpr_tf.serving.reranking import open_reranking
 from vpr_tf.serving.settings import ServiceError, ServiceSettings
 
 _LOG = logging.getLogger("vpr_tf")
@@ -41,6 +42,7 @@ class Encoders:
         self._describers: dict[Hashable, Describer] = {}
         self._num_users: Counter[Hashable] = Counter()
         self._lock = asyncio.Lock()
+        self.rerankings: dict[Hashable, Reranking] = {}
 
     async def open(self, opened: OpenedIndex) -> IndexSnapshot:
         """Returns an index with what describes photos for it, warmed up.
@@ -62,7 +64,9 @@ class Encoders:
         except BaseException:
             self._let_go(keys)
             raise
-        snapshot = IndexSnapshot(opened.state, describers, opened.classifier)
+        snapshot = IndexSnapshot(
+            opened.state, describers, opened.classifier, opened.reranking
+        )
         loop = asyncio.get_running_loop()
         ended = weakref.finalize(snapshot, _call_soon, loop, self._let_go, keys)
         ended.atexit = False
@@ -106,28 +110,45 @@ class OpenedIndex:
         extractors: The encoder, and that of the classifier if it is another; with
             what they share a queue by.
         classifier: Chooses the cells that are searched; None if the index keeps none.
+        reranking: Compares photos with their candidates; None does not.
     """
 
     state: IndexState
     extractors: list[tuple[Hashable, FeatureExtractor]]
     classifier: IndexClassifier | None
+    reranking: Reranking | None = None
 
     @classmethod
-    def open(cls, index: PlaceIndex, settings: ServiceSettings) -> OpenedIndex:
+    def open(
+        cls,
+        index: PlaceIndex,
+        settings: ServiceSettings,
+        rerankings: dict[Hashable, Reranking],
+    ) -> OpenedIndex:
         """Loads what belongs to the newest state.
 
+        Args:
+            index: The index.
+            settings: See `Encoders`.
+            rerankings: Those of former states, which keep key points.
+
         Raises:
+            ImportError: Photos are to be re-ranked without the extra `rerank`.
             ValueError: The index keeps no encoder, or something is damaged.
         """
         while True:
             state = index.state()
-            opened = cls._open(index, state, settings)
+            opened = cls._open(index, state, settings, rerankings)
             if index.state() is state:
                 return opened
 
     @classmethod
     def _open(
-        cls, index: PlaceIndex, state: IndexState, settings: ServiceSettings
+        cls,
+        index: PlaceIndex,
+        state: IndexState,
+        settings: ServiceSettings,
+        rerankings: dict[Hashable, Reranking],
     ) -> OpenedIndex:
         with using_engine(settings.engine, settings.encoder_url):
             extractor = index.extractor(of_queries=True)
@@ -137,7 +158,8 @@ class OpenedIndex:
             if classifier is not None and classifier.encoder is not None:
                 other = classifier.encoder
                 extractors.append((_key(other, False), other))
-        return cls(state, extractors, classifier)
+            reranking = open_reranking(index, state, settings, rerankings)
+        return cls(state, extractors, classifier, reranking)
 
 
 def _call_soon(
@@ -165,11 +187,13 @@ class IndexSnapshot:
         state: What is searched.
         describers: Of the index, and of the classifier if that has its own encoder.
         classifier: See `OpenedIndex`.
+        reranking: Same.
     """
 
     state: IndexState
     describers: list[Describer]
     classifier: IndexClassifier | None
+    reranking: Reranking | None = None
 
     @property
     def preprocessings(self) -> tuple[Preprocessing, ...]:
@@ -262,7 +286,10 @@ class ServedIndex:
             raise RetrievalError(failed.reason)
         try:
             opened = await asyncio.to_thread(
-                OpenedIndex.open, self._index, self._settings
+                OpenedIndex.open,
+                self._index,
+                self._settings,
+                self._encoders.rerankings,
             )
             self._snapshot = await self._encoders.open(opened)
         except Exception as error:

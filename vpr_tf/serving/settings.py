@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from vpr_tf.config import RerankOverride
 
 _BODY_BYTES = 100_000_000
 _WRAPPING_BYTES = 1_000_000
@@ -33,6 +35,7 @@ class ServiceSettings:
         tiles_attribution: Whom the map is from, shown on it.
         hosts: Names that the service answers to, besides this machine's own (localhost)
             and the address that it listens at.
+        rerank: What is said of re-ranking instead of the indexes; it needs `photos`.
         max_photo_bytes: Of one photo.
         max_photos: Of one request.
         max_body_bytes: Of one request, all its photos and how they are wrapped; None
@@ -63,6 +66,7 @@ class ServiceSettings:
     tiles: str | None = None
     tiles_attribution: str = ""
     hosts: tuple[str, ...] = ()
+    rerank: RerankOverride = field(default_factory=RerankOverride)
     max_photo_bytes: int = 20_000_000
     max_photos: int = 20
     max_body_bytes: int | None = None

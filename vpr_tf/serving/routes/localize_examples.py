@@ -82,6 +82,7 @@ _ANSWER = {
             "accuracy_probability": 0.68,
             "confidence": 0.93,
             "num_candidates": 10,
+            "reranked": False,
             "matches": [
                 {
                     "key": "market_street/0042.jpg",
@@ -91,6 +92,7 @@ _ANSWER = {
                     "timestamp": "20190630_101500",
                     "distance": 0.61,
                     "similarity": 0.695,
+                    "inliers": None,
                     "thumbnail": None,
                     "attribution": None,
                     "licence": None,

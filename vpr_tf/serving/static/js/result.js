@@ -131,10 +131,15 @@ function beside(photo, found, chosenMatch) {
     row.append(element("figure", { className: "chosen-match" },
       ofMatch(match) ? picture("", `Photo ${chosenMatch + 1} of the index`, ofMatch(match)) : null,
       element("figcaption", {}, element("b", {}, awayInWords(found, match)), element("br"),
-        [`similarity ${match.similarity.toFixed(2)}`, taken(match.timestamp)].filter(Boolean).join(", "),
+        [...likeness(match), taken(match.timestamp)].filter(Boolean).join(", "),
         element("span", { className: "name", title: match.key }, match.key), ...credit(match))));
   }
   return row;
+}
+
+function likeness(match) {
+  const similarity = `similarity ${match.similarity.toFixed(2)}`;
+  return match.inliers === null ? [similarity] : [similarity, `${count(match.inliers)} key points`];
 }
 
 function credit(match) {
@@ -150,7 +155,7 @@ function matchList(found, chosenMatch, pick) {
     },
     ofMatch(match) ? picture("", "", ofMatch(match)) : null,
     element("span", { className: "words" }, element("b", {}, awayInWords(found, match)),
-      [`similarity ${match.similarity.toFixed(2)}`, year(match.timestamp)].filter(Boolean).join(", "))))));
+      [...likeness(match), year(match.timestamp)].filter(Boolean).join(", "))))));
 }
 
 function toKnow(answer) {

@@ -1,0 +1,82 @@
+"""Photos of requests compared with their candidates."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Hashable, Sequence
+
+import numpy as np
+
+from vpr_tf.extraction import FeatureExtractor
+from vpr_tf.localization import InlierCounter, NotMatchedError
+from vpr_tf.place_index import IndexState, PlaceIndex, Reranking
+from vpr_tf.place_index.localizing import LocalizationOptions, LocalizationSettings
+from vpr_tf.serving.settings import ServiceSettings
+
+_WARM_UP = np.zeros((64, 64, 3), np.uint8)
+
+
+def open_reranking(
+    index: PlaceIndex,
+    state: IndexState,
+    settings: ServiceSettings,
+    rerankings: dict[Hashable, Reranking],
+) -> Reranking | None:
+    """Returns what compares photos with candidates, warmed up; None if nothing does.
+
+    Args:
+        index: The index.
+        state: Of the index.
+        settings: Where photos are, and what is said instead of the index.
+        rerankings: Those of former states, which keep key points; another is added.
+
+    Raises:
+        ImportError: The extra `rerank` is not installed.
+        ValueError: The matcher cannot be used, or the calibration is of another.
+    """
+    manifest = state.manifest
+    config = settings.rerank.over(manifest.localization_settings[0].rerank)
+    if config.when == "never" or settings.photos is None:
+        return None
+    key = (config, manifest.encoder_fingerprint)
+    if key not in rerankings:
+        found = Reranking(settings.photos, config)
+        found.open(config, index.extractor).features(_WARM_UP)
+        rerankings[key] = found
+    counter = counter_of(rerankings[key], [], index.extractor)
+    if counter is not None:  # one of another calibration is refused now
+        options = with_reranking(LocalizationOptions(), rerankings[key])
+        LocalizationSettings.from_manifest(manifest, options).second_look(counter)
+    return rerankings[key]
+
+
+def with_reranking(
+    options: LocalizationOptions, reranking: Reranking | None
+) -> LocalizationOptions:
+    """Returns options that say which photos are compared."""
+    config = None if reranking is None else reranking.config
+    return dataclasses.replace(options, rerank=config)
+
+
+def counter_of(
+    reranking: Reranking | None,
+    images: Sequence[np.ndarray | None],
+    extractor: Callable[[], FeatureExtractor],
+) -> InlierCounter | None:
+    """Returns what compares photos with their candidates; None if nothing does.
+
+    Args:
+        reranking: How.
+        images: Of the photos; None of one that was decoded before there was re-ranking.
+        extractor: Returns the encoder, for the matcher `dense`.
+    """
+    if reranking is None or reranking.config is None:
+        return None
+
+    def image(number: int) -> np.ndarray:
+        found = images[number]
+        if found is None:
+            raise NotMatchedError("it was decoded before the index was re-ranked")
+        return found
+
+    return reranking.counter(reranking.config, extractor, image)
