@@ -41,6 +41,7 @@ from vpr_tf.report.localized_queries import localize_queries
 from vpr_tf.tables import Column, Table
 
 _SETTINGS = BootstrapSettings()
+_NOWHERE_M = 20e6
 _TIMED_PHOTOS, _TIMED_PAIRS = 20, 100
 
 
@@ -50,9 +51,8 @@ class Looked:
 
     Attributes:
         found: Whether the first prediction is a positive, 0 or 1, `(num_queries,)`.
-        error_m: Of the positions; inf without one.
+        error_m: Of the positions; half of the way around the earth without one.
         localized: Whether the position is given, not withheld.
-        confidence: Of the position; 0 without.
         num_reranked: Queries that were compared with their candidates.
         cpu_s: Seconds that took.
     """
@@ -60,7 +60,6 @@ class Looked:
     found: np.ndarray
     error_m: np.ndarray
     localized: np.ndarray
-    confidence: np.ndarray
     num_reranked: int
     cpu_s: float
 
@@ -98,9 +97,8 @@ def look(
     )
     return Looked(
         result.hits[:, 0].astype(float),
-        np.nan_to_num(localized.error_m[localized.method], nan=np.inf),
+        np.nan_to_num(localized.error_m[localized.method], nan=_NOWHERE_M),
         localized.estimates.localized,
-        np.nan_to_num(localized.estimates.confidence, nan=0.0),
         0 if looked_at is None else len(looked_at.queries),
         cpu_s,
     )
@@ -200,8 +198,7 @@ def report(config: ExperimentConfig, model: str | None, set_name: str) -> Iterat
     plain = _with_when(config, "never")
     opened = Evaluation.open(plain, model, output_dir=Path(config.runs_dir) / "rerank")
     evaluation_set = find_set(opened.dataset, set_name)
-    some = localization.rerank if localization.rerank.when != "never" else None
-    wanted = _with_when(config, some.when if some else "below_confidence")
+    wanted = _with_when(config, "below_confidence")
     most = max(localization.num_predictions, localization.rerank.candidates)
     first = opened.evaluate(evaluation_set, most)
     matching = open_matching(localization.rerank, lambda: opened.extractor)
