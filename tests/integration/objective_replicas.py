@@ -23,6 +23,7 @@ from vpr_tf.training.train_step import create_train_step
 SGD = OptimizerConfig("SGD", 0.1)
 DIM, NUM_CLASSES, NUM_IMAGES = 5, 4, 12
 IMAGES = np.random.default_rng(0).normal(size=(NUM_IMAGES, 6)).astype("float32")
+TEACHER = np.random.default_rng(1).normal(size=(NUM_IMAGES, DIM)).astype("float32")
 CLASSES = np.array([0, 0, 1, 1, 3, 3, 2, 2, 0, 0, 3, 3], "int32")
 
 
@@ -59,7 +60,8 @@ def after_a_step(strategy, names, chunk):
 
     def batches(context):
         share = NUM_IMAGES // context.num_replicas_in_sync
-        data = tf.data.Dataset.from_tensor_slices((IMAGES, {"class_index": CLASSES}))
+        targets = {"class_index": CLASSES, "teacher": TEACHER}
+        data = tf.data.Dataset.from_tensor_slices((IMAGES, targets))
         return data.batch(share, drop_remainder=True)
 
     data = strategy.distribute_datasets_from_function(batches)

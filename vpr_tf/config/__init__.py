@@ -63,16 +63,17 @@ from vpr_tf.config.heads import (
     RegressionHeadConfig,
     SoftLabelHeadConfig,
 )
+from vpr_tf.config.objective_entries import objective_of
 from vpr_tf.config.objectives import (
     CLASS_HEADS,
     OBJECTIVES,
+    DistillationConfig,
     MinedLossConfig,
     ObjectiveConfig,
     PairLossConfig,
     ProxyAnchorConfig,
     TripletConfig,
     TwoViewConfig,
-    objective_of,
 )
 from vpr_tf.config.protocols import PROTOCOLS, STANDARD, Protocol, find_protocol
 from vpr_tf.config.quality import (
@@ -82,6 +83,7 @@ from vpr_tf.config.quality import (
     QualityConfig,
 )
 from vpr_tf.config.rules import ConfigError, check_name, did_you_mean
+from vpr_tf.config.teacher import TeacherConfig
 from vpr_tf.config.training import (
     KERAS_OPTIMIZERS,
     OPTIMIZERS,
@@ -130,6 +132,7 @@ __all__ = [
     "CyclicalScheduleConfig",
     "DatabaseAndQueries",
     "DatasetConfig",
+    "DistillationConfig",
     "DivideAndClassifyConfig",
     "EigenPlacesConfig",
     "EncoderConfig",
@@ -159,6 +162,7 @@ __all__ = [
     "ReportConfig",
     "ScheduleConfig",
     "SoftLabelHeadConfig",
+    "TeacherConfig",
     "TrainConfig",
     "TripletConfig",
     "TwoViewConfig",

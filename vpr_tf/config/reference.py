@@ -13,7 +13,6 @@ import typing
 from collections.abc import Iterator
 from typing import Any
 
-from vpr_tf.config.dataset import BuildConfig, DatabaseAndQueries
 from vpr_tf.config.experiment import ExperimentConfig
 from vpr_tf.config.merging import METHOD_SECTIONS
 from vpr_tf.config.rules import Methods
@@ -42,9 +41,8 @@ def _section(config_class: type, path: str) -> Iterator[str]:
     yield f"## {name}" if path else "## Top level"
     yield f"\n{_document(config_class)}\n"
     inner = dict(_inner_sections(config_class))
+    optional = dict(_optional_sections(config_class))
     yield from _table(config_class, set(inner))
-    if config_class is BuildConfig:
-        yield from _section(DatabaseAndQueries, f"{path}.val")
     for name, nested in inner.items():
         dotted = f"{path}.{name}" if path else name
         methods = next((m for m in METHOD_SECTIONS if m.path == dotted), None)
@@ -52,6 +50,8 @@ def _section(config_class: type, path: str) -> Iterator[str]:
             yield from _section(nested, dotted)
         else:
             yield from _methods(methods)
+    for name, nested in optional.items():
+        yield from _section(nested, f"{path}.{name}" if path else name)
 
 
 def _methods(methods: Methods) -> Iterator[str]:
@@ -82,6 +82,15 @@ def _inner_sections(config_class: type) -> Iterator[tuple[str, type]]:
     for field in dataclasses.fields(config_class):
         if dataclasses.is_dataclass(hints[field.name]):
             yield field.name, typing.cast(type, hints[field.name])
+
+
+def _optional_sections(config_class: type) -> Iterator[tuple[str, type]]:
+    """Yields the sections that are null unless they are given."""
+    hints = typing.get_type_hints(config_class)
+    for field in dataclasses.fields(config_class):
+        for kind in typing.get_args(hints[field.name]):
+            if field.default is None and dataclasses.is_dataclass(kind):
+                yield field.name, typing.cast(type, kind)
 
 
 def _document(config_class: type) -> str:

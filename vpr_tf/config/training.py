@@ -12,12 +12,8 @@ from vpr_tf.config.augmentations import (
     entry_of,
 )
 from vpr_tf.config.heads import HeadConfig, MarginHeadConfig
-from vpr_tf.config.objectives import (
-    CLASS_HEADS,
-    ObjectiveConfig,
-    check_objectives,
-    objectives_of,
-)
+from vpr_tf.config.objective_entries import check_objectives, objectives_of
+from vpr_tf.config.objectives import CLASS_HEADS, ObjectiveConfig
 from vpr_tf.config.rules import (
     MOST_IMAGES_A_BATCH,
     MOST_PIXELS_A_SIDE,
@@ -27,6 +23,7 @@ from vpr_tf.config.rules import (
     check_choice,
     check_range,
 )
+from vpr_tf.config.teacher import TeacherConfig
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 _WHY_NO_JIT = "false, as long as `train.gradient_cache_chunk` is set"
@@ -241,6 +238,7 @@ class TrainConfig:
     # What is learnt, added up: [{name: class_heads, weight: 1.0}, {name:
     # multi_similarity, miner: {name: multi_similarity}}, ...]; see docs/training.md.
     objectives: list[Any] = field(default_factory=lambda: [{"name": CLASS_HEADS}])
+    teacher: TeacherConfig | None = None  # of objectives that learn from one
     image_size: int = 512
     # images; or descriptors: the encoder stays as it is, heads train on its descriptors
     # of the train split, which are computed once, without augmentation.
@@ -313,6 +311,7 @@ class TrainConfig:
             batch_size=self.batch_size,
             photos_per_class=self.photos_per_class,
             reads_images=self.input == "images",
+            has_teacher=self.teacher is not None,
         )
         if getattr(self.schedule, "monitor", None) == "val_loss":
             self.check_has_class_heads("`train.schedule.monitor: val_loss`")

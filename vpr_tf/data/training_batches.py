@@ -34,6 +34,7 @@ def training_batches(
     num_replicas: int = 1,
     targets: np.ndarray | None = None,
     descriptors: np.ndarray | None = None,
+    teacher: np.ndarray | None = None,
 ) -> tf.data.Dataset:
     """Returns the batches of one group from a position on.
 
@@ -58,13 +59,16 @@ def training_batches(
             only its class is learnt.
         descriptors: Descriptors of the split's records, which are read instead of
             the images.
+        teacher: What a teacher says of the split's records, one row a record; None
+            without one.
 
     Returns:
         Elements `(images, targets)`: float32 in [0, 1] of shape
         `(num_images, image_size, image_size, 3)`, and by `TrainingHead.target` what
-        is learnt: int32 class indices, and rows of `targets` where given; instead of
-        images, descriptors where given. There are `batch_size // num_replicas` images,
-        or twice as many, the views of a photo side by side.
+        is learnt: int32 class indices, and rows of `targets` (`place`) and of
+        `teacher` where given; instead of images, descriptors where given. There are
+        `batch_size // num_replicas` images, or twice as many, the views of a photo
+        side by side.
 
     Raises:
         ValueError: The batch cannot be shared evenly, or `num_samples` is no
@@ -81,6 +85,7 @@ def training_batches(
     load = _image_loader(split, sampler, config)
     if descriptors is not None:
         load = _row_loader(descriptors, sampler)
+    load_teacher = None if teacher is None else _row_loader(teacher, sampler)
     learnt = None if targets is None else tf.constant(targets[sampler.record_ids])
     share = config.batch_size // num_input_pipelines
     offset = start_position + input_pipeline_id * share
@@ -90,6 +95,8 @@ def training_batches(
         learned = {"class_index": sample.class_index}
         if learnt is not None:
             learned["place"] = learnt[sample.row]
+        if load_teacher is not None:
+            learned["teacher"] = load_teacher(sample)
         return load(sample), learned
 
     count = _ENDLESS if num_samples is None else num_samples // num_input_pipelines

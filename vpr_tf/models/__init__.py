@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from vpr_tf.models.cluster_initialization import initialize_clusters, needs_clusters
     from vpr_tf.models.encoder_builder import (
         build_encoder,
+        finished_run,
         load_weights,
         read_keras_file,
         with_run_weights,
@@ -29,6 +30,7 @@ __all__ = [
     "build_encoder",
     "build_released",
     "encoder_fingerprint",
+    "finished_run",
     "in_precision",
     "initialize_clusters",
     "load_weights",
@@ -47,6 +49,7 @@ __getattr__, __dir__ = lazy_names(
         "build_encoder": "vpr_tf.models.encoder_builder",
         "build_released": "vpr_tf.models.pretrained",
         "encoder_fingerprint": "vpr_tf.models.fingerprint",
+        "finished_run": "vpr_tf.models.encoder_builder",
         "in_precision": "vpr_tf.models.precision",
         "initialize_clusters": "vpr_tf.models.cluster_initialization",
         "load_weights": "vpr_tf.models.encoder_builder",

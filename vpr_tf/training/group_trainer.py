@@ -88,6 +88,8 @@ class GroupTrainer:
             [0, 1], after the built-in augmentation.
         objectives: Functions of the descriptors of a whole batch and their classes,
             which are learnt besides those of `config.objectives`.
+        teacher: Gives what a teacher says of the train split in descriptors of a
+            length, with `config.teacher`.
 
     Attributes:
         encoder: Images to descriptors, compiled with `encoder_optimizer` so that
@@ -124,6 +126,7 @@ class GroupTrainer:
         descriptors: np.ndarray | None = None,
         augment: Augment | None = None,
         objectives: Sequence[LossFunction] = (),
+        teacher: Callable[[int], np.ndarray] | None = None,
     ) -> None:
         self.config = config
         self.strategy = strategy
@@ -145,6 +148,8 @@ class GroupTrainer:
         with strategy.scope():
             with dtype_policy(config.precision):
                 self.encoder = build_encoder()
+            length = self.encoder.output_shape[-1]
+            self._teacher = teacher(length) if teacher else None
             self.encoder_optimizer = self._create_encoder_optimizer()
             self.encoder.compile(self.encoder_optimizer, auto_scale_loss=False)
             self.objectives = [
@@ -152,7 +157,7 @@ class GroupTrainer:
                     config,
                     self.head_factory,
                     group_id,
-                    self.encoder.output_shape[-1],
+                    length,
                     objectives,
                 )
                 for group_id in range(config.groups_num * self._together)
@@ -328,6 +333,7 @@ class GroupTrainer:
             num_samples=num_samples,
             targets=self.head_factory.targets,
             descriptors=self._descriptors,
+            teacher=self._teacher,
             **shares,
         )
         if self._augment is None:

@@ -121,6 +121,8 @@ def announce(config: ExperimentConfig, facts: dict[str, Any], run: RunFolder) ->
     _LOG.info(
         "Objectives: %s", " + ".join(f"{weight:g} {name}" for name, weight in weights)
     )
+    if "teacher" in facts:
+        _LOG.info("Teacher: %s", facts["teacher_description"])
     _LOG.info(
         "Data: %s, partition %s: %d group(s) of %s classes, %s images",
         *(config.dataset.path, config.partition_name, len(counts)),

@@ -53,6 +53,7 @@ from vpr_tf.training.resume import (
     check_same_data,
     find_run,
     initial_weights,
+    model_of_teacher,
     restore_run,
     tell_other_run,
 )
@@ -63,6 +64,7 @@ from vpr_tf.training.run_writers import (
     data_facts,
     model_facts,
 )
+from vpr_tf.training.teacher import Teacher
 from vpr_tf.training.val_loss import ValLoss
 
 _LOG = logging.getLogger(__name__)
@@ -151,6 +153,7 @@ class _Setting:
         fixed: With `train.input: descriptors`.
         facts: What the run trains on.
         objectives: Functions of the user.
+        teacher: With `train.teacher`.
     """
 
     config: ExperimentConfig
@@ -161,6 +164,7 @@ class _Setting:
     fixed: FixedDescriptors | None
     facts: dict[str, Any]
     objectives: Sequence[LossFunction] = ()
+    teacher: Teacher | None = None
 
     @classmethod
     def load(
@@ -196,9 +200,28 @@ class _Setting:
                     "leave `objectives` out."
                 )
             fixed = FixedDescriptors.of(build_encoder(encoder), dataset, config)
+        teacher = _teacher(config, dataset, strategy, resumed)
+        if teacher is not None:
+            facts |= teacher.facts
         return cls(
-            *(config, encoder, dataset, partition, strategy, fixed, facts, objectives)
+            *(config, encoder, dataset, partition, strategy, fixed, facts, objectives),
+            teacher,
         )
+
+
+def _teacher(
+    config: ExperimentConfig,
+    dataset: PreparedDataset,
+    strategy: tf.distribute.Strategy,
+    resumed: RunFolder | None,
+) -> Teacher | None:
+    teacher = config.train.teacher
+    if teacher is None:
+        return None
+    known = model_of_teacher(resumed) if resumed else None
+    if known is not None:
+        teacher = dataclasses.replace(teacher, model=known)
+    return Teacher.of(config, teacher, dataset, strategy)
 
 
 def trainer_of(config: ExperimentConfig) -> GroupTrainer:
@@ -230,6 +253,7 @@ def _create_trainer(setting: _Setting, augment: Augment | None) -> GroupTrainer:
         fixed.descriptors if fixed else None,
         augment,
         setting.objectives,
+        setting.teacher.of_length if setting.teacher else None,
     )
 
 

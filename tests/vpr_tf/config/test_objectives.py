@@ -72,6 +72,23 @@ def test_a_run_records_all_fields_and_reads_them_again(tmp_path):
             ["objectives=[{name: triplet, mining: semi_hard, soft: true}]"],
             "soft` has no margin",
         ),
+        (["objectives=[{name: distillation}]"], "learns from a teacher, and there is"),
+        (["teacher.model=x.keras"], "`train.teacher` is of no use: none of"),
+        (["teacher={model: ''}"], r"teacher\.model` must be the name of a model"),
+        (["teacher.model=run:a/b"], "run:NAME` must be a name"),
+        (["teacher={model: x, projection: lda}"], "projection` must be one of pca, r"),
+        (["teacher={model: x, image_size: 0}"], r"teacher\.image_size` must be betw"),
+        (
+            ["teacher={modle: x}"],
+            r"no field `train\.teacher\.modle`\. Did you mean mod",
+        ),
+        (
+            [
+                "objectives=[{name: distillation, descriptor: 0, relation: 0}]",
+                "teacher.model=x.keras",
+            ],
+            "learns nothing with `descriptor: 0`",
+        ),
         (["photos_per_class=5"], "batch_size` must be a multiple of .*5. Rec.*32"),
         (["gradient_cache_chunk=8", "jit_compile=true"], "jit_compile` must be false"),
     ],

@@ -12,6 +12,7 @@ import tensorflow as tf
 from vpr_tf import losses
 from vpr_tf.config import (
     ConfigError,
+    DistillationConfig,
     MinedLossConfig,
     ObjectiveConfig,
     PairLossConfig,
@@ -24,6 +25,7 @@ from vpr_tf.training.objectives.objective import (
     BatchObjective,
     LossFunction,
     Objective,
+    TeacherObjective,
 )
 
 _TRIPLETS = {
@@ -45,6 +47,13 @@ def create_objective(
     """
     if isinstance(config, ProxyAnchorConfig):
         return _proxy_anchor(config, descriptor_dim, num_classes)
+    if isinstance(config, DistillationConfig):
+        settings = config.settings
+        return TeacherObjective(
+            config.name,
+            config.weight,
+            lambda x, y: losses.distillation(_unit(x), _unit(y), **settings),
+        )
     if isinstance(config, TwoViewConfig):
         return BatchObjective(config.name, config.weight, _of_views(config))
     if isinstance(config, PairLossConfig):

@@ -24,6 +24,7 @@ class ReplicaBatch(NamedTuple):
         all_descriptors: Of the images of all replicas.
         all_classes: Their class indices.
         num_replicas: Replicas in all workers together.
+        all_teacher: What a teacher says of these images; None without one.
     """
 
     descriptors: tf.Tensor
@@ -31,6 +32,7 @@ class ReplicaBatch(NamedTuple):
     all_descriptors: tf.Tensor
     all_classes: tf.Tensor
     num_replicas: int
+    all_teacher: tf.Tensor | None = None
 
     @classmethod
     def of(
@@ -43,16 +45,20 @@ class ReplicaBatch(NamedTuple):
         context = tf.distribute.get_replica_context()
         num_replicas = context.num_replicas_in_sync
         everyone, classes = descriptors, targets["class_index"]
+        teacher = targets.get("teacher")
         if num_replicas > 1 and any(one.needs_whole_batch for one in objectives):
             # Together, so that there is one exchange; float32 holds 2**24 classes.
             column = tf.cast(classes[:, None], tf.float32)
-            rows = tf.concat([tf.cast(everyone, tf.float32), column], axis=1)
+            columns = [tf.cast(everyone, tf.float32), column]
+            columns += [] if teacher is None else [teacher]
+            sizes = [part.shape[1] for part in columns]
             # Its gradient adds up what all replicas make of the descriptors.
-            gathered = context.all_gather(rows, axis=0)
-            gathered = tf.ensure_shape(gathered, (None, rows.shape[1]))
-            everyone = gathered[:, :-1]
-            classes = tf.cast(gathered[:, -1], classes.dtype)
-        return cls(descriptors, targets, everyone, classes, num_replicas)
+            gathered = context.all_gather(tf.concat(columns, axis=1), axis=0)
+            gathered = tf.ensure_shape(gathered, (None, sum(sizes)))
+            everyone, column, *others = tf.split(gathered, sizes, axis=1)
+            classes = tf.cast(column[:, 0], classes.dtype)
+            teacher = others[0] if others else None
+        return cls(descriptors, targets, everyone, classes, num_replicas, teacher)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +141,32 @@ class BatchObjective(Objective):
         if self.without_pairs is None:
             return None
         return self.without_pairs(batch.all_descriptors, batch.all_classes)
+
+
+@dataclass(frozen=True, eq=False)
+class TeacherObjective(Objective):
+    """A loss of the descriptors of the whole batch and those of a teacher.
+
+    Attributes:
+        function: The loss of both.
+    """
+
+    function: LossFunction
+
+    @property
+    def needs_whole_batch(self) -> bool:
+        """See `Objective`."""
+        return True
+
+    def share(self, batch: ReplicaBatch) -> tf.Tensor:
+        """See `Objective`."""
+        if batch.all_teacher is None:
+            raise ValueError(
+                f"The objective {self.name} needs the descriptors of a teacher in the "
+                "batch, as `training_batches` gives them. Received: none"
+            )
+        loss = self.function(batch.all_descriptors, batch.all_teacher)
+        return loss / batch.num_replicas
 
 
 class Losses(NamedTuple):

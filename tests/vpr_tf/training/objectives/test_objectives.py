@@ -17,11 +17,12 @@ from vpr_tf.training.objectives import (
 CLASSES = np.array([0, 0, 1, 1, 2, 2], "int32")
 DESCRIPTORS = np.random.default_rng(0).normal(size=(6, 5)).astype("float32")
 UNIT = DESCRIPTORS / np.linalg.norm(DESCRIPTORS, axis=1, keepdims=True)
+TEACHER = np.random.default_rng(1).normal(size=(6, 5)).astype("float32")
 OVER_DESCRIPTORS = [name for name in OBJECTIVES.classes if name != CLASS_HEADS]
 
 
 def batch_of(descriptors, classes=CLASSES):
-    targets = {"class_index": tf.constant(classes)}
+    targets = {"class_index": tf.constant(classes), "teacher": tf.constant(TEACHER)}
     return ReplicaBatch.of(tf.constant(descriptors), targets, ())
 
 
@@ -68,6 +69,20 @@ def test_views_stand_side_by_side():
     assert loss_of({"name": "simclr"}) == pytest.approx(expected, rel=1e-5)
     expected = float(losses.vicreg(*(5**0.5 * UNIT[view::2] for view in (0, 1))))
     assert loss_of({"name": "vicreg"}) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_teacher_is_brought_to_unit_length():
+    unit = TEACHER / np.linalg.norm(TEACHER, axis=1, keepdims=True)
+    expected = float(losses.distillation(UNIT, unit, 2.0, 3.0))
+    entry = {"name": "distillation", "descriptor": 2, "relation": 3}
+    assert loss_of(entry) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_batch_without_a_teacher_is_refused():
+    objective = create_objective(objective_of({"name": "distillation"}), 5, 3)
+    batch = batch_of(DESCRIPTORS)._replace(all_teacher=None)
+    with pytest.raises(ValueError, match="distillation needs the descriptors of a"):
+        objective.share(batch)
 
 
 def test_proxies_are_trained():
