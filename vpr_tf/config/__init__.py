@@ -68,6 +68,7 @@ from vpr_tf.config.objectives import (
     CLASS_HEADS,
     OBJECTIVES,
     DistillationConfig,
+    DomainAdversarialConfig,
     MinedLossConfig,
     ObjectiveConfig,
     PairLossConfig,
@@ -83,6 +84,7 @@ from vpr_tf.config.quality import (
     QualityConfig,
 )
 from vpr_tf.config.rules import ConfigError, check_name, did_you_mean
+from vpr_tf.config.target import AdaptedTo, TargetConfig
 from vpr_tf.config.teacher import TeacherConfig
 from vpr_tf.config.training import (
     KERAS_OPTIMIZERS,
@@ -120,6 +122,7 @@ __all__ = [
     "RUN_PREFIX",
     "SCHEDULES",
     "STANDARD",
+    "AdaptedTo",
     "AggregationConfig",
     "AngularMarginHeadConfig",
     "AugmentationConfig",
@@ -134,6 +137,7 @@ __all__ = [
     "DatasetConfig",
     "DistillationConfig",
     "DivideAndClassifyConfig",
+    "DomainAdversarialConfig",
     "EigenPlacesConfig",
     "EncoderConfig",
     "EvaluationConfig",
@@ -162,6 +166,7 @@ __all__ = [
     "ReportConfig",
     "ScheduleConfig",
     "SoftLabelHeadConfig",
+    "TargetConfig",
     "TeacherConfig",
     "TrainConfig",
     "TripletConfig",

@@ -81,6 +81,8 @@ def check_objectives(
     photos_per_class: int,
     reads_images: bool,
     has_teacher: bool,
+    has_target: bool,
+    mixes_target: bool,
 ) -> None:
     """Checks that batches hold what the objectives need.
 
@@ -90,6 +92,8 @@ def check_objectives(
         photos_per_class: Of them, of a class.
         reads_images: Whether the encoder trains.
         has_teacher: Whether there is `train.teacher`.
+        has_target: Whether there is `train.target`.
+        mixes_target: Whether an augmentation needs it.
 
     Raises:
         ConfigError: They do not; the message names the objective and why.
@@ -114,6 +118,12 @@ def check_objectives(
                 ".model` to a run folder, run:NAME, a .keras file, an export or the "
                 "name of a released encoder."
             )
+        if one.needs_target and not has_target:
+            raise ConfigError(
+                f"{entry} needs photos of the domain to adapt to, and none are named. "
+                "Set `train.target.split` to a split of the dataset, such as "
+                "val-queries."
+            )
         num_classes = batch_size // photos_per_class
         if one.name != CLASS_HEADS and num_classes < 2:
             raise ConfigError(
@@ -121,6 +131,19 @@ def check_objectives(
                 f"`train.batch_size` {batch_size} of {photos_per_class} photos a "
                 "class. Set a larger one."
             )
+    if mixes_target and not has_target:
+        raise ConfigError(
+            "`train.augmentation.extra` has FourierMixing, which needs photos to mix "
+            "with, and none are named. Set `train.target.split` to a split of the "
+            "dataset, such as val-queries."
+        )
+    needs_target = mixes_target or any(one.needs_target for one in objectives)
+    if has_target and not needs_target:
+        raise ConfigError(
+            "`train.target` is of no use: none of `train.objectives` and "
+            "`train.augmentation.extra` reads it. Add {name: domain_adversarial} or "
+            "{name: FourierMixing}, or set `train.target: null`."
+        )
     if has_teacher and not any(one.needs_teacher for one in objectives):
         raise ConfigError(
             "`train.teacher` is of no use: none of `train.objectives` learns from it. "

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from vpr_tf.config.rules import (
+    MOST_UNITS,
     ConfigError,
     Methods,
     check,
@@ -27,6 +28,8 @@ class ObjectiveConfig:
     needs_two_views: ClassVar[bool] = False
     # Descriptors of `train.teacher`.
     needs_teacher: ClassVar[bool] = False
+    # Photos of `train.target` in the batch.
+    needs_target: ClassVar[bool] = False
 
     name: str = CLASS_HEADS
     weight: float = 1.0  # factor in the sum of the objectives
@@ -278,6 +281,25 @@ class DistillationConfig(ObjectiveConfig):
             )
 
 
+@dataclass(frozen=True)
+class DomainAdversarialConfig(ObjectiveConfig):
+    """Descriptors that do not tell the photos of `train.target` (arXiv:1409.7495).
+
+    A classifier learns to tell them, and its gradient is reversed for the encoder.
+    """
+
+    needs_target: ClassVar[bool] = True
+
+    name: str = "domain_adversarial"
+    reversal: float = 1.0  # lambda: factor of the gradient for the encoder
+    hidden_units: int = 256  # of the classifier
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range(self, _PATH, 0, None, "reversal")
+        check_range(self, _PATH, 1, MOST_UNITS, "hidden_units")
+
+
 OBJECTIVES: Methods[ObjectiveConfig] = Methods(
     path=_PATH,
     key="name",
@@ -298,5 +320,6 @@ OBJECTIVES: Methods[ObjectiveConfig] = Methods(
         "barlow_twins": BarlowTwinsConfig,
         "simclr": SimCLRConfig,
         "distillation": DistillationConfig,
+        "domain_adversarial": DomainAdversarialConfig,
     },
 )

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from vpr_tf._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from vpr_tf.models.batch_norm_statistics import batch_norms, set_statistics
     from vpr_tf.models.cluster_initialization import initialize_clusters, needs_clusters
     from vpr_tf.models.encoder_builder import (
         build_encoder,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "GeoLocalizationNet",
     "ReleasedEncoder",
+    "batch_norms",
     "build_encoder",
     "build_released",
     "encoder_fingerprint",
@@ -38,6 +40,7 @@ __all__ = [
     "read_keras_file",
     "released_encoder",
     "released_names",
+    "set_statistics",
     "to_onnx",
     "with_run_weights",
 ]
@@ -46,6 +49,7 @@ __getattr__, __dir__ = lazy_names(
     {
         "GeoLocalizationNet": "vpr_tf.models.geolocalization_net",
         "ReleasedEncoder": "vpr_tf.models.released",
+        "batch_norms": "vpr_tf.models.batch_norm_statistics",
         "build_encoder": "vpr_tf.models.encoder_builder",
         "build_released": "vpr_tf.models.pretrained",
         "encoder_fingerprint": "vpr_tf.models.fingerprint",
@@ -57,6 +61,7 @@ __getattr__, __dir__ = lazy_names(
         "read_keras_file": "vpr_tf.models.encoder_builder",
         "released_encoder": "vpr_tf.models.released",
         "released_names": "vpr_tf.models.released",
+        "set_statistics": "vpr_tf.models.batch_norm_statistics",
         "to_onnx": "vpr_tf.models.onnx_conversion",
         "with_run_weights": "vpr_tf.models.encoder_builder",
     },

@@ -16,13 +16,15 @@ import tensorflow as tf
 from vpr_tf.classification import ClassTable
 from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.config import (
+    AdaptedTo,
     ConfigError,
     EncoderConfig,
     ExperimentConfig,
     PlateauScheduleConfig,
 )
 from vpr_tf.data.partition import Partition
-from vpr_tf.data.prepared_dataset import PreparedDataset
+from vpr_tf.data.prepared_dataset import PreparedDataset, SplitIndex
+from vpr_tf.data.target_photos import target_split
 from vpr_tf.evaluation.protocols import check_protocol_sets
 from vpr_tf.models import build_encoder, with_run_weights
 from vpr_tf.training.callbacks import CheckpointSaver, decision_callbacks
@@ -154,6 +156,7 @@ class _Setting:
         facts: What the run trains on.
         objectives: Functions of the user.
         teacher: With `train.teacher`.
+        target: With `train.target`, its split.
     """
 
     config: ExperimentConfig
@@ -165,6 +168,7 @@ class _Setting:
     facts: dict[str, Any]
     objectives: Sequence[LossFunction] = ()
     teacher: Teacher | None = None
+    target: SplitIndex | None = None
 
     @classmethod
     def load(
@@ -203,9 +207,12 @@ class _Setting:
         teacher = _teacher(config, dataset, strategy, resumed)
         if teacher is not None:
             facts |= teacher.facts
+        target = target_split(config.train.target, dataset)
+        if target is not None:
+            facts["target_fingerprint"] = dataset.split_fingerprint(target.name)
         return cls(
             *(config, encoder, dataset, partition, strategy, fixed, facts, objectives),
-            teacher,
+            *(teacher, target),
         )
 
 
@@ -254,6 +261,7 @@ def _create_trainer(setting: _Setting, augment: Augment | None) -> GroupTrainer:
         augment,
         setting.objectives,
         setting.teacher.of_length if setting.teacher else None,
+        setting.target,
     )
 
 
@@ -318,6 +326,9 @@ def _run(
         _LOG.warning("This worker trains along; the chief reports.")
     fixed = setting.fixed
     plain_encoder = fixed.encoder if fixed else build_plain_encoder(setting.encoder)
+    if setting.target is not None:
+        split, fingerprint = setting.target.name, setting.facts["target_fingerprint"]
+        plain_encoder.adapted_to = AdaptedTo(split, fingerprint)
     if not restored and fixed is None:
         start_from_clusters(trainer, plain_encoder, dataset, config)
     saver = CheckpointSaver(store, trainer.progress, config.train)
