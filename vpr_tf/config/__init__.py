@@ -36,6 +36,7 @@ from vpr_tf.config.encoder import (
     AggregationConfig,
     EncoderConfig,
     GemConfig,
+    LoraConfig,
 )
 from vpr_tf.config.evaluation import (
     ENGINES,
@@ -141,6 +142,7 @@ __all__ = [
     "HierarchicalConfig",
     "LocalizationConfig",
     "LookaheadConfig",
+    "LoraConfig",
     "MarginHeadConfig",
     "MinedLossConfig",
     "ObjectiveConfig",
