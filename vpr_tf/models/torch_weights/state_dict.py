@@ -159,7 +159,7 @@ def torch_values(
     state_dict = without_parallel_prefix(state_dict)
     layout = detect_layout(state_dict)
     entries = list(encoder_entries(model, layout))
-    values, problems = _convert(entries, state_dict)
+    values, problems = converted_values(entries, state_dict)
     known = {entry.key for entry in entries} | _keys_without_place(
         model, layout, entries
     )
@@ -294,10 +294,10 @@ def _keys_without_place(
     return counters | {layout.backbone + key for key in unused}
 
 
-def _convert(
+def converted_values(
     entries: Sequence[StateDictEntry], state_dict: Mapping[str, np.ndarray]
 ) -> tuple[dict[str, Sequence[np.ndarray]], dict[str, str]]:
-    """Returns the values, and what is wrong with the others; both by key."""
+    """Returns the values of variables, and what is wrong with the others; by key."""
     converted: dict[str, Sequence[np.ndarray]] = {}
     problems = {}
     for entry in entries:
