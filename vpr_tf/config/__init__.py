@@ -37,6 +37,7 @@ from vpr_tf.config.encoder import (
     AggregationConfig,
     EncoderConfig,
     GemConfig,
+    LoraConfig,
 )
 from vpr_tf.config.evaluation import (
     ENGINES,
@@ -142,6 +143,7 @@ __all__ = [
     "HierarchicalConfig",
     "LocalizationConfig",
     "LookaheadConfig",
+    "LoraConfig",
     "MarginHeadConfig",
     "MinedLossConfig",
     "ObjectiveConfig",

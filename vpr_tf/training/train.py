@@ -24,7 +24,7 @@ from vpr_tf.config import (
 from vpr_tf.data.partition import Partition
 from vpr_tf.data.prepared_dataset import PreparedDataset
 from vpr_tf.evaluation.protocols import check_protocol_sets
-from vpr_tf.models import build_encoder, with_run_weights
+from vpr_tf.models import build_encoder, build_with_lora, with_run_weights
 from vpr_tf.training.callbacks import CheckpointSaver, decision_callbacks
 from vpr_tf.training.checkpoints import CheckpointStore
 from vpr_tf.training.checks import Augment
@@ -220,7 +220,10 @@ def _create_trainer(setting: _Setting, augment: Augment | None) -> GroupTrainer:
     def create() -> keras.Model:
         if fixed is not None:
             return identity_encoder(fixed.descriptors.shape[1])
-        return build_encoder(setting.encoder)
+        encoder = setting.encoder
+        if encoder.lora is not None:
+            return build_with_lora(encoder, encoder.lora)
+        return build_encoder(encoder)
 
     return GroupTrainer(
         create,
