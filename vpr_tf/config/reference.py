@@ -9,6 +9,7 @@ import dataclasses
 import inspect
 import json
 import sys
+import types
 import typing
 from collections.abc import Iterator
 from typing import Any
@@ -41,8 +42,8 @@ def _section(config_class: type, path: str) -> Iterator[str]:
     yield f"## {name}" if path else "## Top level"
     yield f"\n{_document(config_class)}\n"
     inner = dict(_inner_sections(config_class))
-    optional = dict(_optional_sections(config_class))
-    yield from _table(config_class, set(inner))
+    optional = {f.name for f in dataclasses.fields(config_class) if f.default is None}
+    yield from _table(config_class, set(inner) - optional)
     for name, nested in inner.items():
         dotted = f"{path}.{name}" if path else name
         methods = next((m for m in METHOD_SECTIONS if m.path == dotted), None)
@@ -50,8 +51,6 @@ def _section(config_class: type, path: str) -> Iterator[str]:
             yield from _section(nested, dotted)
         else:
             yield from _methods(methods)
-    for name, nested in optional.items():
-        yield from _section(nested, f"{path}.{name}" if path else name)
 
 
 def _methods(methods: Methods) -> Iterator[str]:
@@ -80,16 +79,10 @@ def _table(config_class: type, left_out: set[str]) -> Iterator[str]:
 def _inner_sections(config_class: type) -> Iterator[tuple[str, type]]:
     hints = typing.get_type_hints(config_class)
     for field in dataclasses.fields(config_class):
-        if dataclasses.is_dataclass(hints[field.name]):
-            yield field.name, typing.cast(type, hints[field.name])
-
-
-def _optional_sections(config_class: type) -> Iterator[tuple[str, type]]:
-    """Yields the sections that are null unless they are given."""
-    hints = typing.get_type_hints(config_class)
-    for field in dataclasses.fields(config_class):
-        for kind in typing.get_args(hints[field.name]):
-            if field.default is None and dataclasses.is_dataclass(kind):
+        hint = hints[field.name]
+        is_optional = isinstance(hint, types.UnionType)
+        for kind in typing.get_args(hint) if is_optional else (hint,):
+            if dataclasses.is_dataclass(kind):
                 yield field.name, typing.cast(type, kind)
 
 
