@@ -17,6 +17,7 @@ LEVELS = (
     ("localization",),
     ("data", "models"),
     ("extraction",),
+    ("matching",),
     ("classification",),
     ("place_index",),
     ("evaluation",),

@@ -1,7 +1,8 @@
 """Converts checkpoints of other projects to Keras, and back.
 
 With --config the encoder is that of the config: for training checkpoints, and for
-encoders of one's own. --to-torch writes a state dict that the official code loads by
+encoders of one's own. --matcher converts the network that compares photos point by
+point. --to-torch writes a state dict that the official code loads by
 `model.load_state_dict(safetensors.torch.load_file("encoder.safetensors"))`.
 
 Examples:
@@ -9,6 +10,7 @@ Examples:
       --output cosplace_resnet50_2048.keras
   vpr convert --checkpoint last_checkpoint.pth --config configs/my.yaml \\
       --output encoder.keras --heads heads.npz
+  vpr convert --matcher xfeat --checkpoint xfeat.pt --output xfeat.weights.h5
   vpr convert --to-torch --checkpoint encoder.keras --output encoder.safetensors
 """
 
@@ -17,6 +19,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from vpr_tf.cli.main import UsageError
 from vpr_tf.cli.options import add_config, add_encoder_name, encoder_of, existing_file
 
 
@@ -37,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--heads", type=Path, help=".npz file for a training checkpoint's class centres"
     )
     add("--to-torch", action="store_true", help="from .keras to .safetensors")
+    add("--matcher", choices=("xfeat",), help="network of local features")
     add("--layout", metavar="NAME", help="names of the written state dict")
 
 
@@ -47,8 +51,23 @@ def run(options: argparse.Namespace) -> int:
 
         convert_to_torch(options.checkpoint, options.output, options.layout)
         return 0
+    if options.matcher:
+        _check_matcher_alone(options)
+        from vpr_tf.matching.xfeat_weights import convert_xfeat
+
+        convert_xfeat(options.checkpoint, options.output)
+        return 0
     model = encoder_of(options)
     from vpr_tf.models.convert import convert_to_keras
 
     convert_to_keras(model, options.checkpoint, options.output, options.heads)
     return 0
+
+
+def _check_matcher_alone(options: argparse.Namespace) -> None:
+    others = ("name", "config", "heads", "layout")
+    given = [f"--{name}" for name in others if getattr(options, name) is not None]
+    if given:
+        raise UsageError(
+            f"--matcher names what is converted: leave out {', '.join(given)}."
+        )

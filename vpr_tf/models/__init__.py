@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     )
     from vpr_tf.models.fingerprint import encoder_fingerprint
     from vpr_tf.models.geolocalization_net import GeoLocalizationNet
+    from vpr_tf.models.lora import build_with_lora, merged_weights
     from vpr_tf.models.onnx_conversion import to_onnx
     from vpr_tf.models.precision import in_precision
     from vpr_tf.models.pretrained import build_released
@@ -28,10 +29,12 @@ __all__ = [
     "ReleasedEncoder",
     "build_encoder",
     "build_released",
+    "build_with_lora",
     "encoder_fingerprint",
     "in_precision",
     "initialize_clusters",
     "load_weights",
+    "merged_weights",
     "needs_clusters",
     "read_keras_file",
     "released_encoder",
@@ -46,10 +49,12 @@ __getattr__, __dir__ = lazy_names(
         "ReleasedEncoder": "vpr_tf.models.released",
         "build_encoder": "vpr_tf.models.encoder_builder",
         "build_released": "vpr_tf.models.pretrained",
+        "build_with_lora": "vpr_tf.models.lora",
         "encoder_fingerprint": "vpr_tf.models.fingerprint",
         "in_precision": "vpr_tf.models.precision",
         "initialize_clusters": "vpr_tf.models.cluster_initialization",
         "load_weights": "vpr_tf.models.encoder_builder",
+        "merged_weights": "vpr_tf.models.lora",
         "needs_clusters": "vpr_tf.models.cluster_initialization",
         "read_keras_file": "vpr_tf.models.encoder_builder",
         "released_encoder": "vpr_tf.models.released",

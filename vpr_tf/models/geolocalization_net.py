@@ -20,7 +20,7 @@ from vpr_tf.models.aggregations import (
     check_aggregation_fits,
     parse_aggregation,
 )
-from vpr_tf.models.backbones import ImageShape, backbone_spec
+from vpr_tf.models.backbones import ADDED_LAYERS, ImageShape, backbone_spec
 
 
 @keras.saving.register_keras_serializable(package="vpr_tf")
@@ -145,6 +145,7 @@ class GeoLocalizationNet(keras.Model):
         self.image_shape = tuple(image_shape)
         self.last_stage = last_stage
         self.train_from_stage = first_stage
+        self._gradients_from = first_stage
         self.bn_mode = bn_mode
         self.backbone_dtype_policy = policy
         self.preprocessing = (
@@ -211,14 +212,25 @@ class GeoLocalizationNet(keras.Model):
         return keras.Model(self.input, self._features)
 
     def freeze_stages(self) -> None:
-        """Makes the variables trainable or not as `train_from_stage` says."""
+        """Makes the variables trainable or not as `train_from_stage` says.
+
+        What was put into a frozen stage trains where gradients reach it.
+        """
         for number, stage in enumerate(self.stages):
             frozen = number < self.train_from_stage
-            stage.trainable = not frozen or self.bn_mode == "torch"
-            if frozen and self.bn_mode == "torch":
-                # A batch norm whose layer trains keeps using batch statistics.
+            added = [
+                variable
+                for layer in stage.layers
+                if layer.name in ADDED_LAYERS and number >= self._gradients_from
+                for variable in layer.weights
+            ]
+            # A batch norm whose layer trains keeps using batch statistics.
+            stage.trainable = not frozen or self.bn_mode == "torch" or bool(added)
+            if frozen and stage.trainable:
                 for variable in stage.trainable_variables:
                     variable.trainable = False
+                for variable in added:
+                    variable.trainable = True
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

@@ -81,10 +81,15 @@ def _build(
         ) from error
 
 
-def load_weights_h5(model: keras.Model, path: Path) -> None:
-    """Sets the weights of an encoder to those of a `.weights.h5` file.
+def load_weights_h5(model: keras.Model, path: Path, network: str | None = None) -> None:
+    """Sets the weights of a network to those of a `.weights.h5` file.
 
     The datasets are compared first, since Keras ignores those it does not know.
+
+    Args:
+        model: The network.
+        path: The file.
+        network: Its name, for messages; None for an encoder.
 
     Raises:
         ValueError: The file is damaged or of another encoder.
@@ -102,9 +107,13 @@ def load_weights_h5(model: keras.Model, path: Path) -> None:
     ]
     if differences:
         fitting = sum(expected.get(name) == shape for name, shape in received.items())
+        if network is None:
+            network = (
+                f"{model.backbone_name} with descriptor_dim={model.descriptor_dim}"
+            )
         raise_differences(
-            f"{path} does not fit {model.backbone_name} with descriptor_dim="
-            f"{model.descriptor_dim}: {fitting} of its {len(received)} arrays fit.",
+            f"{path} does not fit {network}: {fitting} of its {len(received)} arrays "
+            "fit.",
             differences,
         )
     load_hdf5(model, path)

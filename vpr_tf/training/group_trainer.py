@@ -19,6 +19,7 @@ from vpr_tf.data.prepared_dataset import SplitIndex
 from vpr_tf.data.record_reading import damaged_records_named
 from vpr_tf.data.training_batches import training_batches
 from vpr_tf.layers import GeneralizedMeanPooling2D, dtype_policy
+from vpr_tf.models import merged_weights
 from vpr_tf.training.checks import (
     Augment,
     augmented,
@@ -275,16 +276,15 @@ class GroupTrainer:
         """Returns the encoder's weights; all workers must call it together.
 
         They are averages where its optimizer has some; the batch norms' statistics
-        are always those of training.
+        are always those of training. LoRA is merged into the weights that it changes.
         """
         self.average_statistics()
-        averages = averaged_weights(self.encoder_optimizer)
-        if averages is None:
-            return self.encoder.get_weights()
         trained = self.encoder.trainable_variables
+        averages = averaged_weights(self.encoder_optimizer) or trained
         taken = {id(v): a for v, a in zip(trained, averages, strict=True)}
-        values = [taken.get(id(v), v) for v in self.encoder.weights]
-        return [keras.ops.convert_to_numpy(value) for value in values]
+        return merged_weights(
+            self.encoder, lambda v: keras.ops.convert_to_numpy(taken.get(id(v), v))
+        )
 
     def _damage_named(self, position: int) -> contextlib.AbstractContextManager[None]:
         """Around taking the batch that starts at a sampler position."""

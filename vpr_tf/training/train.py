@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from vpr_tf.classification import ClassTable
+from vpr_tf.classification import ClassTable, require_ground
 from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.config import (
     ConfigError,
@@ -24,7 +24,7 @@ from vpr_tf.config import (
 from vpr_tf.data.partition import Partition
 from vpr_tf.data.prepared_dataset import PreparedDataset
 from vpr_tf.evaluation.protocols import check_protocol_sets
-from vpr_tf.models import build_encoder, with_run_weights
+from vpr_tf.models import build_encoder, build_with_lora, with_run_weights
 from vpr_tf.training.callbacks import CheckpointSaver, decision_callbacks
 from vpr_tf.training.checkpoints import CheckpointStore
 from vpr_tf.training.checks import Augment
@@ -174,6 +174,8 @@ class _Setting:
         dataset = PreparedDataset(config.dataset.path)
         check_protocol_sets(config.evaluation, dataset.tests)
         partition = dataset.partition(config.partition_name)
+        if config.evaluation.method == "classification":
+            require_ground(partition, "`evaluation.method: classification`")
         weights = initial_weights(resumed) if resumed else None
         if weights is not None:
             encoder = dataclasses.replace(config.encoder, weights=weights)
@@ -218,7 +220,10 @@ def _create_trainer(setting: _Setting, augment: Augment | None) -> GroupTrainer:
     def create() -> keras.Model:
         if fixed is not None:
             return identity_encoder(fixed.descriptors.shape[1])
-        return build_encoder(setting.encoder)
+        encoder = setting.encoder
+        if encoder.lora is not None:
+            return build_with_lora(encoder, encoder.lora)
+        return build_encoder(encoder)
 
     return GroupTrainer(
         create,
@@ -244,6 +249,8 @@ def _create_validator(setting: _Setting, trainer: GroupTrainer) -> Validator | N
     watched = isinstance(schedule, PlateauScheduleConfig) and (
         schedule.monitor == "val_loss"
     )
+    if watched:
+        require_ground(setting.partition, "`train.schedule.monitor: val_loss`")
     val_loss = None
     if val and (watched or config.evaluation.method == "classification"):
         split = dataset.split(val.queries)

