@@ -25,6 +25,7 @@ from vpr_tf.config.dataset import (
     GridConfig,
     HierarchicalConfig,
     PartitionConfig,
+    PlaceIdsConfig,
     PlanetConfig,
     ReadingConfig,
     grid_config,
@@ -36,6 +37,7 @@ from vpr_tf.config.encoder import (
     AggregationConfig,
     EncoderConfig,
     GemConfig,
+    LoraConfig,
 )
 from vpr_tf.config.evaluation import (
     ENGINES,
@@ -63,16 +65,18 @@ from vpr_tf.config.heads import (
     RegressionHeadConfig,
     SoftLabelHeadConfig,
 )
+from vpr_tf.config.objective_entries import objective_of
 from vpr_tf.config.objectives import (
     CLASS_HEADS,
     OBJECTIVES,
+    DistillationConfig,
+    DomainAdversarialConfig,
     MinedLossConfig,
     ObjectiveConfig,
     PairLossConfig,
     ProxyAnchorConfig,
     TripletConfig,
     TwoViewConfig,
-    objective_of,
 )
 from vpr_tf.config.protocols import PROTOCOLS, STANDARD, Protocol, find_protocol
 from vpr_tf.config.quality import (
@@ -83,6 +87,8 @@ from vpr_tf.config.quality import (
 )
 from vpr_tf.config.rerank import MATCHERS, RERANK_WHEN, RerankConfig, RerankOverride
 from vpr_tf.config.rules import ConfigError, check_name, did_you_mean
+from vpr_tf.config.target import AdaptedTo, TargetConfig
+from vpr_tf.config.teacher import TeacherConfig
 from vpr_tf.config.training import (
     KERAS_OPTIMIZERS,
     OPTIMIZERS,
@@ -121,6 +127,7 @@ __all__ = [
     "RUN_PREFIX",
     "SCHEDULES",
     "STANDARD",
+    "AdaptedTo",
     "AggregationConfig",
     "AngularMarginHeadConfig",
     "AugmentationConfig",
@@ -133,7 +140,9 @@ __all__ = [
     "CyclicalScheduleConfig",
     "DatabaseAndQueries",
     "DatasetConfig",
+    "DistillationConfig",
     "DivideAndClassifyConfig",
+    "DomainAdversarialConfig",
     "EigenPlacesConfig",
     "EncoderConfig",
     "EvaluationConfig",
@@ -144,12 +153,14 @@ __all__ = [
     "HierarchicalConfig",
     "LocalizationConfig",
     "LookaheadConfig",
+    "LoraConfig",
     "MarginHeadConfig",
     "MinedLossConfig",
     "ObjectiveConfig",
     "OptimizerConfig",
     "PairLossConfig",
     "PartitionConfig",
+    "PlaceIdsConfig",
     "PlanetConfig",
     "PlateauScheduleConfig",
     "PolynomialScheduleConfig",
@@ -164,6 +175,8 @@ __all__ = [
     "RerankOverride",
     "ScheduleConfig",
     "SoftLabelHeadConfig",
+    "TargetConfig",
+    "TeacherConfig",
     "TrainConfig",
     "TripletConfig",
     "TwoViewConfig",

@@ -191,6 +191,34 @@ AGGREGATIONS: Methods[AggregationConfig] = Methods(
 )
 
 FIXED_SIZE_AGGREGATIONS = ("mixvpr",)
+LORA_TARGETS = ("query", "key", "value", "output", "mlp")  # layers of a block
+
+
+@dataclass(frozen=True)
+class LoraConfig:
+    """Low-rank changes of a frozen transformer (LoRA, arXiv:2106.09685).
+
+    They alone train of the backbone; `best/` and exports hold the sums of weights and
+    changes, and are those of an encoder without LoRA.
+    """
+
+    rank: int = 4
+    alpha: float | None = None  # a change counts alpha / rank times; null: once
+    # Of query, key, value, output (of the attention) and mlp.
+    targets: list[str] = field(default_factory=lambda: ["query", "value"])
+    from_stage: int = 1  # the first block that is changed, from 1
+
+    def __post_init__(self) -> None:
+        check_range(self, "encoder.lora", 1, MOST_UNITS, "rank")
+        alpha = self.alpha
+        check(
+            alpha is None or alpha > 0, "encoder.lora.alpha", "above 0 or null", alpha
+        )
+        expected = f"some of {', '.join(LORA_TARGETS)}, each once"
+        targets = self.targets
+        is_right = targets and set(targets) <= set(LORA_TARGETS)
+        once = len(set(targets)) == len(targets)
+        check(bool(is_right) and once, "encoder.lora.targets", expected, targets)
 
 
 @dataclass(frozen=True)
@@ -207,6 +235,8 @@ class EncoderConfig:
     # or none, preset:NAME (of keras-hub), a released encoder's name, a file, or
     # run:NAME (the best weights of the newest finished run of that name)
     weights: str = "imagenet"
+    # Changes of a transformer that is frozen, as `train_from_stage: 13` freezes it.
+    lora: LoraConfig | None = None
 
     def __post_init__(self) -> None:
         most = {"descriptor_dim": MOST_VALUES, "image_size": MOST_PIXELS_A_SIDE}
@@ -233,6 +263,8 @@ class EncoderConfig:
             run = self.weights.removeprefix(RUN_PREFIX)
             check_name("encoder.weights: run:NAME", run)
         check_choice("encoder.bn_mode", self.bn_mode, ("torch", "keras"))
+        if self.lora is not None:
+            self._check_frozen_transformer("encoder.lora", self.lora.from_stage)
         if isinstance(self.aggregation, AggregationTokensConfig):
             self._check_inserted_tokens(self.aggregation.before_block, stages)
         if self.aggregation.name in FIXED_SIZE_AGGREGATIONS:
@@ -245,14 +277,39 @@ class EncoderConfig:
                 self.image_size,
             )
 
-    def _check_inserted_tokens(self, before_block: int, stages: int) -> None:
+    @property
+    def gradients_from_stage(self) -> int:
+        """The first stage with anything that trains."""
+        return self.train_from_stage if self.lora is None else self.lora.from_stage
+
+    def _check_transformer(self, reason: str) -> None:
         check(
             self.backbone.startswith(_TRANSFORMERS),
             "encoder.backbone",
-            "a transformer, DINOv2_... or ViT_..., because aggregation_tokens are put "
-            "before one of its blocks",
+            f"a transformer, DINOv2_... or ViT_..., because {reason}",
             self.backbone,
         )
+
+    def _check_frozen_transformer(self, path: str, from_stage: int) -> None:
+        self._check_transformer(f"`{path}` changes its blocks")
+        stages = BACKBONE_STAGES[self.backbone]
+        last = stages - 1 if self.last_stage is None else self.last_stage
+        check(
+            1 <= from_stage <= last,
+            f"{path}.from_stage",
+            f"a block of {self.backbone} that is there, 1 to {last}",
+            from_stage,
+        )
+        check(
+            self.train_from_stage > last,
+            "encoder.train_from_stage",
+            f"{last + 1}, which freezes {self.backbone}, because with `{path}` none of "
+            "its own weights train",
+            self.train_from_stage,
+        )
+
+    def _check_inserted_tokens(self, before_block: int, stages: int) -> None:
+        self._check_transformer("aggregation_tokens are put before one of its blocks")
         backbone_alone = self.weights in ("none", "imagenet") or (
             self.weights.startswith("preset:")
         )
@@ -264,9 +321,11 @@ class EncoderConfig:
             before_block,
         )
         check(
-            self.train_from_stage <= before_block + 1 or not backbone_alone,
-            "encoder.train_from_stage",
+            self.gradients_from_stage <= before_block + 1 or not backbone_alone,
+            "encoder.train_from_stage"
+            if self.lora is None
+            else "encoder.lora.from_stage",
             f"at most {before_block + 1}, the stage that begins with the tokens, since "
             f"`weights: {self.weights}` leaves them random",
-            self.train_from_stage,
+            self.gradients_from_stage,
         )

@@ -55,6 +55,7 @@ _YAML_ERRORS = (
 # Fields that hold paths, in which ~ and $NAME are expanded.
 _PATHS = re.compile(
     r"runs_dir|savedmodels_dir|dataset\.path|encoder\.weights|classification\.model"
+    r"|train\.teacher\.model"
     r"|build\.(source|train|val\.\w+|tests\..+\.\w+|reading\.folder)"
 )
 _RESOLVER = re.compile(r"\$\{[^${}]*:")
@@ -82,6 +83,13 @@ class ExperimentConfig:
         check_range(self, "", 0, LARGEST_SEED, "seed")
         if self.evaluation.method == "classification":
             self.train.check_has_class_heads("`evaluation.method: classification`")
+        check(
+            self.encoder.lora is None or self.train.input == "images",
+            "train.input",
+            "images with `encoder.lora`, because descriptors come from an encoder that "
+            "stays as it is",
+            self.train.input,
+        )
         size = self.encoder.image_size
         if size is None:
             return

@@ -9,11 +9,11 @@ import dataclasses
 import inspect
 import json
 import sys
+import types
 import typing
 from collections.abc import Iterator
 from typing import Any
 
-from vpr_tf.config.dataset import BuildConfig, DatabaseAndQueries
 from vpr_tf.config.experiment import ExperimentConfig
 from vpr_tf.config.merging import METHOD_SECTIONS
 from vpr_tf.config.rules import Methods
@@ -42,9 +42,8 @@ def _section(config_class: type, path: str) -> Iterator[str]:
     yield f"## {name}" if path else "## Top level"
     yield f"\n{_document(config_class)}\n"
     inner = dict(_inner_sections(config_class))
-    yield from _table(config_class, set(inner))
-    if config_class is BuildConfig:
-        yield from _section(DatabaseAndQueries, f"{path}.val")
+    optional = {f.name for f in dataclasses.fields(config_class) if f.default is None}
+    yield from _table(config_class, set(inner) - optional)
     for name, nested in inner.items():
         dotted = f"{path}.{name}" if path else name
         methods = next((m for m in METHOD_SECTIONS if m.path == dotted), None)
@@ -80,8 +79,11 @@ def _table(config_class: type, left_out: set[str]) -> Iterator[str]:
 def _inner_sections(config_class: type) -> Iterator[tuple[str, type]]:
     hints = typing.get_type_hints(config_class)
     for field in dataclasses.fields(config_class):
-        if dataclasses.is_dataclass(hints[field.name]):
-            yield field.name, typing.cast(type, hints[field.name])
+        hint = hints[field.name]
+        is_optional = isinstance(hint, types.UnionType)
+        for kind in typing.get_args(hint) if is_optional else (hint,):
+            if dataclasses.is_dataclass(kind):
+                yield field.name, typing.cast(type, kind)
 
 
 def _document(config_class: type) -> str:

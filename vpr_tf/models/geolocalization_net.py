@@ -10,7 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from vpr_tf.config import Preprocessing
+from vpr_tf.config import AdaptedTo, Preprocessing
 from vpr_tf.layers import L2Normalization, dtype_policy, torch_linear
 from vpr_tf.models.aggregations import (
     BOTH,
@@ -20,7 +20,7 @@ from vpr_tf.models.aggregations import (
     check_aggregation_fits,
     parse_aggregation,
 )
-from vpr_tf.models.backbones import ImageShape, backbone_spec
+from vpr_tf.models.backbones import ADDED_LAYERS, ImageShape, backbone_spec
 
 
 @keras.saving.register_keras_serializable(package="vpr_tf")
@@ -56,6 +56,7 @@ class GeoLocalizationNet(keras.Model):
         dtype: Dtype policy of the backbone; None takes the global one.
         preprocessing: How images are prepared for the encoder, as the fields of
             `Preprocessing`, for whoever loads it from a file; None where unknown.
+        adapted_to: Photos that it was adapted to, as the fields of `AdaptedTo`.
 
     Attributes:
         descriptor_dim: Length of the descriptors.
@@ -94,6 +95,7 @@ class GeoLocalizationNet(keras.Model):
         name: str = "geolocalization_net",
         dtype: Any = None,
         preprocessing: Mapping[str, Any] | None = None,
+        adapted_to: Mapping[str, Any] | None = None,
     ) -> None:
         spec = backbone_spec(backbone)
         first_stage = 0 if train_from_stage is None else train_from_stage
@@ -145,11 +147,13 @@ class GeoLocalizationNet(keras.Model):
         self.image_shape = tuple(image_shape)
         self.last_stage = last_stage
         self.train_from_stage = first_stage
+        self._gradients_from = first_stage
         self.bn_mode = bn_mode
         self.backbone_dtype_policy = policy
         self.preprocessing = (
             None if preprocessing is None else Preprocessing(**preprocessing)
         )
+        self.adapted_to = None if adapted_to is None else AdaptedTo(**adapted_to)
         self._projection_dim = descriptor_dim
         self._whitening_dim = whitening_dim
         self._aggregation = (
@@ -211,14 +215,25 @@ class GeoLocalizationNet(keras.Model):
         return keras.Model(self.input, self._features)
 
     def freeze_stages(self) -> None:
-        """Makes the variables trainable or not as `train_from_stage` says."""
+        """Makes the variables trainable or not as `train_from_stage` says.
+
+        What was put into a frozen stage trains where gradients reach it.
+        """
         for number, stage in enumerate(self.stages):
             frozen = number < self.train_from_stage
-            stage.trainable = not frozen or self.bn_mode == "torch"
-            if frozen and self.bn_mode == "torch":
-                # A batch norm whose layer trains keeps using batch statistics.
+            added = [
+                variable
+                for layer in stage.layers
+                if layer.name in ADDED_LAYERS and number >= self._gradients_from
+                for variable in layer.weights
+            ]
+            # A batch norm whose layer trains keeps using batch statistics.
+            stage.trainable = not frozen or self.bn_mode == "torch" or bool(added)
+            if frozen and stage.trainable:
                 for variable in stage.trainable_variables:
                     variable.trainable = False
+                for variable in added:
+                    variable.trainable = True
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
@@ -236,6 +251,8 @@ class GeoLocalizationNet(keras.Model):
         }
         if self.preprocessing is not None:
             config["preprocessing"] = dataclasses.asdict(self.preprocessing)
+        if self.adapted_to is not None:
+            config["adapted_to"] = dataclasses.asdict(self.adapted_to)
         return config
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from vpr_tf.models.backbones import BackboneSpec, backbone_spec
+from vpr_tf.models.backbones import ADDED_LAYERS, BackboneSpec, backbone_spec
 from vpr_tf.models.geolocalization_net import GeoLocalizationNet
 from vpr_tf.models.torch_weights.state_dict import raise_differences
 
@@ -95,7 +95,7 @@ def _set_backbone(
         for stage in model.stages
         for layer in stage.layers
         for variable in layer.weights
-        if layer.name != "inserted_tokens"  # the aggregation's
+        if layer.name not in ADDED_LAYERS
     }
     differences = []
     for place, variable in variables.items():

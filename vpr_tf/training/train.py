@@ -13,18 +13,20 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from vpr_tf.classification import ClassTable
+from vpr_tf.classification import ClassTable, require_ground
 from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.config import (
+    AdaptedTo,
     ConfigError,
     EncoderConfig,
     ExperimentConfig,
     PlateauScheduleConfig,
 )
 from vpr_tf.data.partition import Partition
-from vpr_tf.data.prepared_dataset import PreparedDataset
+from vpr_tf.data.prepared_dataset import PreparedDataset, SplitIndex
+from vpr_tf.data.target_photos import target_split
 from vpr_tf.evaluation.protocols import check_protocol_sets
-from vpr_tf.models import build_encoder, with_run_weights
+from vpr_tf.models import build_encoder, build_with_lora, with_run_weights
 from vpr_tf.training.callbacks import CheckpointSaver, decision_callbacks
 from vpr_tf.training.checkpoints import CheckpointStore
 from vpr_tf.training.checks import Augment
@@ -53,6 +55,7 @@ from vpr_tf.training.resume import (
     check_same_data,
     find_run,
     initial_weights,
+    model_of_teacher,
     restore_run,
     tell_other_run,
 )
@@ -63,6 +66,7 @@ from vpr_tf.training.run_writers import (
     data_facts,
     model_facts,
 )
+from vpr_tf.training.teacher import Teacher
 from vpr_tf.training.val_loss import ValLoss
 
 _LOG = logging.getLogger(__name__)
@@ -151,6 +155,8 @@ class _Setting:
         fixed: With `train.input: descriptors`.
         facts: What the run trains on.
         objectives: Functions of the user.
+        teacher: With `train.teacher`.
+        target: With `train.target`, its split.
     """
 
     config: ExperimentConfig
@@ -161,6 +167,8 @@ class _Setting:
     fixed: FixedDescriptors | None
     facts: dict[str, Any]
     objectives: Sequence[LossFunction] = ()
+    teacher: Teacher | None = None
+    target: SplitIndex | None = None
 
     @classmethod
     def load(
@@ -174,6 +182,8 @@ class _Setting:
         dataset = PreparedDataset(config.dataset.path)
         check_protocol_sets(config.evaluation, dataset.tests)
         partition = dataset.partition(config.partition_name)
+        if config.evaluation.method == "classification":
+            require_ground(partition, "`evaluation.method: classification`")
         weights = initial_weights(resumed) if resumed else None
         if weights is not None:
             encoder = dataclasses.replace(config.encoder, weights=weights)
@@ -196,9 +206,31 @@ class _Setting:
                     "leave `objectives` out."
                 )
             fixed = FixedDescriptors.of(build_encoder(encoder), dataset, config)
+        teacher = _teacher(config, dataset, strategy, resumed)
+        if teacher is not None:
+            facts |= teacher.facts
+        target = target_split(config.train.target, dataset)
+        if target is not None:
+            facts["target_fingerprint"] = dataset.split_fingerprint(target.name)
         return cls(
-            *(config, encoder, dataset, partition, strategy, fixed, facts, objectives)
+            *(config, encoder, dataset, partition, strategy, fixed, facts, objectives),
+            *(teacher, target),
         )
+
+
+def _teacher(
+    config: ExperimentConfig,
+    dataset: PreparedDataset,
+    strategy: tf.distribute.Strategy,
+    resumed: RunFolder | None,
+) -> Teacher | None:
+    teacher = config.train.teacher
+    if teacher is None:
+        return None
+    known = model_of_teacher(resumed) if resumed else None
+    if known is not None:
+        teacher = dataclasses.replace(teacher, model=known)
+    return Teacher.of(config, teacher, dataset, strategy)
 
 
 def trainer_of(config: ExperimentConfig) -> GroupTrainer:
@@ -218,7 +250,10 @@ def _create_trainer(setting: _Setting, augment: Augment | None) -> GroupTrainer:
     def create() -> keras.Model:
         if fixed is not None:
             return identity_encoder(fixed.descriptors.shape[1])
-        return build_encoder(setting.encoder)
+        encoder = setting.encoder
+        if encoder.lora is not None:
+            return build_with_lora(encoder, encoder.lora)
+        return build_encoder(encoder)
 
     return GroupTrainer(
         create,
@@ -230,6 +265,8 @@ def _create_trainer(setting: _Setting, augment: Augment | None) -> GroupTrainer:
         fixed.descriptors if fixed else None,
         augment,
         setting.objectives,
+        setting.teacher.of_length if setting.teacher else None,
+        setting.target,
     )
 
 
@@ -244,6 +281,8 @@ def _create_validator(setting: _Setting, trainer: GroupTrainer) -> Validator | N
     watched = isinstance(schedule, PlateauScheduleConfig) and (
         schedule.monitor == "val_loss"
     )
+    if watched:
+        require_ground(setting.partition, "`train.schedule.monitor: val_loss`")
     val_loss = None
     if val and (watched or config.evaluation.method == "classification"):
         split = dataset.split(val.queries)
@@ -294,6 +333,9 @@ def _run(
         _LOG.warning("This worker trains along; the chief reports.")
     fixed = setting.fixed
     plain_encoder = fixed.encoder if fixed else build_plain_encoder(setting.encoder)
+    if setting.target is not None:
+        split, fingerprint = setting.target.name, setting.facts["target_fingerprint"]
+        plain_encoder.adapted_to = AdaptedTo(split, fingerprint)
     if not restored and fixed is None:
         start_from_clusters(trainer, plain_encoder, dataset, config)
     saver = CheckpointSaver(store, trainer.progress, config.train)

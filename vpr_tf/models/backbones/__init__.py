@@ -6,6 +6,8 @@ import functools
 from collections.abc import Callable
 
 from vpr_tf.models.backbones.backbone_spec import (
+    ADDED_LAYERS,
+    INSERTED_TOKENS,
     UNCHANGED_TRANSFORMER,
     BackboneSpec,
     ImageShape,
@@ -57,7 +59,9 @@ def backbone_spec(name: str) -> BackboneSpec:
 
 
 __all__ = [
+    "ADDED_LAYERS",
     "BACKBONE_NAMES",
+    "INSERTED_TOKENS",
     "UNCHANGED_TRANSFORMER",
     "BackboneSpec",
     "ImageShape",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,11 @@ import numpy as np
 from vpr_tf.models.torch_weights.entries import StateDictEntry, layer_entries
 
 ImageShape = tuple[int | None, int | None, int]
+LinearLayers = Mapping[str, Sequence[keras.layers.Layer]]
+
+# Layers that a stage of a transformer has beyond the original network.
+INSERTED_TOKENS = "inserted_tokens"
+ADDED_LAYERS = (INSERTED_TOKENS,)
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -85,6 +90,9 @@ class BackboneSpec:
             the stages, into the name under which the two are compared; None for a
             variable without a place here.
         has_class_token: Whether it is a transformer, with tokens before the patches.
+        linear_layers: Returns the linear layers of a transformer's block, by the
+            names that `encoder.lora.targets` takes, and nothing of any other layer;
+            None for other networks.
     """
 
     name: str
@@ -106,6 +114,7 @@ class BackboneSpec:
     preset_facts: Mapping[str, Any] = field(default_factory=dict)
     preset_place: Callable[[str], str | None] = layer_and_variable
     has_class_token: bool = False
+    linear_layers: Callable[[keras.layers.Layer], LinearLayers] | None = None
 
     def stages_for(
         self, image_shape: ImageShape, options: TransformerOptions

@@ -26,13 +26,17 @@ from vpr_tf.models.backbones.backbone_spec import (
     UNCHANGED_TRANSFORMER,
     BackboneSpec,
     ImageShape,
+    LinearLayers,
     TransformerOptions,
 )
 from vpr_tf.models.backbones.transformer_entries import (
     block_entries,
     embedding_entries,
 )
-from vpr_tf.models.backbones.transformer_stages import transformer_stages
+from vpr_tf.models.backbones.transformer_stages import (
+    attention_layers,
+    transformer_stages,
+)
 from vpr_tf.models.torch_weights.entries import StateDictEntry, same_entry
 
 _PATCH_SIZE = 14
@@ -92,6 +96,7 @@ def dinov2_spec_of_size(
         imagenet_preset=f"{preset}_{size.preset}",
         preset_place=_preset_place,
         has_class_token=True,
+        linear_layers=_linear_layers,
     )
 
 
@@ -158,6 +163,13 @@ def _entries_of(module: str, layer: keras.layers.Layer) -> Iterator[StateDictEnt
     yield from block_entries(module, layer.attention.attention, layers)
     yield same_entry(f"{module}.ls1.gamma", layer.layer_scale1.lambda1)
     yield same_entry(f"{module}.ls2.gamma", layer.layer_scale2.lambda1)
+
+
+def _linear_layers(layer: keras.layers.Layer) -> LinearLayers:
+    if not hasattr(layer, "layer_scale1"):
+        return {}
+    layers = attention_layers(layer.attention.attention)
+    return {**layers, "mlp": (layer.mlp.fc1, layer.mlp.fc2)}
 
 
 def _preset_place(path: str) -> str | None:

@@ -13,7 +13,22 @@ from vpr_tf.layers import (
     SequenceToTokens,
     TokensToSequence,
 )
-from vpr_tf.models.backbones.backbone_spec import ImageShape, TransformerOptions
+from vpr_tf.models.backbones.backbone_spec import (
+    INSERTED_TOKENS,
+    ImageShape,
+    LinearLayers,
+    TransformerOptions,
+)
+
+
+def attention_layers(attention: keras.layers.MultiHeadAttention) -> LinearLayers:
+    """Returns the linear layers of an attention, by their names in the config."""
+    return {
+        "query": (attention.query_dense,),
+        "key": (attention.key_dense,),
+        "value": (attention.value_dense,),
+        "output": (attention.output_dense,),
+    }
 
 
 def transformer_stages(
@@ -49,7 +64,7 @@ def transformer_stages(
         inputs = [keras.Input(tensor.shape[1:]) for tensor in stages[-1].output]
         patches, tokens = inputs
         if options.inserted_tokens and number == 1 + options.before_block:
-            inserted = LearnedTokens(options.inserted_tokens, name="inserted_tokens")
+            inserted = LearnedTokens(options.inserted_tokens, name=INSERTED_TOKENS)
             tokens = keras.layers.Concatenate(axis=1, name="with_inserted")(
                 [inserted(patches), tokens]
             )

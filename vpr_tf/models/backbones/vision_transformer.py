@@ -24,13 +24,17 @@ from vpr_tf.models.backbones.backbone_spec import (
     UNCHANGED_TRANSFORMER,
     BackboneSpec,
     ImageShape,
+    LinearLayers,
     TransformerOptions,
 )
 from vpr_tf.models.backbones.transformer_entries import (
     block_entries,
     embedding_entries,
 )
-from vpr_tf.models.backbones.transformer_stages import transformer_stages
+from vpr_tf.models.backbones.transformer_stages import (
+    attention_layers,
+    transformer_stages,
+)
 from vpr_tf.models.torch_weights.entries import StateDictEntry
 
 _PATCH_SIZE = 16
@@ -84,6 +88,7 @@ def vit_spec_of_size(name: str, size: ViTSize) -> BackboneSpec:
         imagenet_preset=size.preset,
         preset_place=_preset_place,
         has_class_token=True,
+        linear_layers=_linear_layers,
     )
 
 
@@ -136,6 +141,13 @@ def _entries_of(module: str, layer: keras.layers.Layer) -> Iterator[StateDictEnt
         "mlp.fc2": layer.mlp.dense_2,
     }
     yield from block_entries(module, layer.mha, layers)
+
+
+def _linear_layers(layer: keras.layers.Layer) -> LinearLayers:
+    if not hasattr(layer, "mha"):
+        return {}
+    layers = attention_layers(layer.mha)
+    return {**layers, "mlp": (layer.mlp.dense_1, layer.mlp.dense_2)}
 
 
 def _preset_place(path: str) -> str:

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from vpr_tf.layers import LearnedTokens
-from vpr_tf.models.backbones import backbone_spec
+from vpr_tf.models.backbones import INSERTED_TOKENS, backbone_spec
 from vpr_tf.models.torch_weights.aggregation_entries import aggregation_entries
 from vpr_tf.models.torch_weights.entries import (
     StateDictEntry,
@@ -261,7 +261,7 @@ def _backbone_entries(model: keras.Model, layout: Layout) -> Iterator[StateDictE
 
 def _inserted_tokens(model: keras.Model) -> LearnedTokens | None:
     layers = [layer for stage in model.stages for layer in stage.layers]
-    return next((la for la in layers if la.name == "inserted_tokens"), None)
+    return next((la for la in layers if la.name == INSERTED_TOKENS), None)
 
 
 def _modules_cut_off(model: keras.Model, layout: Layout) -> Iterator[str]:

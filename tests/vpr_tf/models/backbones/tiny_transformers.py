@@ -1,10 +1,12 @@
 """Transformers of two blocks and eight channels, and what they compute in NumPy."""
 
+import dataclasses
 import math
 
 import keras
 import numpy as np
 
+from vpr_tf.config import BACKBONE_STAGES
 from vpr_tf.models import backbones
 from vpr_tf.models.backbones.dinov2 import DINOv2Size, dinov2_spec_of_size
 from vpr_tf.models.backbones.vision_transformer import ViTSize, vit_spec_of_size
@@ -22,6 +24,15 @@ TINY_SPECS = {
 def register_tiny_specs(monkeypatch):
     for name, spec in TINY_SPECS.items():
         monkeypatch.setitem(backbones._SPECS, name, lambda spec=spec: spec)
+
+
+def configurable(name, monkeypatch):
+    """Registers one of `TINY_SPECS` under a name that a config takes; returns that."""
+    own = "ViT_tiny" if name == "TinyViT" else "DINOv2_tiny"
+    spec = dataclasses.replace(TINY_SPECS[name], name=own)
+    monkeypatch.setitem(backbones._SPECS, own, lambda: spec)
+    monkeypatch.setitem(BACKBONE_STAGES, own, spec.num_stages)
+    return own
 
 
 def build(name, image_shape=(None, None, 3)):
