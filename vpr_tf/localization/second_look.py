@@ -1,8 +1,8 @@
 """Queries whose candidates are compared with them point by point.
 
 A descriptor confuses places that look alike; key points that one geometry explains do
-not. To find them takes a hundred times as long, so that only queries of low confidence
-may be worth it.
+not. To find them takes longer than all else, so that only queries of low confidence may
+be worth it.
 """
 
 from __future__ import annotations
