@@ -84,6 +84,7 @@ from vpr_tf.config.quality import (
     QualityConfig,
 )
 from vpr_tf.config.rules import ConfigError, check_name, did_you_mean
+from vpr_tf.config.sampling import SAMPLINGS, CliqueSamplingConfig, SamplingConfig
 from vpr_tf.config.training import (
     KERAS_OPTIMIZERS,
     OPTIMIZERS,
@@ -118,6 +119,7 @@ __all__ = [
     "PROTOCOLS",
     "QUALITY_FLAGS",
     "RUN_PREFIX",
+    "SAMPLINGS",
     "SCHEDULES",
     "STANDARD",
     "AggregationConfig",
@@ -125,6 +127,7 @@ __all__ = [
     "AugmentationConfig",
     "BuildConfig",
     "ClassificationConfig",
+    "CliqueSamplingConfig",
     "CombinatorialConfig",
     "ConfigError",
     "CosPlaceConfig",
@@ -161,6 +164,7 @@ __all__ = [
     "ReadingConfig",
     "RegressionHeadConfig",
     "ReportConfig",
+    "SamplingConfig",
     "ScheduleConfig",
     "SoftLabelHeadConfig",
     "TrainConfig",

@@ -27,6 +27,7 @@ from vpr_tf.config.rules import (
     check_choice,
     check_range,
 )
+from vpr_tf.config.sampling import SamplingConfig, check_sampling
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 _WHY_NO_JIT = "false, as long as `train.gradient_cache_chunk` is set"
@@ -238,6 +239,7 @@ class TrainConfig:
     # K: a batch holds `batch_size` / K distinct classes and K photos of each; classes
     # with fewer are left out. 1: one photo of a class, as CosPlace.
     photos_per_class: int = 1
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
     # What is learnt, added up: [{name: class_heads, weight: 1.0}, {name:
     # multi_similarity, miner: {name: multi_similarity}}, ...]; see docs/training.md.
     objectives: list[Any] = field(default_factory=lambda: [{"name": CLASS_HEADS}])
@@ -313,6 +315,11 @@ class TrainConfig:
             batch_size=self.batch_size,
             photos_per_class=self.photos_per_class,
             reads_images=self.input == "images",
+        )
+        check_sampling(
+            self.sampling,
+            self.batch_size // self.photos_per_class,
+            not found or any(not one.needs_two_views for one in found),
         )
         if getattr(self.schedule, "monitor", None) == "val_loss":
             self.check_has_class_heads("`train.schedule.monitor: val_loss`")

@@ -34,6 +34,7 @@ def training_batches(
     num_replicas: int = 1,
     targets: np.ndarray | None = None,
     descriptors: np.ndarray | None = None,
+    cliques: np.ndarray | None = None,
 ) -> tf.data.Dataset:
     """Returns the batches of one group from a position on.
 
@@ -58,6 +59,8 @@ def training_batches(
             only its class is learnt.
         descriptors: Descriptors of the split's records, which are read instead of
             the images.
+        cliques: Those of the group, where classes are sampled by them; see
+            `ClassSampler`.
 
     Returns:
         Elements `(images, targets)`: float32 in [0, 1] of shape
@@ -77,7 +80,7 @@ def training_batches(
         input_pipeline_id,
         num_replicas,
     )
-    sampler = sampler_of(partition, group_id, seed, config)
+    sampler = sampler_of(partition, group_id, seed, config, cliques)
     load = _image_loader(split, sampler, config)
     if descriptors is not None:
         load = _row_loader(descriptors, sampler)

@@ -108,7 +108,8 @@ def check_photos_per_class(partition: Partition, config: TrainConfig) -> list[in
     for group_id in range(config.groups_num * partition.groups_per_step):
         enough = len(classes_with_photos(partition, group_id, photos_per_class))
         left_out.append(len(partition.classes_of_group(group_id)) - enough)
-        if photos_per_class > 1 and enough < classes_per_batch:
+        has_distinct = photos_per_class > 1 or config.sampling.name == "cliques"
+        if has_distinct and enough < classes_per_batch:
             raise ConfigError(
                 f"A batch of {config.batch_size} with `train.photos_per_class` "
                 f"{photos_per_class} has {classes_per_batch} classes, and group "
