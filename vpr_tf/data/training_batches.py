@@ -12,6 +12,7 @@ import tensorflow as tf
 from vpr_tf.config import TrainConfig
 from vpr_tf.data.augmentation import Augmentation
 from vpr_tf.data.class_sampler import ClassSampler, Sample, sampler_of
+from vpr_tf.data.panoramas import FocalCrops
 from vpr_tf.data.partition import Partition
 from vpr_tf.data.prepared_dataset import SplitIndex
 from vpr_tf.data.record_reading import RecordReader, pipeline_options
@@ -81,7 +82,8 @@ def training_batches(
         num_replicas,
     )
     sampler = sampler_of(partition, group_id, seed, config, cliques)
-    load = _image_loader(split, sampler, config)
+    crops = FocalCrops(split, partition, group_id) if partition.cuts_panoramas else None
+    load = _image_loader(split, sampler, config, crops)
     if descriptors is not None:
         load = _row_loader(descriptors, sampler)
     learnt = None if targets is None else tf.constant(targets[sampler.record_ids])
@@ -118,7 +120,10 @@ def _views_side_by_side(
 
 
 def _image_loader(
-    split: SplitIndex, sampler: ClassSampler, config: TrainConfig
+    split: SplitIndex,
+    sampler: ClassSampler,
+    config: TrainConfig,
+    crops: FocalCrops | None = None,
 ) -> Callable[[Sample], tf.Tensor]:
     read = RecordReader(split, sampler.record_ids)
     augment = Augmentation(
@@ -130,10 +135,13 @@ def _image_loader(
 
     def load(sample: Sample) -> tf.Tensor:
         record, seed = read(sample.row), sample.augmentation_seed
+        image, augmented = record, augment.__call__
+        if crops is not None:
+            image, augmented = crops(record, sample.row), augment.of_pixels
         if num_views == 1:
-            return augment(record, seed)
+            return augmented(image, seed)
         others = [tf.bitwise.bitwise_xor(seed, [view, 0]) for view in range(num_views)]
-        return tf.stack([augment(record, other) for other in others])
+        return tf.stack([augmented(image, other) for other in others])
 
     return load
 

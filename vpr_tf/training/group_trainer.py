@@ -28,6 +28,7 @@ from vpr_tf.training.checks import (
     check_exchange,
     check_groups,
     check_has_objectives,
+    check_panoramas,
     check_photos_per_class,
     check_views,
 )
@@ -113,6 +114,7 @@ class GroupTrainer:
         self._together = partition.groups_per_step
         self.classes_left_out = check_photos_per_class(partition, config)
         check_has_objectives(len(config.objectives) + len(objectives))
+        check_panoramas(split, partition, config)
         check_views(config, augment)
         check_batch_size(config.batch_size, strategy.num_replicas_in_sync)
         check_chunks(config, strategy.num_replicas_in_sync)
