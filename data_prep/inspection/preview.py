@@ -55,7 +55,12 @@ def preview_dataset(
     if partition is not None:
         split = dataset.split("train")
         sheets["classes"] = _class_rows(split, partition, num_rows, rng)
-        sheets["augmented"] = _augmented_rows(split, partition, train, num_rows, rng)
+        from vpr_tf.data.target_photos import target_split
+
+        target = target_split(train.target, dataset)
+        sheets["augmented"] = _augmented_rows(
+            split, partition, train, target, num_rows, rng
+        )
     paths = []
     with wrap_disk_errors(output, "have the pictures elsewhere by `--output DIR`"):
         output.mkdir(parents=True, exist_ok=True)
@@ -176,6 +181,7 @@ def _augmented_rows(
     split: SplitIndex,
     partition: Partition,
     train: TrainConfig,
+    target: SplitIndex | None,
     num_rows: int,
     rng: np.random.Generator,
 ) -> Iterator[Image.Image]:
@@ -185,6 +191,7 @@ def _augmented_rows(
     from vpr_tf.data.augmentation import Augmentation
     from vpr_tf.data.panoramas import FocalCrops
     from vpr_tf.data.record_reading import RecordReader
+    from vpr_tf.data.target_photos import draw_whole_photos
 
     records = np.unique(partition.record_ids)
     if partition.cuts_panoramas:  # which are cut towards the points of their classes
@@ -193,7 +200,10 @@ def _augmented_rows(
     places = rng.choice(len(records), min(num_rows, len(records)), replace=False)
     chosen = records[places]
     read = RecordReader(split, chosen)
-    augment = Augmentation(train.augmentation, train.image_size)
+    draw_target = draw_whole_photos(target, train.image_size) if target else None
+    augment = Augmentation(
+        train.augmentation, train.image_size, draw_target=draw_target
+    )
     cut = FocalCrops(split, partition, 0) if partition.cuts_panoramas else None
     rows = tf.constant(places, tf.int64)
 

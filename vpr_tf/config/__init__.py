@@ -65,16 +65,18 @@ from vpr_tf.config.heads import (
     RegressionHeadConfig,
     SoftLabelHeadConfig,
 )
+from vpr_tf.config.objective_entries import objective_of
 from vpr_tf.config.objectives import (
     CLASS_HEADS,
     OBJECTIVES,
+    DistillationConfig,
+    DomainAdversarialConfig,
     MinedLossConfig,
     ObjectiveConfig,
     PairLossConfig,
     ProxyAnchorConfig,
     TripletConfig,
     TwoViewConfig,
-    objective_of,
 )
 from vpr_tf.config.protocols import PROTOCOLS, STANDARD, Protocol, find_protocol
 from vpr_tf.config.quality import (
@@ -83,8 +85,11 @@ from vpr_tf.config.quality import (
     QUALITY_FLAGS,
     QualityConfig,
 )
+from vpr_tf.config.rerank import MATCHERS, RERANK_WHEN, RerankConfig
 from vpr_tf.config.rules import ConfigError, check_name, did_you_mean
 from vpr_tf.config.sampling import SAMPLINGS, CliqueSamplingConfig, SamplingConfig
+from vpr_tf.config.target import AdaptedTo, TargetConfig
+from vpr_tf.config.teacher import TeacherConfig
 from vpr_tf.config.training import (
     KERAS_OPTIMIZERS,
     OPTIMIZERS,
@@ -113,15 +118,18 @@ __all__ = [
     "HEADS",
     "KERAS_LAYERS",
     "KERAS_OPTIMIZERS",
+    "MATCHERS",
     "OBJECTIVES",
     "OPTIMIZERS",
     "PARTITIONS",
     "PROTOCOLS",
     "QUALITY_FLAGS",
+    "RERANK_WHEN",
     "RUN_PREFIX",
     "SAMPLINGS",
     "SCHEDULES",
     "STANDARD",
+    "AdaptedTo",
     "AggregationConfig",
     "AngularMarginHeadConfig",
     "AugmentationConfig",
@@ -135,7 +143,9 @@ __all__ = [
     "CyclicalScheduleConfig",
     "DatabaseAndQueries",
     "DatasetConfig",
+    "DistillationConfig",
     "DivideAndClassifyConfig",
+    "DomainAdversarialConfig",
     "EigenPlacesConfig",
     "EncoderConfig",
     "EvaluationConfig",
@@ -164,9 +174,12 @@ __all__ = [
     "ReadingConfig",
     "RegressionHeadConfig",
     "ReportConfig",
+    "RerankConfig",
     "SamplingConfig",
     "ScheduleConfig",
     "SoftLabelHeadConfig",
+    "TargetConfig",
+    "TeacherConfig",
     "TrainConfig",
     "TripletConfig",
     "TwoViewConfig",
