@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         with_run_weights,
     )
     from vpr_tf.models.fingerprint import encoder_fingerprint
+    from vpr_tf.models.geoclip import GeoCLIP, location_encoder
     from vpr_tf.models.geolocalization_net import GeoLocalizationNet
     from vpr_tf.models.lora import build_with_lora, merged_weights
     from vpr_tf.models.onnx_conversion import to_onnx
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "GeoCLIP",
     "GeoLocalizationNet",
     "ReleasedEncoder",
     "build_encoder",
@@ -34,6 +36,7 @@ __all__ = [
     "in_precision",
     "initialize_clusters",
     "load_weights",
+    "location_encoder",
     "merged_weights",
     "needs_clusters",
     "read_keras_file",
@@ -45,6 +48,7 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "GeoCLIP": "vpr_tf.models.geoclip",
         "GeoLocalizationNet": "vpr_tf.models.geolocalization_net",
         "ReleasedEncoder": "vpr_tf.models.released",
         "build_encoder": "vpr_tf.models.encoder_builder",
@@ -54,6 +58,7 @@ __getattr__, __dir__ = lazy_names(
         "in_precision": "vpr_tf.models.precision",
         "initialize_clusters": "vpr_tf.models.cluster_initialization",
         "load_weights": "vpr_tf.models.encoder_builder",
+        "location_encoder": "vpr_tf.models.geoclip",
         "merged_weights": "vpr_tf.models.lora",
         "needs_clusters": "vpr_tf.models.cluster_initialization",
         "read_keras_file": "vpr_tf.models.encoder_builder",
