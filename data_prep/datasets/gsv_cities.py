@@ -70,8 +70,10 @@ ADAPTERS = (
             licence="CC BY-NC-ND 4.0",
             counts={"train": None},
             protocols=(
-                "for training; batches of P places with K photos each, as the authors "
-                "train, are not drawn yet: classes are those of `build.partition`",
+                "for training: with `build.partition.method: place_ids` each place is "
+                "a class, and `train.photos_per_class: 4` makes batches of P places "
+                "with 4 photos each, as the authors train "
+                "(configs/gsv_cities_multi_similarity.yaml)",
             ),
             notes=(
                 "Cities are numbered in the order of their names; a place id is that "

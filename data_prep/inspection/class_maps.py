@@ -1,6 +1,7 @@
-"""Maps of classes that are cells of a grid and headings, a panel a group.
+"""Maps of classes that are cells of a grid and headings, or points; a panel a group.
 
-Headings are those of a class's bin, or those towards its focal point.
+Headings are those of a class's bin, or those towards its focal point. Points are the
+middles of numbered places.
 
 In one map the groups would hide each other: a cell has classes of several.
 """
@@ -23,7 +24,7 @@ from data_prep.inspection.figures import (
     panel_width_in,
     zone_title,
 )
-from vpr_tf.config import EigenPlacesConfig, GridConfig
+from vpr_tf.config import EigenPlacesConfig, GridConfig, PartitionConfig
 from vpr_tf.data.partition import FOCAL_VIEWS, NUM_FOCAL_VIEWS
 from vpr_tf.geo import bearings_deg
 
@@ -39,7 +40,7 @@ def draw_class_map(
     path: Path,
     classes: np.ndarray,
     dropped: np.ndarray,
-    config: GridConfig,
+    config: PartitionConfig,
     zone: int,
     focal_points: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Path:
@@ -62,7 +63,9 @@ def draw_class_map(
     low, high = centres.min(axis=0), centres.max(axis=0)
     extent = np.maximum(high - low, _SMALLEST_EXTENT_KM)
     # As large as neighbours in a group allow, or as few classes need to be seen.
-    apart_km = config.cell_size_m * config.cell_stride / 1000
+    apart_km = 0.0
+    if isinstance(config, GridConfig):
+        apart_km = config.cell_size_m * config.cell_stride / 1000
     width_pt = 0.8 * 72 * panel_width_in(num_groups)
     seen_pt = 0.14 * width_pt / max(len(classes) / num_groups, 1) ** 0.5
     radius_pt = max(0.48 * apart_km / extent[0] * width_pt, seen_pt)
@@ -90,14 +93,16 @@ def draw_class_map(
     return draw_panels(path, draw_axes, title, ratio)
 
 
-def _width_deg(config: GridConfig) -> int:
+def _width_deg(config: PartitionConfig) -> int:
     """Returns how many headings a wedge shows, 360 where classes have none."""
     if isinstance(config, EigenPlacesConfig):
         return _FOCAL_WEDGE_DEG
-    return 360 if config.missing_heading == "ignore" else config.heading_bin_deg
+    if not isinstance(config, GridConfig) or config.missing_heading == "ignore":
+        return 360
+    return config.heading_bin_deg
 
 
-def _view(config: GridConfig, group: int) -> str:
+def _view(config: PartitionConfig, group: int) -> str:
     if not isinstance(config, EigenPlacesConfig):
         return ""
     return f", {FOCAL_VIEWS[group % NUM_FOCAL_VIEWS]}"

@@ -15,6 +15,7 @@ from data_prep.inspection.report import (
     count_split,
     describe_figures,
     describe_partition,
+    describe_places,
     describe_splits,
 )
 from data_prep.partition.assignment import (
@@ -22,7 +23,7 @@ from data_prep.partition.assignment import (
     assign_classes,
     column_reader,
 )
-from vpr_tf.config import PartitionConfig, grid_config
+from vpr_tf.config import PartitionConfig
 from vpr_tf.data import Partition, PreparedDataset, verify_split
 
 
@@ -82,24 +83,25 @@ def _inspect_partition(
     is_small = assignment.classes["num_images"] < config.min_images_per_class
     dropped = assignment.classes[is_small]
     print(describe_partition(partition, config, dropped))
+    if not partition.has_ground:
+        print(f"  {describe_places(partition, split)}")
     counts = np.concatenate([classes["num_images"], dropped["num_images"]])
     draw_counts = functools.partial(
         figures.images_per_class, counts=counts, minimum=config.min_images_per_class
     )
     start = f"{output}/{partition.name}_"
     paths = [figures.draw(Path(f"{start}images_per_class.png"), draw_counts)]
-    if partition.regions is None:
+    if partition.is_grid:
         draw_groups = functools.partial(figures.classes_per_group, classes=classes)
         paths.append(figures.draw(Path(f"{start}classes_per_group.png"), draw_groups))
     for zone in np.unique(classes["utm_zone"]).tolist():
         frame = f"zone_{abs(zone)}{'N' if zone > 0 else 'S'}" if zone else "local"
         path = Path(f"{start}map_{frame}.png")
         if partition.regions is None:
-            grid, points = grid_config(partition.parameters), None
-            every_point = assignment.focal_points
+            points, every_point = None, assignment.focal_points
             if partition.focal_points is not None and every_point is not None:
                 points = partition.focal_points, every_point[is_small]
-            paths.append(draw_class_map(path, classes, dropped, grid, zone, points))
+            paths.append(draw_class_map(path, classes, dropped, config, zone, points))
         else:
             small = _regions_of(assignment, is_small)
             paths.append(draw_cells(path, partition, split.positions(), small, zone))

@@ -10,7 +10,7 @@ import numpy as np
 from data_prep.inspection.spacing import measure_spacing
 from vpr_tf.config import EigenPlacesConfig, PartitionConfig, grid_config
 from vpr_tf.data import Partition, PreparedDataset, SplitIndex
-from vpr_tf.geo import constant_heading_text, local_text
+from vpr_tf.geo import constant_heading_text, ecef, local_text
 from vpr_tf.photos.schema import UNKNOWN_DEGREES_E7
 from vpr_tf.tables import Column, Table
 
@@ -152,16 +152,16 @@ def describe_partition(
         config: Its parameters.
         dropped: Rows of `CLASS_DTYPE` of the classes below the minimum.
     """
-    if partition.regions is None:
+    if partition.is_grid:
         lines = _describe_grid(partition)
     else:
-        lines = _describe_s2_cells(partition, config)
+        lines = _describe_by_group(partition, config)
     lines.append(
         f"  dropped: {len(dropped):,} classes with fewer than "
         f"{config.min_images_per_class} images, {dropped['num_images'].sum():,} images "
         "in them"
     )
-    if partition.regions is None:
+    if partition.is_grid:
         lines += [f"  {line}" for line in _describe_spacing(partition)]
     return "\n".join(lines)
 
@@ -188,14 +188,14 @@ def _describe_grid(partition: Partition) -> list[str]:
     ]
 
 
-def _describe_s2_cells(partition: Partition, config: PartitionConfig) -> list[str]:
+def _describe_by_group(partition: Partition, config: PartitionConfig) -> list[str]:
     shown_elsewhere = ("name", "min_images_per_class", "method")
-    settings = ", ".join(
+    settings = [
         f"{name}={value}"
         for name, value in partition.parameters.items()
         if name not in shown_elsewhere
-    )
-    lines = [f"partition {partition.name}: {config.method}, {settings}"]
+    ]
+    lines = [f"partition {partition.name}: {', '.join([config.method, *settings])}"]
     for group in range(partition.num_groups):
         ids = partition.classes_of_group(group)
         images = partition.classes["num_images"][ids.start : ids.stop]
@@ -207,6 +207,20 @@ def _describe_s2_cells(partition: Partition, config: PartitionConfig) -> list[st
         places = _num_intersections(partition)
         lines.append(f"  all groups together tell {places:,} places apart")
     return lines
+
+
+def describe_places(partition: Partition, split: SplitIndex) -> str:
+    """Returns how far the photos of a class lie apart: a number may stand twice."""
+    points = ecef.from_positions(split.positions().take(partition.record_ids))
+    starts = partition.class_offsets[:-1]
+    sizes = np.diff(partition.class_offsets)
+    middles = np.add.reduceat(points, starts) / sizes[:, None]
+    away_m = np.linalg.norm(points - np.repeat(middles, sizes, axis=0), axis=1)
+    farthest_m = np.maximum.reduceat(away_m, starts)
+    return (
+        "farthest photo from the middle of its class: median "
+        f"{np.median(farthest_m):.1f} m, largest {farthest_m.max():,.1f} m"
+    )
 
 
 def _quartiles(images: np.ndarray) -> str:

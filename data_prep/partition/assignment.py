@@ -27,6 +27,7 @@ ColumnReader = Callable[[], Iterable[Columns]]
 
 _GRID_COLUMNS = ("utm_east_cm", "utm_north_cm", "utm_zone", "heading_deg")
 S2_COLUMNS = POSITION_COLUMNS
+_PLACE_COLUMNS = (*POSITION_COLUMNS, "place_id")
 # Module and function of each method, taking (read_columns, config).
 _GRID = ("data_prep.partition.grid", "assign_grid_classes")
 _FOCAL = ("data_prep.partition.focal_points", "assign_focal_classes")
@@ -43,6 +44,7 @@ _METHODS = {
         "data_prep.partition.s2_merging",
         "assign_combinatorial_classes",
     ),
+    "place_ids": ("data_prep.partition.numbered_places", "assign_place_classes"),
 }
 _ROWS_AT_ONCE = 1 << 19
 
@@ -62,6 +64,7 @@ class ClassAssignment:
         num_without_heading: Images in no class because their heading is missing.
         num_not_kept: Images in no class because theirs has enough without them, or
             because they do not look at its focal point.
+        num_without_place: Images in no class because their place has no number.
         regions: Rows of `REGION_DTYPE`, of classes that are made of S2 cells.
         focal_points: UTM metres of each class, `(num_classes, 2)`, of classes whose
             images look at a point.
@@ -75,6 +78,7 @@ class ClassAssignment:
     num_dropped_images: int
     num_without_heading: int
     num_not_kept: int = 0
+    num_without_place: int = 0
     regions: np.ndarray | None = None
     focal_points: np.ndarray | None = None
 
@@ -82,11 +86,13 @@ class ClassAssignment:
     def num_images(self) -> int:
         """Number of rows that are in a class."""
         in_none = self.num_dropped_images + self.num_without_heading + self.num_not_kept
-        return len(self.class_ids) - in_none
+        return len(self.class_ids) - in_none - self.num_without_place
 
 
 def needed_columns(config: PartitionConfig) -> tuple[str, ...]:
     """Names the columns of the record index that a partition is made from."""
+    if config.method == "place_ids":
+        return _PLACE_COLUMNS
     of_grid = _METHODS[config.method] in (_GRID, _FOCAL)
     return _GRID_COLUMNS if of_grid else S2_COLUMNS
 
@@ -204,6 +210,8 @@ def summary(assignment: ClassAssignment, config: PartitionConfig) -> str:
     )
     if assignment.num_without_heading:
         text += f"; {assignment.num_without_heading:,} images have no heading"
+    if assignment.num_without_place:
+        text += f"; {assignment.num_without_place:,} images have no place_id"
     if assignment.num_not_kept and assignment.focal_points is not None:
         text += (
             f"; left out {assignment.num_not_kept:,} images that are not those of "
@@ -246,4 +254,5 @@ def _description(
         "num_dropped_images": assignment.num_dropped_images,
         "num_without_heading": assignment.num_without_heading,
         "num_not_kept": assignment.num_not_kept,
+        "num_without_place": assignment.num_without_place,
     }

@@ -19,6 +19,7 @@ from vpr_tf.geo import (
     normalized_headings,
     utm_to_lat_lon,
 )
+from vpr_tf.photos.schema import UNKNOWN_NUMBER
 
 
 class PartitionedTable(NamedTuple):
@@ -47,7 +48,7 @@ def partition_table(
         table: A pandas DataFrame or a dict of arrays. `utm_east` and `utm_north` in
             metres with `utm_zone` (negative in the south), or `latitude` and
             `longitude` in degrees, or both; `heading_deg` where known, NaN or -1 where
-            not.
+            not; `place_id`, -1 where unknown, for the method place_ids.
         config: The method and its settings; by default CosPlace's.
         **fields: Fields of `build.partition` instead of `config`, e.g. `method`.
 
@@ -106,6 +107,7 @@ def _columns(table: Mapping[str, npt.ArrayLike]) -> dict[str, np.ndarray]:
         "latitude_e7": np.rint(latitude * 1e7).astype(np.int64),
         "longitude_e7": np.rint(longitude * 1e7).astype(np.int64),
         "heading_deg": _headings(table, len(zone)),
+        "place_id": _place_ids(table, len(zone)),
     }
     lengths = {name: len(values) for name, values in columns.items()}
     if len(set(lengths.values())) > 1:
@@ -130,6 +132,18 @@ def _headings(table: Mapping[str, npt.ArrayLike], num_rows: int) -> np.ndarray:
     if "heading_deg" not in table:
         return np.full(num_rows, UNKNOWN_HEADING_DEG)
     return normalized_headings(table["heading_deg"])
+
+
+def _place_ids(table: Mapping[str, npt.ArrayLike], num_rows: int) -> np.ndarray:
+    if "place_id" not in table:
+        return np.full(num_rows, UNKNOWN_NUMBER, np.int64)
+    given = np.asarray(table["place_id"])
+    if given.ndim != 1 or given.dtype.kind not in "iu" or (given < -1).any():
+        raise ValueError(
+            "`place_id` must hold one whole number a row, 0 or more, or -1 where "
+            f"unknown. Received: {given.dtype} of shape {given.shape}"
+        )
+    return given.astype(np.int64)
 
 
 def _numbers(table: Mapping[str, npt.ArrayLike], name: str) -> np.ndarray:

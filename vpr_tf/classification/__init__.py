@@ -7,7 +7,7 @@ from vpr_tf.classification.calibration import (
 )
 from vpr_tf.classification.cell_ranking import ClassifierCells
 from vpr_tf.classification.cells import GridCells, RegionCells
-from vpr_tf.classification.class_table import ClassTable
+from vpr_tf.classification.class_table import ClassTable, require_ground
 from vpr_tf.classification.classifier import PlaceClassifier
 from vpr_tf.classification.errors import ClassificationError
 from vpr_tf.classification.group_head import GroupHead
@@ -41,6 +41,7 @@ __all__ = [
     "heads_folder",
     "load_calibration",
     "load_heads",
+    "require_ground",
     "save_calibration",
     "save_heads",
 ]

@@ -190,7 +190,11 @@ class ClassTable:
             split: The train split; the place of an intersection of classes is the
                 mean position of its images.
             num_groups: The first groups, those that have a head; None for all.
+
+        Raises:
+            ClassificationError: Classes are no cells.
         """
+        require_ground(partition, "A classifier")
         num_groups = partition.num_groups if num_groups is None else num_groups
         combine = _COMBINE.get(str(partition.parameters.get("method")), OWN_GROUP)
         if combine == PRODUCT:
@@ -214,6 +218,24 @@ class ClassTable:
             cell,
             cells,
             OWN_GROUP,
+        )
+
+
+def require_ground(partition: Partition, reader: str) -> None:
+    """Refuses classes of which nobody can say which one a position is in.
+
+    Args:
+        partition: Classes and groups.
+        reader: What needs cells, for the message.
+
+    Raises:
+        ClassificationError: Classes are no cells.
+    """
+    if not partition.has_ground:
+        raise ClassificationError(
+            f"{reader} needs classes that are cells. Received: the partition "
+            f"{partition.name!r} of {partition.parameters.get('method')}. Use another "
+            "`dataset.partition`, or leave out what needs cells."
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from vpr_tf.classification.cells import rows_of
-from vpr_tf.classification.class_table import region_cells
+from vpr_tf.classification.class_table import region_cells, require_ground
 from vpr_tf.data.partition import Partition
 from vpr_tf.geo import Positions
 from vpr_tf.search import MISSING_ID
@@ -30,7 +30,11 @@ def own_classes(
     Returns:
         Class ids, int64 `(num_photos, num_groups)`; -1 where a group has no class for
         the photo, or its position is unknown, or its heading where classes have one.
+
+    Raises:
+        ClassificationError: Classes are no cells.
     """
+    require_ground(partition, "The class of a position")
     num_groups = partition.num_groups
     if partition.regions is not None:
         no_places = np.empty((0, num_groups), np.int32)

@@ -204,11 +204,23 @@ class CombinatorialConfig(PartitionConfig):
         check_range(self, _SECTION, 0, LARGEST_SEED, "seed")
 
 
+@dataclass(frozen=True)
+class PlaceIdsConfig(PartitionConfig):
+    """The numbered places of the photos (GSV-Cities, arXiv:2210.10239); one group.
+
+    A class is one number of the column `place_id` of CSV tables; photos without a
+    number are in none.
+    """
+
+    method: str = "place_ids"
+    min_images_per_class: int = 4  # as GSV-Cities, of whose places a batch has 4 each
+
+
 def grid_config(parameters: Mapping[str, Any]) -> GridConfig:
     """Returns the config of a partition on disk that is a grid.
 
     Raises:
-        ConfigError: It is one of S2 cells.
+        ConfigError: It is of another kind.
     """
     config = PartitionConfig.from_parameters(parameters)
     if not isinstance(config, GridConfig):
@@ -226,6 +238,7 @@ PARTITIONS: Methods[PartitionConfig] = Methods(
         "planet": PlanetConfig,
         "hierarchical": HierarchicalConfig,
         "combinatorial": CombinatorialConfig,
+        "place_ids": PlaceIdsConfig,
     },
     former_fields=frozenset(
         (

@@ -56,7 +56,8 @@ class Partition:
             `record_ids[class_offsets[c]:class_offsets[c + 1]]`.
         record_ids: Positions in the train split's index; an image may be in a class
             of several groups.
-        regions: Rows of `REGION_DTYPE`, the ground of each class; None for a grid.
+        regions: Rows of `REGION_DTYPE`, the ground of each class; None where it is not
+            made of S2 cells.
         focal_points: Where the photos of each class look, in UTM metres, float64
             `(num_classes, 2)`; None where they do not look at a point.
     """
@@ -78,7 +79,20 @@ class Partition:
     def has_headings(self) -> bool:
         """Whether classes of the same cell differ in their heading."""
         ignored = self.parameters.get("missing_heading") == "ignore"
-        return self.regions is None and not ignored
+        return self.is_grid and not ignored
+
+    @property
+    def is_grid(self) -> bool:
+        """Whether classes are square cells."""
+        return self.regions is None and "cell_size_m" in self.parameters
+
+    @property
+    def has_ground(self) -> bool:
+        """Whether classes are cells, so that it is known which one a position is in.
+
+        The classes of numbered places have photos, and no ground.
+        """
+        return self.is_grid or self.regions is not None
 
     @property
     def num_groups(self) -> int:

@@ -54,15 +54,21 @@ def measure_attributes(
     if headings_say_nothing(headings):
         left_out["heading_gap_deg"] = f"every photo has the heading {headings[0]:g}"
         turns = np.full(len(queries), np.nan)
+    sizes = np.full(len(queries), np.nan)
     try:
-        sizes = class_sizes(queries, dataset.partition(partition))
-        if not np.any(sizes > 0):
+        classes = dataset.partition(partition)
+        if not classes.has_ground:
             left_out["class_num_images"] = (
-                f"no query lies in a class of the partition {partition!r}"
+                f"the classes of the partition {partition!r} are no cells"
             )
+        else:
+            sizes = class_sizes(queries, classes)
+            if not np.any(sizes > 0):
+                left_out["class_num_images"] = (
+                    f"no query lies in a class of the partition {partition!r}"
+                )
     except DatasetError:
         left_out["class_num_images"] = f"there is no partition {partition!r}"
-        sizes = np.full(len(queries), np.nan)
     columns = {
         "mean_luma": luma,
         "year_gap": year_gaps(queries, database, positives),

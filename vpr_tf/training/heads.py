@@ -121,10 +121,10 @@ class HeadFactory:
         self, classes: range, centres: np.ndarray, spread_headings: bool
     ) -> SoftLabelHead:
         parameters = self.partition.parameters
-        if self.partition.regions is not None:
+        if not self.partition.is_grid:
             raise ConfigError(
                 "`train.head.name: soft_labels` needs the cells of a grid. Received: "
-                f"the partition {self.partition.name!r} of S2 cells"
+                f"the partition {self.partition.name!r} of {parameters['method']}"
             )
         headings = size = None
         if self.partition.has_headings:
@@ -154,7 +154,7 @@ class HeadFactory:
 
     def _deviation_m(self, classes: range) -> float:
         """How far images are from the centre of their class, at the start."""
-        if self.partition.regions is None:
+        if self.partition.is_grid:
             return float(self.partition.parameters["cell_size_m"])
         centres = self._centres(classes)
         local = self.frame.local_m(centres)

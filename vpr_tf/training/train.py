@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from vpr_tf.classification import ClassTable
+from vpr_tf.classification import ClassTable, require_ground
 from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.config import (
     ConfigError,
@@ -174,6 +174,8 @@ class _Setting:
         dataset = PreparedDataset(config.dataset.path)
         check_protocol_sets(config.evaluation, dataset.tests)
         partition = dataset.partition(config.partition_name)
+        if config.evaluation.method == "classification":
+            require_ground(partition, "`evaluation.method: classification`")
         weights = initial_weights(resumed) if resumed else None
         if weights is not None:
             encoder = dataclasses.replace(config.encoder, weights=weights)
@@ -247,6 +249,8 @@ def _create_validator(setting: _Setting, trainer: GroupTrainer) -> Validator | N
     watched = isinstance(schedule, PlateauScheduleConfig) and (
         schedule.monitor == "val_loss"
     )
+    if watched:
+        require_ground(setting.partition, "`train.schedule.monitor: val_loss`")
     val_loss = None
     if val and (watched or config.evaluation.method == "classification"):
         split = dataset.split(val.queries)
