@@ -72,8 +72,10 @@ from vpr_tf.config.objectives import (
     ObjectiveConfig,
     PairLossConfig,
     ProxyAnchorConfig,
+    SimCLRConfig,
     TripletConfig,
     TwoViewConfig,
+    VICRegConfig,
     objective_of,
 )
 from vpr_tf.config.protocols import PROTOCOLS, STANDARD, Protocol, find_protocol
@@ -162,10 +164,12 @@ __all__ = [
     "RegressionHeadConfig",
     "ReportConfig",
     "ScheduleConfig",
+    "SimCLRConfig",
     "SoftLabelHeadConfig",
     "TrainConfig",
     "TripletConfig",
     "TwoViewConfig",
+    "VICRegConfig",
     "WeightAverageConfig",
     "as_dict",
     "augmentation_of",

@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from vpr_tf.config.rules import (
+    MOST_UNITS,
     ConfigError,
     Methods,
     check,
@@ -221,6 +222,15 @@ class TwoViewConfig(ObjectiveConfig):
     """A loss over two augmented views of each photo, without labels."""
 
     needs_two_views: ClassVar[bool] = True
+
+    # Width of a network of two layers, through which the descriptors go before the
+    # loss; it is dropped after training. null: none.
+    projector_dim: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.projector_dim is not None:
+            check_range(self, _PATH, 1, MOST_UNITS, "projector_dim")
 
 
 @dataclass(frozen=True)
