@@ -65,9 +65,12 @@ from vpr_tf.config.heads import (
     RegressionHeadConfig,
     SoftLabelHeadConfig,
 )
+from vpr_tf.config.objective_entries import objective_of
 from vpr_tf.config.objectives import (
     CLASS_HEADS,
     OBJECTIVES,
+    DistillationConfig,
+    DomainAdversarialConfig,
     MinedLossConfig,
     ObjectiveConfig,
     PairLossConfig,
@@ -76,7 +79,6 @@ from vpr_tf.config.objectives import (
     TripletConfig,
     TwoViewConfig,
     VICRegConfig,
-    objective_of,
 )
 from vpr_tf.config.protocols import PROTOCOLS, STANDARD, Protocol, find_protocol
 from vpr_tf.config.quality import (
@@ -85,7 +87,10 @@ from vpr_tf.config.quality import (
     QUALITY_FLAGS,
     QualityConfig,
 )
+from vpr_tf.config.rerank import MATCHERS, RERANK_WHEN, RerankConfig
 from vpr_tf.config.rules import ConfigError, check_name, did_you_mean
+from vpr_tf.config.target import AdaptedTo, TargetConfig
+from vpr_tf.config.teacher import TeacherConfig
 from vpr_tf.config.training import (
     KERAS_OPTIMIZERS,
     OPTIMIZERS,
@@ -114,14 +119,17 @@ __all__ = [
     "HEADS",
     "KERAS_LAYERS",
     "KERAS_OPTIMIZERS",
+    "MATCHERS",
     "OBJECTIVES",
     "OPTIMIZERS",
     "PARTITIONS",
     "PROTOCOLS",
     "QUALITY_FLAGS",
+    "RERANK_WHEN",
     "RUN_PREFIX",
     "SCHEDULES",
     "STANDARD",
+    "AdaptedTo",
     "AggregationConfig",
     "AngularMarginHeadConfig",
     "AugmentationConfig",
@@ -134,7 +142,9 @@ __all__ = [
     "CyclicalScheduleConfig",
     "DatabaseAndQueries",
     "DatasetConfig",
+    "DistillationConfig",
     "DivideAndClassifyConfig",
+    "DomainAdversarialConfig",
     "EigenPlacesConfig",
     "EncoderConfig",
     "EvaluationConfig",
@@ -163,9 +173,12 @@ __all__ = [
     "ReadingConfig",
     "RegressionHeadConfig",
     "ReportConfig",
+    "RerankConfig",
     "ScheduleConfig",
     "SimCLRConfig",
     "SoftLabelHeadConfig",
+    "TargetConfig",
+    "TeacherConfig",
     "TrainConfig",
     "TripletConfig",
     "TwoViewConfig",
