@@ -75,8 +75,10 @@ from vpr_tf.config.objectives import (
     ObjectiveConfig,
     PairLossConfig,
     ProxyAnchorConfig,
+    SimCLRConfig,
     TripletConfig,
     TwoViewConfig,
+    VICRegConfig,
 )
 from vpr_tf.config.protocols import PROTOCOLS, STANDARD, Protocol, find_protocol
 from vpr_tf.config.quality import (
@@ -177,12 +179,14 @@ __all__ = [
     "RerankConfig",
     "SamplingConfig",
     "ScheduleConfig",
+    "SimCLRConfig",
     "SoftLabelHeadConfig",
     "TargetConfig",
     "TeacherConfig",
     "TrainConfig",
     "TripletConfig",
     "TwoViewConfig",
+    "VICRegConfig",
     "WeightAverageConfig",
     "as_dict",
     "augmentation_of",

@@ -227,6 +227,15 @@ class TwoViewConfig(ObjectiveConfig):
 
     needs_two_views: ClassVar[bool] = True
 
+    # Width of a network of two layers, through which the descriptors go before the
+    # loss; it is dropped after training. null: none.
+    projector_dim: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.projector_dim is not None:
+            check_range(self, _PATH, 1, MOST_UNITS, "projector_dim")
+
 
 @dataclass(frozen=True)
 class VICRegConfig(TwoViewConfig):
