@@ -75,8 +75,10 @@ from vpr_tf.config.objectives import (
     ObjectiveConfig,
     PairLossConfig,
     ProxyAnchorConfig,
+    SimCLRConfig,
     TripletConfig,
     TwoViewConfig,
+    VICRegConfig,
 )
 from vpr_tf.config.protocols import PROTOCOLS, STANDARD, Protocol, find_protocol
 from vpr_tf.config.quality import (
@@ -85,7 +87,9 @@ from vpr_tf.config.quality import (
     QUALITY_FLAGS,
     QualityConfig,
 )
+from vpr_tf.config.rerank import MATCHERS, RERANK_WHEN, RerankConfig
 from vpr_tf.config.rules import ConfigError, check_name, did_you_mean
+from vpr_tf.config.sampling import SAMPLINGS, CliqueSamplingConfig, SamplingConfig
 from vpr_tf.config.target import AdaptedTo, TargetConfig
 from vpr_tf.config.teacher import TeacherConfig
 from vpr_tf.config.training import (
@@ -116,12 +120,15 @@ __all__ = [
     "HEADS",
     "KERAS_LAYERS",
     "KERAS_OPTIMIZERS",
+    "MATCHERS",
     "OBJECTIVES",
     "OPTIMIZERS",
     "PARTITIONS",
     "PROTOCOLS",
     "QUALITY_FLAGS",
+    "RERANK_WHEN",
     "RUN_PREFIX",
+    "SAMPLINGS",
     "SCHEDULES",
     "STANDARD",
     "AdaptedTo",
@@ -130,6 +137,7 @@ __all__ = [
     "AugmentationConfig",
     "BuildConfig",
     "ClassificationConfig",
+    "CliqueSamplingConfig",
     "CombinatorialConfig",
     "ConfigError",
     "CosPlaceConfig",
@@ -168,13 +176,17 @@ __all__ = [
     "ReadingConfig",
     "RegressionHeadConfig",
     "ReportConfig",
+    "RerankConfig",
+    "SamplingConfig",
     "ScheduleConfig",
+    "SimCLRConfig",
     "SoftLabelHeadConfig",
     "TargetConfig",
     "TeacherConfig",
     "TrainConfig",
     "TripletConfig",
     "TwoViewConfig",
+    "VICRegConfig",
     "WeightAverageConfig",
     "as_dict",
     "augmentation_of",
