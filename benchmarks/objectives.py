@@ -36,6 +36,11 @@ METHODS: dict[str, tuple[str, ...]] = {
     "cosface": (),
     "arcface": ("train.head.name=angular_margin",),
     "multi_similarity": (_PLACES, f"train.objectives={_MULTI_SIMILARITY}"),
+    "multi_similarity_cliques": (
+        _PLACES,
+        f"train.objectives={_MULTI_SIMILARITY}",
+        f"train.sampling={{name: cliques, clique_size: {_K}, renew_every_steps: 100}}",
+    ),
     "triplet": (_PLACES, "train.objectives=[{name: triplet, mining: hard}]"),
     "vicreg_and_cosface": (
         "train.objectives=[{name: class_heads}, {name: vicreg, weight: 0.1}]",

@@ -85,8 +85,9 @@ def _difference(found: dict[str, Any], expected: dict[str, Any]) -> str:
     if keys[0] != keys[1]:
         return f"{keys[0]} instead of {keys[1]}"
     places = [(each["latitude"], each["longitude"]) for each in (one, other)]
-    near = np.allclose(*places, rtol=0, atol=_SAME_DEG)
-    return "" if near else f"{places[0]} instead of {places[1]}"
+    here, there = places
+    near = np.allclose(here, there, rtol=0, atol=_SAME_DEG)
+    return "" if near else f"{here} instead of {there}"
 
 
 def main(arguments: list[str] | None = None) -> int:
