@@ -23,6 +23,7 @@ from vpr_tf.classification import ClassTable
 from vpr_tf.config import (
     CosPlaceConfig,
     DivideAndClassifyConfig,
+    EigenPlacesConfig,
     EvaluationConfig,
     PartitionConfig,
     PlanetConfig,
@@ -44,6 +45,7 @@ PARTITIONS: dict[str, PartitionConfig] = {
         name="divide_and_classify", cell_size_m=20, cell_stride=2
     ),
     "planet": PlanetConfig(name="planet", max_images_per_class=1000),
+    "eigenplaces": EigenPlacesConfig(name="eigenplaces"),
 }
 
 
@@ -221,6 +223,7 @@ STEPS: dict[str, Callable[[SimulatedDataset], Any]] = {
     "manifest": manifest,
     "divide_and_classify": _added("divide_and_classify"),
     "planet": _added("planet"),
+    "eigenplaces": _added("eigenplaces"),
     "scanned_photos": scanned_photos,
     "photo_table": photo_table,
     "coverage": coverage,

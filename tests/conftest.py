@@ -1,5 +1,6 @@
 """Fixtures shared by all tests."""
 
+import gc
 import importlib.util
 import json
 import os
@@ -16,6 +17,15 @@ settings.load_profile("without deadline")
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+# Tensors of tests are small and each core has a test process: threads only wait.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+
+
+def pytest_collection_finish() -> None:
+    """Spares the garbage collector the libraries, which it would look through anew."""
+    gc.collect()
+    gc.freeze()
 
 
 GOLDEN_PART = Path(__file__).parent / "golden"

@@ -12,7 +12,7 @@ from vpr_tf.config import PROTOCOLS, STANDARD, EvaluationConfig, Protocol
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
 from vpr_tf.evaluation.positives import positives_per_query
 from vpr_tf.evaluation.protocols import dropped_queries, protocol_of
-from vpr_tf.evaluation.recall import hits_matrix, recall_at
+from vpr_tf.evaluation.recall import hits_matrix, recall_of_hits
 from vpr_tf.evaluation.result_warnings import result_warnings
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.evaluation.shared_images import SharedImages, shared_images
@@ -130,9 +130,10 @@ def judge_positions(
     counts = np.array([len(found) for found in positives])
     num_positives = np.where(known, counts, -1)
     counted = known & ~dropped_queries(protocol, num_positives)
+    hits = hits_matrix(rows, positives)
     result = EvaluationResult(
         name=name,
-        recalls=recall_at(rows, positives, recall_values, evaluated=counted),
+        recalls=recall_of_hits(hits[counted], recall_values),
         num_queries=len(queries),
         num_database=len(places),
         num_queries_without_positives=int(np.sum(num_positives == 0)),
@@ -142,7 +143,7 @@ def judge_positions(
         predictions=rows,
         descriptor_distances=predictions.descriptor_distances,
         distances_m=distances_m(queries, places, rows),
-        hits=hits_matrix(rows, positives),
+        hits=hits,
         num_positives=num_positives,
         query_keys=query_keys,
         predicted_keys=predictions.keys,

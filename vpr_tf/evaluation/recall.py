@@ -32,24 +32,32 @@ def recall_at(
     Raises:
         ValueError: The shapes do not fit each other.
     """
-    if predictions.ndim != 2 or predictions.shape[1] < max(recall_values):
-        raise ValueError(
-            "`predictions` must have at least max(recall_values) columns. Received: "
-            f"predictions.shape={predictions.shape}, "
-            f"recall_values={tuple(recall_values)}"
-        )
+    _check_columns(predictions, recall_values)
     if len(positives) != len(predictions):
         raise ValueError(
             "`positives` must have one entry for each query. Received: "
             f"{len(positives)} for predictions.shape={predictions.shape}"
         )
     hits = hits_matrix(predictions, positives)
-    if evaluated is not None:
-        hits = hits[evaluated]
+    return recall_of_hits(hits if evaluated is None else hits[evaluated], recall_values)
+
+
+def recall_of_hits(hits: np.ndarray, recall_values: Sequence[int]) -> dict[int, float]:
+    """Returns the same of a `hits_matrix`."""
+    _check_columns(hits, recall_values)
     if not len(hits):
         return {n: float("nan") for n in recall_values}
-    first = np.where(hits.any(axis=1), hits.argmax(axis=1), predictions.shape[1])
+    first = np.where(hits.any(axis=1), hits.argmax(axis=1), hits.shape[1])
     return {n: float(np.mean(first < n) * 100) for n in recall_values}
+
+
+def _check_columns(predictions: np.ndarray, recall_values: Sequence[int]) -> None:
+    if predictions.ndim != 2 or predictions.shape[1] < max(recall_values):
+        raise ValueError(
+            "`predictions` must have at least max(recall_values) columns. Received: "
+            f"predictions.shape={predictions.shape}, "
+            f"recall_values={tuple(recall_values)}"
+        )
 
 
 def hits_matrix(predictions: np.ndarray, positives: Sequence[np.ndarray]) -> np.ndarray:

@@ -30,7 +30,13 @@ from vpr_tf.stored_paths import StoredPathError, inside
 _LEAF_ANISOTROPY = 2.0
 _CENTRES_PER_BLOCK = 16
 _PRODUCT, _DISTANCE = "dot_product", "squared_l2"
-_LEAVES_FILE, _NO_LEAF = "datapoint_to_token", -1
+_CODEBOOK, _TREE = "ah_codebook.pb", "serialized_partitioner.pb"
+LEAVES, CODES, SECOND_CODES = (
+    "datapoint_to_token",
+    "hashed_dataset",
+    "hashed_dataset_soar",
+)
+_NO_LEAF = -1
 _NO_SPILLING, _SOAR_SPILLING = 0, 4  # of DatabaseSpillingConfig.SpillingType
 _NUM_NEIGHBORS = 10  # unless a search says how many
 _VALUES_PER_STEP = 1 << 22
@@ -94,6 +100,14 @@ def dataset_asset(path: Path) -> str:
     return _asset("DATASET_NPY", path)
 
 
+def centres_assets(folder: Path, settings: ScannSettings) -> str:
+    """Returns how the centres of codes and leaves in a folder are named to ScaNN."""
+    assets = [_asset("AH_CENTERS", folder / _CODEBOOK)]
+    if settings.structure == "tree":
+        assets.append(_asset("PARTITIONER", folder / _TREE))
+    return "\n".join(assets)
+
+
 def checked_assets(
     folder: Path,
     shape: tuple[int, ...],
@@ -116,10 +130,10 @@ def checked_assets(
     per_block = settings.dimensions_per_block
     lengths = [min(per_block, dim - first) for first in range(0, dim, per_block)]
     measure = _checked_config(folder, dim, settings, library)
-    assets = [_asset("AH_CENTERS", _checked_codebook(folder, library, lengths))]
+    _check_codebook(folder, library, lengths)
     if settings.structure == "tree":
-        tree = _checked_tree(folder, library, dim, settings)
-        assets.append(_asset("PARTITIONER", tree))
+        _check_tree(folder, library, dim, settings)
+    assets = [centres_assets(folder, settings)]
     for array in _arrays(folder, (rows, dim), len(lengths), measure, settings):
         assets.append(_asset(array.asset_type, array.checked_path(folder)))
     return "\n".join(assets)
@@ -188,12 +202,12 @@ def _parse(message: Any, path: Path) -> None:
         raise _refused(path, str(error)) from error
 
 
-def _checked_codebook(folder: Path, library: ScannLibrary, lengths: list[int]) -> Path:
+def _check_codebook(folder: Path, library: ScannLibrary, lengths: list[int]) -> None:
     """Checks the centres that codes stand for.
 
     A codebook of the stored numbers and nothing else must be the stored one.
     """
-    path = _path(folder, "ah_codebook.pb")
+    path = _path(folder, _CODEBOOK)
     stored = library.centers_pb2.CentersForAllSubspaces()
     _parse(stored, path)
     if len(stored.subspace_centers) != len(lengths):
@@ -208,15 +222,14 @@ def _checked_codebook(folder: Path, library: ScannLibrary, lengths: list[int]) -
             _check_numbers(path, values, length)
             centres.add(feature_type="FLOAT", feature_value_float=values)
     _check_same(path, written)
-    return path
 
 
-def _checked_tree(
+def _check_tree(
     folder: Path, library: ScannLibrary, dim: int, settings: ScannSettings
-) -> Path:
+) -> None:
     """Checks the centres of the leaves, likewise."""
     num_leaves = settings.num_leaves
-    path = _path(folder, "serialized_partitioner.pb")
+    path = _path(folder, _TREE)
     stored = library.partitioner_pb2.SerializedPartitioner()
     _parse(stored, path)
     centres = stored.kmeans.kmeans_tree.root.centers
@@ -232,7 +245,6 @@ def _checked_tree(
         root.centers.add(dimension=centre.dimension)
         root.children.add(learned_spilling_threshold=math.nan, leaf_id=leaf)
     _check_same(path, written)
-    return path
 
 
 def _check_numbers(path: Path, values: Any, length: int) -> None:
@@ -269,7 +281,7 @@ class _StoredArray:
     def checked_path(self, folder: Path) -> Path:
         """Returns the file after checking it."""
         path = _path(folder, f"{self.name}.npy")
-        header = self._header()
+        header = array_header(self.dtype, self.shape)
         size = len(header) + math.prod(self.shape) * np.dtype(self.dtype).itemsize
         with path.open("rb") as file:
             if path.stat().st_size != size or file.read(len(header)) != header:
@@ -279,13 +291,14 @@ class _StoredArray:
                     raise _refused(path, "it has values that ScaNN cannot have written")
         return path
 
-    def _header(self) -> bytes:
-        """Returns a header as ScaNN writes it, which is not quite as NumPy does."""
-        shape = "".join(f"{length}," for length in self.shape)
-        text = f"{{'descr':'{self.dtype}', 'fortran_order':False, 'shape':({shape})}}"
-        size = len(_PREFIX) + 2 + len(text) + 1
-        text += " " * (-size % _HEADER_ALIGNMENT) + "\n"
-        return _PREFIX + len(text).to_bytes(2, "little") + text.encode()
+
+def array_header(dtype: str, shape: tuple[int, ...]) -> bytes:
+    """Returns a header as ScaNN writes it, which is not quite as NumPy does."""
+    lengths = "".join(f"{length}," for length in shape)
+    text = f"{{'descr':'{dtype}', 'fortran_order':False, 'shape':({lengths})}}"
+    size = len(_PREFIX) + 2 + len(text) + 1
+    text += " " * (-size % _HEADER_ALIGNMENT) + "\n"
+    return _PREFIX + len(text).to_bytes(2, "little") + text.encode()
 
 
 def _arrays(
@@ -300,10 +313,10 @@ def _arrays(
     if settings.structure == "tree":
         yield _leaves_of_rows(rows, settings)
     codes = rows, num_blocks
-    yield _StoredArray("hashed_dataset", "AH_DATASET_NPY", "<u1", codes, _are_codes)
+    yield _StoredArray(CODES, "AH_DATASET_NPY", "<u1", codes, _are_codes)
     # ScaNN wants these after the leaves, and writes none where no row has a second.
     if settings.soar_lambda and _has_second_leaves(folder):
-        name, kind = "hashed_dataset_soar", "AH_DATASET_SOAR_NPY"
+        name, kind = SECOND_CODES, "AH_DATASET_SOAR_NPY"
         yield _StoredArray(name, kind, "<u1", codes, _are_codes)
     if settings.reorder == "bfloat16":
         yield _StoredArray(
@@ -337,7 +350,7 @@ def _leaves_of_rows(rows: int, settings: ScannSettings) -> _StoredArray:
 
     has_pairs = bool(settings.soar_lambda)
     return _StoredArray(
-        _LEAVES_FILE,
+        LEAVES,
         "TOKENIZATION_NPY",
         "<i4",
         (2 * rows if has_pairs else rows,),
@@ -346,7 +359,7 @@ def _leaves_of_rows(rows: int, settings: ScannSettings) -> _StoredArray:
 
 
 def _has_second_leaves(folder: Path) -> bool:
-    leaves = read_npy(_path(folder, f"{_LEAVES_FILE}.npy"), mapped=False)
+    leaves = read_npy(_path(folder, f"{LEAVES}.npy"), mapped=False)
     return bool(leaves[1::2].max() != _NO_LEAF)
 
 

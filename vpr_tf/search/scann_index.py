@@ -26,6 +26,7 @@ from vpr_tf.search.distances import nearest_of
 from vpr_tf.search.index_settings import ScannSettings
 from vpr_tf.search.scann_files import checked_assets, dataset_asset, searcher_config
 from vpr_tf.search.scann_library import CONFIG_FILE, scann_library
+from vpr_tf.search.scann_pieces import comes_in_pieces, searcher_of_pieces
 from vpr_tf.search.search_index import ExactIndex, SearchIndex
 
 _LOG = logging.getLogger("vpr_tf")
@@ -70,6 +71,7 @@ class ScannIndex(SearchIndex):
 
         ScaNN holds the float32 descriptors in memory while it builds, and reads them
         from their file where they are one; others are first copied to a temporary one.
+        Codes alone (`reorder` is `memory_mapped`) are made of a million at a time.
         """
         check_descriptors(descriptors)
         chosen = ScannSettings.from_dict(settings or {}, *descriptors.shape)
@@ -79,12 +81,16 @@ class ScannIndex(SearchIndex):
         if not _are_unit(unmapped(descriptors)):
             measure, chosen = "squared_l2", _without_soar(settings, descriptors)
         library = scann_library()
+        message = searcher_config(library, descriptors.shape[1], measure, chosen)
+        config = message.SerializeToString()
+        if comes_in_pieces(descriptors, chosen):
+            searcher = searcher_of_pieces(descriptors, config, chosen, library)
+            return cls(searcher, descriptors, chosen)
         with (
             float32_file(descriptors) as path,
             scratch_folder("scann") as folder,
         ):
-            config = searcher_config(library, descriptors.shape[1], measure, chosen)
-            (folder / CONFIG_FILE).write_bytes(config.SerializeToString())
+            (folder / CONFIG_FILE).write_bytes(config)
             searcher = library.open_searcher(folder, dataset_asset(path))
         return cls(searcher, descriptors, chosen)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.vpr_tf.search.index_cases import clustered_unit_vectors
-from vpr_tf.search import ExactIndex, ScannIndex
+from vpr_tf.search import ExactIndex, ScannIndex, scann_pieces
 
 pytest.importorskip("scann")
 
@@ -154,3 +154,23 @@ def test_tensorflow_is_imported_only_when_asked_for():
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
         capture_output=True,
     )
+
+
+@pytest.mark.parametrize("length", [1.0, 2.0])
+@pytest.mark.parametrize("settings", [TREE, {"structure": "quantized"}])
+def test_codes_of_pieces_are_searched_as_those_of_all_rows(
+    settings, length, database, tmp_path, monkeypatch
+):
+    rows = database.astype(np.float16) * np.float16(length)
+    settings = settings | {"reorder": "memory_mapped"}
+    whole = ScannIndex.build(rows, settings)
+    monkeypatch.setattr(scann_pieces, "_PIECE_VALUES", 500 * rows.shape[1])
+    joined = ScannIndex.build(rows, settings)
+    _, exact = ExactIndex.build(rows).search(rows, 20)
+    found, expected = (
+        np.mean(index.search(rows, 20)[1] == exact) for index in (joined, whole)
+    )
+    assert found > expected - 0.02
+    joined.write(tmp_path)
+    again = ScannIndex.read(tmp_path, rows, joined.settings)
+    np.testing.assert_array_equal(again.search(rows, 5)[1], joined.search(rows, 5)[1])
