@@ -85,6 +85,7 @@ from vpr_tf.config.quality import (
     QUALITY_FLAGS,
     QualityConfig,
 )
+from vpr_tf.config.rerank import MATCHERS, RERANK_WHEN, RerankConfig
 from vpr_tf.config.rules import ConfigError, check_name, did_you_mean
 from vpr_tf.config.target import AdaptedTo, TargetConfig
 from vpr_tf.config.teacher import TeacherConfig
@@ -116,11 +117,13 @@ __all__ = [
     "HEADS",
     "KERAS_LAYERS",
     "KERAS_OPTIMIZERS",
+    "MATCHERS",
     "OBJECTIVES",
     "OPTIMIZERS",
     "PARTITIONS",
     "PROTOCOLS",
     "QUALITY_FLAGS",
+    "RERANK_WHEN",
     "RUN_PREFIX",
     "SCHEDULES",
     "STANDARD",
@@ -168,6 +171,7 @@ __all__ = [
     "ReadingConfig",
     "RegressionHeadConfig",
     "ReportConfig",
+    "RerankConfig",
     "ScheduleConfig",
     "SoftLabelHeadConfig",
     "TargetConfig",

@@ -1,6 +1,11 @@
 """From matches or cells of a classifier to a position, an error and a confidence."""
 
-from vpr_tf.localization.calibration import Calibration, read_stored, to_stored
+from vpr_tf.localization.calibration import (
+    Calibration,
+    read_reranked,
+    read_stored,
+    to_stored,
+)
 from vpr_tf.localization.calibration_text import (
     describe_calibration,
     explain_confidence,
@@ -31,7 +36,15 @@ from vpr_tf.localization.localization import (
 from vpr_tf.localization.retrieval_calibration import (
     THRESHOLDS_AROUND,
     calibrate_on_queries,
+    calibrate_reranked,
     predictions_to_calibrate,
+)
+from vpr_tf.localization.second_look import (
+    InlierCounter,
+    LookedAt,
+    NotMatchedError,
+    SecondLook,
+    wide_config,
 )
 
 __all__ = [
@@ -44,15 +57,20 @@ __all__ = [
     "CellSettings",
     "Estimates",
     "FittedOn",
+    "InlierCounter",
     "Localization",
     "LocalizationError",
     "LocalizationResult",
     "Localizer",
+    "LookedAt",
     "Match",
+    "NotMatchedError",
+    "SecondLook",
     "as_geojson",
     "as_json",
     "as_table",
     "calibrate_on_queries",
+    "calibrate_reranked",
     "calibrated_settings",
     "describe_calibration",
     "estimate_positions",
@@ -63,6 +81,8 @@ __all__ = [
     "localize_matches",
     "matches_of",
     "predictions_to_calibrate",
+    "read_reranked",
     "read_stored",
     "to_stored",
+    "wide_config",
 ]
