@@ -6,6 +6,7 @@ a photo could not be read; the others are localized.
 Examples:
   vpr localize --index city.index photo.jpg
   vpr localize --index city.index trip/ --geojson --output trip.geojson
+  vpr localize --index city.index drive/ --sequence --gpx --output drive.gpx
   vpr localize --classifier savedmodels/city photo.jpg
 """
 
@@ -28,6 +29,7 @@ from vpr_tf.cli.options import (
     add_within,
     existing_model,
 )
+from vpr_tf.cli.sequence_options import add_sequence, check_sequence
 from vpr_tf.printable import printable
 
 
@@ -59,16 +61,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", metavar="FILE", help="file to write instead of the screen"
     )
+    add_sequence(parser)
 
 
 def run(options: argparse.Namespace) -> Outcome:
     """Localizes photos; status 1 when a photo could not be read."""
     from vpr_tf.cli.localize_photos import locate_photos
-    from vpr_tf.localization import as_geojson, as_json, as_table
+    from vpr_tf.cli.sequences import SequenceOptions
+    from vpr_tf.localization import as_geojson, as_gpx, as_json, as_table
     from vpr_tf.place_index.localizing import LocalizationOptions
 
     if options.key and not options.index:
         raise UsageError("--key says who must have signed an index: pass --index DIR.")
+    check_sequence(options)
     how = LocalizationOptions(
         options.k,
         options.within,
@@ -84,12 +89,18 @@ def run(options: argparse.Namespace) -> Outcome:
         )
     else:
         found = locate_photos(
-            options.index, options.photos, options.model, how, key=options.key
+            options.index,
+            options.photos,
+            options.model,
+            how,
+            key=options.key,
+            sequence=SequenceOptions.of(options) if options.sequence else None,
         )
     for photo, reason in found.unreadable:
         print(printable(f"{photo}: {reason}"), file=sys.stderr)
     status = PARTLY if found.unreadable else DONE
     show = as_json if options.json else as_geojson if options.geojson else as_table
+    show = as_gpx if options.gpx else show
     text = show(found)
     if options.output is None:
         return Outcome(json.loads(text) if options.json else None, text, status)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vpr_tf.cli.named_photos import describe, named_photos
-from vpr_tf.localization import Localization, LocalizationResult
+from vpr_tf.cli.sequences import SequenceOptions, track_notes
+from vpr_tf.localization import Localization, LocalizationResult, Track
 from vpr_tf.place_index import PlaceIndex
 from vpr_tf.place_index.localizing import (
     LocalizationOptions,
@@ -22,6 +23,7 @@ def locate_photos(
     options: LocalizationOptions | None = None,
     *,
     key: str | Path | None = None,
+    sequence: SequenceOptions | None = None,
 ) -> LocalizationResult:
     """Locates photos by an index.
 
@@ -31,10 +33,13 @@ def locate_photos(
         model: Where the encoder is; None for the copy in the index.
         options: How photos are located.
         key: Public key of whoever must have signed the index; None to not ask.
+        sequence: How photos of one camera localize each other; None where each is
+            localized by itself.
 
     Raises:
         PhotoSourceError: There are no photos.
-        LocalizationError: The calibration is damaged.
+        LocalizationError: The calibration is damaged, or no photo of a sequence says
+            when it was taken.
         IndexMismatchError: The index is damaged or of another encoder.
     """
     options = options or LocalizationOptions()
@@ -42,11 +47,13 @@ def locate_photos(
         manifest = index.manifest
         settings = LocalizationSettings.from_manifest(manifest, options)
         files = named_photos(photos)
+        of_camera = sequence.of_photos(files.photos) if sequence else None
         found: list[Localization] = []
         if len(files):
             # TensorFlow is loaded when photos and index turned out to be usable.
             described = describe(files, index.extractor(model, of_queries=True))
             files = described.photos
+            of_camera = sequence.of_photos(files.photos) if sequence else None
             found = localize_descriptors(
                 index.state(),
                 described.in_memory(),
@@ -54,7 +61,11 @@ def locate_photos(
                 options,
                 heading_deg=files.photos.heading_deg,
                 cells=index.cell_filter(options.cells, files),
+                sequence=of_camera,
             )
+    track = None
+    if sequence and of_camera:
+        track = Track.of(found, of_camera, sequence.utc_offset)
     return LocalizationResult(
         source={
             "index": str(index_folder),
@@ -62,7 +73,8 @@ def locate_photos(
             "num_photos": manifest.num_photos,
         },
         calibration=settings.calibration,
-        notes=[settings.note],
+        notes=[settings.note, *track_notes(track, found, of_camera)],
         localizations=found,
         unreadable=[(one.printable_path, one.reason) for one in files.rejected],
+        track=track,
     )

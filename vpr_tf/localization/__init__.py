@@ -13,6 +13,7 @@ from vpr_tf.localization.fitting import FittedOn, fit_calibration
 from vpr_tf.localization.formats import (
     LocalizationResult,
     as_geojson,
+    as_gpx,
     as_json,
     as_table,
     features_of,
@@ -28,14 +29,24 @@ from vpr_tf.localization.localization import (
     localize_matches,
     matches_of,
 )
+from vpr_tf.localization.motion import MotionModel, map_distances_m
+from vpr_tf.localization.photo_times import PhotoTimes
 from vpr_tf.localization.retrieval_calibration import (
     THRESHOLDS_AROUND,
     calibrate_on_queries,
     predictions_to_calibrate,
 )
+from vpr_tf.localization.track import (
+    OFF_TRACK,
+    PhotoSequence,
+    estimate_track,
+    localize_track,
+)
+from vpr_tf.localization.track_formats import Track
 
 __all__ = [
     "NUM_CANDIDATES",
+    "OFF_TRACK",
     "OUTSIDE",
     "THRESHOLDS_AROUND",
     "Calibration",
@@ -49,18 +60,26 @@ __all__ = [
     "LocalizationResult",
     "Localizer",
     "Match",
+    "MotionModel",
+    "PhotoSequence",
+    "PhotoTimes",
+    "Track",
     "as_geojson",
+    "as_gpx",
     "as_json",
     "as_table",
     "calibrate_on_queries",
     "calibrated_settings",
     "describe_calibration",
     "estimate_positions",
+    "estimate_track",
     "explain_confidence",
     "features_of",
     "fit_calibration",
     "localizations",
     "localize_matches",
+    "localize_track",
+    "map_distances_m",
     "matches_of",
     "predictions_to_calibrate",
     "read_stored",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,15 +16,18 @@ from vpr_tf.config import LocalizationConfig
 from vpr_tf.config.rules import MOST_PREDICTIONS
 from vpr_tf.geo import UNKNOWN_HEADING_DEG, GeoCircle
 from vpr_tf.localization import (
+    OFF_TRACK,
     OUTSIDE,
     Calibration,
     FittedOn,
     Localization,
     LocalizationError,
+    PhotoSequence,
     calibrate_on_queries,
     calibrated_settings,
     explain_confidence,
     localize_matches,
+    localize_track,
     predictions_to_calibrate,
     to_stored,
 )
@@ -143,10 +147,35 @@ def known_headings(photos: Sequence[Any]) -> np.ndarray:
     Returns:
         Degrees `(num_photos,)`; negative where unknown.
     """
-    paths = [str(Path(one)) if isinstance(one, str | Path) else "" for one in photos]
-    files = scan_named_photos([path for path in paths if path]).photos
-    of_path = dict(zip(files.keys.tolist(), files.heading_deg.tolist(), strict=True))
-    return np.array([of_path.get(p.encode(), UNKNOWN_HEADING_DEG) for p in paths])
+    of_path = _of_files(photos, "heading_deg")
+    return np.array([of_path.get(path, UNKNOWN_HEADING_DEG) for path in _paths(photos)])
+
+
+def known_timestamps(photos: Sequence[Any]) -> np.ndarray:
+    """Returns when photos were taken, as names or EXIF data of files say.
+
+    Args:
+        photos: Paths, and others, whose time is unknown.
+
+    Returns:
+        `YYYY[MM[DD[_hh[mm[ss]]]]]`, bytes `(num_photos,)`; empty where unknown.
+    """
+    of_path = _of_files(photos, "timestamps")
+    return np.array([of_path.get(path, b"") for path in _paths(photos)], "S15")
+
+
+def _of_files(photos: Sequence[Any], name: str) -> dict[bytes, Any]:
+    """Returns a column of a `PhotoTable` of the files among photos, by their paths."""
+    files = scan_named_photos([path.decode() for path in _paths(photos) if path]).photos
+    return dict(zip(files.keys.tolist(), getattr(files, name).tolist(), strict=True))
+
+
+def _paths(photos: Sequence[Any]) -> list[bytes]:
+    """Returns the path of each photo; empty for what is no file."""
+    return [
+        str(Path(one)).encode() if isinstance(one, str | Path) else b""
+        for one in photos
+    ]
 
 
 def localize_descriptors(
@@ -157,6 +186,7 @@ def localize_descriptors(
     *,
     heading_deg: np.ndarray | None = None,
     cells: CellFilter | None = None,
+    sequence: PhotoSequence | None = None,
 ) -> list[Localization]:
     """Localizes photos by their descriptors.
 
@@ -167,6 +197,8 @@ def localize_descriptors(
         options: How.
         heading_deg: Of each photo; negative or NaN where unknown.
         cells: What restricts the search, besides the options.
+        sequence: When one camera took the photos, which then localize each other;
+            None for photos that have nothing to do with each other.
     """
     settings = LocalizationSettings.from_manifest(state.manifest, options)
     config = settings.config
@@ -175,7 +207,10 @@ def localize_descriptors(
     matches = state.search(
         descriptors, config.num_predictions, within=options.within, cells=cells
     )
-    found = localize_matches(
+    localize = localize_matches
+    if sequence is not None:
+        localize = functools.partial(localize_track, sequence=sequence)
+    found = localize(
         names,
         matches.distances,
         matches.rows,
@@ -198,7 +233,7 @@ def _explained(
     options: LocalizationOptions,
 ) -> Localization:
     """Returns a localization that says which option left nothing, if one did."""
-    if found.status != OUTSIDE:
+    if found.status != OUTSIDE or found.reason == OFF_TRACK:
         return found
     if options.within is not None and not len(rows):
         return dataclasses.replace(found, reason=NO_PHOTO_WITHIN)
