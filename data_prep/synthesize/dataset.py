@@ -195,7 +195,7 @@ def _query(
     aside = side * pavement * min(1.0, 0.3 + 0.7 * strength)
     along = rng.uniform(-stop.spacing_m / 2, stop.spacing_m / 2)
     point = stop.point(float(along), aside)
-    conditions = phone_conditions(rng, strength)
+    conditions = phone_conditions(rng, strength, preset.query_light())
     day, hour = int(rng.integers(1, 29)), int(rng.integers(7, 21))
     minute, year = int(rng.integers(60)), int(rng.integers(2019, 2025))
     timestamp = f"{year}{conditions.month:02d}{day:02d}_{hour:02d}{minute:02d}"
@@ -223,7 +223,8 @@ def _drive(
 ) -> Iterator[Shot]:
     """Photographs of one camera in one light, a folder of their own."""
     preset, strength = config.preset, config.preset.phone_strength
-    conditions, lens = phone_conditions(rng, strength), phone_lens(rng, strength)
+    conditions = phone_conditions(rng, strength, preset.query_light())
+    lens = phone_lens(rng, strength)
     finish = phone_finish(rng, preset.jpeg_quality, strength)
     day, hour = int(rng.integers(1, 29)), int(rng.integers(7, 20))
     minute, year = int(rng.integers(60)), int(rng.integers(2019, 2025))

@@ -60,6 +60,10 @@ class CityPreset:
         """Returns how many styles the houses share; None: each has its own."""
         return None
 
+    def query_light(self) -> str | None:
+        """Returns which of `LIGHTS` all queries are taken in; None: any."""
+        return None
+
     def drive_shape(self) -> DriveShape | None:
         """Returns how the drives are that queries are taken on; None: single photos."""
         return None
@@ -67,6 +71,18 @@ class CityPreset:
     def is_mapped(self, line_id: int) -> bool:
         """Returns whether the database has photographs of a street."""
         return True
+
+
+@dataclass(frozen=True)
+class NightCityPreset(CityPreset):
+    """A city whose queries are taken by night; with street view alone, all else by day.
+
+    So two domains meet: an encoder that is trained by day is asked by night.
+    """
+
+    def query_light(self) -> str | None:
+        """Returns the light with lit windows."""
+        return "dusk"
 
 
 @dataclass(frozen=True)
@@ -180,6 +196,14 @@ PRESETS = {
         val=DistrictPreset(blocks=1, position_spacing_m=24.0, num_queries=16),
         test=DistrictPreset(blocks=1, position_spacing_m=24.0, num_queries=16),
         image_size=64,
+    ),
+    "night": NightCityPreset(
+        name="night",
+        train=DistrictPreset(blocks=5, position_spacing_m=20.0, visits=3),
+        val=DistrictPreset(blocks=2, position_spacing_m=10.0, num_queries=200),
+        test=DistrictPreset(blocks=2, position_spacing_m=8.0, num_queries=400),
+        image_size=96,
+        phone_like_visits=0.0,
     ),
     "dense": SharedCityPreset(
         name="dense",

@@ -11,6 +11,7 @@ from vpr_tf.cli.main import UsageError
 from vpr_tf.cli.numbers import seconds
 
 _OF_SEQUENCES = ("seconds_between", "max_speed_kmh", "utc_offset", "gpx")
+_OF_RERANKING = ("rerank", "matcher", "matcher_weights", "photos_root")
 _OFFSET = re.compile(r"([+-]?)(\d{1,2})(?::?([0-5]\d))?")
 _LARGEST_OFFSET = datetime.timedelta(hours=14)
 
@@ -52,6 +53,12 @@ def check_sequence(options: argparse.Namespace) -> None:
                 "--sequence weighs the photos of an index: pass --index DIR. Received: "
                 "--classifier"
             )
+        for name in _OF_RERANKING:
+            if getattr(options, name) not in (None, "never"):
+                raise UsageError(
+                    "Photos of a sequence are not re-ranked: leave out --sequence or "
+                    f"--{name.replace('_', '-')}."
+                )
         for other in ("json", "geojson"):
             if options.gpx and getattr(options, other):
                 raise UsageError(f"--gpx and --{other} exclude each other.")

@@ -65,16 +65,18 @@ from vpr_tf.config.heads import (
     RegressionHeadConfig,
     SoftLabelHeadConfig,
 )
+from vpr_tf.config.objective_entries import objective_of
 from vpr_tf.config.objectives import (
     CLASS_HEADS,
     OBJECTIVES,
+    DistillationConfig,
+    DomainAdversarialConfig,
     MinedLossConfig,
     ObjectiveConfig,
     PairLossConfig,
     ProxyAnchorConfig,
     TripletConfig,
     TwoViewConfig,
-    objective_of,
 )
 from vpr_tf.config.protocols import PROTOCOLS, STANDARD, Protocol, find_protocol
 from vpr_tf.config.quality import (
@@ -83,7 +85,10 @@ from vpr_tf.config.quality import (
     QUALITY_FLAGS,
     QualityConfig,
 )
+from vpr_tf.config.rerank import MATCHERS, RERANK_WHEN, RerankConfig
 from vpr_tf.config.rules import ConfigError, check_name, did_you_mean
+from vpr_tf.config.target import AdaptedTo, TargetConfig
+from vpr_tf.config.teacher import TeacherConfig
 from vpr_tf.config.training import (
     KERAS_OPTIMIZERS,
     OPTIMIZERS,
@@ -112,14 +117,17 @@ __all__ = [
     "HEADS",
     "KERAS_LAYERS",
     "KERAS_OPTIMIZERS",
+    "MATCHERS",
     "OBJECTIVES",
     "OPTIMIZERS",
     "PARTITIONS",
     "PROTOCOLS",
     "QUALITY_FLAGS",
+    "RERANK_WHEN",
     "RUN_PREFIX",
     "SCHEDULES",
     "STANDARD",
+    "AdaptedTo",
     "AggregationConfig",
     "AngularMarginHeadConfig",
     "AugmentationConfig",
@@ -132,7 +140,9 @@ __all__ = [
     "CyclicalScheduleConfig",
     "DatabaseAndQueries",
     "DatasetConfig",
+    "DistillationConfig",
     "DivideAndClassifyConfig",
+    "DomainAdversarialConfig",
     "EigenPlacesConfig",
     "EncoderConfig",
     "EvaluationConfig",
@@ -161,8 +171,11 @@ __all__ = [
     "ReadingConfig",
     "RegressionHeadConfig",
     "ReportConfig",
+    "RerankConfig",
     "ScheduleConfig",
     "SoftLabelHeadConfig",
+    "TargetConfig",
+    "TeacherConfig",
     "TrainConfig",
     "TripletConfig",
     "TwoViewConfig",

@@ -1,6 +1,11 @@
 """From matches or cells of a classifier to a position, an error and a confidence."""
 
-from vpr_tf.localization.calibration import Calibration, read_stored, to_stored
+from vpr_tf.localization.calibration import (
+    Calibration,
+    read_reranked,
+    read_stored,
+    to_stored,
+)
 from vpr_tf.localization.calibration_text import (
     describe_calibration,
     explain_confidence,
@@ -34,7 +39,15 @@ from vpr_tf.localization.photo_times import PhotoTimes
 from vpr_tf.localization.retrieval_calibration import (
     THRESHOLDS_AROUND,
     calibrate_on_queries,
+    calibrate_reranked,
     predictions_to_calibrate,
+)
+from vpr_tf.localization.second_look import (
+    InlierCounter,
+    LookedAt,
+    NotMatchedError,
+    SecondLook,
+    wide_config,
 )
 from vpr_tf.localization.track import (
     OFF_TRACK,
@@ -55,20 +68,25 @@ __all__ = [
     "CellSettings",
     "Estimates",
     "FittedOn",
+    "InlierCounter",
     "Localization",
     "LocalizationError",
     "LocalizationResult",
     "Localizer",
+    "LookedAt",
     "Match",
     "MotionModel",
+    "NotMatchedError",
     "PhotoSequence",
     "PhotoTimes",
+    "SecondLook",
     "Track",
     "as_geojson",
     "as_gpx",
     "as_json",
     "as_table",
     "calibrate_on_queries",
+    "calibrate_reranked",
     "calibrated_settings",
     "describe_calibration",
     "estimate_positions",
@@ -82,6 +100,8 @@ __all__ = [
     "map_distances_m",
     "matches_of",
     "predictions_to_calibrate",
+    "read_reranked",
     "read_stored",
     "to_stored",
+    "wide_config",
 ]

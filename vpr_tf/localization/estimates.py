@@ -21,6 +21,7 @@ from vpr_tf.localization.candidates import Candidates, Clusters, find_clusters
 from vpr_tf.localization.features import (
     CELLS,
     MATCHES,
+    RERANKED,
     CellSettings,
     FeatureSet,
     calibrated_settings,
@@ -82,7 +83,9 @@ class Estimates:
     @property
     def feature_set(self) -> FeatureSet:
         """What the features are."""
-        return MATCHES if self.candidates.photos is not None else CELLS
+        if self.candidates.photos is None:
+            return CELLS
+        return MATCHES if self.candidates.inliers is None else RERANKED
 
     @property
     def positions(self) -> Positions:
@@ -229,7 +232,7 @@ def _of_clusters(
     return Estimates(
         candidates,
         clusters.members,
-        calibrated_settings(config),
+        calibrated_settings(config, candidates.matched_by),
         latitude_deg=latitude_deg,
         longitude_deg=longitude_deg,
         utm_east_m=east_m,

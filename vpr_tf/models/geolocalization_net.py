@@ -10,7 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from vpr_tf.config import Preprocessing
+from vpr_tf.config import AdaptedTo, Preprocessing
 from vpr_tf.layers import L2Normalization, dtype_policy, torch_linear
 from vpr_tf.models.aggregations import (
     BOTH,
@@ -56,6 +56,7 @@ class GeoLocalizationNet(keras.Model):
         dtype: Dtype policy of the backbone; None takes the global one.
         preprocessing: How images are prepared for the encoder, as the fields of
             `Preprocessing`, for whoever loads it from a file; None where unknown.
+        adapted_to: Photos that it was adapted to, as the fields of `AdaptedTo`.
 
     Attributes:
         descriptor_dim: Length of the descriptors.
@@ -94,6 +95,7 @@ class GeoLocalizationNet(keras.Model):
         name: str = "geolocalization_net",
         dtype: Any = None,
         preprocessing: Mapping[str, Any] | None = None,
+        adapted_to: Mapping[str, Any] | None = None,
     ) -> None:
         spec = backbone_spec(backbone)
         first_stage = 0 if train_from_stage is None else train_from_stage
@@ -151,6 +153,7 @@ class GeoLocalizationNet(keras.Model):
         self.preprocessing = (
             None if preprocessing is None else Preprocessing(**preprocessing)
         )
+        self.adapted_to = None if adapted_to is None else AdaptedTo(**adapted_to)
         self._projection_dim = descriptor_dim
         self._whitening_dim = whitening_dim
         self._aggregation = (
@@ -248,6 +251,8 @@ class GeoLocalizationNet(keras.Model):
         }
         if self.preprocessing is not None:
             config["preprocessing"] = dataclasses.asdict(self.preprocessing)
+        if self.adapted_to is not None:
+            config["adapted_to"] = dataclasses.asdict(self.adapted_to)
         return config
 
 

@@ -314,6 +314,7 @@ def test_photos_of_unknown_time_are_named(capsys, tiny_index, drive):
         (["--gpx"], "--gpx is of a sequence: pass --sequence"),
         (["--seconds-between", "3"], "--seconds-between is of a sequence"),
         (["--sequence", "--gpx", "--json"], "--gpx and --json exclude"),
+        (["--sequence", "--rerank", "always"], "not re-ranked: leave out"),
         (["--sequence", "--max-speed-kmh", "0"], "must be km/h, above 0"),
         (["--sequence", "--seconds-between", "-1"], "must be seconds, 0 or more"),
         (["--sequence", "--utc-offset", "summer"], "ahead of UTC, as 02:00"),
