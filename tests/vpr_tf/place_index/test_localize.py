@@ -148,6 +148,7 @@ def test_times_of_a_sequence_are_those_of_its_files(folder, tmp_path):
     for number, pixels in enumerate(PIXELS):
         photo = Image.fromarray(pixels)
         exif = Image.Exif()
+        exif[0x0112] = 1
         exif.get_ifd(0x8769)[0x9003] = f"2024:05:01 10:0{4 - number}:00"
         photo.save(tmp_path / f"{number}.png", exif=exif)
     paths = [tmp_path / f"{number}.png" for number in range(4)]
