@@ -3,7 +3,7 @@
 `import vpr_tf as vpr` gives, each loaded when it is first used:
 
     vpr.load_encoder, vpr.GeoLocalizationNet, vpr.FeatureExtractor
-    vpr.PlaceIndex
+    vpr.PlaceIndex, vpr.GeoCLIP
     vpr.evaluate, vpr.train, vpr.load_config, vpr.trusting_models,
     vpr.using_engine, vpr.using_cluster
     vpr.layers, vpr.losses, vpr.models
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from vpr_tf.engine_choice import using_engine
     from vpr_tf.evaluation import evaluate
     from vpr_tf.extraction import FeatureExtractor
-    from vpr_tf.models import GeoLocalizationNet
+    from vpr_tf.models import GeoCLIP, GeoLocalizationNet
     from vpr_tf.place_index import PlaceIndex
     from vpr_tf.training.train import train
     from vpr_tf.trusted_models import trusting_models
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __version__ = "0.2.0"
 __all__ = [
     "FeatureExtractor",
+    "GeoCLIP",
     "GeoLocalizationNet",
     "PlaceIndex",
     "evaluate",
@@ -51,6 +52,7 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "FeatureExtractor": "vpr_tf.extraction",
+        "GeoCLIP": "vpr_tf.models",
         "GeoLocalizationNet": "vpr_tf.models",
         "PlaceIndex": "vpr_tf.place_index",
         "evaluate": "vpr_tf.evaluation",

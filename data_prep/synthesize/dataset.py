@@ -46,12 +46,14 @@ class Shot:
     Attributes:
         split: train, val or test.
         camera: x, y and height in metres, local to the district.
-        headings_deg: Azimuths of the crops' centres.
+        headings_deg: Azimuths of the crops' centres; of a whole panorama that of its
+            middle column.
         conditions: Light, air, season, traffic.
         lens: Lens of all crops.
         finish: Finish of all crops.
         noise_seed: Seed of the sensor noise.
         names: One path a crop, relative to the output folder.
+        is_panorama: Whether the panorama is kept whole.
     """
 
     split: str
@@ -62,6 +64,7 @@ class Shot:
     finish: Finish
     noise_seed: int
     names: tuple[str, ...]
+    is_panorama: bool = False
 
 
 def district_plan(config: SynthesisConfig, split: str) -> StreetPlan:
@@ -153,13 +156,18 @@ def _panorama(
     first = int(rng.integers(preset.first_headings()))
     step = 360 / preset.headings_per_position
     headings = tuple(first + step * k for k in range(preset.headings_per_position))
+    is_panorama = config.panoramas and split == "train"
+    if is_panorama:
+        headings = headings[:1]
     folder = "train" if split == "train" else f"{split}/database"
     timestamp = f"{2010 + visit + int(rng.integers(4)) * 3}{conditions.month:02d}"
     east, north = _utm(config, split, point)
     pano_id = panorama_id(*stream)
     names = tuple(
         f"{folder}/{image_name(east, north, heading, pano_id, tile, timestamp)}"
-        for tile, heading in enumerate(headings)
+        for tile, heading in zip(
+            [None] if is_panorama else range(len(headings)), headings, strict=True
+        )
     )
     return Shot(
         split=split,
@@ -170,6 +178,7 @@ def _panorama(
         finish=finish,
         noise_seed=int(rng.integers(2**31)),
         names=names,
+        is_panorama=is_panorama,
     )
 
 

@@ -171,6 +171,7 @@ class SynthesisConfig:
     seed: int = 0
     # Raised when a change of the drawing changes the bytes of the same seed.
     drawing_version: int = field(default=1)
+    panoramas: bool = False  # train/ has whole panoramas instead of their crops
 
     def __post_init__(self) -> None:
         size = self.preset.image_size
@@ -227,7 +228,10 @@ PRESETS = {
 
 
 def synthesis_config(
-    preset: str, seed: int = 0, image_size: int | None = None
+    preset: str,
+    seed: int = 0,
+    image_size: int | None = None,
+    panoramas: bool = False,
 ) -> SynthesisConfig:
     """Returns the configuration of a preset by name.
 
@@ -235,6 +239,7 @@ def synthesis_config(
         preset: A key of `PRESETS`.
         seed: Another seed is another city.
         image_size: Side of the square images in pixels; None keeps the preset's.
+        panoramas: Whether train/ has whole panoramas, as high as the other images.
 
     Raises:
         ValueError: The preset is unknown or a value is out of range.
@@ -246,4 +251,4 @@ def synthesis_config(
     chosen = PRESETS[preset]
     if image_size is not None:
         chosen = replace(chosen, image_size=image_size)
-    return SynthesisConfig(preset=chosen, seed=seed)
+    return SynthesisConfig(preset=chosen, seed=seed, panoramas=panoramas)

@@ -12,6 +12,8 @@ Examples:
       --output encoder.keras --heads heads.npz
   vpr convert --matcher xfeat --checkpoint xfeat.pt --output xfeat.weights.h5
   vpr convert --to-torch --checkpoint encoder.keras --output encoder.safetensors
+  vpr convert --geoclip --checkpoint geoclip-1.3.0-py3-none-any.whl \\
+      --output geoclip.safetensors
 """
 
 from __future__ import annotations
@@ -41,21 +43,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--to-torch", action="store_true", help="from .keras to .safetensors")
     add("--matcher", choices=("xfeat",), help="network of local features")
+    add(
+        "--geoclip",
+        action="store_true",
+        help="from the package geoclip (.whl) to .safetensors",
+    )
     add("--layout", metavar="NAME", help="names of the written state dict")
 
 
 def run(options: argparse.Namespace) -> int:
     """Converts."""
+    if options.geoclip:
+        _check_alone("--geoclip", options)
+        from vpr_tf.models.convert import convert_geoclip
+
+        convert_geoclip(options.checkpoint, options.output)
+        return 0
+    if options.matcher:
+        _check_alone("--matcher", options)
+        from vpr_tf.matching.xfeat_weights import convert_xfeat
+
+        convert_xfeat(options.checkpoint, options.output)
+        return 0
     if options.to_torch:
         from vpr_tf.models.convert import convert_to_torch
 
         convert_to_torch(options.checkpoint, options.output, options.layout)
-        return 0
-    if options.matcher:
-        _check_matcher_alone(options)
-        from vpr_tf.matching.xfeat_weights import convert_xfeat
-
-        convert_xfeat(options.checkpoint, options.output)
         return 0
     model = encoder_of(options)
     from vpr_tf.models.convert import convert_to_keras
@@ -64,10 +77,11 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _check_matcher_alone(options: argparse.Namespace) -> None:
-    others = ("name", "config", "heads", "layout")
-    given = [f"--{name}" for name in others if getattr(options, name) is not None]
+def _check_alone(option: str, options: argparse.Namespace) -> None:
+    others = ("name", "config", "heads", "layout", "matcher", "to_torch")
+    given = [f"--{name.replace('_', '-')}" for name in others if getattr(options, name)]
+    given = [name for name in given if name != option]
     if given:
         raise UsageError(
-            f"--matcher names what is converted: leave out {', '.join(given)}."
+            f"{option} names what is converted: leave out {', '.join(given)}."
         )

@@ -75,8 +75,10 @@ from vpr_tf.config.objectives import (
     ObjectiveConfig,
     PairLossConfig,
     ProxyAnchorConfig,
+    SimCLRConfig,
     TripletConfig,
     TwoViewConfig,
+    VICRegConfig,
 )
 from vpr_tf.config.protocols import PROTOCOLS, STANDARD, Protocol, find_protocol
 from vpr_tf.config.quality import (
@@ -87,6 +89,7 @@ from vpr_tf.config.quality import (
 )
 from vpr_tf.config.rerank import MATCHERS, RERANK_WHEN, RerankConfig
 from vpr_tf.config.rules import ConfigError, check_name, did_you_mean
+from vpr_tf.config.sampling import SAMPLINGS, CliqueSamplingConfig, SamplingConfig
 from vpr_tf.config.target import AdaptedTo, TargetConfig
 from vpr_tf.config.teacher import TeacherConfig
 from vpr_tf.config.training import (
@@ -125,6 +128,7 @@ __all__ = [
     "QUALITY_FLAGS",
     "RERANK_WHEN",
     "RUN_PREFIX",
+    "SAMPLINGS",
     "SCHEDULES",
     "STANDARD",
     "AdaptedTo",
@@ -133,6 +137,7 @@ __all__ = [
     "AugmentationConfig",
     "BuildConfig",
     "ClassificationConfig",
+    "CliqueSamplingConfig",
     "CombinatorialConfig",
     "ConfigError",
     "CosPlaceConfig",
@@ -172,13 +177,16 @@ __all__ = [
     "RegressionHeadConfig",
     "ReportConfig",
     "RerankConfig",
+    "SamplingConfig",
     "ScheduleConfig",
+    "SimCLRConfig",
     "SoftLabelHeadConfig",
     "TargetConfig",
     "TeacherConfig",
     "TrainConfig",
     "TripletConfig",
     "TwoViewConfig",
+    "VICRegConfig",
     "WeightAverageConfig",
     "as_dict",
     "augmentation_of",

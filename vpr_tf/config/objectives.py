@@ -38,6 +38,11 @@ class ObjectiveConfig:
         OBJECTIVES.check_class(self)
         self.check_positive("weight")
 
+    @property
+    def tells_classes_apart(self) -> bool:
+        """Whether photos of other classes are negatives."""
+        return not (self.needs_two_views or self.needs_teacher or self.needs_target)
+
     def check_positive(self, *names: str) -> None:
         """Checks that fields are above 0."""
         for name in names:
@@ -221,6 +226,15 @@ class TwoViewConfig(ObjectiveConfig):
     """A loss over two augmented views of each photo, without labels."""
 
     needs_two_views: ClassVar[bool] = True
+
+    # Width of a network of two layers, through which the descriptors go before the
+    # loss; it is dropped after training. null: none.
+    projector_dim: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.projector_dim is not None:
+            check_range(self, _PATH, 1, MOST_UNITS, "projector_dim")
 
 
 @dataclass(frozen=True)

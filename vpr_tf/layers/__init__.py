@@ -8,6 +8,8 @@ from vpr_tf.layers.bag_of_queries import BagOfQueries
 from vpr_tf.layers.class_token import ClassToken
 from vpr_tf.layers.cross_entropy_head import CrossEntropyHead
 from vpr_tf.layers.direct_regression_head import DirectRegressionHead
+from vpr_tf.layers.equal_earth_projection import EqualEarthProjection
+from vpr_tf.layers.fourier_features import FourierFeatures
 from vpr_tf.layers.fused_batch_normalization import (
     FusedBatchNormalization,
     with_fused_batch_norm,
@@ -45,6 +47,8 @@ __all__ = [
     "CosineMarginHead",
     "CrossEntropyHead",
     "DirectRegressionHead",
+    "EqualEarthProjection",
+    "FourierFeatures",
     "FusedBatchNormalization",
     "GeneralizedMeanPooling2D",
     "GradientReversal",

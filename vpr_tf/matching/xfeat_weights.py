@@ -10,7 +10,7 @@ from vpr_tf.matching.xfeat import XFeat
 from vpr_tf.models.download import file_sha256
 from vpr_tf.models.saved_weights import load_weights_h5
 from vpr_tf.models.torch_weights.checkpoint import read_checkpoint
-from vpr_tf.models.torch_weights.state_dict import converted_values, raise_differences
+from vpr_tf.models.torch_weights.state_dict import load_entries
 
 SUFFIX = ".weights.h5"
 # Of the semi-dense variant, which refines pairs of cells, and counters of torch.
@@ -36,24 +36,14 @@ def convert_xfeat(checkpoint: Path, output: Path) -> None:
     """
     if not output.name.endswith(SUFFIX):
         raise ValueError(f"The output must be a {SUFFIX} file. Received: {output}")
-    state_dict = read_checkpoint(checkpoint).state_dict
+    state_dict = {
+        key: value
+        for key, value in read_checkpoint(checkpoint).state_dict.items()
+        if not (key.startswith(_UNUSED[0]) or key.endswith(_UNUSED[1]))
+    }
     network = XFeat()
     entries = list(network.torch_entries())
-    values, problems = converted_values(entries, state_dict)
-    known = {entry.key for entry in entries}
-    for key in state_dict:
-        if key not in known and not (
-            key.startswith(_UNUSED[0]) or key.endswith(_UNUSED[1])
-        ):
-            problems[key] = "not part of XFeat"
-    if problems:
-        raise_differences(
-            f"{checkpoint} does not fit XFeat.",
-            [f"{key}: {reason}" for key, reason in problems.items()],
-        )
-    for entry in entries:
-        for variable, value in zip(entry.variables, values[entry.key], strict=True):
-            variable.assign(value)
+    load_entries(entries, state_dict, "XFeat", checkpoint)
     output.parent.mkdir(parents=True, exist_ok=True)
     with replace_file(output) as temporary:
         network.save_weights(temporary)

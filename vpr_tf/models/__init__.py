@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         with_run_weights,
     )
     from vpr_tf.models.fingerprint import encoder_fingerprint
+    from vpr_tf.models.geoclip import GeoCLIP, location_encoder
     from vpr_tf.models.geolocalization_net import GeoLocalizationNet
     from vpr_tf.models.lora import build_with_lora, merged_weights
     from vpr_tf.models.onnx_conversion import to_onnx
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "GeoCLIP",
     "GeoLocalizationNet",
     "ReleasedEncoder",
     "batch_norms",
@@ -38,6 +40,7 @@ __all__ = [
     "in_precision",
     "initialize_clusters",
     "load_weights",
+    "location_encoder",
     "merged_weights",
     "needs_clusters",
     "read_keras_file",
@@ -50,6 +53,7 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "GeoCLIP": "vpr_tf.models.geoclip",
         "GeoLocalizationNet": "vpr_tf.models.geolocalization_net",
         "ReleasedEncoder": "vpr_tf.models.released",
         "batch_norms": "vpr_tf.models.batch_norm_statistics",
@@ -61,6 +65,7 @@ __getattr__, __dir__ = lazy_names(
         "in_precision": "vpr_tf.models.precision",
         "initialize_clusters": "vpr_tf.models.cluster_initialization",
         "load_weights": "vpr_tf.models.encoder_builder",
+        "location_encoder": "vpr_tf.models.geoclip",
         "merged_weights": "vpr_tf.models.lora",
         "needs_clusters": "vpr_tf.models.cluster_initialization",
         "read_keras_file": "vpr_tf.models.encoder_builder",

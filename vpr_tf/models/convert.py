@@ -20,6 +20,7 @@ from vpr_tf.models.conversion import (
 )
 from vpr_tf.models.download import file_sha256
 from vpr_tf.models.encoder_builder import build_encoder, read_keras_file
+from vpr_tf.models.geoclip import GeoCLIP
 from vpr_tf.models.geolocalization_net import GeoLocalizationNet
 from vpr_tf.models.pretrained import build_released
 from vpr_tf.models.released import released_encoder
@@ -113,6 +114,27 @@ def convert_to_torch(checkpoint: Path, output: Path, layout_name: str | None) ->
         f"Wrote {output}: {len(state_dict)} arrays ({layout.name}), sha256 "
         f"{file_sha256(output)}."
     )
+
+
+def convert_geoclip(package: Path, output: Path) -> None:
+    """Writes GeoCLIP's weights, without CLIP, to one file of arrays.
+
+    Args:
+        package: The package `geoclip` as it is downloaded, `.whl`.
+        output: `.safetensors` file to write, for `GeoCLIP.load`.
+
+    Raises:
+        OSError: A file is missing or cannot be written.
+        ValueError: The package is damaged or another.
+    """
+    geoclip = GeoCLIP.load(package)
+    geoclip.save(output)
+    num_parameters = geoclip.location_encoder.count_params()
+    print(
+        f"Read {package}: location encoder ({num_parameters:,} parameters), image "
+        f"projection, logit scale {geoclip.logit_scale:.2f}."
+    )
+    print(f"Wrote {output} (sha256 {file_sha256(output)}).")
 
 
 def _layout(name: str) -> Layout:

@@ -34,8 +34,11 @@ def build_with_lora(config: EncoderConfig, lora: LoraConfig) -> GeoLocalizationN
         ConnectionError: See `build_encoder`.
         ValueError: See `build_encoder`; or the backbone is no transformer.
     """
-    # Its graph stops gradients below the first stage that trains.
-    reached = dataclasses.replace(config, lora=None, train_from_stage=lora.from_stage)
+    # Its graph stops gradients below the first stage that trains. A transformer has no
+    # batch norm, for which `bn_mode: keras` would freeze whole layers, LoRA included.
+    reached = dataclasses.replace(
+        config, lora=None, train_from_stage=lora.from_stage, bn_mode="torch"
+    )
     encoder = build_encoder(reached)
     encoder.train_from_stage = config.train_from_stage
     encoder.freeze_stages()

@@ -44,6 +44,8 @@ def test_a_run_records_all_fields_and_reads_them_again(tmp_path):
         (["objectives=[{name: vicrag}]"], r"objectives\[0\]\.name.*mean vicreg\?"),
         (["objectives=[vicreg]"], r"objectives\[0\]` must be a mapping with a name"),
         (["objectives=[{name: vicreg, margin: 1}]"], r"\[0\]\.margin` belongs to trip"),
+        (["objectives=[{name: vicreg, projector_dim: 0}]"], r"projector_dim.*: 0"),
+        (["objectives=[{name: triplet, projector_dim: 8}]"], r"belongs to vicreg"),
         (["objectives=[{name: vicreg, varianc: 1}]"], r"no field `varianc`\. Did you"),
         (["objectives=[{name: vicreg, variance: x}]"], r"\(vicreg\): Value 'x'"),
         (["objectives=[{name: simclr, temperature: 0}]"], r"\[0\]\.temperature` must"),

@@ -53,8 +53,9 @@ def test_merged_weights_give_the_same_descriptors(config, alpha):
     assert np.abs(plain(IMAGES) - start).max() > 0.01
 
 
-@pytest.mark.parametrize("from_stage", [1, 2])
-def test_nothing_else_of_the_backbone_trains(config, from_stage):
+@pytest.mark.parametrize(("from_stage", "bn_mode"), [(1, "torch"), (2, "keras")])
+def test_nothing_else_of_the_backbone_trains(config, from_stage, bn_mode):
+    config = dataclasses.replace(config, bn_mode=bn_mode)
     encoder, _ = build_pair(config, LoraConfig(from_stage=from_stage))
     of_stages = [v.path for stage in encoder.stages for v in stage.trainable_variables]
     layers = 2 * (3 - from_stage)  # query and value of each block

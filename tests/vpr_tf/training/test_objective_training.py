@@ -19,7 +19,7 @@ ALL_KINDS = [
     {"name": "class_heads"},
     {"name": "multi_similarity", "miner": {"epsilon": 0.1}},
     {"name": "proxy_anchor", "weight": 0.5},
-    {"name": "simclr", "weight": 0.1},
+    {"name": "simclr", "weight": 0.1, "projector_dim": 6},
 ]
 CONFIG = TrainConfig(
     groups_num=1,
@@ -69,7 +69,8 @@ def weights(trainer):
 def test_all_kinds_train_together_and_resume_exactly(make_trainer, tmp_path):
     trainer = make_trainer(objectives=ALL_KINDS)
     (proxies,) = trainer.objectives[0][2].variables
-    before = proxies.numpy()
+    kernel = trainer.objectives[0][3].variables[0]
+    before, kernel_before = proxies.numpy(), kernel.numpy()
     first = run_epoch(trainer)
     names = [one["name"] for one in ALL_KINDS]
     for result in first:
@@ -79,6 +80,7 @@ def test_all_kinds_train_together_and_resume_exactly(make_trainer, tmp_path):
         )
         assert result.loss == pytest.approx(total, rel=1e-5)
     assert np.abs(proxies.numpy() - before).max() > 0
+    assert np.abs(kernel.numpy() - kernel_before).max() > 0
 
     CheckpointStore(trainer, tmp_path).save()
     expected = [result.loss for result in run_epoch(trainer)]

@@ -111,6 +111,29 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
             ) from error
 
 
+def read_one_tensor(path: Path) -> np.ndarray:
+    """Reads a `.pth` in torch's zip format that holds one tensor and nothing else.
+
+    Args:
+        path: The file.
+
+    Raises:
+        OSError: It cannot be read.
+        CheckpointError: It holds something else, or is damaged.
+    """
+    check_weights_file(path, TORCH)
+    with path.open("rb") as file:
+        try:
+            content = read_zip_content(file, path.stat().st_size)
+            if isinstance(content, Tensor):
+                return read_tensor("the tensor", content, file)
+        except _DAMAGES as error:
+            raise CheckpointError(f"{path} is not a readable .pth: {error}") from error
+    raise CheckpointError(
+        f"{path} must hold one tensor. Received: {type(content).__name__}"
+    )
+
+
 def _read_pth(file: BinaryIO, file_size: int, is_zip: bool) -> Checkpoint:
     read_content = read_zip_content if is_zip else read_legacy_content
     content = read_content(file, file_size)

@@ -185,6 +185,35 @@ def torch_values(
     ]
 
 
+def load_entries(
+    entries: Sequence[StateDictEntry],
+    state_dict: Mapping[str, np.ndarray],
+    name: str,
+    source: object = "The state dict",
+) -> None:
+    """Sets the variables of entries from a state dict that holds these and no others.
+
+    Args:
+        entries: Of all weights of a network.
+        state_dict: Its arrays.
+        name: Of the network, for messages.
+        source: Where the arrays come from, for messages.
+
+    Raises:
+        ValueError: A key is unknown or missing, a shape differs or a value is not
+            finite. Nothing has been set then.
+    """
+    values, problems = converted_values(entries, state_dict)
+    unknown = set(state_dict) - {entry.key for entry in entries}
+    problems |= dict.fromkeys(sorted(unknown), f"not part of {name}")
+    if problems:
+        listed = [f"{key}: {reason}" for key, reason in problems.items()]
+        raise_differences(f"{source} does not fit {name}.", listed)
+    for entry in entries:
+        for variable, value in zip(entry.variables, values[entry.key], strict=True):
+            variable.assign(value)
+
+
 def to_torch_state_dict(model: keras.Model, layout: Layout) -> dict[str, np.ndarray]:
     """Returns the weights of an encoder as the official code of a project names them.
 

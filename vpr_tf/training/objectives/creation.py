@@ -18,8 +18,10 @@ from vpr_tf.config import (
     ObjectiveConfig,
     PairLossConfig,
     ProxyAnchorConfig,
+    SimCLRConfig,
     TripletConfig,
     TwoViewConfig,
+    VICRegConfig,
 )
 from vpr_tf.layers import GradientReversal
 from vpr_tf.layers.l2_normalization import unit_vectors
@@ -60,7 +62,7 @@ def create_objective(
             lambda x, y: losses.distillation(_unit(x), _unit(y), **settings),
         )
     if isinstance(config, TwoViewConfig):
-        return BatchObjective(config.name, config.weight, _of_views(config))
+        return _of_views(config, descriptor_dim)
     if isinstance(config, PairLossConfig):
         function, pairs_of = _of_pairs(config), functools.partial(_pairs, config)
         return BatchObjective(
@@ -112,17 +114,38 @@ def _of_pairs(config: PairLossConfig) -> Callable[[Any, losses.Pairs], Any]:
     return functools.partial(getattr(losses, config.name), **settings)
 
 
-def _of_views(config: TwoViewConfig) -> LossFunction:
-    loss = functools.partial(getattr(losses, config.name), **config.settings)
+def _of_views(config: TwoViewConfig, descriptor_dim: int) -> Objective:
+    settings = config.settings
+    width = settings.pop("projector_dim")
+    loss = functools.partial(getattr(losses, config.name), **settings)
+    project = _projector(descriptor_dim, width)
 
     def function(descriptors: Any, classes: Any) -> Any:
-        unit = _unit(descriptors)
-        if config.name == "vicreg":
+        x = _unit(descriptors)
+        if project is not None or isinstance(config, VICRegConfig):
             # Else no dimension could deviate by 1, since the squares add up to 1.
-            unit *= float(unit.shape[-1]) ** 0.5
-        return loss(unit[0::2], unit[1::2])
+            x *= descriptor_dim**0.5
+        if project is not None:
+            x = project(x)
+            x = _unit(x) if isinstance(config, SimCLRConfig) else x
+        return loss(x[0::2], x[1::2])
 
-    return function
+    variables = [] if project is None else project.trainable_variables
+    return BatchObjective(config.name, config.weight, function, variables=variables)
+
+
+def _projector(inputs: int, width: int | None) -> keras.Sequential | None:
+    """Returns the network before the loss; without the papers' batch norm."""
+    if width is None:
+        return None
+    return keras.Sequential(
+        [
+            keras.Input((inputs,), dtype="float32"),
+            keras.layers.Dense(width, "relu", dtype="float32", name="hidden"),
+            keras.layers.Dense(width, dtype="float32", name="projected"),
+        ],
+        name="projector",
+    )
 
 
 def _proxy_anchor(

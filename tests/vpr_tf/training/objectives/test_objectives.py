@@ -79,6 +79,26 @@ def test_views_stand_side_by_side():
     assert loss_of({"name": "vicreg"}) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("name", ["vicreg", "barlow_twins", "simclr"])
+def test_views_go_through_a_projector_that_trains(name):
+    keras.utils.set_random_seed(0)
+    entry = objective_of({"name": name, "projector_dim": 7})
+    objective = create_objective(entry, 5, 3)
+    shapes = [tuple(variable.shape) for variable in objective.variables]
+    assert shapes == [(5, 7), (7,), (7, 7), (7,)]
+    kernel, bias, last_kernel, last_bias = (v.numpy() for v in objective.variables)
+    hidden = np.maximum(5**0.5 * UNIT @ kernel + bias, 0)
+    projected = hidden @ last_kernel + last_bias
+    if name == "simclr":
+        projected /= np.linalg.norm(projected, axis=1, keepdims=True)
+    expected = float(getattr(losses, name)(projected[0::2], projected[1::2]))
+    with tf.GradientTape() as tape:
+        loss = objective.share(batch_of(DESCRIPTORS))
+    assert float(loss) == pytest.approx(expected, rel=1e-4)
+    gradients = tape.gradient(loss, [v.value for v in objective.variables[:3]])
+    assert all(np.abs(gradient).max() > 0 for gradient in gradients)
+
+
 def test_a_teacher_is_brought_to_unit_length():
     unit = TEACHER / np.linalg.norm(TEACHER, axis=1, keepdims=True)
     expected = float(losses.distillation(UNIT, unit, 2.0, 3.0))
