@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import datetime
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,8 +25,9 @@ from data_prep.synthesize.conditions import (
     street_view_finish,
     street_view_lens,
 )
+from data_prep.synthesize.drives import Stand, drive_along
 from data_prep.synthesize.naming import image_name, panorama_id
-from data_prep.synthesize.presets import DistrictPreset, SynthesisConfig
+from data_prep.synthesize.presets import DistrictPreset, DriveShape, SynthesisConfig
 from vpr_tf.light_and_air import STREET_VIEW_HEIGHT_M
 
 # South-west corners of the districts: 3 km apart, so no two of them share a place.
@@ -83,12 +86,20 @@ def plan_shots(config: SynthesisConfig, split: str) -> list[Shot]:
     stops = _stops(plan, district)
     shots = []
     for number, stop in enumerate(stops):
+        if split != "train" and not config.preset.is_mapped(stop.street.line_id):
+            continue
         for visit in range(district.visits):
             stream = [config.seed, _SPLIT_STREAMS[split], 22, number, visit]
             shots.append(_panorama(config, split, stop, visit, stream))
     for number in range(district.num_queries):
         stream = [config.seed, _SPLIT_STREAMS[split], 23, number]
         rng = np.random.default_rng(stream)
+        shape = config.preset.drive_shape()
+        if shape is not None:
+            shots += _drive(
+                config, split, shape, stream, drive_along(plan, shape, rng), rng
+            )
+            continue
         stop = stops[int(rng.integers(len(stops)))]
         shots.append(_query(config, split, stop, stream, rng))
     return shots
@@ -209,6 +220,43 @@ def _query(
         noise_seed=int(rng.integers(2**31)),
         names=(f"{split}/queries/{name}",),
     )
+
+
+def _drive(
+    config: SynthesisConfig,
+    split: str,
+    shape: DriveShape,
+    stream: list[int],
+    stands: list[Stand],
+    rng: np.random.Generator,
+) -> Iterator[Shot]:
+    """Photographs of one camera in one light, a folder of their own."""
+    preset, strength = config.preset, config.preset.phone_strength
+    conditions = phone_conditions(rng, strength, preset.query_light())
+    lens = phone_lens(rng, strength)
+    finish = phone_finish(rng, preset.jpeg_quality, strength)
+    day, hour = int(rng.integers(1, 29)), int(rng.integers(7, 20))
+    minute, year = int(rng.integers(60)), int(rng.integers(2019, 2025))
+    time = datetime.datetime(year, conditions.month, day, hour, minute)
+    height, right_deg = rng.uniform(1.2, 1.5), rng.uniform(*shape.looks_right_deg)
+    for number, stand in enumerate(stands):
+        turn_deg = right_deg + rng.uniform(-4.0, 4.0)
+        heading = float(np.floor(stand.heading_deg + turn_deg) % 360)
+        east, north = _utm(config, split, stand.point)
+        pano_id, timestamp = panorama_id(*stream, number), f"{time:%Y%m%d_%H%M%S}"
+        name = image_name(east, north, heading, pano_id, None, timestamp)
+        yield Shot(
+            split=split,
+            camera=(float(stand.point[0]), float(stand.point[1]), float(height)),
+            headings_deg=(heading,),
+            # Cars and people are others in each photo, light and season are not.
+            conditions=replace(conditions, seed=int(rng.integers(2**31))),
+            lens=lens,
+            finish=finish,
+            noise_seed=int(rng.integers(2**31)),
+            names=(f"{split}/queries/drive_{stream[-1]:02d}/{name}",),
+        )
+        time += datetime.timedelta(seconds=shape.seconds_between)
 
 
 def _utm(config: SynthesisConfig, split: str, point: np.ndarray) -> tuple[float, float]:

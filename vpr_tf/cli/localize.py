@@ -6,6 +6,7 @@ a photo could not be read; the others are localized.
 Examples:
   vpr localize --index city.index photo.jpg
   vpr localize --index city.index trip/ --geojson --output trip.geojson
+  vpr localize --index city.index drive/ --sequence --gpx --output drive.gpx
   vpr localize --index city.index --rerank always --photos-root street_photos photo.jpg
   vpr localize --classifier savedmodels/city photo.jpg
 """
@@ -13,6 +14,7 @@ Examples:
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import sys
 from pathlib import Path
@@ -30,6 +32,7 @@ from vpr_tf.cli.options import (
     existing_model,
 )
 from vpr_tf.cli.rerank_options import add_rerank, rerank_of
+from vpr_tf.cli.sequence_options import add_sequence, check_sequence
 from vpr_tf.printable import printable
 
 
@@ -67,16 +70,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", metavar="FILE", help="file to write instead of the screen"
     )
+    add_sequence(parser)
 
 
 def run(options: argparse.Namespace) -> Outcome:
     """Localizes photos; status 1 when a photo could not be read."""
     from vpr_tf.cli.localize_photos import locate_photos
-    from vpr_tf.localization import as_geojson, as_json, as_table
+    from vpr_tf.cli.sequences import SequenceOptions
+    from vpr_tf.localization import as_geojson, as_gpx, as_json, as_table
     from vpr_tf.place_index.localizing import LocalizationOptions
 
     if options.key and not options.index:
         raise UsageError("--key says who must have signed an index: pass --index DIR.")
+    check_sequence(options)
     how = LocalizationOptions(
         options.k,
         options.within,
@@ -92,20 +98,23 @@ def run(options: argparse.Namespace) -> Outcome:
             options.classifier, options.photos, options.model, how
         )
     else:
+        rerank = functools.partial(
+            rerank_of, options, photos_root=options.photos_root, option="--photos-root"
+        )
         found = locate_photos(
             options.index,
             options.photos,
             options.model,
             how,
             key=options.key,
-            rerank=lambda manifest: rerank_of(
-                options, manifest, options.photos_root, "--photos-root"
-            ),
+            sequence=SequenceOptions.of(options) if options.sequence else None,
+            rerank=None if options.sequence else rerank,
         )
     for photo, reason in found.unreadable:
         print(printable(f"{photo}: {reason}"), file=sys.stderr)
     status = PARTLY if found.unreadable else DONE
     show = as_json if options.json else as_geojson if options.geojson else as_table
+    show = as_gpx if options.gpx else show
     text = show(found)
     if options.output is None:
         return Outcome(json.loads(text) if options.json else None, text, status)

@@ -7,8 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from vpr_tf.cli.named_photos import describe, named_photos
+from vpr_tf.cli.sequences import SequenceOptions, track_notes
 from vpr_tf.extraction.photo_sources import PhotoImages
-from vpr_tf.localization import InlierCounter, Localization, LocalizationResult
+from vpr_tf.localization import (
+    InlierCounter,
+    Localization,
+    LocalizationResult,
+    Track,
+)
 from vpr_tf.place_index import IndexManifest, PlaceIndex, Reranking
 from vpr_tf.place_index.localizing import (
     LocalizationOptions,
@@ -27,6 +33,7 @@ def locate_photos(
     *,
     key: str | Path | None = None,
     rerank: HowToRerank | None = None,
+    sequence: SequenceOptions | None = None,
 ) -> LocalizationResult:
     """Locates photos by an index.
 
@@ -38,10 +45,13 @@ def locate_photos(
         key: Public key of whoever must have signed the index; None to not ask.
         rerank: Returns how photos of an index are compared with their candidates, and
             what is to be said of it; None re-ranks none.
+        sequence: How photos of one camera localize each other; None where each is
+            localized by itself.
 
     Raises:
         PhotoSourceError: There are no photos.
-        LocalizationError: The calibration is damaged.
+        LocalizationError: The calibration is damaged, or no photo of a sequence says
+            when it was taken.
         IndexMismatchError: The index is damaged or of another encoder.
     """
     options = options or LocalizationOptions()
@@ -55,6 +65,7 @@ def locate_photos(
             options = dataclasses.replace(options, rerank=config)
         settings = LocalizationSettings.from_manifest(manifest, options)
         files = named_photos(photos)
+        of_camera = sequence.of_photos(files.photos) if sequence else None
         found: list[Localization] = []
         counter: InlierCounter | None = None
         if len(files):
@@ -65,6 +76,7 @@ def locate_photos(
                 pixels = PhotoImages(files).pixels
                 stored = settings.config.rerank
                 counter = looks.counter(stored, index.extractor, pixels)
+            of_camera = sequence.of_photos(files.photos) if sequence else None
             found = localize_descriptors(
                 index.state(),
                 described.in_memory(),
@@ -73,7 +85,11 @@ def locate_photos(
                 heading_deg=files.photos.heading_deg,
                 cells=index.cell_filter(options.cells, files),
                 counter=counter,
+                sequence=of_camera,
             )
+    track = None
+    if sequence and of_camera:
+        track = Track.of(found, of_camera, sequence.utc_offset)
     return LocalizationResult(
         source={
             "index": str(index_folder),
@@ -81,9 +97,15 @@ def locate_photos(
             "num_photos": manifest.num_photos,
         },
         calibration=settings.calibration,
-        notes=[settings.note, *notes, *_of_reranked(found, counter)],
+        notes=[
+            settings.note,
+            *notes,
+            *_of_reranked(found, counter),
+            *track_notes(track, found, of_camera),
+        ],
         localizations=found,
         unreadable=[(one.printable_path, one.reason) for one in files.rejected],
+        track=track,
     )
 
 

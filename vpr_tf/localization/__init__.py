@@ -18,6 +18,7 @@ from vpr_tf.localization.fitting import FittedOn, fit_calibration
 from vpr_tf.localization.formats import (
     LocalizationResult,
     as_geojson,
+    as_gpx,
     as_json,
     as_table,
     features_of,
@@ -33,6 +34,8 @@ from vpr_tf.localization.localization import (
     localize_matches,
     matches_of,
 )
+from vpr_tf.localization.motion import MotionModel, map_distances_m
+from vpr_tf.localization.photo_times import PhotoTimes
 from vpr_tf.localization.retrieval_calibration import (
     THRESHOLDS_AROUND,
     calibrate_on_queries,
@@ -46,9 +49,17 @@ from vpr_tf.localization.second_look import (
     SecondLook,
     wide_config,
 )
+from vpr_tf.localization.track import (
+    OFF_TRACK,
+    PhotoSequence,
+    estimate_track,
+    localize_track,
+)
+from vpr_tf.localization.track_formats import Track
 
 __all__ = [
     "NUM_CANDIDATES",
+    "OFF_TRACK",
     "OUTSIDE",
     "THRESHOLDS_AROUND",
     "Calibration",
@@ -64,9 +75,14 @@ __all__ = [
     "Localizer",
     "LookedAt",
     "Match",
+    "MotionModel",
     "NotMatchedError",
+    "PhotoSequence",
+    "PhotoTimes",
     "SecondLook",
+    "Track",
     "as_geojson",
+    "as_gpx",
     "as_json",
     "as_table",
     "calibrate_on_queries",
@@ -74,11 +90,14 @@ __all__ = [
     "calibrated_settings",
     "describe_calibration",
     "estimate_positions",
+    "estimate_track",
     "explain_confidence",
     "features_of",
     "fit_calibration",
     "localizations",
     "localize_matches",
+    "localize_track",
+    "map_distances_m",
     "matches_of",
     "predictions_to_calibrate",
     "read_reranked",

@@ -133,11 +133,22 @@ class Calibration:
         scores = weighted_score(features, self.feature_weights)
         scores = np.where(num_votes >= self.min_votes, scores, np.nan)
         confidence = probability(np.interp(scores, self.scores, self.log_odds))
+        return confidence, self._errors_m(scores, confidence)
+
+    def errors_at(self, confidence: np.ndarray) -> np.ndarray:
+        """Returns the expected errors of positions of some confidence, metres.
+
+        For confidences that come from more than the features.
+        """
+        share = np.clip(confidence, 1e-9, 1 - 1e-9)
+        scores = np.interp(np.log(share / (1 - share)), self.log_odds, self.scores)
+        return self._errors_m(scores, confidence)
+
+    def _errors_m(self, scores: np.ndarray, confidence: np.ndarray) -> np.ndarray:
         error_m = np.interp(scores, self.error_scores, self.error_m)
         # Both say how many positions are within the threshold: they agree.
-        unsure = confidence < self.error_quantile
-        return confidence, np.where(
-            unsure,
+        return np.where(
+            confidence < self.error_quantile,
             np.maximum(error_m, self.threshold_m),
             np.minimum(error_m, self.threshold_m),
         )

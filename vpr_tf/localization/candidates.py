@@ -239,19 +239,25 @@ class Clusters:
     centre: np.ndarray
 
 
-def find_clusters(candidates: Candidates, config: LocalizationConfig) -> Clusters:
+def find_clusters(
+    candidates: Candidates,
+    config: LocalizationConfig,
+    weights: np.ndarray | None = None,
+) -> Clusters:
     """Finds the cluster of each query.
 
     A cluster is a match and the others within `cluster_radius_m` of it. `cluster`
     takes the one with the largest sum of weights, of equal ones that around the most
-    similar match; `best_match` the one around the first match.
+    similar match; `best_match` the one around the first match of most weight.
 
     Args:
         candidates: The matches.
         config: Method, radius and weights.
+        weights: Votes of the matches, if they are not to follow from similarity.
     """
     votes = candidates.valid
-    weights = _votes(candidates, candidates.inliers, config.similarity_scale)
+    if weights is None:
+        weights = _votes(candidates, candidates.inliers, config.similarity_scale)
     num_queries, n = weights.shape
     members = np.zeros((num_queries, n), bool)
     centre = np.zeros(num_queries, np.int64)
@@ -260,7 +266,7 @@ def find_clusters(candidates: Candidates, config: LocalizationConfig) -> Cluster
         block = slice(start, start + step)
         agree = _agreement(candidates, block, config.cluster_radius_m)
         if config.method == "best_match":
-            centre[block] = votes[block].argmax(axis=1)
+            centre[block] = np.where(votes, weights, -1.0)[block].argmax(axis=1)
         else:
             total = np.einsum("qij,qj->qi", agree, weights[block])
             # Rounded, so that equal clusters are equal whatever the order of sums.

@@ -182,6 +182,7 @@ def estimate_positions(
     *,
     calibration: Calibration | None = None,
     min_confidence: float | None = None,
+    weights: np.ndarray | None = None,
 ) -> Estimates:
     """Estimates where queries were taken.
 
@@ -195,6 +196,7 @@ def estimate_positions(
         calibration: Gives confidences and expected errors.
         min_confidence: Positions below are withheld; None for what the calibration
             says.
+        weights: Votes of the matches, see `find_clusters`; not with a calibration.
 
     Raises:
         LocalizationError: The calibration is of other settings.
@@ -202,7 +204,7 @@ def estimate_positions(
     if isinstance(settings, CellSettings):
         estimates = _of_first_cells(candidates, settings)
     else:
-        estimates = _of_clusters(candidates, settings)
+        estimates = _of_clusters(candidates, settings, weights)
     return estimates.calibrated(calibration, min_confidence)
 
 
@@ -233,8 +235,10 @@ def _of_first_cells(candidates: Candidates, settings: CellSettings) -> Estimates
     )
 
 
-def _of_clusters(candidates: Candidates, config: LocalizationConfig) -> Estimates:
-    clusters = find_clusters(candidates, config)
+def _of_clusters(
+    candidates: Candidates, config: LocalizationConfig, weights: np.ndarray | None
+) -> Estimates:
+    clusters = find_clusters(candidates, config, weights)
     located = np.asarray(clusters.members.any(axis=1))
     queries = np.flatnonzero(located)
     latitude_deg, longitude_deg, east_m, north_m = np.full((4, len(located)), np.nan)

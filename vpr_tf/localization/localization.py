@@ -251,7 +251,7 @@ def _status(estimates: Estimates, query: int) -> tuple[str, str]:
     if estimates.localized[query]:
         return LOCALIZED, ""
     votes, confidence = estimates.num_votes[query], estimates.confidence[query]
-    if not votes:
+    if math.isnan(estimates.utm_east_m[query]):
         of_cells = estimates.candidates.photos is None
         return OUTSIDE, "no cell" if of_cells else "no match of known position"
     if math.isnan(confidence):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,18 +16,21 @@ from vpr_tf.config import LocalizationConfig, RerankConfig
 from vpr_tf.config.rules import MOST_PREDICTIONS
 from vpr_tf.geo import UNKNOWN_HEADING_DEG, GeoCircle
 from vpr_tf.localization import (
+    OFF_TRACK,
     OUTSIDE,
     Calibration,
     FittedOn,
     InlierCounter,
     Localization,
     LocalizationError,
+    PhotoSequence,
     SecondLook,
     calibrate_on_queries,
     calibrate_reranked,
     calibrated_settings,
     explain_confidence,
     localize_matches,
+    localize_track,
     predictions_to_calibrate,
     to_stored,
 )
@@ -178,10 +182,35 @@ def known_headings(photos: Sequence[Any]) -> np.ndarray:
     Returns:
         Degrees `(num_photos,)`; negative where unknown.
     """
-    paths = [str(Path(one)) if isinstance(one, str | Path) else "" for one in photos]
-    files = scan_named_photos([path for path in paths if path]).photos
-    of_path = dict(zip(files.keys.tolist(), files.heading_deg.tolist(), strict=True))
-    return np.array([of_path.get(p.encode(), UNKNOWN_HEADING_DEG) for p in paths])
+    of_path = _of_files(photos, "heading_deg")
+    return np.array([of_path.get(path, UNKNOWN_HEADING_DEG) for path in _paths(photos)])
+
+
+def known_timestamps(photos: Sequence[Any]) -> np.ndarray:
+    """Returns when photos were taken, as names or EXIF data of files say.
+
+    Args:
+        photos: Paths, and others, whose time is unknown.
+
+    Returns:
+        `YYYY[MM[DD[_hh[mm[ss]]]]]`, bytes `(num_photos,)`; empty where unknown.
+    """
+    of_path = _of_files(photos, "timestamps")
+    return np.array([of_path.get(path, b"") for path in _paths(photos)], "S15")
+
+
+def _of_files(photos: Sequence[Any], name: str) -> dict[bytes, Any]:
+    """Returns a column of a `PhotoTable` of the files among photos, by their paths."""
+    files = scan_named_photos([path.decode() for path in _paths(photos) if path]).photos
+    return dict(zip(files.keys.tolist(), getattr(files, name).tolist(), strict=True))
+
+
+def _paths(photos: Sequence[Any]) -> list[bytes]:
+    """Returns the path of each photo; empty for what is no file."""
+    return [
+        str(Path(one)).encode() if isinstance(one, str | Path) else b""
+        for one in photos
+    ]
 
 
 def localize_descriptors(
@@ -193,6 +222,7 @@ def localize_descriptors(
     heading_deg: np.ndarray | None = None,
     cells: CellFilter | None = None,
     counter: InlierCounter | None = None,
+    sequence: PhotoSequence | None = None,
 ) -> list[Localization]:
     """Localizes photos by their descriptors.
 
@@ -204,6 +234,8 @@ def localize_descriptors(
         heading_deg: Of each photo; negative or NaN where unknown.
         cells: What restricts the search, besides the options.
         counter: Compares photos with their candidates; None re-ranks none.
+        sequence: When one camera took the photos, which then localize each other and
+            are not re-ranked; None for photos that have nothing to do with each other.
     """
     settings = LocalizationSettings.from_manifest(state.manifest, options)
     config = settings.config
@@ -214,7 +246,10 @@ def localize_descriptors(
     if look is not None and look.config.when != "never":
         most = max(most, look.config.candidates)
     matches = state.search(descriptors, most, within=options.within, cells=cells)
-    found = localize_matches(
+    localize = functools.partial(localize_matches, second_look=look)
+    if sequence is not None:
+        localize = functools.partial(localize_track, sequence=sequence)
+    found = localize(
         names,
         matches.distances,
         matches.rows,
@@ -223,7 +258,6 @@ def localize_descriptors(
         calibration=settings.calibration,
         query_heading_deg=heading_deg,
         min_confidence=options.min_confidence,
-        second_look=look,
     )
     return [
         _explained(one, rows[rows >= 0], matches.photos, options)
@@ -238,7 +272,7 @@ def _explained(
     options: LocalizationOptions,
 ) -> Localization:
     """Returns a localization that says which option left nothing, if one did."""
-    if found.status != OUTSIDE:
+    if found.status != OUTSIDE or found.reason == OFF_TRACK:
         return found
     if options.within is not None and not len(rows):
         return dataclasses.replace(found, reason=NO_PHOTO_WITHIN)
