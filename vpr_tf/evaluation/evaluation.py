@@ -90,9 +90,17 @@ class Evaluation:
         self, evaluation_set: EvaluationSet, num_predictions: int | None = None
     ) -> EvaluationResult:
         """Evaluates one set; see `evaluate_model`."""
-        if self.reranking is not None:
-            num_predictions = max(num_predictions or 1, self.reranking.num_predictions)
-        result = evaluate_model(
+        if self.reranking is None:
+            return self.first_look(evaluation_set, num_predictions)
+        most = max(num_predictions or 1, self.reranking.num_predictions)
+        result = self.first_look(evaluation_set, most)
+        return self.reranking.rerank(self, evaluation_set, result)
+
+    def first_look(
+        self, evaluation_set: EvaluationSet, num_predictions: int | None = None
+    ) -> EvaluationResult:
+        """Evaluates one set, whose predictions are not re-ranked."""
+        return evaluate_model(
             self.model,
             self.dataset,
             evaluation_set,
@@ -100,9 +108,6 @@ class Evaluation:
             work_dir=self.folder / "descriptors",
             num_predictions=num_predictions,
         )
-        if self.reranking is None:
-            return result
-        return self.reranking.rerank(self, evaluation_set, result)
 
     def descriptors(self, split: str) -> np.ndarray:
         """Returns the descriptors `(num_images, dim)` of a split, kept or computed."""

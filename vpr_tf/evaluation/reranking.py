@@ -14,7 +14,11 @@ from vpr_tf.evaluation.errors import EvaluationError
 from vpr_tf.evaluation.judge import Predictions, judge
 from vpr_tf.evaluation.record_inliers import record_inliers
 from vpr_tf.evaluation.results import EvaluationResult
-from vpr_tf.evaluation.val_calibration import ValCalibration, calibrate_on_val
+from vpr_tf.evaluation.val_calibration import (
+    OpenedModel,
+    ValCalibration,
+    calibrate_on_val,
+)
 from vpr_tf.localization import (
     Candidates,
     LookedAt,
@@ -26,7 +30,6 @@ from vpr_tf.matching import PhotoMatching
 from vpr_tf.matching.opening import open_matching
 
 if TYPE_CHECKING:
-    from vpr_tf.evaluation.evaluation import Evaluation
     from vpr_tf.extraction import FeatureExtractor
 
 _LOG = logging.getLogger("vpr_tf")
@@ -88,7 +91,7 @@ class SetReranking:
         """Predictions of each query that are needed."""
         return max(self._config.num_predictions, self._config.rerank.candidates)
 
-    def calibration(self, opened: Evaluation) -> ValCalibration:
+    def calibration(self, opened: OpenedModel) -> ValCalibration:
         """Returns what val gives, fitted when it is first asked for."""
         if self._calibration is None:
             self._calibration = calibrate_on_val(
@@ -98,7 +101,7 @@ class SetReranking:
 
     def rerank(
         self,
-        opened: Evaluation,
+        opened: OpenedModel,
         evaluation_set: EvaluationSet,
         result: EvaluationResult,
     ) -> EvaluationResult:
@@ -157,7 +160,7 @@ def _moved_first(predictions: np.ndarray, first: list[int]) -> np.ndarray:
 
 
 def _in_order(
-    opened: Evaluation,
+    opened: OpenedModel,
     evaluation_set: EvaluationSet,
     result: EvaluationResult,
     order: np.ndarray,

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
 
 from vpr_tf.classification import calibrate_predictor
-from vpr_tf.config import LocalizationConfig
+from vpr_tf.config import EvaluationConfig, LocalizationConfig
+from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
+from vpr_tf.evaluation.evaluated_model import EvaluatedModel
 from vpr_tf.evaluation.record_inliers import record_inliers
+from vpr_tf.evaluation.results import EvaluationResult
+from vpr_tf.extraction import FeatureExtractor
 from vpr_tf.localization import (
     Calibration,
     FittedOn,
@@ -20,8 +25,35 @@ from vpr_tf.localization import (
 )
 
 if TYPE_CHECKING:
-    from vpr_tf.evaluation.evaluation import Evaluation
     from vpr_tf.matching import PhotoMatching
+
+
+class OpenedModel(Protocol):
+    """A model and a dataset, as `Evaluation` holds them."""
+
+    @property
+    def dataset(self) -> PreparedDataset:
+        """The dataset."""
+
+    @property
+    def model(self) -> EvaluatedModel:
+        """The model."""
+
+    @property
+    def config(self) -> EvaluationConfig:
+        """Search, threshold and recall values."""
+
+    @property
+    def extractor(self) -> FeatureExtractor:
+        """Describes the database."""
+
+    def descriptors(self, split: str) -> np.ndarray:
+        """Returns the descriptors of a split."""
+
+    def first_look(
+        self, evaluation_set: EvaluationSet, num_predictions: int | None = None
+    ) -> EvaluationResult:
+        """Evaluates one set, whose predictions are not re-ranked."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +72,7 @@ class ValCalibration:
 
 
 def calibrate_on_val(
-    opened: Evaluation,
+    opened: OpenedModel,
     config: LocalizationConfig,
     seed: int,
     matching: PhotoMatching | None = None,
@@ -79,8 +111,7 @@ def calibrate_on_val(
                     predictor, descriptors, queries.positions, config, fitted_on
                 )
             )
-        alone = dataclasses.replace(opened, reranking=None)
-        result = alone.evaluate(val, predictions_to_calibrate(config))
+        result = opened.first_look(val, predictions_to_calibrate(config))
         matches = result.descriptor_distances, result.predictions
         how = (*matches, queries, database, config, fitted_on)
         first, reranked = calibrate_on_queries(*how), None
