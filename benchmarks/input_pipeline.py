@@ -116,8 +116,9 @@ def _measure_training(
 
 
 def _every_augmentation() -> list[dict[str, Any]]:
-    """Returns the whole registry, each with its own probability."""
-    simple = [{"name": name} for name in AUGMENTATIONS if name != "RandomChoice"]
+    """Returns the registry, but for mixing with a target, each as likely as it says."""
+    others = ("FourierMixing", "RandomChoice")
+    simple = [{"name": name} for name in AUGMENTATIONS if name not in others]
     choices = [{"name": name} for name in ("Grayscale", "Solarize")]
     return [*simple, {"name": "RandomChoice", "choices": choices}]
 

@@ -55,7 +55,12 @@ def preview_dataset(
     if partition is not None:
         split = dataset.split("train")
         sheets["classes"] = _class_rows(split, partition, num_rows, rng)
-        sheets["augmented"] = _augmented_rows(split, partition, train, num_rows, rng)
+        from vpr_tf.data.target_photos import target_split
+
+        target = target_split(train.target, dataset)
+        sheets["augmented"] = _augmented_rows(
+            split, partition, train, target, num_rows, rng
+        )
     paths = []
     with wrap_disk_errors(output, "have the pictures elsewhere by `--output DIR`"):
         output.mkdir(parents=True, exist_ok=True)
@@ -176,6 +181,7 @@ def _augmented_rows(
     split: SplitIndex,
     partition: Partition,
     train: TrainConfig,
+    target: SplitIndex | None,
     num_rows: int,
     rng: np.random.Generator,
 ) -> Iterator[Image.Image]:
@@ -184,11 +190,15 @@ def _augmented_rows(
 
     from vpr_tf.data.augmentation import Augmentation
     from vpr_tf.data.record_reading import RecordReader
+    from vpr_tf.data.target_photos import draw_whole_photos
 
     records = np.unique(partition.record_ids)
     chosen = rng.choice(records, min(num_rows, len(records)), replace=False)
     read = RecordReader(split, chosen)
-    augment = Augmentation(train.augmentation, train.image_size)
+    draw_target = draw_whole_photos(target, train.image_size) if target else None
+    augment = Augmentation(
+        train.augmentation, train.image_size, draw_target=draw_target
+    )
     order = tf.range(len(chosen) * (_COLUMNS - 1), dtype=tf.int64)
     images = tf.data.Dataset.from_tensor_slices(order).map(
         lambda k: augment(read(k // (_COLUMNS - 1)), tf.stack([tf.zeros_like(k), k]))

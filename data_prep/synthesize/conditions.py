@@ -88,14 +88,18 @@ def street_view_conditions(rng: np.random.Generator) -> Conditions:
     )
 
 
-def phone_conditions(rng: np.random.Generator, strength: float = 1.0) -> Conditions:
+def phone_conditions(
+    rng: np.random.Generator, strength: float = 1.0, light_name: str | None = None
+) -> Conditions:
     """Any hour, weather and season, busy streets.
 
     Args:
         rng: Source of every choice.
         strength: 0 is near to street view, 1 the full range.
+        light_name: One of `LIGHTS`; None draws one.
     """
-    kind = str(rng.choice(list(LIGHTS)))
+    drawn = str(rng.choice(list(LIGHTS)))
+    kind = light_name or drawn
     light = LIGHTS[kind]
     fog_length_m = rng.uniform(*FOG_LENGTH_M)
     haze_length_m = fog_length_m if kind == "fog" else light.haze_length_m

@@ -184,7 +184,7 @@ def _query(
     aside = side * pavement * min(1.0, 0.3 + 0.7 * strength)
     along = rng.uniform(-stop.spacing_m / 2, stop.spacing_m / 2)
     point = stop.point(float(along), aside)
-    conditions = phone_conditions(rng, strength)
+    conditions = phone_conditions(rng, strength, preset.query_light())
     day, hour = int(rng.integers(1, 29)), int(rng.integers(7, 21))
     minute, year = int(rng.integers(60)), int(rng.integers(2019, 2025))
     timestamp = f"{year}{conditions.month:02d}{day:02d}_{hour:02d}{minute:02d}"

@@ -58,6 +58,22 @@ class CityPreset:
         """Returns how many styles the houses share; None: each has its own."""
         return None
 
+    def query_light(self) -> str | None:
+        """Returns which of `LIGHTS` all queries are taken in; None: any."""
+        return None
+
+
+@dataclass(frozen=True)
+class NightCityPreset(CityPreset):
+    """A city whose queries are taken by night; with street view alone, all else by day.
+
+    So two domains meet: an encoder that is trained by day is asked by night.
+    """
+
+    def query_light(self) -> str | None:
+        """Returns the light with lit windows."""
+        return "dusk"
+
 
 @dataclass(frozen=True)
 class SharedCityPreset(CityPreset):
@@ -139,6 +155,14 @@ PRESETS = {
         val=DistrictPreset(blocks=1, position_spacing_m=24.0, num_queries=16),
         test=DistrictPreset(blocks=1, position_spacing_m=24.0, num_queries=16),
         image_size=64,
+    ),
+    "night": NightCityPreset(
+        name="night",
+        train=DistrictPreset(blocks=5, position_spacing_m=20.0, visits=3),
+        val=DistrictPreset(blocks=2, position_spacing_m=10.0, num_queries=200),
+        test=DistrictPreset(blocks=2, position_spacing_m=8.0, num_queries=400),
+        image_size=96,
+        phone_like_visits=0.0,
     ),
     "dense": SharedCityPreset(
         name="dense",

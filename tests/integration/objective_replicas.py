@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from vpr_tf.config import CLASS_HEADS, OBJECTIVES, OptimizerConfig, objective_of
+from vpr_tf.data.training_batches import with_target
 from vpr_tf.layers import CosineMarginHead
 from vpr_tf.training.objectives import HeadObjective, create_objective, variables_of
 from vpr_tf.training.optimizers import create_optimizer
@@ -23,6 +24,8 @@ from vpr_tf.training.train_step import create_train_step
 SGD = OptimizerConfig("SGD", 0.1)
 DIM, NUM_CLASSES, NUM_IMAGES = 5, 4, 12
 IMAGES = np.random.default_rng(0).normal(size=(NUM_IMAGES, 6)).astype("float32")
+OF_TARGET = np.random.default_rng(2).normal(size=(NUM_IMAGES // 2, 6)).astype("float32")
+TEACHER = np.random.default_rng(1).normal(size=(NUM_IMAGES, DIM)).astype("float32")
 CLASSES = np.array([0, 0, 1, 1, 3, 3, 2, 2, 0, 0, 3, 3], "int32")
 
 
@@ -59,8 +62,10 @@ def after_a_step(strategy, names, chunk):
 
     def batches(context):
         share = NUM_IMAGES // context.num_replicas_in_sync
-        data = tf.data.Dataset.from_tensor_slices((IMAGES, {"class_index": CLASSES}))
-        return data.batch(share, drop_remainder=True)
+        targets = {"class_index": CLASSES, "teacher": TEACHER}
+        data = tf.data.Dataset.from_tensor_slices((IMAGES, targets))
+        of_target = tf.data.Dataset.from_tensor_slices(OF_TARGET).batch(share // 2)
+        return tf.data.Dataset.zip(data.batch(share), of_target).map(with_target)
 
     data = strategy.distribute_datasets_from_function(batches)
     batch = next(iter(data))

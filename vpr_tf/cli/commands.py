@@ -41,6 +41,7 @@ COMMANDS = {
     "export": "writes a SavedModel of an encoder for TF Serving",
     "convert": "converts checkpoints of other projects, and back",
     "whiten": "adds PCA whitening to an encoder",
+    "adapt": "adapts an encoder to photos of another kind",
     "keys add": "makes a key for a user of the service",
     "keys list": "lists the keys of a service",
     "keys remove": "removes a key of a service",

@@ -66,9 +66,12 @@ from vpr_tf.config.heads import (
     RegressionHeadConfig,
     SoftLabelHeadConfig,
 )
+from vpr_tf.config.objective_entries import objective_of
 from vpr_tf.config.objectives import (
     CLASS_HEADS,
     OBJECTIVES,
+    DistillationConfig,
+    DomainAdversarialConfig,
     MinedLossConfig,
     ObjectiveConfig,
     PairLossConfig,
@@ -77,7 +80,6 @@ from vpr_tf.config.objectives import (
     TripletConfig,
     TwoViewConfig,
     VICRegConfig,
-    objective_of,
 )
 from vpr_tf.config.protocols import PROTOCOLS, STANDARD, Protocol, find_protocol
 from vpr_tf.config.quality import (
@@ -87,6 +89,8 @@ from vpr_tf.config.quality import (
     QualityConfig,
 )
 from vpr_tf.config.rules import ConfigError, check_name, did_you_mean
+from vpr_tf.config.target import AdaptedTo, TargetConfig
+from vpr_tf.config.teacher import TeacherConfig
 from vpr_tf.config.training import (
     KERAS_OPTIMIZERS,
     OPTIMIZERS,
@@ -123,6 +127,7 @@ __all__ = [
     "RUN_PREFIX",
     "SCHEDULES",
     "STANDARD",
+    "AdaptedTo",
     "AdaptersConfig",
     "AggregationConfig",
     "AngularMarginHeadConfig",
@@ -136,7 +141,9 @@ __all__ = [
     "CyclicalScheduleConfig",
     "DatabaseAndQueries",
     "DatasetConfig",
+    "DistillationConfig",
     "DivideAndClassifyConfig",
+    "DomainAdversarialConfig",
     "EigenPlacesConfig",
     "EncoderConfig",
     "EvaluationConfig",
@@ -168,6 +175,8 @@ __all__ = [
     "ScheduleConfig",
     "SimCLRConfig",
     "SoftLabelHeadConfig",
+    "TargetConfig",
+    "TeacherConfig",
     "TrainConfig",
     "TripletConfig",
     "TwoViewConfig",

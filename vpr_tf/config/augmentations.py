@@ -206,6 +206,18 @@ class Haze(ExtraAugmentation):
 
 
 @dataclass(frozen=True)
+class FourierMixing(ExtraAugmentation):
+    """Low frequencies' amplitudes of a photo of `train.target` (arXiv:2004.05498)."""
+
+    window: float = 0.02  # highest frequency that is mixed, of the image's side (beta)
+    max_share: float = 1.0  # of the other's amplitudes, from 0 up to this
+
+    def __post_init__(self) -> None:
+        self.check_shares("probability", "max_share")
+        check_range(self, _PATH, 0, 0.5, "window")
+
+
+@dataclass(frozen=True)
 class RandAugment(ExtraAugmentation):
     """A few random changes of one strength (arXiv:1909.13719).
 
@@ -247,7 +259,7 @@ AUGMENTATIONS: dict[str, type[ExtraAugmentation]] = {
     for method in (
         *(RandomPerspective, Rotation, RandomErasing, Cutout, GaussianBlur),
         *(MotionBlur, Sharpness, Grayscale, Solarize, Equalize, JpegArtefacts),
-        *(Night, Haze, RandAugment, RandomChoice),
+        *(Night, Haze, FourierMixing, RandAugment, RandomChoice),
     )
 }
 
@@ -301,6 +313,13 @@ def augmentation_of(
         ]
         made = dataclasses.replace(made, choices=[entry_of(one) for one in inner])
     return made
+
+
+def needs_target(augmentation: ExtraAugmentation) -> bool:
+    """Whether an augmentation, or one that it may choose, reads `train.target`."""
+    if isinstance(augmentation, RandomChoice):
+        return any(needs_target(augmentation_of(one)) for one in augmentation.choices)
+    return isinstance(augmentation, FourierMixing)
 
 
 def _surely(choice: Any) -> Any:

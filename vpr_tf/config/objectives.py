@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, cast
-
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from typing import Any, ClassVar
 
 from vpr_tf.config.rules import (
     MOST_UNITS,
@@ -31,6 +26,10 @@ class ObjectiveConfig:
     # Several photos of a class in a batch, or two views of each.
     needs_positives: ClassVar[bool] = False
     needs_two_views: ClassVar[bool] = False
+    # Descriptors of `train.teacher`.
+    needs_teacher: ClassVar[bool] = False
+    # Photos of `train.target` in the batch.
+    needs_target: ClassVar[bool] = False
 
     name: str = CLASS_HEADS
     weight: float = 1.0  # factor in the sum of the objectives
@@ -271,6 +270,45 @@ class SimCLRConfig(TwoViewConfig):
         self.check_positive("temperature")
 
 
+@dataclass(frozen=True)
+class DistillationConfig(ObjectiveConfig):
+    """Descriptors and similarities of `train.teacher`, without labels."""
+
+    needs_teacher: ClassVar[bool] = True
+
+    name: str = "distillation"
+    descriptor: float = 1.0  # weight of the cosine distance to the teacher's descriptor
+    relation: float = 10.0  # weight of the squared difference of similarities
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range(self, _PATH, 0, None, "descriptor", "relation")
+        if self.descriptor == self.relation == 0:
+            raise ConfigError(
+                f"`{_PATH}` (distillation) learns nothing with `descriptor: "
+                "0` and `relation: 0`. Set one of them above 0."
+            )
+
+
+@dataclass(frozen=True)
+class DomainAdversarialConfig(ObjectiveConfig):
+    """Descriptors that do not tell the photos of `train.target` (arXiv:1409.7495).
+
+    A classifier learns to tell them, and its gradient is reversed for the encoder.
+    """
+
+    needs_target: ClassVar[bool] = True
+
+    name: str = "domain_adversarial"
+    reversal: float = 1.0  # lambda: factor of the gradient for the encoder
+    hidden_units: int = 256  # of the classifier
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range(self, _PATH, 0, None, "reversal")
+        check_range(self, _PATH, 1, MOST_UNITS, "hidden_units")
+
+
 OBJECTIVES: Methods[ObjectiveConfig] = Methods(
     path=_PATH,
     key="name",
@@ -290,94 +328,7 @@ OBJECTIVES: Methods[ObjectiveConfig] = Methods(
         "vicreg": VICRegConfig,
         "barlow_twins": BarlowTwinsConfig,
         "simclr": SimCLRConfig,
+        "distillation": DistillationConfig,
+        "domain_adversarial": DomainAdversarialConfig,
     },
 )
-
-
-def objective_of(entry: Any, path: str = _PATH) -> ObjectiveConfig:
-    """Returns what an entry of `train.objectives` describes.
-
-    Args:
-        entry: `name` and fields of that objective.
-        path: Where it stands, for messages.
-
-    Raises:
-        ConfigError: There is no such name or field, or a value breaks a rule.
-
-    Example:
-        >>> from vpr_tf.config import objective_of
-        >>> objective_of({"name": "nt_xent", "temperature": 0.1})
-        SoftmaxLossConfig(name='nt_xent', weight=1.0, miner=None, temperature=0.1)
-    """
-    if not isinstance(entry, Mapping) or not isinstance(entry.get("name"), str):
-        raise ConfigError(
-            f"`{path}` must be a mapping with a name, such as {{name: triplet, margin: "
-            f"0.2}}. Received: {entry!r}"
-        )
-    methods = dataclasses.replace(OBJECTIVES, path=path)
-    methods.check_fields(entry)
-    schema = OmegaConf.structured(methods.class_of(entry))
-    try:
-        made = OmegaConf.to_object(OmegaConf.merge(schema, dict(entry)))
-    except ConfigError as error:  # which does not know where the entry stands
-        raise ConfigError(str(error).replace(_PATH, path, 1)) from None
-    except OmegaConfBaseException as error:
-        first = str(error).splitlines()[0]
-        raise ConfigError(f"`{path}` ({entry['name']}): {first}") from None
-    for name, value in entry.items():
-        is_wrong = isinstance(value, float) and not math.isfinite(value)
-        check(not is_wrong, f"{path}.{name}", "a finite number", value)
-    return cast(ObjectiveConfig, made)
-
-
-def objectives_of(entries: Sequence[Any]) -> tuple[ObjectiveConfig, ...]:
-    """Returns what `train.objectives` lists.
-
-    Raises:
-        ConfigError: See `objective_of`; or the heads are listed twice.
-    """
-    found = tuple(
-        objective_of(entry, f"{_PATH}[{number}]")
-        for number, entry in enumerate(entries)
-    )
-    if [one.name for one in found].count(CLASS_HEADS) > 1:
-        raise ConfigError(
-            f"`{_PATH}` lists {CLASS_HEADS} twice, and a group has one head. Leave one "
-            "out, or change its `weight`."
-        )
-    return found
-
-
-def check_objectives(
-    objectives: Sequence[ObjectiveConfig],
-    *,
-    batch_size: int,
-    photos_per_class: int,
-    reads_images: bool,
-) -> None:
-    """Checks that batches hold what the objectives need.
-
-    Raises:
-        ConfigError: They do not; the message names the objective and why.
-    """
-    has_views = any(one.needs_two_views for one in objectives)
-    for number, one in enumerate(objectives):
-        entry = f"`{_PATH}[{number}]` ({one.name})"
-        if one.name != CLASS_HEADS and not reads_images:
-            raise ConfigError(
-                f"{entry} trains the encoder, and with `train.input: descriptors` it "
-                "stays as it is. Set `train.input: images`, or leave the objective out."
-            )
-        if one.needs_positives and photos_per_class == 1 and not has_views:
-            raise ConfigError(
-                f"{entry} needs several photos of a class in a batch, and with "
-                "`train.photos_per_class: 1` all are of distinct classes. Set it to 4, "
-                "or add an objective over two views."
-            )
-        num_classes = batch_size // photos_per_class
-        if one.name != CLASS_HEADS and num_classes < 2:
-            raise ConfigError(
-                f"{entry} needs photos of two classes in a batch. Received: "
-                f"`train.batch_size` {batch_size} of {photos_per_class} photos a "
-                "class. Set a larger one."
-            )

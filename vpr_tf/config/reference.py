@@ -14,7 +14,6 @@ import typing
 from collections.abc import Iterator
 from typing import Any
 
-from vpr_tf.config.dataset import BuildConfig, DatabaseAndQueries
 from vpr_tf.config.experiment import ExperimentConfig
 from vpr_tf.config.merging import METHOD_SECTIONS
 from vpr_tf.config.rules import Methods
@@ -45,8 +44,6 @@ def _section(config_class: type, path: str) -> Iterator[str]:
     inner = dict(_inner_sections(config_class))
     optional = {f.name for f in dataclasses.fields(config_class) if f.default is None}
     yield from _table(config_class, set(inner) - optional)
-    if config_class is BuildConfig:
-        yield from _section(DatabaseAndQueries, f"{path}.val")
     for name, nested in inner.items():
         dotted = f"{path}.{name}" if path else name
         methods = next((m for m in METHOD_SECTIONS if m.path == dotted), None)

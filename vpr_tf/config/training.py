@@ -10,14 +10,11 @@ from vpr_tf.config.augmentations import (
     ExtraAugmentation,
     augmentation_of,
     entry_of,
+    needs_target,
 )
 from vpr_tf.config.heads import HeadConfig, MarginHeadConfig
-from vpr_tf.config.objectives import (
-    CLASS_HEADS,
-    ObjectiveConfig,
-    check_objectives,
-    objectives_of,
-)
+from vpr_tf.config.objective_entries import check_objectives, objectives_of
+from vpr_tf.config.objectives import CLASS_HEADS, ObjectiveConfig
 from vpr_tf.config.rules import (
     MOST_IMAGES_A_BATCH,
     MOST_PIXELS_A_SIDE,
@@ -27,6 +24,8 @@ from vpr_tf.config.rules import (
     check_choice,
     check_range,
 )
+from vpr_tf.config.target import TargetConfig
+from vpr_tf.config.teacher import TeacherConfig
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 _WHY_NO_JIT = "false, as long as `train.gradient_cache_chunk` is set"
@@ -226,6 +225,11 @@ class AugmentationConfig:
             for number, entry in enumerate(self.extra)
         )
 
+    @property
+    def needs_target(self) -> bool:
+        """Whether `extra` mixes images with those of `train.target`."""
+        return any(map(needs_target, self.extra_augmentations))
+
 
 @dataclass(frozen=True)
 class TrainConfig:
@@ -241,6 +245,9 @@ class TrainConfig:
     # What is learnt, added up: [{name: class_heads, weight: 1.0}, {name:
     # multi_similarity, miner: {name: multi_similarity}}, ...]; see docs/training.md.
     objectives: list[Any] = field(default_factory=lambda: [{"name": CLASS_HEADS}])
+    teacher: TeacherConfig | None = None  # of objectives that learn from one
+    # Of objectives and augmentations that adapt the encoder to another domain.
+    target: TargetConfig | None = None
     image_size: int = 512
     # images; or descriptors: the encoder stays as it is, heads train on its descriptors
     # of the train split, which are computed once, without augmentation.
@@ -313,6 +320,9 @@ class TrainConfig:
             batch_size=self.batch_size,
             photos_per_class=self.photos_per_class,
             reads_images=self.input == "images",
+            has_teacher=self.teacher is not None,
+            has_target=self.target is not None,
+            mixes_target=self.augmentation.needs_target,
         )
         if getattr(self.schedule, "monitor", None) == "val_loss":
             self.check_has_class_heads("`train.schedule.monitor: val_loss`")
@@ -338,6 +348,14 @@ class TrainConfig:
     def has_class_heads(self) -> bool:
         """Whether heads over the classes are trained."""
         return any(one.name == CLASS_HEADS for one in self.objective_configs)
+
+    @property
+    def target_photos_per_batch(self) -> int:
+        """Photos of `target` in a batch, over all replicas; 0 if none are learnt."""
+        if not any(one.needs_target for one in self.objective_configs):
+            return 0
+        wanted = self.target.photos_per_batch if self.target else None
+        return self.batch_size if wanted is None else wanted
 
     @property
     def views_per_photo(self) -> int:

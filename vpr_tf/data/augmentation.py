@@ -7,6 +7,7 @@ torchvision's transforms.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -43,6 +44,7 @@ class Augmentation:
         image_size: Height and width of the result.
         stored_size: Height and width of all images, when they are equal and none is
             turned by EXIF; `jitter_first` is faster with it.
+        draw_target: See `ExtraAugmentations`; its images are of `image_size`.
     """
 
     def __init__(
@@ -50,11 +52,12 @@ class Augmentation:
         config: AugmentationConfig,
         image_size: int,
         stored_size: tuple[int, int] | None = None,
+        draw_target: Callable[[tf.Tensor], tf.Tensor] | None = None,
     ) -> None:
         self._config = config
         self._image_size = image_size
         self._stored_size = stored_size or (None, None)
-        self._extra = ExtraAugmentations(config.extra_augmentations)
+        self._extra = ExtraAugmentations(config.extra_augmentations, draw_target)
 
     def __call__(self, record: EncodedImage, seed: tf.Tensor) -> tf.Tensor:
         """Augments one parsed record; every draw comes from `seed`, int64 `(2,)`.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,20 @@ import tensorflow as tf
 
 from vpr_tf.config import TrainConfig
 from vpr_tf.data.augmentation import Augmentation
-from vpr_tf.data.class_sampler import ClassSampler, Sample, sampler_of
+from vpr_tf.data.class_sampler import (
+    ClassSampler,
+    Sample,
+    sampled_record_ids,
+    sampler_of,
+)
 from vpr_tf.data.partition import Partition
 from vpr_tf.data.prepared_dataset import SplitIndex
-from vpr_tf.data.record_reading import RecordReader, pipeline_options
+from vpr_tf.data.record_reading import (
+    RecordReader,
+    damaged_records_named,
+    pipeline_options,
+)
+from vpr_tf.data.target_photos import TargetPhotos, draw_whole_photos
 
 _ENDLESS = 2**62
 _VALUES_IN_MEMORY = 1 << 28  # float32: 1 GiB
@@ -34,6 +45,8 @@ def training_batches(
     num_replicas: int = 1,
     targets: np.ndarray | None = None,
     descriptors: np.ndarray | None = None,
+    teacher: np.ndarray | None = None,
+    target: SplitIndex | None = None,
 ) -> tf.data.Dataset:
     """Returns the batches of one group from a position on.
 
@@ -58,13 +71,19 @@ def training_batches(
             only its class is learnt.
         descriptors: Descriptors of the split's records, which are read instead of
             the images.
+        teacher: What a teacher says of the split's records, one row a record; None
+            without one.
+        target: With `config.target`, its split.
 
     Returns:
         Elements `(images, targets)`: float32 in [0, 1] of shape
         `(num_images, image_size, image_size, 3)`, and by `TrainingHead.target` what
-        is learnt: int32 class indices, and rows of `targets` where given; instead of
-        images, descriptors where given. There are `batch_size // num_replicas` images,
-        or twice as many, the views of a photo side by side.
+        is learnt: int32 class indices, and rows of `targets` (`place`) and of
+        `teacher` where given; instead of images, descriptors where given. There are
+        `batch_size // num_replicas` images, or twice as many, the views of a photo
+        side by side. Where an objective learns from the target, photos of it stand
+        behind these, and `is_target` says so of each image; nothing else is said of
+        them.
 
     Raises:
         ValueError: The batch cannot be shared evenly, or `num_samples` is no
@@ -78,18 +97,22 @@ def training_batches(
         num_replicas,
     )
     sampler = sampler_of(partition, group_id, seed, config)
-    load = _image_loader(split, sampler, config)
+    load = _image_loader(split, sampler, config, target)
     if descriptors is not None:
         load = _row_loader(descriptors, sampler)
+    load_teacher = None if teacher is None else _row_loader(teacher, sampler)
     learnt = None if targets is None else tf.constant(targets[sampler.record_ids])
-    share = config.batch_size // num_input_pipelines
-    offset = start_position + input_pipeline_id * share
+    position = _positions(
+        start_position, config.batch_size, num_input_pipelines, input_pipeline_id
+    )
 
     def load_sample(index: tf.Tensor) -> tuple[Any, dict[str, Any]]:
-        sample = sampler(offset + index // share * config.batch_size + index % share)
+        sample = sampler(position(index))
         learned = {"class_index": sample.class_index}
         if learnt is not None:
             learned["place"] = learnt[sample.row]
+        if load_teacher is not None:
+            learned["teacher"] = load_teacher(sample)
         return load(sample), learned
 
     count = _ENDLESS if num_samples is None else num_samples // num_input_pipelines
@@ -102,7 +125,40 @@ def training_batches(
     )
     if config.views_per_photo > 1:
         batches = batches.map(_views_side_by_side)
+    num_targets = config.target_photos_per_batch
+    if target is not None and num_targets:
+        photos = TargetPhotos(
+            target, config.augmentation, config.image_size, seed, group_id
+        )
+        at = _positions(
+            start_position // config.batch_size * num_targets,
+            *(num_targets, num_input_pipelines, input_pipeline_id),
+        )
+        of_target = (
+            tf.data.Dataset.range(_ENDLESS)
+            .map(lambda index: photos(at(index)), num_parallel_calls=4 * num_threads)
+            .batch(num_targets // num_replicas, drop_remainder=True)
+        )
+        batches = tf.data.Dataset.zip(batches, of_target).map(with_target)
     return batches.prefetch(2).with_options(pipeline_options(num_threads))
+
+
+def _positions(
+    start: int, batch_size: int, num_pipelines: int, pipeline_id: int
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Returns which position an input pipeline takes as its index-th."""
+    share = batch_size // num_pipelines
+    first = start + pipeline_id * share
+    return lambda index: first + index // share * batch_size + index % share
+
+
+def with_target(
+    of_source: tuple[tf.Tensor, dict[str, tf.Tensor]], of_target: tf.Tensor
+) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    """Puts photos of the target behind a batch."""
+    images, targets = of_source
+    is_target = tf.concat([tf.zeros(len(images)), tf.ones(len(of_target))], axis=0)
+    return tf.concat([images, of_target], axis=0), {**targets, "is_target": is_target}
 
 
 def _views_side_by_side(
@@ -115,13 +171,17 @@ def _views_side_by_side(
 
 
 def _image_loader(
-    split: SplitIndex, sampler: ClassSampler, config: TrainConfig
+    split: SplitIndex,
+    sampler: ClassSampler,
+    config: TrainConfig,
+    target: SplitIndex | None,
 ) -> Callable[[Sample], tf.Tensor]:
     read = RecordReader(split, sampler.record_ids)
     augment = Augmentation(
         config.augmentation,
         config.image_size,
         _common_size(split, sampler.record_ids),
+        draw_whole_photos(target, config.image_size) if target else None,
     )
     num_views = config.views_per_photo
 
@@ -192,3 +252,42 @@ def _check_shares(
             "`num_samples` must be a multiple of the global batch size. Received: "
             f"num_samples={num_samples}, batch_size={batch_size}"
         )
+
+
+@contextlib.contextmanager
+def damaged_samples_named(
+    split: SplitIndex,
+    partition: Partition,
+    group_ids: Iterable[int],
+    config: TrainConfig,
+    seed: int,
+    position: int,
+    target: SplitIndex | None = None,
+) -> Iterator[None]:
+    """Around taking a batch: turns the errors of its records into clear ones.
+
+    Args:
+        split: See `training_batches`.
+        partition: Likewise.
+        group_ids: The groups whose batches are taken.
+        config: See `training_batches`.
+        seed: Likewise.
+        position: Where the batch starts.
+        target: See `training_batches`.
+
+    Raises:
+        DamagedRecordError: One of the records is damaged.
+    """
+    sampled = (config, seed, position, config.batch_size)
+    with contextlib.ExitStack() as stack:
+        if target is not None:
+            # Looked at last, since that takes all of them.
+            of_target = range(len(target))
+            stack.enter_context(damaged_records_named(target, lambda: of_target))
+        with damaged_records_named(
+            split,
+            lambda: np.concatenate(
+                [sampled_record_ids(partition, one, *sampled) for one in group_ids]
+            ),
+        ):
+            yield

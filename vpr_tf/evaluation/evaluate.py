@@ -23,6 +23,7 @@ from vpr_tf.evaluation.protocols import (
     protocol_of,
     size_warnings,
 )
+from vpr_tf.evaluation.result_warnings import adaptation_warnings
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.evaluation.shared_images import shared_descriptors
 from vpr_tf.evaluation.submission import check_submission
@@ -219,11 +220,16 @@ def evaluate_model(
         )
     result = judge(predictions, dataset, evaluation_set, config, method=model.method)
     preprocessing = model.extractor.preprocessing
+    adapted_to = getattr(model.extractor.encoder, "adapted_to", None)
     return dataclasses.replace(
         result,
         preprocessing=preprocessing,
         engine=model.extractor.engine,
-        warnings=[*result.warnings, *size_warnings(result.rule, preprocessing)],
+        warnings=[
+            *result.warnings,
+            *size_warnings(result.rule, preprocessing),
+            *adaptation_warnings(adapted_to, dataset, evaluation_set.queries),
+        ],
     )
 
 

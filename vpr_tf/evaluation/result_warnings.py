@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from vpr_tf.config import AdaptedTo
+from vpr_tf.data.prepared_dataset import PreparedDataset
 from vpr_tf.evaluation.agreement import (
     NUM_AGREEING,
     agree_elsewhere,
@@ -46,6 +48,26 @@ def result_warnings(
         warnings += _mis_indexed(result, queries, places)
         warnings += _without_positives(result, queries, places)
     return warnings
+
+
+def adaptation_warnings(
+    adapted_to: AdaptedTo | None, dataset: PreparedDataset, queries: str
+) -> list[str]:
+    """Says so where the queries are the photos that the encoder was adapted to.
+
+    Args:
+        adapted_to: Of the encoder; None for one that was not adapted.
+        dataset: That of the queries.
+        queries: Their split.
+    """
+    tested = AdaptedTo(queries, dataset.split_fingerprint(queries))
+    if adapted_to != tested:
+        return []
+    return [
+        f"the encoder was adapted to these queries ({queries}), without their "
+        "positions. So the recall is that of queries that are all known beforehand; "
+        "for others adapt to a split that is not tested."
+    ]
 
 
 def _without_position(result: EvaluationResult) -> list[str]:

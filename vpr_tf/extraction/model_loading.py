@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from vpr_tf.config import (
+    AdaptedTo,
     ConfigError,
     EvaluationConfig,
     ExperimentConfig,
@@ -43,6 +44,8 @@ from vpr_tf.models import (
 from vpr_tf.models.best_weights import checked_best_weights
 from vpr_tf.models.hdf5_weights import at_most_as_large_as, load_hdf5
 from vpr_tf.paths import shared_path
+from vpr_tf.stored_paths import inside
+from vpr_tf.stored_values import read_json
 
 
 def load_extractor(
@@ -168,8 +171,17 @@ def _load_run(folder: Path) -> tuple[GeoLocalizationNet, str]:
     with at_most_as_large_as(weights):
         encoder = build_encoder(dataclasses.replace(trained, weights="none"))
     load_hdf5(encoder, weights)
+    encoder.adapted_to = _adapted_to(config, folder)
     run = f"{config.name}/{folder.resolve().name}"
     return encoder, f"{trained.backbone}, best weights of {run}"
+
+
+def _adapted_to(config: ExperimentConfig, run: Path) -> AdaptedTo | None:
+    """Returns which photos of `train.target` a run was adapted to."""
+    if config.train.target is None:
+        return None
+    facts = read_json(inside(run, "metrics.json"))["run"]
+    return AdaptedTo(config.train.target.split, str(facts["target_fingerprint"]))
 
 
 def _differences(wanted: Preprocessing, received: Preprocessing, remark: str) -> str:

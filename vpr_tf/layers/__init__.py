@@ -16,6 +16,7 @@ from vpr_tf.layers.fused_batch_normalization import (
     with_fused_batch_norm,
 )
 from vpr_tf.layers.generalized_mean_pooling import GeneralizedMeanPooling2D
+from vpr_tf.layers.gradient_reversal import GradientReversal
 from vpr_tf.layers.hypersphere import hypersphere_to_place, place_to_hypersphere
 from vpr_tf.layers.hypersphere_regression_head import HypersphereRegressionHead
 from vpr_tf.layers.interpolated_position_embedding import InterpolatedPositionEmbedding
@@ -52,6 +53,7 @@ __all__ = [
     "FourierFeatures",
     "FusedBatchNormalization",
     "GeneralizedMeanPooling2D",
+    "GradientReversal",
     "HypersphereRegressionHead",
     "InterpolatedPositionEmbedding",
     "L2Normalization",

@@ -1,5 +1,6 @@
 """Losses over the descriptors of a batch, as pure functions in float32."""
 
+from vpr_tf.losses.distillation import distillation
 from vpr_tf.losses.miners import multi_similarity_pairs
 from vpr_tf.losses.pair_losses import (
     circle,
@@ -25,6 +26,7 @@ __all__ = [
     "circle",
     "contrastive",
     "contrastive_of_distances",
+    "distillation",
     "fast_ap",
     "generalized_lifted_structure",
     "lifted_structure",

@@ -87,17 +87,31 @@ def with_run_weights(config: ExperimentConfig) -> EncoderConfig:
     if not weights.startswith(RUN_PREFIX):
         return config.encoder
     name = weights.removeprefix(RUN_PREFIX)
+    best = checked_best_weights(finished_run(config, name, "encoder.weights"))
+    return dataclasses.replace(config.encoder, weights=str(best))
+
+
+def finished_run(config: ExperimentConfig, name: str, field: str) -> Path:
+    """Returns the newest finished run of a name in `config.runs_dir`.
+
+    Args:
+        config: The experiment.
+        name: Of the runs.
+        field: What says `run:NAME`, for the message.
+
+    Raises:
+        ConfigError: There is no finished run of that name.
+    """
     parent = Path(config.runs_dir) / name
     runs = sorted((file.parent for file in parent.glob("*/config.yaml")), reverse=True)
     for run in runs:
         if _is_finished(run):
-            best = checked_best_weights(run)
-            return dataclasses.replace(config.encoder, weights=str(best))
+            return run
     found = f"{len(runs)} that did not end" if runs else "none"
     raise ConfigError(
-        f"`encoder.weights: {weights}` needs a finished run in {parent}. Found: "
-        f"{found}. Train the config named {name} first, or set `encoder.weights` to a "
-        "file, imagenet or none."
+        f"`{field}: {RUN_PREFIX}{name}` needs a finished run in {parent}. Found: "
+        f"{found}. Train the config named {name} first, or set `{field}` to something "
+        "else."
     )
 
 

@@ -8,6 +8,12 @@ from typing import Any
 
 import numpy as np
 
+# Preprocessing is compared on its own; the others change no output.
+_OF_NO_EFFECT = (
+    *("dtype", "name", "train_from_stage", "bn_mode"),
+    *("preprocessing", "adapted_to"),
+)
+
 
 def encoder_fingerprint(encoder: Any) -> str:
     """Returns a hash of the encoder's architecture and weights.
@@ -22,8 +28,7 @@ def encoder_fingerprint(encoder: Any) -> str:
         config = encoder.get_config()
     except NotImplementedError:  # a model that is written as a class
         config = {"class": f"{type(encoder).__module__}.{type(encoder).__qualname__}"}
-    # Preprocessing is compared on its own; what trains and the name change no output.
-    for key in ("dtype", "name", "train_from_stage", "bn_mode", "preprocessing"):
+    for key in _OF_NO_EFFECT:
         config.pop(key, None)
     digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
     for weight in encoder.get_weights():

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from vpr_tf.config import AdaptersConfig, Preprocessing
+from vpr_tf.config import AdaptedTo, AdaptersConfig, Preprocessing
 from vpr_tf.layers import L2Normalization, dtype_policy, torch_linear
 from vpr_tf.models.aggregations import (
     BOTH,
@@ -58,6 +58,7 @@ class GeoLocalizationNet(keras.Model):
             `Preprocessing`, for whoever loads it from a file; None where unknown.
         adapters: Fields of `AdaptersConfig`: networks after the blocks of a
             transformer, which train in frozen stages too; None for none.
+        adapted_to: Photos that it was adapted to, as the fields of `AdaptedTo`.
 
     Attributes:
         descriptor_dim: Length of the descriptors.
@@ -97,6 +98,7 @@ class GeoLocalizationNet(keras.Model):
         dtype: Any = None,
         preprocessing: Mapping[str, Any] | None = None,
         adapters: Mapping[str, Any] | None = None,
+        adapted_to: Mapping[str, Any] | None = None,
     ) -> None:
         spec = backbone_spec(backbone)
         first_stage = 0 if train_from_stage is None else train_from_stage
@@ -169,6 +171,7 @@ class GeoLocalizationNet(keras.Model):
         self.preprocessing = (
             None if preprocessing is None else Preprocessing(**preprocessing)
         )
+        self.adapted_to = None if adapted_to is None else AdaptedTo(**adapted_to)
         self._projection_dim = descriptor_dim
         self._whitening_dim = whitening_dim
         self._aggregation = (
@@ -268,6 +271,8 @@ class GeoLocalizationNet(keras.Model):
             config["preprocessing"] = dataclasses.asdict(self.preprocessing)
         if self.adapters is not None:
             config["adapters"] = self.adapters
+        if self.adapted_to is not None:
+            config["adapted_to"] = dataclasses.asdict(self.adapted_to)
         return config
 
 

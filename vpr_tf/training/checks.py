@@ -11,7 +11,8 @@ import tensorflow as tf
 from vpr_tf.config import AugmentationConfig, ConfigError, TrainConfig
 from vpr_tf.data.class_sampler import classes_with_photos
 from vpr_tf.data.partition import Partition
-from vpr_tf.training.objectives import Objective
+from vpr_tf.data.prepared_dataset import SplitIndex
+from vpr_tf.training.objectives import LossFunction, Objective
 
 # Images to images, also a Keras layer.
 Augment = Callable[..., Any]
@@ -88,7 +89,8 @@ def check_chunks(config: TrainConfig, num_replicas: int) -> None:
         ConfigError: They do not.
     """
     chunk = config.gradient_cache_chunk
-    num_images = config.batch_size * config.views_per_photo // num_replicas
+    num_images = config.batch_size * config.views_per_photo
+    num_images = (num_images + config.target_photos_per_batch) // num_replicas
     if chunk is not None and num_images % chunk:
         raise ConfigError(
             "`train.gradient_cache_chunk` must divide the images of a replica, "
@@ -140,13 +142,44 @@ def draws(config: AugmentationConfig) -> bool:
     return any(jitter) or bool(config.random_resized_crop or config.extra)
 
 
-def check_has_objectives(num_objectives: int) -> None:
-    """Checks that something is learnt.
+def check_target(
+    config: TrainConfig, target: SplitIndex | None, num_replicas: int
+) -> None:
+    """Checks that there are photos of the domain to adapt to, for every replica.
 
     Raises:
-        ConfigError: There is no objective.
+        ConfigError: The split is empty, or cannot be shared.
     """
-    if not num_objectives:
+    if target is None:
+        return
+    if not len(target):
+        raise ConfigError(
+            f"`train.target.split` must have photos. Received: {target.name}, of none"
+        )
+    num_photos = config.target_photos_per_batch
+    if num_photos % num_replicas:
+        raise ConfigError(
+            "`train.target.photos_per_batch` must be a multiple of the number of "
+            f"replicas, {num_replicas}. Received: {num_photos}"
+        )
+
+
+def check_has_objectives(
+    config: TrainConfig, functions: Sequence[LossFunction] = ()
+) -> None:
+    """Checks that something is learnt of places.
+
+    Raises:
+        ConfigError: There is no objective, or none but those against a domain.
+    """
+    listed = config.objective_configs
+    if listed and not functions and all(one.needs_target for one in listed):
+        raise ConfigError(
+            f"`train.objectives` has {listed[0].name} alone, by which descriptors lose "
+            "what tells the domains and learn no places. Add {name: class_heads} or "
+            "another objective."
+        )
+    if not listed and not functions:
         raise ConfigError(
             "`train.objectives` is empty. List one, such as {name: class_heads}, or "
             "pass functions of descriptors and labels as `objectives` from Python."

@@ -12,12 +12,11 @@ import numpy as np
 import tensorflow as tf
 
 from vpr_tf.config import TrainConfig
-from vpr_tf.data.class_sampler import sampled_record_ids
 from vpr_tf.data.extra_augmentations import ExtraAugmentations
 from vpr_tf.data.partition import Partition
 from vpr_tf.data.prepared_dataset import SplitIndex
-from vpr_tf.data.record_reading import damaged_records_named
-from vpr_tf.data.training_batches import training_batches
+from vpr_tf.data.target_photos import draw_whole_photos
+from vpr_tf.data.training_batches import damaged_samples_named, training_batches
 from vpr_tf.layers import GeneralizedMeanPooling2D, dtype_policy
 from vpr_tf.models import merged_weights
 from vpr_tf.training.checks import (
@@ -30,6 +29,7 @@ from vpr_tf.training.checks import (
     check_groups,
     check_has_objectives,
     check_photos_per_class,
+    check_target,
     check_views,
 )
 from vpr_tf.training.errors import TrainingDivergedError
@@ -89,6 +89,9 @@ class GroupTrainer:
             [0, 1], after the built-in augmentation.
         objectives: Functions of the descriptors of a whole batch and their classes,
             which are learnt besides those of `config.objectives`.
+        teacher: Gives what a teacher says of the train split in descriptors of a
+            length, with `config.teacher`.
+        target: With `config.target`, the split of its photos.
 
     Attributes:
         encoder: Images to descriptors, compiled with `encoder_optimizer` so that
@@ -125,19 +128,25 @@ class GroupTrainer:
         descriptors: np.ndarray | None = None,
         augment: Augment | None = None,
         objectives: Sequence[LossFunction] = (),
+        teacher: Callable[[int], np.ndarray] | None = None,
+        target: SplitIndex | None = None,
     ) -> None:
         self.config = config
         self.strategy = strategy
         self.classes_per_group = check_groups(partition, config.groups_num)
         self._together = partition.groups_per_step
         self.classes_left_out = check_photos_per_class(partition, config)
-        check_has_objectives(len(config.objectives) + len(objectives))
+        check_has_objectives(config, objectives)
+        check_target(config, target, strategy.num_replicas_in_sync)
         check_views(config, augment)
         check_batch_size(config.batch_size, strategy.num_replicas_in_sync)
         check_chunks(config, strategy.num_replicas_in_sync)
         if augment is not None:
             check_augment(augment, config.image_size)
-        ExtraAugmentations(config.augmentation.extra_augmentations)  # before any work
+        draw_target = draw_whole_photos(target, config.image_size) if target else None
+        # Before any work.
+        ExtraAugmentations(config.augmentation.extra_augmentations, draw_target)
+        self._target = target
         self._split, self._partition, self._seed = split, partition, seed
         self._descriptors, self._augment = descriptors, augment
         self.head_factory = HeadFactory.of(config.head, partition, split)
@@ -146,6 +155,8 @@ class GroupTrainer:
         with strategy.scope():
             with dtype_policy(config.precision):
                 self.encoder = build_encoder()
+            length = self.encoder.output_shape[-1]
+            self._teacher = teacher(length) if teacher else None
             self.encoder_optimizer = self._create_encoder_optimizer()
             self.encoder.compile(self.encoder_optimizer, auto_scale_loss=False)
             self.objectives = [
@@ -153,7 +164,7 @@ class GroupTrainer:
                     config,
                     self.head_factory,
                     group_id,
-                    self.encoder.output_shape[-1],
+                    length,
                     objectives,
                 )
                 for group_id in range(config.groups_num * self._together)
@@ -289,12 +300,9 @@ class GroupTrainer:
     def _damage_named(self, position: int) -> contextlib.AbstractContextManager[None]:
         """Around taking the batch that starts at a sampler position."""
         groups = self._partition_groups(self.group_id)
-        sampled = (self.config, self._seed, position, self.config.batch_size)
-        return damaged_records_named(
-            self._split,
-            lambda: np.concatenate(
-                [sampled_record_ids(self._partition, one, *sampled) for one in groups]
-            ),
+        return damaged_samples_named(
+            *(self._split, self._partition, groups, self.config, self._seed, position),
+            target=self._target,
         )
 
     def _batches(self, num_steps: int) -> tf.distribute.DistributedDataset:
@@ -328,6 +336,8 @@ class GroupTrainer:
             num_samples=num_samples,
             targets=self.head_factory.targets,
             descriptors=self._descriptors,
+            teacher=self._teacher,
+            target=self._target,
             **shares,
         )
         if self._augment is None:

@@ -17,6 +17,7 @@ import keras
 import tensorflow as tf
 
 from vpr_tf.config import ConfigError
+from vpr_tf.models import batch_norms
 from vpr_tf.printable import printable_lines
 from vpr_tf.training.run_log_file import RunLogFile
 
@@ -123,12 +124,7 @@ def _reducer(strategy: tf.distribute.Strategy) -> Callable[..., tf.Tensor]:
 
 def learning_batch_norms(model: keras.Model) -> list[keras.layers.BatchNormalization]:
     """Returns the batch norms that take their statistics from the batch."""
-    return [
-        layer
-        # Private, but `Model.layers` does not list the layers inside of layers.
-        for layer in model._flatten_layers()
-        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
-    ]
+    return [layer for layer in batch_norms(model) if layer.trainable]
 
 
 class StatisticsAverager:

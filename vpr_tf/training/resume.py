@@ -116,8 +116,17 @@ def check_same_experiment(run: RunFolder, config: ExperimentConfig) -> None:
 
 def initial_weights(run: RunFolder) -> str | None:
     """Returns the file that a run with `encoder.weights: run:NAME` started from."""
-    weights = read_metrics(run.metrics_file)["run"].get("initial_weights")
-    return None if weights is None else str(weights)
+    return _recorded(run, "initial_weights")
+
+
+def model_of_teacher(run: RunFolder) -> str | None:
+    """Returns the model that a run learns from, a folder where it was `run:NAME`."""
+    return _recorded(run, "teacher")
+
+
+def _recorded(run: RunFolder, name: str) -> str | None:
+    value = read_metrics(run.metrics_file)["run"].get(name)
+    return None if value is None else str(value)
 
 
 def check_same_data(run: RunFolder, facts: dict[str, Any]) -> None:

@@ -121,6 +121,10 @@ def announce(config: ExperimentConfig, facts: dict[str, Any], run: RunFolder) ->
     _LOG.info(
         "Objectives: %s", " + ".join(f"{weight:g} {name}" for name, weight in weights)
     )
+    if "teacher" in facts:
+        _LOG.info("Teacher: %s", facts["teacher_description"])
+    if train.target is not None:
+        _LOG.info("Target: %s, without labels", train.target.split)
     _LOG.info(
         "Data: %s, partition %s: %d group(s) of %s classes, %s images",
         *(config.dataset.path, config.partition_name, len(counts)),

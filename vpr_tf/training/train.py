@@ -16,13 +16,15 @@ import tensorflow as tf
 from vpr_tf.classification import ClassTable, require_ground
 from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.config import (
+    AdaptedTo,
     ConfigError,
     EncoderConfig,
     ExperimentConfig,
     PlateauScheduleConfig,
 )
 from vpr_tf.data.partition import Partition
-from vpr_tf.data.prepared_dataset import PreparedDataset
+from vpr_tf.data.prepared_dataset import PreparedDataset, SplitIndex
+from vpr_tf.data.target_photos import target_split
 from vpr_tf.evaluation.protocols import check_protocol_sets
 from vpr_tf.models import build_encoder, build_with_lora, with_run_weights
 from vpr_tf.training.callbacks import CheckpointSaver, decision_callbacks
@@ -53,6 +55,7 @@ from vpr_tf.training.resume import (
     check_same_data,
     find_run,
     initial_weights,
+    model_of_teacher,
     restore_run,
     tell_other_run,
 )
@@ -63,6 +66,7 @@ from vpr_tf.training.run_writers import (
     data_facts,
     model_facts,
 )
+from vpr_tf.training.teacher import Teacher
 from vpr_tf.training.val_loss import ValLoss
 
 _LOG = logging.getLogger(__name__)
@@ -151,6 +155,8 @@ class _Setting:
         fixed: With `train.input: descriptors`.
         facts: What the run trains on.
         objectives: Functions of the user.
+        teacher: With `train.teacher`.
+        target: With `train.target`, its split.
     """
 
     config: ExperimentConfig
@@ -161,6 +167,8 @@ class _Setting:
     fixed: FixedDescriptors | None
     facts: dict[str, Any]
     objectives: Sequence[LossFunction] = ()
+    teacher: Teacher | None = None
+    target: SplitIndex | None = None
 
     @classmethod
     def load(
@@ -198,9 +206,31 @@ class _Setting:
                     "leave `objectives` out."
                 )
             fixed = FixedDescriptors.of(build_encoder(encoder), dataset, config)
+        teacher = _teacher(config, dataset, strategy, resumed)
+        if teacher is not None:
+            facts |= teacher.facts
+        target = target_split(config.train.target, dataset)
+        if target is not None:
+            facts["target_fingerprint"] = dataset.split_fingerprint(target.name)
         return cls(
-            *(config, encoder, dataset, partition, strategy, fixed, facts, objectives)
+            *(config, encoder, dataset, partition, strategy, fixed, facts, objectives),
+            *(teacher, target),
         )
+
+
+def _teacher(
+    config: ExperimentConfig,
+    dataset: PreparedDataset,
+    strategy: tf.distribute.Strategy,
+    resumed: RunFolder | None,
+) -> Teacher | None:
+    teacher = config.train.teacher
+    if teacher is None:
+        return None
+    known = model_of_teacher(resumed) if resumed else None
+    if known is not None:
+        teacher = dataclasses.replace(teacher, model=known)
+    return Teacher.of(config, teacher, dataset, strategy)
 
 
 def trainer_of(config: ExperimentConfig) -> GroupTrainer:
@@ -235,6 +265,8 @@ def _create_trainer(setting: _Setting, augment: Augment | None) -> GroupTrainer:
         fixed.descriptors if fixed else None,
         augment,
         setting.objectives,
+        setting.teacher.of_length if setting.teacher else None,
+        setting.target,
     )
 
 
@@ -301,6 +333,9 @@ def _run(
         _LOG.warning("This worker trains along; the chief reports.")
     fixed = setting.fixed
     plain_encoder = fixed.encoder if fixed else build_plain_encoder(setting.encoder)
+    if setting.target is not None:
+        split, fingerprint = setting.target.name, setting.facts["target_fingerprint"]
+        plain_encoder.adapted_to = AdaptedTo(split, fingerprint)
     if not restored and fixed is None:
         start_from_clusters(trainer, plain_encoder, dataset, config)
     saver = CheckpointSaver(store, trainer.progress, config.train)

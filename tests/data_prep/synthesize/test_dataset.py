@@ -54,6 +54,12 @@ def test_every_query_has_a_database_image_of_its_place_and_heading(preset, split
         assert ((distance <= 25) & (turn <= 15)).any()
 
 
+def test_at_night_queries_alone_are_taken_with_lit_windows():
+    for split in ("train", "val", "test"):
+        for shot in plan_shots(synthesis_config("night"), split):
+            assert (shot.conditions.glow > 0) == is_query(shot)
+
+
 def test_splits_are_kilometres_apart():
     config = synthesis_config("quickstart")
     places = {

@@ -38,11 +38,12 @@ FIELDS = (
 COMMANDS = (
     *("data build", "data partition", "data add-test", "data inspect", "train"),
     "data preview",
-    *("train --resume", "evaluate", "export", "whiten"),
+    *("train --resume", "evaluate", "export", "whiten", "adapt"),
 )
 REST = {
     "data add-test": ["new=test/database,test/queries"],
     "whiten": ["--dim", "2", "--output", "w.keras"],
+    "adapt": ["--split", "train", "--output", "a.keras"],
 }
 
 

@@ -74,6 +74,44 @@ def test_a_run_records_all_fields_and_reads_them_again(tmp_path):
             ["objectives=[{name: triplet, mining: semi_hard, soft: true}]"],
             "soft` has no margin",
         ),
+        (["objectives=[{name: distillation}]"], "learns from a teacher, and there is"),
+        (["teacher.model=x.keras"], "`train.teacher` is of no use: none of"),
+        (["teacher={model: ''}"], r"teacher\.model` must be the name of a model"),
+        (["teacher.model=run:a/b"], "run:NAME` must be a name"),
+        (["teacher={model: x, projection: lda}"], "projection` must be one of pca, r"),
+        (["teacher={model: x, image_size: 0}"], r"teacher\.image_size` must be betw"),
+        (
+            ["teacher={modle: x}"],
+            r"no field `train\.teacher\.modle`\. Did you mean mod",
+        ),
+        (
+            [
+                "objectives=[{name: distillation, descriptor: 0, relation: 0}]",
+                "teacher.model=x.keras",
+            ],
+            "learns nothing with `descriptor: 0`",
+        ),
+        (["objectives=[{name: domain_adversarial}]"], "needs photos of the domain to"),
+        (["target.split=val-queries"], "`train.target` is of no use: none of"),
+        (
+            ["target.split=train", "augmentation.extra=[{name: FourierMixing}]"],
+            r"target\.split` must be another split than the one",
+        ),
+        (
+            [
+                "augmentation.extra=[{name: RandomChoice, choices: [{name: Fourier"
+                "Mixing}]}]"
+            ],
+            "FourierMixing, which needs photos to mix",
+        ),
+        (["target={split: x, photos_per_batch: 0}"], "photos_per_batch` must be betw"),
+        (
+            [
+                "target.split=val-queries",
+                "objectives=[{name: domain_adversarial, reversal: -1}]",
+            ],
+            r"\[0\]\.reversal` must be 0 or more",
+        ),
         (["photos_per_class=5"], "batch_size` must be a multiple of .*5. Rec.*32"),
         (["gradient_cache_chunk=8", "jit_compile=true"], "jit_compile` must be false"),
     ],
@@ -91,6 +129,15 @@ def test_heads_that_localize_must_be_trained():
     ]
     with pytest.raises(ConfigError, match="classification` needs heads over classes"):
         config_from_values(values, overrides)
+
+
+def test_photos_of_the_target_are_as_many_as_the_others():
+    objectives = "objectives=[{name: class_heads}, {name: domain_adversarial}]"
+    assert train_config(objectives, "target.split=x").target_photos_per_batch == 32
+    few = train_config(objectives, "target={split: x, photos_per_batch: 4}")
+    assert few.target_photos_per_batch == 4
+    mixing = "augmentation.extra=[{name: FourierMixing}]"
+    assert train_config(mixing, "target.split=x").target_photos_per_batch == 0
 
 
 def test_two_views_are_positives():

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from vpr_tf.config import augmentation_of
+from vpr_tf.config import ConfigError, augmentation_of
 from vpr_tf.config import augmentations as methods
 from vpr_tf.data.extra_augmentations.blurs import (
     motion_blur,
@@ -22,6 +22,7 @@ from vpr_tf.data.extra_augmentations.colours import (
 )
 from vpr_tf.data.extra_augmentations.covering import cutout, random_erasing
 from vpr_tf.data.extra_augmentations.draws import Draws, folded
+from vpr_tf.data.extra_augmentations.frequencies import random_fourier_mixing
 from vpr_tf.data.extra_augmentations.geometry import random_perspective, rotation
 from vpr_tf.data.extra_augmentations.keras_layers import apply_layer, create_layer
 from vpr_tf.data.extra_augmentations.rand_augment import rand_augment
@@ -29,6 +30,8 @@ from vpr_tf.data.extra_augmentations.weather import haze, night
 
 # Of an image and the draws of one augmentation; images are float32 in [0, 1].
 Change = Callable[[tf.Tensor, Draws], tf.Tensor]
+# Of a seed, int64 `(2,)`: another image of the same size.
+DrawPhoto = Callable[[tf.Tensor], tf.Tensor]
 
 _CHANGES: dict[type[methods.ExtraAugmentation], Callable[..., tf.Tensor]] = {
     methods.RandomPerspective: random_perspective,
@@ -58,9 +61,11 @@ class ExtraAugmentations:
 
     Args:
         configs: The augmentations in their order.
+        draw_target: Draws photos to mix with, for FourierMixing.
 
     Raises:
-        ConfigError: An argument of a Keras layer is impossible.
+        ConfigError: An argument of a Keras layer is impossible, or there are no photos
+            to mix with.
 
     Example:
         >>> import tensorflow as tf
@@ -72,8 +77,14 @@ class ExtraAugmentations:
         True
     """
 
-    def __init__(self, configs: Sequence[methods.ExtraAugmentation]) -> None:
-        self._steps = [(config.probability, _change_of(config)) for config in configs]
+    def __init__(
+        self,
+        configs: Sequence[methods.ExtraAugmentation],
+        draw_target: DrawPhoto | None = None,
+    ) -> None:
+        self._steps = [
+            (config.probability, _change_of(config, draw_target)) for config in configs
+        ]
 
     def __call__(self, image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Changes one image.
@@ -104,18 +115,32 @@ def _perhaps(
     return tf.cond(is_wanted, lambda: change(image, Draws(own_seed())), lambda: image)
 
 
-def _change_of(config: methods.ExtraAugmentation) -> Change:
+def _change_of(
+    config: methods.ExtraAugmentation, draw_target: DrawPhoto | None
+) -> Change:
     if isinstance(config, methods.RandomChoice):
-        return _choice(config)
+        return _choice(config, draw_target)
+    if isinstance(config, methods.FourierMixing):
+        return _mixing(config, draw_target)
     if isinstance(config, methods.KerasLayer):
         layer = create_layer(config)
         return lambda image, draws: apply_layer(layer, image, draws)
     return functools.partial(_CHANGES[type(config)], config)
 
 
-def _choice(config: methods.RandomChoice) -> Change:
+def _mixing(config: methods.FourierMixing, draw_target: DrawPhoto | None) -> Change:
+    if draw_target is None:
+        raise ConfigError("FourierMixing needs photos to mix with: `train.target`.")
+    return lambda image, draws: random_fourier_mixing(
+        config, image, draw_target(draws.next_seed()), draws
+    )
+
+
+def _choice(config: methods.RandomChoice, draw_target: DrawPhoto | None) -> Change:
     choices = [augmentation_of(entry) for entry in config.choices]
-    changes = [(choice.probability, _change_of(choice)) for choice in choices]
+    changes = [
+        (choice.probability, _change_of(choice, draw_target)) for choice in choices
+    ]
 
     def change(image: tf.Tensor, draws: Draws) -> tf.Tensor:
         chosen, share, seed = (

@@ -12,6 +12,8 @@ import tensorflow as tf
 from vpr_tf import losses
 from vpr_tf.config import (
     ConfigError,
+    DistillationConfig,
+    DomainAdversarialConfig,
     MinedLossConfig,
     ObjectiveConfig,
     PairLossConfig,
@@ -21,11 +23,14 @@ from vpr_tf.config import (
     TwoViewConfig,
     VICRegConfig,
 )
+from vpr_tf.layers import GradientReversal
 from vpr_tf.layers.l2_normalization import unit_vectors
 from vpr_tf.training.objectives.objective import (
     BatchObjective,
+    DomainObjective,
     LossFunction,
     Objective,
+    TeacherObjective,
 )
 
 _TRIPLETS = {
@@ -47,6 +52,15 @@ def create_objective(
     """
     if isinstance(config, ProxyAnchorConfig):
         return _proxy_anchor(config, descriptor_dim, num_classes)
+    if isinstance(config, DomainAdversarialConfig):
+        return _domain_adversarial(config, descriptor_dim)
+    if isinstance(config, DistillationConfig):
+        settings = config.settings
+        return TeacherObjective(
+            config.name,
+            config.weight,
+            lambda x, y: losses.distillation(_unit(x), _unit(y), **settings),
+        )
     if isinstance(config, TwoViewConfig):
         return _of_views(config, descriptor_dim)
     if isinstance(config, PairLossConfig):
@@ -152,3 +166,19 @@ def _proxy_anchor(
         )
 
     return BatchObjective(config.name, config.weight, function, variables=[proxies])
+
+
+def _domain_adversarial(
+    config: DomainAdversarialConfig, descriptor_dim: int
+) -> Objective:
+    classifier = keras.Sequential(
+        [
+            keras.Input((descriptor_dim,)),
+            GradientReversal(config.reversal, dtype="float32"),
+            keras.layers.Dense(config.hidden_units, "relu", dtype="float32"),
+            keras.layers.Dense(1, dtype="float32"),
+        ],
+        name="domain_classifier",
+    )
+    variables = classifier.trainable_variables
+    return DomainObjective(config.name, config.weight, classifier, variables=variables)

@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from vpr_tf.layers import TrainingHead
+from vpr_tf.layers.l2_normalization import unit_vectors
 
 # (descriptors, labels) of a whole batch -> scalar loss.
 LossFunction = Callable[[Any, Any], Any]
@@ -24,6 +25,10 @@ class ReplicaBatch(NamedTuple):
         all_descriptors: Of the images of all replicas.
         all_classes: Their class indices.
         num_replicas: Replicas in all workers together.
+        all_teacher: What a teacher says of these images; None without one.
+        domains: Descriptors of its own images and of those of the target domain, which
+            are in nothing else here; None without a target.
+        is_target: Whether each of `domains` is of the target, float32.
     """
 
     descriptors: tf.Tensor
@@ -31,6 +36,9 @@ class ReplicaBatch(NamedTuple):
     all_descriptors: tf.Tensor
     all_classes: tf.Tensor
     num_replicas: int
+    all_teacher: tf.Tensor | None = None
+    domains: tf.Tensor | None = None
+    is_target: tf.Tensor | None = None
 
     @classmethod
     def of(
@@ -42,17 +50,28 @@ class ReplicaBatch(NamedTuple):
         """Gathers the descriptors of all replicas where an objective needs them."""
         context = tf.distribute.get_replica_context()
         num_replicas = context.num_replicas_in_sync
-        everyone, classes = descriptors, targets["class_index"]
+        classes, is_target = targets["class_index"], targets.get("is_target")
+        domains = None
+        if is_target is not None:
+            domains, descriptors = descriptors, descriptors[: tf.shape(classes)[0]]
+        everyone = descriptors
+        teacher = targets.get("teacher")
         if num_replicas > 1 and any(one.needs_whole_batch for one in objectives):
             # Together, so that there is one exchange; float32 holds 2**24 classes.
             column = tf.cast(classes[:, None], tf.float32)
-            rows = tf.concat([tf.cast(everyone, tf.float32), column], axis=1)
+            columns = [tf.cast(everyone, tf.float32), column]
+            columns += [] if teacher is None else [teacher]
+            sizes = [part.shape[1] for part in columns]
             # Its gradient adds up what all replicas make of the descriptors.
-            gathered = context.all_gather(rows, axis=0)
-            gathered = tf.ensure_shape(gathered, (None, rows.shape[1]))
-            everyone = gathered[:, :-1]
-            classes = tf.cast(gathered[:, -1], classes.dtype)
-        return cls(descriptors, targets, everyone, classes, num_replicas)
+            gathered = context.all_gather(tf.concat(columns, axis=1), axis=0)
+            gathered = tf.ensure_shape(gathered, (None, sum(sizes)))
+            everyone, column, *others = tf.split(gathered, sizes, axis=1)
+            classes = tf.cast(column[:, 0], classes.dtype)
+            teacher = others[0] if others else None
+        return cls(
+            *(descriptors, targets, everyone, classes, num_replicas, teacher),
+            *(domains, is_target),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +154,65 @@ class BatchObjective(Objective):
         if self.without_pairs is None:
             return None
         return self.without_pairs(batch.all_descriptors, batch.all_classes)
+
+
+@dataclass(frozen=True, eq=False)
+class TeacherObjective(Objective):
+    """A loss of the descriptors of the whole batch and those of a teacher.
+
+    Attributes:
+        function: The loss of both.
+    """
+
+    function: LossFunction
+
+    @property
+    def needs_whole_batch(self) -> bool:
+        """See `Objective`."""
+        return True
+
+    def share(self, batch: ReplicaBatch) -> tf.Tensor:
+        """See `Objective`."""
+        if batch.all_teacher is None:
+            raise ValueError(
+                f"The objective {self.name} needs the descriptors of a teacher in the "
+                "batch, as `training_batches` gives them. Received: none"
+            )
+        loss = self.function(batch.all_descriptors, batch.all_teacher)
+        return loss / batch.num_replicas
+
+
+@dataclass(frozen=True, eq=False)
+class DomainObjective(Objective):
+    """How well a classifier tells the target domain, which the encoder works against.
+
+    Attributes:
+        classifier: Descriptors to logits, `(num_images, 1)`; reverses the gradient.
+    """
+
+    classifier: keras.Model
+
+    @property
+    def needs_whole_batch(self) -> bool:
+        """See `Objective`."""
+        return False
+
+    def share(self, batch: ReplicaBatch) -> tf.Tensor:
+        """See `Objective`."""
+        if batch.domains is None or batch.is_target is None:
+            raise ValueError(
+                f"The objective {self.name} needs photos of a target in the batch, as "
+                "`training_batches` gives them. Received: none"
+            )
+        descriptors = tf.cast(batch.domains, tf.float32)
+        logits = self.classifier(unit_vectors(descriptors))[:, 0]
+        losses = tf.nn.sigmoid_cross_entropy_with_logits(batch.is_target, logits)
+        # Both domains count alike, however many photos each has.
+        shares = [
+            tf.reduce_sum(losses * of_one) / tf.maximum(tf.reduce_sum(of_one), 1.0)
+            for of_one in (batch.is_target, 1.0 - batch.is_target)
+        ]
+        return tf.add_n(shares) / 2.0 / batch.num_replicas
 
 
 class Losses(NamedTuple):

@@ -68,7 +68,8 @@ def picture():
 
 def images(entries, seeds, image=None):
     """Augments one picture under several seeds, in a parallel tf.data pipeline."""
-    augment = ExtraAugmentations([augmentation_of(one) for one in entries])
+    configs = [augmentation_of(one) for one in entries]
+    augment = ExtraAugmentations(configs, lambda seed: 1.0 - picture() ** 2)
     image = picture() if image is None else image
     dataset = tf.data.Dataset.from_tensor_slices(tf.constant(seeds, tf.int64))
     dataset = dataset.map(lambda seed: augment(image, seed), num_parallel_calls=2)

@@ -17,18 +17,27 @@ from vpr_tf.training.objectives import (
 CLASSES = np.array([0, 0, 1, 1, 2, 2], "int32")
 DESCRIPTORS = np.random.default_rng(0).normal(size=(6, 5)).astype("float32")
 UNIT = DESCRIPTORS / np.linalg.norm(DESCRIPTORS, axis=1, keepdims=True)
+TEACHER = np.random.default_rng(1).normal(size=(6, 5)).astype("float32")
+OF_TARGET = np.random.default_rng(2).normal(size=(3, 5)).astype("float32")
 OVER_DESCRIPTORS = [name for name in OBJECTIVES.classes if name != CLASS_HEADS]
 
 
 def batch_of(descriptors, classes=CLASSES):
-    targets = {"class_index": tf.constant(classes)}
+    """The last photos are of the target domain and have no class."""
+    is_target = np.arange(len(descriptors)) >= len(classes)
+    targets = {
+        "class_index": tf.constant(classes),
+        "teacher": tf.constant(TEACHER),
+        "is_target": tf.constant(is_target, tf.float32),
+    }
     return ReplicaBatch.of(tf.constant(descriptors), targets, ())
 
 
 def loss_of(entry, descriptors=DESCRIPTORS):
     keras.utils.set_random_seed(0)
     objective = create_objective(objective_of(entry), 5, 3)
-    return float(objective.share(batch_of(descriptors)))
+    everything = np.concatenate([descriptors, OF_TARGET])
+    return float(objective.share(batch_of(everything)))
 
 
 @pytest.mark.parametrize("name", OVER_DESCRIPTORS)
@@ -88,6 +97,54 @@ def test_views_go_through_a_projector_that_trains(name):
     assert float(loss) == pytest.approx(expected, rel=1e-4)
     gradients = tape.gradient(loss, [v.value for v in objective.variables[:3]])
     assert all(np.abs(gradient).max() > 0 for gradient in gradients)
+
+
+def test_a_teacher_is_brought_to_unit_length():
+    unit = TEACHER / np.linalg.norm(TEACHER, axis=1, keepdims=True)
+    expected = float(losses.distillation(UNIT, unit, 2.0, 3.0))
+    entry = {"name": "distillation", "descriptor": 2, "relation": 3}
+    assert loss_of(entry) == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_classifier_of_domains_is_worked_against():
+    keras.utils.set_random_seed(0)
+    entry = {"name": "domain_adversarial", "reversal": 0.5, "hidden_units": 4}
+    objective = create_objective(objective_of(entry), 5, 3)
+    _, *layers = objective.classifier.layers
+    everything = tf.constant(np.concatenate([UNIT, OF_TARGET]))
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(everything)
+        loss = objective.share(batch_of(everything))
+        x = everything / tf.norm(everything, axis=1, keepdims=True)
+        for layer in layers:
+            x = layer(x)
+        right = tf.nn.sigmoid(tf.concat([-x[:6, 0], x[6:, 0]], axis=0))
+        expected = -tf.reduce_mean(tf.math.log(right[:6])) / 2
+        expected -= tf.reduce_mean(tf.math.log(right[6:])) / 2
+    assert float(loss) == pytest.approx(float(expected), rel=1e-5)
+    np.testing.assert_allclose(
+        tape.gradient(loss, everything),
+        -0.5 * tape.gradient(expected, everything),
+        atol=1e-6,
+    )
+    kernel = objective.variables[0].value
+    np.testing.assert_allclose(
+        tape.gradient(loss, kernel), tape.gradient(expected, kernel), atol=1e-6
+    )
+
+
+def test_a_batch_without_a_target_is_refused():
+    objective = create_objective(objective_of({"name": "domain_adversarial"}), 5, 3)
+    batch = batch_of(DESCRIPTORS)._replace(domains=None)
+    with pytest.raises(ValueError, match="domain_adversarial needs photos of a target"):
+        objective.share(batch)
+
+
+def test_a_batch_without_a_teacher_is_refused():
+    objective = create_objective(objective_of({"name": "distillation"}), 5, 3)
+    batch = batch_of(DESCRIPTORS)._replace(all_teacher=None)
+    with pytest.raises(ValueError, match="distillation needs the descriptors of a"):
+        objective.share(batch)
 
 
 def test_proxies_are_trained():

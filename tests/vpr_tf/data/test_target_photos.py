@@ -1,0 +1,132 @@
+"""Photos of another domain in the batches, by position alone."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from tests.vpr_tf.data.prepared_fixture import stored, write_prepared_dataset
+from vpr_tf.config import AugmentationConfig, ConfigError, TargetConfig, TrainConfig
+from vpr_tf.data.target_photos import draw_whole_photos, target_split
+from vpr_tf.data.training_batches import training_batches
+
+NUM_OF_TARGET = 5
+CONFIG = TrainConfig(
+    batch_size=4,
+    image_size=16,
+    augmentation=AugmentationConfig(0, 0, 0, 0, 0),
+    objectives=[{"name": "class_heads"}, {"name": "domain_adversarial"}],
+    target=TargetConfig("val-queries", photos_per_batch=2),
+)
+
+
+@pytest.fixture(scope="module")
+def datasets(tmp_path_factory):
+    """What is trained on, and the photos of the target."""
+    return [
+        write_prepared_dataset(
+            tmp_path_factory.mktemp(name),
+            [stored(16, 16, seed=first + i, class_id=i % 3) for i in range(count)],
+        )
+        for name, first, count in (("source", 0, 12), ("target", 99, NUM_OF_TARGET))
+    ]
+
+
+@pytest.fixture(scope="module")
+def photos_of_target(datasets):
+    draw = draw_whole_photos(datasets[1].split("train"), 16)
+    drawn = [draw(np.array([0, number], np.int64)).numpy() for number in range(60)]
+    return np.unique(drawn, axis=0)
+
+
+def batches(datasets, config=CONFIG, seed=7, with_target=True, **options):
+    source, target = datasets
+    made = training_batches(
+        source.split("train"),
+        source.partition("cosplace"),
+        *(0, config, seed),
+        target=target.split("train") if with_target else None,
+        **options,
+    )
+    return list(made.as_numpy_iterator()) if "num_samples" in options else made
+
+
+def numbers_of(images, photos):
+    """Returns which photo each image is."""
+    distances = np.abs(images[:, None] - photos).max(axis=(2, 3, 4))
+    assert (distances.min(axis=1) < 1e-6).all()
+    return distances.argmin(axis=1)
+
+
+def test_photos_of_the_target_stand_behind_those_of_a_batch(datasets, photos_of_target):
+    assert len(photos_of_target) == NUM_OF_TARGET
+    alone = batches(datasets, with_target=False, num_samples=20)
+    both = batches(datasets, num_samples=20)
+    assert len(both) == len(alone) == 5
+    seen = []
+    for (images, targets), (expected, of_source) in zip(both, alone, strict=True):
+        assert images.shape == (6, 16, 16, 3)
+        np.testing.assert_array_equal(images[:4], expected)
+        np.testing.assert_array_equal(targets["class_index"], of_source["class_index"])
+        np.testing.assert_array_equal(targets["is_target"], [0, 0, 0, 0, 1, 1])
+        seen += numbers_of(images[4:], photos_of_target).tolist()
+    # Two passes, each over all photos, in different orders.
+    first, second = seen[:5], seen[5:]
+    assert sorted(first) == sorted(second) == list(range(NUM_OF_TARGET))
+    assert first != second
+
+
+def test_a_later_start_and_several_readers_see_the_same(datasets):
+    whole = batches(datasets, num_samples=16)
+    later = batches(datasets, num_samples=8, start_position=8)
+    for (images, _), (expected, _) in zip(later, whole[2:], strict=True):
+        np.testing.assert_array_equal(images, expected)
+    readers = [
+        batches(
+            datasets,
+            num_samples=16,
+            num_replicas=2,
+            num_input_pipelines=2,
+            input_pipeline_id=number,
+        )
+        for number in range(2)
+    ]
+    for (images, _), *parts in zip(whole, *readers, strict=True):
+        (first, _), (second, _) = parts
+        np.testing.assert_array_equal(
+            np.concatenate([first[:2], second[:2], first[2:], second[2:]]), images
+        )
+
+
+def test_another_seed_draws_others(datasets, photos_of_target):
+    orders = {
+        tuple(
+            number
+            for images, _ in batches(datasets, seed=seed, num_samples=20)
+            for number in numbers_of(images[4:], photos_of_target)
+        )
+        for seed in range(4)
+    }
+    assert len(orders) == 4
+
+
+def test_mixing_needs_no_photos_in_the_batch(datasets):
+    extra = [{"name": "FourierMixing", "probability": 1.0, "window": 0.2}]
+    config = dataclasses.replace(
+        CONFIG,
+        objectives=[{"name": "class_heads"}],
+        augmentation=AugmentationConfig(0, 0, 0, 0, 0, extra=extra),
+    )
+    (mixed, targets), *_ = batches(datasets, config, num_samples=4)
+    (plain, _), *_ = batches(datasets, num_samples=4, with_target=False)
+    assert mixed.shape == (4, 16, 16, 3)
+    assert "is_target" not in targets
+    assert np.abs(mixed - plain).max(axis=(1, 2, 3)).min() > 0.01
+    again = batches(datasets, config, num_samples=4)[0][0]
+    np.testing.assert_array_equal(again, mixed)
+
+
+def test_a_split_that_is_not_there_is_refused(datasets):
+    with pytest.raises(ConfigError, match=r"target.split`: .*no split 'night'.*train"):
+        target_split(TargetConfig("night"), datasets[0])
+    assert target_split(None, datasets[0]) is None

@@ -1,0 +1,104 @@
+"""The command `vpr adapt`, and what tests say of an encoder that was adapted."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+import evaluate
+from tests.command_line import command
+from tests.vpr_tf.evaluation.tiny_dataset import Shot, write_dataset
+from vpr_tf.config import AdaptedTo, load_config
+from vpr_tf.data.prepared_dataset import PreparedDataset
+from vpr_tf.evaluation.evaluate import evaluate_model
+from vpr_tf.extraction import load_extractor
+from vpr_tf.models.batch_norm_statistics import batch_norms
+
+main = command("adapt")
+CONFIG = """
+name: tiny
+runs_dir: {folder}/runs
+dataset: {{path: {folder}/dataset}}
+build: {{train: train}}
+encoder:
+  {{backbone: EfficientNetLite0, last_stage: 1, descriptor_dim: 8, weights: none}}
+evaluation: {{resize: square, image_size: 16, index: exact, recall_values: [1, 2]}}
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("adaptation")
+    rng = np.random.default_rng(0)
+    shots = [
+        Shot(tuple(int(value) for value in rng.integers(20, 236, 3)), 100 * i)
+        for i in range(12)
+    ]
+    night = [
+        Shot(tuple(v // 5 for v in shot.colour), 100 * i)
+        for i, shot in enumerate(shots)
+    ]
+    splits = {"train": shots, "val-database": shots, "val-queries": night[6:]}
+    splits |= {"test-a-database": shots, "test-a-queries": night[:6]}
+    write_dataset(folder / "dataset", splits)
+    (folder / "tiny.yaml").write_text(CONFIG.format(folder=folder))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def adapted_file(folder):
+    file = folder / "new" / "adapted.keras"
+    arguments = ["--config", f"{folder / 'tiny.yaml'}", "--split", "test-a-queries"]
+    assert main([*arguments, "--output", str(file)]) == 0
+    return file
+
+
+def test_the_file_has_other_statistics_and_the_same_weights(folder, adapted_file):
+    config = load_config(folder / "tiny.yaml")
+    before = load_extractor(config).encoder
+    adapted = load_extractor(config, adapted_file).encoder
+    for old, new in zip(
+        before.trainable_variables, adapted.trainable_variables, strict=True
+    ):
+        np.testing.assert_array_equal(old, new)
+    for old, new in zip(batch_norms(before), batch_norms(adapted), strict=True):
+        assert np.abs(old.moving_mean.numpy() - new.moving_mean.numpy()).max() > 1e-4
+    dataset = PreparedDataset(folder / "dataset")
+    assert adapted.adapted_to == AdaptedTo("test-a-queries", dataset.fingerprint)
+    assert keras.saving.load_model(adapted_file).adapted_to == adapted.adapted_to
+
+
+def test_tests_of_the_same_queries_say_so(folder, adapted_file):
+    arguments = ["--config", f"{folder / 'tiny.yaml'}", "--model", f"{adapted_file}"]
+    assert evaluate.main([*arguments, "--set", "a", "--set", "val", "--report"]) == 0
+    (found,) = folder.glob("runs/**/a/results.json")
+    warnings = json.loads(found.read_text())["warnings"]
+    assert any("adapted to these queries (test-a-queries)" in one for one in warnings)
+    (other,) = folder.glob("runs/**/val/results.json")
+    warnings = json.loads(other.read_text())["warnings"]
+    assert not any("adapted" in one for one in warnings)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "no `train.target`. Pass --split NAME"),
+        (["--split", "night"], "has no split 'night'"),
+        (["--split", "train", "--share", "0"], "`share` must be above 0"),
+        (["--split", "train", "--output", "x.h5"], "must end in .keras"),
+    ],
+)
+def test_what_cannot_be_is_refused(folder, capsys, arguments, message):
+    file = folder / "refused.keras"
+    options = ["--config", f"{folder / 'tiny.yaml'}", "--output", f"{file}"]
+    assert main([*options, *arguments]) == 2
+    assert message in capsys.readouterr().err
+    assert not file.exists()
+
+
+def test_an_encoder_that_was_not_adapted_is_not_warned_of(folder):
+    config = load_config(folder / "tiny.yaml")
+    extractor = load_extractor(config)
+    result = evaluate_model(extractor, folder / "dataset", "a", config.evaluation)
+    assert not any("adapted" in one for one in result.warnings)

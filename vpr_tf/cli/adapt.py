@@ -1,0 +1,70 @@
+"""Adapts an encoder to photos of another kind, by the statistics of its batch norms.
+
+The photos need no positions: of a split of the dataset nothing but the pixels is
+used. The encoder with the new statistics is written as a .keras file, which `--model`
+takes everywhere. Transformers have no such statistics.
+
+Example:
+  vpr adapt --config configs/sf_xs_dark.yaml --model runs/sf_xs_dark/<time> \\
+      --split val-queries --output adapted.keras
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from vpr_tf.cli.main import Outcome
+from vpr_tf.cli.numbers import positive
+from vpr_tf.cli.options import add_config, add_model, config_with_dataset
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the command."""
+    add_config(parser)
+    add_model(parser, "without it the config's encoder")
+    parser.add_argument("--split", help="the photos; default: train.target.split")
+    parser.add_argument(
+        "--share",
+        type=float,
+        default=1.0,
+        help="of the new statistics, the rest is of the old ones; default: 1",
+    )
+    parser.add_argument(
+        "--images",
+        type=positive,
+        default=10_000,
+        help="size of the sample; default: 10000",
+    )
+    parser.add_argument(
+        "--output", required=True, metavar="FILE", help="the .keras file to write"
+    )
+
+
+def run(options: argparse.Namespace) -> Outcome:
+    """Adapts."""
+    config = config_with_dataset(options)
+    from vpr_tf.config import ConfigError
+    from vpr_tf.extraction.adaptation import adapt_batch_norms
+
+    split_name = options.split
+    if split_name is None and config.train.target is not None:
+        split_name = config.train.target.split
+    if split_name is None:
+        raise ConfigError(
+            "There are no photos to adapt to: the config has no `train.target`. Pass "
+            "--split NAME, such as val-queries."
+        )
+    extractor, num_images = adapt_batch_norms(
+        config,
+        options.model,
+        options.output,
+        split_name=split_name,
+        share=options.share,
+        max_images=options.images,
+    )
+    return Outcome(
+        None,
+        f"Model: {extractor.description}\n"
+        f"Statistics of batch norms: {options.share:g} of {num_images:,} photos of "
+        f"{split_name}.\nSaved: {options.output}",
+    )
