@@ -189,20 +189,33 @@ def _augmented_rows(
     import tensorflow as tf
 
     from vpr_tf.data.augmentation import Augmentation
+    from vpr_tf.data.panoramas import FocalCrops
     from vpr_tf.data.record_reading import RecordReader
     from vpr_tf.data.target_photos import draw_whole_photos
 
     records = np.unique(partition.record_ids)
-    chosen = rng.choice(records, min(num_rows, len(records)), replace=False)
+    if partition.cuts_panoramas:  # which are cut towards the points of their classes
+        classes = partition.classes_of_group(0)
+        records = partition.record_ids[: partition.class_offsets[classes.stop]]
+    places = rng.choice(len(records), min(num_rows, len(records)), replace=False)
+    chosen = records[places]
     read = RecordReader(split, chosen)
     draw_target = draw_whole_photos(target, train.image_size) if target else None
     augment = Augmentation(
         train.augmentation, train.image_size, draw_target=draw_target
     )
+    cut = FocalCrops(split, partition, 0) if partition.cuts_panoramas else None
+    rows = tf.constant(places, tf.int64)
+
+    def shown(k: tf.Tensor) -> tf.Tensor:
+        number, seed = k // (_COLUMNS - 1), tf.stack([tf.zeros_like(k), k])
+        record = read(number)
+        if cut is None:
+            return augment(record, seed)
+        return augment.of_pixels(cut(record, rows[number]), seed)
+
     order = tf.range(len(chosen) * (_COLUMNS - 1), dtype=tf.int64)
-    images = tf.data.Dataset.from_tensor_slices(order).map(
-        lambda k: augment(read(k // (_COLUMNS - 1)), tf.stack([tf.zeros_like(k), k]))
-    )
+    images = tf.data.Dataset.from_tensor_slices(order).map(shown)
     seen, size = images.as_numpy_iterator(), f"{train.image_size} px"
     for number, row in enumerate(chosen.tolist()):
         tiles = [picture_tile(read_image(split, row), NEUTRAL, f"{row}", "stored")]

@@ -173,9 +173,14 @@ def _describe_grid(partition: Partition) -> list[str]:
     most = config.images_kept_per_class
     limit = "" if most is None else f", at most {most} images of a class"
     if isinstance(config, EigenPlacesConfig):
+        shown = "whole panoramas"
+        if config.photos != "panoramas":
+            shown = (
+                f"photos that look at most {config.largest_turn_deg:g} deg past them"
+            )
         limit = (
             f"; lateral and frontal focal points {config.focal_distance_m:g} m away, "
-            f"photos that look at most {config.largest_turn_deg:g} deg past them"
+            + shown
         )
     return [
         f"partition {partition.name}: M={config.cell_size_m} m, "

@@ -52,7 +52,7 @@ def assign_focal_classes(
 ) -> ClassAssignment:
     """Assigns photos to the lateral and the frontal classes of cells.
 
-    Photos of one position are those of a panorama. Group 2 g + v holds view v, 0
+    Crops of one position are those of a panorama. Group 2 g + v holds view v, 0
     lateral and 1 frontal, of the cells of group g of the grid.
 
     Args:
@@ -62,7 +62,7 @@ def assign_focal_classes(
     Raises:
         DataPrepError: No row has a heading, or no class has enough images.
     """
-    photos, num_rows = _read_photos(read_columns)
+    photos, num_rows = _read_photos(read_columns, config.photos == "panoramas")
     middles_cm, zone = photos.utm_cm[photos.first], photos.zone[photos.first]
     columns = (*middles_cm.T, zone, np.zeros(len(zone)))
     cells = assign_grid_classes(lambda: [columns], config)
@@ -106,7 +106,9 @@ def find_focal_points(
     return means + distance_m * np.stack([lateral, frontal])
 
 
-def _read_photos(read_columns: ColumnReader) -> tuple[_Photos, int]:
+def _read_photos(
+    read_columns: ColumnReader, are_panoramas: bool
+) -> tuple[_Photos, int]:
     pieces = [np.concatenate(columns) for columns in zip(*read_columns(), strict=True)]
     east_cm, north_cm, zone, heading_deg = pieces or [np.empty(0)] * 4
     rows = np.flatnonzero(heading_deg >= 0)
@@ -117,7 +119,9 @@ def _read_photos(read_columns: ColumnReader) -> tuple[_Photos, int]:
             "needs no headings."
         )
     utm_cm = np.stack([east_cm, north_cm], axis=1)[rows].astype(np.int64)
-    panorama, first = _numbered(utm_cm, zone[rows])
+    panorama = first = np.arange(len(rows))
+    if not are_panoramas:
+        panorama, first = _numbered(utm_cm, zone[rows])
     headings = heading_deg[rows].astype(np.float64)
     return _Photos(rows, utm_cm, zone[rows], headings, panorama, first), len(zone)
 
@@ -164,7 +168,9 @@ def _choose(
     is_nearest = np.ones(len(order), bool)
     is_nearest[1:] = panorama[order][1:] != panorama[order][:-1]
     nearest = order[is_nearest]
-    chosen = inside[nearest[turn_deg[nearest] <= config.largest_turn_deg]]
+    # A whole panorama shows the point, wherever it looks.
+    most_deg = 180.0 if config.photos == "panoramas" else config.largest_turn_deg
+    chosen = inside[nearest[turn_deg[nearest] <= most_deg]]
     return chosen[np.lexsort((chosen, cell[chosen]))]
 
 

@@ -1,4 +1,4 @@
-"""Perspective crops of a panorama, and what a camera makes of them."""
+"""Perspective crops of a panorama or all of it, and what a camera makes of them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from data_prep.synthesize.strip import Strip
 _OVERSAMPLING = 2  # samples along each side of a pixel
 _ROWS_PER_PIXEL = 1.6  # rows of the panorama for a pixel in the middle of the crop
 _MARGIN = 0.02
+PANORAMA_ASPECT = 6.5  # width over height, as SF-XL's of 3,328 x 512 pixels
 
 
 def directions(lens: Lens, image_size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -73,33 +74,67 @@ def strip_for(
     return strip, (column * rows + row).ravel()
 
 
-def crop(panorama: np.ndarray, positions: np.ndarray, image_size: int) -> np.ndarray:
+def panorama_strip(
+    pitch_deg: float, height: int, heading_deg: float
+) -> tuple[Strip, np.ndarray]:
+    """Plans an equirectangular panorama, `PANORAMA_ASPECT` times as wide as high.
+
+    Columns and rows are degrees of the same size: it shows 55 degrees up and down, as
+    those of SF-XL.
+
+    Args:
+        pitch_deg: Elevation of the middle row.
+        height: Pixels.
+        heading_deg: Azimuth of the middle column.
+
+    Returns:
+        The strip, and the positions of the samples in it, as `strip_for`.
+    """
+    rows, columns = height * _OVERSAMPLING, panorama_width(height) * _OVERSAMPLING
+    step = 2 * np.pi / columns
+    elevations = np.deg2rad(pitch_deg) + step * (rows / 2 - 0.5 - np.arange(rows))
+    tangents = np.tan(elevations)
+    top, row_step = tangents[0] + _MARGIN, step * _OVERSAMPLING / _ROWS_PER_PIXEL
+    num_rows = int(np.ceil((top - tangents[-1] + _MARGIN) / row_step))
+    start = np.deg2rad(heading_deg) - np.pi
+    strip = Strip(float(start), step, columns, float(top), float(row_step), num_rows)
+    row = np.clip(((top - tangents) / row_step).astype(np.int32), 0, num_rows - 1)
+    return strip, (np.arange(columns) * num_rows + row[:, None]).ravel()
+
+
+def panorama_width(height: int) -> int:
+    """Returns the columns of a panorama."""
+    return round(height * PANORAMA_ASPECT)
+
+
+def crop(panorama: np.ndarray, positions: np.ndarray, height: int) -> np.ndarray:
     """Averages the samples of each pixel.
 
     Args:
         panorama: Flattened (columns * rows,) uint32 of four bytes.
-        positions: (samples * samples,) from `strip_for`, moved to the heading.
-        image_size: Side of the crop in pixels.
+        positions: (samples,) row after row, from `strip_for`, moved to the heading, or
+            from `panorama_strip`.
+        height: Of the result in pixels.
 
     Returns:
-        (image_size, image_size, 4) uint16, 0 to 1020: sums of four samples.
+        (height, width, 4) uint16, 0 to 1020: sums of four samples.
     """
     side = _OVERSAMPLING
     samples = panorama.take(positions).view(np.uint8)
-    samples = samples.reshape(image_size, side, image_size * side * 4)
+    samples = samples.reshape(height, side, -1)
     rows = samples[:, 0].astype(np.uint16)
     rows += samples[:, 1]
-    rows = rows.reshape(image_size, image_size, side, 4)
+    rows = rows.reshape(height, -1, side, 4)
     return rows[:, :, 0] + rows[:, :, 1]
 
 
 class Developer:
     """Turns crops into JPEG files with the finish of one camera."""
 
-    def __init__(self, finish: Finish, image_size: int) -> None:
+    def __init__(self, finish: Finish, height: int, width: int) -> None:
         self._finish = finish
         self._matrix = _colour_matrix(finish)
-        self._vignette = _vignette(image_size, finish.vignette)
+        self._vignette = _vignette(height, width, finish.vignette)
         levels = 255.0 * (np.arange(256) / 255.0) ** finish.gamma
         self._tone = levels.round().astype(np.uint8)
 
@@ -155,9 +190,12 @@ def _noise_sequence(size: int) -> np.ndarray:
     return np.random.default_rng(61).standard_normal(size, np.float32)
 
 
-def _vignette(size: int, loss: float) -> np.ndarray:
-    steps = (np.arange(size, dtype=np.float32) + 0.5) / size * 2 - 1
-    squares = (steps[:, None] ** 2 + steps**2) / 2
+def _vignette(height: int, width: int, loss: float) -> np.ndarray:
+    down, right = (
+        (np.arange(size, dtype=np.float32) + 0.5) / size * 2 - 1
+        for size in (height, width)
+    )
+    squares = (down[:, None] ** 2 + right**2) / 2
     return (1.0 - np.float32(loss) * squares)[..., None].repeat(3, axis=2)
 
 

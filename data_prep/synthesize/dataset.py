@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import datetime
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,8 +25,9 @@ from data_prep.synthesize.conditions import (
     street_view_finish,
     street_view_lens,
 )
+from data_prep.synthesize.drives import Stand, drive_along
 from data_prep.synthesize.naming import image_name, panorama_id
-from data_prep.synthesize.presets import DistrictPreset, SynthesisConfig
+from data_prep.synthesize.presets import DistrictPreset, DriveShape, SynthesisConfig
 from vpr_tf.light_and_air import STREET_VIEW_HEIGHT_M
 
 # South-west corners of the districts: 3 km apart, so no two of them share a place.
@@ -43,12 +46,14 @@ class Shot:
     Attributes:
         split: train, val or test.
         camera: x, y and height in metres, local to the district.
-        headings_deg: Azimuths of the crops' centres.
+        headings_deg: Azimuths of the crops' centres; of a whole panorama that of its
+            middle column.
         conditions: Light, air, season, traffic.
         lens: Lens of all crops.
         finish: Finish of all crops.
         noise_seed: Seed of the sensor noise.
         names: One path a crop, relative to the output folder.
+        is_panorama: Whether the panorama is kept whole.
     """
 
     split: str
@@ -59,6 +64,7 @@ class Shot:
     finish: Finish
     noise_seed: int
     names: tuple[str, ...]
+    is_panorama: bool = False
 
 
 def district_plan(config: SynthesisConfig, split: str) -> StreetPlan:
@@ -80,12 +86,20 @@ def plan_shots(config: SynthesisConfig, split: str) -> list[Shot]:
     stops = _stops(plan, district)
     shots = []
     for number, stop in enumerate(stops):
+        if split != "train" and not config.preset.is_mapped(stop.street.line_id):
+            continue
         for visit in range(district.visits):
             stream = [config.seed, _SPLIT_STREAMS[split], 22, number, visit]
             shots.append(_panorama(config, split, stop, visit, stream))
     for number in range(district.num_queries):
         stream = [config.seed, _SPLIT_STREAMS[split], 23, number]
         rng = np.random.default_rng(stream)
+        shape = config.preset.drive_shape()
+        if shape is not None:
+            shots += _drive(
+                config, split, shape, stream, drive_along(plan, shape, rng), rng
+            )
+            continue
         stop = stops[int(rng.integers(len(stops)))]
         shots.append(_query(config, split, stop, stream, rng))
     return shots
@@ -142,13 +156,18 @@ def _panorama(
     first = int(rng.integers(preset.first_headings()))
     step = 360 / preset.headings_per_position
     headings = tuple(first + step * k for k in range(preset.headings_per_position))
+    is_panorama = config.panoramas and split == "train"
+    if is_panorama:
+        headings = headings[:1]
     folder = "train" if split == "train" else f"{split}/database"
     timestamp = f"{2010 + visit + int(rng.integers(4)) * 3}{conditions.month:02d}"
     east, north = _utm(config, split, point)
     pano_id = panorama_id(*stream)
     names = tuple(
         f"{folder}/{image_name(east, north, heading, pano_id, tile, timestamp)}"
-        for tile, heading in enumerate(headings)
+        for tile, heading in zip(
+            [None] if is_panorama else range(len(headings)), headings, strict=True
+        )
     )
     return Shot(
         split=split,
@@ -159,6 +178,7 @@ def _panorama(
         finish=finish,
         noise_seed=int(rng.integers(2**31)),
         names=names,
+        is_panorama=is_panorama,
     )
 
 
@@ -200,6 +220,43 @@ def _query(
         noise_seed=int(rng.integers(2**31)),
         names=(f"{split}/queries/{name}",),
     )
+
+
+def _drive(
+    config: SynthesisConfig,
+    split: str,
+    shape: DriveShape,
+    stream: list[int],
+    stands: list[Stand],
+    rng: np.random.Generator,
+) -> Iterator[Shot]:
+    """Photographs of one camera in one light, a folder of their own."""
+    preset, strength = config.preset, config.preset.phone_strength
+    conditions = phone_conditions(rng, strength, preset.query_light())
+    lens = phone_lens(rng, strength)
+    finish = phone_finish(rng, preset.jpeg_quality, strength)
+    day, hour = int(rng.integers(1, 29)), int(rng.integers(7, 20))
+    minute, year = int(rng.integers(60)), int(rng.integers(2019, 2025))
+    time = datetime.datetime(year, conditions.month, day, hour, minute)
+    height, right_deg = rng.uniform(1.2, 1.5), rng.uniform(*shape.looks_right_deg)
+    for number, stand in enumerate(stands):
+        turn_deg = right_deg + rng.uniform(-4.0, 4.0)
+        heading = float(np.floor(stand.heading_deg + turn_deg) % 360)
+        east, north = _utm(config, split, stand.point)
+        pano_id, timestamp = panorama_id(*stream, number), f"{time:%Y%m%d_%H%M%S}"
+        name = image_name(east, north, heading, pano_id, None, timestamp)
+        yield Shot(
+            split=split,
+            camera=(float(stand.point[0]), float(stand.point[1]), float(height)),
+            headings_deg=(heading,),
+            # Cars and people are others in each photo, light and season are not.
+            conditions=replace(conditions, seed=int(rng.integers(2**31))),
+            lens=lens,
+            finish=finish,
+            noise_seed=int(rng.integers(2**31)),
+            names=(f"{split}/queries/drive_{stream[-1]:02d}/{name}",),
+        )
+        time += datetime.timedelta(seconds=shape.seconds_between)
 
 
 def _utm(config: SynthesisConfig, split: str, point: np.ndarray) -> tuple[float, float]:

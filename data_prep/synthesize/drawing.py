@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 
 import numpy as np
 
-from data_prep.synthesize.camera import Developer, crop, strip_for
+from data_prep.synthesize.camera import (
+    Developer,
+    crop,
+    panorama_strip,
+    panorama_width,
+    strip_for,
+)
 from data_prep.synthesize.city import Street
 from data_prep.synthesize.dataset import Shot, district_plan
 from data_prep.synthesize.people_and_cars import SpriteSet, draw_sprites
@@ -45,12 +52,20 @@ def draw_shot(config: SynthesisConfig, shot: Shot) -> list[bytes]:
     district = config.preset.district_of(shot.split)
     scene, streets = _district(config, district)
     camera = np.array(shot.camera)
-    strip, positions = strip_for(shot.lens, size, list(shot.headings_deg))
+    width = size
+    if shot.is_panorama:
+        width, (heading,) = panorama_width(size), shot.headings_deg
+        strip, positions = panorama_strip(shot.lens.pitch_deg, size, heading)
+    else:
+        strip, positions = strip_for(shot.lens, size, list(shot.headings_deg))
     pictures = standing_pictures(
         scene, streets, _sprites(config.seed), camera[:2], shot.conditions
     )
     panorama = draw_panorama(scene, camera, strip, shot.conditions, pictures)
-    developer = Developer(shot.finish, size)
+    finish = shot.finish
+    if shot.is_panorama:  # stitched of many photos
+        finish = dataclasses.replace(finish, vignette=0.0)
+    developer = Developer(finish, size, width)
     rng = np.random.default_rng(shot.noise_seed)
     count = len(shot.headings_deg)
     if count > 1:  # crops reach over the seam

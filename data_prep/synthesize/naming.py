@@ -34,7 +34,7 @@ def image_name(
         heading_deg: Azimuth of the image's centre: 0 north, 90 east.
         pano_id: Name of the panorama that the image was cut from.
         tile: Number of the crop in its panorama; None for a photograph.
-        timestamp: YYYYMM or YYYYMMDD_hhmm.
+        timestamp: YYYYMM, YYYYMMDD_hhmm or YYYYMMDD_hhmmss.
     """
     latitude, longitude = _latitude_longitude(utm_east, utm_north)
     fields = [

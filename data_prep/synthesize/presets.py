@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+_UNMAPPED_EVERY = 5
+
 
 @dataclass(frozen=True)
 class DistrictPreset:
@@ -61,6 +63,14 @@ class CityPreset:
     def query_light(self) -> str | None:
         """Returns which of `LIGHTS` all queries are taken in; None: any."""
         return None
+
+    def drive_shape(self) -> DriveShape | None:
+        """Returns how the drives are that queries are taken on; None: single photos."""
+        return None
+
+    def is_mapped(self, line_id: int) -> bool:
+        """Returns whether the database has photographs of a street."""
+        return True
 
 
 @dataclass(frozen=True)
@@ -123,6 +133,37 @@ class SharedCityPreset(CityPreset):
 
 
 @dataclass(frozen=True)
+class DriveShape:
+    """How long drives are and how fast."""
+
+    num_photos: int = 30
+    seconds_between: int = 2
+    speed_m_per_s: tuple[float, float] = (4.0, 12.0)
+    waits_at_crossings: float = 0.25  # share of the crossings
+    longest_wait: int = 4  # photos
+    looks_right_deg: tuple[float, float] = (50.0, 70.0)  # of where the car goes
+
+
+@dataclass(frozen=True)
+class DrivePreset(CityPreset):
+    """A city whose queries are drives, photographed ahead and to the right.
+
+    `num_queries` counts drives. They lead through all streets; of every fifth street
+    the database has nothing.
+    """
+
+    shape: DriveShape = DriveShape()
+
+    def drive_shape(self) -> DriveShape | None:
+        """Returns `shape`."""
+        return self.shape
+
+    def is_mapped(self, line_id: int) -> bool:
+        """Returns False for every fifth street."""
+        return line_id % _UNMAPPED_EVERY != 0
+
+
+@dataclass(frozen=True)
 class SynthesisConfig:
     """All that decides the bytes of a miniature city."""
 
@@ -130,6 +171,7 @@ class SynthesisConfig:
     seed: int = 0
     # Raised when a change of the drawing changes the bytes of the same seed.
     drawing_version: int = field(default=1)
+    panoramas: bool = False  # train/ has whole panoramas instead of their crops
 
     def __post_init__(self) -> None:
         size = self.preset.image_size
@@ -173,11 +215,23 @@ PRESETS = {
         headings_per_position=8,
         phone_strength=0.5,
     ),
+    "drive": DrivePreset(
+        name="drive",
+        train=DistrictPreset(blocks=3, position_spacing_m=20.0, visits=2),
+        val=DistrictPreset(blocks=4, position_spacing_m=15.0, num_queries=16),
+        test=DistrictPreset(blocks=8, position_spacing_m=15.0, num_queries=16),
+        image_size=96,
+        headings_per_position=8,
+        phone_strength=0.5,
+    ),
 }
 
 
 def synthesis_config(
-    preset: str, seed: int = 0, image_size: int | None = None
+    preset: str,
+    seed: int = 0,
+    image_size: int | None = None,
+    panoramas: bool = False,
 ) -> SynthesisConfig:
     """Returns the configuration of a preset by name.
 
@@ -185,6 +239,7 @@ def synthesis_config(
         preset: A key of `PRESETS`.
         seed: Another seed is another city.
         image_size: Side of the square images in pixels; None keeps the preset's.
+        panoramas: Whether train/ has whole panoramas, as high as the other images.
 
     Raises:
         ValueError: The preset is unknown or a value is out of range.
@@ -196,4 +251,4 @@ def synthesis_config(
     chosen = PRESETS[preset]
     if image_size is not None:
         chosen = replace(chosen, image_size=image_size)
-    return SynthesisConfig(preset=chosen, seed=seed)
+    return SynthesisConfig(preset=chosen, seed=seed, panoramas=panoramas)

@@ -62,14 +62,18 @@ def write_city(config: SynthesisConfig, output: Path, workers: int) -> dict[str,
 
 def _claim_folder(config: SynthesisConfig, output: Path) -> None:
     """Makes sure that the folder is this city's."""
-    wanted = json.dumps(asdict(config), indent=1, sort_keys=True) + "\n"
+    settings = asdict(config)
+    if not config.panoramas:
+        del settings["panoramas"]  # as folders of former versions have it
+    wanted = json.dumps(settings, indent=1, sort_keys=True) + "\n"
     path = output / CONFIG_NAME
     try:
         if path.is_file():
             if path.read_text() != wanted:
                 raise SynthesisError(
-                    f"{output} holds a city of another preset, seed or image size "
-                    f"(see {path}). Choose another --output or delete the folder."
+                    f"{output} holds a city of another preset, seed or image size, "
+                    f"or with or without panoramas (see {path}). Choose another "
+                    "--output or delete the folder."
                 )
             return
         if output.exists() and (not output.is_dir() or any(output.iterdir())):

@@ -88,7 +88,9 @@ from vpr_tf.config.quality import (
     QUALITY_FLAGS,
     QualityConfig,
 )
+from vpr_tf.config.rerank import MATCHERS, RERANK_WHEN, RerankConfig
 from vpr_tf.config.rules import ConfigError, check_name, did_you_mean
+from vpr_tf.config.sampling import SAMPLINGS, CliqueSamplingConfig, SamplingConfig
 from vpr_tf.config.target import AdaptedTo, TargetConfig
 from vpr_tf.config.teacher import TeacherConfig
 from vpr_tf.config.training import (
@@ -119,12 +121,15 @@ __all__ = [
     "HEADS",
     "KERAS_LAYERS",
     "KERAS_OPTIMIZERS",
+    "MATCHERS",
     "OBJECTIVES",
     "OPTIMIZERS",
     "PARTITIONS",
     "PROTOCOLS",
     "QUALITY_FLAGS",
+    "RERANK_WHEN",
     "RUN_PREFIX",
+    "SAMPLINGS",
     "SCHEDULES",
     "STANDARD",
     "AdaptedTo",
@@ -134,6 +139,7 @@ __all__ = [
     "AugmentationConfig",
     "BuildConfig",
     "ClassificationConfig",
+    "CliqueSamplingConfig",
     "CombinatorialConfig",
     "ConfigError",
     "CosPlaceConfig",
@@ -172,6 +178,8 @@ __all__ = [
     "ReadingConfig",
     "RegressionHeadConfig",
     "ReportConfig",
+    "RerankConfig",
+    "SamplingConfig",
     "ScheduleConfig",
     "SimCLRConfig",
     "SoftLabelHeadConfig",

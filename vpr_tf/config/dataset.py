@@ -114,17 +114,21 @@ class DivideAndClassifyConfig(CellsConfig):
 class EigenPlacesConfig(PartitionConfig):
     """Cells seen from two sides (EigenPlaces, arXiv:2308.10832); 2 * N * N groups.
 
-    Panoramas are photos of one position, such as the crops of SF-XL. A class of a cell
-    holds of each panorama the photo that looks nearest to the cell's focal point.
+    Of crops, those of one position are a panorama, as in SF-XL. A class of a cell holds
+    of each panorama the crop that looks nearest to the cell's focal point. Of whole
+    panoramas, training cuts the crop that looks at it.
     """
 
     method: str = "eigenplaces"
     min_images_per_class: int = 5  # panoramas of a cell, and photos of a class
     cell_size_m: int = 15  # M
     cell_stride: int = 3  # N
+    # crops; or panoramas: photos that go once around, whose heading is that of their
+    # middle column.
+    photos: str = "crops"
     focal_distance_m: float = 10.0  # of a focal point from the middle of the panoramas
-    # A photo that looks farther past the focal point does not show it, and is in no
-    # class; half the field of view.
+    # A crop that looks farther past the focal point does not show it, and is in no
+    # class; half the field of view. Of no effect with panoramas.
     largest_turn_deg: float = 30.0
     # The cells are a grid without headings, of which nothing is left out.
     heading_bin_deg: ClassVar[int] = 360
@@ -139,6 +143,7 @@ class EigenPlacesConfig(PartitionConfig):
         check_range(self, _SECTION, 1, None, "cell_size_m", "cell_stride")
         check_range(self, _SECTION, 0, 1000, "focal_distance_m")
         check_range(self, _SECTION, 0, 180, "largest_turn_deg")
+        check_choice(f"{_SECTION}.photos", self.photos, ("crops", "panoramas"))
 
     def parameters(self) -> dict[str, Any]:
         """Adds the bin that stands for no headings."""

@@ -12,6 +12,7 @@ from vpr_tf.config.protocols import (
     Protocol,
     find_protocol,
 )
+from vpr_tf.config.rerank import RerankConfig
 from vpr_tf.config.rules import (
     MOST_IMAGES_A_BATCH,
     MOST_PIXELS_A_SIDE,
@@ -215,6 +216,7 @@ class LocalizationConfig:
     wanted_precision: float = 0.95  # of the photos localized; the others are withheld
     # Of the photos to come, taken where the index has none: nothing should be said.
     outside_share: float = 0.05
+    rerank: RerankConfig = field(default_factory=RerankConfig)
 
     def __post_init__(self) -> None:
         section = "localization"

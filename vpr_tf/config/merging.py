@@ -8,9 +8,10 @@ from vpr_tf.config.dataset import PARTITIONS
 from vpr_tf.config.encoder import AGGREGATIONS
 from vpr_tf.config.heads import HEADS
 from vpr_tf.config.rules import Methods
+from vpr_tf.config.sampling import SAMPLINGS
 from vpr_tf.config.training import SCHEDULES
 
-METHOD_SECTIONS = (PARTITIONS, AGGREGATIONS, HEADS, SCHEDULES)
+METHOD_SECTIONS = (PARTITIONS, AGGREGATIONS, HEADS, SCHEDULES, SAMPLINGS)
 Values = dict[str, Any]
 
 

@@ -38,6 +38,11 @@ class ObjectiveConfig:
         OBJECTIVES.check_class(self)
         self.check_positive("weight")
 
+    @property
+    def tells_classes_apart(self) -> bool:
+        """Whether photos of other classes are negatives."""
+        return not (self.needs_two_views or self.needs_teacher or self.needs_target)
+
     def check_positive(self, *names: str) -> None:
         """Checks that fields are above 0."""
         for name in names:

@@ -24,6 +24,7 @@ from vpr_tf.config.rules import (
     check_choice,
     check_range,
 )
+from vpr_tf.config.sampling import SamplingConfig, check_sampling
 from vpr_tf.config.target import TargetConfig
 from vpr_tf.config.teacher import TeacherConfig
 
@@ -242,6 +243,7 @@ class TrainConfig:
     # K: a batch holds `batch_size` / K distinct classes and K photos of each; classes
     # with fewer are left out. 1: one photo of a class, as CosPlace.
     photos_per_class: int = 1
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
     # What is learnt, added up: [{name: class_heads, weight: 1.0}, {name:
     # multi_similarity, miner: {name: multi_similarity}}, ...]; see docs/training.md.
     objectives: list[Any] = field(default_factory=lambda: [{"name": CLASS_HEADS}])
@@ -323,6 +325,11 @@ class TrainConfig:
             has_teacher=self.teacher is not None,
             has_target=self.target is not None,
             mixes_target=self.augmentation.needs_target,
+        )
+        check_sampling(
+            self.sampling,
+            self.batch_size // self.photos_per_class,
+            not found or any(one.tells_classes_apart for one in found),
         )
         if getattr(self.schedule, "monitor", None) == "val_loss":
             self.check_has_class_heads("`train.schedule.monitor: val_loss`")

@@ -65,10 +65,14 @@ class Augmentation:
         Returns:
             float32 in [0, 1] of shape `(image_size, image_size, 3)`.
         """
-        uniform = tf.random.stateless_uniform(
-            [CROP_DRAWS + JITTER_DRAWS], seed, alg="philox"
-        )
+        uniform = _draws(seed)
         return self._extra(self._cropped_and_jittered(record, uniform), seed)
+
+    def of_pixels(self, pixels: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Augments an image that is decoded already, grey levels; see `__call__`."""
+        uniform = _draws(seed)
+        image = self._pixels_cropped_and_jittered(pixels, uniform)
+        return self._extra(image, seed)
 
     def _cropped_and_jittered(
         self, record: EncodedImage, uniform: tf.Tensor
@@ -77,9 +81,19 @@ class Augmentation:
         if self._config.order == "crop_first":
             return self.jitter(self.cropped(record, crop_draws), jitter_draws)
         pixels = decode_image(record.image, record.exif_orientation)
-        pixels = tf.ensure_shape(tf.cast(pixels, tf.float32), (*self._stored_size, 3))
+        pixels = tf.ensure_shape(pixels, (*self._stored_size, 3))
+        return self._pixels_cropped_and_jittered(pixels, uniform)
+
+    def _pixels_cropped_and_jittered(
+        self, pixels: tf.Tensor, uniform: tf.Tensor
+    ) -> tf.Tensor:
+        crop_draws, jitter_draws = uniform[:CROP_DRAWS], uniform[CROP_DRAWS:]
+        pixels = tf.cast(pixels, tf.float32)
         shape = tf.shape(pixels)
         window = self._window(shape[0], shape[1], crop_draws)
+        if self._config.order == "crop_first":
+            crop = tf.image.crop_to_bounding_box(pixels, *tf.unstack(window))
+            return self.jitter(self._resize(crop), jitter_draws)
         image = self.jitter(pixels, jitter_draws)
         return self._resize(tf.image.crop_to_bounding_box(image, *tf.unstack(window)))
 
@@ -117,6 +131,11 @@ class Augmentation:
         return tf.ensure_shape(
             resize_antialiased(pixels, tf.constant(size)), (*size, 3)
         )
+
+
+def _draws(seed: tf.Tensor) -> tf.Tensor:
+    count = CROP_DRAWS + JITTER_DRAWS
+    return tf.random.stateless_uniform([count], seed, alg="philox")
 
 
 def crop_window(

@@ -46,14 +46,18 @@ class ClassSampler:
     With K photos of a class, positions K * i and following are different photos of one
     class. A batch then holds distinct classes: a pass visits as many as fill whole
     batches, and leaves out another few each time. Classes with fewer than K photos are
-    in no batch.
+    in no batch. With cliques, which are classes that come one after the other, so does
+    a pass over these.
 
     Args:
         partition: Classes and groups over the train split.
         group_id: The group, below `partition.num_groups`.
         seed: Seed of the run.
         photos_per_class: K, see above.
-        classes_per_batch: Classes in a batch; of no effect when K is 1.
+        classes_per_batch: Classes in a batch; of no effect when K is 1 and there are
+            no cliques.
+        cliques: Indices of the classes of each clique, `(num_cliques, clique_size)`;
+            classes in none are in no batch. None where every class stands alone.
 
     Attributes:
         record_ids: Images of the group in class order; `Sample.row` counts in it.
@@ -69,6 +73,7 @@ class ClassSampler:
         seed: int,
         photos_per_class: int = 1,
         classes_per_batch: int = 1,
+        cliques: np.ndarray | None = None,
     ) -> None:
         if not 0 <= group_id < partition.num_groups:
             raise ValueError(
@@ -85,16 +90,20 @@ class ClassSampler:
         self._offsets = tf.constant(offsets - offsets[0])
         self._photos_per_class = photos_per_class
         sampled = classes_with_photos(partition, group_id, photos_per_class)
-        self._pass_length = len(sampled)
-        if photos_per_class > 1:
-            self._pass_length -= len(sampled) % classes_per_batch
+        together = sampled[:, None] if cliques is None else np.asarray(cliques)
+        self._num_together = together.shape[1]
+        self._pass_length = len(together)
+        if photos_per_class > 1 or cliques is not None:
+            self._pass_length -= len(together) % (
+                classes_per_batch // self._num_together
+            )
         if not self._pass_length:
             raise ValueError(
                 f"A batch has {classes_per_batch} classes of {photos_per_class} "
                 f"photos, and group {group_id} of partition {partition.name!r} has "
                 f"{len(sampled)} with so many."
             )
-        self._sampled = tf.constant(sampled)
+        self._together = tf.constant(together, tf.int64)
         keys = tf.random.stateless_uniform(
             [_NUM_STREAMS],
             tf.constant([seed, group_id], tf.int64),
@@ -107,13 +116,14 @@ class ClassSampler:
 
     def __call__(self, position: tf.Tensor) -> Sample:
         """Returns the sample at a scalar int64 position; runs inside a graph."""
+        visit = position // self._photos_per_class
         drawn = shuffled_class(
             self._order_key,
-            position // self._photos_per_class,
-            len(self._sampled),
+            visit // self._num_together,
+            len(self._together),
             self._pass_length,
         )
-        class_index = self._sampled[drawn]
+        class_index = self._together[drawn, visit % self._num_together]
         first = self._offsets[class_index]
         image = self._image(position, self._offsets[class_index + 1] - first)
         return Sample(
@@ -192,12 +202,18 @@ def _shuffled(seed: list[Any], index: tf.Tensor, count: Any) -> tf.Tensor:
 
 
 def sampler_of(
-    partition: Partition, group_id: int, seed: int, config: TrainConfig
+    partition: Partition,
+    group_id: int,
+    seed: int,
+    config: TrainConfig,
+    cliques: np.ndarray | None = None,
 ) -> ClassSampler:
     """Returns what draws the samples of a group."""
     photos_per_class = config.photos_per_class
     classes_per_batch = config.batch_size // photos_per_class
-    return ClassSampler(partition, group_id, seed, photos_per_class, classes_per_batch)
+    return ClassSampler(
+        partition, group_id, seed, photos_per_class, classes_per_batch, cliques
+    )
 
 
 def sampled_record_ids(
@@ -207,7 +223,8 @@ def sampled_record_ids(
     seed: int,
     start_position: int,
     num_samples: int,
+    cliques: np.ndarray | None = None,
 ) -> np.ndarray:
     """Returns the records that `training_batches` reads, in order."""
-    sampler = sampler_of(partition, group_id, seed, config)
+    sampler = sampler_of(partition, group_id, seed, config, cliques)
     return sampler.record_ids_at(start_position, num_samples)

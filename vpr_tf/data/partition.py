@@ -76,6 +76,11 @@ class Partition:
         return 1 if self.focal_points is None else NUM_FOCAL_VIEWS
 
     @property
+    def cuts_panoramas(self) -> bool:
+        """Whether training cuts photos towards the focal points of their classes."""
+        return self.parameters.get("photos") == "panoramas"
+
+    @property
     def has_headings(self) -> bool:
         """Whether classes of the same cell differ in their heading."""
         ignored = self.parameters.get("missing_heading") == "ignore"

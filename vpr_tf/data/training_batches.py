@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from vpr_tf.data.class_sampler import (
     sampled_record_ids,
     sampler_of,
 )
+from vpr_tf.data.panoramas import FocalCrops
 from vpr_tf.data.partition import Partition
 from vpr_tf.data.prepared_dataset import SplitIndex
 from vpr_tf.data.record_reading import (
@@ -45,6 +47,7 @@ def training_batches(
     num_replicas: int = 1,
     targets: np.ndarray | None = None,
     descriptors: np.ndarray | None = None,
+    cliques: np.ndarray | None = None,
     teacher: np.ndarray | None = None,
     target: SplitIndex | None = None,
 ) -> tf.data.Dataset:
@@ -71,6 +74,8 @@ def training_batches(
             only its class is learnt.
         descriptors: Descriptors of the split's records, which are read instead of
             the images.
+        cliques: Those of the group, where classes are sampled by them; see
+            `ClassSampler`.
         teacher: What a teacher says of the split's records, one row a record; None
             without one.
         target: With `config.target`, its split.
@@ -96,8 +101,9 @@ def training_batches(
         input_pipeline_id,
         num_replicas,
     )
-    sampler = sampler_of(partition, group_id, seed, config)
-    load = _image_loader(split, sampler, config, target)
+    sampler = sampler_of(partition, group_id, seed, config, cliques)
+    crops = FocalCrops(split, partition, group_id) if partition.cuts_panoramas else None
+    load = _image_loader(split, sampler, config, target, crops)
     if descriptors is not None:
         load = _row_loader(descriptors, sampler)
     load_teacher = None if teacher is None else _row_loader(teacher, sampler)
@@ -175,6 +181,7 @@ def _image_loader(
     sampler: ClassSampler,
     config: TrainConfig,
     target: SplitIndex | None,
+    crops: FocalCrops | None = None,
 ) -> Callable[[Sample], tf.Tensor]:
     read = RecordReader(split, sampler.record_ids)
     augment = Augmentation(
@@ -187,10 +194,14 @@ def _image_loader(
 
     def load(sample: Sample) -> tf.Tensor:
         record, seed = read(sample.row), sample.augmentation_seed
+        image: Any = record
+        augmented: Callable[[Any, tf.Tensor], tf.Tensor] = augment
+        if crops is not None:
+            image, augmented = crops(record, sample.row), augment.of_pixels
         if num_views == 1:
-            return augment(record, seed)
+            return augmented(image, seed)
         others = [tf.bitwise.bitwise_xor(seed, [view, 0]) for view in range(num_views)]
-        return tf.stack([augment(record, other) for other in others])
+        return tf.stack([augmented(image, other) for other in others])
 
     return load
 
@@ -263,6 +274,7 @@ def damaged_samples_named(
     seed: int,
     position: int,
     target: SplitIndex | None = None,
+    cliques: Iterable[np.ndarray | None] = (),
 ) -> Iterator[None]:
     """Around taking a batch: turns the errors of its records into clear ones.
 
@@ -274,6 +286,7 @@ def damaged_samples_named(
         seed: Likewise.
         position: Where the batch starts.
         target: See `training_batches`.
+        cliques: Of each of the groups; none where classes are not sampled by them.
 
     Raises:
         DamagedRecordError: One of the records is damaged.
@@ -287,7 +300,10 @@ def damaged_samples_named(
         with damaged_records_named(
             split,
             lambda: np.concatenate(
-                [sampled_record_ids(partition, one, *sampled) for one in group_ids]
+                [
+                    sampled_record_ids(partition, one, *sampled, of_group)
+                    for one, of_group in zip_longest(group_ids, cliques)
+                ]
             ),
         ):
             yield

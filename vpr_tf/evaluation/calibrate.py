@@ -20,6 +20,7 @@ from vpr_tf.data.prepared_dataset import PreparedDataset
 from vpr_tf.evaluation.evaluate import descriptor_folder, evaluate_model
 from vpr_tf.evaluation.evaluated_model import EvaluatedModel
 from vpr_tf.evaluation.evaluation import dataset_folder, results_folder
+from vpr_tf.evaluation.record_inliers import record_inliers
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.extraction import FeatureExtractor, load_extractor
 from vpr_tf.localization.calibration import Calibration, to_stored
@@ -29,8 +30,11 @@ from vpr_tf.localization.estimates import estimate_positions
 from vpr_tf.localization.fitting import FittedOn
 from vpr_tf.localization.retrieval_calibration import (
     calibrate_on_queries,
+    calibrate_reranked,
     predictions_to_calibrate,
 )
+from vpr_tf.localization.second_look import SecondLook
+from vpr_tf.matching.opening import open_matching
 from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index import PlaceIndex
 from vpr_tf.tables import Column, Table
@@ -47,7 +51,9 @@ def calibrate_index(
 
     The queries of the set are located by the set's own database, with the encoder of
     the index; their descriptors are kept in the folder of the config's runs. If the
-    index searches the best cells of a classifier, they are located so as well.
+    index searches the best cells of a classifier, they are located so as well. Where
+    the config says that photos are re-ranked, a second calibration is fitted on the
+    same queries, all of them compared with their candidates.
 
     Args:
         index_folder: The index.
@@ -62,10 +68,15 @@ def calibrate_index(
         EvaluationError: There is no such set.
         LocalizationError: There is nothing in it to calibrate on.
         IndexMismatchError: The index is damaged or of another encoder.
+        ImportError: Photos are to be re-ranked without the extra `rerank`.
+        MatchingError: The matcher has no weights, or cannot use the encoder.
     """
     dataset = PreparedDataset(config.dataset.path)
     [evaluation_set] = dataset.evaluation_sets([set_name])
     searched = _model_of(index_folder, model)
+    matching = None
+    if config.localization.rerank.when != "never":  # what is missing is told at once
+        matching = open_matching(config.localization.rerank, lambda: searched.extractor)
     result = evaluate_model(
         searched,
         dataset,
@@ -78,7 +89,7 @@ def calibrate_index(
         dataset.split(split).photo_table()
         for split in (evaluation_set.queries, evaluation_set.database)
     )
-    calibration = calibrate_on_queries(
+    how = (
         result.descriptor_distances,
         result.predictions,
         queries,
@@ -92,7 +103,12 @@ def calibrate_index(
             config.seed,
         ),
     )
-    stored = to_stored(config.localization, calibration)
+    calibration, reranked = calibrate_on_queries(*how), None
+    if matching is not None:
+        counter = record_inliers(matching, dataset, evaluation_set)
+        look = SecondLook(config.localization.rerank, counter)
+        reranked = calibrate_reranked(*how, look)
+    stored = to_stored(config.localization, calibration, reranked)
     PlaceIndex(index_folder).set_localization(stored)
     return calibration, compare_methods(result, queries, database, config.localization)
 

@@ -1,6 +1,11 @@
 """From matches or cells of a classifier to a position, an error and a confidence."""
 
-from vpr_tf.localization.calibration import Calibration, read_stored, to_stored
+from vpr_tf.localization.calibration import (
+    Calibration,
+    read_reranked,
+    read_stored,
+    to_stored,
+)
 from vpr_tf.localization.calibration_text import (
     describe_calibration,
     explain_confidence,
@@ -13,6 +18,7 @@ from vpr_tf.localization.fitting import FittedOn, fit_calibration
 from vpr_tf.localization.formats import (
     LocalizationResult,
     as_geojson,
+    as_gpx,
     as_json,
     as_table,
     features_of,
@@ -28,14 +34,32 @@ from vpr_tf.localization.localization import (
     localize_matches,
     matches_of,
 )
+from vpr_tf.localization.motion import MotionModel, map_distances_m
+from vpr_tf.localization.photo_times import PhotoTimes
 from vpr_tf.localization.retrieval_calibration import (
     THRESHOLDS_AROUND,
     calibrate_on_queries,
+    calibrate_reranked,
     predictions_to_calibrate,
 )
+from vpr_tf.localization.second_look import (
+    InlierCounter,
+    LookedAt,
+    NotMatchedError,
+    SecondLook,
+    wide_config,
+)
+from vpr_tf.localization.track import (
+    OFF_TRACK,
+    PhotoSequence,
+    estimate_track,
+    localize_track,
+)
+from vpr_tf.localization.track_formats import Track
 
 __all__ = [
     "NUM_CANDIDATES",
+    "OFF_TRACK",
     "OUTSIDE",
     "THRESHOLDS_AROUND",
     "Calibration",
@@ -44,25 +68,40 @@ __all__ = [
     "CellSettings",
     "Estimates",
     "FittedOn",
+    "InlierCounter",
     "Localization",
     "LocalizationError",
     "LocalizationResult",
     "Localizer",
+    "LookedAt",
     "Match",
+    "MotionModel",
+    "NotMatchedError",
+    "PhotoSequence",
+    "PhotoTimes",
+    "SecondLook",
+    "Track",
     "as_geojson",
+    "as_gpx",
     "as_json",
     "as_table",
     "calibrate_on_queries",
+    "calibrate_reranked",
     "calibrated_settings",
     "describe_calibration",
     "estimate_positions",
+    "estimate_track",
     "explain_confidence",
     "features_of",
     "fit_calibration",
     "localizations",
     "localize_matches",
+    "localize_track",
+    "map_distances_m",
     "matches_of",
     "predictions_to_calibrate",
+    "read_reranked",
     "read_stored",
     "to_stored",
+    "wide_config",
 ]

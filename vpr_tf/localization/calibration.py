@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from vpr_tf.config import ConfigError, LocalizationConfig
+from vpr_tf.config import ConfigError, LocalizationConfig, RerankConfig
 from vpr_tf.config.rules import MOST_PREDICTIONS
 from vpr_tf.localization.errors import LocalizationError
 from vpr_tf.localization.features import calibrated_settings, feature_set
@@ -28,6 +28,7 @@ class _Settings:
     cluster_radius_m: float = 1.0
     similarity_scale: float = 1.0
     heading_tolerance_deg: float | None = None
+    matched_by: str = ""
     score: str = ""
     log_scores: bool = False
 
@@ -132,11 +133,22 @@ class Calibration:
         scores = weighted_score(features, self.feature_weights)
         scores = np.where(num_votes >= self.min_votes, scores, np.nan)
         confidence = probability(np.interp(scores, self.scores, self.log_odds))
+        return confidence, self._errors_m(scores, confidence)
+
+    def errors_at(self, confidence: np.ndarray) -> np.ndarray:
+        """Returns the expected errors of positions of some confidence, metres.
+
+        For confidences that come from more than the features.
+        """
+        share = np.clip(confidence, 1e-9, 1 - 1e-9)
+        scores = np.interp(np.log(share / (1 - share)), self.log_odds, self.scores)
+        return self._errors_m(scores, confidence)
+
+    def _errors_m(self, scores: np.ndarray, confidence: np.ndarray) -> np.ndarray:
         error_m = np.interp(scores, self.error_scores, self.error_m)
         # Both say how many positions are within the threshold: they agree.
-        unsure = confidence < self.error_quantile
-        return confidence, np.where(
-            unsure,
+        return np.where(
+            confidence < self.error_quantile,
             np.maximum(error_m, self.threshold_m),
             np.minimum(error_m, self.threshold_m),
         )
@@ -210,13 +222,28 @@ class Calibration:
 
 
 def to_stored(
-    config: LocalizationConfig, calibration: Calibration | None
+    config: LocalizationConfig,
+    calibration: Calibration | None,
+    reranked: Calibration | None = None,
 ) -> dict[str, Any]:
-    """Returns what `set_localization` stores, plain JSON values."""
-    return {
-        "settings": dataclasses.asdict(config),
+    """Returns what `set_localization` stores, plain JSON values.
+
+    Args:
+        config: How matches become a position.
+        calibration: Of matches as they were found.
+        reranked: Of re-ranked matches.
+    """
+    settings = dataclasses.asdict(config)
+    # A path of this machine means nothing on another.
+    rerank = dataclasses.replace(config.rerank, weights=None)
+    settings["rerank"] = dataclasses.asdict(rerank)
+    if rerank == RerankConfig():  # as before there was any
+        del settings["rerank"]
+    stored = {
+        "settings": settings,
         "calibration": None if calibration is None else calibration.to_dict(),
     }
+    return stored | ({"reranked": reranked.to_dict()} if reranked else {})
 
 
 def read_stored(
@@ -247,6 +274,27 @@ def read_stored(
     calibration.check_encoder(encoder_fingerprint)
     calibration.check_settings(calibrated_settings(config))
     return config, calibration
+
+
+def read_reranked(
+    stored: dict[str, Any] | None, encoder_fingerprint: str
+) -> Calibration | None:
+    """Returns the calibration of re-ranked matches; None without.
+
+    Args:
+        stored: See `read_stored`.
+        encoder_fingerprint: Same.
+
+    Raises:
+        LocalizationError: It is damaged, or of another encoder.
+    """
+    config, _ = read_stored(stored, encoder_fingerprint)
+    if stored is None or "reranked" not in stored:
+        return None
+    calibration = Calibration.from_dict(stored["reranked"])
+    calibration.check_encoder(encoder_fingerprint)
+    calibration.check_settings(calibrated_settings(config))
+    return calibration
 
 
 def weighted_score(features: np.ndarray, weights: dict[str, float]) -> np.ndarray:

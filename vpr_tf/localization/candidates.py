@@ -20,6 +20,9 @@ from vpr_tf.photos import PhotoTable
 from vpr_tf.search import MISSING_ID
 
 _PAIRS_PER_BLOCK = 1 << 22
+# Photos of different places share so many key points by chance; as many more outweigh
+# the most similar descriptor.
+CHANCE_INLIERS = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +42,9 @@ class Candidates:
         group_rows: The best cell of each group, `(num_queries, num_groups)`; None
             where groups have no cells of their own.
         photos: What `places` are, of matches only.
+        inliers: Key points that each match shares with the query, same shape as
+            `rows`; None where photos were not compared point by point.
+        matched_by: What counted the inliers; empty without.
     """
 
     places: Positions
@@ -49,6 +55,8 @@ class Candidates:
     spread_m: np.ndarray | None = None
     group_rows: np.ndarray | None = None
     photos: PhotoTable | None = None
+    inliers: np.ndarray | None = None
+    matched_by: str = ""
 
     @classmethod
     def from_matches(
@@ -130,6 +138,20 @@ class Candidates:
         """Which candidates there are, bool `(num_queries, n)`."""
         return self.rows != MISSING_ID
 
+    @property
+    def keys(self) -> np.ndarray:
+        """Names of the photos that `rows` are of; of matches only.
+
+        Raises:
+            LocalizationError: The candidates are cells.
+        """
+        if self.photos is None:
+            raise LocalizationError(
+                "Only photos can be compared with a query. Received: cells of a "
+                "classifier"
+            )
+        return self.photos.keys
+
     @functools.cached_property
     def candidate_points(self) -> np.ndarray:
         """Place of each candidate, `(num_queries, n, 3)`; 0 where there is none."""
@@ -139,8 +161,48 @@ class Candidates:
 
     def first(self, n: int) -> Candidates:
         """Returns the first n candidates of each query."""
+        inliers = None if self.inliers is None else self.inliers[:, :n]
         rows, scores = self.rows[:, :n], self.scores[:, :n]
-        return dataclasses.replace(self, rows=rows, scores=scores)
+        return dataclasses.replace(self, rows=rows, scores=scores, inliers=inliers)
+
+    def take(self, queries: np.ndarray) -> Candidates:
+        """Returns the matches of some queries."""
+        inliers = None if self.inliers is None else self.inliers[queries]
+        rows, scores = self.rows[queries], self.scores[queries]
+        return dataclasses.replace(self, rows=rows, scores=scores, inliers=inliers)
+
+    def reranked(
+        self, inliers: np.ndarray, matched_by: str, config: LocalizationConfig
+    ) -> Candidates:
+        """Returns the matches in the order of what descriptors and key points say.
+
+        Args:
+            inliers: Key points that each match shares with the query, same shape as
+                `rows`.
+            matched_by: What counted them.
+            config: How similarities weigh, and how many matches vote.
+
+        Raises:
+            LocalizationError: `inliers` has another shape.
+        """
+        inliers = np.asarray(inliers, np.float64)
+        if inliers.shape != self.rows.shape:
+            raise LocalizationError(
+                "`inliers` must have the shape of the matches, "
+                f"{self.rows.shape}. Received: {inliers.shape}"
+            )
+        inliers = np.where(self.valid, inliers, 0.0)
+        weights = _votes(self, inliers, config.similarity_scale)
+        order = np.argsort(
+            np.where(self.valid, -weights, np.inf), axis=1, kind="stable"
+        )
+        rows, scores, inliers = (
+            np.take_along_axis(values, order, 1)
+            for values in (self.rows, self.scores, inliers)
+        )
+        return dataclasses.replace(
+            self, rows=rows, scores=scores, inliers=inliers, matched_by=matched_by
+        ).first(config.num_predictions)
 
 
 def _check(distances: np.ndarray, rows: np.ndarray, num_photos: int) -> None:
@@ -165,7 +227,8 @@ class Clusters:
     """The matches of each query that its position rests on.
 
     Attributes:
-        weights: Votes of the matches `(num_queries, n)`, 0 to 1.
+        weights: Votes of the matches `(num_queries, n)`: 0 to 1, and more for key
+            points that they share with the query.
         members: Whether each match belongs to the cluster, same shape.
         centre: Column of the match in its middle `(num_queries,)`; meaningless
             without members.
@@ -176,19 +239,25 @@ class Clusters:
     centre: np.ndarray
 
 
-def find_clusters(candidates: Candidates, config: LocalizationConfig) -> Clusters:
+def find_clusters(
+    candidates: Candidates,
+    config: LocalizationConfig,
+    weights: np.ndarray | None = None,
+) -> Clusters:
     """Finds the cluster of each query.
 
     A cluster is a match and the others within `cluster_radius_m` of it. `cluster`
     takes the one with the largest sum of weights, of equal ones that around the most
-    similar match; `best_match` the one around the first match.
+    similar match; `best_match` the one around the first match of most weight.
 
     Args:
         candidates: The matches.
         config: Method, radius and weights.
+        weights: Votes of the matches, if they are not to follow from similarity.
     """
     votes = candidates.valid
-    weights = match_weights(-candidates.scores, votes, config.similarity_scale)
+    if weights is None:
+        weights = _votes(candidates, candidates.inliers, config.similarity_scale)
     num_queries, n = weights.shape
     members = np.zeros((num_queries, n), bool)
     centre = np.zeros(num_queries, np.int64)
@@ -197,7 +266,7 @@ def find_clusters(candidates: Candidates, config: LocalizationConfig) -> Cluster
         block = slice(start, start + step)
         agree = _agreement(candidates, block, config.cluster_radius_m)
         if config.method == "best_match":
-            centre[block] = votes[block].argmax(axis=1)
+            centre[block] = np.where(votes, weights, -1.0)[block].argmax(axis=1)
         else:
             total = np.einsum("qij,qj->qi", agree, weights[block])
             # Rounded, so that equal clusters are equal whatever the order of sums.
@@ -205,6 +274,18 @@ def find_clusters(candidates: Candidates, config: LocalizationConfig) -> Cluster
             centre[block] = total.argmax(axis=1)
         members[block] = agree[np.arange(len(agree)), centre[block]]
     return Clusters(weights, members, centre)
+
+
+def _votes(
+    candidates: Candidates, inliers: np.ndarray | None, similarity_scale: float
+) -> np.ndarray:
+    """Returns the votes of matches: of their similarity, and of their inliers."""
+    votes = candidates.valid
+    weights = match_weights(-candidates.scores, votes, similarity_scale)
+    if inliers is None:
+        return weights
+    beyond_chance = np.maximum(inliers - CHANCE_INLIERS, 0.0) / CHANCE_INLIERS
+    return np.where(votes, weights + beyond_chance, 0.0)
 
 
 def match_weights(

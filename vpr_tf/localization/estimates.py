@@ -21,6 +21,7 @@ from vpr_tf.localization.candidates import Candidates, Clusters, find_clusters
 from vpr_tf.localization.features import (
     CELLS,
     MATCHES,
+    RERANKED,
     CellSettings,
     FeatureSet,
     calibrated_settings,
@@ -82,7 +83,9 @@ class Estimates:
     @property
     def feature_set(self) -> FeatureSet:
         """What the features are."""
-        return MATCHES if self.candidates.photos is not None else CELLS
+        if self.candidates.photos is None:
+            return CELLS
+        return MATCHES if self.candidates.inliers is None else RERANKED
 
     @property
     def positions(self) -> Positions:
@@ -154,6 +157,7 @@ def estimate_positions(
     *,
     calibration: Calibration | None = None,
     min_confidence: float | None = None,
+    weights: np.ndarray | None = None,
 ) -> Estimates:
     """Estimates where queries were taken.
 
@@ -167,6 +171,7 @@ def estimate_positions(
         calibration: Gives confidences and expected errors.
         min_confidence: Positions below are withheld; None for what the calibration
             says.
+        weights: Votes of the matches, see `find_clusters`; not with a calibration.
 
     Raises:
         LocalizationError: The calibration is of other settings.
@@ -174,7 +179,7 @@ def estimate_positions(
     if isinstance(settings, CellSettings):
         estimates = _of_first_cells(candidates, settings)
     else:
-        estimates = _of_clusters(candidates, settings)
+        estimates = _of_clusters(candidates, settings, weights)
     return estimates.calibrated(calibration, min_confidence)
 
 
@@ -205,8 +210,10 @@ def _of_first_cells(candidates: Candidates, settings: CellSettings) -> Estimates
     )
 
 
-def _of_clusters(candidates: Candidates, config: LocalizationConfig) -> Estimates:
-    clusters = find_clusters(candidates, config)
+def _of_clusters(
+    candidates: Candidates, config: LocalizationConfig, weights: np.ndarray | None
+) -> Estimates:
+    clusters = find_clusters(candidates, config, weights)
     located = np.asarray(clusters.members.any(axis=1))
     queries = np.flatnonzero(located)
     latitude_deg, longitude_deg, east_m, north_m = np.full((4, len(located)), np.nan)
@@ -225,7 +232,7 @@ def _of_clusters(candidates: Candidates, config: LocalizationConfig) -> Estimate
     return Estimates(
         candidates,
         clusters.members,
-        calibrated_settings(config),
+        calibrated_settings(config, candidates.matched_by),
         latitude_deg=latitude_deg,
         longitude_deg=longitude_deg,
         utm_east_m=east_m,

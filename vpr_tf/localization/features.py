@@ -35,6 +35,9 @@ class FeatureSet:
 
 
 MATCHES = FeatureSet(("similarity", "gap", "share"), "share")
+RERANKED = FeatureSet(
+    ("similarity", "gap", "share", "inliers", "inlier_gap"), "inliers"
+)
 CELLS = FeatureSet(("agreement", "score", "margin"), "margin")
 
 
@@ -44,12 +47,13 @@ def feature_set(names: Collection[str]) -> FeatureSet:
     Raises:
         LocalizationError: None has.
     """
-    for known in (MATCHES, CELLS):
+    sets = (MATCHES, RERANKED, CELLS)
+    for known in sets:
         if set(names) == set(known.names):
             return known
     raise LocalizationError(
-        f"A calibration must weigh {', '.join(MATCHES.names)}, or "
-        f"{', '.join(CELLS.names)}. Received: {', '.join(names)}. Calibrate again."
+        f"A calibration must weigh {', or '.join(', '.join(s.names) for s in sets)}. "
+        f"Received: {', '.join(names)}. Calibrate again."
     )
 
 
@@ -68,8 +72,15 @@ class CellSettings:
     log_scores: bool
 
 
-def calibrated_settings(settings: LocalizationConfig | CellSettings) -> dict[str, Any]:
-    """Returns what the features depend on, as a calibration stores it."""
+def calibrated_settings(
+    settings: LocalizationConfig | CellSettings, matched_by: str = ""
+) -> dict[str, Any]:
+    """Returns what the features depend on, as a calibration stores it.
+
+    Args:
+        settings: How candidates become a position.
+        matched_by: See `Candidates`.
+    """
     if isinstance(settings, CellSettings):
         return {"method": "classification", **dataclasses.asdict(settings)}
     names = (
@@ -79,19 +90,26 @@ def calibrated_settings(settings: LocalizationConfig | CellSettings) -> dict[str
         "similarity_scale",
         "heading_tolerance_deg",
     )
-    return {name: getattr(settings, name) for name in names}
+    found = {name: getattr(settings, name) for name in names}
+    return found | ({"matched_by": matched_by} if matched_by else {})
 
 
 def match_features(candidates: Candidates, clusters: Clusters) -> np.ndarray:
-    """Returns the features of each query, in the order of `MATCHES.names`.
+    """Returns the features of each query, in the order of the names of their set.
 
     - `similarity`: cosine similarity of the best match of the cluster;
     - `gap`: by how much it exceeds that of the best match elsewhere, of the last match
       when all agree; negative when a match elsewhere is better;
-    - `share`: part of the weight of all matches that the cluster holds, 0 to 1.
+    - `share`: part of the weight of all matches that the cluster holds, 0 to 1;
+
+    and of re-ranked candidates (`RERANKED`)
+
+    - `inliers`: log(1 + key points that the best match of the cluster shares with the
+      query);
+    - `inlier_gap`: by how much that exceeds the same of the best match elsewhere.
 
     Returns:
-        Float64 `(num_queries, 3)`; NaN for queries without candidates.
+        Float64 `(num_queries, 3 or 5)`; NaN for queries without candidates.
     """
     votes, members = candidates.valid, clusters.members
     distances = -candidates.scores
@@ -105,7 +123,13 @@ def match_features(candidates: Candidates, clusters: Clusters) -> np.ndarray:
     located = members.any(axis=1)
     inside = np.where(located, inside, np.nan)
     share = of_members / np.where(located, of_all, np.nan)
-    return np.stack([1 - inside / 2, (outside - inside) / 2, share], axis=1)
+    features = [1 - inside / 2, (outside - inside) / 2, share]
+    if candidates.inliers is not None:
+        evidence = np.log1p(candidates.inliers)
+        best = np.where(members, evidence, 0.0).max(axis=1, initial=0.0)
+        rival = np.where(elsewhere, evidence, 0.0).max(axis=1, initial=0.0)
+        features += [np.where(located, one, np.nan) for one in (best, best - rival)]
+    return np.stack(features, axis=1)
 
 
 def cell_features(candidates: Candidates, settings: CellSettings) -> np.ndarray:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from vpr_tf.localization.calibration import Calibration
+from vpr_tf.localization.errors import LocalizationError
 from vpr_tf.localization.localization import LOCALIZED, Localization
+from vpr_tf.localization.track_formats import Track, gpx_of, track_feature
 from vpr_tf.tables import Column, Table, told_apart
 
 _DECIMALS_DEG = 7  # 1 cm
@@ -25,6 +27,7 @@ class LocalizationResult:
         notes: What to know of all localizations.
         localizations: One for each photo that could be read.
         unreadable: Path and reason of each other photo.
+        track: Of a sequence; None of photos that have nothing to do with each other.
     """
 
     source: dict[str, Any]
@@ -32,6 +35,7 @@ class LocalizationResult:
     notes: list[str]
     localizations: list[Localization]
     unreadable: list[tuple[str, str]]
+    track: Track | None = None
 
 
 def as_table(result: LocalizationResult) -> str:
@@ -54,6 +58,7 @@ def as_table(result: LocalizationResult) -> str:
 def as_json(result: LocalizationResult) -> str:
     """Returns all that is known, unknown values as null."""
     calibration = result.calibration
+    track = {} if result.track is None else {"track": dataclasses.asdict(result.track)}
     content = {
         **result.source,
         "calibration": None if calibration is None else calibration.summary(),
@@ -62,12 +67,15 @@ def as_json(result: LocalizationResult) -> str:
         "unreadable": [
             {"photo": photo, "reason": reason} for photo, reason in result.unreadable
         ],
+        **track,
     }
     return json.dumps(content, indent=2, allow_nan=False)
 
 
 def as_geojson(result: LocalizationResult) -> str:
     """Returns a point for each localization, its matches and its other candidates.
+
+    A sequence has a line as well.
 
     Photos that are not localized are features without geometry.
 
@@ -76,8 +84,21 @@ def as_geojson(result: LocalizationResult) -> str:
     """
     localizations = map(dataclasses.asdict, result.localizations)
     features = [feature for one in localizations for feature in features_of(one)]
+    if result.track is not None:
+        features.append(track_feature(result.track, result.localizations))
     collection = {"type": "FeatureCollection", "features": features}
     return json.dumps(collection, indent=2, allow_nan=False)
+
+
+def as_gpx(result: LocalizationResult) -> str:
+    """Returns the track of a sequence as GPX.
+
+    Raises:
+        LocalizationError: There is none, or its positions are local coordinates.
+    """
+    if result.track is None:
+        raise LocalizationError("GPX is of a track. Received: photos of no sequence")
+    return gpx_of(result.track, result.localizations)
 
 
 def features_of(found: dict[str, Any]) -> list[dict[str, Any]]:

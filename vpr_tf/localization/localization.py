@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from vpr_tf.localization.calibration import Calibration
 from vpr_tf.localization.candidates import Candidates
 from vpr_tf.localization.estimates import Estimates, estimate_positions
 from vpr_tf.localization.features import SAME_PLACE_M
+from vpr_tf.localization.second_look import LookedAt, SecondLook, wide_config
 from vpr_tf.photos import PhotoTable
 
 LOCALIZED, WITHHELD, OUTSIDE = "localized", "withheld", "outside"
@@ -35,6 +37,8 @@ class Match:
         timestamp: When it was taken, `YYYY[MM[DD[_hh[mm[ss]]]]]`; empty if unknown.
         distance: Squared distance of the descriptors.
         similarity: Cosine similarity of the descriptors.
+        inliers: Key points that it shares with the photo; None if they were not
+            compared point by point.
     """
 
     key: str
@@ -44,6 +48,7 @@ class Match:
     timestamp: str
     distance: float
     similarity: float
+    inliers: int | None = None
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,8 @@ class Localization:
         spread_m: How far the best cells of a classifier's groups lie from each other.
         num_groups: Groups of a classifier that have cells of their own.
         num_agreeing: Those whose best cell is within 50 m of the position.
+        reranked: Whether the photo was compared with its candidates point by point.
+        warning: Why it was not, though it was to be; empty otherwise.
     """
 
     photo: str
@@ -106,6 +113,8 @@ class Localization:
     spread_m: float | None = None
     num_groups: int | None = None
     num_agreeing: int | None = None
+    reranked: bool = False
+    warning: str = ""
 
     @property
     def is_localized(self) -> bool:
@@ -138,6 +147,7 @@ def localize_matches(
     calibration: Calibration | None = None,
     query_heading_deg: np.ndarray | None = None,
     min_confidence: float | None = None,
+    second_look: SecondLook | None = None,
 ) -> list[Localization]:
     """Localizes photos by their matches.
 
@@ -151,20 +161,33 @@ def localize_matches(
         query_heading_deg: See `Candidates.from_matches`.
         min_confidence: Positions below are withheld; None for what the calibration
             says.
+        second_look: Compares photos of low confidence with their candidates; None
+            does not.
 
     Raises:
-        LocalizationError: The arrays do not fit each other, or the calibration is of
+        LocalizationError: The arrays do not fit each other, or a calibration is of
             other settings.
     """
-    candidates = Candidates.from_matches(
-        distances, rows, photos, config, query_heading_deg
+    matches = distances, rows, photos
+    candidates = Candidates.from_matches(*matches, config, query_heading_deg)
+    estimates = estimate_positions(
+        candidates, config, calibration=calibration, min_confidence=min_confidence
     )
-    return localizations(
-        names,
-        estimate_positions(
-            candidates, config, calibration=calibration, min_confidence=min_confidence
-        ),
-    )
+    found = localizations(names, estimates)
+    if second_look is None:
+        return found
+    config = dataclasses.replace(config, rerank=second_look.config)
+    wide = Candidates.from_matches(*matches, wide_config(config), query_heading_deg)
+    looked_at = LookedAt.of(wide, second_look.wanted(estimates), second_look, config)
+    second = looked_at.estimates(config, second_look.calibration, min_confidence)
+    queries = looked_at.queries.tolist()
+    again = localizations([names[query] for query in queries], second)
+    for query, one in zip(queries, again, strict=True):
+        found[query] = one
+    for query, problem in looked_at.problems.items():
+        warning = f"not re-ranked: {problem}"
+        found[query] = dataclasses.replace(found[query], warning=warning)
+    return found
 
 
 def localizations(
@@ -192,6 +215,12 @@ def localizations(
             voted = np.flatnonzero(estimates.members[query])
             rows, distances = candidates.rows[query], -candidates.scores[query]
             matches = matches_of(candidates.photos, rows[voted], distances[voted])
+            if candidates.inliers is not None:
+                counts = candidates.inliers[query][voted]
+                matches = [
+                    dataclasses.replace(match, inliers=int(count))
+                    for match, count in zip(matches, counts, strict=True)
+                ]
         found.append(
             Localization(
                 photo=name,
@@ -211,6 +240,7 @@ def localizations(
                 spread_m=None if spread_m is None else _known(spread_m[query]),
                 num_groups=None if groups is None else groups.shape[1],
                 num_agreeing=None if agreeing is None else int(agreeing[query]),
+                reranked=candidates.inliers is not None,
             )
         )
     return found
@@ -221,7 +251,7 @@ def _status(estimates: Estimates, query: int) -> tuple[str, str]:
     if estimates.localized[query]:
         return LOCALIZED, ""
     votes, confidence = estimates.num_votes[query], estimates.confidence[query]
-    if not votes:
+    if math.isnan(estimates.utm_east_m[query]):
         of_cells = estimates.candidates.photos is None
         return OUTSIDE, "no cell" if of_cells else "no match of known position"
     if math.isnan(confidence):

@@ -9,7 +9,7 @@ from vpr_tf.extras import import_extra
 _CONFIDENCE = 0.999
 _MOST_ITERATIONS = 1000
 # A homography has 4 pairs that fit exactly, a fundamental matrix 7: no evidence.
-_FEWEST_PAIRS = 8
+FEWEST_PAIRS = 8
 
 
 def inliers(
@@ -37,7 +37,7 @@ def inliers(
     """
     num_pairs = len(query_xy)
     none = np.zeros(num_pairs, bool)
-    if num_pairs < _FEWEST_PAIRS:
+    if num_pairs < FEWEST_PAIRS:
         return none
     cv2 = import_extra("cv2", "rerank")
     pairs = [np.ascontiguousarray(xy, np.float64) for xy in (query_xy, candidate_xy)]
@@ -52,4 +52,4 @@ def inliers(
         return none
     found = [mask.ravel().astype(bool) for mask in masks if mask is not None]
     best = max(found, key=np.sum)
-    return best if best.sum() >= _FEWEST_PAIRS else none
+    return best if best.sum() >= FEWEST_PAIRS else none

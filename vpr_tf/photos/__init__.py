@@ -1,5 +1,6 @@
 """Photos: what is known of them, where they are found, what is wrong with them."""
 
+from vpr_tf.photos.clock import clock_seconds
 from vpr_tf.photos.errors import InvalidEntryError, PhotoSourceError
 from vpr_tf.photos.image_headers import (
     image_header_of,
@@ -31,6 +32,7 @@ __all__ = [
     "PhotoTable",
     "RejectedPhoto",
     "check_rejected_fraction",
+    "clock_seconds",
     "dropped_text",
     "format_image_name",
     "image_header_of",

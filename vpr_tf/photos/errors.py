@@ -10,7 +10,15 @@ class InvalidEntryError(ValueError):
 
 
 class NoPositionError(InvalidEntryError):
-    """A photo of whose position nothing is said."""
+    """A photo of whose position nothing is said.
+
+    Attributes:
+        timestamp: When it was taken; empty if that is unknown too.
+    """
+
+    def __init__(self, reason: str, timestamp: str = "") -> None:
+        super().__init__(reason)
+        self.timestamp = timestamp
 
 
 class NoImageError(InvalidEntryError):

@@ -18,6 +18,7 @@ from vpr_tf.photos.metadata import (
     PartlyReadError,
     ReadMetadata,
     parse_degrees,
+    parse_timestamp,
     with_heading_and_time,
 )
 
@@ -42,12 +43,13 @@ def read_exif_metadata(path: str | bytes) -> ReadMetadata:
         InvalidEntryError: There is no position, or what there is cannot be.
     """
     exif, details, gps = _read_directories(path)
+    taken = details.get(_DATE_TIME_ORIGINAL) or exif.get(_DATE_TIME)
     if not gps:
         raise NoPositionError(
-            "no position: the name has no UTM fields and there is no EXIF GPS data"
+            "no position: the name has no UTM fields and there is no EXIF GPS data",
+            _timestamp(taken),
         )
     latitude_deg, longitude_deg = _position_deg(gps)
-    taken = details.get(_DATE_TIME_ORIGINAL) or exif.get(_DATE_TIME)
     try:
         degrees_e7 = parse_degrees(f"{latitude_deg:.9f}", f"{longitude_deg:.9f}")
         return with_heading_and_time(
@@ -123,6 +125,14 @@ def _heading_text(direction: Any) -> str:
     if len(numbers) != 1 or math.isinf(numbers[0]):
         return ""
     return f"{numbers[0]:.6f}"
+
+
+def _timestamp(taken: Any) -> str:
+    """Returns a time that can be, else nothing."""
+    try:
+        return parse_timestamp(_time_text(taken))
+    except InvalidEntryError:
+        return ""
 
 
 def _time_text(taken: Any) -> str:

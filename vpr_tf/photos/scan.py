@@ -247,8 +247,10 @@ def _usable(
     except InvalidEntryError as error:
         if source.needs_position:
             raise
+        if isinstance(error, NoPositionError):
+            return NOTHING_KNOWN._replace(timestamp=error.timestamp), ""
         usable = error.usable if isinstance(error, PartlyReadError) else NOTHING_KNOWN
-        return usable, "" if isinstance(error, NoPositionError) else str(error)
+        return usable, str(error)
 
 
 def _read_file_header(path: str, decode: bool) -> tuple[int, ImageHeader]:

@@ -10,6 +10,7 @@ from vpr_tf.place_index.manifest import (
 )
 from vpr_tf.place_index.photo_arguments import PhotoColumns
 from vpr_tf.place_index.place_index import PlaceIndex
+from vpr_tf.place_index.reranking import Reranking
 from vpr_tf.place_index.signature import Signature, SignatureError
 from vpr_tf.place_index.signing_keys import PassphraseError, SigningKeyError
 from vpr_tf.place_index.verification import VerificationReport
@@ -25,6 +26,7 @@ __all__ = [
     "PhotoColumns",
     "PlaceIndex",
     "RecallReport",
+    "Reranking",
     "Signature",
     "SignatureError",
     "SigningKeyError",

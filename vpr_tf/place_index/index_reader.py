@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from vpr_tf.extraction import FeatureExtractor
     from vpr_tf.localization import Localization
     from vpr_tf.place_index.index_classifier import IndexClassifier
+    from vpr_tf.place_index.reranking import Reranking
 
 
 class IndexReader:
@@ -194,6 +195,7 @@ class IndexReader:
         heading_deg: float | None = None,
         within: GeoCircle | None = None,
         cells: int | str | None = STORED,
+        rerank: Reranking | None = None,
     ) -> list[Localization]:
         """Localizes photos, by the encoder of the index, which is loaded once.
 
@@ -207,6 +209,7 @@ class IndexReader:
             within: Only photos of this circle are searched.
             cells: How many of the best cells of the index's classifier are searched,
                 None for all, `stored` for as many as the index says.
+            rerank: Compares photos with their candidates; None does not.
 
         Raises:
             InvalidEntryError: A photo cannot be read.
@@ -220,15 +223,20 @@ class IndexReader:
             >>> one.latitude, one.longitude, one.confidence  # doctest: +SKIP
             (37.704829, -122.462268, 0.98)
         """
-        from vpr_tf.extraction.photo_sources import photo_list, photo_names
+        from vpr_tf.extraction.photo_sources import GivenPhotos, photo_list, photo_names
 
         photos = photo_list(photos)
+        looks = rerank.config if rerank else None
         options = LocalizationOptions(
-            num_predictions, within, heading_deg, min_confidence, cells
+            num_predictions, within, heading_deg, min_confidence, cells, looks
         )
         state = self.state()
         descriptors = self.extractor(of_queries=True).extract(photos)
         config, _ = state.manifest.localization_settings
+        counter = None
+        if rerank is not None:
+            pixels = GivenPhotos(photos).pixels
+            counter = rerank.counter(config.rerank, self.extractor, pixels)
         uses_headings = config.heading_tolerance_deg is not None
         return localize_descriptors(
             state,
@@ -237,6 +245,7 @@ class IndexReader:
             options,
             heading_deg=known_headings(photos) if uses_headings else None,
             cells=self.cell_filter(cells, photos),
+            counter=counter,
         )
 
     def extractor(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,19 +12,25 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vpr_tf.config import LocalizationConfig
+from vpr_tf.config import LocalizationConfig, RerankConfig
 from vpr_tf.config.rules import MOST_PREDICTIONS
 from vpr_tf.geo import UNKNOWN_HEADING_DEG, GeoCircle
 from vpr_tf.localization import (
+    OFF_TRACK,
     OUTSIDE,
     Calibration,
     FittedOn,
+    InlierCounter,
     Localization,
     LocalizationError,
+    PhotoSequence,
+    SecondLook,
     calibrate_on_queries,
+    calibrate_reranked,
     calibrated_settings,
     explain_confidence,
     localize_matches,
+    localize_track,
     predictions_to_calibrate,
     to_stored,
 )
@@ -54,6 +61,8 @@ class LocalizationOptions:
         min_confidence: Positions below are withheld; None for the calibration's.
         cells: How many of the best cells are searched, None for all, `stored` for as
             many as the index says.
+        rerank: Which photos are compared with their candidates; None for what the
+            index says.
 
     Raises:
         LocalizationError: Count, heading or confidence cannot be.
@@ -64,6 +73,7 @@ class LocalizationOptions:
     heading_deg: float | None = None
     min_confidence: float | None = None
     cells: int | str | None = STORED
+    rerank: RerankConfig | None = None
 
     def __post_init__(self) -> None:
         count, heading = self.num_predictions, self.heading_deg
@@ -91,11 +101,13 @@ class LocalizationSettings:
         config: How matches become a position.
         calibration: Gives confidences and expected errors; None without one for these
             settings.
+        reranked: The same, of re-ranked candidates.
         note: What to know of confidence and error, for people.
     """
 
     config: LocalizationConfig
     calibration: Calibration | None
+    reranked: Calibration | None
     note: str
 
     @classmethod
@@ -108,6 +120,8 @@ class LocalizationSettings:
             LocalizationError: The settings of the index are damaged.
         """
         config, calibration = manifest.localization_settings
+        if options.rerank is not None:
+            config = dataclasses.replace(config, rerank=options.rerank)
         stored = calibrated_settings(config)
         if options.num_predictions is not None:
             config = dataclasses.replace(
@@ -118,7 +132,7 @@ class LocalizationSettings:
                 config, heading_tolerance_deg=_HEADING_TOLERANCE_DEG
             )
         if calibration is None:
-            return cls(config, None, _NOT_CALIBRATED)
+            return cls(config, None, None, _NOT_CALIBRATED)
         changed = [
             f"localization.{name}={value}"
             for name, value in calibrated_settings(config).items()
@@ -130,8 +144,33 @@ class LocalizationSettings:
             changed.append(f"--cells {cells}")
         if changed:
             text = f"Not calibrated for {', '.join(changed)}: no confidence, no error."
-            return cls(config, None, text)
-        return cls(config, calibration, explain_confidence(calibration))
+            return cls(config, None, None, text)
+        text = explain_confidence(calibration)
+        return cls(config, calibration, manifest.reranked_calibration, text)
+
+    def second_look(self, counter: InlierCounter) -> SecondLook:
+        """Returns how candidates are re-ranked.
+
+        Args:
+            counter: Compares photos.
+
+        Raises:
+            LocalizationError: Confidences of photos would not be those of re-ranked
+                ones.
+        """
+        look = SecondLook(self.config.rerank, counter, self.reranked)
+        if self.calibration is None or self.config.rerank.when == "never":
+            return look
+        fitted = self.reranked.settings.get("matched_by") if self.reranked else None
+        if fitted != look.matched_by:
+            raise LocalizationError(
+                "Re-ranked photos have a confidence by a calibration that was fitted "
+                f"with {look.matched_by}. Received: one fitted with "
+                f"{fitted or 'no re-ranking'}. Calibrate again by `vpr index calibrate "
+                f"... localization.rerank.when={self.config.rerank.when}`, or do not "
+                "re-rank."
+            )
+        return look
 
 
 def known_headings(photos: Sequence[Any]) -> np.ndarray:
@@ -143,10 +182,35 @@ def known_headings(photos: Sequence[Any]) -> np.ndarray:
     Returns:
         Degrees `(num_photos,)`; negative where unknown.
     """
-    paths = [str(Path(one)) if isinstance(one, str | Path) else "" for one in photos]
-    files = scan_named_photos([path for path in paths if path]).photos
-    of_path = dict(zip(files.keys.tolist(), files.heading_deg.tolist(), strict=True))
-    return np.array([of_path.get(p.encode(), UNKNOWN_HEADING_DEG) for p in paths])
+    of_path = _of_files(photos, "heading_deg")
+    return np.array([of_path.get(path, UNKNOWN_HEADING_DEG) for path in _paths(photos)])
+
+
+def known_timestamps(photos: Sequence[Any]) -> np.ndarray:
+    """Returns when photos were taken, as names or EXIF data of files say.
+
+    Args:
+        photos: Paths, and others, whose time is unknown.
+
+    Returns:
+        `YYYY[MM[DD[_hh[mm[ss]]]]]`, bytes `(num_photos,)`; empty where unknown.
+    """
+    of_path = _of_files(photos, "timestamps")
+    return np.array([of_path.get(path, b"") for path in _paths(photos)], "S15")
+
+
+def _of_files(photos: Sequence[Any], name: str) -> dict[bytes, Any]:
+    """Returns a column of a `PhotoTable` of the files among photos, by their paths."""
+    files = scan_named_photos([path.decode() for path in _paths(photos) if path]).photos
+    return dict(zip(files.keys.tolist(), getattr(files, name).tolist(), strict=True))
+
+
+def _paths(photos: Sequence[Any]) -> list[bytes]:
+    """Returns the path of each photo; empty for what is no file."""
+    return [
+        str(Path(one)).encode() if isinstance(one, str | Path) else b""
+        for one in photos
+    ]
 
 
 def localize_descriptors(
@@ -157,6 +221,8 @@ def localize_descriptors(
     *,
     heading_deg: np.ndarray | None = None,
     cells: CellFilter | None = None,
+    counter: InlierCounter | None = None,
+    sequence: PhotoSequence | None = None,
 ) -> list[Localization]:
     """Localizes photos by their descriptors.
 
@@ -167,15 +233,23 @@ def localize_descriptors(
         options: How.
         heading_deg: Of each photo; negative or NaN where unknown.
         cells: What restricts the search, besides the options.
+        counter: Compares photos with their candidates; None re-ranks none.
+        sequence: When one camera took the photos, which then localize each other and
+            are not re-ranked; None for photos that have nothing to do with each other.
     """
     settings = LocalizationSettings.from_manifest(state.manifest, options)
     config = settings.config
     if options.heading_deg is not None:
         heading_deg = np.full(len(names), options.heading_deg)
-    matches = state.search(
-        descriptors, config.num_predictions, within=options.within, cells=cells
-    )
-    found = localize_matches(
+    look = None if counter is None else settings.second_look(counter)
+    most = config.num_predictions
+    if look is not None and look.config.when != "never":
+        most = max(most, look.config.candidates)
+    matches = state.search(descriptors, most, within=options.within, cells=cells)
+    localize = functools.partial(localize_matches, second_look=look)
+    if sequence is not None:
+        localize = functools.partial(localize_track, sequence=sequence)
+    found = localize(
         names,
         matches.distances,
         matches.rows,
@@ -198,7 +272,7 @@ def _explained(
     options: LocalizationOptions,
 ) -> Localization:
     """Returns a localization that says which option left nothing, if one did."""
-    if found.status != OUTSIDE:
+    if found.status != OUTSIDE or found.reason == OFF_TRACK:
         return found
     if options.within is not None and not len(rows):
         return dataclasses.replace(found, reason=NO_PHOTO_WITHIN)
@@ -217,13 +291,14 @@ def calibrate(
     cells: CellFilter | None,
     fitted_on: str,
     seed: int,
+    counter: InlierCounter | None = None,
 ) -> tuple[dict[str, Any], Calibration]:
     """See `PlaceIndex.calibrate`; returns what the index is to keep as well."""
     manifest = state.manifest
     if config is None:
         config, _ = manifest.localization_settings
     matches = state.search(descriptors, predictions_to_calibrate(config), cells=cells)
-    calibration = calibrate_on_queries(
+    how = (
         matches.distances,
         matches.rows,
         queries,
@@ -231,4 +306,7 @@ def calibrate(
         config,
         FittedOn(fitted_on, threshold_m, manifest.encoder_fingerprint, seed=seed),
     )
-    return to_stored(config, calibration), calibration
+    calibration, reranked = calibrate_on_queries(*how), None
+    if counter is not None and config.rerank.when != "never":
+        reranked = calibrate_reranked(*how, SecondLook(config.rerank, counter))
+    return to_stored(config, calibration, reranked), calibration

@@ -12,7 +12,7 @@ from typing import Any
 
 from vpr_tf.atomic_files import replace_file
 from vpr_tf.config import LocalizationConfig
-from vpr_tf.localization import Calibration, read_stored
+from vpr_tf.localization import Calibration, read_reranked, read_stored
 from vpr_tf.place_index.agreement import (
     check_counts,
     check_credit,
@@ -118,6 +118,15 @@ class IndexManifest:
             LocalizationError: They are damaged, or of another encoder.
         """
         return read_stored(self.localization, self.encoder_fingerprint)
+
+    @functools.cached_property
+    def reranked_calibration(self) -> Calibration | None:
+        """The calibration of re-ranked matches; None without.
+
+        Raises:
+            LocalizationError: It is damaged, or of another encoder.
+        """
+        return read_reranked(self.localization, self.encoder_fingerprint)
 
     @property
     def num_rows(self) -> int:

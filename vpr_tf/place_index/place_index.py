@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy.typing as npt
 
 from vpr_tf.geo import GeoCircle
+from vpr_tf.localization import MotionModel
 from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index import changes
 from vpr_tf.place_index.creation import KeptParts, create_folder, kept_encoder
-from vpr_tf.place_index.manifest import EncoderIdentity, IndexManifest, KeptClassifier
+from vpr_tf.place_index.localizing import LocalizationOptions
+from vpr_tf.place_index.manifest import (
+    STORED,
+    EncoderIdentity,
+    IndexManifest,
+    KeptClassifier,
+)
 from vpr_tf.place_index.photo_arguments import (
     PhotoColumns,
     as_descriptors,
@@ -21,12 +28,14 @@ from vpr_tf.place_index.photo_arguments import (
     photo_table,
 )
 from vpr_tf.place_index.recall import RECALL_QUERIES
+from vpr_tf.place_index.sequences import localize_sequence
 from vpr_tf.place_index.signing import sign
 from vpr_tf.place_index.tunable_index import TunableIndex
 from vpr_tf.search import Descriptors, RetrievalError
 
 if TYPE_CHECKING:
     from vpr_tf.extraction import FeatureExtractor
+    from vpr_tf.localization import Localization
     from vpr_tf.place_index.signature import Signature
     from vpr_tf.stored_files import Progress
 
@@ -241,6 +250,56 @@ class PlaceIndex(TunableIndex):
             0
         """
         return changes.rebuild(self.folder, recall_queries)
+
+    def localize_sequence(
+        self,
+        photos: Sequence[Any],
+        times: Sequence[float | None] | None = None,
+        *,
+        seconds_between: float | None = None,
+        max_speed_kmh: float = MotionModel.max_speed_kmh,
+        min_confidence: float | None = None,
+        num_predictions: int | None = None,
+        within: GeoCircle | None = None,
+        cells: int | str | None = STORED,
+    ) -> list[Localization]:
+        """Localizes photos of one camera, each by its matches and by the others.
+
+        The camera may start anywhere, stand still, leave the map and return.
+
+        Args:
+            photos: See `localize`.
+            times: Seconds of any clock, None where unknown; None for what names or EXIF
+                data of files say. Photos are put in the order of their times.
+            seconds_between: Instead, the seconds from each photo to the next.
+            max_speed_kmh: The camera hardly moves faster.
+            min_confidence: See `localize`.
+            num_predictions: Same.
+            within: Same.
+            cells: Same.
+
+        Returns:
+            One for each photo, as they were given.
+
+        Raises:
+            InvalidEntryError: A photo cannot be read.
+            IndexMismatchError: The index is damaged, or keeps no encoder.
+            LocalizationError: Times or an option cannot be, or no time is known.
+
+        Example:
+            >>> from vpr_tf.place_index import PlaceIndex
+            >>> index = PlaceIndex.open("city.index")  # doctest: +SKIP
+            >>> drive = index.localize_sequence(  # doctest: +SKIP
+            ...     ["1.jpg", "2.jpg", "3.jpg"], seconds_between=2
+            ... )
+            >>> [one.status for one in drive]  # doctest: +SKIP
+            ['localized', 'localized', 'outside']
+        """
+        options = LocalizationOptions(
+            num_predictions, within, None, min_confidence, cells
+        )
+        motion = MotionModel(max_speed_kmh)
+        return localize_sequence(self, photos, times, seconds_between, motion, options)
 
     def sign(
         self,

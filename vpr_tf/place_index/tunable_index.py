@@ -23,7 +23,7 @@ from vpr_tf.place_index.recall import RECALL_QUERIES
 from vpr_tf.search import CellFilter
 
 if TYPE_CHECKING:
-    from vpr_tf.localization import Calibration
+    from vpr_tf.localization import Calibration, InlierCounter
     from vpr_tf.place_index.tuning import TuningReport
 
 
@@ -126,6 +126,7 @@ class TunableIndex(IndexReader):
         cells: CellFilter | None = None,
         fitted_on: str | None = None,
         seed: int = 0,
+        counter: InlierCounter | None = None,
         photos: PhotoTable | None = None,
         **columns: Unpack[PhotoColumns],
     ) -> Calibration:
@@ -141,6 +142,8 @@ class TunableIndex(IndexReader):
             cells: What will restrict the searches of `localize`; see `search`.
             fitted_on: What the queries are, for people.
             seed: Of the division into folds.
+            counter: Compares the queries with photos, where `config.rerank` says that
+                some are re-ranked; None for a calibration without that.
             photos: What is known of the queries; see `create`.
             **columns: See `create`; the positions are the truth.
 
@@ -171,6 +174,7 @@ class TunableIndex(IndexReader):
             cells=cells,
             fitted_on=fitted_on or f"{len(photos)} queries",
             seed=seed,
+            counter=counter,
         )
         self.set_localization(stored)
         return calibration

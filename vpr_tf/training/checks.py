@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from vpr_tf.config import AugmentationConfig, ConfigError, TrainConfig
 from vpr_tf.data.class_sampler import classes_with_photos
+from vpr_tf.data.panoramas import FocalCrops
 from vpr_tf.data.partition import Partition
 from vpr_tf.data.prepared_dataset import SplitIndex
 from vpr_tf.training.objectives import LossFunction, Objective
@@ -110,7 +111,8 @@ def check_photos_per_class(partition: Partition, config: TrainConfig) -> list[in
     for group_id in range(config.groups_num * partition.groups_per_step):
         enough = len(classes_with_photos(partition, group_id, photos_per_class))
         left_out.append(len(partition.classes_of_group(group_id)) - enough)
-        if photos_per_class > 1 and enough < classes_per_batch:
+        has_distinct = photos_per_class > 1 or config.sampling.name == "cliques"
+        if has_distinct and enough < classes_per_batch:
             raise ConfigError(
                 f"A batch of {config.batch_size} with `train.photos_per_class` "
                 f"{photos_per_class} has {classes_per_batch} classes, and group "
@@ -118,6 +120,34 @@ def check_photos_per_class(partition: Partition, config: TrainConfig) -> list[in
                 "photos. Lower `train.batch_size` or `train.photos_per_class`."
             )
     return left_out
+
+
+def check_panoramas(
+    split: SplitIndex, partition: Partition, config: TrainConfig
+) -> None:
+    """Checks that panoramas are some, and are not described whole.
+
+    Raises:
+        DatasetError: A photo is no panorama.
+        ConfigError: Whole panoramas would be described.
+    """
+    if not partition.cuts_panoramas:
+        return
+    for group_id in range(config.groups_num * partition.groups_per_step):
+        FocalCrops(split, partition, group_id)
+    reader = None
+    if config.teacher is not None:
+        reader = "`train.teacher`"
+    elif config.input == "descriptors":
+        reader = "`train.input: descriptors`"
+    elif config.sampling.name == "cliques":
+        reader = "`train.sampling.name: cliques`"
+    if reader is not None:
+        raise ConfigError(
+            f"{reader} describes the stored photos, and those of the partition "
+            f"{partition.name!r} are panoramas, which are cut while training. Use a "
+            "partition with `photos: crops`."
+        )
 
 
 def check_views(config: TrainConfig, augment: Augment | None) -> None:

@@ -32,7 +32,7 @@ from vpr_tf.training.errors import (
     TrainingError,
     TrainingInterruptedError,
 )
-from vpr_tf.training.group_trainer import GroupTrainer, StepResult
+from vpr_tf.training.group_trainer import GroupTrainer
 from vpr_tf.training.process import (
     StopSignal,
     is_chief,
@@ -41,6 +41,7 @@ from vpr_tf.training.process import (
     values_of_chief,
 )
 from vpr_tf.training.run_writers import RunWriters
+from vpr_tf.training.step_result import StepResult
 from vpr_tf.training.val_loss import ValLoss
 
 _LOG = logging.getLogger(__name__)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from vpr_tf.config import TrainConfig
+from vpr_tf.config import CliqueSamplingConfig, TrainConfig
 from vpr_tf.data.extra_augmentations import ExtraAugmentations
 from vpr_tf.data.partition import Partition
 from vpr_tf.data.prepared_dataset import SplitIndex
@@ -28,11 +27,12 @@ from vpr_tf.training.checks import (
     check_exchange,
     check_groups,
     check_has_objectives,
+    check_panoramas,
     check_photos_per_class,
     check_target,
     check_views,
 )
-from vpr_tf.training.errors import TrainingDivergedError
+from vpr_tf.training.clique_mining import CliqueMiner, EncoderCopy
 from vpr_tf.training.heads import HeadFactory
 from vpr_tf.training.objectives import LossFunction, Objective, variables_of
 from vpr_tf.training.objectives.group import create_objectives, heads_of
@@ -43,27 +43,8 @@ from vpr_tf.training.optimizers import (
 )
 from vpr_tf.training.process import StatisticsAverager
 from vpr_tf.training.progress import TrainingProgress
+from vpr_tf.training.step_result import StepResult, finish_step
 from vpr_tf.training.train_step import StepFunction, StepOutcome, create_train_step
-
-# Halving the loss scale this often in a row cannot be an overflow of the scale.
-_MAX_SKIPPED_STEPS = 40
-
-
-@dataclass(frozen=True)
-class StepResult:
-    """One finished step.
-
-    Attributes:
-        step: Steps done so far, this one included.
-        loss: Of the global batch: the weighted sum of the objectives.
-        overflowed: Whether float16 gradients overflowed and the encoder stood still.
-        each: The loss of each objective by its name, without its weight.
-    """
-
-    step: int
-    loss: float
-    overflowed: bool
-    each: dict[str, float]
 
 
 class GroupTrainer:
@@ -107,6 +88,7 @@ class GroupTrainer:
         average_statistics: Brings the replicas' batch norms together, as must happen
             before weights are read; all workers call it.
         progress: Counters; restored from a checkpoint before training goes on.
+        miner: Finds the cliques, where classes are sampled by them.
 
     Raises:
         ConfigError: More groups are set than exist, a group has fewer than
@@ -138,6 +120,7 @@ class GroupTrainer:
         self.classes_left_out = check_photos_per_class(partition, config)
         check_has_objectives(config, objectives)
         check_target(config, target, strategy.num_replicas_in_sync)
+        check_panoramas(split, partition, config)
         check_views(config, augment)
         check_batch_size(config.batch_size, strategy.num_replicas_in_sync)
         check_chunks(config, strategy.num_replicas_in_sync)
@@ -174,9 +157,23 @@ class GroupTrainer:
         self.heads = heads_of(self.objectives)
         check_exchange(config, strategy, self.objectives[0])
         self.average_statistics = StatisticsAverager(self.encoder, strategy)
+        self.miner = self._create_miner(build_encoder)
         self._learning_rate = LearningRate(
             config, self.encoder_optimizer, self.head_optimizers, self.progress
         )
+
+    def _create_miner(
+        self, build_encoder: Callable[[], keras.Model]
+    ) -> CliqueMiner | None:
+        config, described = self.config, self._descriptors
+        if not isinstance(config.sampling, CliqueSamplingConfig):
+            return None
+        describe: Callable[[np.ndarray], np.ndarray] = EncoderCopy(
+            build_encoder, self.encoder_weights, self._split, config.image_size
+        )
+        if described is not None:
+            describe = described.__getitem__
+        return CliqueMiner(config, self._partition, self._seed, self.strategy, describe)
 
     def _create_encoder_optimizer(self) -> keras.optimizers.Optimizer:
         optimizer = create_optimizer(
@@ -252,10 +249,29 @@ class GroupTrainer:
 
         Raises:
             TrainingDivergedError: The loss or a gradient is not finite.
+            TrainingError: Too few cliques are found, where classes are sampled by them.
         """
-        remaining = self.config.iterations_per_epoch - self.progress.step_in_epoch
-        if remaining <= 0:
-            return
+        is_over = False
+        while not is_over:
+            count = self.config.iterations_per_epoch - self.progress.step_in_epoch
+            if count <= 0:
+                return
+            count = min(count, self._renew_cliques(count))
+            is_over = yield from self._run_steps(count, finish_before, stop_requested)
+
+    def _renew_cliques(self, num_steps: int) -> int:
+        """Returns for how many of the next steps they are good."""
+        if self.miner is None:
+            return num_steps
+        return self.miner.renew(self.progress, self._partition_groups(self.group_id))
+
+    def _run_steps(
+        self,
+        remaining: int,
+        finish_before: Callable[[int], bool],
+        stop_requested: Callable[[], bool],
+    ) -> Generator[StepResult, None, bool]:
+        """Runs so many steps of the epoch; returns whether a worker asked to stop."""
         step_function = self._step_of_group(self.group_id)
         start = self.progress.group_positions[self.group_id]
         batches = iter(self._batches(remaining))
@@ -272,13 +288,18 @@ class GroupTrainer:
                 outcome = StepOutcome.of(running.popleft().numpy())
                 # After a request to stop nothing new starts.
                 last = last or outcome.stop_requested > 0
-                yield self._finish_step(outcome)
+                yield finish_step(
+                    *(self.progress, outcome, self.group_id, self.objective_names),
+                    self.config.batch_size,
+                )
                 if outcome.stop_requested and not running:
-                    return
+                    return True
+        return False
 
     def first_images(self) -> np.ndarray:
         """Returns the images of the next batch without taking them."""
         position = self.progress.group_positions[self.group_id]
+        self._renew_cliques(1)
         with self._damage_named(position):
             of_groups = next(iter(self._pipeline(self.config.batch_size)))
         return np.concatenate([images.numpy() for images, _ in of_groups])
@@ -303,7 +324,13 @@ class GroupTrainer:
         return damaged_samples_named(
             *(self._split, self._partition, groups, self.config, self._seed, position),
             target=self._target,
+            cliques=[self._cliques_of(one) for one in groups],
         )
+
+    def _cliques_of(self, group_id: int) -> np.ndarray | None:
+        if self.miner is None:
+            return None
+        return self.miner.cliques(group_id % self._together)
 
     def _batches(self, num_steps: int) -> tf.distribute.DistributedDataset:
         def make(context: tf.distribute.InputContext) -> tf.data.Dataset:
@@ -336,6 +363,7 @@ class GroupTrainer:
             num_samples=num_samples,
             targets=self.head_factory.targets,
             descriptors=self._descriptors,
+            cliques=self._cliques_of(group_id),
             teacher=self._teacher,
             target=self._target,
             **shares,
@@ -361,30 +389,6 @@ class GroupTrainer:
                 gradient_cache_chunk=self.config.gradient_cache_chunk,
             )
         return self._steps[group_id]
-
-    def _finish_step(self, outcome: StepOutcome) -> StepResult:
-        step = self.progress.step + 1
-        place = f"step {step} (epoch {self.progress.epoch}, group {self.group_id})"
-        each = dict(zip(self.objective_names, outcome.each, strict=True))
-        if not np.isfinite(outcome.loss):
-            of = [name for name, value in each.items() if not np.isfinite(value)]
-            named = f" ({', '.join(of)})" * (len(each) > 1)
-            raise TrainingDivergedError(
-                f"The loss is {outcome.loss}{named} at {place}."
-            )
-        if outcome.diverged:
-            raise TrainingDivergedError(f"A gradient is not finite at {place}.")
-        overflowed = outcome.overflowed > 0
-        skipped = self.progress.skipped_steps + 1 if overflowed else 0
-        if skipped > _MAX_SKIPPED_STEPS:
-            raise TrainingDivergedError(
-                f"float16 cannot hold the gradients at any loss scale, {skipped} steps "
-                f"in a row up to {place}."
-            )
-        self.progress.skipped_steps = skipped
-        self.progress.finish_step(self.group_id, outcome.loss, self.config.batch_size)
-        self.progress.steps_without_pairs += outcome.lacks_pairs > 0
-        return StepResult(self.progress.step, outcome.loss, overflowed, each)
 
 
 def _to_float(variable: keras.Variable) -> float:

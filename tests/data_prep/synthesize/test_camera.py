@@ -30,7 +30,7 @@ def sums(colour, size=16):
 
 
 def developed(finish, colour):
-    data = Developer(finish, 16).develop(sums(colour), np.random.default_rng(0))
+    data = Developer(finish, 16, 16).develop(sums(colour), np.random.default_rng(0))
     return np.asarray(Image.open(io.BytesIO(data))).astype(float)
 
 

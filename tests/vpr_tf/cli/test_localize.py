@@ -243,3 +243,92 @@ def test_calibration_needs_an_evaluation_set(capsys, tiny_index, tmp_path):
     arguments = ["--index", str(tiny_index), "--config", str(config)]
     assert vpr("index", "calibrate", *arguments, "--set", "test") == 2
     assert "has no evaluation set 'test'. It has: val" in capsys.readouterr().err
+
+
+@pytest.fixture
+def drive(tmp_path) -> Path:
+    """Photos of four places, 200 m and 15 seconds from each other."""
+    for place, name in enumerate("dbca"):
+        taken = f"2024:05:01 10:00:{15 * place:02d}"
+        write_photo(tmp_path / f"drive/{name}.jpg", COLOURS[place], taken=taken)
+    return tmp_path / "drive"
+
+
+def test_a_drive_is_localized_in_the_order_of_its_times(capsys, tiny_index, drive):
+    arguments = ("--index", tiny_index, drive, "--sequence", "--min-confidence", "0")
+    status, out, err = run(capsys, *arguments, "--json")
+    assert (status, err) == (0, "")
+    content = json.loads(out)
+    found = {Path(one["photo"]).name: one for one in content["localizations"]}
+    assert [one["status"] for one in found.values()] == ["localized"] * 4
+    longitude = [found[f"{name}.jpg"]["longitude"] % 360 for name in "dbca"]
+    assert longitude == sorted(longitude)
+    track = content["track"]
+    names = [list(found)[number] for number in track["order"]]
+    assert names == ["d.jpg", "b.jpg", "c.jpg", "a.jpg"]
+    assert track["times"][1] == "2024-05-01T10:00:15"
+    assert track["segments"] == [track["order"]]
+    status, out, _ = run(capsys, *arguments)
+    assert "Track: 4 of 4 photos, in 1 segment, at most 60 km/h." in out
+    status, out, _ = run(capsys, *arguments, "--max-speed-kmh", "10")
+    assert "in 1 segment, at most 60" not in out
+
+
+def test_a_drive_as_gpx_and_geojson(capsys, tiny_index, drive):
+    arguments = ("--index", tiny_index, drive, "--sequence", "--min-confidence", "0")
+    status, out, err = run(capsys, *arguments, "--gpx", "--utc-offset=-07:30")
+    assert (status, err) == (0, "")
+    assert out.count("<trkpt") == 4
+    assert "<time>2024-05-01T17:30:15Z</time>" in out
+    path = drive / "drive.geojson"
+    status, out, _ = run(capsys, *arguments, "--geojson", "--output", path)
+    assert (status, out) == (0, "")
+    assert json.loads(path.read_text())["features"][-1]["properties"]["kind"] == "track"
+
+
+def test_seconds_between_stand_for_times(capsys, tiny_index, photos):
+    arguments = ("--index", tiny_index, photos, "--sequence")
+    status, out, err = run(capsys, *arguments)
+    assert (status, out) == (2, "")
+    assert "no time" in err
+    assert "--seconds-between" in err
+    status, out, err = run(capsys, *arguments, "--seconds-between", "15")
+    assert (status, err) == (0, "")
+    assert "Track: 2 of 2 photos" in out
+    status, out, _ = run(
+        capsys, "--index", tiny_index, photos / "0.jpg", "--sequence", "--json"
+    )
+    assert status == 0
+    assert json.loads(out)["track"]["order"] == [0]
+
+
+def test_photos_of_unknown_time_are_named(capsys, tiny_index, drive):
+    write_photo(drive / "bb.jpg", COLOURS[1])
+    _, out, _ = run(capsys, "--index", tiny_index, drive, "--sequence")
+    assert "1 photos do not say when they were taken" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--gpx"], "--gpx is of a sequence: pass --sequence"),
+        (["--seconds-between", "3"], "--seconds-between is of a sequence"),
+        (["--sequence", "--gpx", "--json"], "--gpx and --json exclude"),
+        (["--sequence", "--rerank", "always"], "not re-ranked: leave out"),
+        (["--sequence", "--max-speed-kmh", "0"], "must be km/h, above 0"),
+        (["--sequence", "--seconds-between", "-1"], "must be seconds, 0 or more"),
+        (["--sequence", "--utc-offset", "summer"], "ahead of UTC, as 02:00"),
+        (["--sequence", "--utc-offset", "15:00"], "at most 14"),
+    ],
+)
+def test_sequence_options_that_cannot_be(capsys, tiny_index, drive, arguments, message):
+    status, out, err = run(capsys, "--index", tiny_index, drive, *arguments)
+    assert (status, out) == (2, "")
+    assert message in err
+
+
+def test_a_classifier_has_no_sequences(capsys, tmp_path, drive):
+    (tmp_path / "run").mkdir()
+    status, _, err = run(capsys, "--classifier", tmp_path / "run", drive, "--sequence")
+    assert status == 2
+    assert "--sequence weighs the photos of an index" in err

@@ -189,6 +189,14 @@ def test_named_photos_need_no_position(folder):
     ]
 
 
+def test_the_time_of_a_photo_without_a_position_is_known(tmp_path):
+    write_photo(tmp_path / "a.jpg", taken="2019:06:30 12:34:56")
+    write_photo(tmp_path / "b.jpg", taken="2019:02:30 10:00:00")
+    found = scan_named_photos([tmp_path])
+    assert found.photos.timestamps.tolist() == [b"20190630_123456", b""]
+    assert not found.rejected
+
+
 def test_without_positions_only_what_cannot_be_is_dropped(tmp_path):
     good = gps_of(37.7, -122.5, heading_deg=400.0)
     write_photo(tmp_path / "a.jpg", gps=good, taken="2019:06:30 12:34:56")

@@ -10,7 +10,7 @@ from tests.vpr_tf.photos.photo_writer import gps_of, write_photo
 from vpr_tf.config import LocalizationConfig, Preprocessing
 from vpr_tf.extraction import FeatureExtractor
 from vpr_tf.geo import GeoCircle
-from vpr_tf.localization import to_stored
+from vpr_tf.localization import LocalizationError, to_stored
 from vpr_tf.models import GeoLocalizationNet
 from vpr_tf.place_index import PlaceIndex
 from vpr_tf.search import IndexMismatchError
@@ -123,3 +123,36 @@ def test_encoder_that_cannot_be_kept_is_noted(tmp_path):
     )
     assert index.manifest.encoder.file is None
     assert index.manifest.descriptor_dim == 3
+
+
+def test_a_sequence_by_times_and_by_seconds_between(folder):
+    with PlaceIndex.open(folder) as index:
+        options = {"num_predictions": 1, "max_speed_kmh": 300.0}
+        found = index.localize_sequence(PIXELS, [0, 60, None, 180], **options)
+        even = index.localize_sequence(PIXELS, seconds_between=60, **options)
+        [one] = index.localize_sequence(PIXELS[2], **options)
+        with pytest.raises(LocalizationError, match=r"no time.*seconds_between"):
+            index.localize_sequence(PIXELS)
+        with pytest.raises(LocalizationError, match="as many as the photos, 4"):
+            index.localize_sequence(PIXELS, [0, 1])
+        with pytest.raises(LocalizationError, match="exclude each other"):
+            index.localize_sequence(PIXELS, [0, 1, 2, 3], seconds_between=1)
+        with pytest.raises(LocalizationError, match="max_speed_kmh"):
+            index.localize_sequence(PIXELS, seconds_between=1, max_speed_kmh=0)
+    for track in (found, even):
+        assert [one.latitude for one in track] == pytest.approx(LATITUDE, abs=1e-6)
+    assert one.matches[0].key == "00000002"
+
+
+def test_times_of_a_sequence_are_those_of_its_files(folder, tmp_path):
+    for number, pixels in enumerate(PIXELS):
+        photo = Image.fromarray(pixels)
+        exif = Image.Exif()
+        exif[0x0112] = 1
+        exif.get_ifd(0x8769)[0x9003] = f"2024:05:01 10:0{4 - number}:00"
+        photo.save(tmp_path / f"{number}.png", exif=exif)
+    paths = [tmp_path / f"{number}.png" for number in range(4)]
+    with PlaceIndex.open(folder) as index:
+        found = index.localize_sequence(paths, num_predictions=1, max_speed_kmh=300)
+    assert [one.photo for one in found] == [str(path) for path in paths]
+    assert [one.latitude for one in found] == pytest.approx(LATITUDE, abs=1e-6)

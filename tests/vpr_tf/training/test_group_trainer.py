@@ -15,7 +15,7 @@ from vpr_tf.config import (
     TrainConfig,
     WeightAverageConfig,
 )
-from vpr_tf.training import group_trainer
+from vpr_tf.training import group_trainer, step_result
 from vpr_tf.training.checkpoints import CheckpointStore
 from vpr_tf.training.errors import TrainingDivergedError, TrainingError
 from vpr_tf.training.group_trainer import GroupTrainer
@@ -300,7 +300,7 @@ def test_float16_overflow_skips_the_encoder_and_halves_the_scale(make_trainer):
 
 
 def test_float16_that_always_overflows_stops(make_trainer, monkeypatch):
-    monkeypatch.setattr(group_trainer, "_MAX_SKIPPED_STEPS", 1)
+    monkeypatch.setattr(step_result, "_MAX_SKIPPED_STEPS", 1)
     trainer = make_trainer(precision="mixed_float16")
     trainer.encoder_optimizer.dynamic_scale.assign(1e38)
     with pytest.raises(TrainingDivergedError, match=r"2 steps in a row up to step 2"):

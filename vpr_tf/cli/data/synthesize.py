@@ -38,6 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="processes (default: all cores); the images do not depend on it",
     )
     parser.add_argument(
+        "--panoramas",
+        action="store_true",
+        help="train/ has whole panoramas, 6.5 times as wide as high, instead of crops",
+    )
+    parser.add_argument(
         "--faults",
         type=share,
         metavar="SHARE",
@@ -50,6 +55,8 @@ def run(options: argparse.Namespace) -> int:
     """Draws the city."""
     from data_prep.synthesize import synthesis_config, synthesize
 
-    config = synthesis_config(options.preset, options.seed, options.image_size)
+    config = synthesis_config(
+        options.preset, options.seed, options.image_size, options.panoramas
+    )
     synthesize(config, options.output, options.workers, options.faults)
     return 0

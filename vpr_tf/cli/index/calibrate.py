@@ -2,10 +2,14 @@
 
 Fits confidence, expected error and the confidence below which a localization is
 withheld, on queries of known position, and stores them in the index, or beside the
-heads.
+heads. With localization.rerank.when=below_confidence or always a second calibration is
+fitted, of photos that are compared with their candidates.
 
 Examples:
   vpr index calibrate --index city.index --config configs/sf_xs_dark.yaml
+  vpr index calibrate --index city.index --config configs/sf_xs_dark.yaml \\
+      localization.rerank.when=below_confidence \\
+      localization.rerank.weights=xfeat.weights.h5
   vpr index calibrate --classifier runs/heads/2026-11-21_15-31-43 \\
       --config configs/dense/divide_and_classify.yaml
 """
@@ -46,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> Outcome:
     """Calibrates."""
     config = config_with_dataset(options)
-    parts = []
+    parts, reranked = [], None
     if options.classifier:
         from vpr_tf.classification import heads_folder
 
@@ -65,7 +69,12 @@ def run(options: argparse.Namespace) -> Outcome:
             options.index, config, set_name=options.set, model=options.model
         )
         parts.append(methods.to_markdown())
+        with PlaceIndex.open(options.index) as index:
+            reranked = index.manifest.reranked_calibration
     from vpr_tf.localization import describe_calibration
 
-    parts += [describe_calibration(found), f"Stored in {folder}."]
+    parts.append(describe_calibration(found))
+    if reranked is not None:
+        parts.append(f"Re-ranked candidates: {describe_calibration(reranked)}")
+    parts.append(f"Stored in {folder}.")
     return Outcome(found.summary(), "\n\n".join(parts))

@@ -3,11 +3,11 @@ import pytest
 
 from vpr_tf.config import DEFAULT_QUALITY
 from vpr_tf.geo import Positions
-from vpr_tf.photos import PhotoFiles, PhotoTable
+from vpr_tf.photos import PhotoFiles, PhotoTable, clock_seconds
 from vpr_tf.photos.quality import MEASURES_DTYPE, MeasuredPhotos, flag_photos
 from vpr_tf.photos.quality.position_rules import POSITION_RULES, jumps_of
 from vpr_tf.photos.quality.rules import bits_of
-from vpr_tf.photos.quality.sequences import clock_seconds, sequences_of
+from vpr_tf.photos.quality.sequences import sequences_of
 
 
 def drive(points_m, seconds, heading_deg=None, folder="a"):

@@ -1,0 +1,97 @@
+"""Options of commands that compare photos with their candidates."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vpr_tf.cli.main import UsageError
+from vpr_tf.cli.options import existing_file
+
+if TYPE_CHECKING:
+    from vpr_tf.config import RerankConfig
+    from vpr_tf.place_index import IndexManifest, Reranking
+
+NO_PHOTOS = (
+    "The index says that photos of low confidence are compared with their candidates, "
+    "but not where those are: none was. Pass {option} DIR, or --rerank never."
+)
+
+
+def add_rerank(parser: argparse.ArgumentParser) -> None:
+    """Adds `--rerank`, `--matcher` and `--matcher-weights`."""
+    group = parser.add_argument_group("re-ranking, see docs/reranking.md")
+    group.add_argument(
+        "--rerank",
+        choices=("never", "below_confidence", "always"),
+        help="photos that are compared with their candidates point by point; default: "
+        "as the index says",
+    )
+    group.add_argument(
+        "--matcher",
+        choices=("xfeat", "sift", "dense"),
+        help="what compares them; default: as the index says",
+    )
+    group.add_argument(
+        "--matcher-weights",
+        type=existing_file,
+        metavar="FILE",
+        help="of xfeat, see `vpr convert --matcher`",
+    )
+
+
+def rerank_of(
+    options: argparse.Namespace,
+    manifest: IndexManifest,
+    photos_root: str | Path | None,
+    option: str,
+) -> tuple[Reranking | None, list[str]]:
+    """Returns how candidates are compared, None if they are not, and what to say of it.
+
+    Args:
+        options: Of `add_rerank`.
+        manifest: Of the index.
+        photos_root: Folder of its photos; None where it is not given.
+        option: Which option names that folder.
+
+    Raises:
+        ConfigError: The options do not go together.
+        UsageError: A matcher is named, and nothing is to be compared.
+        LocalizationError: Photos are to be compared and there is no folder.
+    """
+    stored = manifest.localization_settings[0].rerank
+    config = _changed(stored, options)
+    if config.when == "never":
+        for name in ("matcher", "matcher_weights"):
+            if getattr(options, name) is not None:
+                raise UsageError(
+                    f"--{name.replace('_', '-')} is of re-ranking, and nothing is "
+                    "re-ranked. Pass --rerank below_confidence or always."
+                )
+        return None, []
+    if photos_root is None:
+        if options.rerank is None:
+            return None, [NO_PHOTOS.format(option=option)]
+        from vpr_tf.localization import LocalizationError
+
+        raise LocalizationError(
+            f"--rerank {options.rerank} compares photos with those of the index, which "
+            f"keeps none. Pass {option} DIR, the folder that it was built of."
+        )
+    from vpr_tf.place_index import Reranking
+
+    return Reranking(photos_root, config), []
+
+
+def _changed(stored: RerankConfig, options: argparse.Namespace) -> RerankConfig:
+    given = {
+        "when": options.rerank,
+        "matcher": options.matcher,
+        "weights": options.matcher_weights and str(options.matcher_weights),
+    }
+    changed = {name: value for name, value in given.items() if value is not None}
+    if changed.get("matcher", stored.matcher) != "xfeat":
+        changed.setdefault("weights", None)
+    return dataclasses.replace(stored, **changed)

@@ -1,0 +1,74 @@
+"""What `vpr localize --sequence` knows of its photos."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from vpr_tf.localization import (
+    Localization,
+    MotionModel,
+    PhotoSequence,
+    PhotoTimes,
+    Track,
+)
+from vpr_tf.photos import PhotoTable, clock_seconds
+
+
+@dataclass(frozen=True)
+class SequenceOptions:
+    """How photos of one camera are localized.
+
+    Attributes:
+        motion: How the camera moves.
+        seconds_between: From each photo to the next; None for the times of the photos.
+        utc_offset: By how much the camera's clock is ahead of UTC; None where unknown.
+    """
+
+    motion: MotionModel
+    seconds_between: float | None = None
+    utc_offset: datetime.timedelta | None = None
+
+    @classmethod
+    def of(cls, options: argparse.Namespace) -> SequenceOptions:
+        """Reads what `add_sequence` added."""
+        motion = MotionModel()
+        if options.max_speed_kmh is not None:
+            motion = MotionModel(options.max_speed_kmh)
+        return cls(motion, options.seconds_between, options.utc_offset)
+
+    def of_photos(self, photos: PhotoTable) -> PhotoSequence:
+        """Returns when photos were taken.
+
+        Raises:
+            LocalizationError: None says it.
+        """
+        if self.seconds_between is not None:
+            times = PhotoTimes.evenly(len(photos), self.seconds_between)
+        else:
+            times = PhotoTimes.of_clock(*clock_seconds(photos.timestamps))
+        return PhotoSequence(times, self.motion)
+
+
+def track_notes(
+    track: Track | None,
+    found: Sequence[Localization],
+    sequence: PhotoSequence | None,
+) -> Iterator[str]:
+    """Yields what to know of a track, for people; nothing without one."""
+    if track is None or sequence is None:
+        return
+    joined, parts = sum(map(len, track.segments)), len(track.segments)
+    yield (
+        f"Track: {joined:,} of {len(found):,} photos, in {parts:,} "
+        f"{'segment' if parts == 1 else 'segments'}, at most "
+        f"{sequence.motion.max_speed_kmh:g} km/h."
+    )
+    missing = sum(not time for time in track.times)
+    if missing and missing < len(found):
+        yield (
+            f"{missing:,} photos do not say when they were taken: each is put behind "
+            "the photo before it."
+        )

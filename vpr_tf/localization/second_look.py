@@ -1,0 +1,164 @@
+"""Queries whose candidates are compared with them point by point.
+
+A descriptor confuses places that look alike; key points that one geometry explains do
+not. To find them takes a hundred times as long, so that only queries of low confidence
+may be worth it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from vpr_tf.config import LocalizationConfig, RerankConfig
+from vpr_tf.localization.calibration import Calibration
+from vpr_tf.localization.candidates import Candidates
+from vpr_tf.localization.errors import LocalizationError
+from vpr_tf.localization.estimates import Estimates, estimate_positions
+
+
+class NotMatchedError(LocalizationError):
+    """A query cannot be compared with its candidates; why."""
+
+
+class InlierCounter(Protocol):
+    """Counts the key points that queries share with photos.
+
+    Attributes:
+        matched_by: What two must share to count the same.
+    """
+
+    matched_by: str
+
+    def count(self, query: int, keys: Sequence[bytes]) -> np.ndarray:
+        """Counts the key points that a query shares with some photos.
+
+        Args:
+            query: Number of the query.
+            keys: Of the photos.
+
+        Returns:
+            One number for each of `keys`.
+
+        Raises:
+            NotMatchedError: The query has no key points, or a photo cannot be read.
+        """
+
+
+@dataclass(frozen=True, eq=False)
+class SecondLook:
+    """How candidates are re-ranked, and what that makes of their confidence.
+
+    Attributes:
+        config: Which queries, and how many candidates.
+        counter: Compares photos.
+        calibration: Fitted on re-ranked candidates; None without.
+    """
+
+    config: RerankConfig
+    counter: InlierCounter
+    calibration: Calibration | None = None
+
+    @property
+    def matched_by(self) -> str:
+        """What a calibration of re-ranked candidates depends on, besides settings."""
+        return f"{self.counter.matched_by}, {self.config.candidates} candidates"
+
+    def wanted(self, estimates: Estimates) -> np.ndarray:
+        """Returns the queries that get a second look.
+
+        Args:
+            estimates: Of the first look.
+        """
+        some = estimates.members.any(axis=1)
+        if self.config.when == "never":
+            return np.zeros(0, np.int64)
+        least = self.config.confidence
+        if least is None:
+            least = estimates.min_confidence
+        if self.config.when == "always" or least is None:
+            return np.flatnonzero(some)
+        # Without a confidence, a query is not known to be a sure one.
+        return np.flatnonzero(some & ~(estimates.confidence >= least))
+
+
+@dataclass(frozen=True, eq=False)
+class LookedAt:
+    """Queries that got a second look.
+
+    Attributes:
+        queries: Their numbers; of `candidates` the queries in this order.
+        candidates: Re-ranked.
+        problems: Why other queries got none, by their numbers.
+    """
+
+    queries: np.ndarray
+    candidates: Candidates
+    problems: dict[int, str]
+
+    @classmethod
+    def of(
+        cls,
+        candidates: Candidates,
+        queries: Sequence[int] | np.ndarray,
+        look: SecondLook,
+        config: LocalizationConfig,
+    ) -> LookedAt:
+        """Compares queries with their candidates.
+
+        Args:
+            candidates: Of all queries, see `wide_config`.
+            queries: Which get a second look.
+            look: How.
+            config: How similarities weigh, and how many matches vote.
+        """
+        found, counts, problems = [], [], {}
+        for query in np.asarray(queries, np.int64).tolist():
+            valid = candidates.valid[query]
+            keys = candidates.keys[candidates.rows[query][valid]]
+            row = np.zeros(len(valid))
+            try:
+                row[valid] = look.counter.count(query, keys.tolist())
+            except NotMatchedError as error:
+                problems[query] = str(error)
+                continue
+            found.append(query)
+            counts.append(row)
+        rows = np.array(found, np.int64)
+        inliers = np.reshape(counts, (len(rows), candidates.rows.shape[1]))
+        taken = candidates.take(rows)
+        return cls(rows, taken.reranked(inliers, look.matched_by, config), problems)
+
+    def of_queries(self, queries: np.ndarray) -> LookedAt:
+        """Returns some of them.
+
+        Args:
+            queries: Their numbers, ascending.
+        """
+        places = np.searchsorted(self.queries, queries)
+        return dataclasses.replace(
+            self, queries=queries, candidates=self.candidates.take(places)
+        )
+
+    def estimates(
+        self,
+        config: LocalizationConfig,
+        calibration: Calibration | None,
+        min_confidence: float | None = None,
+    ) -> Estimates:
+        """Estimates where the queries were taken; see `estimate_positions`."""
+        return estimate_positions(
+            self.candidates,
+            config,
+            calibration=calibration,
+            min_confidence=min_confidence,
+        )
+
+
+def wide_config(config: LocalizationConfig) -> LocalizationConfig:
+    """Returns a config with which all matches that are compared are candidates."""
+    return dataclasses.replace(config, num_predictions=config.rerank.candidates)
