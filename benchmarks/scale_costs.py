@@ -122,8 +122,7 @@ def storage(photos: int) -> str:
     return (
         f"{photos:,} photos: {photos * _PHOTO_BYTES / 1e12:.1f} TB of shards, "
         f"{photos * _DESCRIPTOR_BYTES / 1e9:,.0f} GB of float32 descriptors of 512 "
-        "values (half in float16), all of them in memory while ScaNN builds one index: "
-        f"{photos * _DESCRIPTOR_BYTES / 2**30:,.0f} GiB"
+        "values (half in float16)"
     )
 
 

@@ -161,7 +161,7 @@ def _answer_of(url: str, photo: Path, generation: int) -> dict[str, Any] | None:
     """Sends a photo until a generation answers; None if it takes too long."""
     end = time.monotonic() + _PATIENCE_S
     while time.monotonic() < end:
-        answer = _localized(url, photo)
+        answer = localized(url, photo)
         if answer["index_generation"] >= generation:
             return answer
         time.sleep(0.1)
@@ -255,7 +255,8 @@ def draw(minutes: list[Minute], folder: Path) -> Path:
     return Drawing("soak", title, panels, (6.4, 5.6)).write_png(folder)
 
 
-def _localized(url: str, photo: Path) -> dict[str, Any]:
+def localized(url: str, photo: Path) -> dict[str, Any]:
+    """Sends a photo to a service, and returns its answer."""
     request = urllib.request.Request(
         f"{url.rstrip('/')}/v1/localize?top_k=1",
         data=photo.read_bytes(),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import multiprocessing
 import os
 import signal
@@ -16,6 +18,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 _Result = TypeVar("_Result")
+_PARENT_DEATH_SIGNAL = 1  # of prctl(2)
 _TASKS_AHEAD = 3  # for each worker, so that none waits
 
 
@@ -104,6 +107,12 @@ def start_worker(lifeline: Connection) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, args=(lifeline,), daemon=True).start()
+
+
+def end_with_forking_process() -> None:
+    """Lets Linux end this process when the one that forked it ends."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
 
 def _end_with_parent(lifeline: Connection) -> None:

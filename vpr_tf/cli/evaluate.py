@@ -20,6 +20,7 @@ from vpr_tf.cli.options import (
     add_ray,
     add_sets,
     config_with_dataset,
+    existing_model,
 )
 
 
@@ -27,6 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
     add_config(parser)
     add_model(parser, "without it the config's encoder")
+    parser.add_argument(
+        "--query-model",
+        type=existing_model,
+        metavar="MODEL",
+        help="describes the queries: a student of --model, or what `vpr adapt` made of "
+        "it",
+    )
     add_engine(parser)
     add_ray(parser, "describe images")
     add_sets(parser, "val or a test set; may be repeated; default: all test sets")
@@ -45,6 +53,12 @@ def run(options: argparse.Namespace) -> Outcome:
     config = config_with_dataset(options)
     check_address_given(config)
     where = {"set_names": options.set, "output_dir": options.output}
+    if options.report and options.query_model:
+        from vpr_tf.config import ConfigError
+
+        raise ConfigError(
+            "`--report` is of one encoder. Leave it out, or `--query-model`."
+        )
     if options.report:
         from vpr_tf.report import headline_table, run_report
 
@@ -58,5 +72,7 @@ def run(options: argparse.Namespace) -> Outcome:
         return Outcome(content, "\n\n".join(texts))
     from vpr_tf.evaluation.command import run_evaluation
 
-    results = run_evaluation(config, options.model, **where)
+    results = run_evaluation(
+        config, options.model, query_model=options.query_model, **where
+    )
     return Outcome({result.name: result.summary() for result in results})

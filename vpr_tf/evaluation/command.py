@@ -23,6 +23,7 @@ def run_evaluation(
     *,
     set_names: Sequence[str] = (),
     output_dir: str | Path | None = None,
+    query_model: str | Path | None = None,
 ) -> list[EvaluationResult]:
     """Evaluates a model, prints the table and writes results, CSV and pictures.
 
@@ -31,11 +32,13 @@ def run_evaluation(
         model: See `load_extractor`.
         set_names: `val` or names of test sets; empty for all test sets.
         output_dir: Folder of the results; None for the model's own.
+        query_model: See `Evaluation.open`.
 
     Raises:
         EvaluationError: No such model or evaluation set.
     """
-    return evaluate_sets(Evaluation.open(config, model, set_names, output_dir))
+    opened = Evaluation.open(config, model, set_names, output_dir, query_model)
+    return evaluate_sets(opened)
 
 
 def evaluate_sets(

@@ -220,11 +220,15 @@ def evaluate_model(
         )
     result = judge(predictions, dataset, evaluation_set, config, method=model.method)
     preprocessing = model.extractor.preprocessing
-    adapted_to = getattr(model.extractor.encoder, "adapted_to", None)
+    of_queries = model.query_extractor or model.extractor
+    adapted_to = getattr(of_queries.encoder, "adapted_to", None)
     return dataclasses.replace(
         result,
         preprocessing=preprocessing,
         engine=model.extractor.engine,
+        query_model=None
+        if model.query_extractor is None
+        else f"{of_queries.description}; {of_queries.preprocessing}",
         warnings=[
             *result.warnings,
             *size_warnings(result.rule, preprocessing),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass
@@ -42,6 +43,8 @@ class EvaluatedModel:
         ranking: Heads whose best cells are searched; None searches all.
         num_cells: How many cells are searched (K); None for all.
         heads_extractor: The encoder of `ranking`; None if it is `extractor`.
+        query_extractor: Describes the queries, in the descriptors of `extractor`, which
+            then describes the database alone; None if it is `extractor`.
     """
 
     extractor: FeatureExtractor
@@ -49,6 +52,7 @@ class EvaluatedModel:
     ranking: CellRanking | None = None
     num_cells: int | None = None
     heads_extractor: FeatureExtractor | None = None
+    query_extractor: FeatureExtractor | None = None
 
     @classmethod
     def load(
@@ -85,6 +89,34 @@ class EvaluatedModel:
             num_cells=settings.num_cells,
             heads_extractor=other,
         )
+
+    def with_query_model(self, model: str | Path) -> EvaluatedModel:
+        """Returns what describes the queries by another encoder.
+
+        It must have learnt the descriptors of this one, as a student does of its
+        teacher, or differ from it by the statistics of its batch norms.
+
+        Args:
+            model: See `load_extractor`.
+
+        Raises:
+            EncoderError: There is no such model.
+            EvaluationError: Its descriptors are of another length, or this model
+                predicts by heads.
+        """
+        if self.method != "retrieval":
+            raise EvaluationError(
+                "A model of the queries needs `evaluation.method: retrieval`. "
+                f"Received: {self.method}"
+            )
+        queries = load_extractor(model=model)
+        if queries.descriptor_dim != self.extractor.descriptor_dim:
+            raise EvaluationError(
+                "The model of the queries must give descriptors of the length of the "
+                f"database's, {self.extractor.descriptor_dim}. Received: "
+                f"{queries.descriptor_dim}"
+            )
+        return dataclasses.replace(self, query_extractor=queries)
 
     @property
     def method(self) -> str:
@@ -131,7 +163,7 @@ class EvaluatedModel:
             queries = np.asarray(describe(evaluation_set.queries))
             return _from_places(self.predictor.predict(queries, num_predictions))
         database = describe(evaluation_set.database)
-        queries = describe(evaluation_set.queries)
+        queries = self._describe_queries(dataset, evaluation_set, folder, progress)
         source = self.extractor.split_source(dataset, evaluation_set.database)
         index_folder = folder / evaluation_set.database / "index"
         index = _index_of(config, database, index_folder, source)
@@ -155,6 +187,17 @@ class EvaluatedModel:
         return Predictions.from_search(
             dataset, evaluation_set.database, rows, distances, is_exact
         )
+
+    def _describe_queries(
+        self,
+        dataset: PreparedDataset,
+        evaluation_set: EvaluationSet,
+        folder: Path,
+        progress: bool,
+    ) -> np.ndarray:
+        name = evaluation_set.queries
+        extractor = self.query_extractor or self.extractor
+        return extractor.extract_split(dataset, name, folder / name, progress=progress)
 
 
 def _check_images(dataset: PreparedDataset, split: str) -> None:

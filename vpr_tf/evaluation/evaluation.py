@@ -43,6 +43,7 @@ class Evaluation:
         model: str | Path | None = None,
         set_names: Sequence[str] = (),
         output_dir: str | Path | None = None,
+        query_model: str | Path | None = None,
     ) -> Evaluation:
         """Opens the dataset of a config and loads a model.
 
@@ -52,6 +53,7 @@ class Evaluation:
             set_names: `val` or names of test sets; empty for all test sets.
             output_dir: Folder of the results; None for the model's own. Each dataset
                 and each set has a folder of its own in it.
+            query_model: Describes the queries; see `EvaluatedModel.with_query_model`.
 
         Raises:
             EvaluationError: No such evaluation set.
@@ -61,7 +63,11 @@ class Evaluation:
         dataset = PreparedDataset(config.dataset.path)
         sets = dataset.evaluation_sets(set_names)
         loaded = EvaluatedModel.load(config, model)
-        results = output_dir or results_folder(config, model)
+        results = Path(output_dir or results_folder(config, model))
+        if query_model is not None:
+            loaded = loaded.with_query_model(query_model)
+            if output_dir is None:
+                results = results / f"queries_by_{find_model(query_model).name}"
         folder = dataset_folder(results, dataset)
         return cls(dataset, sets, loaded, config.evaluation, folder)
 

@@ -51,6 +51,7 @@ class EvaluationResult:
             retrieval.
         preprocessing: How images were prepared; None of descriptors alone.
         engine: What computed the descriptors; None of descriptors alone.
+        query_model: What described the queries, where that was another encoder.
         warnings: What makes the result doubtful; see `result_warnings`.
     """
 
@@ -77,6 +78,7 @@ class EvaluationResult:
     places: Positions | None = None
     preprocessing: Preprocessing | None = None
     engine: str | None = None
+    query_model: str | None = None
     warnings: Sequence[str] = ()
 
     @property
@@ -121,6 +123,7 @@ class EvaluationResult:
             "queries_without_positives_are": self.rule.unmatched,
             "images": None if self.preprocessing is None else str(self.preprocessing),
             "engine": self.engine,
+            "query_model": self.query_model,
             "warnings": list(self.warnings),
         }
 
@@ -158,7 +161,9 @@ def results_table(results: Sequence[EvaluationResult]) -> str:
 
 def results_text(results: Sequence[EvaluationResult]) -> str:
     """Returns the table and the warnings below it, as markdown."""
-    return "\n\n".join([results_table(results), *warning_lines(results)])
+    others = {r.query_model for r in results if r.query_model is not None}
+    by = [f"Queries are described by {model}." for model in sorted(others)]
+    return "\n\n".join([results_table(results), *by, *warning_lines(results)])
 
 
 def warning_lines(results: Sequence[EvaluationResult]) -> list[str]:

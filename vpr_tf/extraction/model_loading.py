@@ -180,8 +180,15 @@ def _adapted_to(config: ExperimentConfig, run: Path) -> AdaptedTo | None:
     """Returns which photos of `train.target` a run was adapted to."""
     if config.train.target is None:
         return None
-    facts = read_json(inside(run, "metrics.json"))["run"]
-    return AdaptedTo(config.train.target.split, str(facts["target_fingerprint"]))
+    file = inside(run, "metrics.json")
+    try:
+        fingerprint = read_json(file)["run"]["target_fingerprint"]
+    except (LookupError, TypeError) as error:
+        raise EncoderError(
+            f"{file} must say which photos the run was adapted to, in `run."
+            "target_fingerprint`. Restore it from a copy."
+        ) from error
+    return AdaptedTo(config.train.target.split, str(fingerprint))
 
 
 def _differences(wanted: Preprocessing, received: Preprocessing, remark: str) -> str:

@@ -9,7 +9,6 @@ centres.
 from __future__ import annotations
 
 import math
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -59,14 +58,13 @@ def searcher_of_pieces(
     size = min(settings.training_sample, len(rows))
     sample = np.random.default_rng(0).choice(len(rows), size, replace=False)
     with scratch_folder("scann") as folder:
-        trained, piece = folder / "trained", folder / "piece"
+        trained, pieces = folder / "trained", []
         _code(rows[np.sort(sample)], trained, config, "", library)
         centres = centres_assets(trained, settings)
-        pieces = []
         for start in range(0, len(rows), step):
+            piece = folder / f"from_{start}"
             _code(rows[start : start + step], piece, config, centres, library)
             pieces.append(_arrays_of(piece, settings))
-            shutil.rmtree(piece)
         # The arrays of the sample give way to those of all rows.
         for name, parts in zip(
             _names(settings), zip(*pieces, strict=True), strict=True
@@ -94,9 +92,9 @@ def _names(settings: ScannSettings) -> list[str]:
 
 
 def _arrays_of(folder: Path, settings: ScannSettings) -> list[np.ndarray]:
-    """Reads arrays of a piece: 135 bytes or so of a row, its descriptor has 2,048."""
+    """Opens the arrays of a piece."""
     paths = [folder / f"{name}.npy" for name in _names(settings)]
-    arrays = [read_npy(path, mapped=False) for path in paths if path.exists()]
+    arrays = [read_npy(path) for path in paths if path.exists()]
     if len(arrays) < len(paths):  # no row of the piece has a second leaf
         arrays.append(np.zeros_like(arrays[0]))
     return arrays

@@ -38,7 +38,7 @@ class Decoders:
     """Decodes photos in other processes, a few at a time.
 
     A photo that takes too long is refused, and one on which its process dies is tried
-    once more: the process is replaced and the other photos go on.
+    once more: the processes are replaced and the other photos go on.
 
     Args:
         settings: Number of processes, and limits of a photo.
@@ -138,9 +138,9 @@ class Decoders:
                     return wrapped.result()
             except TimeoutError:
                 return RefusedPhoto(f"image takes longer than {limit_s:g} s to decode")
-            except pebble.ProcessExpired:
-                continue  # of the photo, or killed from outside; another has started
-            except RuntimeError:  # processes died while they waited for a photo
+            except (pebble.ProcessExpired, RuntimeError):
+                # Of the photo, or killed from outside. Processes of a pool share a
+                # pipe: half an image may lie in it, and hold up all that follows.
                 pass
             await self._replace(pool)
         raise ProblemError(

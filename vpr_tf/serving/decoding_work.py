@@ -21,7 +21,7 @@ from vpr_tf.photos import InvalidEntryError, image_header_of
 from vpr_tf.photos.errors import NoImageError, NoPositionError
 from vpr_tf.photos.exif_position import read_exif_metadata
 from vpr_tf.photos.metadata import PartlyReadError
-from vpr_tf.worker_pool import start_worker
+from vpr_tf.worker_pool import end_with_forking_process, start_worker
 
 # Cameras write 10 scans; each of thousands costs as much as the whole image.
 _MOST_SCANS = 500
@@ -173,6 +173,8 @@ def start_decoder(lifeline: Connection, max_pixels: int) -> None:
         max_pixels: Of a photo.
     """
     start_worker(lifeline)
+    # Without it the pool takes this process for dead, and would not end it.
+    end_with_forking_process()
     most = _BASE_BYTES + _BYTES_A_PIXEL * max_pixels
     resource.setrlimit(resource.RLIMIT_DATA, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # it would hold a photo

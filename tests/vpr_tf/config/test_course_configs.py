@@ -24,6 +24,12 @@ DIRECTIONS = {
     },
     "backbone": {"encoder.backbone", "encoder.train_from_stage"},
     "loss": {"train.head"},
+    "pair_loss": {"train.objectives", "train.photos_per_class"},
+    "adaptation": {
+        "train.target",
+        "train.objectives",
+        "train.augmentation.extra",
+    },
 }
 WHOLE = ("aggregation", "schedule", "head", "arguments", "extra")
 

@@ -13,6 +13,7 @@ from vpr_tf.config import AdaptedTo, load_config
 from vpr_tf.data.prepared_dataset import PreparedDataset
 from vpr_tf.evaluation.evaluate import evaluate_model
 from vpr_tf.extraction import load_extractor
+from vpr_tf.models import GeoLocalizationNet
 from vpr_tf.models.batch_norm_statistics import batch_norms
 
 main = command("adapt")
@@ -78,6 +79,45 @@ def test_tests_of_the_same_queries_say_so(folder, adapted_file):
     (other,) = folder.glob("runs/**/val/results.json")
     warnings = json.loads(other.read_text())["warnings"]
     assert not any("adapted" in one for one in warnings)
+
+
+def test_only_the_queries_may_be_described_by_the_adapted(folder, adapted_file, capsys):
+    before = folder / "before.keras"
+    config = load_config(folder / "tiny.yaml")
+    plain = load_extractor(config).encoder
+    plain.preprocessing = config.evaluation.preprocessing
+    plain.save(before)
+    options = ["--config", f"{folder / 'tiny.yaml'}", "--model", f"{before}"]
+    output = ["--output", f"{folder / 'out'}", "--query-model", f"{adapted_file}"]
+    assert evaluate.main([*options, *output]) == 0
+    assert (
+        "Queries are described by EfficientNetLite0 of adap" in capsys.readouterr().out
+    )
+    (found,) = (folder / "out").glob("*/a/results.json")
+    assert "adapted to these queries" in json.loads(found.read_text())["warnings"][-1]
+    stored = {
+        name: np.load(
+            next((folder / "out").glob(f"*/descriptors/test-a-{name}/descriptors.npy"))
+        )
+        for name in ("database", "queries")
+    }
+    dataset = PreparedDataset(folder / "dataset")
+    for name, model in (("database", before), ("queries", adapted_file)):
+        extractor = load_extractor(model=model)
+        split = dataset.split(f"test-a-{name}")
+        rows = np.arange(len(split))
+        expected = extractor.extract_records(split, rows, progress=False)
+        np.testing.assert_allclose(stored[name], expected, atol=1e-5)
+    assert evaluate.main([*options, *output, "--report"]) == 2
+    assert "`--report` is of one encoder" in capsys.readouterr().err
+
+
+def test_descriptors_of_queries_must_be_as_long(folder, adapted_file, capsys):
+    short = folder / "short.keras"
+    GeoLocalizationNet("EfficientNetLite0", 4, last_stage=0).save(short)
+    options = ["--config", f"{folder / 'tiny.yaml'}", "--model", f"{adapted_file}"]
+    assert evaluate.main([*options, "--query-model", f"{short}"]) == 2
+    assert "length of the database's, 8. Received: 4" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

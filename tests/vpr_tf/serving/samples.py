@@ -3,6 +3,10 @@
 import dataclasses
 import io
 import json
+import os
+import signal
+from multiprocessing.connection import Connection
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +17,7 @@ from vpr_tf.extraction import FeatureExtractor
 from vpr_tf.extraction.export_record import EXPORT_RECORD, ExportRecord, Parity
 from vpr_tf.extraction.exported_encoder import ExportedEncoder
 from vpr_tf.place_index import PlaceIndex
+from vpr_tf.serving.decoding_work import decode_photo
 from vpr_tf.stored_files import StoredFile
 
 onnx = pytest.importorskip("onnx")
@@ -31,6 +36,20 @@ def photo(number, height=60, width=80, image_format="JPEG", **options):
 
 
 PHOTOS = [photo(number) for number in range(len(KEYS))]
+
+
+def die_while_sending_once(content, task):
+    """Decodes a photo; where the file `content` is not there, dies as it answers."""
+    died = Path(content)
+    if not died.exists():
+        died.touch()
+        Connection._send = _half_and_die
+    return decode_photo(PHOTOS[0], task)
+
+
+def _half_and_die(self, data):
+    os.write(self.fileno(), bytes(data[: len(data) // 2]))
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def tiny_encoder(folder, seed=0, resize="square"):

@@ -7,13 +7,14 @@ import signal
 import struct
 import subprocess
 import sys
+import time
 import zlib
 
 import numpy as np
 import psutil
 import pytest
 
-from tests.vpr_tf.serving.samples import PHOTOS, photo
+from tests.vpr_tf.serving.samples import PHOTOS, die_while_sending_once, photo
 from vpr_tf.config import Preprocessing
 from vpr_tf.data.pillow_decoding import decode_image, resize_for_evaluation
 from vpr_tf.serving import ServiceSettings, decoding
@@ -109,6 +110,19 @@ def test_photo_of_which_two_processes_die_is_a_503(tmp_path):
         return await decode(running, PHOTOS[1])
 
     assert run(running, work).images[0].shape == (32, 32, 3)
+
+
+def test_process_that_dies_while_it_sends_holds_nobody_up(tmp_path, monkeypatch):
+    running = decoders(tmp_path)
+
+    async def work():
+        monkeypatch.setattr(decoding, "decode_photo", die_while_sending_once)
+        return await decode(running, str(tmp_path / "died"))
+
+    start = time.monotonic()
+    assert run(running, work).images[0].shape == (32, 32, 3)
+    assert (tmp_path / "died").exists()
+    assert time.monotonic() - start < 20  # without a pool that waits for the rest
 
 
 async def kill_worker(busy_s=0.0):

@@ -1,0 +1,123 @@
+"""What one trains by: objectives of a batch, heads and partitions on the same budget.
+
+    python -m benchmarks.objectives --config configs/quickstart.yaml
+        [--methods cosface triplet ...] [--output DIR] [--no-train] [key=value ...]
+
+Every method sees as many photos as the config says, from the same encoder, with its
+rates and schedule; only what is learnt differs. What has no finished run is trained, an
+interrupted training is resumed, and a finished one is never repeated. The table is that
+of `vpr compare`: recall with intervals, and paired tests against CosFace.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.methods_runs import (
+    Experiment,
+    MissingRunError,
+    finished_run,
+    take_overrides,
+    train_missing,
+)
+from vpr_tf.cli.main import main as vpr
+
+_K = 4
+_MINER = "miner: {name: multi_similarity, epsilon: 0.1}"
+_MULTI_SIMILARITY = (
+    f"[{{name: multi_similarity, alpha: 1, beta: 50, base: 0, {_MINER}}}]"
+)
+_PLACES = f"train.photos_per_class={_K}"
+# The first is what the others are compared with.
+METHODS: dict[str, tuple[str, ...]] = {
+    "cosface": (),
+    "arcface": ("train.head.name=angular_margin",),
+    "multi_similarity": (_PLACES, f"train.objectives={_MULTI_SIMILARITY}"),
+    "multi_similarity_cliques": (
+        _PLACES,
+        f"train.objectives={_MULTI_SIMILARITY}",
+        f"train.sampling={{name: cliques, clique_size: {_K}, renew_every_steps: 100}}",
+    ),
+    "triplet": (_PLACES, "train.objectives=[{name: triplet, mining: hard}]"),
+    "vicreg_and_cosface": (
+        "train.objectives=[{name: class_heads}, {name: vicreg, weight: 0.1}]",
+    ),
+    "eigenplaces": (
+        "dataset.partition=null",
+        "build.partition={name: eigenplaces, method: eigenplaces}",
+    ),
+}
+# These train two batches in a step.
+_DOUBLE = "eigenplaces"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Trains what is missing and writes the table."""
+    options = _parse(arguments)
+    try:
+        experiments = [
+            _experiment(name, options.config, options.overrides)
+            for name in options.methods
+        ]
+        if options.train:
+            train_missing(experiments)
+        runs = _finished(experiments)
+    except (ValueError, OSError, ImportError) as error:
+        print(f"benchmarks.objectives: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("Interrupted; the same command goes on.", file=sys.stderr)
+        return 130
+    output = options.output or Path(experiments[0].config.runs_dir) / "objectives"
+    return vpr(["compare", *runs, "--anyway", "--output", str(output)])
+
+
+def _experiment(method: str, config: Path, overrides: Sequence[str]) -> Experiment:
+    base = Experiment.load(config, overrides)
+    changes = [f"name={base.config.name}-{method}", *METHODS[method]]
+    if method == _DOUBLE:
+        changes.append(f"train.batch_size={base.config.train.batch_size // 2}")
+    return Experiment.load(config, [*overrides, *changes])
+
+
+def _finished(experiments: Sequence[Experiment]) -> list[str]:
+    runs = []
+    for experiment in experiments:
+        try:
+            runs.append(str(finished_run(experiment).path))
+        except MissingRunError as error:
+            print(f"No line for {experiment.config.name}: {error}", file=sys.stderr)
+    if not runs:
+        raise ValueError("No method has a finished run.")
+    return runs
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.objectives",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--methods", nargs="+", default=[*METHODS], metavar="METHOD")
+    parser.add_argument("--output", type=Path, help="default: RUNS_DIR/objectives")
+    parser.add_argument(
+        "--no-train",
+        dest="train",
+        action="store_false",
+        help="compare the runs that there are",
+    )
+    parser.add_argument("overrides", nargs="*", metavar="key=value")
+    options = parser.parse_intermixed_args(arguments)
+    take_overrides(options, "methods")
+    unknown = set(options.methods) - set(METHODS)
+    if unknown:
+        parser.error(f"--methods are of {', '.join(METHODS)}. Received: {unknown}")
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())
