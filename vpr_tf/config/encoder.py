@@ -222,6 +222,22 @@ class LoraConfig:
 
 
 @dataclass(frozen=True)
+class AdaptersConfig:
+    """Networks of two layers after the blocks of a frozen transformer.
+
+    They alone train of the backbone, and are part of the encoder, exported or not
+    (arXiv:1902.00751).
+    """
+
+    hidden_dim: int = 64  # width between the two layers
+    from_stage: int = 1  # the first block that is followed by one, from 1
+
+    def __post_init__(self) -> None:
+        check_range(self, "encoder.adapters", 1, MOST_UNITS, "hidden_dim")
+        check_range(self, "encoder.adapters", 1, None, "from_stage")
+
+
+@dataclass(frozen=True)
 class EncoderConfig:
     """The network that turns an image into a descriptor."""
 
@@ -237,6 +253,8 @@ class EncoderConfig:
     weights: str = "imagenet"
     # Changes of a transformer that is frozen, as `train_from_stage: 13` freezes it.
     lora: LoraConfig | None = None
+    # Additions to a transformer that is frozen likewise.
+    adapters: AdaptersConfig | None = None
 
     def __post_init__(self) -> None:
         most = {"descriptor_dim": MOST_VALUES, "image_size": MOST_PIXELS_A_SIDE}
@@ -263,8 +281,8 @@ class EncoderConfig:
             run = self.weights.removeprefix(RUN_PREFIX)
             check_name("encoder.weights: run:NAME", run)
         check_choice("encoder.bn_mode", self.bn_mode, ("torch", "keras"))
-        if self.lora is not None:
-            self._check_frozen_transformer("encoder.lora", self.lora.from_stage)
+        for name, stage in self._added_from.items():
+            self._check_frozen_transformer(name, stage)
         if isinstance(self.aggregation, AggregationTokensConfig):
             self._check_inserted_tokens(self.aggregation.before_block, stages)
         if self.aggregation.name in FIXED_SIZE_AGGREGATIONS:
@@ -280,7 +298,13 @@ class EncoderConfig:
     @property
     def gradients_from_stage(self) -> int:
         """The first stage with anything that trains."""
-        return self.train_from_stage if self.lora is None else self.lora.from_stage
+        return min([self.train_from_stage, *self._added_from.values()])
+
+    @property
+    def _added_from(self) -> dict[str, int]:
+        """First stages of what trains in a frozen backbone, by its field."""
+        added = {"encoder.lora": self.lora, "encoder.adapters": self.adapters}
+        return {name: one.from_stage for name, one in added.items() if one is not None}
 
     def _check_transformer(self, reason: str) -> None:
         check(
@@ -322,9 +346,8 @@ class EncoderConfig:
         )
         check(
             self.gradients_from_stage <= before_block + 1 or not backbone_alone,
-            "encoder.train_from_stage"
-            if self.lora is None
-            else "encoder.lora.from_stage",
+            " or ".join(f"{name}.from_stage" for name in self._added_from)
+            or "encoder.train_from_stage",
             f"at most {before_block + 1}, the stage that begins with the tokens, since "
             f"`weights: {self.weights}` leaves them random",
             self.gradients_from_stage,

@@ -83,13 +83,14 @@ class ExperimentConfig:
         check_range(self, "", 0, LARGEST_SEED, "seed")
         if self.evaluation.method == "classification":
             self.train.check_has_class_heads("`evaluation.method: classification`")
-        check(
-            self.encoder.lora is None or self.train.input == "images",
-            "train.input",
-            "images with `encoder.lora`, because descriptors come from an encoder that "
-            "stays as it is",
-            self.train.input,
-        )
+        for name in ("lora", "adapters"):
+            check(
+                getattr(self.encoder, name) is None or self.train.input == "images",
+                "train.input",
+                f"images with `encoder.{name}`, because descriptors come from an "
+                "encoder that stays as it is",
+                self.train.input,
+            )
         size = self.encoder.image_size
         if size is None:
             return

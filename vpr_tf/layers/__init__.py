@@ -5,6 +5,7 @@ from vpr_tf.layers.aggregation_tokens import AggregationTokens
 from vpr_tf.layers.arithmetic_mean_pooling import ArithmeticMeanPooling2D
 from vpr_tf.layers.attention_pooling import AttentionPooling2D
 from vpr_tf.layers.bag_of_queries import BagOfQueries
+from vpr_tf.layers.bottleneck_adapter import BottleneckAdapter
 from vpr_tf.layers.class_token import ClassToken
 from vpr_tf.layers.cross_entropy_head import CrossEntropyHead
 from vpr_tf.layers.direct_regression_head import DirectRegressionHead
@@ -43,6 +44,7 @@ __all__ = [
     "ArithmeticMeanPooling2D",
     "AttentionPooling2D",
     "BagOfQueries",
+    "BottleneckAdapter",
     "ClassToken",
     "CosineMarginHead",
     "CrossEntropyHead",

@@ -39,7 +39,10 @@ class LocalizationResult:
 
 
 def as_table(result: LocalizationResult) -> str:
-    """Returns a table for people, with what to know of it below."""
+    """Returns a table for people, with what to know of it below.
+
+    A sequence is in the order of its times.
+    """
     what = "groups" if "classifier" in result.source else "matches"
     columns = [
         Column("photo", "name"),
@@ -50,6 +53,8 @@ def as_table(result: LocalizationResult) -> str:
         Column(f"{what} that agree", "text"),
     ]
     found = result.localizations
+    if result.track is not None:
+        found = [found[number] for number in result.track.order]
     best = told_apart(one.matches[0].key for one in found if one.matches)
     rows = [_row(one, best) for one in found]
     return Table("", columns, rows, "\n".join(result.notes)).to_text()

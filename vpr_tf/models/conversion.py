@@ -100,6 +100,11 @@ def check_official(model: keras.Model, layout: Layout) -> None:
     Raises:
         ValueError: It does not, so its weights would mean something else there.
     """
+    if model.adapters is not None:
+        raise ValueError(
+            f"The official code of {layout.name} has no adapters; this encoder has "
+            "some. Keep it as .keras."
+        )
     if layout not in _OFFICIAL:
         return
     name, _, normalize = parse_aggregation(model.get_config()["aggregation"])

@@ -30,7 +30,9 @@ _PRESET_PREFIX = "preset:"
 _TORCH_SUFFIXES = (".pth", ".pt", ".ckpt", ".torch", ".safetensors")
 
 
-def build_encoder(config: EncoderConfig) -> GeoLocalizationNet:
+def build_encoder(
+    config: EncoderConfig, *, train_from_stage: int | None = None
+) -> GeoLocalizationNet:
     """Builds the encoder that a config describes and loads its weights.
 
     The backbone takes the global dtype policy (`keras.config.set_dtype_policy`), so
@@ -38,6 +40,7 @@ def build_encoder(config: EncoderConfig) -> GeoLocalizationNet:
 
     Args:
         config: The `encoder` part of an experiment.
+        train_from_stage: Instead of that of the config; None for that.
 
     Raises:
         FileNotFoundError: The weights file is missing.
@@ -51,8 +54,11 @@ def build_encoder(config: EncoderConfig) -> GeoLocalizationNet:
         aggregation=config.aggregation.options(),
         last_stage=config.last_stage,
         image_shape=(config.image_size, config.image_size, 3),
-        train_from_stage=config.train_from_stage,
+        train_from_stage=(
+            config.train_from_stage if train_from_stage is None else train_from_stage
+        ),
         bn_mode=config.bn_mode,
+        adapters=None if config.adapters is None else vars(config.adapters),
     )
     load_weights(model, config.weights)
     return model

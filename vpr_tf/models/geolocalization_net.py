@@ -10,7 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from vpr_tf.config import AdaptedTo, Preprocessing
+from vpr_tf.config import AdaptedTo, AdaptersConfig, Preprocessing
 from vpr_tf.layers import L2Normalization, dtype_policy, torch_linear
 from vpr_tf.models.aggregations import (
     BOTH,
@@ -56,6 +56,8 @@ class GeoLocalizationNet(keras.Model):
         dtype: Dtype policy of the backbone; None takes the global one.
         preprocessing: How images are prepared for the encoder, as the fields of
             `Preprocessing`, for whoever loads it from a file; None where unknown.
+        adapters: Fields of `AdaptersConfig`: networks after the blocks of a
+            transformer, which train in frozen stages too; None for none.
         adapted_to: Photos that it was adapted to, as the fields of `AdaptedTo`.
 
     Attributes:
@@ -95,6 +97,7 @@ class GeoLocalizationNet(keras.Model):
         name: str = "geolocalization_net",
         dtype: Any = None,
         preprocessing: Mapping[str, Any] | None = None,
+        adapters: Mapping[str, Any] | None = None,
         adapted_to: Mapping[str, Any] | None = None,
     ) -> None:
         spec = backbone_spec(backbone)
@@ -105,6 +108,20 @@ class GeoLocalizationNet(keras.Model):
         check_aggregation_fits(aggregation_name, spec, image_shape, options)
         aggregator = aggregation_spec(aggregation_name)
         changes = aggregator.transformer_with(options)
+        reached = first_stage
+        if adapters is not None:
+            if not spec.has_class_token:
+                raise ValueError(
+                    "`adapters` need the blocks of a transformer. Received: "
+                    f"{backbone}. Choose DINOv2_... or ViT_..., or leave them out."
+                )
+            added = AdaptersConfig(**adapters)
+            reached = min(first_stage, added.from_stage)
+            changes = dataclasses.replace(
+                changes,
+                adapter_dim=added.hidden_dim,
+                adapters_from=added.from_stage,
+            )
         policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
 
         # === Layers ===
@@ -123,10 +140,10 @@ class GeoLocalizationNet(keras.Model):
         images = keras.Input(image_shape, dtype="float32", name="images")
         x = standardize(images)
         for number, stage in enumerate(stages):
-            if number == first_stage and number > 0:
+            if number == reached and number > 0:
                 x = keras.tree.map_structure(ops.stop_gradient, x)
             x = stage(x)
-        if first_stage >= len(stages):
+        if reached >= len(stages):
             x = keras.tree.map_structure(ops.stop_gradient, x)
         backbone_output = x
         x = _aggregate(x, aggregate, aggregator.inputs_with(options), normalize)
@@ -147,7 +164,8 @@ class GeoLocalizationNet(keras.Model):
         self.image_shape = tuple(image_shape)
         self.last_stage = last_stage
         self.train_from_stage = first_stage
-        self._gradients_from = first_stage
+        self.adapters = None if adapters is None else dict(adapters)
+        self._gradients_from = reached
         self.bn_mode = bn_mode
         self.backbone_dtype_policy = policy
         self.preprocessing = (
@@ -251,6 +269,8 @@ class GeoLocalizationNet(keras.Model):
         }
         if self.preprocessing is not None:
             config["preprocessing"] = dataclasses.asdict(self.preprocessing)
+        if self.adapters is not None:
+            config["adapters"] = self.adapters
         if self.adapted_to is not None:
             config["adapted_to"] = dataclasses.asdict(self.adapted_to)
         return config

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from vpr_tf.config import AGGREGATIONS, AdaptedTo, Preprocessing
+from vpr_tf.config import AGGREGATIONS, AdaptedTo, AdaptersConfig, Preprocessing
 from vpr_tf.models.torch_weights.checkpoint_objects import CheckpointError
 from vpr_tf.models.weights_files import KERAS, check_weights_file
 from vpr_tf.photos.schema import MAX_PIXELS
@@ -41,6 +41,7 @@ class EncoderArguments:
     name: str = "geolocalization_net"
     dtype: str | None = None
     preprocessing: Preprocessing | None = None
+    adapters: AdaptersConfig | None = None
     adapted_to: AdaptedTo | None = None
 
     def __post_init__(self) -> None:

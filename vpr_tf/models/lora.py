@@ -36,10 +36,9 @@ def build_with_lora(config: EncoderConfig, lora: LoraConfig) -> GeoLocalizationN
     """
     # Its graph stops gradients below the first stage that trains. A transformer has no
     # batch norm, for which `bn_mode: keras` would freeze whole layers, LoRA included.
-    reached = dataclasses.replace(
-        config, lora=None, train_from_stage=lora.from_stage, bn_mode="torch"
+    encoder = build_encoder(
+        dataclasses.replace(config, bn_mode="torch"), train_from_stage=lora.from_stage
     )
-    encoder = build_encoder(reached)
     encoder.train_from_stage = config.train_from_stage
     encoder.freeze_stages()
     _enable_lora(encoder, lora)

@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from vpr_tf.models.backbones import ADAPTER
 from vpr_tf.models.hdf5_weights import (
     array_shapes,
     at_most_as_large_as,
@@ -37,12 +38,25 @@ def load_keras_file(model: keras.Model, path: Path) -> None:
             ("aggregation", model.aggregation_name, saved.aggregation_name),
             ("descriptor_dim", model.descriptor_dim, saved.descriptor_dim),
             ("last_stage", model.last_stage, saved.last_stage),
+            # What has none may be added to.
+            ("adapters", model.adapters, saved.adapters or model.adapters),
         )
         if expected != received
     ]
     if differences:
         raise_differences(f"{path} holds another encoder.", differences)
-    model.set_weights(saved.get_weights())
+    added = set()
+    if saved.adapters is None:
+        added = {
+            id(variable)
+            for stage in model.stages
+            for layer in stage.layers
+            if layer.name == ADAPTER
+            for variable in layer.weights
+        }
+    own = [variable for variable in model.weights if id(variable) not in added]
+    for variable, value in zip(own, saved.get_weights(), strict=True):
+        variable.assign(value)
 
 
 def read_encoder(network: type[keras.Model], path: Path) -> keras.Model:

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 
 from vpr_tf.models.backbones.backbone_spec import (
+    ADAPTER,
     ADDED_LAYERS,
     INSERTED_TOKENS,
     UNCHANGED_TRANSFORMER,
@@ -59,6 +60,7 @@ def backbone_spec(name: str) -> BackboneSpec:
 
 
 __all__ = [
+    "ADAPTER",
     "ADDED_LAYERS",
     "BACKBONE_NAMES",
     "INSERTED_TOKENS",

@@ -17,7 +17,8 @@ LinearLayers = Mapping[str, Sequence[keras.layers.Layer]]
 
 # Layers that a stage of a transformer has beyond the original network.
 INSERTED_TOKENS = "inserted_tokens"
-ADDED_LAYERS = (INSERTED_TOKENS,)
+ADAPTER = "adapter"
+ADDED_LAYERS = (INSERTED_TOKENS, ADAPTER)
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -30,7 +31,7 @@ def layer_and_variable(path: str) -> str:
 
 @dataclass(frozen=True)
 class TransformerOptions:
-    """What an aggregation changes in a transformer; the defaults change nothing.
+    """What is changed in a transformer; the defaults change nothing.
 
     Attributes:
         final_norm: Whether the last stage ends with the final norm.
@@ -38,12 +39,16 @@ class TransformerOptions:
         before_block: Block, from 0, before which they are put; its stage has them.
         antialias_positions: Whether positions are interpolated as the backbone was
             released; false: as DINOv2 without registers does.
+        adapter_dim: Width of the adapters; 0 for none.
+        adapters_from: First stage that has one, after its block.
     """
 
     final_norm: bool = True
     inserted_tokens: int = 0
     before_block: int = 0
     antialias_positions: bool = True
+    adapter_dim: int = 0
+    adapters_from: int = 1
 
 
 UNCHANGED_TRANSFORMER = TransformerOptions()

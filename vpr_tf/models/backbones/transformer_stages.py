@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import keras
 
 from vpr_tf.layers import (
+    BottleneckAdapter,
     InterpolatedPositionEmbedding,
     LearnedTokens,
     ResizeToPatchMultiples,
@@ -14,6 +15,7 @@ from vpr_tf.layers import (
     TokensToSequence,
 )
 from vpr_tf.models.backbones.backbone_spec import (
+    ADAPTER,
     INSERTED_TOKENS,
     ImageShape,
     LinearLayers,
@@ -53,7 +55,7 @@ def transformer_stages(
         positions: Adds the positions.
         blocks: Layers from a sequence of tokens to another.
         norm: Layer after the last block; it belongs to its stage.
-        options: What the aggregation changes.
+        options: What the encoder changes.
 
     Returns:
         Models whose outputs are the patches `(batch, height, width, channels)` and
@@ -69,6 +71,8 @@ def transformer_stages(
                 [inserted(patches), tokens]
             )
         x = block(TokensToSequence(name="sequence")([patches, tokens]))
+        if options.adapter_dim and number >= options.adapters_from:
+            x = BottleneckAdapter(options.adapter_dim, name=ADAPTER)(x)
         if number == len(blocks) and options.final_norm:
             x = norm(x)
         outputs = SequenceToTokens(tokens.shape[1], name="tokens")([x, patches])
