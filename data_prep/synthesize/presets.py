@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 _UNMAPPED_EVERY = 5
 
@@ -182,6 +183,14 @@ class SynthesisConfig:
             )
         if self.seed < 0:
             raise ValueError(f"`seed` must be 0 or more. Received: {self.seed}.")
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What a folder notes of its city; without panoramas as former versions did."""
+        values = asdict(self)
+        if not self.panoramas:
+            del values["panoramas"]
+        return values
 
 
 PRESETS = {

@@ -8,7 +8,6 @@ import multiprocessing
 import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict
 from pathlib import Path
 
 from tqdm import tqdm
@@ -62,10 +61,7 @@ def write_city(config: SynthesisConfig, output: Path, workers: int) -> dict[str,
 
 def _claim_folder(config: SynthesisConfig, output: Path) -> None:
     """Makes sure that the folder is this city's."""
-    settings = asdict(config)
-    if not config.panoramas:
-        del settings["panoramas"]  # as folders of former versions have it
-    wanted = json.dumps(settings, indent=1, sort_keys=True) + "\n"
+    wanted = json.dumps(config.settings, indent=1, sort_keys=True) + "\n"
     path = output / CONFIG_NAME
     try:
         if path.is_file():
