@@ -14,8 +14,12 @@ from __future__ import annotations
 import argparse
 
 from vpr_tf.cli.main import Outcome
-from vpr_tf.cli.numbers import positive
-from vpr_tf.cli.options import add_config, add_model, config_with_dataset
+from vpr_tf.cli.options import (
+    add_changed_encoder,
+    add_config,
+    add_model,
+    config_with_dataset,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,15 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=1.0,
         help="of the new statistics, the rest is of the old ones; default: 1",
     )
-    parser.add_argument(
-        "--images",
-        type=positive,
-        default=10_000,
-        help="size of the sample; default: 10000",
-    )
-    parser.add_argument(
-        "--output", required=True, metavar="FILE", help="the .keras file to write"
-    )
+    add_changed_encoder(parser)
 
 
 def run(options: argparse.Namespace) -> Outcome:

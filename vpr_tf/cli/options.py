@@ -301,3 +301,16 @@ def _cells(text: str) -> int | str | None:
     if text in ("all", STORED):
         return None if text == "all" else STORED
     return positive(text)
+
+
+def add_changed_encoder(parser: argparse.ArgumentParser) -> None:
+    """Adds what commands take that change an encoder by a sample of images."""
+    parser.add_argument(
+        "--images",
+        type=positive,
+        default=10_000,
+        help="size of the sample; default: 10000",
+    )
+    parser.add_argument(
+        "--output", required=True, metavar="FILE", help="the .keras file to write"
+    )

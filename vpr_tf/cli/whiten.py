@@ -15,7 +15,12 @@ import argparse
 from vpr_tf.cli.engine_options import add_engine
 from vpr_tf.cli.main import Outcome
 from vpr_tf.cli.numbers import positive
-from vpr_tf.cli.options import add_config, add_model, config_with_dataset
+from vpr_tf.cli.options import (
+    add_changed_encoder,
+    add_config,
+    add_model,
+    config_with_dataset,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,15 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--no-whiten", action="store_true", help="PCA alone, without equal variances"
     )
     parser.add_argument("--split", default="train", help="default: train")
-    parser.add_argument(
-        "--images",
-        type=positive,
-        default=10_000,
-        help="size of the sample; default: 10000",
-    )
-    parser.add_argument(
-        "--output", required=True, metavar="FILE", help="the .keras file to write"
-    )
+    add_changed_encoder(parser)
 
 
 def run(options: argparse.Namespace) -> Outcome:
