@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ]
         if options.train:
             train_missing(experiments)
-        runs = _finished(experiments)
+        runs = _reported(experiments, options.set)
     except (ValueError, OSError, ImportError) as error:
         print(f"benchmarks.objectives: {error}", file=sys.stderr)
         return 2
@@ -72,7 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("Interrupted; the same command goes on.", file=sys.stderr)
         return 130
     output = options.output or Path(experiments[0].config.runs_dir) / "objectives"
-    return vpr(["compare", *runs, "--anyway", "--output", str(output)])
+    words = ["--set", options.set, "--anyway", "--output", str(output)]
+    return vpr(["compare", *runs, *words])
 
 
 def _experiment(method: str, config: Path, overrides: Sequence[str]) -> Experiment:
@@ -83,13 +84,18 @@ def _experiment(method: str, config: Path, overrides: Sequence[str]) -> Experime
     return Experiment.load(config, [*overrides, *changes])
 
 
-def _finished(experiments: Sequence[Experiment]) -> list[str]:
+def _reported(experiments: Sequence[Experiment], set_name: str) -> list[str]:
     runs = []
     for experiment in experiments:
         try:
-            runs.append(str(finished_run(experiment).path))
+            run = finished_run(experiment).path
         except MissingRunError as error:
             print(f"No line for {experiment.config.name}: {error}", file=sys.stderr)
+            continue
+        if not any(run.glob("report/**/report.html")):
+            words = ["evaluate", "--config", str(experiment.path), "--report"]
+            vpr([*words, "--model", str(run), "--set", set_name, *experiment.overrides])
+        runs.append(str(run))
     if not runs:
         raise ValueError("No method has a finished run.")
     return runs
@@ -103,6 +109,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--methods", nargs="+", default=[*METHODS], metavar="METHOD")
+    parser.add_argument("--set", default="test", help="val or a test set")
     parser.add_argument("--output", type=Path, help="default: RUNS_DIR/objectives")
     parser.add_argument(
         "--no-train",
