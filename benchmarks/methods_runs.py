@@ -14,15 +14,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.trained_settings import trained_settings
 from data_prep.errors import DataPrepError
 from data_prep.partition.assignment import add_partition, summary
-from vpr_tf.config import ConfigError, ExperimentConfig, as_dict, load_config
+from vpr_tf.config import ConfigError, ExperimentConfig, load_config
 from vpr_tf.data.prepared_dataset import DatasetError, PreparedDataset
 from vpr_tf.training.run_folder import RunFolder
 
 _ROOT = Path(__file__).resolve().parents[1]
-# What a run is, as far as its results are concerned; its dataset may have moved.
-_OF_TRAINING = ("seed", "encoder", "train")
 _PARENT_DEATH_SIGNAL = 1  # of prctl(2)
 # Statuses of a training that was told to stop, by itself or by the system.
 _STOPPED = (130, 143, -signal.SIGINT, -signal.SIGTERM)
@@ -156,19 +155,9 @@ def _difference(run: RunFolder, config: ExperimentConfig) -> str:
     except (ConfigError, DatasetError) as error:
         return str(error)
     known = _metrics(run).get("run", {}).get("dataset_fingerprint", fingerprint)
-    there = _settings(trained) | {"dataset_fingerprint": known}
-    here = _settings(config) | {"dataset_fingerprint": fingerprint}
+    there = trained_settings(trained) | {"dataset_fingerprint": known}
+    here = trained_settings(config) | {"dataset_fingerprint": fingerprint}
     return _first_difference(there, here)
-
-
-def _settings(config: ExperimentConfig) -> dict[str, Any]:
-    values = as_dict(config)
-    settings = {name: values[name] for name in _OF_TRAINING}
-    del settings["train"]["export"]
-    return settings | {
-        "dataset.partition": config.partition_name,
-        "build.partition": config.build.partition.parameters(),
-    }
 
 
 def _first_difference(there: Any, here: Any, name: str = "") -> str:

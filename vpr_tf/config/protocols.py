@@ -52,6 +52,26 @@ class Protocol:
             return "not known"
         return "dropped" if self.drops_unmatched else "not found"
 
+    def differing_counts(
+        self, num_counted: int, num_database: int | None
+    ) -> list[tuple[str, tuple[int, ...], int]]:
+        """Returns what a set has another number of: what, as stated, as it has.
+
+        Args:
+            num_counted: Queries in the recall.
+            num_database: Database images; None where heads predict without them.
+        """
+        queries = () if self.num_queries is None else (self.num_queries,)
+        pairs = (
+            ("queries that count", queries, num_counted),
+            ("database images", self.num_database, num_database),
+        )
+        return [
+            (what, stated, found)
+            for what, stated, found in pairs
+            if stated and found is not None and found not in stated
+        ]
+
     @property
     def unstated(self) -> str:
         """What of a set nobody can check against it, for people; empty for nothing.

@@ -71,26 +71,21 @@ def counted_queries(queries: PhotoTable, dropped: np.ndarray) -> PhotoTable:
 
 
 def count_warnings(
-    protocol: Protocol, num_counted: int, num_database: int
+    protocol: Protocol, num_counted: int, num_database: int | None
 ) -> list[str]:
     """Returns why numbers are not those of the protocol, by what was measured on.
 
     Args:
         protocol: What the numbers are said to be of.
-        num_counted: Queries in the recall.
-        num_database: Database images.
+        num_counted: See `Protocol.differing_counts`.
+        num_database: Likewise.
     """
-    queries = () if protocol.num_queries is None else (protocol.num_queries,)
     return [
         f"the protocol {protocol.name} ({protocol.sets}) has "
         f"{' or '.join(f'{count:,}' for count in stated)} {what}, this "
         f"set has {found:,}: its recalls are not comparable with others of the "
         "protocol. Look at the set, and at `evaluation.protocol`."
-        for what, stated, found in (
-            ("queries that count", queries, num_counted),
-            ("database images", protocol.num_database, num_database),
-        )
-        if stated and found not in stated
+        for what, stated, found in protocol.differing_counts(num_counted, num_database)
     ]
 
 

@@ -12,7 +12,6 @@ from vpr_tf.evaluation.agreement import (
     rows_off,
     seems_mis_indexed,
 )
-from vpr_tf.evaluation.protocols import count_warnings
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.evaluation.shared_images import SharedImages
 from vpr_tf.geo import Positions, nearest_m
@@ -38,7 +37,7 @@ def result_warnings(
     """
     known = queries.known
     warnings = _without_position(result)
-    warnings += count_warnings(result.rule, result.num_counted, result.num_database)
+    warnings += result.count_warnings
     warnings += [result.rule.unstated] * bool(result.rule.unstated)
     warnings += _equal_descriptors(result)
     if shared is not None:

@@ -102,9 +102,16 @@ class EvaluationResult:
         return int(np.sum((self.num_positives >= 0) & ~self.dropped))
 
     @property
+    def count_warnings(self) -> list[str]:
+        """Which counts differ from what the protocol states, for people."""
+        predicts_places = self.method == "classification"
+        num_database = None if predicts_places else self.num_database
+        return count_warnings(self.rule, self.num_counted, num_database)
+
+    @property
     def has_stated_counts(self) -> bool:
         """Whether no count differs from what the protocol states."""
-        return not count_warnings(self.rule, self.num_counted, self.num_database)
+        return not self.count_warnings
 
     def summary(self) -> dict[str, Any]:
         """Returns the numbers as JSON-ready values."""

@@ -168,6 +168,8 @@ def _identity(opened: Evaluation, result: EvaluationResult) -> Identity:
     search = "exact" if result.is_exact else "approximate"
     if result.places is not None:
         search = "heads"
+    if opened.reranking is not None:
+        search += ", re-ranked"
     return Identity(
         set_name=result.name,
         dataset_fingerprint=result.dataset_fingerprint,

@@ -32,7 +32,8 @@ class Identity:
         encoder_fingerprint: Hash over the encoder's architecture and weights.
         encoder: The encoder, for people.
         preprocessing: How images are prepared, for people: `square 224, float32`.
-        search: `exact` or `approximate`; `heads` where places are predicted.
+        search: `exact` or `approximate`; `heads` where places are predicted. With
+            `, re-ranked` where a second look changed the order.
         num_queries: Queries, those of unknown position included.
         num_database: Database images, or places that heads know.
         method: `evaluation.method`.

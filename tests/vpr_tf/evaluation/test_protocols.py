@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,13 @@ def test_other_counts_than_the_protocol_has_are_told():
     assert "has 18,871 database images, this set has 3" in database
     assert not [text for text in judged("standard").warnings if "protocol" in text]
     assert count_warnings(PROTOCOLS["sped"], 607, 607) == []
+
+
+def test_heads_know_places_and_have_no_database_that_is_counted():
+    result = dataclasses.replace(judged("sf_xl_v1"), method="classification")
+    (text,) = result.count_warnings
+    assert "has 1,000 queries that count, this set has 3" in text
+    assert not result.has_stated_counts
 
 
 def test_the_small_database_is_not_that_of_sf_xl():

@@ -77,6 +77,7 @@ def test_report_judges_the_reranked_positions(opened, monkeypatch):
     [before] = report_on(opened, plain).values()
     reranked, config = with_reranking(opened, RERANK)
     [after] = report_on(reranked, config).values()
+    assert after.identity.search == "exact, re-ranked"
     assert before.errors["cluster"].median_m.value > 100
     assert after.errors["cluster"].median_m.value == pytest.approx(3, abs=0.1)
     assert after.errors["best_match"].median_m.value == pytest.approx(3, abs=0.1)
