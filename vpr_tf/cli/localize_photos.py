@@ -66,6 +66,8 @@ def locate_photos(
         settings = LocalizationSettings.from_manifest(manifest, options)
         files = named_photos(photos)
         of_camera = sequence.of_photos(files.photos) if sequence else None
+        if sequence:
+            sequence.warn_of_names([path.decode() for path in files.paths])
         found: list[Localization] = []
         counter: InlierCounter | None = None
         if len(files):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import itertools
+import logging
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +18,9 @@ from vpr_tf.localization import (
     Track,
 )
 from vpr_tf.photos import PhotoTable, clock_seconds
+
+_LOG = logging.getLogger("vpr_tf")
+_MOST_DIGITS = 20
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,20 @@ class SequenceOptions:
             motion = MotionModel(options.max_speed_kmh)
         return cls(motion, options.seconds_between, options.utc_offset)
 
+    def warn_of_names(self, names: Sequence[str]) -> None:
+        """Warns of an order by names that is not that of the numbers in them."""
+        if self.seconds_between is None:
+            return
+        for name, following in itertools.pairwise(names):
+            if name <= following and _with_zeros(name) > _with_zeros(following):
+                _LOG.warning(
+                    "%s is taken to be before %s, as in the order of the names. If "
+                    "the numbers count, write them with the same number of digits.",
+                    name,
+                    following,
+                )
+                return
+
     def of_photos(self, photos: PhotoTable) -> PhotoSequence:
         """Returns when photos were taken.
 
@@ -50,6 +70,10 @@ class SequenceOptions:
         else:
             times = PhotoTimes.of_clock(*clock_seconds(photos.timestamps))
         return PhotoSequence(times, self.motion)
+
+
+def _with_zeros(name: str) -> str:
+    return re.sub(r"\d+", lambda found: found[0].zfill(_MOST_DIGITS), name)
 
 
 def track_notes(

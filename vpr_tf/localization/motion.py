@@ -18,7 +18,7 @@ _BORROWED = 8  # of the likeliest candidates of each neighbour
 # Of the photos that no candidate explains, so many are of places of the map.
 _MISSED = 0.6
 _NOWHERE = (0.1, 0.9)  # least and largest share of all photos
-_LEAVES = 0.05  # chance of a step from a candidate to neither
+_LEAVES = 0.05  # chance that a short step leads from a candidate to neither
 _JUMPS = 0.001  # chance of a step that no speed explains: times or order are wrong
 # Two photos in a row often look like one wrong place, as they look like each other.
 _RESEMBLANCE = 0.08
@@ -126,15 +126,17 @@ def track_shares(
     firsts = np.flatnonzero(new)
     steps = np.asarray(seconds_between, np.float64)[firsts[1:] - 1]
     reach_m = motion.reach_m(steps)
-    chance = (np.searchsorted(map_m, reach_m, side="right") + 1) / (len(map_m) + 1)
-    chance = _RESEMBLANCE + (1 - _RESEMBLANCE) * chance
+    reached = (np.searchsorted(map_m, reach_m, side="right") + 1) / (len(map_m) + 1)
+    chance = _RESEMBLANCE + (1 - _RESEMBLANCE) * reached
     found, places = _borrow(points[firsts], shares[firsts], chance)
     states = np.concatenate([points[firsts], places], axis=1)
     nowhere = np.maximum(1 - shares[firsts].sum(axis=1), 1e-9)
     # As many come back from nowhere as go there: its share is what the photos say.
     share = float(np.clip(nowhere.mean(), *_NOWHERE))
     emissions = np.concatenate([found.shares, nowhere[:, None]], axis=1)
-    step = _steps(states, share, reach_m, chance, motion.tail_m)
+    # What was before says the less, the more of the map is within reach.
+    leaves = _LEAVES + (share - _LEAVES) * reached
+    step = _steps(states, share, reach_m, chance, leaves, motion.tail_m)
     posterior = forward_backward(emissions, step)
     posterior[:, shares.shape[1] : -1] *= _nearness(found.photo, reach_m, motion)
     copies = np.cumsum(new) - 1
@@ -162,13 +164,16 @@ def _borrow(
     column = best[of].reshape(num_photos, -1)
     value = np.where(np.repeat(inside, best.shape[1], 1), shares[photo, column], 0.0)
     places = points[photo, column]
-    missed = _MISSED * np.maximum(1 - shares.sum(axis=1), 0)
-    missed *= np.append(chance, chance[-1:] if len(chance) else 1.0)[:num_photos]
+    most = _MISSED * np.maximum(1 - shares.sum(axis=1), 0)  # of all places together
+    chances = np.append(chance, chance[-1:] if len(chance) else 1.0)[:num_photos]
+    missed = most * chances
     for number in range(num_photos):
         here = places[number]
         apart_m = np.linalg.norm(here[:, None] - here[None], axis=2)
         crowd = (apart_m <= _ONE_PLACE_M) @ value[number]
         value[number] *= missed[number] / np.where(crowd > 0, crowd, 1.0)
+        total = value[number].sum()
+        value[number] *= min(1.0, most[number] / total) if total else 1.0
     photo = np.where(value > 0, photo, -1)
     return TrackShares(np.hstack([shares, value]), photo, column), places
 
@@ -193,6 +198,7 @@ def _steps(
     nowhere: float,
     reach_m: np.ndarray,
     chance: np.ndarray,
+    leaves: np.ndarray,
     tail_m: float,
 ) -> Callable[[int], np.ndarray]:
     """Returns a function of a photo's number that gives the step to the next.
@@ -204,20 +210,22 @@ def _steps(
         nowhere: Share of the photos that are there.
         reach_m: Of each step, `(num_photos - 1,)`.
         chance: That two places of the map are within reach, same shape.
+        leaves: That a place is followed by nowhere, same shape.
         tail_m: See `MotionModel`.
     """
-    returns = _LEAVES * (1 - nowhere) / nowhere  # so that the share stays
+    returns = leaves * (1 - nowhere) / nowhere  # so that the share stays
 
     def step(number: int) -> np.ndarray:
         here, there = states[number], states[number + 1]
         apart_m = np.linalg.norm(here[:, None] - there[None], axis=2)
         beyond_m = np.maximum(apart_m - reach_m[number], 0)
-        moved = (1 - _LEAVES - _JUMPS) * np.exp(-beyond_m / tail_m) / chance[number]
+        stays = 1 - leaves[number] - _JUMPS
+        moved = stays * np.exp(-beyond_m / tail_m) / chance[number]
         matrix = np.empty((len(here) + 1, len(there) + 1))
         matrix[:-1, :-1] = (moved + _JUMPS) / (1 - nowhere)
-        matrix[:-1, -1] = _LEAVES / nowhere
-        matrix[-1, :-1] = returns / (1 - nowhere)
-        matrix[-1, -1] = (1 - returns) / nowhere
+        matrix[:-1, -1] = leaves[number] / nowhere
+        matrix[-1, :-1] = returns[number] / (1 - nowhere)
+        matrix[-1, -1] = (1 - returns[number]) / nowhere
         return matrix
 
     return step

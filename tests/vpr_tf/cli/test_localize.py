@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -300,6 +301,17 @@ def test_seconds_between_stand_for_times(capsys, tiny_index, photos):
     )
     assert status == 0
     assert json.loads(out)["track"]["order"] == [0]
+
+
+def test_names_in_another_order_than_their_numbers_are_told(
+    capsys, caplog, tiny_index, tmp_path
+):
+    for number in (2, 9, 10):
+        write_photo(tmp_path / f"frame_{number}.jpg", COLOURS[1])
+    arguments = ("--index", tiny_index, tmp_path, "--sequence", "--seconds-between", 1)
+    status, _, _ = run(capsys, *arguments)
+    assert status == 0
+    assert re.search(r"frame_10.jpg is taken to be before \S*frame_2.jpg", caplog.text)
 
 
 def test_photos_of_unknown_time_are_named(capsys, tiny_index, drive):

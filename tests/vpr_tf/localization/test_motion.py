@@ -131,3 +131,19 @@ def test_speeds_that_cannot_be(speed):
 def test_slack_that_cannot_be():
     with pytest.raises(LocalizationError, match="`slack_m` and `tail_m` must be"):
         MotionModel(slack_m=0)
+
+
+@pytest.mark.parametrize("alone", [[0.9] * 10, [0.9] * 5 + [0.3] * 5, [0.9, 0.3, 0.9]])
+def test_photos_of_other_days_say_nothing_about_each_other(alone):
+    rng = np.random.default_rng(0)
+    shares = np.zeros((len(alone), 20))
+    shares[:, 0] = alone
+    shares[:, 1:6] = 0.08 * (1 - shares[:, :1])
+    found = track_shares(
+        rng.uniform(0, 600, (len(alone), 20, 3)),
+        shares,
+        np.full(len(alone) - 1, np.inf),
+        np.sort(rng.uniform(0, 800, 1000)),
+        MotionModel(),
+    )
+    np.testing.assert_allclose(found.shares[:, 0], alone, atol=0.07)
