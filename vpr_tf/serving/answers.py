@@ -121,7 +121,10 @@ class LocalizeAnswer(BaseModel):
     threshold_m: float | None = Field(
         description="Of the errors that a confidence is about; null if not calibrated"
     )
-    min_confidence: float | None = Field(description="Positions below were withheld")
+    min_confidence: float | None = Field(
+        description="Positions of the first look below were withheld; re-ranked photos "
+        "have a calibration of their own, see `status`"
+    )
     notes: list[str] = Field(description="What to know of confidence and error")
     warnings: list[str] = Field(description="What to know of this request")
     localizations: list[LocalizationAnswer]
