@@ -160,5 +160,9 @@ class LookedAt:
 
 
 def wide_config(config: LocalizationConfig) -> LocalizationConfig:
-    """Returns a config with which all matches that are compared are candidates."""
-    return dataclasses.replace(config, num_predictions=config.rerank.candidates)
+    """Returns a config with which all matches that are compared are candidates.
+
+    Those that vote are among them.
+    """
+    compared = max(config.num_predictions, config.rerank.candidates)
+    return dataclasses.replace(config, num_predictions=compared)

@@ -100,7 +100,13 @@ class Reranking:
 
     def _photo(self, key: bytes) -> tuple[Hashable, Callable[[], np.ndarray]]:
         path = inside(self.photos_root, key.decode())
-        status = path.stat()
+        try:
+            status = path.stat()
+        except FileNotFoundError as error:
+            raise ValueError(
+                "it is not in the folder of photos, which must be the one that the "
+                "index was built of"
+            ) from error
 
         def load() -> np.ndarray:
             content = path.read_bytes()

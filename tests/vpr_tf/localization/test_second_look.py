@@ -21,6 +21,7 @@ from vpr_tf.localization import (
     read_reranked,
     read_stored,
     to_stored,
+    wide_config,
 )
 from vpr_tf.localization.candidates import CHANCE_INLIERS
 from vpr_tf.localization.features import RERANKED
@@ -247,3 +248,10 @@ def test_inliers_of_another_shape_or_of_cells_are_refused():
     cells = Candidates.from_cells(PHOTOS.positions, ROWS, -DISTANCES)
     with pytest.raises(LocalizationError, match="cells of a classifier"):
         _ = cells.keys
+
+
+@pytest.mark.parametrize(("voting", "candidates", "compared"), [(4, 8, 8), (9, 8, 9)])
+def test_what_votes_is_compared(voting, candidates, compared):
+    rerank = dataclasses.replace(RERANK, candidates=candidates)
+    config = dataclasses.replace(CONFIG, num_predictions=voting, rerank=rerank)
+    assert wide_config(config).num_predictions == compared
