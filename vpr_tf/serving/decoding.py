@@ -52,6 +52,7 @@ class Decoders:
         self._has_room.set()
         self._running: set[_Running] = set()
         self._pool: pebble.ProcessPool | None = None
+        self._replaced = asyncio.Event()
         self._lifeline: Connection | None = None
 
     async def start(self) -> None:
@@ -132,8 +133,16 @@ class Decoders:
                     decode_photo, args=(content, task), timeout=limit_s
                 )
                 wrapped = asyncio.wrap_future(future)
-                # By then photos before it were done, or stopped.
-                await asyncio.wait({wrapped}, timeout=(_AHEAD + 1) * limit_s + _SPARE_S)
+                replaced = asyncio.create_task(self._replaced.wait())
+                try:
+                    # By then photos before it were done, or stopped.
+                    await asyncio.wait(
+                        {wrapped, replaced},
+                        timeout=(_AHEAD + 1) * limit_s + _SPARE_S,
+                        return_when=asyncio.FIRST_COMPLETED,
+                    )
+                finally:
+                    replaced.cancel()
                 if wrapped.done() and not wrapped.cancelled():
                     return wrapped.result()
             except TimeoutError:
@@ -155,6 +164,7 @@ class Decoders:
         if pool is self._pool:
             _LOG.warning("The processes that decode photos are started again.")
             ended, self._pool = self._pool, None
+            self._replaced.set()  # its photos would wait for ever
             ended.stop()
             await asyncio.to_thread(ended.join)
 
@@ -167,6 +177,7 @@ class Decoders:
         if self._lifeline is not None:
             self._lifeline.close()
         lifeline, self._lifeline = context.Pipe(duplex=False)
+        self._replaced = asyncio.Event()
         self._pool = pebble.ProcessPool(
             self._settings.num_decoders,
             initializer=start_decoder,

@@ -96,7 +96,7 @@ def test_list_and_show_state_what_is_known(capsys):
     assert "no public address is known" in told
     assert "test-queries: 607" in told
     assert vpr("data", "datasets", "show", "gsv_cities") == 0
-    assert "are not drawn yet" in capsys.readouterr().out.replace("\n", " ")
+    assert "build.partition.method: place_ids" in capsys.readouterr().out
     assert vpr("data", "datasets", "show", "no") == 2
 
 
