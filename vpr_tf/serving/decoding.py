@@ -8,7 +8,7 @@ import multiprocessing
 from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 from multiprocessing.connection import Connection
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pebble
 
@@ -134,10 +134,11 @@ class Decoders:
                 )
                 wrapped = asyncio.wrap_future(future)
                 replaced = asyncio.create_task(self._replaced.wait())
+                either: set[asyncio.Future[Any]] = {wrapped, replaced}
                 try:
                     # By then photos before it were done, or stopped.
                     await asyncio.wait(
-                        {wrapped, replaced},
+                        either,
                         timeout=(_AHEAD + 1) * limit_s + _SPARE_S,
                         return_when=asyncio.FIRST_COMPLETED,
                     )
