@@ -31,7 +31,7 @@ from vpr_tf.cli.options import (
     add_within,
     existing_model,
 )
-from vpr_tf.cli.rerank_options import add_rerank, rerank_of
+from vpr_tf.cli.rerank_options import RERANK_OPTIONS, add_rerank, rerank_of
 from vpr_tf.cli.sequence_options import add_sequence, check_sequence
 from vpr_tf.printable import printable
 
@@ -127,8 +127,7 @@ def run(options: argparse.Namespace) -> Outcome:
 
 def _check_no_rerank(options: argparse.Namespace) -> None:
     """Refuses what compares photos with those of an index."""
-    names = ("rerank", "matcher", "matcher_weights", "photos_root")
-    for name in names:
+    for name in RERANK_OPTIONS:
         if getattr(options, name) is not None:
             raise UsageError(
                 f"--{name.replace('_', '-')} compares photos with those of an index: "

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from vpr_tf.config import RerankOverride
     from vpr_tf.place_index import IndexManifest, Reranking
 
+# Those of `add_rerank`, and the folder of the photos.
+RERANK_OPTIONS = ("rerank", "matcher", "matcher_weights", "photos_root")
 NO_PHOTOS = (
     "The index says that photos of low confidence are compared with their candidates, "
     "but not where those are: none was. Pass {option} DIR, or --rerank never."

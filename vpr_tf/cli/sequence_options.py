@@ -9,9 +9,9 @@ import re
 
 from vpr_tf.cli.main import UsageError
 from vpr_tf.cli.numbers import seconds
+from vpr_tf.cli.rerank_options import RERANK_OPTIONS
 
 _OF_SEQUENCES = ("seconds_between", "max_speed_kmh", "utc_offset", "gpx")
-_OF_RERANKING = ("rerank", "matcher", "matcher_weights", "photos_root")
 _OFFSET = re.compile(r"([+-]?)(\d{1,2})(?::?([0-5]\d))?")
 _LARGEST_OFFSET = datetime.timedelta(hours=14)
 
@@ -53,7 +53,7 @@ def check_sequence(options: argparse.Namespace) -> None:
                 "--sequence weighs the photos of an index: pass --index DIR. Received: "
                 "--classifier"
             )
-        for name in _OF_RERANKING:
+        for name in RERANK_OPTIONS:
             if getattr(options, name) not in (None, "never"):
                 raise UsageError(
                     "Photos of a sequence are not re-ranked: leave out --sequence or "
