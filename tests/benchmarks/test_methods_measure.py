@@ -132,7 +132,7 @@ def test_configs_without_runs_are_told(method, tmp_path, monkeypatch):
     write_run(found, "2026-01-01_002")
     opened = {"dc": method}
 
-    def open_method(experiment, set_name, num_timed):
+    def open_method(experiment, set_name, num_timed, pca_dim):
         from benchmarks.methods_runs import finished_run
 
         finished_run(experiment)
@@ -165,7 +165,12 @@ def test_narrowing_by_an_unknown_name_is_refused(tmp_path):
     with pytest.raises(
         ValueError, match="--narrow-by must name one of the configs: dc"
     ):
-        compare_methods([write_experiment(tmp_path)], "a", narrow_by="x")
+        compare_methods([write_experiment(tmp_path)], "a", narrow_by=["dc", "x"])
+
+
+def test_pca_of_an_unknown_name_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="--pca must name one of the configs: dc"):
+        compare_methods([write_experiment(tmp_path)], "a", pca_dims={"x": 2})
 
 
 def test_configs_of_two_datasets_are_refused(tmp_path):
