@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from benchmarks.growth_measure import measure_growth
 from benchmarks.methods_comparison import Comparison, compare_methods
 from benchmarks.methods_measure import (
     Method,
@@ -116,6 +117,18 @@ def test_all_cells_are_the_search_alone(method):
     assert math.isnan(everything.classify_ms)
     assert one.classify_ms > 0
     assert one.held_bytes > alone.held_bytes
+
+
+def test_a_city_grows_and_its_queries_stay(method):
+    points = measure_growth(method, [1, 3], 2)
+    assert [(p.engine, p.num_images, p.num_cells) for p in points] == [
+        *((engine, 4, 3) for engine in ("exact", "D&C", "D&C + search")),
+        *((engine, 12, 9) for engine in ("exact", "D&C", "D&C + search")),
+    ]
+    first, grown = points[:3], points[3:]
+    assert [point.lr_1 for point in first] == [75.0] * 3
+    assert all(p.lr_1 <= q.lr_1 for p, q in zip(grown, first, strict=True))
+    assert all(point.ms > 0 for point in points)
 
 
 def test_encoders_are_timed_on_single_images(method):
