@@ -100,7 +100,7 @@ def _on_grid(base: Experiment, grid: int, extent_m: float) -> Entry:
     size_m = math.ceil(extent_m / grid)
     changes = [
         f"name={base.config.name}_grid{grid}",
-        f"build.partition.name=cells_m{size_m}_a30",
+        f"build.partition.name=grid{grid}_a30",
         f"build.partition.cell_size_m={size_m}",
         "build.partition.min_images_per_class=1",
     ]
