@@ -61,7 +61,7 @@ def growth_figure(points: Sequence[Point]) -> Drawing:
             _ticks(axes.set_xticks, min(sizes), max(sizes))
         figure.legend(
             *of_time.get_legend_handles_labels(),
-            loc="outside upper center",
+            loc="outside lower center",
             ncols=min(4, len(styles)),
         )
 
