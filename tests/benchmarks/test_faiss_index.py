@@ -38,6 +38,14 @@ def test_more_lists_find_more_and_a_written_index_finds_the_same(rows, tmp_path)
     np.testing.assert_array_equal(again.search(rows, 5)[1], few.search(rows, 5)[1])
 
 
+def test_more_lists_of_the_same_index_are_searched_by_another_setting(rows):
+    few = FaissIndex.build(rows, {"factory": "IVF8,Flat", "search": "nprobe=1"})
+    many = few.with_search("nprobe=8")
+    truth = ExactIndex.build(rows).search(rows, 5)[1]
+    np.testing.assert_array_equal(many.search(rows, 5)[1], truth)
+    assert (few.search(rows, 5)[1] != truth).any()
+
+
 def test_what_few_lists_lack_is_missing(rows):
     index = FaissIndex.build(rows, {"factory": "IVF8,Flat", "search": "nprobe=1"})
     distances, found = index.search(rows[:5], 600)
