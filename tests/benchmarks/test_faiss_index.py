@@ -25,8 +25,8 @@ def test_neighbours_and_distances_are_those_of_exact_search(rows, settings):
 
 
 def test_more_lists_find_more_and_a_written_index_finds_the_same(rows, tmp_path):
-    few = FaissIndex.build(rows, {"factory": "IVF8,PQ8x4", "search": "nprobe=1"})
-    many = FaissIndex.build(rows, {"factory": "IVF8,PQ8x4", "search": "nprobe=8"})
+    few = FaissIndex.build(rows, {"factory": "IVF8,PQ8x4np", "search": "nprobe=1"})
+    many = FaissIndex.build(rows, {"factory": "IVF8,PQ8x4np", "search": "nprobe=8"})
     truth = ExactIndex.build(rows).search(rows, 10)[1]
     shares = [
         np.mean([len(set(a) & set(b)) for a, b in zip(truth, of, strict=True)])
@@ -55,12 +55,12 @@ def test_what_few_lists_lack_is_missing(rows):
 
 def test_lists_of_ivfpq_suit_the_database():
     assert ivfpq_settings(200_000, 512, 1 / 4) == {
-        "factory": "IVF1024,PQ64",
+        "factory": "IVF1024,PQ64np",
         "search": "nprobe=256",
     }
     # 39 rows for each centre, and codes that divide the descriptor.
     assert ivfpq_settings(2_000, 100, 1 / 64) == {
-        "factory": "IVF32,PQ50",
+        "factory": "IVF32,PQ50np",
         "search": "nprobe=1",
     }
 
