@@ -52,6 +52,7 @@ _DEFAULT_ENGINES = (
 )
 _COLUMNS: tuple[tuple[str, str], ...] = (
     ("build s", "{build_s:.0f}"),
+    ("of CPU", "{build_cpu_s:.0f}"),
     ("build peak MiB", "{build_peak_mib:.0f}"),
     ("on disk MiB", "{disk_mib:.0f}"),
     ("open s", "{open_s:.2f}"),
@@ -76,6 +77,7 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--leaves", type=int, help="of ScaNN; default: its own number")
     parser.add_argument(
         "--work-dir",
         type=Path,
@@ -87,8 +89,10 @@ def main() -> None:
     parser.add_argument("--step", choices=("build", "search"), help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.step:
-        step = _build if args.step == "build" else _search
-        print(json.dumps(step(args.engines[0], args.work_dir)))
+        name, folder = args.engines[0], args.work_dir
+        is_build = args.step == "build"
+        step = _build(name, folder, args.leaves) if is_build else _search(name, folder)
+        print(json.dumps(step))
         return
     with contextlib.ExitStack() as stack:
         if args.work_dir is None:
@@ -173,6 +177,7 @@ def _in_process(
         result = json.loads(built.read_text())
     command = [sys.executable, "-m", "benchmarks.retrieval", "--step", step]
     command += ["--engines", name, "--work-dir", str(folder)]
+    command += ["--leaves", str(args.leaves)] if args.leaves else []
     threads = str(args.threads)
     finished = subprocess.run(
         command,
@@ -184,13 +189,14 @@ def _in_process(
     return result | json.loads(finished.stdout.splitlines()[-1])
 
 
-def _build(name: str, folder: Path) -> dict[str, float]:
+def _build(name: str, folder: Path, num_leaves: int | None) -> dict[str, float]:
     engine = engines()[name]
     out = folder / engine.folder
-    start = time.perf_counter()
-    engine.build(folder / "database.npy", out)
+    start, cpu = time.perf_counter(), time.process_time()
+    engine.build(folder / "database.npy", out, num_leaves)
     return {
         "build_s": time.perf_counter() - start,
+        "build_cpu_s": time.process_time() - cpu,
         "build_peak_mib": memory_mib("VmHWM"),
         "disk_mib": sum(path.stat().st_size for path in out.iterdir()) / (1 << 20),
     }
