@@ -86,13 +86,18 @@ def main() -> None:
     parser.add_argument(
         "--engines", nargs="+", choices=engines(), default=_DEFAULT_ENGINES
     )
-    parser.add_argument("--step", choices=("build", "search"), help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--step", choices=("build", "search", "truth"), help=argparse.SUPPRESS
+    )
     args = parser.parse_args()
     if args.step:
         name, folder = args.engines[0], args.work_dir
-        is_build = args.step == "build"
-        step = _build(name, folder, args.leaves) if is_build else _search(name, folder)
-        print(json.dumps(step))
+        steps: dict[str, Callable[[], dict[str, float]]] = {
+            "build": lambda: _build(name, folder, args.leaves),
+            "truth": lambda: _find_truth(name, folder),
+            "search": lambda: _search(name, folder),
+        }
+        print(json.dumps(steps[args.step]()))
         return
     with contextlib.ExitStack() as stack:
         if args.work_dir is None:
@@ -124,7 +129,7 @@ def run(args: argparse.Namespace) -> None:
     if not (folder / "queries.npy").exists():
         generate_city(folder, args.images, args.dim, args.queries, args.seed)
     if not (folder / "truth.npy").exists():
-        _in_process("exact", "search", args, build_first=True)
+        _in_process("exact", "truth", args, build_first=True)
     print(
         f"{args.images} images of {args.dim} values, {args.queries} queries, seed "
         f"{args.seed}; {args.threads} threads, {describe_machine()}\n"
@@ -202,6 +207,13 @@ def _build(name: str, folder: Path, num_leaves: int | None) -> dict[str, float]:
     }
 
 
+def _find_truth(name: str, folder: Path) -> dict[str, float]:
+    engine = engines()[name]
+    search = engine.open(folder / "database.npy", folder / engine.folder)
+    np.save(folder / "truth.npy", search(np.load(folder / "queries.npy"), _K))
+    return {}
+
+
 def _search(name: str, folder: Path) -> dict[str, float]:
     engine = engines()[name]
     queries = np.load(folder / "queries.npy")
@@ -213,10 +225,7 @@ def _search(name: str, folder: Path) -> dict[str, float]:
     single = _single_query_ms(search, queries)
     batches = measure_rate(lambda: search(queries, _K), len(queries), _REPETITIONS)
     found = search(queries, _K)
-    truth_file = folder / "truth.npy"
-    if name == "exact" and not truth_file.exists():
-        np.save(truth_file, found)
-    truth = np.load(truth_file)
+    truth = np.load(folder / "truth.npy")
     top = [np.isin(a, b).mean() for a, b in zip(truth, found, strict=True)]
     return {
         "open_s": open_s,
