@@ -33,6 +33,7 @@ def kept(model, tmp_path_factory):
 
 
 def localized(capsys, index, tmp_path, seed, *words):
+    capsys.readouterr()
     (tmp_path / "query.png").write_bytes(png(street(seed, 200)[:, 20:]))
     words = ("--rerank", "always", "--matcher", "sift", "--json", *words)
     status = vpr("localize", "--index", index, tmp_path / "query.png", *words)
