@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from vpr_tf.config.rules import MOST_IMAGES_A_BATCH, check, check_range
 
+VAL_QUERIES = "val-queries"
+
 
 @dataclass(frozen=True)
 class TargetConfig:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -13,6 +14,22 @@ from vpr_tf.data.augmentation import Augmentation
 from vpr_tf.data.class_sampler import shuffled_class
 from vpr_tf.data.prepared_dataset import DatasetError, PreparedDataset, SplitIndex
 from vpr_tf.data.record_reading import RecordReader
+from vpr_tf.search import MISSING_ID
+
+
+class TargetLabels(NamedTuple):
+    """Photos of a target that count as photos of a group's classes.
+
+    Attributes:
+        rows: Of the split, int64 `(num_photos,)`, without repetition.
+        class_index: Of each, int32, in the group.
+        place: Of each, float32 `(num_photos, 4)`, as `training_batches` has them; None
+            where only classes are learnt.
+    """
+
+    rows: np.ndarray
+    class_index: np.ndarray
+    place: np.ndarray | None = None
 
 
 class TargetPhotos:
@@ -26,6 +43,8 @@ class TargetPhotos:
         image_size: Height and width of the images.
         seed: Seed of the run.
         group_id: The group that trains; another one sees them in another order.
+        labels: Classes of some of the photos; None where none has one.
+        all_photos: Whether photos without a label are drawn as well.
     """
 
     def __init__(
@@ -35,9 +54,21 @@ class TargetPhotos:
         image_size: int,
         seed: int,
         group_id: int,
+        labels: TargetLabels | None = None,
+        *,
+        all_photos: bool = True,
     ) -> None:
-        self._num_photos = len(split)
-        self._read = RecordReader(split, np.arange(len(split)))
+        rows, labels = _labelled_rows(len(split), labels, all_photos)
+        self._num_photos = len(rows)
+        self._labels: dict[str, tf.Tensor] = {}
+        if labels is not None:
+            learnt = {"class_index": labels.class_index, "place": labels.place}
+            self._labels = {
+                name: tf.constant(values)
+                for name, values in learnt.items()
+                if values is not None
+            }
+        self._read = RecordReader(split, rows)
         self._augment = Augmentation(
             dataclasses.replace(augmentation, extra=[]), image_size
         )
@@ -52,11 +83,35 @@ class TargetPhotos:
         )
         self._order_key, self._augmentation_key = keys.numpy()
 
-    def __call__(self, position: tf.Tensor) -> tf.Tensor:
-        """Returns the image at a scalar int64 position; runs inside a graph."""
+    def __call__(self, position: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """Returns the image at a scalar int64 position; runs inside a graph.
+
+        Returns:
+            The image, and where photos have labels its own by the names of
+            `TargetLabels`: a `class_index` of -1 if it has none.
+        """
         row = shuffled_class(self._order_key, position, self._num_photos)
         seed = tf.stack([self._augmentation_key, position])
-        return self._augment(self._read(row), seed)
+        image = self._augment(self._read(row), seed)
+        return image, {name: values[row] for name, values in self._labels.items()}
+
+
+def _labelled_rows(
+    num_photos: int, labels: TargetLabels | None, all_photos: bool
+) -> tuple[np.ndarray, TargetLabels | None]:
+    """Returns the rows to draw from, and the labels of these."""
+    if labels is None:
+        return np.arange(num_photos), None
+    if not all_photos:
+        return labels.rows, labels
+    rows = np.arange(num_photos)
+    classes = np.full(num_photos, MISSING_ID, np.int32)
+    classes[labels.rows] = labels.class_index
+    place = None
+    if labels.place is not None:
+        place = np.zeros((num_photos, labels.place.shape[1]), np.float32)
+        place[labels.rows] = labels.place
+    return rows, TargetLabels(rows, classes, place)
 
 
 def target_split(

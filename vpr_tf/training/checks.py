@@ -90,13 +90,16 @@ def check_chunks(config: TrainConfig, num_replicas: int) -> None:
         ConfigError: They do not.
     """
     chunk = config.gradient_cache_chunk
-    num_images = config.batch_size * config.views_per_photo
-    num_images = (num_images + config.target_photos_per_batch) // num_replicas
-    if chunk is not None and num_images % chunk:
-        raise ConfigError(
-            "`train.gradient_cache_chunk` must divide the images of a replica, "
-            f"{num_images}. Received: {chunk}"
-        )
+    of_source = config.batch_size * config.views_per_photo
+    counts = [of_source + config.target_photos_per_batch]
+    # Without those of the target as long as none has a label.
+    counts += [of_source] * (not config.reads_whole_target)
+    for num_images in [count // num_replicas for count in counts]:
+        if chunk is not None and num_images % chunk:
+            raise ConfigError(
+                "`train.gradient_cache_chunk` must divide the images of a replica, "
+                f"{num_images}. Received: {chunk}"
+            )
 
 
 def check_photos_per_class(partition: Partition, config: TrainConfig) -> list[int]:
@@ -142,6 +145,8 @@ def check_panoramas(
         reader = "`train.input: descriptors`"
     elif config.sampling.name == "cliques":
         reader = "`train.sampling.name: cliques`"
+    elif config.pseudo_labels is not None:
+        reader = "`train.objectives`: pseudo_labels"
     if reader is not None:
         raise ConfigError(
             f"{reader} describes the stored photos, and those of the partition "

@@ -66,6 +66,7 @@ from vpr_tf.training.run_writers import (
     data_facts,
     model_facts,
 )
+from vpr_tf.training.target_localization import TargetLocalizer
 from vpr_tf.training.teacher import Teacher
 from vpr_tf.training.val_loss import ValLoss
 
@@ -157,6 +158,7 @@ class _Setting:
         objectives: Functions of the user.
         teacher: With `train.teacher`.
         target: With `train.target`, its split.
+        localizer: Of the target, where its photos get labels.
     """
 
     config: ExperimentConfig
@@ -169,6 +171,7 @@ class _Setting:
     objectives: Sequence[LossFunction] = ()
     teacher: Teacher | None = None
     target: SplitIndex | None = None
+    localizer: TargetLocalizer | None = None
 
     @classmethod
     def load(
@@ -215,6 +218,7 @@ class _Setting:
         return cls(
             *(config, encoder, dataset, partition, strategy, fixed, facts, objectives),
             *(teacher, target),
+            TargetLocalizer.of(config, dataset, partition, target),
         )
 
 
@@ -258,15 +262,12 @@ def _create_trainer(setting: _Setting, augment: Augment | None) -> GroupTrainer:
     return GroupTrainer(
         create,
         setting.dataset.split("train"),
-        setting.partition,
-        setting.config.train,
-        setting.config.seed,
+        *(setting.partition, setting.config.train, setting.config.seed),
         setting.strategy,
         fixed.descriptors if fixed else None,
-        augment,
-        setting.objectives,
+        *(augment, setting.objectives),
         setting.teacher.of_length if setting.teacher else None,
-        setting.target,
+        *(setting.target, setting.localizer),
     )
 
 

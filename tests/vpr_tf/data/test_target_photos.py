@@ -6,17 +6,29 @@ import numpy as np
 import pytest
 
 from tests.vpr_tf.data.prepared_fixture import stored, write_prepared_dataset
-from vpr_tf.config import AugmentationConfig, ConfigError, TargetConfig, TrainConfig
-from vpr_tf.data.target_photos import draw_whole_photos, target_split
+from vpr_tf.config import (
+    AugmentationConfig,
+    ConfigError,
+    Preprocessing,
+    TargetConfig,
+    TrainConfig,
+)
+from vpr_tf.data.image_batches import ImageBatches, SplitImages
+from vpr_tf.data.target_photos import (
+    TargetLabels,
+    draw_whole_photos,
+    target_split,
+)
 from vpr_tf.data.training_batches import training_batches
 
 NUM_OF_TARGET = 5
+SQUARE = Preprocessing("square", 16)
 CONFIG = TrainConfig(
     batch_size=4,
     image_size=16,
     augmentation=AugmentationConfig(0, 0, 0, 0, 0),
     objectives=[{"name": "class_heads"}, {"name": "domain_adversarial"}],
-    target=TargetConfig("val-queries", photos_per_batch=2),
+    target=TargetConfig("test-queries", photos_per_batch=2),
 )
 
 
@@ -124,6 +136,43 @@ def test_mixing_needs_no_photos_in_the_batch(datasets):
     assert np.abs(mixed - plain).max(axis=(1, 2, 3)).min() > 0.01
     again = batches(datasets, config, num_samples=4)[0][0]
     np.testing.assert_array_equal(again, mixed)
+
+
+def test_photos_with_a_label_come_with_it(datasets, photos_of_target):
+    rows = np.array([3, 1], np.int64)
+    place = np.arange(8, dtype=np.float32).reshape(2, 4)
+    labels = TargetLabels(rows, np.array([2, 0], np.int32), place)
+    objectives = [*CONFIG.objectives, {"name": "pseudo_labels"}]
+    for listed, known in ((objectives, None), (objectives[::2], rows)):
+        config = dataclasses.replace(CONFIG, objectives=listed)
+        made = batches(datasets, config, num_samples=20, target_labels=labels)
+        seen = {}
+        for images, targets in made:
+            numbers = numbers_of(images[4:], photos_of_target)
+            said = targets["target_class_index"], targets["target_place"]
+            for number, *own in zip(numbers.tolist(), *said, strict=True):
+                seen[number] = own
+        by_class = {int(index): row for index, row in seen.values()}
+        assert len(seen) == (NUM_OF_TARGET if known is None else len(rows))
+        assert set(by_class) == ({-1, 0, 2} if known is None else {0, 2})
+        np.testing.assert_array_equal(by_class[2], place[0])
+        np.testing.assert_array_equal(by_class[0], place[1])
+        (own,) = [number for number, (index, _) in seen.items() if index == 2]
+        batch = ImageBatches(SplitImages(datasets[1].split("train")), SQUARE)
+        ((whole, _),) = batch.iterate(rows[:1])
+        np.testing.assert_allclose(photos_of_target[own], whole[0], atol=1e-6)
+
+
+def test_without_labels_there_are_no_photos_of_the_target(datasets):
+    objectives = [{"name": "class_heads"}, {"name": "pseudo_labels"}]
+    config = dataclasses.replace(CONFIG, objectives=objectives)
+    none = TargetLabels(np.empty(0, np.int64), np.empty(0, np.int32))
+    for labels in (None, none):
+        (images, targets), *_ = batches(
+            datasets, config, num_samples=4, target_labels=labels
+        )
+        assert images.shape == (4, 16, 16, 3)
+        assert list(targets) == ["class_index"]
 
 
 def test_a_split_that_is_not_there_is_refused(datasets):
