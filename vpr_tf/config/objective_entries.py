@@ -16,7 +16,7 @@ from vpr_tf.config.objectives import (
     ObjectiveConfig,
 )
 from vpr_tf.config.rules import ConfigError, check
-from vpr_tf.config.target import VAL_QUERIES
+from vpr_tf.config.target import VAL_QUERIES, TargetConfig
 
 _PATH = OBJECTIVES.path
 _PSEUDO_LABELS = "pseudo_labels"
@@ -89,7 +89,7 @@ def check_objectives(
     photos_per_class: int,
     reads_images: bool,
     has_teacher: bool,
-    target_split: str | None,
+    target: TargetConfig | None,
     mixes_target: bool,
 ) -> None:
     """Checks that batches hold what the objectives need.
@@ -100,14 +100,14 @@ def check_objectives(
         photos_per_class: Of them, of a class.
         reads_images: Whether the encoder trains.
         has_teacher: Whether there is `train.teacher`.
-        target_split: That of `train.target`; None without one.
+        target: `train.target`.
         mixes_target: Whether an augmentation needs it.
 
     Raises:
         ConfigError: They do not; the message names the objective and why.
     """
     has_views = any(one.needs_two_views for one in objectives)
-    has_target = target_split is not None
+    has_target = target is not None
     for number, one in enumerate(objectives):
         entry = f"`{_PATH}[{number}]` ({one.name})"
         if one.name != CLASS_HEADS and not reads_images:
@@ -131,10 +131,11 @@ def check_objectives(
             raise ConfigError(
                 f"{entry} needs photos of the domain to adapt to, and none are named. "
                 "Set `train.target.split` to a split of the dataset, such as "
-                "val-queries."
+                "val-queries, or `train.target.photos` to a folder."
             )
         if one.labels_target:
-            _check_labels(entry, [other.name for other in objectives], target_split)
+            names = [other.name for other in objectives]
+            _check_labels(entry, names, target.split if target else None)
         num_classes = batch_size // photos_per_class
         if one.name != CLASS_HEADS and num_classes < 2:
             raise ConfigError(
@@ -146,7 +147,7 @@ def check_objectives(
         raise ConfigError(
             "`train.augmentation.extra` has FourierMixing, which needs photos to mix "
             "with, and none are named. Set `train.target.split` to a split of the "
-            "dataset, such as val-queries."
+            "dataset, such as val-queries, or `train.target.photos` to a folder."
         )
     needs_target = mixes_target or any(one.needs_target for one in objectives)
     if has_target and not needs_target:

@@ -327,7 +327,7 @@ class TrainConfig:
             photos_per_class=self.photos_per_class,
             reads_images=self.input == "images",
             has_teacher=self.teacher is not None,
-            target_split=self.target.split if self.target else None,
+            target=self.target,
             mixes_target=self.augmentation.needs_target,
         )
         check_sampling(

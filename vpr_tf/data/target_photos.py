@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from vpr_tf.config import AugmentationConfig, ConfigError, TargetConfig
+from vpr_tf.config import AugmentationConfig
 from vpr_tf.data.augmentation import Augmentation
 from vpr_tf.data.class_sampler import shuffled_class
-from vpr_tf.data.prepared_dataset import DatasetError, PreparedDataset, SplitIndex
-from vpr_tf.data.record_reading import RecordReader
+from vpr_tf.data.image_sources import EncodedSource
+from vpr_tf.data.prepared_dataset import DatasetError
 from vpr_tf.search import MISSING_ID
 
 
@@ -21,7 +22,7 @@ class TargetLabels(NamedTuple):
     """Photos of a target that count as photos of a group's classes.
 
     Attributes:
-        rows: Of the split, int64 `(num_photos,)`, without repetition.
+        rows: Of the target, int64 `(num_photos,)`, without repetition.
         class_index: Of each, int32, in the group.
         place: Of each, float32 `(num_photos, 4)`, as `training_batches` has them; None
             where only classes are learnt.
@@ -33,12 +34,12 @@ class TargetLabels(NamedTuple):
 
 
 class TargetPhotos:
-    """Maps positions to augmented photos of a split; every pass visits each once.
+    """Maps positions to augmented photos of a target; every pass visits each once.
 
     Crop and colour jitter are those of training; `extra` is left out.
 
     Args:
-        split: The split.
+        photos: The photos.
         augmentation: Of training.
         image_size: Height and width of the images.
         seed: Seed of the run.
@@ -49,7 +50,7 @@ class TargetPhotos:
 
     def __init__(
         self,
-        split: SplitIndex,
+        photos: EncodedSource,
         augmentation: AugmentationConfig,
         image_size: int,
         seed: int,
@@ -58,7 +59,7 @@ class TargetPhotos:
         *,
         all_photos: bool = True,
     ) -> None:
-        rows, labels = _labelled_rows(len(split), labels, all_photos)
+        rows, labels = _labelled_rows(len(photos), labels, all_photos)
         self._num_photos = len(rows)
         self._labels: dict[str, tf.Tensor] = {}
         if labels is not None:
@@ -68,7 +69,7 @@ class TargetPhotos:
                 for name, values in learnt.items()
                 if values is not None
             }
-        self._read = RecordReader(split, rows)
+        self._read = photos.encoded_loader(rows)
         self._augment = Augmentation(
             dataclasses.replace(augmentation, extra=[]), image_size
         )
@@ -114,35 +115,20 @@ def _labelled_rows(
     return rows, TargetLabels(rows, classes, place)
 
 
-def target_split(
-    target: TargetConfig | None, dataset: PreparedDataset
-) -> SplitIndex | None:
-    """Returns the split of the photos of `train.target`, if there is one.
-
-    Raises:
-        ConfigError: The dataset has no such split.
-    """
-    if target is None:
-        return None
-    try:
-        return dataset.split(target.split)
-    except DatasetError as error:
-        raise ConfigError(f"`train.target.split`: {error}") from error
-
-
 def draw_whole_photos(
-    split: SplitIndex, image_size: int
+    photos: EncodedSource, image_size: int
 ) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Returns what draws photos of a split, unchanged, or the middle of long ones.
+    """Returns what draws photos of a target, unchanged, or the middle of long ones.
 
     Args:
-        split: The split.
+        photos: The photos.
         image_size: Height and width of the images.
 
     Returns:
         A function of a seed, int64 `(2,)`, for inside a graph.
     """
-    num_photos, read = len(split), RecordReader(split, np.arange(len(split)))
+    num_photos = len(photos)
+    read = photos.encoded_loader(np.arange(num_photos))
     prepare = Augmentation(AugmentationConfig(0.0, 0.0, 0.0, 0.0, 0.0), image_size)
 
     def draw(seed: tf.Tensor) -> tf.Tensor:
@@ -152,3 +138,25 @@ def draw_whole_photos(
         return prepare(read(row), seed)
 
     return draw
+
+
+@contextlib.contextmanager
+def damaged_photos_named(photos: EncodedSource) -> Iterator[None]:
+    """Around the reading of a target: turns the error of a photo into a clear one.
+
+    Raises:
+        DatasetError: A photo is damaged.
+    """
+    try:
+        yield
+    except tf.errors.OpError:
+        damaged = photos.first_damaged(range(len(photos)))
+        if damaged is None:
+            raise  # not the fault of a photo
+        if isinstance(damaged.error, DatasetError):
+            raise damaged.error from None
+        key = photos.keys[damaged.row].decode()
+        raise DatasetError(
+            f"A photo of the target, {photos.name}, cannot be read: {key!a}: "
+            f"{damaged.error}. Mend or remove it."
+        ) from None

@@ -19,6 +19,7 @@ from vpr_tf.data.class_sampler import (
     sampled_record_ids,
     sampler_of,
 )
+from vpr_tf.data.image_sources import EncodedSource
 from vpr_tf.data.panoramas import FocalCrops
 from vpr_tf.data.partition import Partition
 from vpr_tf.data.prepared_dataset import SplitIndex
@@ -27,7 +28,12 @@ from vpr_tf.data.record_reading import (
     damaged_records_named,
     pipeline_options,
 )
-from vpr_tf.data.target_photos import TargetLabels, TargetPhotos, draw_whole_photos
+from vpr_tf.data.target_photos import (
+    TargetLabels,
+    TargetPhotos,
+    damaged_photos_named,
+    draw_whole_photos,
+)
 
 _ENDLESS = 2**62
 _VALUES_IN_MEMORY = 1 << 28  # float32: 1 GiB
@@ -49,7 +55,7 @@ def training_batches(
     descriptors: np.ndarray | None = None,
     cliques: np.ndarray | None = None,
     teacher: np.ndarray | None = None,
-    target: SplitIndex | None = None,
+    target: EncodedSource | None = None,
     target_labels: TargetLabels | None = None,
 ) -> tf.data.Dataset:
     """Returns the batches of one group from a position on.
@@ -79,7 +85,7 @@ def training_batches(
             `ClassSampler`.
         teacher: What a teacher says of the split's records, one row a record; None
             without one.
-        target: With `config.target`, its split.
+        target: With `config.target`, its photos.
         target_labels: Its photos that count as of the group's classes; None where
             none does as yet.
 
@@ -192,7 +198,7 @@ def _image_loader(
     split: SplitIndex,
     sampler: ClassSampler,
     config: TrainConfig,
-    target: SplitIndex | None,
+    target: EncodedSource | None,
     crops: FocalCrops | None = None,
 ) -> Callable[[Sample], tf.Tensor]:
     read = RecordReader(split, sampler.record_ids)
@@ -285,7 +291,7 @@ def damaged_samples_named(
     config: TrainConfig,
     seed: int,
     position: int,
-    target: SplitIndex | None = None,
+    target: EncodedSource | None = None,
     cliques: Iterable[np.ndarray | None] = (),
 ) -> Iterator[None]:
     """Around taking a batch: turns the errors of its records into clear ones.
@@ -301,14 +307,13 @@ def damaged_samples_named(
         cliques: Of each of the groups; none where classes are not sampled by them.
 
     Raises:
-        DamagedRecordError: One of the records is damaged.
+        DatasetError: One of the records, or a photo of the target, is damaged.
     """
     sampled = (config, seed, position, config.batch_size)
     with contextlib.ExitStack() as stack:
         if target is not None:
             # Looked at last, since that takes all of them.
-            of_target = range(len(target))
-            stack.enter_context(damaged_records_named(target, lambda: of_target))
+            stack.enter_context(damaged_photos_named(target))
         with damaged_records_named(
             split,
             lambda: np.concatenate(

@@ -188,7 +188,7 @@ def _adapted_to(config: ExperimentConfig, run: Path) -> AdaptedTo | None:
             f"{file} must say which photos the run was adapted to, in `run."
             "target_fingerprint`. Restore it from a copy."
         ) from error
-    return AdaptedTo(config.train.target.split, str(fingerprint))
+    return AdaptedTo.of(config.train.target, str(fingerprint))
 
 
 def _differences(wanted: Preprocessing, received: Preprocessing, remark: str) -> str:

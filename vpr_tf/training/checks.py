@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from vpr_tf.config import AugmentationConfig, ConfigError, TrainConfig
 from vpr_tf.data.class_sampler import classes_with_photos
+from vpr_tf.data.image_sources import EncodedSource
 from vpr_tf.data.panoramas import FocalCrops
 from vpr_tf.data.partition import Partition
 from vpr_tf.data.prepared_dataset import SplitIndex
@@ -178,18 +179,18 @@ def draws(config: AugmentationConfig) -> bool:
 
 
 def check_target(
-    config: TrainConfig, target: SplitIndex | None, num_replicas: int
+    config: TrainConfig, target: EncodedSource | None, num_replicas: int
 ) -> None:
     """Checks that there are photos of the domain to adapt to, for every replica.
 
     Raises:
-        ConfigError: The split is empty, or cannot be shared.
+        ConfigError: There are none, or they cannot be shared.
     """
     if target is None:
         return
     if not len(target):
         raise ConfigError(
-            f"`train.target.split` must have photos. Received: {target.name}, of none"
+            f"`train.target` must have photos. Received: {target.name}, of none"
         )
     num_photos = config.target_photos_per_batch
     if num_photos % num_replicas:

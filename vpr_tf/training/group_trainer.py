@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from vpr_tf.config import TrainConfig
 from vpr_tf.data.extra_augmentations import ExtraAugmentations
+from vpr_tf.data.image_sources import EncodedSource
 from vpr_tf.data.partition import Partition
 from vpr_tf.data.prepared_dataset import SplitIndex
 from vpr_tf.data.target_photos import draw_whole_photos
@@ -73,7 +74,7 @@ class GroupTrainer:
             which are learnt besides those of `config.objectives`.
         teacher: Gives what a teacher says of the train split in descriptors of a
             length, with `config.teacher`.
-        target: With `config.target`, the split of its photos.
+        target: With `config.target`, its photos.
         localizer: Of the target, where its photos get labels.
 
     Attributes:
@@ -113,7 +114,7 @@ class GroupTrainer:
         augment: Augment | None = None,
         objectives: Sequence[LossFunction] = (),
         teacher: Callable[[int], np.ndarray] | None = None,
-        target: SplitIndex | None = None,
+        target: EncodedSource | None = None,
         localizer: TargetLocalizer | None = None,
     ) -> None:
         self.config = config

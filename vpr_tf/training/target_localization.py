@@ -19,6 +19,7 @@ from vpr_tf.data.image_batches import SplitImages
 from vpr_tf.data.image_sources import ImageSource
 from vpr_tf.data.partition import Partition
 from vpr_tf.data.prepared_dataset import PreparedDataset, SplitIndex
+from vpr_tf.extraction import Target
 from vpr_tf.geo import MapFrame, Positions
 from vpr_tf.localization import (
     Calibration,
@@ -90,7 +91,7 @@ class TargetLocalizer:
         config: ExperimentConfig,
         dataset: PreparedDataset,
         partition: Partition,
-        target: SplitIndex | None,
+        target: Target | None,
     ) -> TargetLocalizer | None:
         """Returns what localizes for `train.objectives`; None if none needs it.
 
@@ -107,6 +108,12 @@ class TargetLocalizer:
                 f"are known. Received: {dataset.path}, without. Build it with "
                 "`build.val`, or leave pseudo_labels out."
             )
+        if target.is_split(dataset, val.queries):
+            raise ConfigError(
+                "`train.target.photos` must be other photos than the queries of val, "
+                "by which the confidence of pseudo_labels is calibrated. Received: "
+                f"{target.adapted_to.text}, which are these."
+            )
         records = _trained_records(partition, config.train.groups_num)
         most = labels.database_photos
         if len(records) > most:
@@ -120,8 +127,8 @@ class TargetLocalizer:
             config.seed,
             dataset.split("train"),
             records,
-            SplitImages(target),
-            target.positions(),
+            target.photos,
+            target.positions,
             dataset.split(val.queries),
             dataset.split(val.database),
         )

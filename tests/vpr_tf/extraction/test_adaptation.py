@@ -11,8 +11,9 @@ from tests.command_line import command
 from tests.vpr_tf.evaluation.tiny_dataset import Shot, write_dataset
 from vpr_tf.config import AdaptedTo, load_config
 from vpr_tf.data.prepared_dataset import PreparedDataset
+from vpr_tf.data.record_reading import stored_images
 from vpr_tf.evaluation.evaluate import evaluate_model
-from vpr_tf.extraction import load_extractor
+from vpr_tf.extraction import is_adapted_to_split, load_extractor
 from vpr_tf.models import GeoLocalizationNet
 from vpr_tf.models.batch_norm_statistics import batch_norms
 
@@ -112,6 +113,24 @@ def test_only_the_queries_may_be_described_by_the_adapted(folder, adapted_file, 
     assert "`--report` is of one encoder" in capsys.readouterr().err
 
 
+def test_a_folder_gives_the_statistics_of_the_split(folder, adapted_file):
+    photos = folder / "night"
+    photos.mkdir()
+    split = PreparedDataset(folder / "dataset").split("test-a-queries")
+    for number, content in enumerate(stored_images(split, np.arange(len(split)))):
+        (photos / f"{number}.png").write_bytes(content)
+    file = folder / "of_photos.keras"
+    arguments = ["--config", f"{folder / 'tiny.yaml'}", "--photos", f"{photos}"]
+    assert main([*arguments, "--output", f"{file}"]) == 0
+    one, other = (load_extractor(model=path).encoder for path in (file, adapted_file))
+    for mine, expected in zip(one.weights, other.weights, strict=True):
+        np.testing.assert_allclose(mine, expected, atol=1e-6)
+    dataset = PreparedDataset(folder / "dataset")
+    assert one.adapted_to.is_folder
+    assert is_adapted_to_split(one.adapted_to, dataset, "test-a-queries")
+    assert not is_adapted_to_split(one.adapted_to, dataset, "val-queries")
+
+
 def test_descriptors_of_queries_must_be_as_long(folder, adapted_file, capsys):
     short = folder / "short.keras"
     GeoLocalizationNet("EfficientNetLite0", 4, last_stage=0).save(short)
@@ -125,6 +144,7 @@ def test_descriptors_of_queries_must_be_as_long(folder, adapted_file, capsys):
     [
         ([], "no `train.target`. Pass --split NAME"),
         (["--split", "night"], "has no split 'night'"),
+        (["--photos", "nowhere"], "No folder of photos at nowhere"),
         (["--split", "train", "--share", "0"], "`share` must be above 0"),
         (["--split", "train", "--output", "x.h5"], "must end in .keras"),
     ],

@@ -118,6 +118,27 @@ def trainer_first_batches(trainer):
     return trainer._pipeline(trainer.config.batch_size)
 
 
+def test_replicas_and_workers_draw_what_one_device_draws(small_training_dataset):
+    trainer = trainer_of(small_training_dataset)
+    trainer.first_images()
+
+    def drawn(**shares):
+        batches = trainer._pipeline(16, **shares)
+        return [(x.numpy(), y["class_index"].numpy()) for ((x, y),) in batches]
+
+    whole = drawn()
+    of_replicas = drawn(num_replicas=2)
+    pairs = zip(of_replicas[::2], of_replicas[1::2], strict=True)
+    workers = [
+        drawn(num_replicas=2, num_input_pipelines=2, input_pipeline_id=number)
+        for number in range(2)
+    ]
+    for parts in (pairs, zip(*workers, strict=True)):
+        for (first, second), batch in zip(parts, whole, strict=True):
+            for one, other, expected in zip(first, second, batch, strict=True):
+                np.testing.assert_array_equal(np.concatenate([one, other]), expected)
+
+
 def test_stored_descriptors_are_taken_as_they_are(small_training_dataset):
     count = len(small_training_dataset.split("train"))
     descriptors = np.random.default_rng(0).normal(size=(count, 8)).astype(np.float32)

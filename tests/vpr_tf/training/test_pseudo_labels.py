@@ -10,6 +10,8 @@ import pytest
 from tests.small_training import build_small_encoder, small_config
 from vpr_tf.config import ConfigError
 from vpr_tf.data.prepared_dataset import PreparedDataset
+from vpr_tf.data.record_reading import stored_images
+from vpr_tf.extraction import Target
 from vpr_tf.stored_values import StoredValueError
 from vpr_tf.training.checkpoints import CheckpointStore
 from vpr_tf.training.errors import TrainingError
@@ -35,7 +37,7 @@ def make_trainer(small_training_dataset, tmp_path):
             "localization.calibration=platt",
             *overrides,
         )
-        target = dataset.split("test-test-queries")
+        target = Target.of(config.train.target, dataset)
         partition = dataset.partition("cosplace")
         keras.utils.set_random_seed(5)
         return GroupTrainer(
@@ -45,7 +47,7 @@ def make_trainer(small_training_dataset, tmp_path):
             config.train,
             config.seed,
             create_strategy("one_device"),
-            target=target,
+            target=target.photos,
             localizer=TargetLocalizer.of(config, dataset, partition, target),
         )
 
@@ -152,11 +154,26 @@ def test_without_val_there_is_no_confidence(small_training_dataset, make_trainer
         f"train.objectives=[{{name: class_heads}}, {{{LABELS}}}]",
     )
     target, partition = (
-        dataset.split("test-test-queries"),
+        Target.of(config.train.target, dataset),
         dataset.partition("cosplace"),
     )
     with pytest.raises(ConfigError, match="calibrated on queries of val"):
         TargetLocalizer.of(config, dataset, partition, target)
+
+
+def test_a_folder_of_the_queries_of_val_is_refused(
+    small_training_dataset, make_trainer, tmp_path
+):
+    queries = small_training_dataset.split("val-queries")
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number, content in enumerate(stored_images(queries, np.arange(len(queries)))):
+        (folder / f"{number}.jpg").write_bytes(content)
+    of_folder = f"train.target={{photos: {folder}, photos_per_batch: 2}}"
+    with pytest.raises(ConfigError, match=r"the photos of photos, which are these"):
+        make_trainer("start_step: 9", of_folder)
+    (folder / "0.jpg").unlink()
+    assert len(make_trainer("start_step: 9", of_folder)._target) == len(queries) - 1
 
 
 def test_chunks_fit_batches_with_the_target_and_without(make_trainer):
