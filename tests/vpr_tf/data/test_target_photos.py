@@ -222,9 +222,7 @@ def test_a_photo_that_changed_is_named(datasets, folder):
     (folder / "2.png").write_bytes(b"no photo")
     source = datasets[0].split("train"), datasets[0].partition("cosplace")
     with (
-        pytest.raises(
-            DatasetError, match=r"night, cannot be read: '2\.png': file has"
-        ),
+        pytest.raises(DatasetError, match=r"night, cannot be read: '2\.png': file has"),
         damaged_samples_named(*source, [0], CONFIG, 7, 0, target=photos),
     ):
         list(training_batches(*source, 0, CONFIG, 7, num_samples=12, target=photos))
