@@ -86,7 +86,8 @@ docs: install-dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 test: lint docs
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --durations 25
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder \
+		--durations 25
 
 hashes: $(TOOLS)/.installed
 	$(COMPILE) --extra dev --constraint constraints.txt --output-file requirements-hashed.txt \

@@ -1,11 +1,12 @@
-"""Ablation of Divide&Classify: size of the cells (M), groups (N) and heads.
+"""Ablation of Divide&Classify: cells (M), groups (N), heads, scale (s) and margin (m).
 
     python -m benchmarks.ablation --config configs/dense/divide_and_classify.yaml
         --cell-sizes 20 50 100 --strides 1 2 3
         --heads angular_margin cosine_margin cross_entropy
+        --scales 10 30 100 --margins 0 0.2 0.4
         [--set test] [--output DIR] [--no-train] [key=value ...]
 
-One of the three is varied at a time, the others are those of the config. What has no
+One of them is varied at a time, the others are those of the config. What has no
 finished run is trained, each with a partition of its own and as many samples as the
 config; an interrupted training is resumed, and a finished one is never repeated.
 Overrides such as train.epochs=2 hold for all. Writes ablation.md, ablation.json and
@@ -18,6 +19,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from benchmarks.ablation_plan import Variant, plan
 from benchmarks.ablation_results import Outcome, ablation_table, write_ablation
@@ -34,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
     try:
         base = Experiment.load(options.config, options.overrides)
-        variants = plan(base, options.cell_sizes, options.strides, options.heads)
+        variants = plan(base, _values(options))
         if options.train:
             train_missing([variant.experiment for variant in variants])
         _evaluate_and_write(variants, options)
@@ -55,6 +57,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--cell-sizes", type=int, nargs="*", default=[], metavar="M")
     parser.add_argument("--strides", type=int, nargs="*", default=[], metavar="N")
     parser.add_argument("--heads", nargs="*", default=[], metavar="HEAD")
+    parser.add_argument("--scales", type=float, nargs="*", default=[], metavar="S")
+    parser.add_argument("--margins", type=float, nargs="*", default=[], metavar="M")
     parser.add_argument("--set", default="test", help="val or a test set")
     parser.add_argument("--output", type=Path, help="default: RUNS_DIR/ablation")
     parser.add_argument(
@@ -67,6 +71,16 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_intermixed_args(arguments)
     take_overrides(options, "heads")
     return options
+
+
+def _values(options: argparse.Namespace) -> dict[str, Sequence[Any]]:
+    return {
+        "cell_size_m": options.cell_sizes,
+        "stride": options.strides,
+        "head": options.heads,
+        "scale": options.scales,
+        "margin": options.margins,
+    }
 
 
 def _evaluate_and_write(
@@ -101,9 +115,7 @@ def _outcome(variant: Variant, set_name: str) -> Outcome:
     partition = method.opened.dataset.partition(config.partition_name)
     return Outcome(
         config.name,
-        variant.cell_size_m,
-        variant.stride,
-        variant.head,
+        variant.choice,
         len(partition.classes),
         result.recalls,
         found_first(result),

@@ -2,13 +2,67 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.methods_runs import Experiment
-from vpr_tf.config import ConfigError, DivideAndClassifyConfig
+from vpr_tf.config import ConfigError, DivideAndClassifyConfig, MarginHeadConfig
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What an ablation varies.
+
+    Attributes:
+        cell_size_m: Side of the cells (M).
+        stride: Cells of a group are so many cells apart (N).
+        head: `train.head.name`.
+        scale: Factor of the cosine (s); None for heads without a margin.
+        margin: Margin (m); None likewise.
+    """
+
+    cell_size_m: int
+    stride: int
+    head: str
+    scale: float | None = None
+    margin: float | None = None
+
+    @classmethod
+    def of(cls, base: Experiment) -> Choice:
+        """Returns that of a config.
+
+        Raises:
+            ConfigError: The config has another partition.
+        """
+        partition, head = base.config.build.partition, base.config.train.head
+        if not isinstance(partition, DivideAndClassifyConfig):
+            raise ConfigError(
+                "The ablation varies M and N of the partition divide_and_classify. "
+                f"Received: build.partition.method={partition.method!r} in {base.path}"
+            )
+        size_m, stride = partition.cell_size_m, partition.cell_stride
+        if isinstance(head, MarginHeadConfig):
+            return cls(size_m, stride, head.name, head.scale, head.margin)
+        return cls(size_m, stride, head.name)
+
+    def varied(self, field: str, value: typing.Any) -> Choice:
+        """Returns this one with another value of one field.
+
+        Raises:
+            ConfigError: The head has no such value.
+        """
+        if field in ("scale", "margin") and getattr(self, field) is None:
+            raise ConfigError(
+                f"The head {self.head} has no {field} to vary. Start from a config "
+                "with cosine_margin or angular_margin."
+            )
+        changes = {field: value}
+        if field == "head" and not value.endswith("_margin"):
+            changes |= {"scale": None, "margin": None}
+        return dataclasses.replace(self, **changes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,25 +70,16 @@ class Variant:
     """One training.
 
     Attributes:
-        cell_size_m: Side of the cells (M).
-        stride: Cells of a group are so many cells apart (N).
-        head: `train.head.name`.
+        choice: What it differs in.
         experiment: What is trained.
     """
 
-    cell_size_m: int
-    stride: int
-    head: str
+    choice: Choice
     experiment: Experiment
 
 
-def plan(
-    base: Experiment,
-    cell_sizes: Sequence[int],
-    strides: Sequence[int],
-    heads: Sequence[str],
-) -> list[Variant]:
-    """Varies one thing at a time: M, N, or the head; the others are those of the base.
+def plan(base: Experiment, values: Mapping[str, Sequence[typing.Any]]) -> list[Variant]:
+    """Varies one thing at a time; the others are those of the base.
 
     All variants see as many samples as the base. Epochs are a multiple of the N * N
     groups, so that each is trained equally often. The variant that equals the base has
@@ -42,50 +87,41 @@ def plan(
 
     Args:
         base: A config with the partition divide_and_classify.
-        cell_sizes: Values of M in metres.
-        strides: Values of N.
-        heads: Values of `train.head.name`.
+        values: Of fields of `Choice`.
 
     Raises:
         ConfigError: The config has another partition, or a value cannot be.
     """
-    partition, head = base.config.build.partition, base.config.train.head.name
-    if not isinstance(partition, DivideAndClassifyConfig):
-        raise ConfigError(
-            "The ablation varies M and N of the partition divide_and_classify. "
-            f"Received: build.partition.method={partition.method!r} in {base.path}"
-        )
-    size_m, stride = partition.cell_size_m, partition.cell_stride
-    wanted = [(size_m, stride, head)]
-    wanted += [(value, stride, head) for value in cell_sizes]
-    wanted += [(size_m, value, head) for value in strides]
-    wanted += [(size_m, stride, value) for value in heads]
-    return [_variant(base, *values) for values in dict.fromkeys(wanted)]
+    own = Choice.of(base)
+    varied = [own.varied(name, v) for name, of_name in values.items() for v in of_name]
+    return [_variant(base, own, choice) for choice in dict.fromkeys([own, *varied])]
 
 
-def _variant(base: Experiment, cell_size_m: int, stride: int, head: str) -> Variant:
-    config = base.config
-    partition = typing.cast(DivideAndClassifyConfig, config.build.partition)
-    changes = []
-    name = config.name
-    if (cell_size_m, stride) != (partition.cell_size_m, partition.cell_stride):
-        folder = f"dc_m{cell_size_m}_n{stride}"
-        name += f"_m{cell_size_m}_n{stride}"
+def _variant(base: Experiment, own: Choice, choice: Choice) -> Variant:
+    size_m, stride = choice.cell_size_m, choice.stride
+    changes, name = [], base.config.name
+    if (size_m, stride) != (own.cell_size_m, own.stride):
+        name += f"_m{size_m}_n{stride}"
         changes += [
             "dataset.partition=null",
-            f"build.partition.name={folder}",
-            f"build.partition.cell_size_m={cell_size_m}",
+            f"build.partition.name=dc_m{size_m}_n{stride}",
+            f"build.partition.cell_size_m={size_m}",
             f"build.partition.cell_stride={stride}",
         ]
-    if stride != partition.cell_stride:
+    if stride != own.stride:
         changes += _schedule(base, stride * stride)
-    if head != config.train.head.name:
-        name += f"_{head}"
-        changes += [f"train.head.name={head}"]
+    if choice.head != own.head:
+        name += f"_{choice.head}"
+        changes += [f"train.head.name={choice.head}"]
+    for field in ("scale", "margin"):
+        value = getattr(choice, field)
+        if value not in (None, getattr(own, field)):
+            name += f"_{field}{value:g}"
+            changes += [f"train.head.{field}={value}"]
     if not changes:
-        return Variant(cell_size_m, stride, head, base)
+        return Variant(choice, base)
     overrides = [*base.overrides, f"name={name}", *changes]
-    return Variant(cell_size_m, stride, head, Experiment.load(base.path, overrides))
+    return Variant(choice, Experiment.load(base.path, overrides))
 
 
 def _schedule(base: Experiment, num_groups: int) -> list[str]:

@@ -7,14 +7,16 @@ Reference:
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmarks.ablation_plan import Choice
 from vpr_tf.report import (
     COLOURS,
     BootstrapSettings,
@@ -42,18 +44,14 @@ class Outcome:
 
     Attributes:
         name: Name of its config.
-        cell_size_m: M.
-        stride: N.
-        head: `train.head.name`.
+        choice: M, N, head, s and m.
         num_classes: Classes of all groups.
         recalls: LR@N in percent.
         found: Whether the first place of each query is right, bool.
     """
 
     name: str
-    cell_size_m: int
-    stride: int
-    head: str
+    choice: Choice
     num_classes: int
     recalls: dict[int, float]
     found: np.ndarray
@@ -78,12 +76,13 @@ def ablation_table(outcomes: Sequence[Outcome], base: Outcome | None) -> str:
     """
     values = sorted({n for outcome in outcomes for n in outcome.recalls if n > 1})
     columns = [Column("run", "text"), Column("M (m)"), Column("stride N")]
-    columns += [Column("head", "text"), Column("classes"), Column("LR@1 [95%]")]
+    columns += [Column("head", "text"), Column("s", digits=0), Column("m", digits=2)]
+    columns += [Column("classes"), Column("LR@1 [95%]")]
     columns += [Column(f"LR@{n}") for n in values]
     rows: list[list[Any]] = []
     for outcome in outcomes:
-        row: list[Any] = [outcome.name, outcome.cell_size_m, outcome.stride]
-        row += [outcome.head, outcome.num_classes, outcome.lr_1]
+        row: list[Any] = [outcome.name, *dataclasses.astuple(outcome.choice)]
+        row += [outcome.num_classes, outcome.lr_1]
         row += [outcome.recalls.get(n) for n in values]
         compared = base is not None and outcome is not base
         row += [outcome.above(base) if compared and base else ""]
@@ -93,52 +92,48 @@ def ablation_table(outcomes: Sequence[Outcome], base: Outcome | None) -> str:
 
 
 def ablation_figure(outcomes: Sequence[Outcome], base: Outcome) -> Drawing:
-    """Draws LR@1 over M, over N and for each head; the other two are the base's."""
-    panels: list[tuple[str, list[Outcome], Callable[[Outcome], str]]] = [
-        (
-            f"M (m), N = {base.stride}",
-            _varied(outcomes, base, "cell_size_m"),
-            lambda outcome: f"{outcome.cell_size_m}",
-        ),
-        (
-            f"N, M = {base.cell_size_m} m",
-            _varied(outcomes, base, "stride"),
-            lambda outcome: f"{outcome.stride}",
-        ),
-        (
-            f"head, M = {base.cell_size_m} m, N = {base.stride}",
-            _varied(outcomes, base, "head"),
-            lambda outcome: _HEAD_NAMES.get(outcome.head, outcome.head),
-        ),
-    ]
-    panels = [panel for panel in panels if len(panel[1]) > 1]
+    """Draws LR@1 over each thing that varies; the others are the base's."""
+    own = base.choice
+    labels = {
+        "cell_size_m": f"M (m), N = {own.stride}",
+        "stride": f"N, M = {own.cell_size_m} m",
+        "head": f"head, M = {own.cell_size_m} m, N = {own.stride}",
+        "scale": f"s, m = {own.margin:g}" if own.margin is not None else "s",
+        "margin": f"m, s = {own.scale:g}" if own.scale is not None else "m",
+    }
+    panels = {name: _varied(outcomes, base, name) for name in labels}
+    panels = {name: members for name, members in panels.items() if len(members) > 1}
 
     def draw(figure: Figure) -> None:
         grid = figure.subplots(1, max(1, len(panels)), sharey=True, squeeze=False)
-        for number_of_panel, axes in enumerate(grid[0][: len(panels)]):
-            xlabel, members, name = panels[number_of_panel]
-            _panel(axes, members, [name(outcome) for outcome in members], base)
-            axes.set_xlabel(xlabel)
-            if number_of_panel < 2 and "head" not in xlabel:
-                values = [outcome.lr_1.value for outcome in members]
-                axes.plot(range(len(values)), values, color=COLOURS["good"], lw=1.2)
+        for axes, (name, members) in zip(grid[0], panels.items(), strict=False):
+            values = [getattr(outcome.choice, name) for outcome in members]
+            is_head = name == "head"
+            texts = [_HEAD_NAMES.get(v, v) if is_head else f"{v:g}" for v in values]
+            _panel(axes, members, texts, base)
+            axes.set_xlabel(labels[name])
+            if not is_head:
+                lr_1 = [outcome.lr_1.value for outcome in members]
+                axes.plot(range(len(lr_1)), lr_1, color=COLOURS["good"], lw=1.2)
         grid[0][0].set_ylabel("LR@1 (%), 95% intervals")
 
-    title = "Size of the cells, groups and heads of Divide&Classify"
+    title = "Cells, groups and heads of Divide&Classify"
     return Drawing("ablation", title, draw, (2.4 * max(1, len(panels)) + 0.6, 3.2))
 
 
 def _varied(outcomes: Sequence[Outcome], base: Outcome, field: str) -> list[Outcome]:
     """Returns those that differ from the base in one field alone, and the base."""
-    fixed = [name for name in ("cell_size_m", "stride", "head") if name != field]
-    members = [
-        outcome
-        for outcome in outcomes
-        if all(getattr(outcome, name) == getattr(base, name) for name in fixed)
-    ]
+    own = base.choice
+    if getattr(own, field) is None:
+        return [base]
+    members = []
+    for outcome in outcomes:
+        value = getattr(outcome.choice, field)
+        if value is not None and outcome.choice == own.varied(field, value):
+            members.append(outcome)
     if field == "head":
         return members
-    return sorted(members, key=lambda outcome: int(getattr(outcome, field)))
+    return sorted(members, key=lambda outcome: float(getattr(outcome.choice, field)))
 
 
 def _panel(
@@ -189,9 +184,7 @@ def write_ablation(
     entries = [
         {
             "name": outcome.name,
-            "cell_size_m": outcome.cell_size_m,
-            "cell_stride": outcome.stride,
-            "head": outcome.head,
+            **dataclasses.asdict(outcome.choice),
             "num_classes": outcome.num_classes,
             "recalls": outcome.recalls,
             "lr_1": outcome.lr_1,

@@ -56,9 +56,19 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--narrow-by",
+        nargs="+",
+        default=[],
         metavar="NAME",
-        help="config whose cells narrow the search; default: Divide&Classify's, with "
-        "an angular margin if there are several",
+        help="configs whose cells narrow searches; default: one of Divide&Classify, "
+        "with an angular margin if there are several",
+    )
+    parser.add_argument(
+        "--pca",
+        nargs="+",
+        default=[],
+        type=_name_and_dim,
+        metavar="NAME:DIM",
+        help="configs whose descriptors PCA of the train split cuts to DIM values",
     )
     parser.add_argument(
         "--own-descriptors",
@@ -68,7 +78,17 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("overrides", nargs="*", metavar="key=value")
     options = parser.parse_intermixed_args(arguments)
     take_overrides(options, "config")
+    take_overrides(options, "narrow_by")
     return options
+
+
+def _name_and_dim(text: str) -> tuple[str, int]:
+    name, _, dim = text.rpartition(":")
+    if not name or not dim.isdecimal():
+        raise argparse.ArgumentTypeError(
+            f"must be the name of a config and a length, as dense_netvlad:512: {text!r}"
+        )
+    return name, int(dim)
 
 
 def _measure_and_write(
@@ -83,6 +103,7 @@ def _measure_and_write(
         num_timed=options.timed_queries,
         narrow_by=options.narrow_by,
         own_descriptors=options.own_descriptors,
+        pca_dims=dict(options.pca),
     )
     folder = options.output or Path(experiments[0].config.runs_dir) / "methods"
     comparison.write(folder)

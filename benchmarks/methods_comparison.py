@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.methods_engines import approximate_engines
 from benchmarks.methods_figure import recall_over_answer_time, recall_over_time
 from benchmarks.methods_labels import method_labels
 from benchmarks.methods_measure import (
     Measured,
     Method,
-    can_be_approximate,
     encoder_times_ms,
     measure_classification,
     measure_retrieval,
 )
 from benchmarks.methods_narrowed import measure_narrowed
 from benchmarks.methods_runs import Experiment, MissingRunError
-from benchmarks.methods_table import methods_table, write_table
+from benchmarks.methods_table import methods_table, narrowed_table, write_table
 from benchmarks.timing import describe_machine
 from vpr_tf.classification import ClassificationError
 from vpr_tf.extraction.errors import EncoderError
@@ -59,6 +59,7 @@ class Comparison:
             f"{told['machine']}.",
             "",
             methods_table(self.methods, self.baseline),
+            *narrowed_table(self.methods),
         ]
         lines += [f"\nNo line for {reason}" for reason in self.left_out]
         return "\n".join(lines)
@@ -76,26 +77,32 @@ def compare_methods(
     set_name: str,
     *,
     num_timed: int = 200,
-    narrow_by: str | None = None,
+    narrow_by: Sequence[str] = (),
     own_descriptors: bool = False,
+    pca_dims: Mapping[str, int] | None = None,
 ) -> Comparison:
-    """Measures each method, and the search that one classifier narrows.
+    """Measures each method, and the searches that classifiers narrow.
 
     Args:
         experiments: On one dataset.
         set_name: `val` or a test set.
         num_timed: Queries that are timed.
-        narrow_by: Name of the config whose cells narrow; None chooses it.
-        own_descriptors: Whether to search the descriptors of that encoder as well.
+        narrow_by: Names of the configs whose cells narrow; none chooses one.
+        own_descriptors: Whether to search the descriptors of their encoders as well.
+        pca_dims: Length to which PCA cuts the descriptors of a config, by its name.
 
     Raises:
-        ValueError: The configs have several datasets, no method has a run, or
-            `narrow_by` is none of them.
+        ValueError: The configs have several datasets, no method has a run, or a name
+            is none of theirs.
     """
-    _check(experiments, narrow_by)
-    opened, left_out = _open_all(experiments, set_name, num_timed)
+    pca_dims = pca_dims or {}
+    _check(experiments, [("--narrow-by", narrow_by), ("--pca", [*pca_dims])])
+    opened, left_out = _open_all(experiments, set_name, num_timed, pca_dims)
     labels = method_labels([entry.config for entry in experiments])
-    named = dict(zip((entry.config.name for entry in experiments), labels, strict=True))
+    named = {
+        entry.config.name: f"{label} + PCA" if entry.config.name in pca_dims else label
+        for entry, label in zip(experiments, labels, strict=True)
+    }
     measured = []
     for entry in _measure(opened, named, narrow_by, own_descriptors):
         print(
@@ -107,7 +114,9 @@ def compare_methods(
     return Comparison(measured, left_out, _circumstances(opened[0]))
 
 
-def _check(experiments: Sequence[Experiment], narrow_by: str | None) -> None:
+def _check(
+    experiments: Sequence[Experiment], named: Sequence[tuple[str, Sequence[str]]]
+) -> None:
     paths = sorted({entry.config.dataset.path for entry in experiments})
     if len(paths) > 1:
         raise ValueError(
@@ -117,20 +126,25 @@ def _check(experiments: Sequence[Experiment], narrow_by: str | None) -> None:
     names = [entry.config.name for entry in experiments]
     if len(set(names)) < len(names):
         raise ValueError(f"Each config must have a name of its own. Received: {names}")
-    if narrow_by is not None and narrow_by not in names:
-        raise ValueError(
-            f"--narrow-by must name one of the configs: {', '.join(names)}. "
-            f"Received: {narrow_by!r}"
-        )
+    for option, wanted in named:
+        for name in (name for name in wanted if name not in names):
+            raise ValueError(
+                f"{option} must name one of the configs: {', '.join(names)}. "
+                f"Received: {name!r}"
+            )
 
 
 def _open_all(
-    experiments: Sequence[Experiment], set_name: str, num_timed: int
+    experiments: Sequence[Experiment],
+    set_name: str,
+    num_timed: int,
+    pca_dims: Mapping[str, int],
 ) -> tuple[list[Method], list[str]]:
     opened, left_out = [], []
     for experiment in experiments:
+        dim = pca_dims.get(experiment.config.name)
         try:
-            opened.append(Method.open(experiment, set_name, num_timed))
+            opened.append(Method.open(experiment, set_name, num_timed, dim))
         except (MissingRunError, ClassificationError, EncoderError) as error:
             left_out.append(f"{experiment.config.name}: {error}")
     if not opened:
@@ -141,34 +155,32 @@ def _open_all(
 def _measure(
     opened: Sequence[Method],
     labels: dict[str, str],
-    narrow_by: str | None,
+    narrow_by: Sequence[str],
     own_descriptors: bool,
 ) -> Iterator[Measured]:
     searched = [m for m in opened if _kind(m) == "retrieval"]
     classifiers = [m for m in opened if _kind(m) == "classification"]
-    narrowing = _narrowing(classifiers, narrow_by)
     times_ms = dict(zip(opened, encoder_times_ms(opened), strict=True))
     for method in searched:
         name = labels[_name(method)]
         yield measure_retrieval(method, name, times_ms[method])
-        if can_be_approximate(method):
-            label = f"{name}, ScaNN"
-            yield measure_retrieval(method, label, times_ms[method], "scann")
+        for engine in approximate_engines(method.database()):
+            label = f"{name}, {engine.name}"
+            yield measure_retrieval(method, label, times_ms[method], engine)
     for method in classifiers:
         yield measure_classification(method, labels[_name(method)], times_ms[method])
-    if narrowing is None:
-        return
-    names = {"retrieval": searched[0]} if searched else {}
-    if own_descriptors:
-        names["its descriptors"] = narrowing
-    for name, method in names.items():
-        yield from measure_narrowed(
-            method,
-            narrowing,
-            f"{labels[_name(narrowing)]} + {name}",
-            _NUM_CELLS,
-            (times_ms[method], times_ms[narrowing]),
-        )
+    of_many = {method: labels[_name(method)] for method in searched}
+    named = of_many if len(searched) > 1 else dict.fromkeys(searched, "retrieval")
+    for narrowing in _narrowing(classifiers, narrow_by):
+        own = {narrowing: "its descriptors"} if own_descriptors else {}
+        for method, name in (named | own).items():
+            yield from measure_narrowed(
+                method,
+                narrowing,
+                f"{labels[_name(narrowing)]} + {name}",
+                _NUM_CELLS,
+                (times_ms[method], times_ms[narrowing]),
+            )
 
 
 def _kind(method: Method) -> str:
@@ -179,21 +191,20 @@ def _name(method: Method) -> str:
     return method.experiment.config.name
 
 
-def _narrowing(classifiers: Sequence[Method], name: str | None) -> Method | None:
-    """Finds the classifier whose cells narrow a search."""
-    if name is not None:
-        return next((method for method in classifiers if _name(method) == name), None)
+def _narrowing(classifiers: Sequence[Method], names: Sequence[str]) -> list[Method]:
+    """Finds the classifiers whose cells narrow a search."""
+    if names:
+        return [method for method in classifiers if _name(method) in names]
     configs = {method: method.experiment.config for method in classifiers}
     grids = [
         method
         for method, config in configs.items()
         if config.build.partition.method == "divide_and_classify"
     ]
-    return max(
-        grids,
-        key=lambda method: configs[method].train.head.name == "angular_margin",
-        default=None,
-    )
+    if not grids:
+        return []
+    angular = [m for m in grids if configs[m].train.head.name == "angular_margin"]
+    return [*angular, *grids][:1]
 
 
 def _circumstances(method: Method) -> dict[str, Any]:

@@ -61,6 +61,8 @@ def _label(config: ExperimentConfig) -> str:
     partition = _PARTITIONS[config.build.partition.method]
     head = _HEADS[config.train.head.name]
     if config.evaluation.method == "retrieval":
+        if config.encoder.aggregation.name == "netvlad":
+            return "NetVLAD"
         return f"retrieval ({head})"
     if config.train.head.name == "von_mises_fisher":
         return head

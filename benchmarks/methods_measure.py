@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from benchmarks.methods_engines import EXACT, Engine
 from benchmarks.methods_runs import Experiment, finished_run
 from benchmarks.methods_timing import (
     held_bytes,
@@ -25,10 +26,7 @@ from vpr_tf.data.prepared_dataset import EvaluationSet
 from vpr_tf.evaluation import Evaluation, EvaluationResult
 from vpr_tf.evaluation.judge import Predictions, judge
 from vpr_tf.extraction.engines import Forward
-from vpr_tf.search import SearchIndex, build_index
-
-# Fewer descriptors do not fill the leaves of a tree.
-_LEAST_IMAGES_OF_A_TREE = 2000
+from vpr_tf.extraction.whitening import whiten_encoder
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +45,8 @@ class Measured:
         resident_bytes: Growth of the process when these are loaded and used.
         run: The run folder, or those, whose models were used.
         num_cells: K, of `narrowed`.
+        index: Name of the engine, of `approximate`.
+        pca_dim: To what PCA cut the descriptors that are searched; None without.
     """
 
     label: str
@@ -60,6 +60,8 @@ class Measured:
     resident_bytes: float
     run: str
     num_cells: int | None = None
+    index: str = ""
+    pca_dim: int | None = None
 
     @property
     def answer_ms(self) -> float:
@@ -83,6 +85,7 @@ class Method:
         opened: Encoder, dataset and heads.
         evaluation_set: The set.
         timed: Rows of the queries that are timed, one at a time.
+        pca_dim: To what PCA cut the descriptors; None without.
     """
 
     experiment: Experiment
@@ -90,23 +93,37 @@ class Method:
     opened: Evaluation
     evaluation_set: EvaluationSet
     timed: np.ndarray
+    pca_dim: int | None = None
 
     @classmethod
-    def open(cls, experiment: Experiment, set_name: str, num_timed: int) -> Method:
+    def open(
+        cls,
+        experiment: Experiment,
+        set_name: str,
+        num_timed: int,
+        pca_dim: int | None = None,
+    ) -> Method:
         """Loads the finished run of a config.
+
+        Args:
+            experiment: The config.
+            set_name: `val` or a test set.
+            num_timed: Queries that are timed.
+            pca_dim: Length to which PCA of the train split cuts its descriptors; None
+                for no PCA.
 
         Raises:
             MissingRunError: There is none.
             ValueError: It cannot be used.
         """
         run = finished_run(experiment).path
-        opened = Evaluation.open(experiment.config, run, [set_name])
+        model = run if pca_dim is None else _with_pca(experiment, run, pca_dim)
+        opened = Evaluation.open(experiment.config, model, [set_name])
         [evaluation_set] = opened.sets
         num_queries = len(opened.dataset.split(evaluation_set.queries))
         timed = np.linspace(0, num_queries - 1, min(num_timed, num_queries))
-        return cls(
-            experiment, run, opened, evaluation_set, np.unique(timed.astype(np.int64))
-        )
+        rows = np.unique(timed.astype(np.int64))
+        return cls(experiment, run, opened, evaluation_set, rows, pca_dim)
 
     @property
     def fingerprint(self) -> str:
@@ -157,6 +174,14 @@ class Method:
         return max(self.opened.config.recall_values)
 
 
+def _with_pca(experiment: Experiment, run: Path, dim: int) -> Path:
+    """Returns the encoder of a run with PCA and whitening, made if it is missing."""
+    model = run / f"pca_{dim}.keras"
+    if not model.exists():
+        whiten_encoder(experiment.config, run, model, dim=dim)
+    return model
+
+
 def encoder_times_ms(methods: Sequence[Method]) -> list[float]:
     """Returns the median time of each method's encoder for one image."""
     return medians_ms(
@@ -193,21 +218,21 @@ def measure_classification(method: Method, label: str, extract_ms: float) -> Mea
 
 
 def measure_retrieval(
-    method: Method, label: str, extract_ms: float, kind: str = "exact"
+    method: Method, label: str, extract_ms: float, engine: Engine = EXACT
 ) -> Measured:
-    """Measures the search of the whole database by an index of some kind.
+    """Measures the search of the whole database.
 
     Args:
         method: The method.
         label: Its name.
         extract_ms: Time of its encoder.
-        kind: See `build_index`.
+        engine: Builds the index.
     """
     n, singles = method.num_predictions, method.single_queries()
     queries = method.queries()
-    method.database()  # described before memory is measured
+    database = method.database()  # described before memory is measured
     with resident_growth() as grown:
-        index = build_of(method, kind)
+        index = engine.build(database)
         search_ms = median_ms(lambda query: index.search(query, n), singles)
     distances, predictions = index.search(queries, n)
     result = method.judged(predictions, distances, index.is_exact)
@@ -222,19 +247,9 @@ def measure_retrieval(
         index_bytes(index),
         grown.bytes,
         str(method.run),
+        index=engine.name,
+        pca_dim=method.pca_dim,
     )
-
-
-def can_be_approximate(method: Method) -> bool:
-    """Whether the database is large enough for a tree."""
-    database = method.opened.dataset.split(method.evaluation_set.database)
-    return len(database) >= _LEAST_IMAGES_OF_A_TREE
-
-
-def build_of(method: Method, kind: str = "exact") -> SearchIndex:
-    """Builds an index of the database of a method."""
-    settings = {"structure": "tree"} if kind == "scann" else None
-    return build_index(kind, method.database(), settings)
 
 
 def found_first(result: EvaluationResult) -> np.ndarray:

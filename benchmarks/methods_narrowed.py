@@ -8,7 +8,8 @@ from typing import cast
 
 import numpy as np
 
-from benchmarks.methods_measure import Measured, Method, build_of, found_first
+from benchmarks.methods_engines import EXACT
+from benchmarks.methods_measure import Measured, Method, found_first
 from benchmarks.methods_timing import held_bytes, median_ms, resident_growth
 from vpr_tf.classification import PlaceClassifier
 from vpr_tf.classification.cell_ranking import ClassifierCells
@@ -41,7 +42,8 @@ def measure_narrowed(
         with resident_growth() as grown:
             ranking = _ranking(classifier)
             cell_rows = _cell_rows(searched, ranking)
-            index = CellFilteredIndex(build_of(searched), cell_rows, ranking, cells)
+            whole = EXACT.build(searched.database())
+            index = CellFilteredIndex(whole, cell_rows, ranking, cells)
             search_ms = _search_ms(searched, index, queries, ranked)
             classify_ms = _classify_ms(classifier, ranking, cells, cell_rows.is_held)
         distances, predictions = index.search(queries, searched.num_predictions, ranked)
@@ -59,6 +61,7 @@ def measure_narrowed(
             grown.bytes,
             f"{searched.run}, {classifier.run}",
             cells or held,
+            pca_dim=searched.pca_dim,
         )
 
 

@@ -55,6 +55,26 @@ def methods_table(methods: Sequence[Measured], baseline: Measured | None) -> str
     return Table("", columns, rows).to_markdown()
 
 
+def narrowed_table(methods: Sequence[Measured]) -> list[str]:
+    """Returns LR@1 by classifier, search and K, as table 2 of Divide&Classify.
+
+    Returns:
+        Lines of markdown; none with fewer than two pairs, which the other table shows
+        as well.
+    """
+    pairs: dict[str, dict[str, float]] = {}
+    for method in (m for m in methods if m.kind == "narrowed"):
+        pair, _, cells = method.label.rpartition(", ")
+        pairs.setdefault(pair, {})[cells] = method.recalls[1]
+    if len(pairs) < 2:
+        return []
+    told = {cells for of_pair in pairs.values() for cells in of_pair}
+    names = sorted(told, key=lambda text: (text == "K = all", len(text)), reverse=True)
+    columns = [Column("LR@1", "text"), *(Column(name) for name in names)]
+    rows = [[pair, *(of.get(name) for name in names)] for pair, of in pairs.items()]
+    return ["", Table("", columns, rows).to_markdown()]
+
+
 def write_table(
     folder: Path,
     text: str,

@@ -1,13 +1,15 @@
 """The numbers of a paper beside those measured here: `python -m benchmarks.papers`.
 
     python -m benchmarks.papers --paper dc|thesis|cosplace [--runs DIR] [--json]
+        [key=value ...]
 
 Published numbers are those of `vpr_tf/report/published.yaml`. Measured ones are read
 from what `vpr evaluate --report` and `benchmarks.methods` wrote below --runs; this
 command measures nothing. A number stands under `measured` if the protocol is the
 paper's, the set has its counts, and the model is the released encoder of that name or a
 run with all settings of the config that trains it, seeds aside. What the method reached
-on other data stands in a column of its own, with their name.
+on other data stands in a column of its own, with their name; overrides, such as a
+smaller budget, hold for the configs of that column alone.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from typing import Any
 
 from benchmarks.papers_findings import Finding, find_findings, seedless
 from benchmarks.papers_plan import PAPERS, Route, loaded, published_of, route_of
+from vpr_tf.config import ConfigError
 from vpr_tf.report import json_ready
 from vpr_tf.report.published import PLACE_RECALL, RECALL, PublishedRecall
 from vpr_tf.tables import UNKNOWN, Column, Table
@@ -43,6 +46,7 @@ class Row:
         measured: The newest on their own data; None without.
         state: `measured`, `not measured` where the data are here, or why not.
         elsewhere: The newest of each other data.
+        overrides: With which the method was trained on other data.
     """
 
     published: PublishedRecall
@@ -52,6 +56,12 @@ class Row:
     measured: Finding | None
     state: str
     elsewhere: list[Finding]
+    overrides: tuple[str, ...] = ()
+
+    @property
+    def command_elsewhere(self) -> str:
+        """Measures the method on other data; empty for none."""
+        return self.route.stand_in_command(self.overrides)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns all but the settings of runs, JSON-ready."""
@@ -61,7 +71,7 @@ class Row:
         for finding in [*found, *content["elsewhere"]]:
             del finding["settings"]
         content["configs_elsewhere"] = list(self.route.stand_ins)
-        content["command_elsewhere"] = self.route.stand_in_command
+        content["command_elsewhere"] = self.command_elsewhere
         return content
 
 
@@ -87,7 +97,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"benchmarks.papers: cannot read --runs: {error}", file=sys.stderr)
         return 2
-    rows = paper_rows(options.paper, findings)
+    try:
+        rows = paper_rows(options.paper, findings, options.overrides)
+    except ConfigError as error:
+        print(f"benchmarks.papers: {error}", file=sys.stderr)
+        return 2
     if options.json:
         content = {"rows": [row.to_dict() for row in rows], "left_out": left_out}
         print(json.dumps(content, indent=2))
@@ -98,25 +112,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def paper_rows(paper: str, findings: Sequence[Finding]) -> list[Row]:
+def paper_rows(
+    paper: str, findings: Sequence[Finding], overrides: Sequence[str] = ()
+) -> list[Row]:
     """Puts what was measured beside what is published.
 
     Args:
         paper: Of `PAPERS`.
         findings: The oldest first.
+        overrides: Of the configs that measure methods on other data.
+
+    Raises:
+        ConfigError: An override cannot be.
     """
     sets = _sets_by_protocol()
-    return [_row(one, findings, sets) for one in published_of(paper)]
+    told = tuple(overrides)
+    return [_row(one, findings, sets, told) for one in published_of(paper)]
 
 
 def _row(
     published: PublishedRecall,
     findings: Sequence[Finding],
     sets: Mapping[str, tuple[str, str]],
+    overrides: tuple[str, ...],
 ) -> Row:
     route = route_of(published)
     config = route.config_of(published.protocol, sets)
     command = route.command(published.protocol, sets)
+    for path in route.stand_ins:
+        loaded(path, overrides)  # a wrong override is told without any run, too
     own, other = None, {}
     for finding in findings:
         is_method = _is_of(finding, route)
@@ -124,10 +148,11 @@ def _row(
             own = finding
         elif finding.ms is None and published.metric == TIME:
             continue
-        elif is_method or _is_stand_in(finding, route):
+        elif is_method or _is_stand_in(finding, route, overrides):
             other[finding.data] = finding
     state = MEASURED if own else _state(published, route, config)
-    return Row(published, route, config, command, own, state, list(other.values()))
+    elsewhere = list(other.values())
+    return Row(published, route, config, command, own, state, elsewhere, overrides)
 
 
 def _is_of(finding: Finding, route: Route) -> bool:
@@ -140,14 +165,32 @@ def _is_of(finding: Finding, route: Route) -> bool:
     return finding.kind == kind and finding.settings == (settings,)
 
 
-def _is_stand_in(finding: Finding, route: Route) -> bool:
+def _is_stand_in(finding: Finding, route: Route, overrides: tuple[str, ...]) -> bool:
     """Whether a finding is of the method as the plan has it on other data."""
-    if not route.stand_ins or finding.num_cells != route.num_cells:
+    if not route.stand_ins:
         return False
-    expected = [_expected(path) for path in route.stand_ins]
-    kind = "narrowed" if route.num_cells else expected[0][0]
+    variant = (route.num_cells, route.index, route.pca_dim)
+    if (finding.num_cells, finding.index, finding.pca_dim) != variant:
+        return False
+    expected = [_expected(path, overrides) for path in route.stand_ins]
+    if route.of_heads:
+        return _is_of_heads(finding, route, expected[0][1])
+    kind = expected[0][0]
+    if route.num_cells or route.index:
+        kind = "narrowed" if route.num_cells else "approximate"
     settings = tuple(settings for _, settings in expected)
     return finding.kind == kind and finding.settings == settings
+
+
+def _is_of_heads(finding: Finding, route: Route, expected: Mapping[str, Any]) -> bool:
+    """Whether heads were trained as expected, the partition aside on another grid."""
+    if finding.kind != "heads" or finding.grid != route.grid:
+        return False
+    [settings] = finding.settings
+    names = set(expected)
+    if route.grid is not None:
+        names -= {"build.partition", "dataset.partition"}
+    return all(settings[name] == expected[name] for name in names)
 
 
 @functools.cache
@@ -214,7 +257,7 @@ def _cells(row: Row, commands: dict[str, int]) -> list[Any]:
         measured,
         _numbered(config, row.command, commands),
         "; ".join(_elsewhere(one, published, values) for one in row.elsewhere),
-        _numbered(configs, row.route.stand_in_command, commands),
+        _numbered(configs, row.command_elsewhere, commands),
         published.source,
     ]
 
@@ -226,6 +269,9 @@ def _numbered(configs: str, command: str, commands: dict[str, int]) -> str:
 
 
 def _elsewhere(finding: Finding, published: PublishedRecall, values: list[int]) -> str:
+    if finding.accuracy is not None:
+        photos = f"({finding.data}, {finding.num_queries:,} photos)"
+        return f"accuracy {finding.accuracy:.1f} {photos}"
     data = f"({finding.data}, {finding.num_queries:,} queries)"
     if finding.ms is not None and published.metric == TIME:
         return f"{finding.ms:.1f} ms {data}"
@@ -247,7 +293,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--runs", type=Path, default=Path("runs"), metavar="DIR", help="[runs]"
     )
     parser.add_argument("--json", action="store_true", help="all that is known of each")
-    return parser.parse_args(arguments)
+    parser.add_argument("overrides", nargs="*", metavar="key=value")
+    return parser.parse_intermixed_args(arguments)
 
 
 if __name__ == "__main__":

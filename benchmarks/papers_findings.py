@@ -37,7 +37,8 @@ class Finding:
         data: Folder of the results of a dataset, `<name>-<fingerprint>`, and the set.
         protocol: What recall means; empty where that is no protocol of a paper or the
             counts are others.
-        kind: `retrieval`, `classification`, `narrowed`.
+        kind: `retrieval`, `approximate`, `classification`, `narrowed`; `heads` of
+            `benchmarks.thesis`.
         recalls: Percent by N.
         num_queries: Of the recalls.
         encoder: For people; that of a released one starts with its name.
@@ -45,6 +46,10 @@ class Finding:
         images: How they were prepared; empty where that is not stated.
         num_cells: K of `narrowed`.
         ms: Of a query; None where it was not timed.
+        index: Engine of `approximate`.
+        pca_dim: To what PCA cut the descriptors that were searched; None without.
+        accuracy: Percent whose very class is right, of `heads`.
+        grid: M of the relative grid of `heads`; None without.
     """
 
     where: str
@@ -58,6 +63,10 @@ class Finding:
     images: str = ""
     num_cells: int | None = None
     ms: float | None = None
+    index: str = ""
+    pca_dim: int | None = None
+    accuracy: float | None = None
+    grid: int | None = None
 
     @property
     def symbol(self) -> str:
@@ -137,10 +146,24 @@ def _settings_of(report: StoredReport) -> tuple[dict[str, Any], ...]:
 def _of_table(path: Path, runs: Path) -> Iterator[Finding]:
     """Yields the lines of a table of methods; of another file nothing."""
     content = read_json(inside(path.parent, path.name))
-    if not isinstance(content, dict) or "methods" not in content:
+    if not isinstance(content, dict) or not {"methods", "heads"} & content.keys():
         return
     name, print_ = Path(content["dataset"]).name, content["dataset_fingerprint"][:8]
-    for line in content["methods"]:
+    for line in content.get("heads", ()):
+        config = runs.joinpath(*Path(line["run"]).parts[-2:]) / "config.yaml"
+        if config.is_file():
+            yield Finding(
+                where=str(path),
+                data=f"{name}-{print_}/{line['split']}",
+                protocol="",
+                kind="heads",
+                recalls={},
+                num_queries=line["num_photos"],
+                settings=(seedless(load_saved_config(config)),),
+                accuracy=line["accuracy"],
+                grid=line["grid"],
+            )
+    for line in content.get("methods", ()):
         folders = [
             runs.joinpath(*Path(run).parts[-2:]) for run in line["run"].split(", ")
         ]
@@ -157,4 +180,7 @@ def _of_table(path: Path, runs: Path) -> Iterator[Finding]:
             settings=tuple(seedless(load_saved_config(config)) for config in configs),
             num_cells=line["num_cells"],
             ms=line["total_ms"],
+            # Tables of former versions have neither.
+            index=line.get("index", ""),
+            pca_dim=line.get("pca_dim"),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import re
 from collections.abc import Mapping
@@ -23,9 +24,9 @@ _TRAINED = {
 _OF_CELLS = {"D&C": "divide_and_classify", "HGE": "hge", "CPlaNet": "cplanet"}
 _DRAW = (
     "vpr data synthesize --preset dense --output datasets/dense_images && "
-    "vpr data build --config configs/dense/cosplace.yaml && "
-    "python -m benchmarks.methods --train --config"
+    "vpr data build --config configs/dense/cosplace.yaml && python -m benchmarks."
 )
+_GRID = re.compile(r"M (?:=|about) (\d+)")
 _PREPARE = (
     "vpr data datasets prepare {0} --source data/{0} --output datasets/tables/{0}"
 )
@@ -43,6 +44,10 @@ class Route:
         stand_ins: Configs of the method on other data. Two are a search and the
             classifier that narrows it.
         num_cells: K of such a search.
+        index: Engine of a search that is approximate; see `Measured`.
+        pca_dim: To what PCA cuts the descriptors that are searched.
+        of_heads: Whether `benchmarks.thesis` measures it, and not the table of methods.
+        grid: M of a relative grid, on which it trains the heads.
         missing: Why neither config nor released encoder measures it.
     """
 
@@ -51,18 +56,32 @@ class Route:
     released: str = ""
     stand_ins: tuple[str, ...] = ()
     num_cells: int | None = None
+    index: str = ""
+    pca_dim: int | None = None
+    of_heads: bool = False
+    grid: int | None = None
     missing: str = ""
 
-    @property
-    def stand_in_command(self) -> str:
-        """Measures the method on the data of its stand-ins; empty without."""
+    def stand_in_command(self, overrides: tuple[str, ...] = ()) -> str:
+        """Measures the method on the data of its stand-ins; empty without.
+
+        Args:
+            overrides: Of the stand-ins.
+        """
         if not self.stand_ins:
             return ""
+        if self.of_heads:
+            name = loaded(self.stand_ins[0]).name
+            words = [f"{_DRAW}thesis --train --only"]
+            words += [name] if self.grid is None else [f"{name}_grid{self.grid}"]
+            return " ".join([*words, *overrides])
         paths = [_DENSE.format("cosplace"), *self.stand_ins]
-        words = [_DRAW, *dict.fromkeys(paths)]
+        words = [f"{_DRAW}methods --train --config", *dict.fromkeys(paths)]
         if self.num_cells:
             words += ["--narrow-by", loaded(self.stand_ins[-1]).name]
-        return " ".join(words)
+        if self.pca_dim:
+            words += ["--pca", f"{loaded(self.stand_ins[0]).name}:{self.pca_dim}"]
+        return " ".join([*words, *overrides])
 
     def config_of(self, protocol: str, sets: Mapping[str, tuple[str, str]]) -> str:
         """Returns the config that measures a number on its own data; empty for none.
@@ -109,7 +128,9 @@ def route_of(published: PublishedRecall) -> Route:
         KeyError: The plan does not have its method.
     """
     if published.paper == "thesis":
-        return _THESIS[published.method]
+        found = _GRID.search(published.data)
+        route = _THESIS[published.method]
+        return dataclasses.replace(route, grid=int(found[1])) if found else route
     if published.paper == "dc":
         return _narrowed(published.method) or _TABLE_1[published.method]
     found = _RELEASED.fullmatch(published.method)
@@ -121,13 +142,15 @@ def route_of(published: PublishedRecall) -> Route:
 
 def _narrowed(method: str) -> Route | None:
     """Returns the route of `D&C + CosPlace, K = 100`; None for another method."""
-    found = re.fullmatch(r"(\S+) \+ (\S+).*, K = (\d+)", method)
+    found = re.fullmatch(r"(\S+) \+ (CosPlace|NetVLAD \+ PCA), K = (\d+)", method)
     if found is None:
         return None
-    if found[2] != "CosPlace":
-        return Route(missing=_NO_NETVLAD)
-    configs = _DENSE.format("cosplace"), _DENSE.format(_OF_CELLS[found[1]])
-    return Route(stand_ins=configs, num_cells=int(found[3]), missing=_UNSTATED)
+    cells, num_cells = _DENSE.format(_OF_CELLS[found[1]]), int(found[3])
+    if found[2] == "CosPlace":
+        stand_ins = _DENSE.format("cosplace"), cells
+        return Route(stand_ins=stand_ins, num_cells=num_cells, missing=_UNSTATED)
+    stand_ins = _NETVLAD.stand_ins[0], cells
+    return dataclasses.replace(_NETVLAD, stand_ins=stand_ins, num_cells=num_cells)
 
 
 def _baseline(name: str) -> Route:
@@ -137,9 +160,18 @@ def _baseline(name: str) -> Route:
     )
 
 
-_NO_NETVLAD = "there is no NetVLAD encoder here"
+_NETVLAD = Route(
+    stand_ins=(_DENSE.format("netvlad"),),
+    pca_dim=512,
+    missing="no NetVLAD encoder of SF-XL is here",
+)
 _COSPLACE = Route(stand_ins=(_DENSE.format("cosplace"),), missing=_UNSTATED)
-_NO_INDEX = Route(missing="the table of methods has no index of this kind")
+
+
+def _approximate(index: str) -> Route:
+    return dataclasses.replace(_COSPLACE, index=index)
+
+
 _TABLE_1 = {
     "PlaNet": _baseline("planet"),
     "HGE": _baseline("hge"),
@@ -154,13 +186,13 @@ _TABLE_1 = {
         ),
         stand_ins=(_DENSE.format("dc_cross_entropy"),),
     ),
-    "NetVLAD": Route(missing=_NO_NETVLAD),
-    "NetVLAD + PCA, all cells": Route(missing=_NO_NETVLAD),
+    "NetVLAD": _NETVLAD,
+    "NetVLAD + PCA, all cells": _NETVLAD,
     "CosPlace": _COSPLACE,
     "CosPlace, all cells": _COSPLACE,
-    "CosPlace, HNSW": _NO_INDEX,
-    "CosPlace, IVFPQ, 8 ms": _NO_INDEX,
-    "CosPlace, IVFPQ, 141 ms": _NO_INDEX,
+    "CosPlace, HNSW": _approximate("HNSW"),
+    "CosPlace, IVFPQ, 8 ms": _approximate("IVFPQ, few lists"),
+    "CosPlace, IVFPQ, 141 ms": _approximate("IVFPQ, many lists"),
     # Its K is that of table 2 with the same LR@1.
     "D&C + CosPlace": Route(
         stand_ins=(_DENSE.format("cosplace"), _DENSE.format("divide_and_classify")),
@@ -169,7 +201,9 @@ _TABLE_1 = {
     ),
 }
 _THESIS = {
-    method: Route(stand_ins=(_DENSE.format(name),), missing="data not here")
+    method: Route(
+        stand_ins=(_DENSE.format(name),), of_heads=True, missing="data not here"
+    )
     for method, name in {
         "cells and headings": "inr_thesis",
         "direct regression": "inr_direct_regression",

@@ -166,7 +166,7 @@ def _in_process(
     result: dict[str, Any] = {}
     if build_first:
         if not built.exists():
-            if name == "exact_float16":
+            if engines()[name].half:
                 write_float16(folder / "database.npy")
             built.parent.mkdir(exist_ok=True)
             built.write_text(json.dumps(_in_process(name, "build", args)))

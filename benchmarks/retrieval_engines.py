@@ -29,12 +29,14 @@ class Engine(NamedTuple):
         folder: Name of what it writes; two engines of one folder share a build.
         build: Builds from the database file and writes the folder.
         open: Opens the folder, and returns what finds the rows of neighbours.
+        half: Whether it reads a float16 copy of the database file.
     """
 
     name: str
     folder: str
     build: Callable[[Path, Path], None]
     open: Callable[[Path, Path], Search]
+    half: bool = False
 
 
 def engines() -> dict[str, Engine]:
@@ -53,6 +55,9 @@ def engines() -> dict[str, Engine]:
             "ScaNN float32", "scann_float32", "scann", {"reorder": "float32"}
         ),
         "compact": _own("ScaNN compact", "compact", "scann", compact),
+        "compact_float16": _own(
+            "ScaNN compact, float16", "compact_float16", "scann", compact, half=True
+        ),
         "compact_thorough": _own(
             "ScaNN compact, thorough", "compact", "scann", compact, search=thorough
         ),
@@ -104,7 +109,7 @@ def _own(
             )
         return lambda queries, k: index.search(queries, k)[1]
 
-    return Engine(name, folder, build, open_)
+    return Engine(name, folder, build, open_, half)
 
 
 def _file(database: Path, half: bool) -> Path:
@@ -112,14 +117,16 @@ def _file(database: Path, half: bool) -> Path:
 
 
 def write_float16(database: Path) -> None:
-    """Writes the float16 copy of a database beside it, block by block."""
-    rows = np.load(database, mmap_mode="r")
-    halves = np.lib.format.open_memmap(
-        _file(database, True), "w+", np.float16, rows.shape
-    )
+    """Writes the float16 copy of a database beside it, block by block, once."""
+    target = _file(database, True)
+    if target.exists():
+        return
+    rows, part = np.load(database, mmap_mode="r"), target.with_suffix(".part")
+    halves = np.lib.format.open_memmap(part, "w+", np.float16, rows.shape)
     for start in range(0, len(rows), _ROWS_PER_BLOCK):
         halves[start : start + _ROWS_PER_BLOCK] = rows[start : start + _ROWS_PER_BLOCK]
     halves.flush()
+    part.rename(target)
 
 
 def _build_flat(database: Path, out: Path) -> None:

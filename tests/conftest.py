@@ -22,6 +22,15 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Puts files with whole runs first, lest one is left when all else is done."""
+    if hasattr(config, "workerinput"):  # one of several processes
+        whole_runs = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: item.path not in whole_runs)
+
+
 def pytest_collection_finish() -> None:
     """Spares the garbage collector the libraries, which it would look through anew."""
     gc.collect()

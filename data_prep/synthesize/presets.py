@@ -224,6 +224,15 @@ PRESETS = {
         headings_per_position=8,
         phone_strength=0.5,
     ),
+    "dense_small": SharedCityPreset(
+        name="dense_small",
+        train=DistrictPreset(blocks=4, position_spacing_m=6.5, visits=2),
+        val=DistrictPreset(blocks=4, position_spacing_m=30.0, num_queries=200),
+        test=DistrictPreset(blocks=4, position_spacing_m=8.5, num_queries=500),
+        image_size=64,
+        headings_per_position=8,
+        phone_strength=0.5,
+    ),
     "drive": DrivePreset(
         name="drive",
         train=DistrictPreset(blocks=3, position_spacing_m=20.0, visits=2),

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from benchmarks.growth_measure import measure_growth
 from benchmarks.methods_comparison import Comparison, compare_methods
 from benchmarks.methods_measure import (
     Method,
@@ -118,6 +119,18 @@ def test_all_cells_are_the_search_alone(method):
     assert one.held_bytes > alone.held_bytes
 
 
+def test_a_city_grows_and_its_queries_stay(method):
+    points = measure_growth(method, [1, 3], 2)
+    assert [(p.engine, p.num_images, p.num_cells) for p in points] == [
+        *((engine, 4, 3) for engine in ("exact", "D&C", "D&C + search")),
+        *((engine, 12, 9) for engine in ("exact", "D&C", "D&C + search")),
+    ]
+    first, grown = points[:3], points[3:]
+    assert [point.lr_1 for point in first] == [75.0] * 3
+    assert all(p.lr_1 <= q.lr_1 for p, q in zip(grown, first, strict=True))
+    assert all(point.ms > 0 for point in points)
+
+
 def test_encoders_are_timed_on_single_images(method):
     described = method.opened.extractor.encoder.num_images
     before = described.numpy()
@@ -132,7 +145,7 @@ def test_configs_without_runs_are_told(method, tmp_path, monkeypatch):
     write_run(found, "2026-01-01_002")
     opened = {"dc": method}
 
-    def open_method(experiment, set_name, num_timed):
+    def open_method(experiment, set_name, num_timed, pca_dim):
         from benchmarks.methods_runs import finished_run
 
         finished_run(experiment)
@@ -165,7 +178,12 @@ def test_narrowing_by_an_unknown_name_is_refused(tmp_path):
     with pytest.raises(
         ValueError, match="--narrow-by must name one of the configs: dc"
     ):
-        compare_methods([write_experiment(tmp_path)], "a", narrow_by="x")
+        compare_methods([write_experiment(tmp_path)], "a", narrow_by=["dc", "x"])
+
+
+def test_pca_of_an_unknown_name_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="--pca must name one of the configs: dc"):
+        compare_methods([write_experiment(tmp_path)], "a", pca_dims={"x": 2})
 
 
 def test_configs_of_two_datasets_are_refused(tmp_path):

@@ -3,7 +3,12 @@ import math
 
 import pytest
 
-from benchmarks.methods_table import differences, methods_table, write_table
+from benchmarks.methods_table import (
+    differences,
+    methods_table,
+    narrowed_table,
+    write_table,
+)
 from tests.benchmarks.method_cases import measured
 from vpr_tf.tables import UNKNOWN
 
@@ -44,3 +49,17 @@ def test_written_numbers_are_those_of_the_table(tmp_path):
     assert planet["total_ms"] == 4.5
     assert planet["search_ms"] is None
     assert planet["lr_1_against_retrieval"]["value"] == pytest.approx(-25)
+
+
+def test_narrowed_searches_stand_by_k_in_a_table_of_their_own():
+    def line(pair, cells, right):
+        return measured(f"{pair}, K = {cells}", "narrowed", [1] * right + [0] * 3)
+
+    pairs = [line("D&C + CosPlace", k, r) for k, r in (("1", 1), ("10", 3), ("all", 2))]
+    assert narrowed_table([RETRIEVAL, *pairs]) == []
+    pairs += [line("HGE + NetVLAD", "all", 1), line("HGE + NetVLAD", "1", 0)]
+    text = narrowed_table([RETRIEVAL, *pairs])[1].split("\n")
+    rows = [[cell.strip() for cell in row.split("|")[1:-1]] for row in text]
+    assert rows[0] == ["LR@1", "K = all", "K = 10", "K = 1"]
+    assert rows[2] == ["D&C + CosPlace", "40.0", "50.0", "25.0"]
+    assert rows[3] == ["HGE + NetVLAD", "25.0", UNKNOWN, "0.0"]

@@ -49,7 +49,8 @@ def test_every_published_number_has_a_plan_whose_commands_can_be_run(paper):
         assert row.state != "measured"
         assert bool(row.command) == bool(row.config)
         for path in row.route.stand_ins:
-            assert f" {path}" in row.route.stand_in_command
+            shown = loaded(path).name if row.route.of_heads else path
+            assert f" {shown}" in row.command_elsewhere
             loaded(path)
         if row.config:
             loaded(row.config, row.route.overrides)
@@ -165,6 +166,84 @@ def test_the_dense_city_stands_in_its_own_column_with_time_and_cells(tmp_path):
     row = row_of(tmp_path, "dc", "CosPlace", "")
     assert "| 1514      |" in paper_markdown([row])
     assert "5.2 ms (dense-01234567/test, 500 queries)" in paper_markdown([row])
+
+
+def test_indexes_pca_and_a_smaller_budget_are_told_apart(tmp_path):
+    smaller = ["train.iterations_per_epoch=60"]
+    names = {}
+    for name in ("cosplace", "netvlad", "hge"):
+        config = load_config(f"configs/dense/{name}.yaml", smaller)
+        folder = tmp_path / config.name / "time"
+        folder.mkdir(parents=True)
+        save_config(config, folder / "config.yaml")
+        names[name] = f"runs/{config.name}/time"
+    line = {"num_cells": None, "total_ms": 5.0, "run": names["cosplace"]}
+    pca = {"run": names["netvlad"], "pca_dim": 512}
+    both = pca | {"run": f"{names['netvlad']}, {names['hge']}", "num_cells": 10}
+    lines = [
+        line | {"kind": "approximate", "index": "HNSW", "recalls": {"1": 41.0}},
+        line | pca | {"kind": "retrieval", "recalls": {"1": 42.0}},
+        line | both | {"kind": "narrowed", "recalls": {"1": 43.0}},
+    ]
+    content = {"dataset": "datasets/dense", "dataset_fingerprint": "0123456789"}
+    content |= {"set": "test", "num_queries": 500, "methods": lines}
+    (tmp_path / "methods").mkdir()
+    (tmp_path / "methods" / "results.json").write_text(json.dumps(content))
+    findings, _ = find_findings(tmp_path)
+    found = {
+        row.published.method: [one.recalls[1] for one in row.elsewhere]
+        for row in paper_rows("dc", findings, smaller)
+        if row.published.protocol == "sf_xl_v1" and row.elsewhere
+    }
+    assert found == {
+        "CosPlace, HNSW": [41.0],
+        "NetVLAD": [42.0],
+        "NetVLAD + PCA, all cells": [42.0],
+        "HGE + NetVLAD + PCA, K = 10": [43.0],
+    }
+    assert not any(row.elsewhere for row in paper_rows("dc", findings))
+    [row] = [r for r in paper_rows("dc", [], smaller) if "HGE + N" in r.published.method
+             and r.route.num_cells == 10]  # fmt: skip
+    assert row.command_elsewhere.endswith(
+        "--narrow-by dense_hge --pca dense_netvlad:512 train.iterations_per_epoch=60"
+    )
+
+
+def test_accuracy_of_heads_stands_beside_the_thesis_by_grid(tmp_path):
+    path = "configs/dense/inr_thesis.yaml"
+    on_grid = ["name=grid", "build.partition.cell_size_m=5"]
+    lines = []
+    for overrides, grid in (([], None), (on_grid, 100)):
+        config = load_config(path, overrides)
+        folder = tmp_path / config.name / "time"
+        folder.mkdir(parents=True)
+        save_config(config, folder / "config.yaml")
+        line = {"run": f"runs/{config.name}/time", "split": "test-queries"}
+        lines.append(line | {"num_photos": 500, "grid": grid, "accuracy": 17.25})
+    content = {"dataset": "datasets/dense", "dataset_fingerprint": "0123456789"}
+    (tmp_path / "thesis").mkdir()
+    results = tmp_path / "thesis" / "results.json"
+    results.write_text(json.dumps(content | {"heads": lines}))
+    findings, left_out = find_findings(tmp_path)
+    assert left_out == []
+    rows = paper_rows("thesis", findings)
+    found = {row.published.data: row for row in rows if row.elsewhere}
+    assert set(found) == {
+        *("6k train, 41 eval photos", "20k train, 96 eval photos"),
+        *("93k train, 239 eval photos", "120k classes, M = 100"),
+    }
+    row = found["120k classes, M = 100"]
+    assert "accuracy 17.2 (dense-01234567/test-queries, 500 photos)" in (
+        paper_markdown([row])
+    )
+    assert row.command_elsewhere.endswith(
+        "python -m benchmarks.thesis --train --only dense_inr_thesis_grid100"
+    )
+
+
+def test_an_override_that_cannot_be_is_refused(tmp_path, capsys):
+    assert main(["--paper", "dc", "--runs", str(tmp_path), "train.epochs=x"]) == 2
+    assert "train.epochs" in capsys.readouterr().err
 
 
 def test_the_command_prints_tables_and_json(tmp_path, capsys):

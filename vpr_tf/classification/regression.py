@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import typing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +24,7 @@ from vpr_tf.search import MISSING_ID
 from vpr_tf.stored_values import from_stored
 
 ENCODINGS = ("direct_regression", "hypersphere_regression")
+_ANGLES_DEG = (-45.0, 45.0)  # of heads that were stored without theirs
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class _Stored:
     encoding: str
     frame: MapFrame
     info: dict[str, Any]
+    angles_deg: tuple[float, ...] = _ANGLES_DEG
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +50,7 @@ class PlaceRegression:
         hidden: Kernel and bias of each hidden layer.
         frame: The plane of the places.
         info: What is known of the training, JSON-ready.
+        angles_deg: Of the map's edges on the hypersphere; see `place_to_hypersphere`.
     """
 
     encoding: str
@@ -55,12 +59,19 @@ class PlaceRegression:
     hidden: Hidden
     frame: MapFrame
     info: dict[str, Any] = field(default_factory=dict)
+    angles_deg: tuple[float, float] = _ANGLES_DEG
 
     def __post_init__(self) -> None:
         if self.encoding not in ENCODINGS:
             raise ClassificationError(
                 f"A regression's encoding must be one of {', '.join(ENCODINGS)}. "
                 f"Received: {self.encoding!r}"
+            )
+        angles = self.angles_deg
+        if not (len(angles) == 2 and -90 < angles[0] < angles[1] < 90):
+            raise ClassificationError(
+                "Angles of a hypersphere must be two between -90 and 90, ascending. "
+                f"Received: {angles}"
             )
 
     @property
@@ -102,6 +113,7 @@ class PlaceRegression:
             "encoding": self.encoding,
             "frame": dataclasses.asdict(self.frame),
             "info": self.info,
+            "angles_deg": list(self.angles_deg),
         }
         return arrays | hidden_arrays(self.hidden), content
 
@@ -119,7 +131,15 @@ class PlaceRegression:
         hidden, found = hidden_of_arrays(arrays), StoredArrays(arrays)
         kernel = found.take("kernel", "f", (len(hidden[-1][1]) if hidden else None, 4))
         bias = found.take("bias", "f", (4,))
-        return cls(stored.encoding, kernel, bias, hidden, stored.frame, stored.info)
+        return cls(
+            stored.encoding,
+            kernel,
+            bias,
+            hidden,
+            stored.frame,
+            stored.info,
+            typing.cast(tuple[float, float], stored.angles_deg),
+        )
 
     def _local(self, x: np.ndarray) -> np.ndarray:
         outputs = x @ self.kernel + self.bias
@@ -129,4 +149,5 @@ class PlaceRegression:
         # Of a package that imports Keras.
         from vpr_tf.layers import hypersphere_to_place
 
-        return np.asarray(hypersphere_to_place(outputs, self.frame.extent_m))
+        extent_m = self.frame.extent_m
+        return np.asarray(hypersphere_to_place(outputs, extent_m, np, self.angles_deg))

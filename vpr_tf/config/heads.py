@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from vpr_tf.config.rules import Methods, check, check_choice, check_range
 
@@ -57,15 +57,31 @@ class SoftLabelHeadConfig(HeadConfig):
 
 @dataclass(frozen=True)
 class RegressionHeadConfig(HeadConfig):
-    """Position and heading as numbers, or as a point of a hypersphere."""
+    """Position and heading as numbers."""
 
     name: str = "direct_regression"
-    regression_loss: str = "l2"  # or learned_weight, of position and heading
+    regression_loss: str = "l2"  # l1, or learned_weight, of position and heading
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        losses = ("l2", "learned_weight")
+        losses = ("l2", "l1", "learned_weight")
         check_choice("train.head.regression_loss", self.regression_loss, losses)
+
+
+@dataclass(frozen=True)
+class HypersphereHeadConfig(RegressionHeadConfig):
+    """Position and heading as a point of a hypersphere."""
+
+    name: str = "hypersphere_regression"
+    # Of the map's edges on the sphere: of the western and southern one, of the others.
+    angles_deg: list[float] = field(default_factory=lambda: [-45.0, 45.0])
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        angles = list(self.angles_deg)
+        ascends = len(angles) == 2 and -90 < angles[0] < angles[1] < 90
+        expected = "two angles between -90 and 90, ascending"
+        check(ascends, "train.head.angles_deg", expected, angles)
 
 
 HEADS: Methods[HeadConfig] = Methods(
@@ -78,7 +94,7 @@ HEADS: Methods[HeadConfig] = Methods(
         "soft_labels": SoftLabelHeadConfig,
         "von_mises_fisher": HeadConfig,
         "direct_regression": RegressionHeadConfig,
-        "hypersphere_regression": RegressionHeadConfig,
+        "hypersphere_regression": HypersphereHeadConfig,
     },
     former_fields=frozenset(
         ["name", "scale", "margin", "hidden_layers", "regression_loss"]

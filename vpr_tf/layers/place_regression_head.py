@@ -9,20 +9,20 @@ from keras import ops
 
 from vpr_tf.layers.training_head import LinearHead
 
-_LOSS_KINDS = ("l2", "learned_weight")
+_LOSS_KINDS = ("l2", "l1", "learned_weight")
 
 
 class PlaceRegressionHead(LinearHead):
     """A linear layer whose four outputs stand for a position and a heading.
 
-    A subclass says how, by `to_places` and `squared_errors`. The loss of an example is
-    the sum of both squared errors (`l2`), or, with learned log-variances s
-    (`learned_weight`), of `exp(-s) * squared_error + s` for both. An unknown heading
-    adds nothing.
+    A subclass says how, by `to_places` and its errors. The loss of an example is the
+    sum of both squared errors (`l2`) or absolute ones (`l1`), or, with learned
+    log-variances s (`learned_weight`), of `exp(-s) * squared_error + s` for both. An
+    unknown heading adds nothing.
 
     Args:
         extent_m: Length of the map's sides.
-        loss_kind: `l2` or `learned_weight`.
+        loss_kind: `l2`, `l1` or `learned_weight`.
         **kwargs: Keyword arguments of `TrainingHead`.
 
     Call arguments:
@@ -71,15 +71,22 @@ class PlaceRegressionHead(LinearHead):
         """Returns the squared errors of position and heading, each `(batch,)`."""
         raise NotImplementedError
 
+    def absolute_errors(self, outputs: Any, places: Any) -> tuple[Any, Any]:
+        """Returns the absolute errors of position and heading, each `(batch,)`."""
+        raise NotImplementedError
+
     def call(self, descriptors, decode=True):
         outputs = super().call(descriptors)
         return self.to_places(outputs) if decode else outputs
 
     def loss(self, descriptors, places):
         places = ops.cast(places, "float32")
-        position, heading = self.squared_errors(self(descriptors, decode=False), places)
+        outputs = self(descriptors, decode=False)
+        is_l1 = self.loss_kind == "l1"
+        errors = self.absolute_errors if is_l1 else self.squared_errors
+        position, heading = errors(outputs, places)
         known = ops.cast(ops.any(places[:, 2:] != 0, axis=1), "float32")
-        if self.loss_kind == "l2":
+        if self.loss_kind != "learned_weight":
             return position + known * heading
         of_position, of_heading = self.log_variances[0], self.log_variances[1]
         heading = ops.exp(-of_heading) * heading + of_heading

@@ -19,6 +19,7 @@ from vpr_tf.config import (
     ConfigError,
     ExperimentConfig,
     HeadConfig,
+    HypersphereHeadConfig,
     MarginHeadConfig,
     RegressionHeadConfig,
     SoftLabelHeadConfig,
@@ -106,9 +107,11 @@ class HeadFactory:
         if name == "cross_entropy":
             return CrossEntropyHead(len(classes), hidden_layers=hidden)
         if isinstance(config, RegressionHeadConfig):
-            return _REGRESSION_HEADS[name](
-                self.frame.extent_m, config.regression_loss, hidden_layers=hidden
-            )
+            more: dict[str, Any] = {"hidden_layers": hidden}
+            if isinstance(config, HypersphereHeadConfig):
+                more["angles_deg"] = tuple(config.angles_deg)
+            extent_m, loss = self.frame.extent_m, config.regression_loss
+            return _REGRESSION_HEADS[name](extent_m, loss, **more)
         centres = self.frame.local_m(self._centres(classes))
         if name == "von_mises_fisher":
             return MixtureOfVonMisesFisherHead(
@@ -197,7 +200,11 @@ def _regression(
 ) -> PlaceRegression:
     arrays = head.arrays()
     hidden = hidden_of_arrays(arrays)
-    return PlaceRegression(name, arrays["kernel"], arrays["bias"], hidden, frame, info)
+    more = {}
+    if isinstance(head, HypersphereRegressionHead):
+        more["angles_deg"] = head.angles_deg
+    kernel, bias = arrays["kernel"], arrays["bias"]
+    return PlaceRegression(name, kernel, bias, hidden, frame, info, **more)
 
 
 def _around_components(

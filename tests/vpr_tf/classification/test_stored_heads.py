@@ -20,7 +20,7 @@ CONFIG = ClassificationConfig(score="softmax")
 POINTS = places(np.random.default_rng(0).uniform(0, 150, (90, 2)))
 
 
-def regression(encoding="direct_regression"):
+def regression(encoding="direct_regression", **more):
     rng = np.random.default_rng(2)
     layer = rng.normal(size=(6, 6)).astype(np.float32), np.ones(6, np.float32)
     kernel, bias = rng.normal(size=(6, 4)), rng.normal(size=4)
@@ -31,6 +31,7 @@ def regression(encoding="direct_regression"):
         (layer,),
         MapFrame.around(POINTS),
         {"name": "r"},
+        **more,
     )
 
 
@@ -101,6 +102,23 @@ def test_a_regression_is_the_same_after_loading(tmp_path, encoding):
     heads = regression(encoding)
     save_heads(heads, tmp_path)
     check_same_predictions(heads, load_heads(tmp_path, CONFIG))
+
+
+def test_angles_of_a_hypersphere_are_stored_and_are_45_degrees_where_they_are_not():
+    heads = regression("hypersphere_regression", angles_deg=(15.0, 45.0))
+    arrays, content = heads.to_stored()
+    assert PlaceRegression.from_stored(arrays, content).angles_deg == (15, 45)
+    for angles in ([45, 15], [1], "x"):
+        with pytest.raises(ValueError, match="ngles"):
+            PlaceRegression.from_stored(arrays, content | {"angles_deg": angles})
+    del content["angles_deg"]
+    former = PlaceRegression.from_stored(arrays, content)
+    assert former.angles_deg == (-45, 45)
+    found = [
+        one.predict(np.ones((1, 6), np.float32), 1).places.utm_cm
+        for one in (heads, former)
+    ]
+    assert not np.array_equal(*found)
 
 
 def test_a_regression_gives_the_place_that_its_layer_encodes():

@@ -9,9 +9,9 @@ from vpr_tf.config import (
     ExperimentConfig,
     HeadConfig,
     HierarchicalConfig,
+    HypersphereHeadConfig,
     PartitionConfig,
     PlanetConfig,
-    RegressionHeadConfig,
     SoftLabelHeadConfig,
     config_from_values,
     load_config,
@@ -59,6 +59,11 @@ def test_shipped_configs_load_and_have_a_header(path):
     [
         (MINIMAL + "train: {batchsize: 3}", [], "train.batchsize"),
         (MINIMAL + "train: {batch_size: x}", [], "train.batch_size"),
+        (
+            MINIMAL,
+            ["train.head={name: hypersphere_regression, angles_deg: [45, 15]}"],
+            "`train.head.angles_deg` must be two angles between -90 and 90",
+        ),
         (MINIMAL, ["train.batch_size=0"], "`train.batch_size` must be between 1 and"),
         (MINIMAL, ["train.precision=int8"], "`train.precision` must be one of"),
         (MINIMAL, ["evaluation.recall_values=[5,1]"], "recall_values"),
@@ -220,7 +225,7 @@ def test_a_section_is_the_dataclass_of_its_method(tmp_path):
         "num_clusters": 8,
     }
     assert config.train.schedule == CosineScheduleConfig(final_fraction=0.1)
-    assert config.train.head == RegressionHeadConfig("hypersphere_regression")
+    assert config.train.head == HypersphereHeadConfig()
     save_config(config, tmp_path / "saved.yaml")
     assert load_config(tmp_path / "saved.yaml") == config
 

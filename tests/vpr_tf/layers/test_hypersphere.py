@@ -66,6 +66,17 @@ def test_points_of_known_places():
     np.testing.assert_allclose(points, expected, atol=1e-12)
 
 
+@pytest.mark.parametrize("angles_deg", [(15.0, 45.0), (44.9, 45.1)])
+def test_other_angles_are_those_of_the_edges(angles_deg):
+    corners = places_of([-50.0, 50, 0], [-50.0, 50, 0], [0, 90, 200])
+    points = place_to_hypersphere(corners, 100.0, np, angles_deg)
+    middle = np.mean(angles_deg)
+    sines = np.sin(np.radians([*angles_deg, middle]))
+    np.testing.assert_allclose(points[:, 0], sines, atol=1e-12)
+    found = hypersphere_to_place(points, 100.0, np, angles_deg)
+    np.testing.assert_allclose(found, corners, atol=1e-6)
+
+
 def test_positions_beyond_the_map_move_to_its_edge():
     beyond = places_of([9e9, 3], [3, -9e9], [30, 60])
     edge = places_of([50, 3], [3, -50], [30, 60])

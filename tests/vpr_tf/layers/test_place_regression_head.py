@@ -78,6 +78,37 @@ def test_losses_equal_numpy(head_class):
 
 
 @heads
+def test_absolute_errors_equal_numpy(head_class):
+    x, places = random_descriptors(), random_places()
+    places[0, 2:] = 0  # an unknown heading
+    head = head_class(EXTENT_M, loss_kind="l1", seed=1)
+    outputs = head(x, decode=False).numpy()
+    if head_class is DirectRegressionHead:
+        error = np.abs(outputs - places / [EXTENT_M / 2, EXTENT_M / 2, 1, 1])
+    else:
+        points = outputs / np.linalg.norm(outputs, axis=1, keepdims=True)
+        error = np.abs(points - place_to_hypersphere(places, EXTENT_M))
+    error[0, 2:] = 0
+    np.testing.assert_allclose(head.loss(x, places), error.sum(axis=1), rtol=1e-4)
+
+
+def test_angles_of_the_hypersphere_reach_loss_and_places():
+    x, places = random_descriptors(), random_places()
+    head = HypersphereRegressionHead(EXTENT_M, angles_deg=(15, 45), seed=1)
+    outputs = head(x, decode=False).numpy()
+    points = outputs / np.linalg.norm(outputs, axis=1, keepdims=True)
+    expected = place_to_hypersphere(places, EXTENT_M, np, (15, 45))
+    squared = np.sum((points - expected) ** 2, axis=1)
+    np.testing.assert_allclose(head.loss(x, places), squared, rtol=1e-3)
+    np.testing.assert_allclose(
+        head(x), hypersphere_to_place(outputs, EXTENT_M, np, (15, 45)), rtol=1e-3
+    )
+    assert head.get_config()["angles_deg"] == [15, 45]
+    with pytest.raises(ValueError, match=r"`angles_deg` must be two angles"):
+        HypersphereRegressionHead(EXTENT_M, angles_deg=(45, 15))
+
+
+@heads
 @pytest.mark.parametrize("loss_kind", ["l2", "learned_weight"])
 def test_unknown_headings_add_nothing(head_class, loss_kind):
     x, places = random_descriptors(), random_places()
@@ -155,5 +186,5 @@ def test_save_and_load(head_class, tmp_path):
 def test_invalid_arguments(head_class):
     with pytest.raises(ValueError, match=r"`extent_m` must be positive.*=0"):
         head_class(0)
-    with pytest.raises(ValueError, match=r"`loss_kind` must be one of .*'l1'"):
-        head_class(100.0, loss_kind="l1")
+    with pytest.raises(ValueError, match=r"`loss_kind` must be one of .*'l3'"):
+        head_class(100.0, loss_kind="l3")
