@@ -21,6 +21,12 @@ NO_PHOTOS = (
     "never."
 )
 
+NO_WEIGHTS = (
+    "The index says that photos are compared with their candidates by xfeat, whose "
+    "weights it does not keep: none was. Pass --matcher-weights FILE, or --rerank "
+    "never."
+)
+
 
 def add_rerank(parser: argparse.ArgumentParser) -> None:
     """Adds `--rerank`, `--matcher` and `--matcher-weights`."""
@@ -92,6 +98,9 @@ def rerank_of(
             f"keeps none, nor their key points. Pass {option} DIR, the folder that it "
             "was built of."
         )
+    needs_weights = config.matcher == "xfeat" and config.weights is None
+    if photos_root is None and options.rerank is None and needs_weights:
+        return None, [NO_WEIGHTS]
     from vpr_tf.place_index import Reranking
 
     return Reranking(photos_root, config), []

@@ -50,7 +50,7 @@ def extract_local_features(
     source = {**source, "matcher": matching.identity, "num_photos": num_photos}
     _claim(folder, source)
     parts = []
-    with tqdm(total=num_photos, desc="key points", unit=" photos", disable=None) as bar:
+    with tqdm(total=num_photos, desc="key points", unit=" photos") as bar:
         for first in range(0, num_photos, _PHOTOS_PER_BLOCK):
             count = min(_PHOTOS_PER_BLOCK, num_photos - first)
             path = folder / f"{first:010d}"

@@ -7,6 +7,8 @@ import pytest
 from tests.command_line import on_index, vpr
 from tests.vpr_tf.cli.index.conftest import build
 from tests.vpr_tf.matching.streets import png, street
+from vpr_tf.config import LocalizationConfig, RerankConfig
+from vpr_tf.localization import to_stored
 from vpr_tf.place_index import PlaceIndex
 
 KEEP = ("--keep-local-features", "--matcher", "sift")
@@ -62,6 +64,17 @@ def test_reranking_needs_no_photos(kept, model, tmp_path, capsys):
     _, found = localized(capsys, kept, tmp_path, 5)
     assert found["matches"][0]["key"].endswith("5.png")
     assert found["warning"] == ""
+
+
+def test_an_index_that_re_ranks_says_what_is_missing(kept, tmp_path, capsys):
+    config = LocalizationConfig(rerank=RerankConfig("always"))
+    with PlaceIndex.open(kept) as index:
+        index.set_localization(to_stored(config, None))
+        (tmp_path / "query.png").write_bytes(png(street(1, 200)))
+        capsys.readouterr()
+        assert vpr("localize", "--index", kept, tmp_path / "query.png") == 0
+        assert "none was. Pass --matcher-weights FILE" in capsys.readouterr().out
+        index.set_localization(None)
 
 
 @pytest.mark.parametrize(

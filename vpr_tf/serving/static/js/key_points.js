@@ -3,7 +3,7 @@
 import { svg } from "./dom.js";
 
 const HUES_DEG = 300; // from red at the left to violet at the right
-const DOTS_ACROSS = 70;
+const DOTS_ACROSS = 60;
 
 // Returns drawings to lay over the photo and over the match; both are shown whole.
 export function keyPoints(points) {
