@@ -172,9 +172,10 @@ def test_descriptors_of_queries_must_be_as_long(folder, adapted_file, capsys):
     [
         ([], "no `train.target`. Pass --split NAME"),
         (["--split", "night"], "has no split 'night'"),
+        (["--split", "train"], "another split than the one that is trained on"),
         (["--photos", "nowhere"], "No folder of photos at nowhere"),
-        (["--split", "train", "--share", "0"], "`share` must be above 0"),
-        (["--split", "train", "--output", "x.h5"], "must end in .keras"),
+        (["--split", "val-queries", "--share", "0"], "`share` must be above 0"),
+        (["--split", "val-queries", "--output", "x.h5"], "must end in .keras"),
     ],
 )
 def test_what_cannot_be_is_refused(folder, capsys, arguments, message):

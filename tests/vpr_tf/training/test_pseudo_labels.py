@@ -169,7 +169,7 @@ def test_a_folder_of_the_queries_of_val_is_refused(
     folder.mkdir()
     for number, content in enumerate(stored_images(queries, np.arange(len(queries)))):
         (folder / f"{number}.jpg").write_bytes(content)
-    of_folder = f"train.target={{photos: {folder}, photos_per_batch: 2}}"
+    of_folder = f"train.target={{split: null, photos: {folder}}}"
     with pytest.raises(ConfigError, match=r"the photos of photos, which are these"):
         make_trainer("start_step: 9", of_folder)
     (folder / "0.jpg").unlink()
