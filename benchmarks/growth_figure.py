@@ -27,9 +27,9 @@ _MARKERS = "D^vPX"
 def growth_table(points: Sequence[Point]) -> str:
     """Returns a markdown table, one line an engine and a size."""
     columns = [Column("images"), Column("cells"), Column("engine", "text")]
-    columns += [Column("LR@1"), Column("ms", digits=2), Column("built in s")]
+    columns += [Column("LR@1"), Column("ms", digits=2)]
     rows: list[list[Any]] = [
-        [f"{p.num_images:,}", f"{p.num_cells:,}", p.engine, p.lr_1, p.ms, p.build_s]
+        [f"{p.num_images:,}", f"{p.num_cells:,}", p.engine, p.lr_1, p.ms]
         for p in points
     ]
     return Table("", columns, rows).to_markdown()

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import functools
-import math
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -35,7 +33,6 @@ class Point:
         num_cells: Cells of the classifier.
         lr_1: LR@1 in percent.
         ms: Median time of a query after the encoder.
-        build_s: Time to build what is searched; NaN for heads.
     """
 
     engine: str
@@ -43,7 +40,6 @@ class Point:
     num_cells: int
     lr_1: float
     ms: float
-    build_s: float = math.nan
 
 
 def measure_growth(
@@ -84,21 +80,17 @@ def _measure(method: Method, city: City, num_cells: int) -> Iterator[Point]:
     point = functools.partial(_point, method, city)
     engines = [EXACT, *approximate_engines(city.database)]
     for engine in engines:
-        start = time.perf_counter()
         index = engine.build(city.database)
-        built_s = time.perf_counter() - start
         search = functools.partial(_rows, index.search, n)
         name = engine.name or EXACT_NAME
-        yield point(name, search, city.positions, singles, built_s)
+        yield point(name, search, city.positions, singles)
     answer = functools.partial(_places, city.classifier, n)
-    yield point(HEADS_NAME, answer, table.positions, singles, math.nan)
-    start = time.perf_counter()
+    yield point(HEADS_NAME, answer, table.positions, singles)
     rows = CellRows.from_cells(ranking.cells_of(city.positions), ranking.num_cells)
     inner = EXACT.build(city.database)
     narrowed = CellFilteredIndex(inner, rows, ranking, num_cells)
-    built_s = time.perf_counter() - start
     search = functools.partial(_rows, narrowed.search, n)
-    yield point(NARROWED_NAME, search, city.positions, singles, built_s)
+    yield point(NARROWED_NAME, search, city.positions, singles)
 
 
 def _rows(search: Any, n: int, queries: np.ndarray) -> np.ndarray:
@@ -116,7 +108,6 @@ def _point(
     answer: Callable[[np.ndarray], np.ndarray],
     places: Positions,
     singles: Sequence[np.ndarray],
-    build_s: float,
 ) -> Point:
     queries = method.opened.dataset.split(method.evaluation_set.queries)
     rows = answer(np.asarray(method.queries()))
@@ -131,6 +122,4 @@ def _point(
     )
     ms = median_ms(answer, singles)
     table = city.classifier.table
-    return Point(
-        name, len(city.database), table.num_cells, result.recalls[1], ms, build_s
-    )
+    return Point(name, len(city.database), table.num_cells, result.recalls[1], ms)

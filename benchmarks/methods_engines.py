@@ -50,12 +50,19 @@ def approximate_engines(database: Descriptors) -> list[Engine]:
         return engines
     from benchmarks.faiss_index import FaissIndex, hnsw_settings, ivfpq_settings
 
-    told = {
-        "HNSW": hnsw_settings(),
-        "IVFPQ, few lists": ivfpq_settings(num_images, dim, _FEW),
-        "IVFPQ, many lists": ivfpq_settings(num_images, dim, _MANY),
-    }
-    for name, settings in told.items():
-        build = functools.partial(FaissIndex.build, settings=settings)
-        engines.append(Engine(name, build))
-    return engines
+    hnsw = functools.partial(FaissIndex.build, settings=hnsw_settings())
+    few, many = (ivfpq_settings(num_images, dim, share) for share in (_FEW, _MANY))
+    built: list[FaissIndex] = []
+
+    def ivfpq(search: str, descriptors: Descriptors) -> SearchIndex:
+        """Builds once what both search, since learning the codes takes long."""
+        if not built:
+            built.append(FaissIndex.build(descriptors, few))
+        return built[0].with_search(search)
+
+    return [
+        *engines,
+        Engine("HNSW", hnsw),
+        Engine("IVFPQ, few lists", functools.partial(ivfpq, few["search"])),
+        Engine("IVFPQ, many lists", functools.partial(ivfpq, many["search"])),
+    ]

@@ -96,7 +96,12 @@ def places_drawing(methods: Sequence[MethodPlaces], num_queries: int) -> Drawing
 def _map(axes: Axes, method: MethodPlaces, row: int) -> None:
     origin = method.database_m.min(axis=0)
     axes.plot(
-        *(method.database_m - origin).T, ".", color=COLOURS["rule"], ms=1.5, mew=0
+        *(method.database_m - origin).T,
+        ".",
+        color=COLOURS["muted"],
+        alpha=0.4,
+        ms=1.5,
+        mew=0,
     )
     predicted = method.predicted_m[row] - origin
     # Those that coincide are the stronger colour.
@@ -158,5 +163,5 @@ def spread_drawing(name: str, label: str, result: EvaluationResult) -> Drawing:
         axes.set(xlabel="m between the best cells of the groups", ylabel="% of these")
         axes.legend()
 
-    title = f"Groups that agree are right: {label}"
+    title = f"How far the groups are apart: {label}"
     return Drawing(f"spread_{name}", title, draw, (4.6, 3.2))

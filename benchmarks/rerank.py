@@ -8,7 +8,9 @@ Prints markdown tables: recall, errors and confidence of a test set without re-r
 of queries of low confidence and of all, with the difference of each to the first,
 query by query; the same by the confidence of the first look; and how long a photo and a
 pair take. Seconds are CPU time of all cores, which other programs disturb least, with
-nothing in memory at first. Calibrations are fitted on val.
+nothing in memory at first. Calibrations are fitted on val. With `--keep DIR` the key
+points of the database are written there as an index keeps them, and all queries are
+compared by these as well.
 """
 
 from __future__ import annotations
@@ -16,9 +18,10 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +34,10 @@ from vpr_tf.evaluation.record_images import read_image
 from vpr_tf.evaluation.reranking import SetReranking
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.evaluation.val_calibration import ValCalibration, calibrate_on_val
+from vpr_tf.matching import LocalFeatures, PhotoMatching
 from vpr_tf.matching.opening import open_matching
+from vpr_tf.place_index import extract_local_features
+from vpr_tf.place_index.packed_features import FeatureRows
 from vpr_tf.report.bootstrap import (
     BootstrapSettings,
     bootstrap_percentages,
@@ -64,18 +70,48 @@ class Looked:
     cpu_s: float
 
 
+class StoredMatching(PhotoMatching):
+    """Compares photos by key points of the database that are stored.
+
+    Args:
+        other: What found them.
+        rows: Of the database, in the order of its records.
+    """
+
+    def __init__(self, other: PhotoMatching, rows: FeatureRows) -> None:
+        super().__init__(other.matcher, image_size=other.image_size)
+        self._rows = rows
+
+    def kept_features(self, key: Any, load: Callable[[], np.ndarray]) -> LocalFeatures:
+        """Reads those of a record; the key is its split and its number."""
+        packed = self._rows.packed(key[1])
+        return self.features(load()) if packed is None else packed.unpacked()
+
+
 def look(
     opened: Evaluation,
     evaluation_set: EvaluationSet,
     first: EvaluationResult,
     config: ExperimentConfig,
     calibration: ValCalibration,
+    kept: FeatureRows | None = None,
 ) -> Looked:
-    """Re-ranks a result as a config says, and localizes its queries."""
+    """Re-ranks a result as a config says, and localizes its queries.
+
+    Args:
+        opened: The model and the dataset.
+        evaluation_set: The set.
+        first: Of the first look.
+        config: Who is compared, and by what.
+        calibration: Of both looks.
+        kept: Key points of the database; None to find them when they are needed.
+    """
     dataset, localization = opened.dataset, config.localization
     looked_at, result, start_s = None, first, time.process_time()
     if localization.rerank.when != "never":
         matching = open_matching(localization.rerank, lambda: opened.extractor)
+        if kept is not None:
+            matching = StoredMatching(matching, kept)
         matching.features(read_image(dataset.split(evaluation_set.queries), 0))
         start_s = time.process_time()
         reranking = SetReranking(config, matching, calibration)
@@ -192,7 +228,32 @@ def latency(
     )
 
 
-def report(config: ExperimentConfig, model: str | None, set_name: str) -> Iterator[str]:
+def keep(
+    opened: Evaluation,
+    evaluation_set: EvaluationSet,
+    config: ExperimentConfig,
+    folder: Path,
+) -> tuple[FeatureRows, str]:
+    """Writes the key points of the database; says how much that is."""
+    matching = open_matching(config.localization.rerank, lambda: opened.extractor)
+    split = opened.dataset.split(evaluation_set.database)
+    found = extract_local_features(
+        matching,
+        lambda row: read_image(split, row),
+        len(split),
+        folder,
+        {"split": opened.dataset.split_fingerprint(evaluation_set.database)},
+    )
+    num_bytes = sum(path.stat().st_size for path in folder.rglob("*.*"))
+    return found.rows, f"Kept: {num_bytes / len(split) / 1000:.1f} kB a photo."
+
+
+def report(
+    config: ExperimentConfig,
+    model: str | None,
+    set_name: str,
+    kept_folder: Path | None = None,
+) -> Iterator[str]:
     """Yields the tables of a test set."""
     localization = config.localization
     plain = _with_when(config, "never")
@@ -207,6 +268,13 @@ def report(config: ExperimentConfig, model: str | None, set_name: str) -> Iterat
         when: look(opened, evaluation_set, first, _with_when(config, when), calibration)
         for when in RERANK_WHEN
     }
+    if kept_folder is not None:
+        kept, text = keep(opened, evaluation_set, config, kept_folder)
+        always = _with_when(config, "always")
+        looks["always, by kept key points"] = look(
+            opened, evaluation_set, first, always, calibration, kept
+        )
+        yield text
     yield (
         f"{config.name}, {first.num_queries} queries, {first.num_database} photos; "
         f"{matching.identity}, {localization.rerank.candidates} candidates. At best "
@@ -233,10 +301,11 @@ def main() -> None:
     parser.add_argument("--config", required=True)
     parser.add_argument("--model")
     parser.add_argument("--set", default="test")
+    parser.add_argument("--keep", type=Path, metavar="DIR")
     parser.add_argument("overrides", nargs="*")
     options = parser.parse_args()
     config = load_config(options.config, options.overrides)
-    for text in report(config, options.model, options.set):
+    for text in report(config, options.model, options.set, options.keep):
         print(f"{text}\n", flush=True)
 
 

@@ -52,6 +52,7 @@ _DEFAULT_ENGINES = (
 )
 _COLUMNS: tuple[tuple[str, str], ...] = (
     ("build s", "{build_s:.0f}"),
+    ("of CPU", "{build_cpu_s:.0f}"),
     ("build peak MiB", "{build_peak_mib:.0f}"),
     ("on disk MiB", "{disk_mib:.0f}"),
     ("open s", "{open_s:.2f}"),
@@ -76,6 +77,7 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--leaves", type=int, help="of ScaNN; default: its own number")
     parser.add_argument(
         "--work-dir",
         type=Path,
@@ -84,11 +86,18 @@ def main() -> None:
     parser.add_argument(
         "--engines", nargs="+", choices=engines(), default=_DEFAULT_ENGINES
     )
-    parser.add_argument("--step", choices=("build", "search"), help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--step", choices=("build", "search", "truth"), help=argparse.SUPPRESS
+    )
     args = parser.parse_args()
     if args.step:
-        step = _build if args.step == "build" else _search
-        print(json.dumps(step(args.engines[0], args.work_dir)))
+        name, folder = args.engines[0], args.work_dir
+        steps: dict[str, Callable[[], dict[str, float]]] = {
+            "build": lambda: _build(name, folder, args.leaves),
+            "truth": lambda: _find_truth(name, folder),
+            "search": lambda: _search(name, folder),
+        }
+        print(json.dumps(steps[args.step]()))
         return
     with contextlib.ExitStack() as stack:
         if args.work_dir is None:
@@ -120,7 +129,7 @@ def run(args: argparse.Namespace) -> None:
     if not (folder / "queries.npy").exists():
         generate_city(folder, args.images, args.dim, args.queries, args.seed)
     if not (folder / "truth.npy").exists():
-        _in_process("exact", "search", args, build_first=True)
+        _in_process("exact", "truth", args, build_first=True)
     print(
         f"{args.images} images of {args.dim} values, {args.queries} queries, seed "
         f"{args.seed}; {args.threads} threads, {describe_machine()}\n"
@@ -173,6 +182,7 @@ def _in_process(
         result = json.loads(built.read_text())
     command = [sys.executable, "-m", "benchmarks.retrieval", "--step", step]
     command += ["--engines", name, "--work-dir", str(folder)]
+    command += ["--leaves", str(args.leaves)] if args.leaves else []
     threads = str(args.threads)
     finished = subprocess.run(
         command,
@@ -184,16 +194,24 @@ def _in_process(
     return result | json.loads(finished.stdout.splitlines()[-1])
 
 
-def _build(name: str, folder: Path) -> dict[str, float]:
+def _build(name: str, folder: Path, num_leaves: int | None) -> dict[str, float]:
     engine = engines()[name]
     out = folder / engine.folder
-    start = time.perf_counter()
-    engine.build(folder / "database.npy", out)
+    start, cpu = time.perf_counter(), time.process_time()
+    engine.build(folder / "database.npy", out, num_leaves)
     return {
         "build_s": time.perf_counter() - start,
+        "build_cpu_s": time.process_time() - cpu,
         "build_peak_mib": memory_mib("VmHWM"),
         "disk_mib": sum(path.stat().st_size for path in out.iterdir()) / (1 << 20),
     }
+
+
+def _find_truth(name: str, folder: Path) -> dict[str, float]:
+    engine = engines()[name]
+    search = engine.open(folder / "database.npy", folder / engine.folder)
+    np.save(folder / "truth.npy", search(np.load(folder / "queries.npy"), _K))
+    return {}
 
 
 def _search(name: str, folder: Path) -> dict[str, float]:
@@ -207,10 +225,7 @@ def _search(name: str, folder: Path) -> dict[str, float]:
     single = _single_query_ms(search, queries)
     batches = measure_rate(lambda: search(queries, _K), len(queries), _REPETITIONS)
     found = search(queries, _K)
-    truth_file = folder / "truth.npy"
-    if name == "exact" and not truth_file.exists():
-        np.save(truth_file, found)
-    truth = np.load(truth_file)
+    truth = np.load(folder / "truth.npy")
     top = [np.isin(a, b).mean() for a, b in zip(truth, found, strict=True)]
     return {
         "open_s": open_s,

@@ -27,14 +27,15 @@ class Engine(NamedTuple):
     Attributes:
         name: In the table.
         folder: Name of what it writes; two engines of one folder share a build.
-        build: Builds from the database file and writes the folder.
+        build: Builds from the database file and writes the folder, given leaves of
+            ScaNN instead of its own number.
         open: Opens the folder, and returns what finds the rows of neighbours.
         half: Whether it reads a float16 copy of the database file.
     """
 
     name: str
     folder: str
-    build: Callable[[Path, Path], None]
+    build: Callable[[Path, Path, int | None], None]
     open: Callable[[Path, Path], Search]
     half: bool = False
 
@@ -91,10 +92,12 @@ def _own(
 ) -> Engine:
     """An index of this project; `search` multiplies its search settings."""
 
-    def build(database: Path, out: Path) -> None:
+    def build(database: Path, out: Path, num_leaves: int | None) -> None:
         rows = np.load(_file(database, half), mmap_mode="r")
-        server = {"uri": os.environ[URI_VARIABLE]} if on_server else {}
-        index = INDEX_KINDS[kind].build(rows, {**(settings or {}), **server})
+        more: dict[str, Any] = {"uri": os.environ[URI_VARIABLE]} if on_server else {}
+        if num_leaves and kind == "scann":
+            more["num_leaves"] = num_leaves
+        index = INDEX_KINDS[kind].build(rows, {**(settings or {}), **more})
         index.write(out)
         (out / _SETTINGS_FILE).write_text(json.dumps(index.settings))
 
@@ -129,13 +132,13 @@ def write_float16(database: Path) -> None:
     part.rename(target)
 
 
-def _build_flat(database: Path, out: Path) -> None:
+def _build_flat(database: Path, out: Path, num_leaves: int | None) -> None:
     import faiss
 
     _fill(faiss.IndexFlatL2(_dim(database)), database, out)
 
 
-def _build_hnsw(database: Path, out: Path) -> None:
+def _build_hnsw(database: Path, out: Path, num_leaves: int | None) -> None:
     import faiss
 
     _fill(faiss.IndexHNSWFlat(_dim(database), _HNSW_LINKS), database, out)

@@ -47,15 +47,47 @@ def inside(folder: str | Path, *names: str) -> Path:
     """
     path = Path(folder)
     for name in names:
-        if not is_inside(name):
-            raise StoredPathError(
-                f"A path stored in {folder} must stay inside that folder. Received: "
-                f"{name[:80]!a}. Do not use a folder with such paths; ask whoever made "
-                "it for another."
-            )
+        _check_inside(folder, name)
         for part in PurePosixPath(name).parts:
             path /= part
             _check_kind(path)
+    return path
+
+
+def _check_inside(folder: str | Path, name: str) -> None:
+    if not is_inside(name):
+        raise StoredPathError(
+            f"A path stored in {folder} must stay inside that folder. Received: "
+            f"{name[:80]!a}. Do not use a folder with such paths; ask whoever made "
+            "it for another."
+        )
+
+
+def followed_inside(folder: str | Path, name: str) -> Path:
+    """Returns where a path in a folder of one's own leads, whose links stay inside.
+
+    For a folder whose links the user made, such as that of the photos, and a path that
+    others may have made.
+
+    Args:
+        folder: Named by the user.
+        name: Relative to the folder; what it names may be missing.
+
+    Raises:
+        StoredPathError: It leads out of the folder, or to neither a file nor a folder.
+    """
+    _check_inside(folder, name)
+    try:
+        root = Path(folder).resolve()
+        path = Path(folder, name).resolve()
+    except (OSError, RuntimeError) as error:  # links that lead to each other
+        raise StoredPathError(f"{name} of {folder} leads nowhere: {error}") from error
+    if not path.is_relative_to(root):
+        raise StoredPathError(
+            f"{name} is a link that leads out of {folder}. Name the folder that it "
+            "leads to, or put a copy in its place"
+        )
+    _check_kind(path)
     return path
 
 

@@ -25,8 +25,8 @@ def test_neighbours_and_distances_are_those_of_exact_search(rows, settings):
 
 
 def test_more_lists_find_more_and_a_written_index_finds_the_same(rows, tmp_path):
-    few = FaissIndex.build(rows, {"factory": "IVF8,PQ8x4", "search": "nprobe=1"})
-    many = FaissIndex.build(rows, {"factory": "IVF8,PQ8x4", "search": "nprobe=8"})
+    few = FaissIndex.build(rows, {"factory": "IVF8,PQ8x4np", "search": "nprobe=1"})
+    many = FaissIndex.build(rows, {"factory": "IVF8,PQ8x4np", "search": "nprobe=8"})
     truth = ExactIndex.build(rows).search(rows, 10)[1]
     shares = [
         np.mean([len(set(a) & set(b)) for a, b in zip(truth, of, strict=True)])
@@ -38,6 +38,14 @@ def test_more_lists_find_more_and_a_written_index_finds_the_same(rows, tmp_path)
     np.testing.assert_array_equal(again.search(rows, 5)[1], few.search(rows, 5)[1])
 
 
+def test_more_lists_of_the_same_index_are_searched_by_another_setting(rows):
+    few = FaissIndex.build(rows, {"factory": "IVF8,Flat", "search": "nprobe=1"})
+    many = few.with_search("nprobe=8")
+    truth = ExactIndex.build(rows).search(rows, 5)[1]
+    np.testing.assert_array_equal(many.search(rows, 5)[1], truth)
+    assert (few.search(rows, 5)[1] != truth).any()
+
+
 def test_what_few_lists_lack_is_missing(rows):
     index = FaissIndex.build(rows, {"factory": "IVF8,Flat", "search": "nprobe=1"})
     distances, found = index.search(rows[:5], 600)
@@ -47,12 +55,12 @@ def test_what_few_lists_lack_is_missing(rows):
 
 def test_lists_of_ivfpq_suit_the_database():
     assert ivfpq_settings(200_000, 512, 1 / 4) == {
-        "factory": "IVF1024,PQ64",
+        "factory": "IVF1024,PQ64np",
         "search": "nprobe=256",
     }
     # 39 rows for each centre, and codes that divide the descriptor.
     assert ivfpq_settings(2_000, 100, 1 / 64) == {
-        "factory": "IVF32,PQ50",
+        "factory": "IVF32,PQ50np",
         "search": "nprobe=1",
     }
 

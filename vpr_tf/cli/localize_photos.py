@@ -73,14 +73,13 @@ def locate_photos(
         if len(files):
             # TensorFlow is loaded when photos and index turned out to be usable.
             described = describe(files, index.extractor(model, of_queries=True))
-            files = described.photos
+            files, state = described.photos, index.state()
             if looks is not None:
                 pixels = PhotoImages(files).pixels
-                stored = settings.config.rerank
-                counter = looks.counter(stored, index.extractor, pixels)
+                counter = looks.counter(state, index.extractor, pixels)
             of_camera = sequence.of_photos(files.photos) if sequence else None
             found = localize_descriptors(
-                index.state(),
+                state,
                 described.in_memory(),
                 [path.decode() for path in files.paths],
                 options,

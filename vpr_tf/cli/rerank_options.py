@@ -16,20 +16,32 @@ if TYPE_CHECKING:
 # Those of `add_rerank`, and the folder of the photos.
 RERANK_OPTIONS = ("rerank", "matcher", "matcher_weights", "photos_root")
 NO_PHOTOS = (
-    "The index says that photos of low confidence are compared with their candidates, "
-    "but not where those are: none was. Pass {option} DIR, or --rerank never."
+    "The index says that photos are compared with their candidates, but keeps no key "
+    "points and not where the photos are: none was. Pass {option} DIR, or --rerank "
+    "never."
+)
+
+NO_WEIGHTS = (
+    "The index says that photos are compared with their candidates by xfeat, whose "
+    "weights it does not keep: none was. Pass --matcher-weights FILE, or --rerank "
+    "never."
 )
 
 
 def add_rerank(parser: argparse.ArgumentParser) -> None:
     """Adds `--rerank`, `--matcher` and `--matcher-weights`."""
-    group = parser.add_argument_group("re-ranking, see docs/reranking.md")
+    group = add_matcher(parser)
     group.add_argument(
         "--rerank",
         choices=("never", "below_confidence", "always"),
         help="photos that are compared with their candidates point by point; default: "
         "as the index says",
     )
+
+
+def add_matcher(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Adds `--matcher` and `--matcher-weights`; returns their group."""
+    group = parser.add_argument_group("re-ranking, see docs/reranking.md")
     group.add_argument(
         "--matcher",
         choices=("xfeat", "sift", "dense"),
@@ -41,6 +53,7 @@ def add_rerank(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="of xfeat, see `vpr convert --matcher`",
     )
+    return group
 
 
 def rerank_of(
@@ -53,44 +66,53 @@ def rerank_of(
 
     Args:
         options: Of `add_rerank`.
-        manifest: Of the index.
+        manifest: Of the index, which may keep key points.
         photos_root: Folder of its photos; None where it is not given.
         option: Which option names that folder.
 
     Raises:
         ConfigError: The options do not go together.
-        UsageError: A matcher is named, and nothing is to be compared.
-        LocalizationError: Photos are to be compared and there is no folder.
+        UsageError: A matcher or the folder is named for it, and nothing is to be
+            compared.
+        LocalizationError: Photos are to be compared, there is no folder and no key
+            points are kept.
     """
     stored = manifest.localization_settings[0].rerank
     config = override_of(options).over(stored)
     if config.when == "never":
-        for name in ("matcher", "matcher_weights"):
-            if getattr(options, name) is not None:
+        # A service shows the photos of its folder as well.
+        for name in ("matcher", "matcher_weights", "photos_root"):
+            if getattr(options, name, None) is not None:
                 raise UsageError(
                     f"--{name.replace('_', '-')} is of re-ranking, and nothing is "
                     "re-ranked. Pass --rerank below_confidence or always."
                 )
         return None, []
-    if photos_root is None:
+    if photos_root is None and manifest.local_features is None:
         if options.rerank is None:
             return None, [NO_PHOTOS.format(option=option)]
         from vpr_tf.localization import LocalizationError
 
         raise LocalizationError(
             f"--rerank {options.rerank} compares photos with those of the index, which "
-            f"keeps none. Pass {option} DIR, the folder that it was built of."
+            f"keeps none, nor their key points. Pass {option} DIR, the folder that it "
+            "was built of."
         )
+    needs_weights = config.matcher == "xfeat" and config.weights is None
+    if photos_root is None and options.rerank is None and needs_weights:
+        return None, [NO_WEIGHTS]
     from vpr_tf.place_index import Reranking
 
     return Reranking(photos_root, config), []
 
 
 def override_of(options: argparse.Namespace) -> RerankOverride:
-    """Returns what the options of `add_rerank` say."""
+    """Returns what the options of `add_rerank` or `add_matcher` say."""
     from vpr_tf.config import RerankOverride
 
     weights = options.matcher_weights
     return RerankOverride(
-        options.rerank, options.matcher, None if weights is None else str(weights)
+        getattr(options, "rerank", None),
+        options.matcher,
+        None if weights is None else str(weights),
     )

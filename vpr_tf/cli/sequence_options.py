@@ -59,6 +59,8 @@ def check_sequence(options: argparse.Namespace) -> None:
                     "Photos of a sequence are not re-ranked: leave out --sequence or "
                     f"--{name.replace('_', '-')}."
                 )
+        if options.utc_offset is not None:
+            _check_offset(options)
         for other in ("json", "geojson"):
             if options.gpx and getattr(options, other):
                 raise UsageError(f"--gpx and --{other} exclude each other.")
@@ -67,6 +69,20 @@ def check_sequence(options: argparse.Namespace) -> None:
         if getattr(options, name) not in (None, False):
             word = name.replace("_", "-")
             raise UsageError(f"--{word} is of a sequence: pass --sequence as well.")
+
+
+def _check_offset(options: argparse.Namespace) -> None:
+    """Refuses an offset that no time is told with."""
+    if options.seconds_between is not None:
+        raise UsageError(
+            "--utc-offset is of the times that photos say, and --seconds-between takes "
+            "their place: pass one of them."
+        )
+    if not (options.json or options.geojson or options.gpx):
+        raise UsageError(
+            "--utc-offset is of the times of the track, which the table does not have: "
+            "pass --gpx, --geojson or --json as well."
+        )
 
 
 def _speed(text: str) -> float:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-
-import numpy as np
-
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
 from vpr_tf.evaluation.record_images import read_image
-from vpr_tf.matching import PhotoMatching
+from vpr_tf.matching import LocalFeatures, PhotoMatching
 from vpr_tf.matching.photo_inliers import PhotoInliers
 
 
@@ -26,10 +22,12 @@ def record_inliers(
         dataset.split(name)
         for name in (evaluation_set.queries, evaluation_set.database)
     )
-    rows = {key: row for row, key in enumerate(np.asarray(database.keys).tolist())}
 
-    def candidate(key: bytes) -> tuple[Hashable, Callable[[], np.ndarray]]:
-        row = rows[key]
-        return (evaluation_set.database, row), lambda: read_image(database, row)
+    def query(row: int) -> LocalFeatures:
+        return matching.features(read_image(queries, row))
 
-    return PhotoInliers(matching, lambda row: read_image(queries, row), candidate)
+    def candidate(row: int, key: bytes) -> LocalFeatures:
+        kept_as = evaluation_set.database, row
+        return matching.kept_features(kept_as, lambda: read_image(database, row))
+
+    return PhotoInliers(matching, query, candidate)

@@ -130,14 +130,10 @@ class SetReranking:
         wanted = look.wanted(first)
         # All that were compared have a new order, those that do not vote as well.
         looked_at = LookedAt.of(candidates, wanted, look, wide)
-        rows = {key: row for row, key in enumerate(database.keys.tolist())}
         order = np.tile(np.arange(result.predictions.shape[1]), (len(queries), 1))
         for number, query in enumerate(looked_at.queries.tolist()):
-            found = looked_at.candidates.rows[number]
-            keys = looked_at.candidates.keys[found[found >= 0]].tolist()
-            order[query] = _moved_first(
-                result.predictions[query], [rows[key] for key in keys]
-            )
+            found, _ = looked_at.candidates.photos_of(number)
+            order[query] = _moved_first(result.predictions[query], found)
         self.looks[evaluation_set.name] = dataclasses.replace(
             looked_at, candidates=looked_at.candidates.first(config.num_predictions)
         )
@@ -145,16 +141,20 @@ class SetReranking:
             "%s: %d of %d queries were compared with their candidates by %s.",
             *(result.name, len(looked_at.queries), len(queries), look.matched_by),
         )
-        for query, problem in looked_at.problems.items():
-            name = queries.keys[query].decode(errors="replace")
-            _LOG.warning("%s was not re-ranked: %s.", name, problem)
+        for which, problems in (
+            ("not re-ranked", looked_at.problems),
+            ("re-ranked without some candidates", looked_at.left_out),
+        ):
+            for query, problem in problems.items():
+                name = queries.keys[query].decode(errors="replace")
+                _LOG.warning("%s was %s: %s.", name, which, problem)
         return _in_order(opened, evaluation_set, result, order)
 
 
-def _moved_first(predictions: np.ndarray, first: list[int]) -> np.ndarray:
+def _moved_first(predictions: np.ndarray, first: np.ndarray) -> np.ndarray:
     """Returns the columns of some rows, in their order, and then the others."""
     columns = {row: column for column, row in enumerate(predictions.tolist())}
-    moved = [columns[row] for row in first]
+    moved = [columns[row] for row in first.tolist()]
     others = np.setdiff1d(np.arange(len(predictions)), moved)
     return np.concatenate([np.array(moved, np.int64), others])
 

@@ -34,7 +34,8 @@ from vpr_tf.localization.localization import (
     localize_matches,
     matches_of,
 )
-from vpr_tf.localization.motion import MotionModel, map_distances_m
+from vpr_tf.localization.matched_points import InlierPoints, MatchedPoints
+from vpr_tf.localization.motion import FASTEST_KMH, MotionModel, map_distances_m
 from vpr_tf.localization.photo_times import PhotoTimes
 from vpr_tf.localization.retrieval_calibration import (
     THRESHOLDS_AROUND,
@@ -43,6 +44,7 @@ from vpr_tf.localization.retrieval_calibration import (
     predictions_to_calibrate,
 )
 from vpr_tf.localization.second_look import (
+    Compared,
     InlierCounter,
     LookedAt,
     NotMatchedError,
@@ -55,9 +57,10 @@ from vpr_tf.localization.track import (
     estimate_track,
     localize_track,
 )
-from vpr_tf.localization.track_formats import Track
+from vpr_tf.localization.track_formats import Track, gpx_of, track_feature
 
 __all__ = [
+    "FASTEST_KMH",
     "NUM_CANDIDATES",
     "OFF_TRACK",
     "OUTSIDE",
@@ -66,15 +69,18 @@ __all__ = [
     "Candidate",
     "Candidates",
     "CellSettings",
+    "Compared",
     "Estimates",
     "FittedOn",
     "InlierCounter",
+    "InlierPoints",
     "Localization",
     "LocalizationError",
     "LocalizationResult",
     "Localizer",
     "LookedAt",
     "Match",
+    "MatchedPoints",
     "MotionModel",
     "NotMatchedError",
     "PhotoSequence",
@@ -94,6 +100,7 @@ __all__ = [
     "explain_confidence",
     "features_of",
     "fit_calibration",
+    "gpx_of",
     "localizations",
     "localize_matches",
     "localize_track",
@@ -103,5 +110,6 @@ __all__ = [
     "read_reranked",
     "read_stored",
     "to_stored",
+    "track_feature",
     "wide_config",
 ]

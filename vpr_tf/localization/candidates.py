@@ -42,6 +42,7 @@ class Candidates:
         group_rows: The best cell of each group, `(num_queries, num_groups)`; None
             where groups have no cells of their own.
         photos: What `places` are, of matches only.
+        photo_rows: Of these, their rows of the database, int64 `(num_places,)`.
         inliers: Key points that each match shares with the query, same shape as
             `rows`; None where photos were not compared point by point.
         matched_by: What counted the inliers; empty without.
@@ -55,6 +56,7 @@ class Candidates:
     spread_m: np.ndarray | None = None
     group_rows: np.ndarray | None = None
     photos: PhotoTable | None = None
+    photo_rows: np.ndarray | None = None
     inliers: np.ndarray | None = None
     matched_by: str = ""
 
@@ -110,6 +112,7 @@ class Candidates:
             placed,
             np.where(placed >= 0, -distances, -np.inf),
             photos=photos,
+            photo_rows=used,
         )
 
     @classmethod
@@ -138,19 +141,22 @@ class Candidates:
         """Which candidates there are, bool `(num_queries, n)`."""
         return self.rows != MISSING_ID
 
-    @property
-    def keys(self) -> np.ndarray:
-        """Names of the photos that `rows` are of; of matches only.
+    def photos_of(self, query: int) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the photos that a query matches, in their order; of matches only.
+
+        Returns:
+            Their rows of the database and their keys, `(num_matches,)`.
 
         Raises:
             LocalizationError: The candidates are cells.
         """
-        if self.photos is None:
+        if self.photos is None or self.photo_rows is None:
             raise LocalizationError(
                 "Only photos can be compared with a query. Received: cells of a "
                 "classifier"
             )
-        return self.photos.keys
+        places = self.rows[query][self.valid[query]]
+        return self.photo_rows[places], self.photos.keys[places]
 
     @functools.cached_property
     def candidate_points(self) -> np.ndarray:
@@ -170,6 +176,16 @@ class Candidates:
         inliers = None if self.inliers is None else self.inliers[queries]
         rows, scores = self.rows[queries], self.scores[queries]
         return dataclasses.replace(self, rows=rows, scores=scores, inliers=inliers)
+
+    def without(self, left_out: np.ndarray) -> Candidates:
+        """Returns the others.
+
+        Args:
+            left_out: Which are none any more, bool, same shape as `rows`.
+        """
+        rows = np.where(left_out, MISSING_ID, self.rows)
+        scores = np.where(left_out, -np.inf, self.scores)
+        return dataclasses.replace(self, rows=rows, scores=scores)
 
     def reranked(
         self, inliers: np.ndarray, matched_by: str, config: LocalizationConfig

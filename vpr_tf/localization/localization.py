@@ -15,6 +15,7 @@ from vpr_tf.localization.calibration import Calibration
 from vpr_tf.localization.candidates import Candidates
 from vpr_tf.localization.estimates import Estimates, estimate_positions
 from vpr_tf.localization.features import SAME_PLACE_M
+from vpr_tf.localization.matched_points import InlierPoints
 from vpr_tf.localization.second_look import LookedAt, SecondLook, wide_config
 from vpr_tf.photos import PhotoTable
 
@@ -39,6 +40,7 @@ class Match:
         similarity: Cosine similarity of the descriptors.
         inliers: Key points that it shares with the photo; None if they were not
             compared point by point.
+        inlier_points: Where they lie; None where that was not asked for.
     """
 
     key: str
@@ -49,6 +51,7 @@ class Match:
     distance: float
     similarity: float
     inliers: int | None = None
+    inlier_points: InlierPoints | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,8 @@ class Localization:
         heading_deg: Where the photo looks.
         expected_error_m: Two of three such positions are at least this near.
         confidence: Probability of an error of at most the calibration's threshold.
+        min_confidence: What it was judged by: positions below are withheld. Of a
+            re-ranked photo that of the calibration of re-ranked ones.
         num_candidates: Photos or cells that the position could have rested on.
         candidates: Of a classifier: cells, likeliest first.
         matches: Of an index: the photos that the position rests on, most similar
@@ -93,7 +98,8 @@ class Localization:
         num_groups: Groups of a classifier that have cells of their own.
         num_agreeing: Those whose best cell is within 50 m of the position.
         reranked: Whether the photo was compared with its candidates point by point.
-        warning: Why it was not, though it was to be; empty otherwise.
+        warning: Why it was not, though it was to be, or not with all of them; empty
+            otherwise.
     """
 
     photo: str
@@ -114,6 +120,7 @@ class Localization:
     num_groups: int | None = None
     num_agreeing: int | None = None
     reranked: bool = False
+    min_confidence: float | None = None
     warning: str = ""
 
     @property
@@ -183,11 +190,30 @@ def localize_matches(
     queries = looked_at.queries.tolist()
     again = localizations([names[query] for query in queries], second)
     for query, one in zip(queries, again, strict=True):
-        found[query] = one
-    for query, problem in looked_at.problems.items():
-        warning = f"not re-ranked: {problem}"
+        found[query] = _with_points(one, query, looked_at)
+    warnings = {
+        **{query: f"not re-ranked: {why}" for query, why in looked_at.problems.items()},
+        **{
+            query: f"re-ranked without some candidates: {why}"
+            for query, why in looked_at.left_out.items()
+        },
+    }
+    for query, warning in warnings.items():
         found[query] = dataclasses.replace(found[query], warning=warning)
     return found
+
+
+def _with_points(one: Localization, query: int, looked_at: LookedAt) -> Localization:
+    """Returns a localization whose matches say where key points lie, if it is kept."""
+    if not looked_at.points:
+        return one
+    matches = []
+    for match in one.matches:
+        points = looked_at.points.get((query, match.key.encode()))
+        if points is not None:
+            match = dataclasses.replace(match, inlier_points=InlierPoints.of(points))
+        matches.append(match)
+    return dataclasses.replace(one, matches=matches)
 
 
 def localizations(
@@ -241,6 +267,7 @@ def localizations(
                 num_groups=None if groups is None else groups.shape[1],
                 num_agreeing=None if agreeing is None else int(agreeing[query]),
                 reranked=candidates.inliers is not None,
+                min_confidence=estimates.min_confidence,
             )
         )
     return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -19,14 +19,28 @@ from vpr_tf.localization.calibration import Calibration
 from vpr_tf.localization.candidates import Candidates
 from vpr_tf.localization.errors import LocalizationError
 from vpr_tf.localization.estimates import Estimates, estimate_positions
+from vpr_tf.localization.matched_points import MatchedPoints
 
 
 class NotMatchedError(LocalizationError):
     """A query cannot be compared with its candidates; why."""
 
 
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """What a query shares with some photos.
+
+    Attributes:
+        points: One for each photo; None of one that cannot be compared.
+        problem: Why some cannot; empty if all can.
+    """
+
+    points: Sequence[MatchedPoints | None]
+    problem: str = ""
+
+
 class InlierCounter(Protocol):
-    """Counts the key points that queries share with photos.
+    """Finds the key points that queries share with photos.
 
     Attributes:
         matched_by: What two must share to count the same.
@@ -34,18 +48,18 @@ class InlierCounter(Protocol):
 
     matched_by: str
 
-    def count(self, query: int, keys: Sequence[bytes]) -> np.ndarray:
-        """Counts the key points that a query shares with some photos.
+    def compare(
+        self, query: int, rows: Sequence[int], keys: Sequence[bytes]
+    ) -> Compared:
+        """Finds the key points that a query shares with some photos.
 
         Args:
             query: Number of the query.
-            keys: Of the photos.
-
-        Returns:
-            One number for each of `keys`.
+            rows: Of the photos in the database.
+            keys: Their names.
 
         Raises:
-            NotMatchedError: The query has no key points, or a photo cannot be read.
+            NotMatchedError: The query has no key points, or no photo can be read.
         """
 
 
@@ -57,11 +71,13 @@ class SecondLook:
         config: Which queries, and how many candidates.
         counter: Compares photos.
         calibration: Fitted on re-ranked candidates; None without.
+        keeps_points: Whether it is kept where the shared key points lie.
     """
 
     config: RerankConfig
     counter: InlierCounter
     calibration: Calibration | None = None
+    keeps_points: bool = False
 
     @property
     def matched_by(self) -> str:
@@ -94,11 +110,17 @@ class LookedAt:
         queries: Their numbers; of `candidates` the queries in this order.
         candidates: Re-ranked.
         problems: Why other queries got none, by their numbers.
+        left_out: Why some of the candidates of a query were not compared with it, and
+            are none any more, by its number.
+        points: Where key points lie, by the number of the query and the key of the
+            photo; empty where that is not kept.
     """
 
     queries: np.ndarray
     candidates: Candidates
     problems: dict[int, str]
+    left_out: dict[int, str] = field(default_factory=dict)
+    points: dict[tuple[int, bytes], MatchedPoints] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -116,22 +138,31 @@ class LookedAt:
             look: How.
             config: How similarities weigh, and how many matches vote.
         """
-        found, counts, problems = [], [], {}
+        found, counts, problems, left_out = [], [], {}, {}
+        kept: dict[tuple[int, bytes], MatchedPoints] = {}
         for query in np.asarray(queries, np.int64).tolist():
             valid = candidates.valid[query]
-            keys = candidates.keys[candidates.rows[query][valid]]
-            row = np.zeros(len(valid))
+            photo_rows, keys = (one.tolist() for one in candidates.photos_of(query))
+            row = np.full(len(valid), np.nan)
             try:
-                row[valid] = look.counter.count(query, keys.tolist())
+                compared = look.counter.compare(query, photo_rows, keys)
             except NotMatchedError as error:
                 problems[query] = str(error)
                 continue
+            points = compared.points
+            row[valid] = [np.nan if one is None else len(one) for one in points]
+            if compared.problem:
+                left_out[query] = compared.problem
+            if look.keeps_points:
+                pairs = zip(keys, points, strict=True)
+                kept |= {(query, key): one for key, one in pairs if one is not None}
             found.append(query)
             counts.append(row)
         rows = np.array(found, np.int64)
         inliers = np.reshape(counts, (len(rows), candidates.rows.shape[1]))
-        taken = candidates.take(rows)
-        return cls(rows, taken.reranked(inliers, look.matched_by, config), problems)
+        taken = candidates.take(rows).without(np.isnan(inliers))
+        reranked = taken.reranked(np.nan_to_num(inliers), look.matched_by, config)
+        return cls(rows, reranked, problems, left_out, kept)
 
     def of_queries(self, queries: np.ndarray) -> LookedAt:
         """Returns some of them.

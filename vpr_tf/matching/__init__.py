@@ -9,14 +9,13 @@ if TYPE_CHECKING:
     from vpr_tf.matching.errors import MatchingError
     from vpr_tf.matching.local_features import ImageMatcher, LocalFeatures
     from vpr_tf.matching.matchers import SiftMatcher, XFeatMatcher
-    from vpr_tf.matching.photo_matching import MatchedPoints, PhotoMatching
+    from vpr_tf.matching.photo_matching import PhotoMatching
     from vpr_tf.matching.xfeat import XFeat
 
 __all__ = [
     "DenseMatcher",
     "ImageMatcher",
     "LocalFeatures",
-    "MatchedPoints",
     "MatchingError",
     "PhotoMatching",
     "SiftMatcher",
@@ -29,7 +28,6 @@ __getattr__, __dir__ = lazy_names(
         "DenseMatcher": "vpr_tf.matching.dense",
         "ImageMatcher": "vpr_tf.matching.local_features",
         "LocalFeatures": "vpr_tf.matching.local_features",
-        "MatchedPoints": "vpr_tf.matching.photo_matching",
         "MatchingError": "vpr_tf.matching.errors",
         "PhotoMatching": "vpr_tf.matching.photo_matching",
         "SiftMatcher": "vpr_tf.matching.matchers",

@@ -20,12 +20,20 @@ class LocalFeatures:
         descriptors: Float32 of length 1, `(num_points, dim)`; of the best point first.
         tolerance_px: How far a point may be off where a geometry of two photos puts
             it.
+        photo_size: Height and width of the photo that the image was made of; None
+            where it is the photo.
     """
 
     image_size: tuple[int, int]
     points_xy: np.ndarray
     descriptors: np.ndarray
     tolerance_px: float = TOLERANCE_PX
+    photo_size: tuple[int, int] | None = None
+
+    @property
+    def size_of_photo(self) -> tuple[int, int]:
+        """What `photo_size` says, or the size of the image."""
+        return self.photo_size or self.image_size
 
     def __len__(self) -> int:
         return len(self.points_xy)

@@ -1,26 +1,23 @@
-"""Counts the key points that queries share with candidates, whatever holds them."""
+"""Finds the key points that queries share with candidates, whatever holds them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 
-import numpy as np
-
-from vpr_tf.localization import NotMatchedError
+from vpr_tf.localization import Compared, MatchedPoints, NotMatchedError
 from vpr_tf.matching.geometry import FEWEST_PAIRS
+from vpr_tf.matching.local_features import LocalFeatures
 from vpr_tf.matching.photo_matching import PhotoMatching
-
-Image = Callable[[], np.ndarray]
 
 
 class PhotoInliers:
-    """An `InlierCounter` of images that are loaded when they are needed.
+    """An `InlierCounter` of photos whose key points are found when they are needed.
 
     Args:
         matching: Compares two photos.
-        query: Returns the image of a query by its number.
-        candidate: Returns what stands for a photo as long as it does not change, and
-            what loads its image, by the photo's key.
+        query: Returns the key points of a query by its number.
+        candidate: Returns the key points of a photo by its row of the database and its
+            key.
 
     Attributes:
         matched_by: See `InlierCounter`.
@@ -29,33 +26,43 @@ class PhotoInliers:
     def __init__(
         self,
         matching: PhotoMatching,
-        query: Callable[[int], np.ndarray],
-        candidate: Callable[[bytes], tuple[Hashable, Image]],
+        query: Callable[[int], LocalFeatures],
+        candidate: Callable[[int, bytes], LocalFeatures],
     ) -> None:
         self._matching, self._query, self._candidate = matching, query, candidate
         self.matched_by = matching.identity
 
-    def count(self, query: int, keys: Sequence[bytes]) -> np.ndarray:
-        """Counts the key points that a query shares with photos; see `InlierCounter`.
+    def compare(
+        self, query: int, rows: Sequence[int], keys: Sequence[bytes]
+    ) -> Compared:
+        """Compares a query with some photos; see `InlierCounter`.
 
         Raises:
-            NotMatchedError: The query has no key points, or a photo cannot be read.
+            NotMatchedError: The query has no key points, or no photo can be read.
         """
-        features = self._matching.features(self._query(query))
+        features = self._query(query)
         if len(features) < FEWEST_PAIRS:
             raise NotMatchedError(
                 "the photo has too few key points, it is too small or too uniform"
             )
-        counts = np.zeros(len(keys), np.int64)
-        for number, key in enumerate(keys):
+        points: list[MatchedPoints | None] = []
+        problems = []
+        for row, key in zip(rows, keys, strict=True):
             try:
-                kept_as, load = self._candidate(key)
-                other = self._matching.kept_features(kept_as, load)
+                other = self._candidate(row, key)
             except (OSError, ValueError) as error:
                 reason = getattr(error, "strerror", None) or error
                 name = key.decode(errors="replace")
-                raise NotMatchedError(
-                    f"the candidate {name} cannot be read: {reason}"
-                ) from error
-            counts[number] = len(self._matching.pair(features, other))
-        return counts
+                problems.append(f"the candidate {name} cannot be read: {reason}")
+                points.append(None)
+                continue
+            points.append(self._matching.pair(features, other))
+        if problems and len(problems) == len(keys):
+            raise NotMatchedError(_in_words(problems))
+        return Compared(points, _in_words(problems))
+
+
+def _in_words(problems: list[str]) -> str:
+    """Returns the first problem, and how many others there are."""
+    others = len(problems) - 1
+    return "".join(problems[:1]) + (f", nor {others:,} others" if others > 0 else "")

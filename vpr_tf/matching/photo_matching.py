@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 
 import numpy as np
 
 from vpr_tf.data.pillow_decoding import shrink_image
+from vpr_tf.localization import MatchedPoints
 from vpr_tf.matching.geometry import inliers
 from vpr_tf.matching.local_features import ImageMatcher, LocalFeatures
 
 _KEPT_PHOTOS = 2000  # of at most 0.3 MB each
-
-
-@dataclass(frozen=True, eq=False)
-class MatchedPoints:
-    """Key points of two photos that one geometry explains.
-
-    Attributes:
-        query_xy: Shares of width and height, 0 to 1, float32 `(num_inliers, 2)`.
-        candidate_xy: Likewise, of the candidate.
-    """
-
-    query_xy: np.ndarray
-    candidate_xy: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.query_xy)
 
 
 class PhotoMatching:
@@ -58,23 +43,29 @@ class PhotoMatching:
         image_size: int = 640,
         num_kept: int = _KEPT_PHOTOS,
     ) -> None:
-        self.matcher = matcher
-        self._image_size, self._num_kept = image_size, num_kept
+        self.matcher, self.image_size = matcher, image_size
+        self._num_kept = num_kept
         self._kept: OrderedDict[Hashable, LocalFeatures] = OrderedDict()
         self._lock = threading.Lock()
 
     @property
     def identity(self) -> str:
         """What two must share to count the same."""
-        return f"{self.matcher.identity}, {self._image_size} px"
+        return f"{self.matcher.identity}, {self.image_size} px"
 
-    def features(self, image: np.ndarray) -> LocalFeatures:
+    def features(
+        self, image: np.ndarray, photo_size: tuple[int, int] | None = None
+    ) -> LocalFeatures:
         """Finds the key points of an image.
 
         Args:
             image: RGB, grey levels from 0 to 255, `(height, width, 3)`.
+            photo_size: Height and width of the photo that it was made of; None where
+                it is the photo.
         """
-        return self.matcher.extract(shrink_image(image, self._image_size))
+        found = self.matcher.extract(shrink_image(image, self.image_size))
+        height, width = photo_size or image.shape[:2]
+        return dataclasses.replace(found, photo_size=(int(height), int(width)))
 
     def kept_features(
         self, key: Hashable, load: Callable[[], np.ndarray]
@@ -106,11 +97,14 @@ class PhotoMatching:
         tolerance_px = max(query.tolerance_px, candidate.tolerance_px)
         kept = inliers(points, others, tolerance_px)
         return MatchedPoints(
-            _shares(points[kept], query.image_size),
-            _shares(others[kept], candidate.image_size),
+            _of_photo(points[kept], query),
+            _of_photo(others[kept], candidate),
+            query.size_of_photo,
+            candidate.size_of_photo,
         )
 
 
-def _shares(points_xy: np.ndarray, image_size: tuple[int, int]) -> np.ndarray:
-    height, width = image_size
-    return points_xy / np.array([width, height], np.float32)
+def _of_photo(points_xy: np.ndarray, features: LocalFeatures) -> np.ndarray:
+    """Returns pixels of the photo that an image was made of."""
+    photo = np.array(features.size_of_photo, np.float32)
+    return points_xy * (photo / np.array(features.image_size, np.float32))[::-1]

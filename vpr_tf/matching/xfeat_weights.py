@@ -8,6 +8,7 @@ from vpr_tf.atomic_files import replace_file
 from vpr_tf.matching.errors import MatchingError
 from vpr_tf.matching.xfeat import XFeat
 from vpr_tf.models.download import file_sha256
+from vpr_tf.models.hdf5_weights import first_line
 from vpr_tf.models.saved_weights import load_weights_h5
 from vpr_tf.models.torch_weights.checkpoint import read_checkpoint
 from vpr_tf.models.torch_weights.state_dict import load_entries
@@ -58,8 +59,8 @@ def load_xfeat(path: str | Path | None) -> XFeat:
         path: What `convert_xfeat` wrote.
 
     Raises:
-        MatchingError: No file is named, or there is none.
-        ValueError: It is damaged or of another network.
+        MatchingError: No file is named, there is none, or it is damaged or of another
+            network.
     """
     if path is None:
         raise MatchingError(
@@ -69,6 +70,13 @@ def load_xfeat(path: str | Path | None) -> XFeat:
     path = Path(path)
     if not path.is_file():
         raise MatchingError(f"No weights of XFeat at {path}. {CONVERT}")
+    if not path.name.endswith(SUFFIX):
+        raise MatchingError(
+            f"Weights of XFeat must be a {SUFFIX} file. Received: {path}. {CONVERT}"
+        )
     network = XFeat()
-    load_weights_h5(network, path, "XFeat")
+    try:
+        load_weights_h5(network, path, "XFeat")
+    except ValueError as error:
+        raise MatchingError(f"{first_line(error)} {CONVERT}") from error
     return network

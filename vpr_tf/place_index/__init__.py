@@ -2,10 +2,13 @@
 
 from vpr_tf.geo import GeoCircle
 from vpr_tf.place_index.index_state import IndexState, Matches
+from vpr_tf.place_index.kept_features import PhotoFeatures
+from vpr_tf.place_index.local_extraction import extract_local_features
 from vpr_tf.place_index.manifest import (
     EncoderIdentity,
     IndexManifest,
     KeptClassifier,
+    KeptLocalFeatures,
     RecallReport,
 )
 from vpr_tf.place_index.photo_arguments import PhotoColumns
@@ -21,9 +24,11 @@ __all__ = [
     "IndexManifest",
     "IndexState",
     "KeptClassifier",
+    "KeptLocalFeatures",
     "Matches",
     "PassphraseError",
     "PhotoColumns",
+    "PhotoFeatures",
     "PlaceIndex",
     "RecallReport",
     "Reranking",
@@ -31,4 +36,5 @@ __all__ = [
     "SignatureError",
     "SigningKeyError",
     "VerificationReport",
+    "extract_local_features",
 ]

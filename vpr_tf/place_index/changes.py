@@ -17,8 +17,16 @@ from vpr_tf.place_index.joined import (
     SelectedDescriptors,
     join_photos,
 )
+from vpr_tf.place_index.kept_features import PhotoFeatures
 from vpr_tf.place_index.layout import index_path
 from vpr_tf.place_index.manifest import IndexManifest
+from vpr_tf.place_index.manifest_parts import KeptLocalFeatures
+from vpr_tf.place_index.packed_features import (
+    FeatureRows,
+    JoinedFeatures,
+    NoFeatures,
+    SelectedFeatures,
+)
 from vpr_tf.place_index.photo_columns import check_keys
 from vpr_tf.place_index.recall import recall_of_state
 from vpr_tf.place_index.segment import OpenSegment, write_segment
@@ -43,10 +51,12 @@ def add_photos(
     photos: PhotoTable,
     replace_existing: bool,
     recall_queries: int,
+    local: PhotoFeatures | None = None,
 ) -> IndexManifest:
     """See `PlaceIndex.add`."""
     with transaction(folder) as change:
         former = IndexState.open(change.folder, change.manifest, searched=False)
+        _check_local(local, change.manifest.local_features)
         check_photos(descriptors, photos, change.manifest.descriptor_dim)
         photos.positions.refuse_mixture(former.photos.positions)
         removed = former.removed
@@ -59,7 +69,9 @@ def add_photos(
                     f"{names}. Leave them out, or ask to replace them."
                 )
             removed = np.union1d(removed, present)
-        manifest = with_segment(change, former.segments, descriptors, photos)
+        manifest = with_segment(
+            change, former.segments, descriptors, photos, local.rows if local else None
+        )
         manifest = _with_removed(change, manifest, removed)
         return commit(change, manifest, recall_queries)
 
@@ -118,6 +130,7 @@ def rebuild(
                 (),
                 SelectedDescriptors(former.descriptors, former.alive_rows),
                 former.photos.take(former.alive_rows),
+                SelectedFeatures(former.local_rows, former.alive_rows),
             )
         return commit(change, manifest, recall_queries)
 
@@ -160,6 +173,7 @@ def with_segment(
     segments: Sequence[OpenSegment],
     descriptors: Descriptors,
     photos: PhotoTable,
+    local: FeatureRows | None = None,
 ) -> IndexManifest:
     """Writes photos after those of `segments`; the small ones before are merged.
 
@@ -167,11 +181,13 @@ def with_segment(
     """
     manifest = change.manifest
     kept = list(segments)
+    local = NoFeatures(len(photos)) if local is None else local
     while len(kept) > 1 and _is_mergeable(kept[-1], len(photos)):
         last = kept.pop()
         parts = [last.descriptors, descriptors]
         dtype = np.dtype(manifest.dtype)
         descriptors = JoinedDescriptors(parts, manifest.descriptor_dim, dtype)
+        local = JoinedFeatures([last.local or NoFeatures(len(last.photos)), local])
         photos = join_photos([last.photos, photos])
     segment = write_segment(
         change.folder,
@@ -181,12 +197,27 @@ def with_segment(
         kind=ExactIndex.kind if kept else manifest.kind,
         settings=None if kept else manifest.settings,
         dtype=manifest.dtype,
+        local=None if manifest.local_features is None else local,
     )
     return replace(
         manifest,
         kind=manifest.kind if kept else segment.kind,
         segments=(*(former.entry for former in kept), segment),
     )
+
+
+def _check_local(local: PhotoFeatures | None, wanted: KeptLocalFeatures | None) -> None:
+    """Refuses key points that would not be compared with those of other photos.
+
+    Raises:
+        RetrievalError: They are of another matcher.
+    """
+    if local is not None and local.kept != wanted:
+        kept = "none" if wanted is None else f"those by {wanted.identity}"
+        raise RetrievalError(
+            f"The index keeps {kept} as key points of its photos. Received: those by "
+            f"{local.kept.identity}. Use the same matcher, or build the index again."
+        )
 
 
 def commit(

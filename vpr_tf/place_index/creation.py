@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index.agreement import check_credit
 from vpr_tf.place_index.changes import check_photos, commit, with_segment
+from vpr_tf.place_index.kept_features import PhotoFeatures
 from vpr_tf.place_index.layout import CLASSIFIER_FOLDER, ENCODER_FOLDER
 from vpr_tf.place_index.manifest import (
     DTYPES,
@@ -54,6 +55,7 @@ class KeptParts:
         localization: Settings and calibration of `vpr_tf.localization`, JSON-ready.
         attribution: Whom the photos are from; None where it is not known.
         licence: Under which they may be used; likewise.
+        local: Key points of the photos; None to keep none.
     """
 
     encoder: EncoderIdentity | None = None
@@ -63,6 +65,7 @@ class KeptParts:
     localization: dict[str, Any] | None = None
     attribution: str | None = None
     licence: str | None = None
+    local: PhotoFeatures | None = None
 
 
 def kept_encoder(
@@ -116,9 +119,11 @@ def create_folder(
             classifier=_keep_classifier(unfinished, parts),
             attribution=parts.attribution,
             licence=parts.licence,
+            local_features=parts.local.kept if parts.local else None,
         )
         change = Transaction(unfinished, empty)
-        manifest = with_segment(change, (), descriptors, photos)
+        local = parts.local.rows if parts.local else None
+        manifest = with_segment(change, (), descriptors, photos, local)
         return commit(change, manifest, recall_queries)
 
 

@@ -236,7 +236,7 @@ class IndexReader:
         counter = None
         if rerank is not None:
             pixels = GivenPhotos(photos).pixels
-            counter = rerank.counter(config.rerank, self.extractor, pixels)
+            counter = rerank.counter(state, self.extractor, pixels)
         uses_headings = config.heading_tolerance_deg is not None
         return localize_descriptors(
             state,

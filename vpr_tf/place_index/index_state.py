@@ -15,6 +15,7 @@ from vpr_tf.place_index.checked_files import check_file
 from vpr_tf.place_index.joined import JoinedDescriptors, join_photos
 from vpr_tf.place_index.layout import misfit
 from vpr_tf.place_index.manifest import IndexManifest
+from vpr_tf.place_index.packed_features import JoinedFeatures, NoFeatures
 from vpr_tf.place_index.photo_columns import (
     empty_photos,
     find_rows,
@@ -142,6 +143,14 @@ class IndexState:
     def alive_photos(self) -> PhotoTable:
         """The photos that were not removed."""
         return self.photos.take(self.alive_rows) if len(self.removed) else self.photos
+
+    @property
+    def local_rows(self) -> JoinedFeatures:
+        """Key points of the photos of all rows."""
+        return JoinedFeatures(
+            NoFeatures(len(part.photos)) if part.local is None else part.local
+            for part in self.segments
+        )
 
     def find_alive(self, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Finds photos that were not removed; see `find_rows`."""

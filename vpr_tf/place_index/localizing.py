@@ -63,6 +63,8 @@ class LocalizationOptions:
             many as the index says.
         rerank: Which photos are compared with their candidates; None for what the
             index says.
+        inlier_points: Whether matches of re-ranked photos say where the key points lie
+            that they share.
 
     Raises:
         LocalizationError: Count, heading or confidence cannot be.
@@ -74,6 +76,7 @@ class LocalizationOptions:
     min_confidence: float | None = None
     cells: int | str | None = STORED
     rerank: RerankConfig | None = None
+    inlier_points: bool = False
 
     def __post_init__(self) -> None:
         count, heading = self.num_predictions, self.heading_deg
@@ -148,17 +151,29 @@ class LocalizationSettings:
         text = explain_confidence(calibration)
         return cls(config, calibration, manifest.reranked_calibration, text)
 
-    def second_look(self, counter: InlierCounter) -> SecondLook:
+    def error_quantile(self, reranked: bool) -> float | None:
+        """Returns the probability of errors within the expected one; None if unknown.
+
+        Args:
+            reranked: Whether of re-ranked photos.
+        """
+        calibration = self.reranked if reranked else self.calibration
+        return None if calibration is None else calibration.error_quantile
+
+    def second_look(
+        self, counter: InlierCounter, *, keeps_points: bool = False
+    ) -> SecondLook:
         """Returns how candidates are re-ranked.
 
         Args:
             counter: Compares photos.
+            keeps_points: See `SecondLook`.
 
         Raises:
             LocalizationError: Confidences of photos would not be those of re-ranked
                 ones.
         """
-        look = SecondLook(self.config.rerank, counter, self.reranked)
+        look = SecondLook(self.config.rerank, counter, self.reranked, keeps_points)
         if self.calibration is None or self.config.rerank.when == "never":
             return look
         fitted = self.reranked.settings.get("matched_by") if self.reranked else None
@@ -241,7 +256,9 @@ def localize_descriptors(
     config = settings.config
     if options.heading_deg is not None:
         heading_deg = np.full(len(names), options.heading_deg)
-    look = None if counter is None else settings.second_look(counter)
+    look = None
+    if counter is not None:
+        look = settings.second_look(counter, keeps_points=options.inlier_points)
     most = config.num_predictions
     if look is not None and look.config.when != "never":
         most = max(most, look.config.candidates)

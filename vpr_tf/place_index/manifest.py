@@ -29,6 +29,7 @@ from vpr_tf.place_index.layout import (
 from vpr_tf.place_index.manifest_parts import (
     EncoderIdentity,
     KeptClassifier,
+    KeptLocalFeatures,
     RecallReport,
     Segment,
 )
@@ -44,7 +45,9 @@ CLASSIFIER_FORMAT_VERSION = 2
 NO_ENCODER_FORMAT_VERSION = 3
 # Of an index that says whom its photos are from, which older programs would not say.
 CREDIT_FORMAT_VERSION = 4
-_VERSIONS = (1, 2, 3, CREDIT_FORMAT_VERSION)
+# Of an index that keeps key points, which older programs would not add to.
+LOCAL_FORMAT_VERSION = 5
+_VERSIONS = (1, 2, 3, CREDIT_FORMAT_VERSION, LOCAL_FORMAT_VERSION)
 METRIC = "squared_l2"
 DTYPES = ("float32", "float16")
 STORED = "stored"  # as many cells of the classifier as the index says
@@ -75,6 +78,8 @@ class IndexManifest:
         classifier: Heads that are kept to narrow searches; None without.
         attribution: Whom the photos are from; None where it is not known.
         licence: Under which they may be used; likewise.
+        local_features: What found the key points of the photos; None where none are
+            kept.
         format_version: Of this file; 1 with an encoder and nothing else that is
             optional.
         metric: Of the distances.
@@ -97,6 +102,7 @@ class IndexManifest:
     classifier: KeptClassifier | None = None
     attribution: str | None = None
     licence: str | None = None
+    local_features: KeptLocalFeatures | None = None
     format_version: int = field(default=FORMAT_VERSION)
     metric: str = field(default=METRIC)
 
@@ -181,7 +187,7 @@ def write_manifest(folder: Path, manifest: IndexManifest) -> None:
     else:
         own = manifest.classifier.encoder
         content["classifier"]["encoder"] = None if own is None else own.to_dict()
-    for name in ("attribution", "licence"):
+    for name in ("attribution", "licence", "local_features"):
         if content[name] is None:  # as before there were any
             del content[name]
     content["format_version"] = _version_of(manifest)
@@ -319,6 +325,8 @@ def _check_agreement(manifest: IndexManifest) -> None:
 
 
 def _version_of(manifest: IndexManifest) -> int:
+    if manifest.local_features is not None:
+        return LOCAL_FORMAT_VERSION
     if manifest.attribution is not None or manifest.licence is not None:
         return CREDIT_FORMAT_VERSION
     if manifest.encoder is None:

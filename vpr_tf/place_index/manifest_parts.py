@@ -75,6 +75,21 @@ class KeptClassifier:
 
 
 @dataclass(frozen=True)
+class KeptLocalFeatures:
+    """What found the key points that an index keeps of its photos.
+
+    Attributes:
+        matcher: As `RerankConfig.matcher`.
+        identity: What another must share to use them, see `PhotoMatching`.
+        image_size: As `RerankConfig.image_size`.
+    """
+
+    matcher: str
+    identity: str
+    image_size: int
+
+
+@dataclass(frozen=True)
 class RecallReport:
     """How well an index finds what exact search finds, on some stored photos.
 

@@ -13,6 +13,7 @@ from vpr_tf.localization import MotionModel
 from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index import changes
 from vpr_tf.place_index.creation import KeptParts, create_folder, kept_encoder
+from vpr_tf.place_index.kept_features import PhotoFeatures
 from vpr_tf.place_index.localizing import LocalizationOptions
 from vpr_tf.place_index.manifest import (
     STORED,
@@ -81,6 +82,7 @@ class PlaceIndex(TunableIndex):
         recall_queries: int = RECALL_QUERIES,
         attribution: str | None = None,
         licence: str | None = None,
+        local_features: PhotoFeatures | None = None,
         photos: PhotoTable | None = None,
         **columns: Unpack[PhotoColumns],
     ) -> PlaceIndex:
@@ -103,6 +105,8 @@ class PlaceIndex(TunableIndex):
             recall_queries: Photos on which recall is measured; 0 to not measure.
             attribution: Whom the photos are from, which answers of a service say.
             licence: Under which they may be used; likewise.
+            local_features: Key points of the photos, see `extract_local_features`,
+                which re-ranking then needs no photos for; None to keep none.
             photos: What is known of the photos, as one table; or
             **columns: One value a photo of each: `latitude` and `longitude`, or
                 `utm_east`, `utm_north` and `utm_zone`; `keys`, `heading_deg` and
@@ -138,6 +142,7 @@ class PlaceIndex(TunableIndex):
                 classifier_source,
                 attribution=attribution,
                 licence=licence,
+                local=local_features,
             ),
             kind=kind,
             settings=settings,
@@ -152,6 +157,7 @@ class PlaceIndex(TunableIndex):
         *,
         replace_existing: bool = False,
         recall_queries: int = RECALL_QUERIES,
+        local_features: PhotoFeatures | None = None,
         photos: PhotoTable | None = None,
         **columns: Unpack[PhotoColumns],
     ) -> IndexManifest:
@@ -161,6 +167,8 @@ class PlaceIndex(TunableIndex):
             descriptors: `(num_photos, descriptor_dim)`, finite, of the index's encoder.
             replace_existing: Whether photos whose keys the index has take their place.
             recall_queries: Photos on which recall is measured; 0 to not measure.
+            local_features: Key points of the photos, by the same matcher as those of
+                the index; None to keep none of these.
             photos: See `create`.
             **columns: See `create`.
 
@@ -189,7 +197,12 @@ class PlaceIndex(TunableIndex):
         first = next_number(self.photos.keys) if numbered else 0
         table = photo_table(len(matrix), photos, first_number=first, **columns)
         return changes.add_photos(
-            self.folder, matrix, table, replace_existing, recall_queries
+            self.folder,
+            matrix,
+            table,
+            replace_existing,
+            recall_queries,
+            local_features,
         )
 
     def remove(

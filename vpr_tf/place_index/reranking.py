@@ -1,9 +1,9 @@
-"""Candidates of an index compared with queries, by the photos that it was built of."""
+"""Candidates of an index compared with queries: by key points kept, or by photos."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +12,11 @@ import numpy as np
 from vpr_tf.config import RerankConfig
 from vpr_tf.data.pillow_decoding import decode_image
 from vpr_tf.localization import LocalizationError
-from vpr_tf.matching import PhotoMatching
+from vpr_tf.matching import LocalFeatures, PhotoMatching
 from vpr_tf.photos import image_header_of
-from vpr_tf.stored_paths import inside
+from vpr_tf.place_index.index_state import IndexState
+from vpr_tf.place_index.packed_features import StoredFeaturesError
+from vpr_tf.stored_paths import followed_inside
 
 if TYPE_CHECKING:
     from vpr_tf.extraction import FeatureExtractor
@@ -24,11 +26,13 @@ if TYPE_CHECKING:
 class Reranking:
     """How candidates of an index are compared with queries.
 
-    An index keeps no photos: they are read from a folder. Key points of photos are
-    computed when they are candidates and kept in memory; safe for several threads.
+    An index keeps no photos. It may keep their key points, see
+    `extract_local_features`; of what it does not keep they are found in a folder of the
+    photos when these are candidates, and kept in memory. Safe for several threads.
 
     Args:
-        photos_root: Folder of photos that the keys of the index are paths in.
+        photos_root: Folder of photos that the keys of the index are paths in; None
+            where there is none.
         config: Which queries, and what compares; None for what the index says.
 
     Raises:
@@ -44,10 +48,11 @@ class Reranking:
     """
 
     def __init__(
-        self, photos_root: str | Path, config: RerankConfig | None = None
+        self, photos_root: str | Path | None, config: RerankConfig | None = None
     ) -> None:
-        self.photos_root, self.config = Path(photos_root), config
-        if not self.photos_root.is_dir():
+        self.photos_root = None if photos_root is None else Path(photos_root)
+        self.config = config
+        if self.photos_root is not None and not self.photos_root.is_dir():
             raise LocalizationError(
                 f"Re-ranking needs the photos of the index: no folder at {photos_root}."
             )
@@ -77,29 +82,70 @@ class Reranking:
 
     def counter(
         self,
-        stored: RerankConfig,
+        state: IndexState,
         extractor: Callable[[], FeatureExtractor],
         query: Callable[[int], np.ndarray],
+        photo_sizes: Sequence[tuple[int, int]] | None = None,
     ) -> InlierCounter | None:
-        """Returns what compares queries with photos of the folder; None if nothing is.
+        """Returns what compares queries with photos of an index; None if nothing is.
 
         Args:
-            stored: See `open`.
-            extractor: Same.
+            state: Of the index, which is searched.
+            extractor: See `open`.
             query: Returns the image of a query by its number.
+            photo_sizes: Height and width of the photos that these images were made of;
+                None where they are the photos.
 
         Raises:
             ImportError: See `open`.
             ValueError: Same.
+            LocalizationError: There is no folder of photos, and the index keeps no key
+                points or those of another matcher.
         """
+        stored = state.manifest.localization_settings[0].rerank
         if (self.config or stored).when == "never":
             return None
         from vpr_tf.matching.photo_inliers import PhotoInliers
 
-        return PhotoInliers(self.open(stored, extractor), query, self._photo)
+        matching = self.open(stored, extractor)
+        kept = state.manifest.local_features
+        is_kept = kept is not None and kept.identity == matching.identity
+        if not is_kept and self.photos_root is None:
+            raise LocalizationError(
+                f"Re-ranking by {matching.identity} needs the photos of the index, or "
+                f"their key points in it. Received: no folder of photos, and "
+                f"{'no key points' if kept is None else f'those by {kept.identity}'}. "
+                "Name the folder, use that matcher, or build the index again with "
+                "--keep-local-features."
+            )
+        features = state.local_rows
 
-    def _photo(self, key: bytes) -> tuple[Hashable, Callable[[], np.ndarray]]:
-        path = inside(self.photos_root, key.decode())
+        def of_query(number: int) -> LocalFeatures:
+            size = None if photo_sizes is None else photo_sizes[number]
+            return matching.features(query(number), size)
+
+        def of_photo(row: int, key: bytes) -> LocalFeatures:
+            try:
+                packed = features.packed(row) if is_kept else None
+                if packed is not None:
+                    return packed.unpacked()
+            except StoredFeaturesError:
+                if self.photos_root is None:
+                    raise
+            return self._of_photo(matching, key)
+
+        return PhotoInliers(matching, of_query, of_photo)
+
+    def _of_photo(self, matching: PhotoMatching, key: bytes) -> LocalFeatures:
+        """Returns the key points of a photo of the folder.
+
+        Raises:
+            OSError: It cannot be read.
+            ValueError: It is no photo, not in the folder, or not there.
+        """
+        if self.photos_root is None:
+            raise ValueError("the index keeps no key points of it")
+        path = followed_inside(self.photos_root, key.decode())
         try:
             status = path.stat()
         except FileNotFoundError as error:
@@ -113,4 +159,5 @@ class Reranking:
             header = image_header_of(content)
             return decode_image(content, header.exif_orientation)
 
-        return (str(path), status.st_mtime_ns, status.st_size), load
+        kept_as = str(path), status.st_mtime_ns, status.st_size
+        return matching.kept_features(kept_as, load)

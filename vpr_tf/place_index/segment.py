@@ -17,8 +17,14 @@ import numpy as np
 from vpr_tf.milvus_address import MilvusAddressError
 from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index.checked_files import check_file, check_folder
+from vpr_tf.place_index.kept_features import (
+    LOCAL_FOLDER,
+    StoredFeatures,
+    write_features,
+)
 from vpr_tf.place_index.layout import index_path
 from vpr_tf.place_index.manifest import IndexManifest, Segment
+from vpr_tf.place_index.packed_features import FeatureRows
 from vpr_tf.place_index.photo_columns import (
     photo_files,
     read_column,
@@ -139,12 +145,14 @@ class OpenSegment:
         photos: Memory-mapped.
         descriptors: Read from the file when needed.
         index: The search structure; None if it was not opened.
+        local: Key points of the photos; None where none are kept.
     """
 
     entry: Segment
     photos: PhotoTable
     descriptors: StoredDescriptors
     index: SearchIndex | None
+    local: StoredFeatures | None
 
     @classmethod
     def open(
@@ -153,7 +161,8 @@ class OpenSegment:
         """Opens a segment after its files were compared with their checksums.
 
         Of the descriptors only the size is compared here: each row is when it is read,
-        and the file when a search structure asks for its path.
+        and the file when a search structure asks for its path. Damaged key points are
+        told when they are read: the index does without.
 
         Args:
             folder: The index.
@@ -168,13 +177,16 @@ class OpenSegment:
         shape = (entry.num_rows, manifest.descriptor_dim)
         _check_entry(path, entry, shape, manifest.dtype)
         for name, file in entry.files.items():
+            if name.startswith(f"{LOCAL_FOLDER}/"):
+                continue
             if searched or not name.startswith(_SEARCH_FOLDER):
                 check_file(path, name, file, size_only=name == DESCRIPTORS_FILE)
         photos = read_photos(path / _PHOTOS_FOLDER, entry.num_rows)
         file = entry.files[DESCRIPTORS_FILE]
         descriptors = _open_descriptors(path, shape, manifest.dtype, photos, file)
         index = _open_search(path, entry, descriptors) if searched else None
-        return cls(entry, photos, descriptors, index)
+        local = StoredFeatures.of_segment(path, entry.files, entry.num_rows)
+        return cls(entry, photos, descriptors, index, local)
 
 
 def _check_entry(
@@ -245,6 +257,7 @@ def write_segment(
     kind: str,
     settings: dict[str, Any] | None,
     dtype: str,
+    local: FeatureRows | None = None,
 ) -> Segment:
     """Writes a segment, block by block, and makes it survive a power cut.
 
@@ -257,6 +270,7 @@ def write_segment(
             up to `KEPT_EXACT_MAX_IMAGES` photos.
         settings: Of the search structure.
         dtype: In which the descriptors are stored.
+        local: Key points of the photos; None to keep none.
 
     Raises:
         ValueError: A descriptor or a setting cannot be.
@@ -270,7 +284,11 @@ def write_segment(
     written = _open_descriptors(path, shape, dtype, photos)
     index = build_index(kind, written, settings, exact_max_images=KEPT_EXACT_MAX_IMAGES)
     _write_search(index, path / _SEARCH_FOLDER)
-    for part in (_PHOTOS_FOLDER, _SEARCH_FOLDER):
+    parts = [_PHOTOS_FOLDER, _SEARCH_FOLDER]
+    if local is not None:
+        write_features(path / LOCAL_FOLDER, local)
+        parts.append(LOCAL_FOLDER)
+    for part in parts:
         for file, stored in store_folder(path / part).items():
             files[f"{part}/{file}"] = stored
     fsync(path)

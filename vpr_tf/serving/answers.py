@@ -11,6 +11,25 @@ from pydantic import BaseModel, Field
 from vpr_tf.localization import Localization, Match
 
 
+class InlierPointsAnswer(BaseModel):
+    """Where key points lie that a photo shares with a match.
+
+    Pixels are counted from the upper left corner of the upright photos.
+    """
+
+    photo_xy: list[tuple[float, float]] = Field(
+        description="In the photo as it was sent: pixels to the right, and down"
+    )
+    match_xy: list[tuple[float, float]] = Field(
+        description="In the database photo; the same point of the scene has the same "
+        "place in both lists"
+    )
+    photo_width: int = Field(description="Pixels of the photo")
+    photo_height: int = Field(description="Pixels of the photo")
+    match_width: int = Field(description="Pixels of the database photo")
+    match_height: int = Field(description="Pixels of the database photo")
+
+
 class MatchAnswer(BaseModel):
     """A database photo that a position rests on."""
 
@@ -25,6 +44,10 @@ class MatchAnswer(BaseModel):
         None,
         description="Key points that it shares with the photo; null if they were not "
         "compared",
+    )
+    inlier_points: InlierPointsAnswer | None = Field(
+        None,
+        description="Where these lie, if the request asks for `inlier_points`",
     )
     thumbnail: str | None = Field(
         None, description="Path of a small picture of it, if the service shows photos"
@@ -63,6 +86,11 @@ class LocalizationAnswer(BaseModel):
     reranked: bool = Field(
         False, description="Whether it was compared with its candidates point by point"
     )
+    min_confidence: float | None = Field(
+        None,
+        description="What its confidence was judged by: positions below are withheld. "
+        "Re-ranked photos are judged by a calibration of their own",
+    )
     matches: list[MatchAnswer] = Field(
         description="Photos that the position rests on, most similar first"
     )
@@ -71,7 +99,7 @@ class LocalizationAnswer(BaseModel):
     def of(
         cls,
         found: Localization,
-        error_quantile: float | None = None,
+        error_quantile: float | None,
         known_of_match: Callable[[Match], dict[str, Any]] = lambda match: {},
     ) -> LocalizationAnswer:
         """Returns the answer for a localization.
@@ -122,14 +150,36 @@ class LocalizeAnswer(BaseModel):
         description="Of the errors that a confidence is about; null if not calibrated"
     )
     min_confidence: float | None = Field(
-        description="Positions of the first look below were withheld; re-ranked photos "
-        "have a calibration of their own, see `status`"
+        description="Positions of the first look below were withheld; each photo says "
+        "what it was judged by"
     )
     notes: list[str] = Field(description="What to know of confidence and error")
     warnings: list[str] = Field(description="What to know of this request")
     localizations: list[LocalizationAnswer]
     unreadable: list[UnreadablePhoto]
     timings: Timings
+
+
+class TrackAnswer(BaseModel):
+    """Which localizations of a sequence one movement joins."""
+
+    order: list[int] = Field(
+        description="Numbers of the localizations, from 0, in the order of their times"
+    )
+    times: list[str] = Field(
+        description="When each of that order was taken, ISO 8601 by the camera's "
+        "clock; empty if unknown"
+    )
+    segments: list[list[int]] = Field(
+        description="Numbers of localized photos that one movement joins, each a line "
+        "of a map"
+    )
+
+
+class SequenceAnswer(LocalizeAnswer):
+    """Localizations of photos that one camera took one after the other."""
+
+    track: TrackAnswer
 
 
 class IndexAnswer(BaseModel):

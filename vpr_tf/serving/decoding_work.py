@@ -47,6 +47,7 @@ class DecodingTask:
         max_pixels: Larger ones are refused.
         max_encoded_pixels: Those that would be larger as prepared are refused.
         wants_position: Whether the EXIF position is read.
+        wants_time: Whether the EXIF time is read.
         matched_px: Most pixels of the longer side of what is compared with candidates;
             None for nothing.
     """
@@ -55,6 +56,7 @@ class DecodingTask:
     max_pixels: int
     max_encoded_pixels: int
     wants_position: bool = False
+    wants_time: bool = False
     matched_px: int | None = None
 
 
@@ -67,6 +69,7 @@ class DecodedPhoto:
         height: Of the photo as it was sent, upright.
         width: Likewise.
         position_deg: Latitude and longitude of its EXIF data, if they were wanted.
+        taken: The time of its EXIF data, if it is there and was wanted; else empty.
         matched: What is compared with candidates, uint8, if it was wanted.
     """
 
@@ -74,6 +77,7 @@ class DecodedPhoto:
     height: int
     width: int
     position_deg: tuple[float, float] | None = None
+    taken: str = ""
     matched: np.ndarray | None = None
 
     @property
@@ -137,12 +141,13 @@ def _decoded(content: bytes, task: DecodingTask) -> DecodedPhoto:
     if content.startswith(b"\xff\xd8"):
         _check_jpeg(content)
     position_deg = _exif_position(content) if task.wants_position else None
+    taken = _exif_time(content) if task.wants_time else ""
     pixels = decode_image(content, header.exif_orientation)
     images = [resize_for_evaluation(pixels, one) for one in task.wanted]
     matched = None
     if task.matched_px is not None:
         matched = shrink_image(pixels, task.matched_px)
-    return DecodedPhoto(images, height, width, position_deg, matched)
+    return DecodedPhoto(images, height, width, position_deg, taken, matched)
 
 
 def _check_jpeg(content: bytes) -> None:
@@ -181,6 +186,17 @@ def _exif_position(content: bytes) -> tuple[float, float]:
         )
     latitude_e7, longitude_e7 = degrees_e7
     return latitude_e7 / 1e7, longitude_e7 / 1e7
+
+
+def _exif_time(content: bytes) -> str:
+    try:
+        return read_exif_metadata(content).timestamp
+    except PartlyReadError as error:
+        return error.usable.timestamp
+    except NoPositionError as error:
+        return error.timestamp
+    except InvalidEntryError:
+        return ""
 
 
 def start_decoder(lifeline: Connection, max_pixels: int) -> None:

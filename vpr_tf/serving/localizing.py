@@ -11,26 +11,31 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from vpr_tf.geo import GeoCircle
-from vpr_tf.localization import Localization, LocalizationError
-from vpr_tf.place_index import IndexState, PlaceIndex
-from vpr_tf.place_index.localizing import (
-    NO_MATCH_OF_HEADING,
-    NO_PHOTO_WITHIN,
-    LocalizationSettings,
-    localize_descriptors,
+from vpr_tf.localization import (
+    Localization,
+    LocalizationError,
+    PhotoSequence,
+    Track,
 )
-from vpr_tf.search import CellFilter, RetrievalError
+from vpr_tf.place_index import IndexState, PlaceIndex
+from vpr_tf.place_index.localizing import LocalizationSettings
+from vpr_tf.search import RetrievalError
 from vpr_tf.serving import metrics
 from vpr_tf.serving.admission import Admission
 from vpr_tf.serving.answers import Timings
 from vpr_tf.serving.decoding import Decoders
-from vpr_tf.serving.decoding_work import DecodedPhoto, DecodingTask, RefusedPhoto
+from vpr_tf.serving.decoding_work import DecodingTask, RefusedPhoto
 from vpr_tf.serving.describing import UndescribedPhotoError
-from vpr_tf.serving.options import LocalizeOptions
+from vpr_tf.serving.options import SharedOptions
 from vpr_tf.serving.photo_work import num_pixels
-from vpr_tf.serving.problems import unusable_index
-from vpr_tf.serving.reranking import counter_of, with_reranking
+from vpr_tf.serving.problems import ProblemError, unusable_index
+from vpr_tf.serving.reranking import with_reranking
+from vpr_tf.serving.searching import (
+    DescribedPhoto,
+    outside_warnings,
+    photo_warnings,
+    search,
+)
 from vpr_tf.serving.served_index import Encoders, IndexSnapshot, ServedIndex
 from vpr_tf.serving.settings import ServiceSettings
 from vpr_tf.serving.uploads import HeldBytes, UploadedPhoto
@@ -38,27 +43,6 @@ from vpr_tf.serving.uploads import HeldBytes, UploadedPhoto
 _Found = TypeVar("_Found")
 # Searches at a time: each takes as many cores as it can use.
 _SEARCHES = 2
-
-
-@dataclass(frozen=True, eq=False)
-class _DescribedPhoto:
-    """A photo that can be searched for.
-
-    Attributes:
-        name: Its name.
-        size: Height and width in pixels.
-        circle: Where it is searched; None for everywhere.
-        descriptors: By each encoder of the index.
-        decoded_at: When it was decoded, see `time.perf_counter`.
-        matched: What is compared with candidates; None if nothing is.
-    """
-
-    name: str
-    size: tuple[int, int]
-    circle: GeoCircle | None
-    descriptors: list[np.ndarray]
-    decoded_at: float
-    matched: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +72,7 @@ class LocalizedPhotos:
         unreadable: The others.
         warnings: What to know of them.
         timings: Where the time went.
+        track: Of a sequence; None of photos that have nothing to do with each other.
     """
 
     snapshot: IndexSnapshot
@@ -97,6 +82,7 @@ class LocalizedPhotos:
     unreadable: list[UnreadPhoto]
     warnings: list[str]
     timings: Timings
+    track: Track | None = None
 
 
 @dataclass
@@ -183,7 +169,7 @@ class PhotoLocalizer:
         self._searches.shutdown(wait=False, cancel_futures=True)
 
     async def localize(
-        self, name: str, photos: Sequence[UploadedPhoto], options: LocalizeOptions
+        self, name: str, photos: Sequence[UploadedPhoto], options: SharedOptions
     ) -> LocalizedPhotos:
         """Localizes the photos of a request.
 
@@ -202,15 +188,16 @@ class PhotoLocalizer:
             snapshot = await self._indexes[name].snapshot()
             owner = object()
             found = await _together(
-                self._noted(self._described(one, snapshot, options, owner))
-                for one in photos
+                self._noted(self._described(number, one, snapshot, options, owner))
+                for number, one in enumerate(photos)
             )
-            described = [one for one in found if isinstance(one, _DescribedPhoto)]
+            described = [one for one in found if isinstance(one, DescribedPhoto)]
             unreadable = [one for one in found if isinstance(one, UnreadPhoto)]
             now = time.perf_counter()
             decoded_at = max((one.decoded_at for one in described), default=now)
+            sequence = _sequence_of(described, options)
             settings, localizations = await self._searched(
-                name, snapshot, described, options
+                name, snapshot, described, options, sequence
             )
         metrics.observe_step(metrics.SEARCH, time.perf_counter() - now)
         for one in localizations:
@@ -227,26 +214,30 @@ class PhotoLocalizer:
             least,
             localizations,
             unreadable,
-            _warnings(snapshot, settings, described, options)
-            + _outside_warnings(localizations)
+            photo_warnings(snapshot, settings, described, options)
+            + outside_warnings(localizations)
             + [f"{one.photo}: {one.warning}" for one in localizations if one.warning],
             clock.timings(decoded_at, now),
+            None if sequence is None else Track.of(localizations, sequence),
         )
 
     async def _searched(
         self,
         name: str,
         snapshot: IndexSnapshot,
-        photos: list[_DescribedPhoto],
-        options: LocalizeOptions,
+        photos: list[DescribedPhoto],
+        options: SharedOptions,
+        sequence: PhotoSequence | None,
     ) -> tuple[LocalizationSettings, list[Localization]]:
         try:
             settings = LocalizationSettings.from_manifest(
                 snapshot.state.manifest,
-                with_reranking(options.of_photo(None), snapshot.reranking),
+                with_reranking(
+                    options.of_photo(None), None if sequence else snapshot.reranking
+                ),
             )
             found = await asyncio.get_running_loop().run_in_executor(
-                self._searches, _search, snapshot, photos, options
+                self._searches, search, snapshot, photos, options, sequence
             )
         except (RetrievalError, LocalizationError, OSError) as error:
             # What a request asks for was checked: the index, or where it is, fails.
@@ -264,17 +255,21 @@ class PhotoLocalizer:
 
     async def _described(
         self,
+        number: int,
         photo: UploadedPhoto,
         snapshot: IndexSnapshot,
-        options: LocalizeOptions,
+        options: SharedOptions,
         owner: object,
-    ) -> _DescribedPhoto | UnreadPhoto:
-        rerank = None if snapshot.reranking is None else snapshot.reranking.config
+    ) -> DescribedPhoto | UnreadPhoto:
+        rerank = None
+        if snapshot.reranking is not None and not options.is_sequence:
+            rerank = snapshot.reranking.config
         task = DecodingTask(
             snapshot.preprocessings,
             self._settings.max_pixels,
             self._settings.max_encoded_pixels,
-            wants_position=options.exif_radius_m is not None,
+            wants_position=options.reads_position,
+            wants_time=options.reads_time,
             matched_px=None if rerank is None else rerank.image_size,
         )
         start_s = time.perf_counter()
@@ -284,27 +279,18 @@ class PhotoLocalizer:
                 return UnreadPhoto(photo.name, decoded.reason, decoded.is_image)
             decoded_at = time.perf_counter()
             try:
-                return _DescribedPhoto(
+                return DescribedPhoto(
+                    number,
                     photo.name,
                     (decoded.height, decoded.width),
-                    _circle(options, decoded),
+                    options.circle_of(decoded.position_deg),
                     await _descriptors(snapshot, decoded.images),
                     decoded_at,
+                    decoded.taken,
                     decoded.matched,
                 )
             except (UndescribedPhotoError, ValueError) as error:
                 return UnreadPhoto(photo.name, str(error))
-
-
-def _circle(options: LocalizeOptions, photo: DecodedPhoto) -> GeoCircle | None:
-    """Returns where a photo is searched.
-
-    Raises:
-        ValueError: There is nothing at the position of the photo.
-    """
-    if photo.position_deg is None or options.exif_radius_m is None:
-        return options.circle
-    return GeoCircle(*photo.position_deg, options.exif_radius_m)
 
 
 async def _descriptors(
@@ -325,73 +311,21 @@ async def _together(calls: Iterable[Coroutine[Any, Any, _Found]]) -> list[_Found
     return [task.result() for task in tasks]
 
 
-def _search(
-    snapshot: IndexSnapshot, photos: list[_DescribedPhoto], options: LocalizeOptions
-) -> list[Localization]:
-    """Localizes photos, those of the same circle together."""
-    found: dict[int, Localization] = {}
-    for circle in dict.fromkeys(photo.circle for photo in photos):
-        places = [n for n, photo in enumerate(photos) if photo.circle == circle]
-        together = [photos[place] for place in places]
-        descriptors = np.stack([photo.descriptors[0] for photo in together])
-        localizations = localize_descriptors(
-            snapshot.state,
-            descriptors,
-            [photo.name for photo in together],
-            with_reranking(options.of_photo(circle), snapshot.reranking),
-            cells=_cells(snapshot, together),
-            counter=counter_of(
-                snapshot.reranking,
-                [photo.matched for photo in together],
-                lambda: snapshot.describers[0].extractor,
-            ),
+def _sequence_of(
+    photos: Sequence[DescribedPhoto], options: SharedOptions
+) -> PhotoSequence | None:
+    """Returns when photos of one camera were taken; None of others.
+
+    Raises:
+        ProblemError: They do not say it.
+    """
+    try:
+        return options.sequence(
+            [one.number for one in photos], [one.taken for one in photos]
         )
-        found |= zip(places, localizations, strict=True)
-    return [found[place] for place in range(len(photos))]
-
-
-def _cells(snapshot: IndexSnapshot, photos: list[_DescribedPhoto]) -> CellFilter | None:
-    """Returns what restricts the search to the best cells of the classifier."""
-    classifier = snapshot.classifier
-    if classifier is None:
-        return None
-    descriptors = None
-    if len(snapshot.describers) > 1:
-        descriptors = np.stack([photo.descriptors[1] for photo in photos])
-    return CellFilter(classifier.ranking, classifier.kept.num_cells, descriptors)
-
-
-def _outside_warnings(localizations: list[Localization]) -> list[str]:
-    """Returns what options left nothing to find."""
-    remedies = {
-        NO_PHOTO_WITHIN: "make it larger, or correct its centre.",
-        NO_MATCH_OF_HEADING: "correct heading_deg, or leave it out.",
-    }
-    return [
-        f"{one.photo}: {one.reason}; {remedies[one.reason]}"
-        for one in localizations
-        if one.reason in remedies
-    ]
-
-
-def _warnings(
-    snapshot: IndexSnapshot,
-    settings: LocalizationSettings,
-    photos: list[_DescribedPhoto],
-    options: LocalizeOptions,
-) -> list[str]:
-    found = []
-    preprocessing = snapshot.preprocessings[0]
-    if preprocessing.resize != "native":
-        wanted = preprocessing.image_size
-        found += [
-            f"{one.name} has {one.size[1]} x {one.size[0]} pixels, fewer than the "
-            f"{wanted} a side that the encoder looks at: it is harder to recognise."
-            for one in photos
-            if min(one.size) < wanted
-        ]
-    if options.min_confidence is not None and settings.calibration is None:
-        found.append(
-            "min_confidence changes nothing: there is no confidence, see the notes."
-        )
-    return found
+    except LocalizationError as error:
+        raise ProblemError(
+            422,
+            "The photos do not say when they were taken. Send the field "
+            "`seconds_between`, from each to the next.",
+        ) from error

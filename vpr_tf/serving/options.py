@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
 from typing import Annotated, Self
 
+import numpy as np
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -13,6 +16,8 @@ from pydantic import (
 )
 
 from vpr_tf.geo import GeoCircle
+from vpr_tf.localization import FASTEST_KMH, MotionModel, PhotoSequence, PhotoTimes
+from vpr_tf.photos import clock_seconds
 from vpr_tf.place_index.localizing import LocalizationOptions
 from vpr_tf.printable import printable
 
@@ -21,10 +26,11 @@ MOST_TOP_K = 100
 MOST_NAME = 200
 # Half of the way around the earth.
 _MOST_RADIUS_M = 20_100_000
+_MOST_SECONDS = 86_400.0
 
 
-class LocalizeOptions(BaseModel):
-    """How photos are localized."""
+class SharedOptions(BaseModel):
+    """How photos are localized, alone or as a sequence."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -34,25 +40,14 @@ class LocalizeOptions(BaseModel):
     within: str | None = Field(
         None,
         max_length=MOST_NAME,
-        description="Search only inside this circle: LAT,LON,RADIUS_M; not with "
-        "`exif_radius_m`",
+        description="Search only inside this circle: LAT,LON,RADIUS_M",
         examples=["37.7749,-122.4194,500"],
-    )
-    heading_deg: float | None = Field(
-        None, ge=0, le=360, description="Where the photos look, clockwise from north"
     )
     top_k: int | None = Field(
         None, ge=1, le=MOST_TOP_K, description="Matches that vote; the index's if none"
     )
     min_confidence: float | None = Field(
         None, ge=0, le=1, description="Positions below are withheld"
-    )
-    exif_radius_m: float | None = Field(
-        None,
-        gt=0,
-        le=_MOST_RADIUS_M,
-        description="Read the EXIF position of the photos, which is not read "
-        "otherwise, and search within so many metres of it",
     )
 
     @field_validator("within")
@@ -62,6 +57,77 @@ class LocalizeOptions(BaseModel):
             read_circle(text)
         return text
 
+    @property
+    def circle(self) -> GeoCircle | None:
+        """What `within` says."""
+        return None if self.within is None else read_circle(self.within)
+
+    @property
+    def is_sequence(self) -> bool:
+        """Whether one camera took the photos."""
+        return False
+
+    @property
+    def reads_position(self) -> bool:
+        """Whether the position in a photo is read."""
+        return False
+
+    @property
+    def reads_time(self) -> bool:
+        """Whether it is read when a photo was taken."""
+        return False
+
+    def circle_of(self, position_deg: tuple[float, float] | None) -> GeoCircle | None:
+        """Returns where a photo is searched; None for everywhere.
+
+        Args:
+            position_deg: What stands in the photo, if it was read.
+
+        Raises:
+            ValueError: There is nothing at that position.
+        """
+        return self.circle
+
+    def sequence(
+        self, numbers: Sequence[int], taken: Sequence[str]
+    ) -> PhotoSequence | None:
+        """Returns when photos of one camera were taken; None of others.
+
+        Args:
+            numbers: Which photos of the request can be read.
+            taken: When these were taken, `YYYY[MM[DD[_hh[mm[ss]]]]]`; empty if unknown.
+
+        Raises:
+            LocalizationError: No photo says it.
+        """
+        return None
+
+    def of_photo(self, circle: GeoCircle | None) -> LocalizationOptions:
+        """Returns the options of a photo that is searched inside a circle."""
+        return LocalizationOptions(
+            self.top_k, circle, min_confidence=self.min_confidence
+        )
+
+
+class LocalizeOptions(SharedOptions):
+    """How photos are localized that have nothing to do with each other."""
+
+    heading_deg: float | None = Field(
+        None, ge=0, le=360, description="Where the photos look, clockwise from north"
+    )
+    inlier_points: bool = Field(
+        False,
+        description="Say where the key points lie that re-ranked photos share with "
+        "their matches",
+    )
+    exif_radius_m: float | None = Field(
+        None,
+        gt=0,
+        le=_MOST_RADIUS_M,
+        description="Read the EXIF position of the photos, which is not read "
+        "otherwise, and search within so many metres of it; not with `within`",
+    )
+
     @model_validator(mode="after")
     def _has_one_circle(self) -> Self:
         if self.within is not None and self.exif_radius_m is not None:
@@ -69,15 +135,65 @@ class LocalizeOptions(BaseModel):
         return self
 
     @property
-    def circle(self) -> GeoCircle | None:
-        """What `within` says."""
-        return None if self.within is None else read_circle(self.within)
+    def reads_position(self) -> bool:
+        """See `SharedOptions`."""
+        return self.exif_radius_m is not None
+
+    def circle_of(self, position_deg: tuple[float, float] | None) -> GeoCircle | None:
+        """See `SharedOptions`."""
+        if position_deg is None or self.exif_radius_m is None:
+            return self.circle
+        return GeoCircle(*position_deg, self.exif_radius_m)
 
     def of_photo(self, circle: GeoCircle | None) -> LocalizationOptions:
-        """Returns the options of a photo that is searched inside a circle."""
-        return LocalizationOptions(
-            self.top_k, circle, self.heading_deg, self.min_confidence
+        """See `SharedOptions`."""
+        return dataclasses.replace(
+            super().of_photo(circle),
+            heading_deg=self.heading_deg,
+            inlier_points=self.inlier_points,
         )
+
+
+class SequenceOptions(SharedOptions):
+    """How photos are localized that one camera took one after the other."""
+
+    seconds_between: float | None = Field(
+        None,
+        ge=0,
+        le=_MOST_SECONDS,
+        description="From each photo to the next, in the order in which they are sent; "
+        "null reads when they were taken in their EXIF data, and orders them by it",
+    )
+    max_speed_kmh: float = Field(
+        MotionModel.max_speed_kmh,
+        gt=0,
+        le=FASTEST_KMH,
+        description="The camera hardly moves faster",
+    )
+
+    @property
+    def is_sequence(self) -> bool:
+        """See `SharedOptions`."""
+        return True
+
+    @property
+    def reads_time(self) -> bool:
+        """See `SharedOptions`."""
+        return self.seconds_between is None
+
+    def sequence(self, numbers: Sequence[int], taken: Sequence[str]) -> PhotoSequence:
+        """See `SharedOptions`."""
+        motion = MotionModel(self.max_speed_kmh)
+        if self.seconds_between is None:
+            texts = np.array([text.encode() for text in taken], "S15")
+            return PhotoSequence(PhotoTimes.of_clock(*clock_seconds(texts)), motion)
+        # Where a photo cannot be read, more time passes from one to the next.
+        times = PhotoTimes(
+            np.arange(len(numbers)),
+            np.diff(numbers) * self.seconds_between,
+            np.full(len(numbers), np.nan),
+        )
+        return PhotoSequence(times, motion)
 
 
 class RawOptions(LocalizeOptions):

@@ -36,14 +36,16 @@ def open_reranking(
     """
     manifest = state.manifest
     config = settings.rerank.over(manifest.localization_settings[0].rerank)
-    if config.when == "never" or settings.photos is None:
+    if config.when == "never":
+        return None
+    if settings.photos is None and manifest.local_features is None:
         return None
     key = (config, manifest.encoder_fingerprint)
     if key not in rerankings:
         found = Reranking(settings.photos, config)
         found.open(config, index.extractor).features(_WARM_UP)
         rerankings[key] = found
-    counter = counter_of(rerankings[key], [], index.extractor)
+    counter = counter_of(rerankings[key], state, [], [], index.extractor)
     if counter is not None:  # one of another calibration is refused now
         options = with_reranking(LocalizationOptions(), rerankings[key])
         LocalizationSettings.from_manifest(manifest, options).second_look(counter)
@@ -60,14 +62,18 @@ def with_reranking(
 
 def counter_of(
     reranking: Reranking | None,
+    state: IndexState,
     images: Sequence[np.ndarray | None],
+    photo_sizes: Sequence[tuple[int, int]],
     extractor: Callable[[], FeatureExtractor],
 ) -> InlierCounter | None:
     """Returns what compares photos with their candidates; None if nothing does.
 
     Args:
         reranking: How.
+        state: Of the index.
         images: Of the photos; None of one that was decoded before there was re-ranking.
+        photo_sizes: Height and width of the photos as they were sent.
         extractor: Returns the encoder, for the matcher `dense`.
     """
     if reranking is None or reranking.config is None:
@@ -79,4 +85,4 @@ def counter_of(
             raise NotMatchedError("it was decoded before the index was re-ranked")
         return found
 
-    return reranking.counter(reranking.config, extractor, image)
+    return reranking.counter(state, extractor, image, photo_sizes)

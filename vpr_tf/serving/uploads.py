@@ -7,6 +7,7 @@ written to disk. What is too much is refused before it is read.
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -27,6 +28,8 @@ from vpr_tf.serving.options import (
     MOST_NAME,
     LocalizeOptions,
     RawOptions,
+    SequenceOptions,
+    SharedOptions,
     photo_label,
 )
 from vpr_tf.serving.problems import ProblemError
@@ -34,7 +37,7 @@ from vpr_tf.serving.settings import ServiceSettings
 
 _Read = TypeVar("_Read")
 _MULTIPART, _JSON = "multipart/form-data", "application/json"
-_FORMS = "image/jpeg, image/png, multipart/form-data or application/json"
+_FORMS = "multipart/form-data or application/json"
 # A JSON body of more values is not parsed: a few bytes of it become many objects.
 _MOST_JSON_VALUES = 10_000
 # The rest of a body that is refused is not read.
@@ -64,7 +67,7 @@ class Upload:
     """
 
     photos: list[UploadedPhoto]
-    options: LocalizeOptions
+    options: SharedOptions
 
 
 class JsonPhoto(BaseModel):
@@ -80,6 +83,12 @@ class JsonPhoto(BaseModel):
 
 class JsonUpload(LocalizeOptions):
     """Photos and options of a JSON body."""
+
+    photos: list[JsonPhoto] = Field(min_length=1)
+
+
+class JsonSequence(SequenceOptions):
+    """Photos of one camera and options of a JSON body."""
 
     photos: list[JsonPhoto] = Field(min_length=1)
 
@@ -118,7 +127,8 @@ class UploadReader:
 
     Args:
         request: The request.
-        query: Its query parameters.
+        query: Its query parameters, of a photo that is the body; None where photos
+            belong together and are sent as parts of it.
         settings: Limits.
         held: Of all requests.
     """
@@ -126,12 +136,15 @@ class UploadReader:
     def __init__(
         self,
         request: Request,
-        query: RawOptions,
+        query: RawOptions | None,
         settings: ServiceSettings,
         held: HeldBytes,
     ) -> None:
         self._request, self._query = request, query
         self._settings, self._held = settings, held
+        self._options: type[SharedOptions] = (
+            SequenceOptions if query is None else LocalizeOptions
+        )
         self._num_bytes = 0
 
     def __enter__(self) -> UploadReader:
@@ -152,10 +165,15 @@ class UploadReader:
         read = {
             _MULTIPART: self._read_multipart,
             _JSON: self._read_json,
-        }.get(kind, self._read_raw if kind.startswith("image/") else None)
+        }.get(kind)
+        if self._query is not None and kind.startswith("image/"):
+            read = functools.partial(self._read_raw, self._query)
         if read is None:
+            forms = (
+                _FORMS if self._query is None else f"image/jpeg, image/png, {_FORMS}"
+            )
             raise ProblemError(
-                415, f"A photo is sent as {_FORMS}. Received: {kind[:60]!r}"
+                415, f"A photo is sent as {forms}. Received: {kind[:60]!r}"
             )
         return await self._in_time(read(content_type))
 
@@ -214,7 +232,7 @@ class UploadReader:
                 _NO_MORE,
             ) from None
 
-    async def _read_raw(self, content_type: str) -> Upload:
+    async def _read_raw(self, query: RawOptions, content_type: str) -> Upload:
         most = self._settings.max_photo_bytes
         self._refuse_repeated()
         body = bytearray()
@@ -222,8 +240,8 @@ class UploadReader:
             body += chunk
         if not body:
             raise ProblemError(400, "The body is empty: send a photo.")
-        options = self._query.model_dump(exclude={"name"})
-        photo = UploadedPhoto(photo_label(self._query.name, 1), bytes(body))
+        options = query.model_dump(exclude={"name"})
+        photo = UploadedPhoto(photo_label(query.name, 1), bytes(body))
         return Upload([photo], LocalizeOptions(**options))
 
     async def _read_multipart(self, content_type: str) -> Upload:
@@ -233,7 +251,7 @@ class UploadReader:
             for number, (name, content) in enumerate(reader.photos, 1)
         ]
         try:
-            return Upload(photos, LocalizeOptions.model_validate(reader.options))
+            return Upload(photos, self._options.model_validate(reader.options))
         except ValidationError as error:
             raise invalid_fields(error) from None
 
@@ -272,7 +290,10 @@ class UploadReader:
         if sum(map(body.count, (b"{", b"[", b","))) > _MOST_JSON_VALUES:
             raise ProblemError(400, "The body has more values than a request needs.")
         try:
-            sent = JsonUpload.model_validate_json(body, strict=True)
+            kind: type[JsonUpload | JsonSequence] = (
+                JsonSequence if self._query is None else JsonUpload
+            )
+            sent = kind.model_validate_json(body, strict=True)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             if first["type"] == "json_invalid":
@@ -290,7 +311,8 @@ class UploadReader:
         ]
         if max(len(one.content) for one in photos) > most_characters:
             raise too_large_photo(settings.max_photo_bytes)
-        return Upload(photos, LocalizeOptions(**sent.model_dump(exclude={"photos"})))
+        options = self._options(**sent.model_dump(exclude={"photos"}))
+        return Upload(photos, options)
 
     async def _chunks(
         self, most: int, refusal: ProblemError | None = None

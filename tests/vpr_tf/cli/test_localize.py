@@ -331,6 +331,11 @@ def test_photos_of_unknown_time_are_named(capsys, tiny_index, drive):
         (["--sequence", "--seconds-between", "-1"], "must be seconds, 0 or more"),
         (["--sequence", "--utc-offset", "summer"], "ahead of UTC, as 02:00"),
         (["--sequence", "--utc-offset", "15:00"], "at most 14"),
+        (["--sequence", "--utc-offset", "2"], "which the table does not have"),
+        (
+            ["--sequence", "--utc-offset", "2", "--seconds-between", "2", "--gpx"],
+            "--seconds-between takes their place",
+        ),
     ],
 )
 def test_sequence_options_that_cannot_be(capsys, tiny_index, drive, arguments, message):

@@ -119,7 +119,7 @@ def test_a_calibration_with_reranking_is_stored_and_used(capsys, city):
             "the candidate 3.png cannot be read: it is not in the folder of photos"
             in out
         )
-        assert ": 0 of 8 photos." in out
+        assert ": 8 of 8 photos." in out
     finally:
         if (city / "photos/gone.png").exists():
             (city / "photos/gone.png").rename(city / "photos/3.png")
@@ -129,9 +129,10 @@ def test_a_calibration_with_reranking_is_stored_and_used(capsys, city):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--rerank", "always"], "keeps none. Pass --photos-root DIR"),
+        (["--rerank", "always"], "key points. Pass --photos-root DIR"),
         (["--rerank", "sometimes"], "argument --rerank: invalid choice"),
         (["--matcher", "sift"], "--matcher is of re-ranking, and nothing is re-ranked"),
+        (["--photos-root", "."], "--photos-root is of re-ranking, and nothing is"),
         (["--rerank", "always", "--photos-root", "gone"], "no folder at gone"),
         (["--rerank", "always", "--matcher-weights", "gone"], "gone"),
     ],

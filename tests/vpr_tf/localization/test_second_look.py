@@ -10,8 +10,11 @@ from vpr_tf.config import LocalizationConfig, RerankConfig
 from vpr_tf.localization import (
     Calibration,
     Candidates,
+    Compared,
     FittedOn,
+    InlierPoints,
     LocalizationError,
+    MatchedPoints,
     NotMatchedError,
     SecondLook,
     calibrate_on_queries,
@@ -40,16 +43,26 @@ class Counts:
 
     table: dict[bytes, int]
     unmatched: tuple[int, ...] = ()
+    unreadable: tuple[bytes, ...] = ()
     matched_by: str = "counts"
 
     def __post_init__(self):
         self.calls = []
 
-    def count(self, query, keys):
+    def compare(self, query, rows, keys):
+        assert keys == [PHOTOS.keys[row] for row in rows]
         self.calls.append((query, list(keys)))
         if query in self.unmatched:
             raise NotMatchedError("it is too dark")
-        return np.array([self.table.get(key, 0) for key in keys])
+        gone = self.unreadable
+        points = [None if k in gone else shared(self.table.get(k, 0)) for k in keys]
+        return Compared(points, "one is gone" if set(gone) & set(keys) else "")
+
+
+def shared(count: int) -> MatchedPoints:
+    """Key points on a line; the match is twice as large."""
+    xy = np.repeat(np.arange(count, dtype=np.float32)[:, None], 2, 1)
+    return MatchedPoints(xy, 2 * xy, (300, 400), (600, 800))
 
 
 OTHER_PLACE = Counts({b"2.jpg": 150, b"3.jpg": 200})
@@ -104,6 +117,43 @@ def test_a_query_that_cannot_be_compared_keeps_its_first_look():
     assert found[1].warning == ""
 
 
+def test_a_candidate_that_cannot_be_compared_is_none():
+    counter = Counts(OTHER_PLACE.table, unreadable=(b"3.jpg",))
+    [found] = locate(counter)
+    assert [match.key for match in found.matches] == ["2.jpg"]
+    assert found.reranked
+    assert found.num_candidates == 3
+    assert found.warning == "re-ranked without some candidates: one is gone"
+
+
+def test_matches_say_where_key_points_lie_if_that_is_asked_for():
+    look = SecondLook(RERANK, Counts({b"3.jpg": 2}), keeps_points=True)
+    how = (["0.png"], DISTANCES, ROWS, PHOTOS, CONFIG)
+    [found] = localize_matches(*how, second_look=look)
+    of_key = {match.key: match for match in found.matches}
+    assert of_key["0.jpg"].inlier_points == InlierPoints([], [], 400, 300, 800, 600)
+    look = dataclasses.replace(look, counter=Counts({b"0.jpg": 2}))
+    [found] = localize_matches(*how, second_look=look)
+    assert found.matches[0].inlier_points == InlierPoints(
+        [(0.0, 0.0), (1.0, 1.0)], [(0.0, 0.0), (2.0, 2.0)], 400, 300, 800, 600
+    )
+    [found] = localize_matches(
+        *how, second_look=dataclasses.replace(look, keeps_points=False)
+    )
+    assert found.matches[0].inlier_points is None
+
+
+def test_each_look_says_what_it_was_judged_by():
+    config = dataclasses.replace(CONFIG, rerank=RerankConfig("always", candidates=20))
+    first, second = _calibration(config=config)
+    first = dataclasses.replace(first, min_confidence=0.3)
+    second = dataclasses.replace(second, min_confidence=0.7, min_votes=1)
+    counter = Counts(OTHER_PLACE.table, matched_by="truth", unmatched=(0,))
+    rows, distances = np.repeat(ROWS, 2, 0), np.repeat(DISTANCES, 2, 0)
+    found = locate(counter, config, rows, distances, calibration=first, reranked=second)
+    assert [one.min_confidence for one in found] == [0.3, 0.7]
+
+
 def test_missing_matches_are_not_compared():
     rows, distances = np.array([[2, -1, 0, -1]]), np.array([[0.7, 9, 0.5, 9]])
     counter = Counts({b"2.jpg": 90})
@@ -131,11 +181,11 @@ def _calibration(num_queries=200, seed=0, config=CONFIG):
     class Truth:
         matched_by = "truth"
 
-        def count(self, query, keys):
+        def compare(self, query, rows, keys):
             if query == 7:
                 raise NotMatchedError("it is too dark")
-            of_place = np.array([int(key[:-4]) // 2 for key in keys])
-            return np.where(of_place == place[query], 80, 9)
+            of_place = [int(key[:-4]) // 2 for key in keys]
+            return Compared([shared(80 if p == place[query] else 9) for p in of_place])
 
     how = (distances, rows, queries, photos, config, FittedOn("val", 25.0, "e"))
     look = SecondLook(config.rerank, Truth())
@@ -247,7 +297,7 @@ def test_inliers_of_another_shape_or_of_cells_are_refused():
         candidates.reranked(np.zeros((1, 3)), "x", CONFIG)
     cells = Candidates.from_cells(PHOTOS.positions, ROWS, -DISTANCES)
     with pytest.raises(LocalizationError, match="cells of a classifier"):
-        _ = cells.keys
+        cells.photos_of(0)
 
 
 @pytest.mark.parametrize(("voting", "candidates", "compared"), [(4, 8, 8), (9, 8, 9)])

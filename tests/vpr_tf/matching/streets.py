@@ -21,6 +21,13 @@ def street(seed: int = 0, side: int = 320) -> np.ndarray:
     return image
 
 
+def png(image: np.ndarray) -> bytes:
+    """An image as a file."""
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "PNG")
+    return file.getvalue()
+
+
 @dataclasses.dataclass(frozen=True)
 class Street(Shot):
     """A drawn street, from its middle or from a step aside."""
@@ -29,9 +36,7 @@ class Street(Shot):
     step: int = 0
 
     def encode(self, seed: int) -> bytes:
-        file = io.BytesIO()
-        Image.fromarray(street(self.seed, 200)[:, self.step :]).save(file, "PNG")
-        return file.getvalue()
+        return png(street(self.seed, 200)[:, self.step :])
 
 
 def streets(count: int, step: int, east_m: float = 0.0, first: int = 0) -> list[Shot]:

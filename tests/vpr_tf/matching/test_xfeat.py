@@ -1,6 +1,7 @@
 import os
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -153,8 +154,17 @@ def test_weights_that_cannot_be_loaded(tmp_path):
     with pytest.raises(MatchingError, match=r"No weights of XFeat at .*vpr convert"):
         load_xfeat(tmp_path / "none.weights.h5")
     (tmp_path / "text.weights.h5").write_text("no weights")
-    with pytest.raises(ValueError, match="must be an HDF5 file"):
+    with pytest.raises(MatchingError, match=r"must be an HDF5 file.*vpr convert"):
         load_xfeat(tmp_path / "text.weights.h5")
+    (tmp_path / "xfeat.pt").write_bytes(b"PK")
+    with pytest.raises(MatchingError, match=r"xfeat\.pt\. Convert .*vpr convert"):
+        load_xfeat(tmp_path / "xfeat.pt")
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save_weights(
+        tmp_path / "other.weights.h5"
+    )
+    with pytest.raises(MatchingError, match=r"does not fit XFeat.*vpr con") as error:
+        load_xfeat(tmp_path / "other.weights.h5")
+    assert "\n" not in str(error.value)
     with pytest.raises(ValueError, match=r"must be a \.weights\.h5 file"):
         convert_xfeat(tmp_path / "any.pt", tmp_path / "x.keras")
 

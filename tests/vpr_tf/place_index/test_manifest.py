@@ -134,9 +134,9 @@ def test_checksum_cannot_be_left_out(folder):
 
 
 def test_newer_format_is_refused(folder):
-    edit(folder, lambda content: content.update(format_version=5))
+    edit(folder, lambda content: content.update(format_version=6))
     with pytest.raises(
-        IndexMismatchError, match="format_version 5; this program reads 1, 2, 3, 4"
+        IndexMismatchError, match="format_version 6; this program reads 1, 2, 3, 4, 5"
     ):
         manifest_of(folder)
 

@@ -92,13 +92,14 @@ def test_photos_that_cannot_be_compared_are_localized_with_a_warning(
     (photos_root / "1.png").unlink()
     [found] = index.localize([query()], rerank=reranking)
     assert (
-        "the candidate 1.png cannot be read: it is not in the folder of"
+        "some candidates: the candidate 1.png cannot be read: it is not in the folder"
         in found.warning
     )
-    assert not found.reranked
+    assert found.matches[0].key == "2.png"
     (photos_root / "1.png").write_bytes(b"no image")
     [found] = index.localize([query()], rerank=reranking)
     assert "the candidate 1.png cannot be read" in found.warning
+    assert found.reranked
     # Photos that are put back are found again, changed ones are read again.
     Image.fromarray(street(9)).save(photos_root / "1.png")
     Image.fromarray(street(2)).save(photos_root / "0.png")
@@ -107,18 +108,32 @@ def test_photos_that_cannot_be_compared_are_localized_with_a_warning(
     assert found.matches[0].key == "0.png"
 
 
-def test_a_key_leads_nowhere_else(index, photos_root):
-    (photos_root / "1.png").unlink()
-    (photos_root / "1.png").symlink_to(photos_root / "2.png")
+def test_links_may_lead_to_photos_of_the_same_folder_and_nowhere_else(
+    index, photos_root
+):
+    (photos_root / "2.png").rename(photos_root / "moved.png")
+    (photos_root / "2.png").symlink_to("moved.png")
     [found] = index.localize([query()], rerank=Reranking(photos_root, SIFT))
-    assert "the candidate 1.png cannot be read" in found.warning
+    assert (found.matches[0].key, found.warning) == ("2.png", "")
+    (photos_root / "moved.png").rename(photos_root.parent / "2.png")
+    (photos_root / "2.png").unlink()
+    (photos_root / "2.png").symlink_to("../2.png")
+    [found] = index.localize([query()], rerank=Reranking(photos_root, SIFT))
+    assert "2.png is a link that leads out of" in found.warning
+
+
+def test_no_photo_can_be_compared_in_another_folder(index, tmp_path):
+    [found] = index.localize([query()], rerank=Reranking(tmp_path, SIFT))
+    assert not found.reranked
+    assert found.warning.startswith("not re-ranked: the candidate ")
+    assert found.warning.endswith("was built of, nor 3 others")
 
 
 def test_queries_of_known_position_calibrate_reranked_photos(index, photos_root):
     config = LocalizationConfig(num_predictions=3, rerank=SIFT)
     queries = [query(seed) for seed in range(4)]
     matching = Reranking(photos_root, SIFT)
-    counter = matching.counter(SIFT, index.extractor, queries.__getitem__)
+    counter = matching.counter(index.state(), index.extractor, queries.__getitem__)
     where = {"latitude": LATITUDE, "longitude": [-122.5] * 4}
     descriptors = index.extractor().extract(queries)
     index.calibrate(descriptors, config=config, counter=counter, **where)

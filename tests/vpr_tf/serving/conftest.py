@@ -8,7 +8,13 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from tests.vpr_tf.serving.samples import DIM, make_index, tiny_encoder
+from tests.vpr_tf.matching.streets import png, street
+from tests.vpr_tf.serving.samples import (
+    DIM,
+    make_index,
+    make_street_index,
+    tiny_encoder,
+)
 from vpr_tf.extraction import FeatureExtractor
 from vpr_tf.place_index import PlaceIndex
 from vpr_tf.serving import ServiceSettings, create_app, served_index
@@ -60,6 +66,22 @@ def city(tmp_path: Path, extractor: FeatureExtractor) -> Path:
         licence="CC BY-SA 4.0",
     ).close()
     return folder
+
+
+@pytest.fixture
+def street_photos(tmp_path: Path) -> Path:
+    """Photos whose key points tell them apart."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for seed in range(4):
+        (folder / f"{seed}.png").write_bytes(png(street(seed)))
+    return folder
+
+
+@pytest.fixture
+def street_index(tmp_path: Path, extractor: FeatureExtractor) -> Path:
+    """Of `street_photos`, with descriptors of which none is that of its photo."""
+    return make_street_index(tmp_path / "streets", extractor)
 
 
 @pytest.fixture

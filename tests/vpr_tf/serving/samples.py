@@ -111,3 +111,17 @@ def make_index(folder, extractor, **options):
         **options,
     ).close()
     return folder
+
+
+def make_street_index(folder, extractor, **options):
+    """An index of four streets whose descriptors are none of theirs."""
+    PlaceIndex.create(
+        folder,
+        np.eye(4, DIM),
+        encoder=extractor,
+        latitude=37.7 + np.arange(4) / 100,
+        longitude=[-122.5] * 4,
+        keys=[f"{seed}.png" for seed in range(4)],
+        **options,
+    ).close()
+    return folder

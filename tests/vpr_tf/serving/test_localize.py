@@ -199,8 +199,8 @@ def test_option_that_cannot_be_is_refused(client, field, value, status):
 def test_refusal_says_what_was_received(client):
     answer = send_raw(client, PHOTOS[0], top_k=101, heading_deg="north")
     assert [one["expected"] for one in answer.json()["errors"]] == [
-        "must be a number. Received: 'north'",
         "must be at most 100. Received: '101'",
+        "must be a number. Received: 'north'",
     ]
     answer = client.post("/v1/localize", json={"photos": []})
     assert "must have at least 1. Received: 0" in answer.json()["detail"]

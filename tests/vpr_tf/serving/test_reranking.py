@@ -1,68 +1,37 @@
 """`POST /v1/localize` of a service that compares photos with their candidates."""
 
-import io
 import sys
 
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
-from PIL import Image
 
-from tests.vpr_tf.matching.streets import street
-from tests.vpr_tf.serving.samples import DIM
+from tests.vpr_tf.matching.streets import png, street
+from tests.vpr_tf.serving.samples import make_street_index
 from vpr_tf.config import LocalizationConfig, RerankConfig, RerankOverride
 from vpr_tf.localization import to_stored
-from vpr_tf.place_index import PlaceIndex
+from vpr_tf.matching import PhotoMatching, SiftMatcher
+from vpr_tf.place_index import PlaceIndex, extract_local_features
 from vpr_tf.serving import ServiceError, ServiceSettings, create_app
 
-NUM = 4
 PNG = {"content-type": "image/png"}
 SIFT = RerankOverride("always", "sift")
 
 
-@pytest.fixture
-def photos_root(tmp_path):
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for seed in range(NUM):
-        Image.fromarray(street(seed)).save(folder / f"{seed}.png")
-    return folder
-
-
-@pytest.fixture
-def index(tmp_path, extractor):
-    """Descriptors of which none is that of its photo."""
-    folder = tmp_path / "streets"
-    PlaceIndex.create(
-        folder,
-        np.eye(NUM, DIM),
-        encoder=extractor,
-        latitude=37.7 + np.arange(NUM) / 100,
-        longitude=[-122.5] * NUM,
-        keys=[f"{seed}.png" for seed in range(NUM)],
-    ).close()
-    return folder
-
-
-def png(image) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, "PNG")
-    return file.getvalue()
-
-
-def ask(client, image):
-    answer = client.post("/v1/localize", content=png(image), headers=PNG).json()
+def ask(client, image, query=""):
+    sent = client.post(f"/v1/localize{query}", content=png(image), headers=PNG)
+    answer = sent.json()
     return answer, answer["localizations"][0]
 
 
-def client_of(index, photos_root, rerank=SIFT):
-    settings = ServiceSettings({"city": index}, photos=photos_root, rerank=rerank)
+def client_of(index, photos, rerank=SIFT):
+    settings = ServiceSettings({"city": index}, photos=photos, rerank=rerank)
     return TestClient(create_app(settings))
 
 
-def test_photos_lie_where_their_key_points_are(index, photos_root):
-    with client_of(index, photos_root) as client:
-        for seed in range(NUM):
+def test_photos_lie_where_their_key_points_are(street_index, street_photos):
+    with client_of(street_index, street_photos) as client:
+        for seed in range(4):
             _, found = ask(client, street(seed)[:, 30:])
             assert found["reranked"]
             assert found["matches"][0]["key"] == f"{seed}.png"
@@ -73,50 +42,83 @@ def test_photos_lie_where_their_key_points_are(index, photos_root):
         assert found["matches"][0]["inliers"] is None
         [warning] = [text for text in answer["warnings"] if "not re-ranked" in text]
         assert "too few key points" in warning
-        (photos_root / "2.png").unlink()
+        (street_photos / "2.png").unlink()
         answer, found = ask(client, street(1)[:, 30:])
-        assert not found["reranked"]
+        assert found["matches"][0]["key"] == "1.png"
         assert any("2.png cannot be read" in text for text in answer["warnings"])
 
 
-def test_the_index_says_who_is_compared(index, photos_root):
-    with client_of(index, photos_root, RerankOverride()) as client:
+def test_key_points_are_in_pixels_of_both_photos(street_index, street_photos):
+    large = np.repeat(np.repeat(street(1), 3, 0), 3, 1)[:, 90:]  # 3 times as large
+    with client_of(street_index, street_photos) as client:
+        _, found = ask(client, large, "?inlier_points=true")
+        _, without = ask(client, large)
+    points = found["matches"][0]["inlier_points"]
+    sizes = {name: points[name] for name in points if not name.endswith("_xy")}
+    assert sizes == {
+        "photo_width": 870,
+        "photo_height": 960,
+        "match_width": 320,
+        "match_height": 320,
+    }
+    assert len(points["photo_xy"]) == found["matches"][0]["inliers"] > 40
+    photo, match = (np.array(points[name]) for name in ("photo_xy", "match_xy"))
+    expected = 3 * (match - [30, 0])
+    assert np.median(np.abs(photo - expected)) < 3
+    assert without["matches"][0]["inlier_points"] is None
+
+
+def test_the_index_says_who_is_compared(street_index, street_photos):
+    with client_of(street_index, street_photos, RerankOverride()) as client:
         assert not ask(client, street(1))[1]["reranked"]
     config = LocalizationConfig(rerank=RerankConfig("always", matcher="sift"))
-    with PlaceIndex.open(index) as opened:
+    with PlaceIndex.open(street_index) as opened:
         opened.set_localization(to_stored(config, None))
-    with client_of(index, photos_root, RerankOverride()) as client:
+    with client_of(street_index, street_photos, RerankOverride()) as client:
         assert ask(client, street(1))[1]["reranked"]
-    with client_of(index, None, RerankOverride()) as client:
+    with client_of(street_index, None, RerankOverride()) as client:
         assert not ask(client, street(1))[1]["reranked"]
 
 
-def test_what_is_missing_is_told_at_the_start(index, photos_root, monkeypatch):
+def test_an_index_that_keeps_key_points_needs_no_photos(tmp_path, extractor):
+    matching, work = PhotoMatching(SiftMatcher()), tmp_path / "work"
+    found = extract_local_features(matching, street, 4, work, {})
+    kept = make_street_index(tmp_path / "kept", extractor, local_features=found)
+    with client_of(kept, None) as client:
+        _, found = ask(client, street(3)[:, 30:], "?inlier_points=true")
+    assert found["matches"][0]["key"] == "3.png"
+    assert found["matches"][0]["inlier_points"]["match_width"] == 320
+    assert found["matches"][0]["thumbnail"] is None
+
+
+def test_what_is_missing_is_told_at_the_start(street_index, street_photos, monkeypatch):
     without_weights = RerankOverride("always", "xfeat")
     with (
         pytest.raises(ServiceError, match=r"cannot be served: .* needs its weights"),
-        client_of(index, photos_root, without_weights),
+        client_of(street_index, street_photos, without_weights),
     ):
         pass
     monkeypatch.setitem(sys.modules, "cv2", None)
     with (
         pytest.raises(ServiceError, match=r"pip install 'vpr_tf\[rerank\]'"),
-        client_of(index, photos_root),
+        client_of(street_index, street_photos),
     ):
         pass
 
 
-def test_a_calibration_of_other_candidates_is_refused(index, photos_root, extractor):
-    queries = [street(seed)[:, 30:] for seed in range(NUM)]
-    with PlaceIndex.open(index) as opened:
+def test_a_calibration_of_other_candidates_is_refused(
+    street_index, street_photos, extractor
+):
+    queries = [street(seed)[:, 30:] for seed in range(4)]
+    with PlaceIndex.open(street_index) as opened:
         opened.calibrate(
             extractor.extract(queries),
             config=LocalizationConfig(num_predictions=3),
-            latitude=37.7 + np.arange(NUM) / 100,
-            longitude=[-122.5] * NUM,
+            latitude=37.7 + np.arange(4) / 100,
+            longitude=[-122.5] * 4,
         )
     with (
         pytest.raises(ServiceError, match=r"fitted with no re-ranking"),
-        client_of(index, photos_root),
+        client_of(street_index, street_photos),
     ):
         pass

@@ -28,6 +28,11 @@ from vpr_tf.cli.index.build_sources import (
     photos_of,
     without_flagged,
 )
+from vpr_tf.cli.index.local_features import (
+    add_weights_to_add,
+    find_local_features,
+    matching_to_add,
+)
 from vpr_tf.cli.index.work_folder import (
     added_by,
     delete_work,
@@ -80,6 +85,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_engine(parser)
     add_ray(parser, "check and describe photos")
     add_config(parser, required=False, what="reading and quality of photos")
+    add_weights_to_add(parser)
     add_reading(parser)
     add_exclude(parser)
     add_without_positions(parser)
@@ -156,15 +162,18 @@ def _add(
 ) -> Outcome:
     index = PlaceIndex.open(options.index)
     extractor = index.extractor(options.model)
+    matching = matching_to_add(options, index.manifest, lambda: extractor)
     described = extractor.extract_files(photos, work / "descriptors")
     files = described.photos
     check_usable(files, options.max_rejected_fraction, options.photos)
     report_rejected(files, rejected_table(Path(options.index)))
     descriptors: Any = SelectedDescriptors(described.descriptors, described.rows)
+    local = find_local_features(matching, files, work / "key_points")
     note_added(work, request, [key.decode() for key in files.photos.keys.tolist()])
     state = index.add(
         descriptors,
         photos=files.photos,
         replace_existing=options.existing == "replace",
+        local_features=local,
     )
     return change_outcome(state, f"Added: {len(files):,} photos of {options.photos}")

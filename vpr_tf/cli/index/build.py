@@ -18,6 +18,9 @@ Examples:
   vpr index build --index city.index --photos holiday_photos \\
       --model cosplace_resnet50_512 --config configs/sf_xs_dark.yaml \\
       --classifier runs/heads/2026-11-21_15-31-43 classification.num_cells=100
+  vpr index build --index city.index --photos holiday_photos \\
+      --model runs/sf_xs_dark/2026-11-21_15-31-43 \\
+      --keep-local-features --matcher-weights xfeat.weights.h5
 """
 
 from __future__ import annotations
@@ -29,6 +32,11 @@ from typing import Any
 
 from vpr_tf.cli.engine_options import add_engine
 from vpr_tf.cli.index.build_sources import describe_source, scan_source
+from vpr_tf.cli.index.local_features import (
+    add_keep_local_features,
+    find_local_features,
+    matching_to_build,
+)
 from vpr_tf.cli.index.work_folder import (
     delete_work,
     is_of_request,
@@ -121,6 +129,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_exclude(parser)
     add_without_positions(parser)
     add_max_rejected(parser)
+    add_keep_local_features(parser)
     add_json(parser)
 
 
@@ -184,6 +193,8 @@ def _build(
 
     extractor = load_extractor(config, options.model)
     print(f"Encoder: {extractor.description}", flush=True)
+    rerank = config.localization.rerank
+    matching = matching_to_build(options, rerank, lambda: extractor)
     classifier, heads = None, work / "classifier"
     if options.classifier is not None:
         from vpr_tf.place_index.index_classifier import keep_classifier
@@ -195,6 +206,8 @@ def _build(
     described = describe_source(source, extractor, options, work / "descriptors")
     if described.files is not None:
         report_rejected(described.files, rejected_table(Path(options.index)))
+    found = source if described.files is None else described.files
+    local = find_local_features(matching, found, work / "key_points")
     print("Building the index", flush=True)
     return PlaceIndex.create(
         options.index,
@@ -208,6 +221,7 @@ def _build(
         classifier_source=heads,
         attribution=options.attribution,
         licence=options.licence,
+        local_features=local,
     )
 
 

@@ -34,6 +34,7 @@ from vpr_tf.geo import (
 )
 from vpr_tf.photos import PhotoTable
 from vpr_tf.place_index import IndexManifest, PlaceIndex
+from vpr_tf.place_index.kept_features import LOCAL_FOLDER
 from vpr_tf.place_index.layout import ONNX_COPY
 from vpr_tf.printable import printable
 
@@ -90,6 +91,8 @@ def _facts(manifest: IndexManifest, photos: PhotoTable) -> Iterator[tuple[str, s
         yield "Images", preparation_text(encoder)
     if manifest.classifier is not None:
         yield "Classifier", classifier_text(manifest.classifier)
+    if manifest.local_features is not None:
+        yield "Key points", f"by {manifest.local_features.identity}"
     if manifest.attribution is not None:
         yield "Photos from", manifest.attribution
     if manifest.licence is not None:
@@ -169,6 +172,8 @@ def _sizes(manifest: IndexManifest) -> dict[str, int]:
         parts = PurePosixPath(name).parts
         if parts[0] in ("encoder", "classifier"):
             kind = parts[0]
+        elif LOCAL_FOLDER in parts:
+            kind = "key points"
         elif "photos" in parts:
             kind = "photos"
         elif parts[-1].startswith("descriptors"):

@@ -32,8 +32,12 @@ def work_folder(index: Path, doing: str) -> Path:
 
 
 def without_means(request: dict[str, Any]) -> dict[str, Any]:
-    """Returns a request without options that say how it is done, not what."""
-    return {name: value for name, value in request.items() if name not in _MEANS}
+    """Returns a request, JSON-ready, without what says how it is done, not what."""
+    return {
+        name: str(value) if isinstance(value, Path) else value
+        for name, value in request.items()
+        if name not in _MEANS
+    }
 
 
 def is_of_request(work: Path, request: dict[str, Any]) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from vpr_tf.serving.answers import LocalizeAnswer
-from vpr_tf.serving.options import LocalizeOptions
+from vpr_tf.serving.answers import LocalizeAnswer, SequenceAnswer
+from vpr_tf.serving.options import LocalizeOptions, SequenceOptions
 from vpr_tf.serving.problems import problem_answers
 
 _OPTIONS = LocalizeOptions.model_json_schema()["properties"]
+_SEQUENCE_OPTIONS = SequenceOptions.model_json_schema()["properties"]
 _BINARY = {"type": "string", "format": "binary"}
 _JSON_PHOTO = {
     "type": "object",
@@ -28,36 +29,55 @@ _JSON_PHOTO = {
 }
 
 
-def _body(photos: dict[str, Any]) -> dict[str, Any]:
+def _body(photos: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
     return {
         "type": "object",
         "required": ["photos"],
         "additionalProperties": False,
-        "properties": {"photos": photos, **_OPTIONS},
+        "properties": {"photos": photos, **options},
     }
 
 
-REQUEST_BODY: dict[str, Any] = {
-    "required": True,
-    "content": {
+def _parts(options: dict[str, Any], example: dict[str, Any]) -> dict[str, Any]:
+    """Returns the forms that photos and options are sent in together."""
+    photos = {"type": "array", "minItems": 1}
+    return {
         "multipart/form-data": {
-            "schema": _body({"type": "array", "minItems": 1, "items": _BINARY}),
+            "schema": _body({**photos, "items": _BINARY}, options),
             "encoding": {"photos": {"contentType": "image/jpeg, image/png"}},
         },
         "application/json": {
-            "schema": _body({"type": "array", "minItems": 1, "items": _JSON_PHOTO}),
-            "example": {
-                "photos": [{"name": "street.jpg", "data": "/9j/4AAQSkZJRgABAQ..."}],
-                "within": "37.7749,-122.4194,500",
-                "top_k": 10,
-            },
+            "schema": _body({**photos, "items": _JSON_PHOTO}, options),
+            "example": example,
         },
+    }
+
+
+_PHOTO = {"name": "street.jpg", "data": "/9j/4AAQSkZJRgABAQ..."}
+REQUEST_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        **_parts(
+            _OPTIONS,
+            {"photos": [_PHOTO], "within": "37.7749,-122.4194,500", "top_k": 10},
+        ),
         "image/jpeg": {"schema": _BINARY},
         "image/png": {"schema": _BINARY},
     },
 }
 
-_ANSWER = {
+SEQUENCE_BODY: dict[str, Any] = {
+    "required": True,
+    "content": _parts(
+        _SEQUENCE_OPTIONS,
+        {
+            "photos": [_PHOTO, {**_PHOTO, "name": "street_2.jpg"}],
+            "seconds_between": 2,
+        },
+    ),
+}
+
+_ANSWER: dict[str, Any] = {
     "request_id": "3f1c9d5e8a7b4c21",
     "index": "city",
     "index_generation": 4,
@@ -83,6 +103,7 @@ _ANSWER = {
             "confidence": 0.93,
             "num_candidates": 10,
             "reranked": False,
+            "min_confidence": 0.5,
             "matches": [
                 {
                     "key": "market_street/0042.jpg",
@@ -93,6 +114,7 @@ _ANSWER = {
                     "distance": 0.61,
                     "similarity": 0.695,
                     "inliers": None,
+                    "inlier_points": None,
                     "thumbnail": None,
                     "attribution": None,
                     "licence": None,
@@ -138,4 +160,30 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
         },
     },
     **problem_answers(_PROBLEMS),
+}
+
+_TRACK = {"order": [0], "times": ["2026-06-01T10:15:00"], "segments": [[0]]}
+SEQUENCE_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Where the photos were taken, and the track",
+        "content": {
+            "application/json": {
+                "example": SequenceAnswer.model_validate(
+                    {**_ANSWER, "track": _TRACK}
+                ).model_dump()
+            },
+            "application/geo+json": {
+                "schema": {
+                    "type": "object",
+                    "description": "RFC 7946: as of `/v1/localize`, and lines",
+                }
+            },
+            "application/gpx+xml": {
+                "schema": {"type": "string", "description": "GPX 1.1, the track"}
+            },
+        },
+    },
+    **problem_answers(
+        {**_PROBLEMS, 406: "GPX needs latitude and longitude, which the index lacks"}
+    ),
 }

@@ -64,12 +64,12 @@ export const getJson = async (path) => (await send(path)).json();
 
 export const indexPath = (name, what = "") => `v1/indexes/${encodeURIComponent(name)}${what}`;
 
-// Asks where a photo was taken; `fields` are those of the request.
-export async function localize(file, name, fields, signal) {
+// Asks where photos were taken; `fields` are those of the request.
+export async function localize(path, photos, fields, signal) {
   const form = new FormData();
-  form.append("photos", file, name);
+  for (const { file, name } of photos) form.append("photos", file, name);
   for (const [field, value] of Object.entries(fields)) form.append(field, value);
-  return (await send("v1/localize", { method: "POST", body: form, signal })).json();
+  return (await send(path, { method: "POST", body: form, signal })).json();
 }
 
 // Shows a picture of the service; with a key, which `src` could not carry.

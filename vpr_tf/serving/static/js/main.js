@@ -2,12 +2,13 @@
 
 import { RequestProblem, getJson, hasKey, indexPath } from "./api.js";
 import { byId } from "./dom.js";
-import { download, geojson } from "./geojson.js";
+import { download, geojson, gpx } from "./geojson.js";
 import { onPhotos } from "./intake.js";
 import { askForKey, hideBanner, onKey, showBanner } from "./key.js";
 import { OptionProblem, Options } from "./options.js";
 import { PhotoList } from "./photo_list.js";
 import { PlaceMap } from "./place_map.js";
+import { Drive, Photo } from "./photos.js";
 import { Queue, refuse } from "./queue.js";
 import { result } from "./result.js";
 import { bytes, count, stateInWords } from "./words.js";
@@ -16,21 +17,24 @@ class Page {
   constructor(settings) {
     this.settings = settings;
     this.photos = [];
+    this.drive = null;
     this.chosen = null;
     this.chosenMatch = 0;
+    this.showPoints = true;
     this.list = new PhotoList(byId("list"), (photo) => this.choose(photo));
     this.map = new PlaceMap(byId("map"), settings, {
       choose: (photo) => this.choose(photo),
       pick: (number) => this.pickMatch(number),
     });
     this.options = new Options(this.map, () => this.#showAgain());
-    this.queue = new Queue(() => this.fields(), (photo) => this.#changed(photo));
+    this.queue = new Queue((request) => this.#requestChanged(request));
     onPhotos((files) => this.take(files));
     onKey(() => this.open());
     byId("again").addEventListener("click", () => this.again());
     byId("clear").addEventListener("click", () => this.clear());
     byId("download").addEventListener("click", () =>
-      download(JSON.stringify(geojson(this.photos), null, 2), "localizations.geojson", "application/geo+json"));
+      download(JSON.stringify(geojson(this.photos, this.drive?.track), null, 2), "localizations.geojson", "application/geo+json"));
+    byId("download-gpx").addEventListener("click", () => download(gpx(this.drive.track), "track.gpx", "application/gpx+xml"));
     byId("index").addEventListener("change", () => this.#useIndex(true).catch((error) => this.#tell(error)));
     document.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.#escape();
@@ -52,7 +56,7 @@ class Page {
       byId("index-choice").hidden = indexes.length < 2;
       await this.#useIndex(false);
       // Photos that came too early, or were refused for want of a key.
-      this.photos.filter(({ status }) => status === 401).forEach((photo) => this.queue.add(photo));
+      this.#sendAll(this.photos.filter(({ status }) => status === 401));
     } catch (error) {
       this.#tell(error);
     }
@@ -92,36 +96,66 @@ class Page {
     }
     hideBanner();
     document.body.classList.add("has-photos");
-    const photos = images.map((file) => ({ file, name: file.name || "pasted photo", url: URL.createObjectURL(file) }));
+    const photos = images.map((file) => new Photo(file, () => this.fields()));
     this.photos.push(...photos);
-    photos.forEach((photo) => this.#send(photo));
+    this.#sendAll(photos);
     this.choose(photos[0]);
   }
 
-  #send(photo) {
-    const most = this.settings.max_photo_bytes;
-    if (photo.file.size > most) {
-      refuse(photo, `The photo has ${bytes(photo.file.size)}. This service takes photos of up to ${bytes(most)}.`, 413);
-      this.#changed(photo);
+  // Localizes photos each alone; of a drive, all of the page together.
+  #sendAll(photos) {
+    if (!photos.length) return;
+    this.#stopDrive();
+    if (!this.options.isDrive) {
+      photos.forEach((photo) => this.#send(photo, [photo]));
       return;
     }
+    this.photos.forEach((photo) => this.queue.stop(photo));
+    this.drive = new Drive([...this.photos], () => this.fields());
+    this.#send(this.drive, this.photos);
+  }
+
+  #send(request, photos) {
+    photos.forEach((photo) => { photo.localization = null; });
+    const [problem, status] = this.#refusal(photos);
+    if (!problem) {
+      this.queue.add(request);
+      return;
+    }
+    refuse(request, problem, status);
+    this.#requestChanged(request);
+  }
+
+  // Returns why photos are not sent, and the status that the service would answer.
+  #refusal(photos) {
+    const { max_photo_bytes: mostBytes, max_photos: most } = this.settings;
+    const large = photos.find(({ file }) => file.size > mostBytes);
+    if (large) {
+      const which = photos.length > 1 ? large.name : "The photo";
+      return [`${which} has ${bytes(large.file.size)}. This service takes photos of up to ${bytes(mostBytes)}.`, 413];
+    }
+    if (photos.length > most) return [`This service takes drives of up to ${count(most)} photos.`, 413];
     try {
       this.fields();
-      photo.localization = null;
-      this.queue.add(photo);
     } catch (error) {
       if (!(error instanceof OptionProblem)) throw error;
-      refuse(photo, error.message, 400);
-      this.#changed(photo);
+      return [error.message, 400];
     }
+    return [];
+  }
+
+  #stopDrive() {
+    if (this.drive) this.queue.stop(this.drive);
+    this.drive = null;
   }
 
   again() {
     byId("again").hidden = true;
-    this.photos.forEach((photo) => this.#send(photo));
+    this.#sendAll(this.photos);
   }
 
   clear() {
+    this.#stopDrive();
     for (const photo of this.photos) {
       this.queue.stop(photo);
       URL.revokeObjectURL(photo.url);
@@ -150,6 +184,24 @@ class Page {
     if (hadFocus) byId("detail").querySelectorAll(".match")[number]?.focus();
   }
 
+  togglePoints() {
+    this.showPoints = !this.showPoints;
+    this.#showDetail();
+    byId("detail").querySelector(".toggle-points").focus();
+  }
+
+  // A photo of a drive is a part of its request.
+  #requestChanged(request) {
+    if (!(request instanceof Drive)) {
+      this.#changed(request);
+      return;
+    }
+    request.share();
+    request.photos.filter((photo) => photo !== this.chosen).forEach((photo) => this.#changed(photo));
+    if (this.chosen) this.#changed(this.chosen);
+    if (request.track) this.map.fitTrack(request.track);
+  }
+
   #changed(photo) {
     if (photo.state === "refused" && photo.status === 401) askForKey(hasKey() ? photo.problem : "");
     this.#showPhotos();
@@ -172,6 +224,8 @@ class Page {
     byId("list").hidden = this.photos.length < 2;
     byId("list-title").textContent = this.photos.length === 1 ? "1 photo" : `${this.photos.length} photos`;
     byId("download").hidden = !this.photos.some(({ state }) => state === "answered");
+    byId("download-gpx").hidden = !this.drive?.track;
+    this.map.showTrack(this.drive?.track ?? null);
     this.list.show(this.photos, this.chosen);
     this.map.show(this.photos, this.chosen, this.chosenMatch);
   }
@@ -179,7 +233,9 @@ class Page {
   #showDetail() {
     byId("detail").replaceChildren(...(this.chosen ? [result(this.chosen, this.chosenMatch, {
       pick: (number) => this.pickMatch(number),
-      retry: (photo) => this.#send(photo),
+      retry: (photo) => this.#sendAll([photo]),
+      showPoints: this.showPoints,
+      togglePoints: () => this.togglePoints(),
     })] : []));
   }
 

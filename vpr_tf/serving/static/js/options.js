@@ -3,7 +3,10 @@
 import { byId } from "./dom.js";
 import { metres } from "./words.js";
 
-const FIELDS = ["near", "radius", "exif", "heading", "confidence"];
+const FIELDS = ["near", "radius", "exif", "heading", "confidence", "drive", "between"];
+// What a drive is not asked with: its photos look where they like, and are not looked
+// for one by one.
+const ALONE = ["exif", "heading"];
 
 // A field cannot be read.
 export class OptionProblem extends Error {}
@@ -54,12 +57,14 @@ export class Options {
 
   #update() {
     for (const id of FIELDS) byId(id).removeAttribute("aria-invalid");
+    for (const id of ALONE) byId(id).disabled = this.isDrive;
+    byId("between").disabled = !this.isDrive;
     byId("clear-near").hidden = byId("near").value.trim() === "";
     let said = "";
     try {
       const fields = this.fields();
       this.map.showNear(near());
-      said = inWords(fields);
+      said = inWords(fields, this.isDrive);
     } catch (error) {
       if (!(error instanceof OptionProblem)) throw error;
       said = error.message;
@@ -69,16 +74,23 @@ export class Options {
     this.changed();
   }
 
+  // Whether the photos are those of one camera.
+  get isDrive() {
+    return byId("drive").checked;
+  }
+
   // Returns the fields of a request; raises OptionProblem where one cannot be read.
   fields() {
     const circle = near();
     const fields = {};
     if (circle) fields.within = `${circle.latitude},${circle.longitude},${circle.radius_m}`;
-    if (byId("exif").checked) fields.exif_radius_m = number("radius", "The radius");
+    if (byId("exif").checked && !this.isDrive) fields.exif_radius_m = number("radius", "The radius");
     const heading_deg = number("heading", "Where the photo looks to");
-    if (heading_deg !== null) fields.heading_deg = heading_deg % 360;
+    if (heading_deg !== null && !this.isDrive) fields.heading_deg = heading_deg % 360;
     const least = number("confidence", "The least confidence");
     if (least !== null) fields.min_confidence = least;
+    const between = this.isDrive ? number("between", "The seconds from one photo to the next") : null;
+    if (between !== null) fields.seconds_between = between;
     return fields;
   }
 }
@@ -107,8 +119,8 @@ function number(id, what) {
   return value;
 }
 
-function inWords(fields) {
-  const parts = [];
+function inWords(fields, isDrive) {
+  const parts = isDrive ? ["one drive"] : [];
   if (fields.within) parts.push(`within ${metres(Number(fields.within.split(",")[2]))} of a place`);
   if (fields.exif_radius_m !== undefined) parts.push(`within ${metres(fields.exif_radius_m)} of the photo's own position`);
   if (fields.heading_deg !== undefined) parts.push(`looks to ${fields.heading_deg}°`);

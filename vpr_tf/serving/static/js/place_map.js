@@ -15,6 +15,7 @@ export class PlaceMap {
     this.map = baseMap(container, page);
     this.choose = choose;
     this.pick = pick;
+    this.track = window.L.layerGroup().addTo(this.map);
     this.others = window.L.layerGroup().addTo(this.map);
     this.found = window.L.layerGroup().addTo(this.map);
     this.near = window.L.layerGroup().addTo(this.map);
@@ -43,6 +44,16 @@ export class PlaceMap {
     }
     const found = chosen?.localization;
     if (found && hasPosition(found)) this.#addFound(found, chosenMatch);
+  }
+
+  // Shows the lines of a drive; null for none.
+  showTrack(track) {
+    this.track.clearLayers();
+    for (const segment of track?.segments ?? []) {
+      const line = segment.map(({ localization }) => latLng(localization));
+      window.L.polyline(line, { interactive: false, className: "track-casing" }).addTo(this.track);
+      window.L.polyline(line, { interactive: false, className: "track-line" }).addTo(this.track);
+    }
   }
 
   #addOther(photo) {
@@ -86,6 +97,12 @@ export class PlaceMap {
     const bounds = L.latLng(latLng(found)).toBounds(2 * Math.max(12, found.accuracy_radius_m ?? 0));
     for (const match of found.matches) if (hasPosition(match)) bounds.extend(latLng(match));
     this.map.fitBounds(bounds, { padding: [48, 48], maxZoom: 18.5, animate: false });
+  }
+
+  // Moves the map to a track.
+  fitTrack({ segments }) {
+    const points = segments.flat().map(({ localization }) => latLng(localization));
+    if (points.length) this.map.fitBounds(points, { padding: [48, 48], maxZoom: 18.5, animate: false });
   }
 
   // Shows the circle that is searched; null for everywhere.

@@ -2,6 +2,7 @@
 
 import { showPicture } from "./api.js";
 import { element, facts, svg } from "./dom.js";
+import { keyPoints } from "./key_points.js";
 import {
   awayInWords, compass, coordinates, count, creditOf, hasPosition, metres, shareInWords, stateInWords, taken, year,
 } from "./words.js";
@@ -24,8 +25,8 @@ const ofPhoto = (photo) => (image) => { image.src = photo.url; };
 const ofMatch = (match) => match.thumbnail && ((image) => showPicture(image, match.thumbnail));
 
 // Returns what is shown of a photo.
-export function result(photo, chosenMatch, { pick, retry }) {
-  if (photo.state === "answered") return answered(photo, chosenMatch, pick);
+export function result(photo, chosenMatch, { pick, retry, showPoints, togglePoints }) {
+  if (photo.state === "answered") return answered(photo, chosenMatch, { pick, showPoints, togglePoints });
   const failed = photo.state === "refused";
   const box = element("div", { className: `found ${failed ? "failed" : "waiting"}` },
     element("p", { className: "status" }, failed ? "Not localized" : "On its way"),
@@ -43,15 +44,17 @@ export function result(photo, chosenMatch, { pick, retry }) {
 // What a photo is refused for stays so; what the service could not do may pass.
 const mayBeOtherwise = (status) => !status || status >= 500 || [401, 408, 429].includes(status);
 
-function answered(photo, chosenMatch, pick) {
+function answered(photo, chosenMatch, { pick, showPoints, togglePoints }) {
   const { answer, localization: found } = photo;
   const [status, headline, reason] = inWords(found, answer);
   const box = element("div", { className: `found ${found.status}` },
     element("div", { className: "head" },
       element("div", {}, element("p", { className: "status" }, status), element("p", { className: "headline" }, headline),
         element("p", { className: "reason" }, reason)),
-      found.confidence === null ? null : confidenceBlock(found.confidence, answer)));
-  box.append(beside(photo, found, chosenMatch));
+      found.confidence === null ? null : confidenceBlock(found, answer)));
+  const points = found.matches[chosenMatch]?.inlier_points;
+  box.append(beside(photo, found, chosenMatch, showPoints && points));
+  if (points?.photo_xy.length) box.append(pointsBlock(points, showPoints, togglePoints));
   if (found.matches.length > 1) box.append(matchList(found, chosenMatch, pick));
   box.append(element("dl", { className: "facts" }, ...facts(factRows(found))));
   box.append(toKnow(answer));
@@ -89,7 +92,7 @@ function factRows(found) {
 }
 
 // The probability that a confidence is, with what is needed of it.
-function confidenceBlock(confidence, { threshold_m, min_confidence }) {
+function confidenceBlock({ confidence, min_confidence }, { threshold_m }) {
   return element("div", { className: "sure" },
     element("p", {}, element("b", {}, confidence.toFixed(2)), " confidence"), confidenceScale(confidence, min_confidence),
     element("p", {}, [
@@ -124,8 +127,9 @@ const queryFigure = (photo) => element("figure", {},
   picture("", `Your photo ${photo.name}`, ofPhoto(photo)),
   element("figcaption", {}, element("b", {}, "Your photo"), element("span", { className: "name", title: photo.name }, photo.name)));
 
-function beside(photo, found, chosenMatch) {
-  const row = element("div", { className: "beside" }, queryFigure(photo));
+// points: key points to draw on both photos; null for none.
+function beside(photo, found, chosenMatch, points) {
+  const row = element("div", { className: `beside ${points ? "whole" : ""}` }, queryFigure(photo));
   const match = found.matches[chosenMatch];
   if (match) {
     row.append(element("figure", { className: "chosen-match" },
@@ -134,7 +138,19 @@ function beside(photo, found, chosenMatch) {
         [...likeness(match), taken(match.timestamp)].filter(Boolean).join(", "),
         element("span", { className: "name", title: match.key }, match.key), ...credit(match))));
   }
+  if (points) {
+    const drawn = keyPoints(points);
+    row.querySelector("figure .picture").append(drawn.photo);
+    row.querySelector(".chosen-match .picture")?.append(drawn.match);
+  }
   return row;
+}
+
+function pointsBlock({ photo_xy }, isShown, toggle) {
+  return element("p", { className: "points-said" },
+    element("button", { type: "button", className: "toggle-points", "aria-pressed": String(isShown), onclick: toggle },
+      "Key points"),
+    ` ${count(photo_xy.length)} points fit one scene; those of one colour are the same.`);
 }
 
 function likeness(match) {
