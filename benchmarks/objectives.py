@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.methods_runs import (
@@ -56,29 +56,51 @@ _DOUBLE = "eigenplaces"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Trains what is missing and writes the table."""
-    options = _parse(arguments)
+    return compare_methods(METHODS, "objectives", __doc__ or "", arguments)
+
+
+def compare_methods(
+    methods: Mapping[str, tuple[str, ...]],
+    name: str,
+    description: str,
+    arguments: Sequence[str] | None = None,
+) -> int:
+    """Trains what is missing of some methods and writes their table.
+
+    Args:
+        methods: What each changes of a config.
+        name: Of the benchmark, and of the folder of its table.
+        description: For `--help`.
+        arguments: Of the command line.
+
+    Returns:
+        The exit status.
+    """
+    options = _parse(methods, name, description, arguments)
     try:
         experiments = [
-            _experiment(name, options.config, options.overrides)
-            for name in options.methods
+            _experiment(method, methods[method], options.config, options.overrides)
+            for method in options.methods
         ]
         if options.train:
             train_missing(experiments)
         runs = _reported(experiments, options.set)
     except (ValueError, OSError, ImportError) as error:
-        print(f"benchmarks.objectives: {error}", file=sys.stderr)
+        print(f"benchmarks.{name}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("Interrupted; the same command goes on.", file=sys.stderr)
         return 130
-    output = options.output or Path(experiments[0].config.runs_dir) / "objectives"
+    output = options.output or Path(experiments[0].config.runs_dir) / name
     words = ["--set", options.set, "--anyway", "--output", str(output)]
     return vpr(["compare", *runs, *words])
 
 
-def _experiment(method: str, config: Path, overrides: Sequence[str]) -> Experiment:
+def _experiment(
+    method: str, changed: Sequence[str], config: Path, overrides: Sequence[str]
+) -> Experiment:
     base = Experiment.load(config, overrides)
-    changes = [f"name={base.config.name}-{method}", *METHODS[method]]
+    changes = [f"name={base.config.name}-{method}", *changed]
     if method == _DOUBLE:
         changes.append(f"train.batch_size={base.config.train.batch_size // 2}")
     return Experiment.load(config, [*overrides, *changes])
@@ -101,16 +123,21 @@ def _reported(experiments: Sequence[Experiment], set_name: str) -> list[str]:
     return runs
 
 
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+def _parse(
+    methods: Mapping[str, tuple[str, ...]],
+    name: str,
+    description: str,
+    arguments: Sequence[str] | None,
+) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.objectives",
-        description=__doc__,
+        prog=f"python -m benchmarks.{name}",
+        description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--config", type=Path, required=True)
-    parser.add_argument("--methods", nargs="+", default=[*METHODS], metavar="METHOD")
+    parser.add_argument("--methods", nargs="+", default=[*methods], metavar="METHOD")
     parser.add_argument("--set", default="test", help="val or a test set")
-    parser.add_argument("--output", type=Path, help="default: RUNS_DIR/objectives")
+    parser.add_argument("--output", type=Path, help=f"default: RUNS_DIR/{name}")
     parser.add_argument(
         "--no-train",
         dest="train",
@@ -120,9 +147,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("overrides", nargs="*", metavar="key=value")
     options = parser.parse_intermixed_args(arguments)
     take_overrides(options, "methods")
-    unknown = set(options.methods) - set(METHODS)
+    unknown = set(options.methods) - set(methods)
     if unknown:
-        parser.error(f"--methods are of {', '.join(METHODS)}. Received: {unknown}")
+        parser.error(f"--methods are of {', '.join(methods)}. Received: {unknown}")
     return options
 
 

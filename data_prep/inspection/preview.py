@@ -12,6 +12,7 @@ from scipy.spatial import cKDTree
 from data_prep.errors import wrap_disk_errors
 from vpr_tf.config import TrainConfig
 from vpr_tf.data import Partition, PreparedDataset, SplitIndex
+from vpr_tf.data.image_sources import EncodedSource
 from vpr_tf.evaluation.pictures import NEUTRAL, join_tiles, picture_tile
 from vpr_tf.evaluation.record_images import read_image
 from vpr_tf.geo import heading_differences_deg
@@ -55,9 +56,11 @@ def preview_dataset(
     if partition is not None:
         split = dataset.split("train")
         sheets["classes"] = _class_rows(split, partition, num_rows, rng)
-        from vpr_tf.data.target_photos import target_split
+        from vpr_tf.extraction import Target
 
-        target = target_split(train.target, dataset)
+        target = None
+        if train.target is not None:
+            target = Target.of(train.target, dataset).photos
         sheets["augmented"] = _augmented_rows(
             split, partition, train, target, num_rows, rng
         )
@@ -181,7 +184,7 @@ def _augmented_rows(
     split: SplitIndex,
     partition: Partition,
     train: TrainConfig,
-    target: SplitIndex | None,
+    target: EncodedSource | None,
     num_rows: int,
     rng: np.random.Generator,
 ) -> Iterator[Image.Image]:

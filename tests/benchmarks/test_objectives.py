@@ -11,8 +11,8 @@ CONFIG = Path(__file__).parents[2] / "configs/quickstart.yaml"
 
 @pytest.mark.parametrize("method", METHODS)
 def test_method_sees_as_many_photos_of_the_same_encoder(method):
-    base = _experiment("cosface", CONFIG, ["train.epochs=8"]).config
-    config = _experiment(method, CONFIG, ["train.epochs=8"]).config
+    base = _experiment("cosface", (), CONFIG, ["train.epochs=8"]).config
+    config = _experiment(method, METHODS[method], CONFIG, ["train.epochs=8"]).config
     batches = 2 if config.build.partition.method == "eigenplaces" else 1
     assert batches * config.train.batch_size == base.train.batch_size
     assert config.train.epochs == base.train.epochs

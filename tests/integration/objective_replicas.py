@@ -16,7 +16,12 @@ import tensorflow as tf
 from vpr_tf.config import CLASS_HEADS, OBJECTIVES, OptimizerConfig, objective_of
 from vpr_tf.data.training_batches import with_target
 from vpr_tf.layers import CosineMarginHead
-from vpr_tf.training.objectives import HeadObjective, create_objective, variables_of
+from vpr_tf.training.objectives import (
+    HeadObjective,
+    PseudoLabelObjective,
+    create_objective,
+    variables_of,
+)
 from vpr_tf.training.optimizers import create_optimizer
 from vpr_tf.training.process import create_strategy
 from vpr_tf.training.train_step import create_train_step
@@ -26,6 +31,7 @@ DIM, NUM_CLASSES, NUM_IMAGES = 5, 4, 12
 IMAGES = np.random.default_rng(0).normal(size=(NUM_IMAGES, 6)).astype("float32")
 OF_TARGET = np.random.default_rng(2).normal(size=(NUM_IMAGES // 2, 6)).astype("float32")
 TEACHER = np.random.default_rng(1).normal(size=(NUM_IMAGES, DIM)).astype("float32")
+LABELS = np.array([1, -1, 3, 0, -1, -1], "int32")  # of those of the target
 CLASSES = np.array([0, 0, 1, 1, 3, 3, 2, 2, 0, 0, 3, 3], "int32")
 
 
@@ -36,11 +42,12 @@ def small_encoder():
 
 def create(name):
     config = objective_of({"name": name})
-    if name != CLASS_HEADS:
+    of_heads = {CLASS_HEADS: HeadObjective, "pseudo_labels": PseudoLabelObjective}
+    if name not in of_heads:
         return create_objective(config, DIM, NUM_CLASSES)
     head = CosineMarginHead(NUM_CLASSES)
     head.build((None, DIM))
-    return HeadObjective(name, 1.0, head, variables=head.trainable_variables)
+    return of_heads[name](name, 1.0, head, variables=head.trainable_variables)
 
 
 def after_a_step(strategy, names, chunk):
@@ -64,7 +71,8 @@ def after_a_step(strategy, names, chunk):
         share = NUM_IMAGES // context.num_replicas_in_sync
         targets = {"class_index": CLASSES, "teacher": TEACHER}
         data = tf.data.Dataset.from_tensor_slices((IMAGES, targets))
-        of_target = tf.data.Dataset.from_tensor_slices(OF_TARGET).batch(share // 2)
+        labelled = OF_TARGET, {"class_index": LABELS}
+        of_target = tf.data.Dataset.from_tensor_slices(labelled).batch(share // 2)
         return tf.data.Dataset.zip(data.batch(share), of_target).map(with_target)
 
     data = strategy.distribute_datasets_from_function(batches)

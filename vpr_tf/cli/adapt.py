@@ -1,8 +1,8 @@
 """Adapts an encoder to photos of another kind, by the statistics of its batch norms.
 
-The photos need no positions: of a split of the dataset nothing but the pixels is
-used. The encoder with the new statistics is written as a .keras file, which `--model`
-takes everywhere. Transformers have no such statistics.
+The photos need no positions: of a split of the dataset, or of a folder, nothing but
+the pixels is used. The encoder with the new statistics is written as a .keras file,
+which `--model` takes everywhere. Transformers have no such statistics.
 
 Example:
   vpr adapt --config configs/sf_xs_dark.yaml --model runs/sf_xs_dark/<time> \\
@@ -26,7 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
     add_config(parser)
     add_model(parser, "without it the config's encoder")
-    parser.add_argument("--split", help="the photos; default: train.target.split")
+    photos = parser.add_mutually_exclusive_group()
+    photos.add_argument("--split", help="the photos; default: those of train.target")
+    photos.add_argument(
+        "--photos", metavar="DIR_OR_CSV", help="photos instead of a split"
+    )
     parser.add_argument(
         "--share",
         type=float,
@@ -39,22 +43,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> Outcome:
     """Adapts."""
     config = config_with_dataset(options)
-    from vpr_tf.config import ConfigError
+    from vpr_tf.config import ConfigError, TargetConfig
     from vpr_tf.extraction.adaptation import adapt_batch_norms
 
-    split_name = options.split
-    if split_name is None and config.train.target is not None:
-        split_name = config.train.target.split
-    if split_name is None:
+    target = config.train.target
+    if options.split is not None or options.photos is not None:
+        target = TargetConfig(options.split, options.photos)
+    if target is None:
         raise ConfigError(
             "There are no photos to adapt to: the config has no `train.target`. Pass "
-            "--split NAME, such as val-queries."
+            "--split NAME, such as val-queries, or --photos DIR_OR_CSV."
         )
     extractor, num_images = adapt_batch_norms(
         config,
         options.model,
         options.output,
-        split_name=split_name,
+        target=target,
         share=options.share,
         max_images=options.images,
     )
@@ -62,5 +66,5 @@ def run(options: argparse.Namespace) -> Outcome:
         None,
         f"Model: {extractor.description}\n"
         f"Statistics of batch norms: {options.share:g} of {num_images:,} photos of "
-        f"{split_name}.\nSaved: {options.output}",
+        f"{target.split or target.photos}.\nSaved: {options.output}",
     )

@@ -55,7 +55,7 @@ _YAML_ERRORS = (
 # Fields that hold paths, in which ~ and $NAME are expanded.
 _PATHS = re.compile(
     r"runs_dir|savedmodels_dir|dataset\.path|encoder\.weights|classification\.model"
-    r"|train\.teacher\.model"
+    r"|train\.(teacher\.model|target\.photos)"
     r"|build\.(source|train|val\.\w+|tests\..+\.\w+|reading\.folder)"
 )
 _RESOLVER = re.compile(r"\$\{[^${}]*:")

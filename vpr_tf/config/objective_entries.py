@@ -16,8 +16,14 @@ from vpr_tf.config.objectives import (
     ObjectiveConfig,
 )
 from vpr_tf.config.rules import ConfigError, check
+from vpr_tf.config.target import VAL_QUERIES, TargetConfig
 
 _PATH = OBJECTIVES.path
+_PSEUDO_LABELS = "pseudo_labels"
+_ONCE = {
+    CLASS_HEADS: "a group has one head",
+    _PSEUDO_LABELS: "a photo has one label",
+}
 
 
 def objective_of(entry: Any, path: str = _PATH) -> ObjectiveConfig:
@@ -66,11 +72,13 @@ def objectives_of(entries: Sequence[Any]) -> tuple[ObjectiveConfig, ...]:
         objective_of(entry, f"{_PATH}[{number}]")
         for number, entry in enumerate(entries)
     )
-    if [one.name for one in found].count(CLASS_HEADS) > 1:
-        raise ConfigError(
-            f"`{_PATH}` lists {CLASS_HEADS} twice, and a group has one head. Leave one "
-            "out, or change its `weight`."
-        )
+    names = [one.name for one in found]
+    for name, reason in _ONCE.items():
+        if names.count(name) > 1:
+            raise ConfigError(
+                f"`{_PATH}` lists {name} twice, and {reason}. Leave one out, or change "
+                "its `weight`."
+            )
     return found
 
 
@@ -81,7 +89,7 @@ def check_objectives(
     photos_per_class: int,
     reads_images: bool,
     has_teacher: bool,
-    has_target: bool,
+    target: TargetConfig | None,
     mixes_target: bool,
 ) -> None:
     """Checks that batches hold what the objectives need.
@@ -92,13 +100,14 @@ def check_objectives(
         photos_per_class: Of them, of a class.
         reads_images: Whether the encoder trains.
         has_teacher: Whether there is `train.teacher`.
-        has_target: Whether there is `train.target`.
+        target: `train.target`.
         mixes_target: Whether an augmentation needs it.
 
     Raises:
         ConfigError: They do not; the message names the objective and why.
     """
     has_views = any(one.needs_two_views for one in objectives)
+    has_target = target is not None
     for number, one in enumerate(objectives):
         entry = f"`{_PATH}[{number}]` ({one.name})"
         if one.name != CLASS_HEADS and not reads_images:
@@ -122,8 +131,11 @@ def check_objectives(
             raise ConfigError(
                 f"{entry} needs photos of the domain to adapt to, and none are named. "
                 "Set `train.target.split` to a split of the dataset, such as "
-                "val-queries."
+                "val-queries, or `train.target.photos` to a folder."
             )
+        if one.labels_target:
+            names = [other.name for other in objectives]
+            _check_labels(entry, names, target.split if target else None)
         num_classes = batch_size // photos_per_class
         if one.name != CLASS_HEADS and num_classes < 2:
             raise ConfigError(
@@ -135,17 +147,37 @@ def check_objectives(
         raise ConfigError(
             "`train.augmentation.extra` has FourierMixing, which needs photos to mix "
             "with, and none are named. Set `train.target.split` to a split of the "
-            "dataset, such as val-queries."
+            "dataset, such as val-queries, or `train.target.photos` to a folder."
         )
     needs_target = mixes_target or any(one.needs_target for one in objectives)
     if has_target and not needs_target:
         raise ConfigError(
             "`train.target` is of no use: none of `train.objectives` and "
-            "`train.augmentation.extra` reads it. Add {name: domain_adversarial} or "
-            "{name: FourierMixing}, or set `train.target: null`."
+            "`train.augmentation.extra` reads it. Add {name: domain_adversarial}, "
+            "{name: pseudo_labels} or {name: FourierMixing}, or set `train.target: "
+            "null`."
         )
     if has_teacher and not any(one.needs_teacher for one in objectives):
         raise ConfigError(
             "`train.teacher` is of no use: none of `train.objectives` learns from it. "
             "Add {name: distillation}, or set `train.teacher: null`."
+        )
+
+
+def _check_labels(entry: str, names: Sequence[str], target_split: str | None) -> None:
+    """Checks that places of target photos can be learnt, and are not known from them.
+
+    Raises:
+        ConfigError: They cannot, or are.
+    """
+    if CLASS_HEADS not in names:
+        raise ConfigError(
+            f"{entry} is what heads over classes say of photos of the target, and "
+            "`train.objectives` has no class_heads. Add {name: class_heads}."
+        )
+    if target_split == VAL_QUERIES:
+        raise ConfigError(
+            f"{entry} takes photos by their confidence, which the queries of val "
+            f"calibrate by their true positions. Received: `train.target.split: "
+            f"{VAL_QUERIES}`. Set it to other photos, such as test-NAME-queries."
         )

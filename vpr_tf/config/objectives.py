@@ -28,8 +28,9 @@ class ObjectiveConfig:
     needs_two_views: ClassVar[bool] = False
     # Descriptors of `train.teacher`.
     needs_teacher: ClassVar[bool] = False
-    # Photos of `train.target` in the batch.
+    # Photos of `train.target` in the batch; with labels: those alone that have one.
     needs_target: ClassVar[bool] = False
+    labels_target: ClassVar[bool] = False
 
     name: str = CLASS_HEADS
     weight: float = 1.0  # factor in the sum of the objectives
@@ -314,6 +315,35 @@ class DomainAdversarialConfig(ObjectiveConfig):
         check_range(self, _PATH, 1, MOST_UNITS, "hidden_units")
 
 
+@dataclass(frozen=True)
+class PseudoLabelsConfig(ObjectiveConfig):
+    """What the heads say of photos of `train.target`, by where they are localized.
+
+    The encoder, as it is then, localizes the photos by those of the trained classes.
+    Of those whose confidence, calibrated on val, suffices, the class of the most
+    similar photo at the place counts as theirs; the others are left out.
+    """
+
+    needs_target: ClassVar[bool] = True
+    labels_target: ClassVar[bool] = True
+
+    name: str = "pseudo_labels"
+    min_confidence: float = 0.9  # photos below are not taken
+    start_step: int = 0  # steps of the run before the photos are localized first
+    # Steps after which they are localized anew; null: never.
+    renew_every_steps: int | None = 1000
+    # Of the trained classes, evenly spaced, that they are compared with.
+    database_photos: int = 100_000
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range(self, _PATH, 0, 1, "min_confidence")
+        check_range(self, _PATH, 0, None, "start_step")
+        check_range(self, _PATH, 1, None, "database_photos")
+        if self.renew_every_steps is not None:
+            check_range(self, _PATH, 1, None, "renew_every_steps")
+
+
 OBJECTIVES: Methods[ObjectiveConfig] = Methods(
     path=_PATH,
     key="name",
@@ -335,5 +365,6 @@ OBJECTIVES: Methods[ObjectiveConfig] = Methods(
         "simclr": SimCLRConfig,
         "distillation": DistillationConfig,
         "domain_adversarial": DomainAdversarialConfig,
+        "pseudo_labels": PseudoLabelsConfig,
     },
 )

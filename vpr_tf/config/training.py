@@ -14,7 +14,11 @@ from vpr_tf.config.augmentations import (
 )
 from vpr_tf.config.heads import HeadConfig, MarginHeadConfig
 from vpr_tf.config.objective_entries import check_objectives, objectives_of
-from vpr_tf.config.objectives import CLASS_HEADS, ObjectiveConfig
+from vpr_tf.config.objectives import (
+    CLASS_HEADS,
+    ObjectiveConfig,
+    PseudoLabelsConfig,
+)
 from vpr_tf.config.rules import (
     MOST_IMAGES_A_BATCH,
     MOST_PIXELS_A_SIDE,
@@ -323,7 +327,7 @@ class TrainConfig:
             photos_per_class=self.photos_per_class,
             reads_images=self.input == "images",
             has_teacher=self.teacher is not None,
-            has_target=self.target is not None,
+            target=self.target,
             mixes_target=self.augmentation.needs_target,
         )
         check_sampling(
@@ -363,6 +367,19 @@ class TrainConfig:
             return 0
         wanted = self.target.photos_per_batch if self.target else None
         return self.batch_size if wanted is None else wanted
+
+    @property
+    def reads_whole_target(self) -> bool:
+        """Whether batches have photos of `target` that have no label."""
+        configs = self.objective_configs
+        return any(one.needs_target and not one.labels_target for one in configs)
+
+    @property
+    def pseudo_labels(self) -> PseudoLabelsConfig | None:
+        """How photos of `target` get labels; None if they get none."""
+        configs = self.objective_configs
+        found = [one for one in configs if isinstance(one, PseudoLabelsConfig)]
+        return found[0] if found else None
 
     @property
     def views_per_photo(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from vpr_tf.data.image_sources import (
     BatchReader,
     DamagedImage,
     DamagedImageError,
+    EncodedSource,
     ImageLoader,
     ImageSource,
 )
@@ -27,9 +28,20 @@ from vpr_tf.data.record_reading import (
     first_damaged_record,
     pipeline_options,
 )
+from vpr_tf.data.records import EncodedImage
 
 
-class SplitImages(ImageSource):
+def decoded(read: Callable[[Any], EncodedImage]) -> ImageLoader:
+    """Returns what decodes images that are read, upright."""
+
+    def load(place: Any) -> Any:
+        record = read(place)
+        return decode_image(record.image, record.exif_orientation)
+
+    return load
+
+
+class SplitImages(EncodedSource):
     """Images of the records of a split; a row is a record id.
 
     Args:
@@ -51,13 +63,11 @@ class SplitImages(ImageSource):
 
     def loader(self, rows: np.ndarray) -> ImageLoader:
         """See `ImageSource`."""
-        read = RecordReader(self.split, rows)
+        return decoded(self.encoded_loader(rows))
 
-        def load(place: Any) -> Any:
-            record = read(place)
-            return decode_image(record.image, record.exif_orientation)
-
-        return load
+    def encoded_loader(self, rows: np.ndarray) -> RecordReader:
+        """See `EncodedSource`."""
+        return RecordReader(self.split, rows)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Leaves the keys out, of which there is one an image."""

@@ -7,12 +7,15 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from vpr_tf.config import Preprocessing
 from vpr_tf.data.image_sizes import evaluation_size, upright_size
+
+if TYPE_CHECKING:
+    from vpr_tf.data.records import EncodedImage
 
 # Of decoded images that are read at a time: 7 of the most pixels that a photo may have.
 _MOST_DECODED_BYTES = 2 << 30
@@ -84,6 +87,14 @@ class ImageSource(abc.ABC):
     @abc.abstractmethod
     def first_damaged(self, rows: Iterable[int]) -> DamagedImage | None:
         """Reads images one by one, outside of a graph, up to one that cannot be."""
+
+
+class EncodedSource(ImageSource):
+    """Images of files, which can be cropped while they are decoded."""
+
+    @abc.abstractmethod
+    def encoded_loader(self, rows: np.ndarray) -> Callable[[Any], EncodedImage]:
+        """Returns what reads the listed images, as `loader`, without decoding them."""
 
 
 class PixelSource(ImageSource):

@@ -147,6 +147,19 @@ def damaged_records_named(
         raise  # not the fault of a record
 
 
+def stored_images(split: SplitIndex, record_ids: np.ndarray) -> Iterator[bytes]:
+    """Yields the bytes of image files, in the order of `record_ids`.
+
+    Raises:
+        DamagedRecordError: A record is damaged.
+    """
+    load = RecordReader(split, record_ids)
+    rows = tf.data.Dataset.range(len(record_ids))
+    images = rows.map(lambda row: load(row).image, tf.data.AUTOTUNE)
+    with damaged_records_named(split, lambda: record_ids.tolist()):
+        yield from images.as_numpy_iterator()
+
+
 def first_damaged_record(
     split: SplitIndex, record_ids: Iterable[int]
 ) -> DamagedImage | None:

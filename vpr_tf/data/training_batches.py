@@ -19,6 +19,7 @@ from vpr_tf.data.class_sampler import (
     sampled_record_ids,
     sampler_of,
 )
+from vpr_tf.data.image_sources import EncodedSource
 from vpr_tf.data.panoramas import FocalCrops
 from vpr_tf.data.partition import Partition
 from vpr_tf.data.prepared_dataset import SplitIndex
@@ -27,7 +28,12 @@ from vpr_tf.data.record_reading import (
     damaged_records_named,
     pipeline_options,
 )
-from vpr_tf.data.target_photos import TargetPhotos, draw_whole_photos
+from vpr_tf.data.target_photos import (
+    TargetLabels,
+    TargetPhotos,
+    damaged_photos_named,
+    draw_whole_photos,
+)
 
 _ENDLESS = 2**62
 _VALUES_IN_MEMORY = 1 << 28  # float32: 1 GiB
@@ -49,7 +55,8 @@ def training_batches(
     descriptors: np.ndarray | None = None,
     cliques: np.ndarray | None = None,
     teacher: np.ndarray | None = None,
-    target: SplitIndex | None = None,
+    target: EncodedSource | None = None,
+    target_labels: TargetLabels | None = None,
 ) -> tf.data.Dataset:
     """Returns the batches of one group from a position on.
 
@@ -78,7 +85,9 @@ def training_batches(
             `ClassSampler`.
         teacher: What a teacher says of the split's records, one row a record; None
             without one.
-        target: With `config.target`, its split.
+        target: With `config.target`, its photos.
+        target_labels: Its photos that count as of the group's classes; None where
+            none does as yet.
 
     Returns:
         Elements `(images, targets)`: float32 in [0, 1] of shape
@@ -87,8 +96,9 @@ def training_batches(
         `teacher` where given; instead of images, descriptors where given. There are
         `batch_size // num_replicas` images, or twice as many, the views of a photo
         side by side. Where an objective learns from the target, photos of it stand
-        behind these, and `is_target` says so of each image; nothing else is said of
-        them.
+        behind these, and `is_target` says so of each image. Where some of them have
+        labels, these are `target_class_index`, -1 for those that have none, and
+        `target_place`.
 
     Raises:
         ValueError: The batch cannot be shared evenly, or `num_samples` is no
@@ -132,9 +142,14 @@ def training_batches(
     if config.views_per_photo > 1:
         batches = batches.map(_views_side_by_side)
     num_targets = config.target_photos_per_batch
-    if target is not None and num_targets:
+    are_read = config.reads_whole_target or (
+        target_labels is not None and len(target_labels.rows)
+    )
+    if target is not None and num_targets and are_read:
         photos = TargetPhotos(
-            target, config.augmentation, config.image_size, seed, group_id
+            *(target, config.augmentation, config.image_size, seed, group_id),
+            target_labels,
+            all_photos=config.reads_whole_target,
         )
         at = _positions(
             start_position // config.batch_size * num_targets,
@@ -159,12 +174,15 @@ def _positions(
 
 
 def with_target(
-    of_source: tuple[tf.Tensor, dict[str, tf.Tensor]], of_target: tf.Tensor
+    of_source: tuple[tf.Tensor, dict[str, tf.Tensor]],
+    of_target: tuple[tf.Tensor, dict[str, tf.Tensor]],
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-    """Puts photos of the target behind a batch."""
-    images, targets = of_source
-    is_target = tf.concat([tf.zeros(len(images)), tf.ones(len(of_target))], axis=0)
-    return tf.concat([images, of_target], axis=0), {**targets, "is_target": is_target}
+    """Puts photos of the target, and what is said of them, behind a batch."""
+    (images, targets), (photos, labels) = of_source, of_target
+    is_target = tf.concat([tf.zeros(len(images)), tf.ones(len(photos))], axis=0)
+    said = {f"target_{name}": values for name, values in labels.items()}
+    targets = {**targets, "is_target": is_target, **said}
+    return tf.concat([images, photos], axis=0), targets
 
 
 def _views_side_by_side(
@@ -180,7 +198,7 @@ def _image_loader(
     split: SplitIndex,
     sampler: ClassSampler,
     config: TrainConfig,
-    target: SplitIndex | None,
+    target: EncodedSource | None,
     crops: FocalCrops | None = None,
 ) -> Callable[[Sample], tf.Tensor]:
     read = RecordReader(split, sampler.record_ids)
@@ -273,7 +291,7 @@ def damaged_samples_named(
     config: TrainConfig,
     seed: int,
     position: int,
-    target: SplitIndex | None = None,
+    target: EncodedSource | None = None,
     cliques: Iterable[np.ndarray | None] = (),
 ) -> Iterator[None]:
     """Around taking a batch: turns the errors of its records into clear ones.
@@ -289,14 +307,13 @@ def damaged_samples_named(
         cliques: Of each of the groups; none where classes are not sampled by them.
 
     Raises:
-        DamagedRecordError: One of the records is damaged.
+        DatasetError: One of the records, or a photo of the target, is damaged.
     """
     sampled = (config, seed, position, config.batch_size)
     with contextlib.ExitStack() as stack:
         if target is not None:
             # Looked at last, since that takes all of them.
-            of_target = range(len(target))
-            stack.enter_context(damaged_records_named(target, lambda: of_target))
+            stack.enter_context(damaged_photos_named(target))
         with damaged_records_named(
             split,
             lambda: np.concatenate(

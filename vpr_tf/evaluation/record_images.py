@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import tensorflow as tf
 
@@ -29,16 +27,3 @@ def read_image(split: SplitIndex, record_id: int) -> np.ndarray:
         load = RecordReader(split, np.array([record_id]))
         record = load(tf.constant(0, tf.int64))
         return decode_image(record.image, record.exif_orientation).numpy()
-
-
-def stored_images(split: SplitIndex, record_ids: np.ndarray) -> Iterator[bytes]:
-    """Yields the bytes of image files, in the order of `record_ids`.
-
-    Raises:
-        DamagedRecordError: A record is damaged.
-    """
-    load = RecordReader(split, record_ids)
-    rows = tf.data.Dataset.range(len(record_ids))
-    images = rows.map(lambda row: load(row).image, tf.data.AUTOTUNE)
-    with damaged_records_named(split, lambda: record_ids.tolist()):
-        yield from images.as_numpy_iterator()

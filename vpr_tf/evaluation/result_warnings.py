@@ -14,6 +14,7 @@ from vpr_tf.evaluation.agreement import (
 )
 from vpr_tf.evaluation.results import EvaluationResult
 from vpr_tf.evaluation.shared_images import SharedImages
+from vpr_tf.extraction import is_adapted_to_split
 from vpr_tf.geo import Positions, nearest_m
 from vpr_tf.tables import metres
 
@@ -59,8 +60,7 @@ def adaptation_warnings(
         dataset: That of the queries.
         queries: Their split.
     """
-    tested = AdaptedTo(queries, dataset.split_fingerprint(queries))
-    if adapted_to != tested:
+    if adapted_to is None or not is_adapted_to_split(adapted_to, dataset, queries):
         return []
     return [
         f"the encoder was adapted to these queries ({queries}), without their "

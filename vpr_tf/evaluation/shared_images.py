@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vpr_tf.data.prepared_dataset import SplitIndex
-from vpr_tf.evaluation.record_images import stored_images
+from vpr_tf.data.record_reading import stored_images
 from vpr_tf.photos.schema import POSITION_COLUMNS
 
 # Of squared distances: one image gives one descriptor, up to rounding.

@@ -127,6 +127,7 @@ class EngineExport:
             parity=self._parity(exact, exported),
             calibration=calibration,
             recall=self._recall(exact, exported) if self.precision == "int8" else None,
+            adapted_to=getattr(self.extractor.encoder, "adapted_to", None),
         )
         save_config(shared_config(self.config), folder / EXPORT_CONFIG)
         write_json(folder / EXPORT_RECORD, dataclasses.asdict(record))

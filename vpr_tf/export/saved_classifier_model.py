@@ -76,4 +76,7 @@ def export_classifier(
         "places": served.from_images,
         "descriptors": served.encoder.from_images,
     }
-    return write_version(served, signatures, config, folder, write_heads)
+    return write_version(
+        *(served, signatures, config, folder, write_heads),
+        adapted_to=getattr(encoder, "adapted_to", None),
+    )

@@ -9,8 +9,9 @@ from typing import Any
 import tensorflow as tf
 
 from vpr_tf.atomic_files import new_folder
-from vpr_tf.config import ExperimentConfig, save_config, shared_config
+from vpr_tf.config import AdaptedTo, ExperimentConfig, save_config, shared_config
 from vpr_tf.export.served_encoder import ServedEncoder
+from vpr_tf.extraction.adaptation_notes import write_note
 from vpr_tf.extraction.model_source import EXPORTED_CONFIG
 from vpr_tf.extraction.saved_model_check import faults_of
 from vpr_tf.models import in_precision
@@ -51,7 +52,10 @@ def export_encoder(encoder: Any, config: ExperimentConfig, folder: str | Path) -
         "flagged": served.flagged,
         "descriptors": served.from_images,
     }
-    return write_version(served.as_module(), signatures, config, folder)
+    return write_version(
+        *(served.as_module(), signatures, config, folder),
+        adapted_to=getattr(encoder, "adapted_to", None),
+    )
 
 
 def write_version(
@@ -60,6 +64,8 @@ def write_version(
     config: ExperimentConfig,
     folder: str | Path,
     write_extra: Callable[[Path], None] | None = None,
+    *,
+    adapted_to: AdaptedTo | None = None,
 ) -> Path:
     """Writes a SavedModel that appears when it is complete.
 
@@ -70,6 +76,7 @@ def write_version(
         folder: The folder of all SavedModels.
         write_extra: Writes more files into the folder that it is given, which TF
             Serving leaves alone.
+        adapted_to: Of the encoder, is noted beside; None if it was not adapted.
 
     Returns:
         The folder of the version: 1 more than the highest that exists.
@@ -82,6 +89,7 @@ def write_version(
         tf.saved_model.save(module, str(unfinished), signatures=signatures)
         (unfinished / EXPORTED_CONFIG).parent.mkdir(exist_ok=True)
         save_config(shared_config(config), unfinished / EXPORTED_CONFIG)
+        write_note(adapted_to, unfinished)
         if write_extra is not None:
             write_extra(unfinished / EXPORTED_CONFIG.parent)
         _check_operations(unfinished)

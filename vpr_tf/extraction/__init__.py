@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from vpr_tf.extraction.model_loading import load_extractor
     from vpr_tf.extraction.model_source import ModelSource, find_model
     from vpr_tf.extraction.saved_encoder import read_stored_encoder, store_encoder
+    from vpr_tf.extraction.target import Target, is_adapted_to_split
     from vpr_tf.models.fingerprint import encoder_fingerprint
 
 __all__ = [
@@ -23,8 +24,10 @@ __all__ = [
     "EncoderError",
     "FeatureExtractor",
     "ModelSource",
+    "Target",
     "encoder_fingerprint",
     "find_model",
+    "is_adapted_to_split",
     "load_extractor",
     "read_stored_encoder",
     "store_encoder",
@@ -39,8 +42,10 @@ __getattr__, __dir__ = lazy_names(
         "EncoderError": "vpr_tf.extraction.errors",
         "FeatureExtractor": "vpr_tf.extraction.feature_extractor",
         "ModelSource": "vpr_tf.extraction.model_source",
+        "Target": "vpr_tf.extraction.target",
         "encoder_fingerprint": "vpr_tf.models.fingerprint",
         "find_model": "vpr_tf.extraction.model_source",
+        "is_adapted_to_split": "vpr_tf.extraction.target",
         "load_extractor": "vpr_tf.extraction.model_loading",
         "read_stored_encoder": "vpr_tf.extraction.saved_encoder",
         "store_encoder": "vpr_tf.extraction.saved_encoder",

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from vpr_tf.config import AdaptedTo, ExperimentConfig
-from vpr_tf.data.image_batches import SplitImages
+from vpr_tf.config import ExperimentConfig, TargetConfig
 from vpr_tf.data.prepared_dataset import PreparedDataset
 from vpr_tf.extraction.feature_extractor import FeatureExtractor
 from vpr_tf.extraction.model_loading import load_extractor
+from vpr_tf.extraction.target import Target
 from vpr_tf.models import GeoLocalizationNet, set_statistics
 
 
@@ -21,18 +21,18 @@ def adapt_batch_norms(
     model: str | Path | None,
     output: str | Path,
     *,
-    split_name: str,
+    target: TargetConfig,
     share: float = 1.0,
     max_images: int = 10_000,
 ) -> tuple[FeatureExtractor, int]:
-    """Measures the statistics on photos of a split and saves the encoder with them.
+    """Measures the statistics on photos of a target and saves the encoder with them.
 
     Args:
         config: Dataset, preparation of images, size of the batches and seed of the
             sample.
         model: See `load_extractor`.
         output: The `.keras` file to write.
-        split_name: The photos; nothing but their pixels is used.
+        target: The photos; nothing but their pixels is used.
         share: See `set_statistics`.
         max_images: Size of the sample.
 
@@ -41,7 +41,8 @@ def adapt_batch_norms(
 
     Raises:
         EncoderError: There is no such model.
-        DatasetError: There is no such split.
+        ConfigError: There is no such split or folder.
+        DatasetError: There is no dataset, which the config names.
         ValueError: The encoder has no batch norm, or is no Keras encoder; a value is
             impossible, or `output` is no `.keras` file.
     """
@@ -51,7 +52,7 @@ def adapt_batch_norms(
     if not 0 < share <= 1:
         raise ValueError(f"`share` must be above 0 and at most 1. Received: {share}")
     dataset = PreparedDataset(config.dataset.path)
-    split = dataset.split(split_name)
+    opened = Target.of(target, dataset)
     extractor = load_extractor(config, model)
     encoder = extractor.encoder
     if not isinstance(encoder, GeoLocalizationNet):
@@ -60,8 +61,8 @@ def adapt_batch_norms(
             f"released encoder. Received: {type(encoder).__name__}"
         )
     rng = np.random.default_rng(config.seed)
-    record_ids = rng.permutation(len(split))[:max_images]
-    reader = extractor.batches(SplitImages(split))
+    record_ids = rng.permutation(len(opened.photos))[:max_images]
+    reader = extractor.batches(opened.photos)
 
     def batches() -> Iterator[tf.Tensor]:
         # In random order, so that no batch is of one street.
@@ -72,7 +73,7 @@ def adapt_batch_norms(
 
     num_images = set_statistics(encoder, batches(), share)
     encoder.preprocessing = extractor.preprocessing
-    encoder.adapted_to = AdaptedTo(split_name, dataset.split_fingerprint(split_name))
+    encoder.adapted_to = opened.adapted_to
     output.parent.mkdir(parents=True, exist_ok=True)
     encoder.save(output)
     return extractor, num_images

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from vpr_tf.config import Preprocessing
+from vpr_tf.config import AdaptedTo, Preprocessing
 from vpr_tf.config.rules import MOST_VALUES
 from vpr_tf.extraction.errors import EncoderError
 from vpr_tf.stored_files import StoredFile
@@ -104,6 +104,7 @@ class ExportRecord:
         parity: Against Keras, when it was exported.
         calibration: Of int8, where photos were needed.
         recall: Of int8, where there was a val set.
+        adapted_to: Photos that the encoder was adapted to; None if it was not.
 
     Raises:
         EncoderError: The fields do not go together.
@@ -120,6 +121,7 @@ class ExportRecord:
     parity: Parity
     calibration: Calibration | None = None
     recall: RecallCheck | None = None
+    adapted_to: AdaptedTo | None = None
 
     def __post_init__(self) -> None:
         if self.format_version != FORMAT_VERSION:

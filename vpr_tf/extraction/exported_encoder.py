@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vpr_tf.config import Preprocessing
+from vpr_tf.config import AdaptedTo, Preprocessing
 from vpr_tf.extraction.errors import EncoderError
 from vpr_tf.extraction.export_record import EXPORT_RECORD, MODEL_FILES, ExportRecord
 from vpr_tf.extraction.exported_model_check import check_contents
@@ -33,6 +33,7 @@ class ExportedEncoder:
         fingerprint: Identity of the encoder; in float32 that of its source.
         preprocessing: How images are prepared for it; `precision` is that of the file.
         description: What it is, for people.
+        adapted_to: Photos that it was adapted to; None if it was not.
     """
 
     folder: Path
@@ -42,6 +43,7 @@ class ExportedEncoder:
     fingerprint: str
     preprocessing: Preprocessing
     description: str = ""
+    adapted_to: AdaptedTo | None = None
 
     def __call__(self, images: Any, training: bool = False) -> Any:
         """Raises an error: an engine computes it, see `FeatureExtractor`."""
@@ -70,6 +72,7 @@ class ExportedEncoder:
             record.fingerprint,
             record.preprocessing,
             record.description,
+            record.adapted_to,
         )
         encoder.contents()
         return encoder

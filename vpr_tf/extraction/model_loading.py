@@ -10,7 +10,6 @@ from typing import Any
 import keras
 
 from vpr_tf.config import (
-    AdaptedTo,
     ConfigError,
     EvaluationConfig,
     ExperimentConfig,
@@ -19,6 +18,7 @@ from vpr_tf.config import (
 )
 from vpr_tf.data.prepared_dataset import PreparedDataset
 from vpr_tf.engine_choice import chosen_engine
+from vpr_tf.extraction.adaptation_notes import note_of_run
 from vpr_tf.extraction.encoders import Encoder, natural_preprocessing
 from vpr_tf.extraction.errors import EncoderError
 from vpr_tf.extraction.exported_encoder import ExportedEncoder
@@ -44,8 +44,6 @@ from vpr_tf.models import (
 from vpr_tf.models.best_weights import checked_best_weights
 from vpr_tf.models.hdf5_weights import at_most_as_large_as, load_hdf5
 from vpr_tf.paths import shared_path
-from vpr_tf.stored_paths import inside
-from vpr_tf.stored_values import read_json
 
 
 def load_extractor(
@@ -171,24 +169,9 @@ def _load_run(folder: Path) -> tuple[GeoLocalizationNet, str]:
     with at_most_as_large_as(weights):
         encoder = build_encoder(dataclasses.replace(trained, weights="none"))
     load_hdf5(encoder, weights)
-    encoder.adapted_to = _adapted_to(config, folder)
+    encoder.adapted_to = note_of_run(config, folder)
     run = f"{config.name}/{folder.resolve().name}"
     return encoder, f"{trained.backbone}, best weights of {run}"
-
-
-def _adapted_to(config: ExperimentConfig, run: Path) -> AdaptedTo | None:
-    """Returns which photos of `train.target` a run was adapted to."""
-    if config.train.target is None:
-        return None
-    file = inside(run, "metrics.json")
-    try:
-        fingerprint = read_json(file)["run"]["target_fingerprint"]
-    except (LookupError, TypeError) as error:
-        raise EncoderError(
-            f"{file} must say which photos the run was adapted to, in `run."
-            "target_fingerprint`. Restore it from a copy."
-        ) from error
-    return AdaptedTo(config.train.target.split, str(fingerprint))
 
 
 def _differences(wanted: Preprocessing, received: Preprocessing, remark: str) -> str:

@@ -18,6 +18,8 @@ _FILES_OF_EXPORTS = {EXPORT_RECORD, *sum(MODEL_FILES.values(), ())}
 EXPORTED_CONFIG = Path("assets.extra") / "config.yaml"
 # What an export is compared with by `train.export: best`.
 EXPORTED_SCORE = Path("assets.extra") / "training.json"
+# What an exported encoder was adapted to, as `AdaptedTo`.
+EXPORTED_NOTE = Path("assets.extra") / "adapted_to.json"
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 from vpr_tf.data.image_sources import (
     FIRST_FILES,
     DamagedImage,
+    EncodedSource,
     ImageLoader,
     ImageSource,
     PixelSource,
@@ -24,10 +25,13 @@ from vpr_tf.photos import (
     read_image_header,
 )
 
+if TYPE_CHECKING:
+    from vpr_tf.data.records import EncodedImage
+
 _CHANGED = "file has changed since it was listed"
 
 
-class PhotoImages(PixelSource):
+class PhotoImages(PixelSource, EncodedSource):
     """Images of photo files, read when they are needed.
 
     Args:
@@ -50,17 +54,27 @@ class PhotoImages(PixelSource):
 
     def loader(self, rows: np.ndarray) -> ImageLoader:
         """See `ImageSource`; a file of another size than it had is an error."""
+        from vpr_tf.data.image_batches import decoded
+
+        return decoded(self.encoded_loader(rows))
+
+    def encoded_loader(self, rows: np.ndarray) -> Callable[[Any], EncodedImage]:
+        """See `EncodedSource`."""
         import tensorflow as tf
 
-        from vpr_tf.data.image_decoding import decode_image
+        from vpr_tf.data.records import EncodedImage
 
         photos = self.photos
+        heights, widths = (
+            tf.constant(side[rows].astype(np.int64))
+            for side in (photos.heights, photos.widths)
+        )
         paths = tf.constant(photos.paths[rows], tf.string)
         sizes = tf.constant(photos.file_sizes[rows], tf.int64)
         orientations = tf.constant(photos.exif_orientations[rows].astype(np.int64))
         folder = tf.constant(f"{photos.folder}/" if str(photos.folder) != "." else "")
 
-        def load(place: Any) -> Any:
+        def load(place: Any) -> EncodedImage:
             image_bytes = tf.io.read_file(folder + paths[place])
             length = tf.strings.length(image_bytes, "BYTE")
             same = tf.debugging.assert_equal(
@@ -68,7 +82,8 @@ class PhotoImages(PixelSource):
             )
             with tf.control_dependencies([same]):
                 image_bytes = tf.identity(image_bytes)
-            return decode_image(image_bytes, orientations[place])
+            size = heights[place], widths[place]
+            return EncodedImage(image_bytes, *size, orientations[place])
 
         return load
 

@@ -15,6 +15,7 @@ import h5py
 import tensorflow as tf
 
 from vpr_tf.config import ExperimentConfig, load_saved_config
+from vpr_tf.extraction.adaptation_notes import note_of_saved_model
 from vpr_tf.extraction.encoders import Encoder
 from vpr_tf.extraction.errors import EncoderError
 from vpr_tf.extraction.export_record import EXPORT_RECORD
@@ -40,6 +41,7 @@ class SavedEncoder:
         descriptor_dim: Length of a descriptor.
         preprocessing: How its graph prepares images.
         fingerprint: Hash of the graph and the variables.
+        adapted_to: Photos that it was adapted to; None if it was not.
 
     Raises:
         ValueError: The folder holds another kind of SavedModel, a damaged one, or one
@@ -59,6 +61,7 @@ class SavedEncoder:
         self.preprocessing = dataclasses.replace(
             evaluation.preprocessing, precision="float32"
         )
+        self.adapted_to = note_of_saved_model(folder)
         self._model = _load(folder)  # keeps the variables alive
         if _SIGNATURE not in self._model.signatures:
             raise ValueError(

@@ -26,6 +26,7 @@ from vpr_tf.config import PlateauScheduleConfig, TrainConfig
 from vpr_tf.disk_errors import with_path
 from vpr_tf.training.checkpoints import CheckpointStore
 from vpr_tf.training.progress import TrainingProgress
+from vpr_tf.training.pseudo_labels import RIGHT, TAKEN
 from vpr_tf.training.run_records import LossesFile, MetricsFile
 
 _LOG = logging.getLogger(__name__)
@@ -42,6 +43,8 @@ _EPOCH_TAGS = {
     "gem_p": "encoder/gem_p",
     "images_per_s": "speed/images_per_s",
     STEPS_WITHOUT_PAIRS: "epoch/steps_without_pairs",
+    TAKEN: "target/photos_with_label",
+    RIGHT: "target/labels_right",
 }
 
 
@@ -113,6 +116,7 @@ class MetricsWriter(keras.callbacks.Callback):
                 "gem_p": logs.get("gem_p"),
                 "images_per_s": logs.get("images_per_s"),
                 STEPS_WITHOUT_PAIRS: logs.get(STEPS_WITHOUT_PAIRS, 0),
+                **{name: logs[name] for name in (TAKEN, RIGHT) if name in logs},
                 "val_loss": logs.get(VAL_LOSS),
                 "val_recalls": val_recalls(logs),
                 "best_epoch": self._progress.best_epoch,

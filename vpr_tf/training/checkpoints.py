@@ -39,7 +39,8 @@ class _ProgressState(tf.train.experimental.PythonState):
 
 
 class CheckpointStore:
-    """Saves and restores encoder, heads, optimizers, loss scale, counters, cliques.
+    """Saves and restores encoder, heads, optimizers, loss scale, counters, and what
+    its `Renewals` found.
 
     Under several workers all of them must call `save` together; the chief's files
     are the checkpoint, and every worker restores from them, so the folder must lie
@@ -65,7 +66,7 @@ class CheckpointStore:
             progress=_ProgressState(trainer.progress),
             **_random_states(trainer.encoder),
             **_objective_variables(trainer.objectives),
-            **({} if trainer.miner is None else {"cliques": trainer.miner}),
+            **trainer.renewals.states,
         )
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         if folder is None or not is_chief(trainer.strategy):

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from vpr_tf.config import AugmentationConfig, ConfigError, TrainConfig
 from vpr_tf.data.class_sampler import classes_with_photos
+from vpr_tf.data.image_sources import EncodedSource
 from vpr_tf.data.panoramas import FocalCrops
 from vpr_tf.data.partition import Partition
 from vpr_tf.data.prepared_dataset import SplitIndex
@@ -90,13 +91,16 @@ def check_chunks(config: TrainConfig, num_replicas: int) -> None:
         ConfigError: They do not.
     """
     chunk = config.gradient_cache_chunk
-    num_images = config.batch_size * config.views_per_photo
-    num_images = (num_images + config.target_photos_per_batch) // num_replicas
-    if chunk is not None and num_images % chunk:
-        raise ConfigError(
-            "`train.gradient_cache_chunk` must divide the images of a replica, "
-            f"{num_images}. Received: {chunk}"
-        )
+    of_source = config.batch_size * config.views_per_photo
+    counts = [of_source + config.target_photos_per_batch]
+    # Without those of the target as long as none has a label.
+    counts += [of_source] * (not config.reads_whole_target)
+    for num_images in [count // num_replicas for count in counts]:
+        if chunk is not None and num_images % chunk:
+            raise ConfigError(
+                "`train.gradient_cache_chunk` must divide the images of a replica, "
+                f"{num_images}. Received: {chunk}"
+            )
 
 
 def check_photos_per_class(partition: Partition, config: TrainConfig) -> list[int]:
@@ -142,6 +146,8 @@ def check_panoramas(
         reader = "`train.input: descriptors`"
     elif config.sampling.name == "cliques":
         reader = "`train.sampling.name: cliques`"
+    elif config.pseudo_labels is not None:
+        reader = "`train.objectives`: pseudo_labels"
     if reader is not None:
         raise ConfigError(
             f"{reader} describes the stored photos, and those of the partition "
@@ -173,18 +179,18 @@ def draws(config: AugmentationConfig) -> bool:
 
 
 def check_target(
-    config: TrainConfig, target: SplitIndex | None, num_replicas: int
+    config: TrainConfig, target: EncodedSource | None, num_replicas: int
 ) -> None:
     """Checks that there are photos of the domain to adapt to, for every replica.
 
     Raises:
-        ConfigError: The split is empty, or cannot be shared.
+        ConfigError: There are none, or they cannot be shared.
     """
     if target is None:
         return
     if not len(target):
         raise ConfigError(
-            f"`train.target.split` must have photos. Received: {target.name}, of none"
+            f"`train.target` must have photos. Received: {target.name}, of none"
         )
     num_photos = config.target_photos_per_batch
     if num_photos % num_replicas:

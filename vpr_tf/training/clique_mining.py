@@ -8,16 +8,13 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-import keras
 import numpy as np
 import tensorflow as tf
 
-from vpr_tf.config import CliqueSamplingConfig, Preprocessing, TrainConfig
+from vpr_tf.config import CliqueSamplingConfig, TrainConfig
 from vpr_tf.data.class_sampler import classes_with_photos
 from vpr_tf.data.cliques import find_cliques, similarity_in_cliques
-from vpr_tf.data.image_batches import ImageBatches, SplitImages
 from vpr_tf.data.partition import Partition
-from vpr_tf.data.prepared_dataset import SplitIndex
 from vpr_tf.geo import Positions, ecef
 from vpr_tf.stored_values import StoredValueError, from_stored, parse_json
 from vpr_tf.training.errors import TrainingError
@@ -25,7 +22,6 @@ from vpr_tf.training.process import is_chief, values_of_chief
 from vpr_tf.training.progress import TrainingProgress
 
 _LOG = logging.getLogger(__name__)
-_IMAGES_AT_ONCE = 64
 # From positions in the train split to descriptors.
 Describe = Callable[[np.ndarray], np.ndarray]
 
@@ -185,43 +181,3 @@ class CliqueMiner(tf.train.experimental.PythonState):
                 f"{settings.min_distance_m:g} m apart. Lower `train.sampling."
                 "clique_size`, `train.sampling.min_distance_m` or `train.batch_size`."
             )
-
-
-class EncoderCopy:
-    """Describes photos by another encoder's weights, on one device, in float32.
-
-    Args:
-        build_encoder: Makes the same network; called at the first use.
-        weights: Returns the weights of the encoder that trains.
-        split: Record index of the train split.
-        image_size: Images are squares of it.
-    """
-
-    def __init__(
-        self,
-        build_encoder: Callable[[], keras.Model],
-        weights: Callable[[], list[np.ndarray]],
-        split: SplitIndex,
-        image_size: int,
-    ) -> None:
-        self._build, self._weights, self._split = build_encoder, weights, split
-        self._preprocessing = Preprocessing("square", image_size)
-        self._encoder: keras.Model | None = None
-        self._call: Callable[..., tf.Tensor] | None = None
-
-    def __call__(self, record_ids: np.ndarray) -> np.ndarray:
-        """Returns float32 `(num_photos, descriptor_dim)`, without augmentation."""
-        if self._encoder is None or self._call is None:
-            self._encoder = self._build()
-            self._call = tf.function(self._encoder, reduce_retracing=True)
-        self._encoder.set_weights(self._weights())
-        source = SplitImages(self._split)
-        batches = ImageBatches(source, self._preprocessing, _IMAGES_AT_ONCE)
-        rows, values = [], []
-        for images, batch_rows in batches.iterate(record_ids):
-            rows.append(batch_rows)
-            values.append(self._call(images, training=False).numpy())
-        order = np.argsort(np.concatenate(rows))
-        found = np.concatenate(values)[order]
-        ranks = np.argsort(np.argsort(record_ids))
-        return np.asarray(found[ranks], np.float32)

@@ -200,6 +200,7 @@ class EpochLoop:
             "gem_p": trainer.gem_p,
             "images_per_s": images_per_s,
             STEPS_WITHOUT_PAIRS: trainer.progress.steps_without_pairs or None,
+            **trainer.renewals.logs,
         }
         return {name: value for name, value in logs.items() if value is not None}
 

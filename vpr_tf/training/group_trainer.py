@@ -10,8 +10,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from vpr_tf.config import CliqueSamplingConfig, TrainConfig
+from vpr_tf.config import TrainConfig
 from vpr_tf.data.extra_augmentations import ExtraAugmentations
+from vpr_tf.data.image_sources import EncodedSource
 from vpr_tf.data.partition import Partition
 from vpr_tf.data.prepared_dataset import SplitIndex
 from vpr_tf.data.target_photos import draw_whole_photos
@@ -32,7 +33,6 @@ from vpr_tf.training.checks import (
     check_target,
     check_views,
 )
-from vpr_tf.training.clique_mining import CliqueMiner, EncoderCopy
 from vpr_tf.training.heads import HeadFactory
 from vpr_tf.training.objectives import LossFunction, Objective, variables_of
 from vpr_tf.training.objectives.group import create_objectives, heads_of
@@ -43,7 +43,9 @@ from vpr_tf.training.optimizers import (
 )
 from vpr_tf.training.process import StatisticsAverager
 from vpr_tf.training.progress import TrainingProgress
+from vpr_tf.training.renewals import Renewals
 from vpr_tf.training.step_result import StepResult, finish_step
+from vpr_tf.training.target_localization import TargetLocalizer
 from vpr_tf.training.train_step import StepFunction, StepOutcome, create_train_step
 
 
@@ -72,7 +74,8 @@ class GroupTrainer:
             which are learnt besides those of `config.objectives`.
         teacher: Gives what a teacher says of the train split in descriptors of a
             length, with `config.teacher`.
-        target: With `config.target`, the split of its photos.
+        target: With `config.target`, its photos.
+        localizer: Of the target, where its photos get labels.
 
     Attributes:
         encoder: Images to descriptors, compiled with `encoder_optimizer` so that
@@ -88,7 +91,7 @@ class GroupTrainer:
         average_statistics: Brings the replicas' batch norms together, as must happen
             before weights are read; all workers call it.
         progress: Counters; restored from a checkpoint before training goes on.
-        miner: Finds the cliques, where classes are sampled by them.
+        renewals: What batches depend on that is found anew as the encoder learns.
 
     Raises:
         ConfigError: More groups are set than exist, a group has fewer than
@@ -111,7 +114,8 @@ class GroupTrainer:
         augment: Augment | None = None,
         objectives: Sequence[LossFunction] = (),
         teacher: Callable[[int], np.ndarray] | None = None,
-        target: SplitIndex | None = None,
+        target: EncodedSource | None = None,
+        localizer: TargetLocalizer | None = None,
     ) -> None:
         self.config = config
         self.strategy = strategy
@@ -157,23 +161,13 @@ class GroupTrainer:
         self.heads = heads_of(self.objectives)
         check_exchange(config, strategy, self.objectives[0])
         self.average_statistics = StatisticsAverager(self.encoder, strategy)
-        self.miner = self._create_miner(build_encoder)
+        self.renewals = Renewals(
+            *(config, self.head_factory, seed, strategy, build_encoder),
+            *(self.encoder_weights, split, descriptors, localizer),
+        )
         self._learning_rate = LearningRate(
             config, self.encoder_optimizer, self.head_optimizers, self.progress
         )
-
-    def _create_miner(
-        self, build_encoder: Callable[[], keras.Model]
-    ) -> CliqueMiner | None:
-        config, described = self.config, self._descriptors
-        if not isinstance(config.sampling, CliqueSamplingConfig):
-            return None
-        describe: Callable[[np.ndarray], np.ndarray] = EncoderCopy(
-            build_encoder, self.encoder_weights, self._split, config.image_size
-        )
-        if described is not None:
-            describe = described.__getitem__
-        return CliqueMiner(config, self._partition, self._seed, self.strategy, describe)
 
     def _create_encoder_optimizer(self) -> keras.optimizers.Optimizer:
         optimizer = create_optimizer(
@@ -249,21 +243,20 @@ class GroupTrainer:
 
         Raises:
             TrainingDivergedError: The loss or a gradient is not finite.
-            TrainingError: Too few cliques are found, where classes are sampled by them.
+            TrainingError: Too few cliques are found, or no labels; see `Renewals`.
         """
         is_over = False
         while not is_over:
             count = self.config.iterations_per_epoch - self.progress.step_in_epoch
             if count <= 0:
                 return
-            count = min(count, self._renew_cliques(count))
+            count = self._renew(count)
             is_over = yield from self._run_steps(count, finish_before, stop_requested)
 
-    def _renew_cliques(self, num_steps: int) -> int:
-        """Returns for how many of the next steps they are good."""
-        if self.miner is None:
-            return num_steps
-        return self.miner.renew(self.progress, self._partition_groups(self.group_id))
+    def _renew(self, num_steps: int) -> int:
+        """Returns for how many of the next steps what is found anew is good."""
+        groups = self._partition_groups(self.group_id)
+        return self.renewals.renew(self.progress, groups, num_steps)
 
     def _run_steps(
         self,
@@ -299,7 +292,7 @@ class GroupTrainer:
     def first_images(self) -> np.ndarray:
         """Returns the images of the next batch without taking them."""
         position = self.progress.group_positions[self.group_id]
-        self._renew_cliques(1)
+        self._renew(1)
         with self._damage_named(position):
             of_groups = next(iter(self._pipeline(self.config.batch_size)))
         return np.concatenate([images.numpy() for images, _ in of_groups])
@@ -324,13 +317,8 @@ class GroupTrainer:
         return damaged_samples_named(
             *(self._split, self._partition, groups, self.config, self._seed, position),
             target=self._target,
-            cliques=[self._cliques_of(one) for one in groups],
+            cliques=[self.renewals.cliques_of(one) for one in groups],
         )
-
-    def _cliques_of(self, group_id: int) -> np.ndarray | None:
-        if self.miner is None:
-            return None
-        return self.miner.cliques(group_id % self._together)
 
     def _batches(self, num_steps: int) -> tf.distribute.DistributedDataset:
         def make(context: tf.distribute.InputContext) -> tf.data.Dataset:
@@ -363,9 +351,10 @@ class GroupTrainer:
             num_samples=num_samples,
             targets=self.head_factory.targets,
             descriptors=self._descriptors,
-            cliques=self._cliques_of(group_id),
+            cliques=self.renewals.cliques_of(group_id),
             teacher=self._teacher,
             target=self._target,
+            target_labels=self.renewals.labels_of(group_id),
             **shares,
         )
         if self._augment is None:

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from vpr_tf.classification.predictor import PlacePredictor
-from vpr_tf.config import ExperimentConfig
+from vpr_tf.config import AdaptedTo, ExperimentConfig
 from vpr_tf.data.partition import Partition
 from vpr_tf.data.prepared_dataset import EvaluationSet, PreparedDataset
 from vpr_tf.evaluation import EvaluationResult, prediction_picture, warning_lines
@@ -124,7 +124,8 @@ def announce(config: ExperimentConfig, facts: dict[str, Any], run: RunFolder) ->
     if "teacher" in facts:
         _LOG.info("Teacher: %s", facts["teacher_description"])
     if train.target is not None:
-        _LOG.info("Target: %s, without labels", train.target.split)
+        target = AdaptedTo.of(train.target, "")
+        _LOG.info("Target: %s, without labels", target.text)
     _LOG.info(
         "Data: %s, partition %s: %d group(s) of %s classes, %s images",
         *(config.dataset.path, config.partition_name, len(counts)),

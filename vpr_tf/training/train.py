@@ -16,16 +16,15 @@ import tensorflow as tf
 from vpr_tf.classification import ClassTable, require_ground
 from vpr_tf.classification.predictor import PlacePredictor
 from vpr_tf.config import (
-    AdaptedTo,
     ConfigError,
     EncoderConfig,
     ExperimentConfig,
     PlateauScheduleConfig,
 )
 from vpr_tf.data.partition import Partition
-from vpr_tf.data.prepared_dataset import PreparedDataset, SplitIndex
-from vpr_tf.data.target_photos import target_split
+from vpr_tf.data.prepared_dataset import PreparedDataset
 from vpr_tf.evaluation.protocols import check_protocol_sets
+from vpr_tf.extraction import Target
 from vpr_tf.models import build_encoder, build_with_lora, with_run_weights
 from vpr_tf.training.callbacks import CheckpointSaver, decision_callbacks
 from vpr_tf.training.checkpoints import CheckpointStore
@@ -66,6 +65,7 @@ from vpr_tf.training.run_writers import (
     data_facts,
     model_facts,
 )
+from vpr_tf.training.target_localization import TargetLocalizer
 from vpr_tf.training.teacher import Teacher
 from vpr_tf.training.val_loss import ValLoss
 
@@ -156,7 +156,8 @@ class _Setting:
         facts: What the run trains on.
         objectives: Functions of the user.
         teacher: With `train.teacher`.
-        target: With `train.target`, its split.
+        target: With `train.target`, its photos.
+        localizer: Of the target, where its photos get labels.
     """
 
     config: ExperimentConfig
@@ -168,7 +169,8 @@ class _Setting:
     facts: dict[str, Any]
     objectives: Sequence[LossFunction] = ()
     teacher: Teacher | None = None
-    target: SplitIndex | None = None
+    target: Target | None = None
+    localizer: TargetLocalizer | None = None
 
     @classmethod
     def load(
@@ -209,12 +211,14 @@ class _Setting:
         teacher = _teacher(config, dataset, strategy, resumed)
         if teacher is not None:
             facts |= teacher.facts
-        target = target_split(config.train.target, dataset)
-        if target is not None:
-            facts["target_fingerprint"] = dataset.split_fingerprint(target.name)
+        target = None
+        if config.train.target is not None:
+            target = Target.of(config.train.target, dataset)
+            facts["target_fingerprint"] = target.adapted_to.dataset_fingerprint
         return cls(
             *(config, encoder, dataset, partition, strategy, fixed, facts, objectives),
             *(teacher, target),
+            TargetLocalizer.of(config, dataset, partition, target),
         )
 
 
@@ -258,15 +262,12 @@ def _create_trainer(setting: _Setting, augment: Augment | None) -> GroupTrainer:
     return GroupTrainer(
         create,
         setting.dataset.split("train"),
-        setting.partition,
-        setting.config.train,
-        setting.config.seed,
+        *(setting.partition, setting.config.train, setting.config.seed),
         setting.strategy,
         fixed.descriptors if fixed else None,
-        augment,
-        setting.objectives,
+        *(augment, setting.objectives),
         setting.teacher.of_length if setting.teacher else None,
-        setting.target,
+        *(setting.target.photos if setting.target else None, setting.localizer),
     )
 
 
@@ -334,8 +335,7 @@ def _run(
     fixed = setting.fixed
     plain_encoder = fixed.encoder if fixed else build_plain_encoder(setting.encoder)
     if setting.target is not None:
-        split, fingerprint = setting.target.name, setting.facts["target_fingerprint"]
-        plain_encoder.adapted_to = AdaptedTo(split, fingerprint)
+        plain_encoder.adapted_to = setting.target.adapted_to
     if not restored and fixed is None:
         start_from_clusters(trainer, plain_encoder, dataset, config)
     saver = CheckpointSaver(store, trainer.progress, config.train)

@@ -11,6 +11,7 @@ from vpr_tf.config import (
     load_config,
 )
 
+LABELS = "[{name: class_heads}, {name: pseudo_labels}]"
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "training.md"
 
 
@@ -111,6 +112,26 @@ def test_a_run_records_all_fields_and_reads_them_again(tmp_path):
                 "objectives=[{name: domain_adversarial, reversal: -1}]",
             ],
             r"\[0\]\.reversal` must be 0 or more",
+        ),
+        (
+            ["target.split=x", "objectives=[{name: pseudo_labels}]"],
+            r"\[0\]` \(pseudo_labels\) is what heads .* no class_heads",
+        ),
+        (
+            ["target.split=val-queries", f"objectives={LABELS}"],
+            "calibrate by their true positions",
+        ),
+        ([f"objectives={LABELS}"], "pseudo_labels. needs photos of the domain to"),
+        (
+            [
+                "target.split=x",
+                f"objectives={LABELS[:-1]}, {{name: pseudo_labels}}]",
+            ],
+            "lists pseudo_labels twice, and a photo has one label",
+        ),
+        (
+            ["target.split=x", f"objectives={LABELS[:-2]}, min_confidence: 2}}]"],
+            r"min_confidence` must be between 0 and 1",
         ),
         (["photos_per_class=5"], "batch_size` must be a multiple of .*5. Rec.*32"),
         (["gradient_cache_chunk=8", "jit_compile=true"], "jit_compile` must be false"),

@@ -63,4 +63,4 @@ def test_the_page_goes_from_photos_to_answers():
     lines = page_commands()
     assert lines[0].startswith("photos check ")
     assert any(line.startswith("index calibrate ") for line in lines)
-    assert lines[-1].startswith("serve ")
+    assert any(line.startswith("serve ") for line in lines)

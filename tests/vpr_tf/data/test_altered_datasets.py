@@ -20,7 +20,8 @@ from vpr_tf.config import (
     ExperimentConfig,
 )
 from vpr_tf.data import DatasetError, PreparedDataset
-from vpr_tf.evaluation.record_images import read_image, stored_images
+from vpr_tf.data.record_reading import stored_images
+from vpr_tf.evaluation.record_images import read_image
 from vpr_tf.photos.schema import PHOTO_COLUMNS
 
 COLUMNS = ["shard", "byte_offset", "length", "key", *PHOTO_COLUMNS]

@@ -6,17 +6,28 @@ import numpy as np
 import pytest
 
 from tests.vpr_tf.data.prepared_fixture import stored, write_prepared_dataset
-from vpr_tf.config import AugmentationConfig, ConfigError, TargetConfig, TrainConfig
-from vpr_tf.data.target_photos import draw_whole_photos, target_split
-from vpr_tf.data.training_batches import training_batches
+from vpr_tf.config import (
+    AugmentationConfig,
+    ConfigError,
+    Preprocessing,
+    TargetConfig,
+    TrainConfig,
+)
+from vpr_tf.data.image_batches import ImageBatches, SplitImages
+from vpr_tf.data.prepared_dataset import DatasetError
+from vpr_tf.data.record_reading import stored_images
+from vpr_tf.data.target_photos import TargetLabels, draw_whole_photos
+from vpr_tf.data.training_batches import damaged_samples_named, training_batches
+from vpr_tf.extraction import Target
 
 NUM_OF_TARGET = 5
+SQUARE = Preprocessing("square", 16)
 CONFIG = TrainConfig(
     batch_size=4,
     image_size=16,
     augmentation=AugmentationConfig(0, 0, 0, 0, 0),
     objectives=[{"name": "class_heads"}, {"name": "domain_adversarial"}],
-    target=TargetConfig("val-queries", photos_per_batch=2),
+    target=TargetConfig("test-queries", photos_per_batch=2),
 )
 
 
@@ -34,9 +45,13 @@ def datasets(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def photos_of_target(datasets):
-    draw = draw_whole_photos(datasets[1].split("train"), 16)
+    draw = draw_whole_photos(photos_of(datasets[1]), 16)
     drawn = [draw(np.array([0, number], np.int64)).numpy() for number in range(60)]
     return np.unique(drawn, axis=0)
+
+
+def photos_of(dataset):
+    return SplitImages(dataset.split("train"))
 
 
 def batches(datasets, config=CONFIG, seed=7, with_target=True, **options):
@@ -45,7 +60,7 @@ def batches(datasets, config=CONFIG, seed=7, with_target=True, **options):
         source.split("train"),
         source.partition("cosplace"),
         *(0, config, seed),
-        target=target.split("train") if with_target else None,
+        target=photos_of(target) if with_target else None,
         **options,
     )
     return list(made.as_numpy_iterator()) if "num_samples" in options else made
@@ -126,7 +141,102 @@ def test_mixing_needs_no_photos_in_the_batch(datasets):
     np.testing.assert_array_equal(again, mixed)
 
 
-def test_a_split_that_is_not_there_is_refused(datasets):
-    with pytest.raises(ConfigError, match=r"target.split`: .*no split 'night'.*train"):
-        target_split(TargetConfig("night"), datasets[0])
-    assert target_split(None, datasets[0]) is None
+def test_photos_with_a_label_come_with_it(datasets, photos_of_target):
+    rows = np.array([3, 1], np.int64)
+    place = np.arange(8, dtype=np.float32).reshape(2, 4)
+    labels = TargetLabels(rows, np.array([2, 0], np.int32), place)
+    objectives = [*CONFIG.objectives, {"name": "pseudo_labels"}]
+    for listed, known in ((objectives, None), (objectives[::2], rows)):
+        config = dataclasses.replace(CONFIG, objectives=listed)
+        made = batches(datasets, config, num_samples=20, target_labels=labels)
+        seen = {}
+        for images, targets in made:
+            numbers = numbers_of(images[4:], photos_of_target)
+            said = targets["target_class_index"], targets["target_place"]
+            for number, *own in zip(numbers.tolist(), *said, strict=True):
+                seen[number] = own
+        by_class = {int(index): row for index, row in seen.values()}
+        assert len(seen) == (NUM_OF_TARGET if known is None else len(rows))
+        assert set(by_class) == ({-1, 0, 2} if known is None else {0, 2})
+        np.testing.assert_array_equal(by_class[2], place[0])
+        np.testing.assert_array_equal(by_class[0], place[1])
+        (own,) = [number for number, (index, _) in seen.items() if index == 2]
+        batch = ImageBatches(photos_of(datasets[1]), SQUARE)
+        ((whole, _),) = batch.iterate(rows[:1])
+        np.testing.assert_allclose(photos_of_target[own], whole[0], atol=1e-6)
+
+
+def test_without_labels_there_are_no_photos_of_the_target(datasets):
+    objectives = [{"name": "class_heads"}, {"name": "pseudo_labels"}]
+    config = dataclasses.replace(CONFIG, objectives=objectives)
+    none = TargetLabels(np.empty(0, np.int64), np.empty(0, np.int32))
+    for labels in (None, none):
+        (images, targets), *_ = batches(
+            datasets, config, num_samples=4, target_labels=labels
+        )
+        assert images.shape == (4, 16, 16, 3)
+        assert list(targets) == ["class_index"]
+
+
+@pytest.fixture
+def folder(datasets, tmp_path):
+    """The photos of the target, as files."""
+    folder = tmp_path / "night"
+    folder.mkdir()
+    split = datasets[1].split("train")
+    for number, content in enumerate(stored_images(split, np.arange(len(split)))):
+        (folder / f"{number}.png").write_bytes(content)
+    return folder
+
+
+def test_a_folder_gives_the_batches_of_a_split(datasets, folder):
+    (folder / "broken.jpg").write_bytes(b"no photo")
+    target = Target.of(TargetConfig(photos=str(folder)), datasets[0])
+    assert target.adapted_to.text == target.photos.name == "the photos of night"
+    expected = batches(datasets, num_samples=12)
+    source = datasets[0]
+    found = training_batches(
+        source.split("train"),
+        source.partition("cosplace"),
+        *(0, CONFIG, 7),
+        num_samples=12,
+        target=target.photos,
+    )
+    for (images, _), (wanted, _) in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(images, wanted)
+
+
+def test_photos_of_a_folder_are_recognised_by_what_they_hold(datasets, folder):
+    def is_split():
+        target = Target.of(TargetConfig(photos=str(folder)), datasets[0])
+        return [target.is_split(dataset, "train") for dataset in datasets]
+
+    (folder / "0.png").rename(folder / "z.png")
+    assert is_split() == [False, True]
+    (folder / "1.png").unlink()
+    assert is_split() == [False, False]
+
+
+def test_a_photo_that_changed_is_named(datasets, folder):
+    photos = Target.of(TargetConfig(photos=str(folder)), datasets[0]).photos
+    (folder / "2.png").write_bytes(b"no photo")
+    source = datasets[0].split("train"), datasets[0].partition("cosplace")
+    with (
+        pytest.raises(DatasetError, match=r"night, cannot be read: '2\.png': file has"),
+        damaged_samples_named(*source, [0], CONFIG, 7, 0, target=photos),
+    ):
+        list(training_batches(*source, 0, CONFIG, 7, num_samples=12, target=photos))
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"split": "night"}, r"target.split`: .*no split 'night'.*train"),
+        ({"photos": "nowhere"}, r"target.photos`: No folder of photos at nowhere"),
+        ({}, "needs either `split`, the name of a split, or `photos`"),
+        ({"split": "x", "photos": "y"}, "Received: split='x', photos='y'"),
+    ],
+)
+def test_photos_that_are_not_there_are_refused(datasets, fields, message):
+    with pytest.raises(ConfigError, match=message):
+        Target.of(TargetConfig(**fields), datasets[0])

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 
 import evaluate
-from tests.command_line import command
+from tests.command_line import command, vpr
 from tests.vpr_tf.evaluation.tiny_dataset import Shot, write_dataset
-from vpr_tf.config import AdaptedTo, load_config
+from vpr_tf.config import AdaptedTo, load_config, save_config
 from vpr_tf.data.prepared_dataset import PreparedDataset
+from vpr_tf.data.record_reading import stored_images
 from vpr_tf.evaluation.evaluate import evaluate_model
-from vpr_tf.extraction import load_extractor
+from vpr_tf.export.saved_model import export_encoder
+from vpr_tf.extraction import is_adapted_to_split, load_extractor
 from vpr_tf.models import GeoLocalizationNet
 from vpr_tf.models.batch_norm_statistics import batch_norms
 
@@ -81,6 +83,33 @@ def test_tests_of_the_same_queries_say_so(folder, adapted_file):
     assert not any("adapted" in one for one in warnings)
 
 
+def test_exports_keep_the_note(folder, adapted_file, capsys):
+    config = load_config(folder / "tiny.yaml")
+    adapted = load_extractor(config, adapted_file).encoder
+    version = export_encoder(adapted, config, folder / "saved")
+    assert load_extractor(model=version).encoder.adapted_to == adapted.adapted_to
+    for model in (version, adapted_file):
+        assert vpr("models", "show", model, "--json") == 0
+        shown = json.loads(capsys.readouterr().out)
+        assert shown["adapted_to"]["split"] == "test-a-queries"
+
+
+def test_runs_say_what_they_were_adapted_to(folder, capsys):
+    run = folder / "runs" / "tiny" / "2026-01-01_00-00-00"
+    (run / "best").mkdir(parents=True)
+    (run / "best" / "encoder.weights.h5").touch()
+    overrides = ["train.target={photos: /a/night}"]
+    overrides += ["train.augmentation.extra=[{name: FourierMixing}]"]
+    save_config(load_config(folder / "tiny.yaml", overrides), run / "config.yaml")
+    (run / "metrics.json").write_text('{"run": {"target_fingerprint": "abc"}}')
+    assert vpr("models", "show", run, "--json") == 0
+    shown = json.loads(capsys.readouterr().out)["adapted_to"]
+    assert shown == {"split": "night", "dataset_fingerprint": "abc", "is_folder": True}
+    (run / "metrics.json").write_text('{"run": {}}')
+    assert vpr("models", "show", run) == 2
+    assert "which photos the run was adapted to" in capsys.readouterr().err
+
+
 def test_only_the_queries_may_be_described_by_the_adapted(folder, adapted_file, capsys):
     before = folder / "before.keras"
     config = load_config(folder / "tiny.yaml")
@@ -112,6 +141,24 @@ def test_only_the_queries_may_be_described_by_the_adapted(folder, adapted_file, 
     assert "`--report` is of one encoder" in capsys.readouterr().err
 
 
+def test_a_folder_gives_the_statistics_of_the_split(folder, adapted_file):
+    photos = folder / "night"
+    photos.mkdir()
+    split = PreparedDataset(folder / "dataset").split("test-a-queries")
+    for number, content in enumerate(stored_images(split, np.arange(len(split)))):
+        (photos / f"{number}.png").write_bytes(content)
+    file = folder / "of_photos.keras"
+    arguments = ["--config", f"{folder / 'tiny.yaml'}", "--photos", f"{photos}"]
+    assert main([*arguments, "--output", f"{file}"]) == 0
+    one, other = (load_extractor(model=path).encoder for path in (file, adapted_file))
+    for mine, expected in zip(one.weights, other.weights, strict=True):
+        np.testing.assert_allclose(mine, expected, atol=1e-6)
+    dataset = PreparedDataset(folder / "dataset")
+    assert one.adapted_to.is_folder
+    assert is_adapted_to_split(one.adapted_to, dataset, "test-a-queries")
+    assert not is_adapted_to_split(one.adapted_to, dataset, "val-queries")
+
+
 def test_descriptors_of_queries_must_be_as_long(folder, adapted_file, capsys):
     short = folder / "short.keras"
     GeoLocalizationNet("EfficientNetLite0", 4, last_stage=0).save(short)
@@ -125,8 +172,10 @@ def test_descriptors_of_queries_must_be_as_long(folder, adapted_file, capsys):
     [
         ([], "no `train.target`. Pass --split NAME"),
         (["--split", "night"], "has no split 'night'"),
-        (["--split", "train", "--share", "0"], "`share` must be above 0"),
-        (["--split", "train", "--output", "x.h5"], "must end in .keras"),
+        (["--split", "train"], "another split than the one that is trained on"),
+        (["--photos", "nowhere"], "No folder of photos at nowhere"),
+        (["--split", "val-queries", "--share", "0"], "`share` must be above 0"),
+        (["--split", "val-queries", "--output", "x.h5"], "must end in .keras"),
     ],
 )
 def test_what_cannot_be_is_refused(folder, capsys, arguments, message):

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from vpr_tf.config import Preprocessing
+from vpr_tf.config import AdaptedTo, Preprocessing
 from vpr_tf.extraction import EncoderError
 from vpr_tf.extraction.export_record import Calibration, ExportRecord, Parity
 from vpr_tf.stored_files import StoredFile
@@ -26,6 +26,7 @@ INT8 = dataclasses.replace(
     precision="int8",
     preprocessing=Preprocessing("square", 224, "int8"),
     calibration=Calibration("photos", 280, "1" * 64),
+    adapted_to=AdaptedTo("night", "2" * 64, is_folder=True),
 )
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.small_training import build_small_encoder
 from vpr_tf.config import ConfigError, OptimizerConfig, TargetConfig, TrainConfig
+from vpr_tf.data.image_batches import SplitImages
 from vpr_tf.training.checkpoints import CheckpointStore
 from vpr_tf.training.group_trainer import GroupTrainer
 from vpr_tf.training.process import create_strategy
@@ -39,7 +40,7 @@ def make_trainer(small_training_dataset):
             7,
             create_strategy("one_device"),
             objectives=functions,
-            target=dataset.split("val-queries"),
+            target=SplitImages(dataset.split("val-queries")),
         )
 
     return make

@@ -66,16 +66,16 @@ def test_a_resumed_run_has_the_losses_of_one_that_went_on(
     losses, states = [], []
     for result in whole.train_epoch(finish_before=lambda step: step in stops):
         losses.append(result.loss)
-        states.append(whole.miner.serialize())
+        states.append(whole.renewals.miner.serialize())
         if result.step in stops:
             CheckpointStore(whole, tmp_path / str(result.step)).save()
     for stop in stops:
         resumed = trainer_of(small_training_dataset)
         assert CheckpointStore(resumed, tmp_path / str(stop)).restore_latest()
-        assert resumed.miner.serialize() == states[stop - 1]
+        assert resumed.renewals.miner.serialize() == states[stop - 1]
         after = [result.loss for result in resumed.train_epoch()]
         np.testing.assert_allclose(after, losses[stop:], rtol=1e-6)
-        assert resumed.miner.serialize() == whole.miner.serialize()
+        assert resumed.renewals.miner.serialize() == whole.renewals.miner.serialize()
     assert len(set(states)) == 2
 
 
@@ -83,21 +83,21 @@ def test_cliques_are_renewed_by_the_encoder_as_it_is(
     small_training_dataset, monkeypatch
 ):
     trainer = trainer_of(small_training_dataset)
-    found, describe = [], trainer.miner._describe
+    found, describe = [], trainer.renewals.miner._describe
 
     def described(rows):
         progress, values = trainer.progress, describe(rows)
         found.append((progress.epoch, progress.step_in_epoch, rows, values))
         return values
 
-    monkeypatch.setattr(trainer.miner, "_describe", described)
+    monkeypatch.setattr(trainer.renewals.miner, "_describe", described)
     trainer.first_images()
     losses_of(trainer, 2)
     assert [one[:2] for one in found] == [(0, 0), (0, 3), (1, 0), (1, 3)]
     split = small_training_dataset.split("train")
     *_, rows, values = found[-1]
     assert values.shape == (len(rows), 8)
-    untrained = trainer_of(small_training_dataset).miner._describe(rows)
+    untrained = trainer_of(small_training_dataset).renewals.miner._describe(rows)
     assert not np.allclose(values, untrained)
     np.testing.assert_allclose(describe(rows[::-1])[::-1], describe(rows), atol=1e-6)
     assert len(split) > len(rows) == 4  # a photo a class
@@ -108,12 +108,35 @@ def test_batches_hold_cliques(small_training_dataset):
     (batch,) = next(iter(trainer_first_batches(trainer)))
     classes = batch[1]["class_index"].numpy()
     pairs = {tuple(pair) for pair in classes[::2].reshape(-1, 2).tolist()}
-    assert pairs == {tuple(clique) for clique in trainer.miner.cliques(0).tolist()}
+    assert pairs == {
+        tuple(clique) for clique in trainer.renewals.miner.cliques(0).tolist()
+    }
 
 
 def trainer_first_batches(trainer):
     trainer.first_images()
     return trainer._pipeline(trainer.config.batch_size)
+
+
+def test_replicas_and_workers_draw_what_one_device_draws(small_training_dataset):
+    trainer = trainer_of(small_training_dataset)
+    trainer.first_images()
+
+    def drawn(**shares):
+        batches = trainer._pipeline(16, **shares)
+        return [(x.numpy(), y["class_index"].numpy()) for ((x, y),) in batches]
+
+    whole = drawn()
+    of_replicas = drawn(num_replicas=2)
+    pairs = zip(of_replicas[::2], of_replicas[1::2], strict=True)
+    workers = [
+        drawn(num_replicas=2, num_input_pipelines=2, input_pipeline_id=number)
+        for number in range(2)
+    ]
+    for parts in (pairs, zip(*workers, strict=True)):
+        for (first, second), batch in zip(parts, whole, strict=True):
+            for one, other, expected in zip(first, second, batch, strict=True):
+                np.testing.assert_array_equal(np.concatenate([one, other]), expected)
 
 
 def test_stored_descriptors_are_taken_as_they_are(small_training_dataset):
@@ -141,10 +164,10 @@ def test_classes_that_lie_too_near_are_told(small_training_dataset):
 def test_stored_cliques_of_other_classes_are_refused(small_training_dataset, change):
     trainer = trainer_of(small_training_dataset)
     trainer.first_images()
-    stored = json.loads(trainer.miner.serialize())
+    stored = json.loads(trainer.renewals.miner.serialize())
     with pytest.raises(StoredValueError):
-        trainer.miner.deserialize(json.dumps(stored | change))
-    trainer.miner.deserialize(json.dumps(stored))
+        trainer.renewals.miner.deserialize(json.dumps(stored | change))
+    trainer.renewals.miner.deserialize(json.dumps(stored))
 
 
 @pytest.mark.parametrize(

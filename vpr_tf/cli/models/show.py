@@ -52,10 +52,16 @@ def _facts(model: str) -> dict[str, Any]:
         encoder = read_keras_file(source.path)
         return {**encoder.get_config(), "parameters": encoder.count_params()}
     from vpr_tf.config import load_saved_config
+    from vpr_tf.extraction.adaptation_notes import note_of_run, note_of_saved_model
 
     config = load_saved_config(source.config_file)
+    if source.kind == "run":
+        adapted_to = note_of_run(config, source.path)
+    else:
+        adapted_to = note_of_saved_model(source.path)
     return {
         "name": config.name,
         **dataclasses.asdict(config.encoder),
+        "adapted_to": adapted_to and dataclasses.asdict(adapted_to),
         "preprocessing": dataclasses.asdict(config.evaluation.preprocessing),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from vpr_tf.config import CLASS_HEADS, TrainConfig
+from vpr_tf.config import CLASS_HEADS, PseudoLabelsConfig, TrainConfig
 from vpr_tf.layers import TrainingHead
 from vpr_tf.training.heads import HeadFactory
 from vpr_tf.training.objectives.creation import create_objective, objective_of_callable
@@ -13,6 +13,7 @@ from vpr_tf.training.objectives.objective import (
     HeadObjective,
     LossFunction,
     Objective,
+    PseudoLabelObjective,
 )
 
 
@@ -37,14 +38,18 @@ def create_objectives(
     """
     num_classes = len(head_factory.partition.classes_of_group(group_id))
     made: list[Objective] = []
-    for one in config.objective_configs:
-        if one.name != CLASS_HEADS:
-            made.append(create_objective(one, descriptor_dim, num_classes))
-            continue
+    head: TrainingHead | None = None
+    if config.has_class_heads:
         head = head_factory.create(group_id)
         head.build((None, descriptor_dim))
-        variables = head.trainable_variables
-        made.append(HeadObjective(one.name, one.weight, head, variables=variables))
+    for one in config.objective_configs:
+        if head is not None and one.name == CLASS_HEADS:
+            variables = head.trainable_variables
+            made.append(HeadObjective(one.name, one.weight, head, variables=variables))
+        elif head is not None and isinstance(one, PseudoLabelsConfig):
+            made.append(PseudoLabelObjective(one.name, one.weight, head))
+        else:
+            made.append(create_objective(one, descriptor_dim, num_classes))
     return _with_distinct_names([*made, *map(objective_of_callable, functions)])
 
 

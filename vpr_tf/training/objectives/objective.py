@@ -215,6 +215,39 @@ class DomainObjective(Objective):
         return tf.add_n(shares) / 2.0 / batch.num_replicas
 
 
+@dataclass(frozen=True, eq=False)
+class PseudoLabelObjective(Objective):
+    """The loss of a head on photos of the target that have labels.
+
+    The mean over the photos of the target in the batch, of which those without a label
+    count as 0.
+
+    Attributes:
+        head: Built; trained by a `HeadObjective`.
+    """
+
+    head: TrainingHead
+
+    @property
+    def needs_whole_batch(self) -> bool:
+        """See `Objective`."""
+        return False
+
+    def share(self, batch: ReplicaBatch) -> tf.Tensor:
+        """See `Objective`."""
+        classes = batch.targets.get("target_class_index")
+        if batch.domains is None or classes is None:
+            return tf.constant(0.0)  # none has a label as yet
+        descriptors = batch.domains[tf.shape(batch.descriptors)[0] :]
+        learnt = tf.maximum(classes, 0)
+        if self.head.target == "place":
+            learnt = batch.targets["target_place"]
+        losses = self.head.loss(descriptors, learnt)
+        total = tf.reduce_sum(tf.where(classes >= 0, losses, 0.0))
+        num_photos = tf.shape(classes)[0] * batch.num_replicas
+        return total / tf.cast(num_photos, tf.float32)
+
+
 class Losses(NamedTuple):
     """What a replica computed; the sums over replicas are the values of the batch.
 
