@@ -59,7 +59,7 @@ def encoder_file(tmp_path_factory):
 
     keras.utils.set_random_seed(0)
     path = tmp_path_factory.mktemp("encoder") / "tiny.keras"
-    GeoLocalizationNet("EfficientNetLite0", 8).save(path)
+    GeoLocalizationNet("EfficientNetLite0", 8, last_stage=0).save(path)
     return str(path)
 
 

@@ -58,6 +58,7 @@ def test_heads_are_kept_and_answer(run_training):
         "train.epochs=6",
         "train.iterations_per_epoch=30",
         "train.batch_size=8",
+        "train.export=best",
         *CALM,
     )
 

@@ -43,6 +43,7 @@ def test_all_from_photos_to_reports(
     rename_oddly(tmp_path / "images" / "test/queries")
     dataset = tmp_path / "dataset"
     overrides = ("train.epochs=1", "evaluation.queries_to_draw=8")
+    overrides += ("train.export=best",)
     overrides += ("build.max_rejected_fraction=0.2",)
     config = small_config(tmp_path, dataset, *overrides)
     splits = build_dataset(config).manifest["splits"]

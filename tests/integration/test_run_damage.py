@@ -51,7 +51,7 @@ def losses_of(run):
 def trained(small_training_dataset, tmp_path_factory):
     """A run of ten steps, a copy as it was after nine, and a trainer like its own."""
     folder = tmp_path_factory.mktemp("trained")
-    config = small_config(folder, small_training_dataset.path, "train.export=never")
+    config = small_config(folder, small_training_dataset.path)
     copy = folder / "after_nine_steps"
 
     def copy_run(batch, logs):

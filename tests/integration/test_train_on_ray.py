@@ -17,7 +17,7 @@ pytestmark = [
 ]
 
 # Batch statistics would be those of each replica's share.
-SETTINGS = ("encoder.bn_mode=keras", "encoder.last_stage=0", "train.epochs=2")
+SETTINGS = ("encoder.bn_mode=keras", "encoder.train_from_stage=1", "train.epochs=2")
 _KILL_WITHIN_S = 200
 
 

@@ -80,6 +80,7 @@ def test_a_run_leaves_what_the_design_names(run_training, tmp_path):
     run = run_training(
         "evaluation.queries_to_draw=2",
         "train.iterations_per_epoch=10",
+        "train.export=best",
         callbacks=[watch, table, events],
     )
     names = {path.name for path in run.path.iterdir()}
@@ -161,7 +162,7 @@ def test_a_finished_run_goes_on_with_more_epochs_as_if_it_had_them(run_training)
 def test_a_finished_run_without_checkpoints_is_whole_but_for_resuming(
     run_training, monkeypatch
 ):
-    none = (*SHORT, "train.checkpoints_to_keep=0", "train.export=never")
+    none = (*SHORT, "train.checkpoints_to_keep=0")
     finish = train_module.finish_run
 
     def finish_with_checkpoints(config, dataset, run, encoder):
@@ -222,7 +223,8 @@ def test_without_val_and_tests_the_last_model_is_exported(
     manifest |= {"val": None, "tests": {}}
     (folder / "manifest.json").write_text(json.dumps(manifest))
     assert PreparedDataset(folder).val is None
-    run = RunFolder(train(small_config(tmp_path, folder, *SHORT)).run)
+    config = small_config(tmp_path, folder, *SHORT, "train.export=best")
+    run = RunFolder(train(config).run)
     metrics = json.loads(run.metrics_file.read_text())
     assert [record["val_recalls"] for record in metrics["epochs"]] == [{}]
     assert metrics["epochs"][-1]["best_epoch"] == 0
@@ -237,9 +239,9 @@ def darken(images):
 
 @pytest.mark.slow
 def test_own_augmentation_and_weights_of_another_run(run_training):
-    first = run_training(*SHORT, "name=first", "train.export=never")
+    first = run_training(*SHORT, "name=first")
     assert TrainingResult.from_run(first).savedmodel is None
-    again = (*SHORT, "name=second", "encoder.weights=run:first", "train.export=never")
+    again = (*SHORT, "name=second", "encoder.weights=run:first")
     run = run_training(*again, augment=darken)
     facts = json.loads(run.metrics_file.read_text())["run"]
     assert facts["augment"].endswith("test_training_run.darken")
@@ -297,7 +299,7 @@ def test_the_script_trains_a_real_encoder(
     small_training_dataset, tmp_path, capsys, monkeypatch
 ):
     path = write_config(tmp_path, small_training_dataset.path)
-    arguments = ["--config", str(path), *SHORT, "encoder.train_from_stage=8"]
+    arguments = ["--config", str(path), *SHORT]
     assert train_keras.main(arguments) == 0
     output = capsys.readouterr().out
     for words in (

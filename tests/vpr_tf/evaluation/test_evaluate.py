@@ -147,8 +147,8 @@ def test_milvus_of_a_stored_config_gets_no_connection(tmp_path, monkeypatch):
 @pytest.fixture(scope="module")
 def network():
     keras.utils.set_random_seed(0)
-    config = EncoderConfig("EfficientNetLite0", descriptor_dim=8, weights="none")
-    return build_encoder(config)
+    fields = {"descriptor_dim": 8, "last_stage": 0, "weights": "none"}
+    return build_encoder(EncoderConfig("EfficientNetLite0", **fields))
 
 
 def test_fingerprint_follows_weights_but_not_precision(network):

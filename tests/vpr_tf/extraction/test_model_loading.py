@@ -40,7 +40,9 @@ def config(tmp_path):
         runs_dir=str(tmp_path / "runs"),
         dataset=DatasetConfig(path="datasets/x"),
         build=BuildConfig(train="train"),
-        encoder=EncoderConfig("EfficientNetLite0", descriptor_dim=8, weights="none"),
+        encoder=EncoderConfig(
+            "EfficientNetLite0", descriptor_dim=8, last_stage=0, weights="none"
+        ),
         evaluation=EvaluationConfig(resize="square", image_size=48),
     )
 

@@ -11,8 +11,10 @@ from vpr_tf.config import EncoderConfig, GemConfig
 from vpr_tf.models import GeoLocalizationNet, build_encoder, load_weights
 
 
-def lite0(descriptor_dim=8, **kwargs):
-    return GeoLocalizationNet("EfficientNetLite0", descriptor_dim, **kwargs)
+def stem(descriptor_dim=8, **kwargs):
+    return GeoLocalizationNet(
+        "EfficientNetLite0", descriptor_dim, last_stage=0, **kwargs
+    )
 
 
 def assert_same_weights(model, other):
@@ -21,10 +23,9 @@ def assert_same_weights(model, other):
 
 
 @pytest.fixture(scope="module")
-def imagenet():
-    return build_encoder(
-        EncoderConfig("EfficientNetLite0", 8, train_from_stage=5, weights="imagenet")
-    )
+def encoder():
+    keras.utils.set_random_seed(1)
+    return stem()
 
 
 def test_build_encoder_follows_the_config():
@@ -48,7 +49,7 @@ def test_build_encoder_follows_the_config():
 
 
 def test_random_weights_follow_the_global_seed():
-    config = EncoderConfig("EfficientNetLite0", 8, weights="none")
+    config = EncoderConfig("EfficientNetLite0", 8, last_stage=0, weights="none")
     models = []
     for seed in (1, 1, 2):
         keras.utils.set_random_seed(seed)
@@ -60,20 +61,20 @@ def test_random_weights_follow_the_global_seed():
 
 @pytest.mark.parametrize("suffix", [".weights.h5", ".keras"])
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
-def test_saved_weights_load_under_any_policy(tmp_path, imagenet, suffix, policy):
+def test_saved_weights_load_under_any_policy(tmp_path, encoder, suffix, policy):
     path = tmp_path / f"encoder{suffix}"
-    (imagenet.save if suffix == ".keras" else imagenet.save_weights)(path)
-    other = lite0(train_from_stage=2, bn_mode="keras", dtype=policy)
+    (encoder.save if suffix == ".keras" else encoder.save_weights)(path)
+    other = stem(train_from_stage=1, bn_mode="keras", dtype=policy)
     load_weights(other, str(path))
-    assert_same_weights(imagenet, other)
+    assert_same_weights(encoder, other)
     assert other.backbone_dtype_policy.name == policy
 
 
 @pytest.mark.parametrize("suffix", [".weights.h5", ".keras"])
-def test_weights_of_another_encoder_list_the_differences(tmp_path, imagenet, suffix):
+def test_weights_of_another_encoder_list_the_differences(tmp_path, encoder, suffix):
     path = tmp_path / f"encoder{suffix}"
-    (imagenet.save if suffix == ".keras" else imagenet.save_weights)(path)
-    other = lite0(descriptor_dim=9)
+    (encoder.save if suffix == ".keras" else encoder.save_weights)(path)
+    other = stem(descriptor_dim=9)
     before = other.get_weights()
     pattern = r"expected 9, received 8|expected \(9,\), received \(8,\)"
     with pytest.raises(ValueError, match=pattern):
@@ -86,14 +87,14 @@ def test_keras_file_of_another_model_is_refused(tmp_path):
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     model.save(tmp_path / "other.keras")
     with pytest.raises(ValueError, match=r"must hold a GeoLocalizationNet.*Sequential"):
-        load_weights(lite0(), str(tmp_path / "other.keras"))
+        load_weights(stem(), str(tmp_path / "other.keras"))
 
 
 def test_pth_file_through_the_strict_mapping(tmp_path, monkeypatch):
     fake_torch(monkeypatch)
     write_state_dict(tmp_path / "a.pth", {"_conv_stem.weight": np.zeros(3, "<f4")})
     with pytest.raises(ValueError, match=r"_bn0\.weight: missing"):
-        load_weights(lite0(), str(tmp_path / "a.pth"))
+        load_weights(stem(), str(tmp_path / "a.pth"))
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,7 @@ def test_pth_file_through_the_strict_mapping(tmp_path, monkeypatch):
 )
 def test_wrong_weights_are_one_clear_error(weights, error, message):
     with pytest.raises(error, match=message):
-        load_weights(lite0(), weights)
+        load_weights(stem(), weights)
 
 
 def test_damaged_h5_file_is_one_clear_error(tmp_path):
@@ -115,7 +116,7 @@ def test_damaged_h5_file_is_one_clear_error(tmp_path):
     with pytest.raises(
         ValueError, match=r"damaged\.weights\.h5 must be an HDF5 file\. .*a text file"
     ):
-        load_weights(lite0(), str(path))
+        load_weights(stem(), str(path))
 
 
 # === Presets ===

@@ -54,18 +54,18 @@ NO_WEIGHTS = {
 
 
 @pytest.fixture(scope="module")
-def lite0():
-    return GeoLocalizationNet("EfficientNetLite0", 8)
+def stem():
+    return GeoLocalizationNet("EfficientNetLite0", 8, last_stage=0)
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors", ".keras", ".weights.h5"])
 @pytest.mark.parametrize("what", NO_WEIGHTS)
-def test_what_is_no_weights_is_named(lite0, tmp_path, what, suffix):
+def test_what_is_no_weights_is_named(stem, tmp_path, what, suffix):
     data, message = NO_WEIGHTS[what]
     path = tmp_path / f"file{suffix}"
     path.write_bytes(data)
     with pytest.raises(ValueError, match=f"file{suffix} must be .*{message}") as raised:
-        load_weights(lite0, str(path))
+        load_weights(stem, str(path))
     assert "pickle" not in str(raised.value)
     with pytest.raises(EncoderError, match=message):
         load_extractor(model=path)
@@ -84,29 +84,29 @@ def test_what_is_no_weights_is_named(lite0, tmp_path, what, suffix):
         (".keras", archive_bytes([("a.txt", b"")]), "must hold config.json"),
     ],
 )
-def test_weights_of_another_format_are_named(lite0, tmp_path, suffix, data, message):
+def test_weights_of_another_format_are_named(stem, tmp_path, suffix, data, message):
     path = tmp_path / f"file{suffix}"
     path.write_bytes(data)
     with pytest.raises(ValueError, match=message):
-        load_weights(lite0, str(path))
+        load_weights(stem, str(path))
 
 
-def test_weights_of_another_network_say_how_many_fit(lite0, tmp_path):
+def test_weights_of_another_network_say_how_many_fit(stem, tmp_path):
     path = tmp_path / "foreign.safetensors"
     path.write_bytes(safetensors_bytes({"w": [2], "module.a.bias": [3]}))
     message = r"of another network.* 0 of its 2 arrays fit\.\n  (w|module.a.bias): not"
     with pytest.raises(ValueError, match=message):
-        load_weights(lite0, str(path))
+        load_weights(stem, str(path))
     with pytest.raises(ValueError, match=message):  # not: "a backbone alone"
-        set_encoder(lite0, read_checkpoint(path))
+        set_encoder(stem, read_checkpoint(path))
 
 
-def test_foreign_files_of_keras_are_named(lite0, tmp_path):
+def test_foreign_files_of_keras_are_named(stem, tmp_path):
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
     model.save(tmp_path / "a.keras")
     with pytest.raises(ValueError, match="must hold a GeoLocalizationNet"):
-        load_weights(lite0, str(tmp_path / "a.keras"))
+        load_weights(stem, str(tmp_path / "a.keras"))
     model.save_weights(tmp_path / "a.weights.h5")
     message = r"0 of its 2 arrays fit\.\n  layers/dense"
     with pytest.raises(ValueError, match=message):
-        load_weights(lite0, str(tmp_path / "a.weights.h5"))
+        load_weights(stem, str(tmp_path / "a.weights.h5"))

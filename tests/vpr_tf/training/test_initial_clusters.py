@@ -14,7 +14,6 @@ from vpr_tf.training.train import train
 
 OVERRIDES = (
     *("encoder.aggregation.name=netvlad", "encoder.aggregation.num_clusters=3"),
-    *("encoder.last_stage=0", "encoder.train_from_stage=0"),
     *("train.groups_num=1", "train.iterations_per_epoch=2"),
 )
 

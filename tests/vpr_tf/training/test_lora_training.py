@@ -15,7 +15,8 @@ from vpr_tf.training.checkpoints import CheckpointStore
 from vpr_tf.training.train import trainer_of
 
 ENCODER = (
-    *("encoder.train_from_stage=3", "encoder.descriptor_dim=4"),
+    *("encoder.last_stage=null", "encoder.train_from_stage=3"),
+    "encoder.descriptor_dim=4",
     *("encoder.lora.rank=2", "encoder.lora.targets=[query,value,mlp]"),
     *("train.groups_num=1", "train.iterations_per_epoch=3"),
 )
@@ -69,7 +70,7 @@ def test_a_restored_run_goes_on_exactly_and_only_lora_trains(config, tmp_path):
 @pytest.mark.slow
 def test_exports_describe_as_the_encoder_that_trained(config, tmp_path):
     pytest.importorskip("tf2onnx")
-    train = dataclasses.replace(config.train, epochs=1)
+    train = dataclasses.replace(config.train, epochs=1, export="best")
     config = dataclasses.replace(config, train=train)
     photos = list(np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), "uint8"))
     images = np.stack(photos) / np.float32(255)

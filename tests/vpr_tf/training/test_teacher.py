@@ -120,7 +120,7 @@ def test_pca_cannot_make_descriptors_longer(make_teacher):
 def test_a_run_learns_from_a_teacher(make_config, monkeypatch):
     for module in (train_module, encoders):
         monkeypatch.setattr(module, "build_encoder", build_small_encoder)
-    run = RunFolder(train(make_config("train.epochs=1", "train.export=never")).run)
+    run = RunFolder(train(make_config("train.epochs=1")).run)
     assert "Teacher: EfficientNetLite0 of teacher.keras" in run.log_file.read_text()
     facts = json.loads(run.metrics_file.read_text())["run"]
     assert facts["objective_weights"] == {"distillation": 1.0}

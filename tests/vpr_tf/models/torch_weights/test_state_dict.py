@@ -14,9 +14,17 @@ def state_dict(official_shapes):
     return stand_in_state_dict(official_shapes["ResNet18_32"])
 
 
+@pytest.fixture(scope="module")
+def untrained():
+    model = GeoLocalizationNet("ResNet18", 32)
+    return model, model.get_weights()
+
+
 @pytest.fixture
-def encoder():
-    return GeoLocalizationNet("ResNet18", 32)
+def encoder(untrained):
+    model, weights = untrained
+    model.set_weights(weights)  # those before what another test has loaded
+    return model
 
 
 @pytest.fixture(scope="module")
