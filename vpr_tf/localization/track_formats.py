@@ -153,8 +153,10 @@ def _segments(
     """Yields the numbers of the photos of each segment."""
     segment: list[int] = []
     seconds = 0.0
-    steps = [0.0, *sequence.times.seconds_between.tolist()]
-    for number, step in zip(sequence.times.order.tolist(), steps, strict=True):
+    order = sequence.times.order.tolist()
+    # No photo, as where none could be read, has no first step either.
+    steps = [0.0, *sequence.times.seconds_between.tolist()][: len(order)]
+    for number, step in zip(order, steps, strict=True):
         seconds += step
         one = localizations[number]
         if one.status == WITHHELD:

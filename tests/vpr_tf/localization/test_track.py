@@ -174,6 +174,11 @@ def test_no_photos():
     assert localize_track([], *none, PHOTOS, CONFIG, sequence_of(0)) == []
 
 
+def test_a_track_of_no_photo_has_no_segment():
+    track = Track.of([], sequence_of(0))
+    assert (track.order, track.times, track.segments) == ([], [], [])
+
+
 def test_another_number_of_times_is_refused(drive):
     names, distances, rows, _ = drive
     with pytest.raises(LocalizationError, match=r"as many times as photos, 60.*59"):

@@ -14,7 +14,13 @@ from tests.vpr_tf.serving.sending import JPEG, best_key, running, send
 from vpr_tf.localization import LocalizationError
 from vpr_tf.place_index import PlaceIndex
 from vpr_tf.search import RetrievalError
-from vpr_tf.serving import ServiceSettings, create_app, localizing, served_index
+from vpr_tf.serving import (
+    ServiceSettings,
+    create_app,
+    localizing,
+    searching,
+    served_index,
+)
 from vpr_tf.serving.problems import ProblemError
 
 
@@ -77,7 +83,7 @@ def test_search_that_fails_is_a_503(town, monkeypatch, error):
 
     with TestClient(create_app(ServiceSettings({"town": town}))) as client:
         with monkeypatch.context() as patch:
-            patch.setattr(localizing, "localize_descriptors", fail)
+            patch.setattr(searching, "localize_descriptors", fail)
             answers = [send(client, 2)]
             patch.setattr(localizing.LocalizationSettings, "from_manifest", fail)
             answers.append(client.post("/v1/localize", content=b"x", headers=JPEG))

@@ -46,7 +46,7 @@ OPENING = {
     "export": "--config CONFIG --model HOSTILE --output NEW",
     "photos check": "PHOTOS --model HOSTILE --output NEW.csv",
     "whiten": "--config CONFIG --model HOSTILE --dim 2 --output NEW.keras",
-    "adapt": "--config CONFIG --model HOSTILE --split train --output NEW.keras",
+    "adapt": "--config CONFIG --model HOSTILE --split val-queries --output NEW.keras",
 }
 
 

@@ -25,7 +25,7 @@ def compiled(encoder, precision, engine="tensorflow"):
 
 def make_encoder():
     keras.utils.set_random_seed(0)
-    return GeoLocalizationNet("EfficientNetLite0", 16, last_stage=1)
+    return GeoLocalizationNet("EfficientNetLite0", 16)
 
 
 def random_images(height, width, batch=2):

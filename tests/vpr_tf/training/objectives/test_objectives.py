@@ -19,7 +19,9 @@ DESCRIPTORS = np.random.default_rng(0).normal(size=(6, 5)).astype("float32")
 UNIT = DESCRIPTORS / np.linalg.norm(DESCRIPTORS, axis=1, keepdims=True)
 TEACHER = np.random.default_rng(1).normal(size=(6, 5)).astype("float32")
 OF_TARGET = np.random.default_rng(2).normal(size=(3, 5)).astype("float32")
-OVER_DESCRIPTORS = [name for name in OBJECTIVES.classes if name != CLASS_HEADS]
+# Those of heads, which pseudo labels are too, know classes.
+OF_HEADS = (CLASS_HEADS, "pseudo_labels")
+OVER_DESCRIPTORS = [name for name in OBJECTIVES.classes if name not in OF_HEADS]
 
 
 def batch_of(descriptors, classes=CLASSES):
