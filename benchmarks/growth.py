@@ -71,8 +71,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--timed-queries", type=_one_or_more, default=100)
     parser.add_argument("--output", type=Path, help="default: RUNS_DIR/growth")
     parser.add_argument("overrides", nargs="*", metavar="key=value")
-    options = parser.parse_intermixed_args(arguments)
-    return options
+    return parser.parse_intermixed_args(arguments)
 
 
 def _one_or_more(text: str) -> int:

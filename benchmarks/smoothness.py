@@ -20,6 +20,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.methods_runs import take_overrides
 from vpr_tf.config import load_config
 
 
@@ -46,9 +47,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--output", type=Path, help="default: RUNS_DIR/smoothness")
     parser.add_argument("overrides", nargs="*", metavar="key=value")
     options = parser.parse_intermixed_args(arguments)
-    told = [value for value in options.model if "=" in value]
-    options.model = [value for value in options.model if "=" not in value]
-    options.overrides = [*told, *options.overrides]
+    take_overrides(options, "model")
     if options.photos < 3:
         parser.error(f"--photos must be 3 or more. Received: {options.photos}")
     return options
