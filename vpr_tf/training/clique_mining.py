@@ -105,10 +105,7 @@ class CliqueMiner(tf.train.experimental.PythonState):
         Raises:
             StoredValueError: It holds no cliques of these classes.
         """
-        text = (
-            string_value.decode() if isinstance(string_value, bytes) else string_value
-        )
-        state = from_stored(_State, parse_json(text))
+        state = from_stored(_State, parse_json(string_value))
         together = self._partition.groups_per_step
         first = state.epoch % self._config.groups_num * together
         for number, of_group in enumerate(state.cliques):

@@ -147,10 +147,7 @@ class PseudoLabels(tf.train.experimental.PythonState):
         Raises:
             StoredValueError: It holds no labels of these photos.
         """
-        text = (
-            string_value.decode() if isinstance(string_value, bytes) else string_value
-        )
-        state = from_stored(_State, parse_json(text))
+        state = from_stored(_State, parse_json(string_value))
         count, rows = len(state.rows), set(state.rows)
         fits = len(rows) == count and rows <= set(range(self._num_photos))
         fits &= len(state.record_ids) == count and len(state.places) in (0, count)
