@@ -23,6 +23,7 @@ from typing import Any
 
 from benchmarks.ablation_plan import Variant, plan
 from benchmarks.ablation_results import Outcome, ablation_table, write_ablation
+from benchmarks.guarded import guarded
 from benchmarks.methods_runs import (
     Experiment,
     MissingRunError,
@@ -34,19 +35,15 @@ from benchmarks.methods_runs import (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parses the command line, trains what is missing, and writes table and figure."""
     options = _parse(arguments)
-    try:
-        base = Experiment.load(options.config, options.overrides)
-        variants = plan(base, _values(options))
-        if options.train:
-            train_missing([variant.experiment for variant in variants])
-        _evaluate_and_write(variants, options)
-    except (ValueError, OSError, ImportError) as error:
-        print(f"benchmarks.ablation: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("Interrupted; the same command goes on.", file=sys.stderr)
-        return 130
-    return 0
+    return guarded("ablation", lambda: _work(options))
+
+
+def _work(options: argparse.Namespace) -> None:
+    base = Experiment.load(options.config, options.overrides)
+    variants = plan(base, _values(options))
+    if options.train:
+        train_missing([variant.experiment for variant in variants])
+    _evaluate_and_write(variants, options)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

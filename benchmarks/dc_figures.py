@@ -20,19 +20,19 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.guarded import guarded
 from benchmarks.methods_runs import Experiment, MissingRunError, take_overrides
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parses the command line and draws."""
     options = _parse(arguments)
-    try:
-        experiments = [Experiment.load(p, options.overrides) for p in options.config]
-        _draw(experiments, options)
-    except (ValueError, OSError, ImportError) as error:
-        print(f"benchmarks.dc_figures: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return guarded("dc_figures", lambda: _work(options))
+
+
+def _work(options: argparse.Namespace) -> None:
+    experiments = [Experiment.load(p, options.overrides) for p in options.config]
+    _draw(experiments, options)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

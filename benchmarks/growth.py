@@ -20,22 +20,19 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.guarded import guarded
 from benchmarks.methods_runs import Experiment
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parses the command line, measures and writes."""
     options = _parse(arguments)
-    try:
-        experiment = Experiment.load(options.config, options.overrides)
-        _measure_and_write(experiment, options)
-    except (ValueError, OSError, ImportError) as error:
-        print(f"benchmarks.growth: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("Interrupted; nothing is kept.", file=sys.stderr)
-        return 130
-    return 0
+    return guarded("growth", lambda: _work(options), "nothing is kept")
+
+
+def _work(options: argparse.Namespace) -> None:
+    experiment = Experiment.load(options.config, options.overrides)
+    _measure_and_write(experiment, options)
 
 
 def _measure_and_write(experiment: Experiment, options: argparse.Namespace) -> None:

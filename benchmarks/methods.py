@@ -21,26 +21,21 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.guarded import guarded
 from benchmarks.methods_runs import Experiment, take_overrides, train_missing
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parses the command line, trains if told to, measures, and writes."""
     options = _parse(arguments)
-    try:
-        experiments = [
-            Experiment.load(path, options.overrides) for path in options.config
-        ]
-        if options.train:
-            train_missing(experiments)
-        _measure_and_write(experiments, options)
-    except (ValueError, OSError, ImportError) as error:
-        print(f"benchmarks.methods: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("Interrupted; the same command goes on.", file=sys.stderr)
-        return 130
-    return 0
+    return guarded("methods", lambda: _work(options))
+
+
+def _work(options: argparse.Namespace) -> None:
+    experiments = [Experiment.load(path, options.overrides) for path in options.config]
+    if options.train:
+        train_missing(experiments)
+    _measure_and_write(experiments, options)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from benchmarks.guarded import guarded
 from benchmarks.methods_runs import (
     Experiment,
     MissingRunError,
@@ -77,20 +78,19 @@ def compare_methods(
         The exit status.
     """
     options = _parse(methods, name, description, arguments)
-    try:
-        experiments = [
-            _experiment(method, methods[method], options.config, options.overrides)
-            for method in options.methods
-        ]
-        if options.train:
-            train_missing(experiments)
-        runs = _reported(experiments, options.set)
-    except (ValueError, OSError, ImportError) as error:
-        print(f"benchmarks.{name}: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("Interrupted; the same command goes on.", file=sys.stderr)
-        return 130
+    return guarded(name, lambda: _compare(methods, name, options))
+
+
+def _compare(
+    methods: Mapping[str, tuple[str, ...]], name: str, options: argparse.Namespace
+) -> int:
+    experiments = [
+        _experiment(method, methods[method], options.config, options.overrides)
+        for method in options.methods
+    ]
+    if options.train:
+        train_missing(experiments)
+    runs = _reported(experiments, options.set)
     output = options.output or Path(experiments[0].config.runs_dir) / name
     words = ["--set", options.set, "--anyway", "--output", str(output)]
     return vpr(["compare", *runs, *words])

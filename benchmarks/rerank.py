@@ -17,14 +17,16 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.guarded import guarded
 from benchmarks.timing import describe_machine
 from vpr_tf.config import RERANK_WHEN, ExperimentConfig, load_config
 from vpr_tf.data.prepared_dataset import EvaluationSet
@@ -293,7 +295,7 @@ def _with_when(config: ExperimentConfig, when: str) -> ExperimentConfig:
     return dataclasses.replace(config, localization=localization)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the tables."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -303,11 +305,15 @@ def main() -> None:
     parser.add_argument("--set", default="test")
     parser.add_argument("--keep", type=Path, metavar="DIR")
     parser.add_argument("overrides", nargs="*")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
+    return guarded("rerank", lambda: _work(options), "nothing but --keep is kept")
+
+
+def _work(options: argparse.Namespace) -> None:
     config = load_config(options.config, options.overrides)
     for text in report(config, options.model, options.set, options.keep):
         print(f"{text}\n", flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

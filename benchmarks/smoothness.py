@@ -20,6 +20,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.guarded import guarded
 from benchmarks.methods_runs import take_overrides
 from vpr_tf.config import load_config
 
@@ -27,12 +28,7 @@ from vpr_tf.config import load_config
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parses the command line, describes photos, measures and draws."""
     options = _parse(arguments)
-    try:
-        _measure_and_write(options)
-    except (ValueError, OSError, ImportError) as error:
-        print(f"benchmarks.smoothness: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return guarded("smoothness", lambda: _measure_and_write(options))
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.guarded import guarded
 from benchmarks.methods_runs import Experiment, MissingRunError, train_missing
 from benchmarks.thesis_plan import ENCODER, Entry, plan
 
@@ -31,19 +32,15 @@ from benchmarks.thesis_plan import ENCODER, Entry, plan
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parses the command line, trains if told to, measures and writes."""
     options = _parse(arguments)
-    try:
-        entries = plan(options.overrides, options.grids, options.only)
-        if options.train:
-            encoder = Experiment.load(ENCODER, options.overrides)
-            train_missing([encoder, *(entry.experiment for entry in entries)])
-        _measure_and_write(entries, options)
-    except (ValueError, OSError, ImportError) as error:
-        print(f"benchmarks.thesis: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("Interrupted; the same command goes on.", file=sys.stderr)
-        return 130
-    return 0
+    return guarded("thesis", lambda: _work(options))
+
+
+def _work(options: argparse.Namespace) -> None:
+    entries = plan(options.overrides, options.grids, options.only)
+    if options.train:
+        encoder = Experiment.load(ENCODER, options.overrides)
+        train_missing([encoder, *(entry.experiment for entry in entries)])
+    _measure_and_write(entries, options)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
