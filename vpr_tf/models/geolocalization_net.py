@@ -126,8 +126,7 @@ class GeoLocalizationNet(keras.Model):
 
         # === Layers ===
         with dtype_policy(policy):
-            stages = spec.stages_for(image_shape, changes)
-        stages = stages if last_stage is None else stages[: last_stage + 1]
+            stages = spec.stages_for(image_shape, changes, last_stage)
         standardize = keras.layers.Rescaling(
             scale=[1 / std for std in spec.std],
             offset=[-mean / std for mean, std in zip(spec.mean, spec.std, strict=True)],

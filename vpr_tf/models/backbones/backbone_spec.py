@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,10 +68,11 @@ class BackboneSpec:
     Attributes:
         name: Name in the config.
         build_stages: Makes the stages with random weights for an image shape
-            `(height, width, 3)`, whose sides may be None. That of a transformer takes
-            `TransformerOptions` as second argument. Stage numbers for
-            `train_from_stage` are positions in this list.
-        num_stages: Length of that list.
+            `(height, width, 3)`, whose sides may be None, each when it is asked for
+            where that is possible. That of a transformer takes `TransformerOptions`
+            as second argument. Stage numbers for `train_from_stage` are positions in
+            their order.
+        num_stages: How many there are.
         feature_channels: Channels of the feature map.
         output_stride: Image pixels for one step of the feature map.
         mean: Per-channel mean of RGB in [0, 1] that the weights expect.
@@ -101,7 +103,7 @@ class BackboneSpec:
     """
 
     name: str
-    build_stages: Callable[..., list[keras.Model]]
+    build_stages: Callable[..., Iterable[keras.Model]]
     num_stages: int
     feature_channels: int
     output_stride: int
@@ -122,12 +124,18 @@ class BackboneSpec:
     linear_layers: Callable[[keras.layers.Layer], LinearLayers] | None = None
 
     def stages_for(
-        self, image_shape: ImageShape, options: TransformerOptions
+        self,
+        image_shape: ImageShape,
+        options: TransformerOptions,
+        last_stage: int | None = None,
     ) -> list[keras.Model]:
         """Makes the stages; a convolutional network has no use for the options."""
         if self.has_class_token:
-            return self.build_stages(image_shape, options)
-        return self.build_stages(image_shape)
+            stages = self.build_stages(image_shape, options)
+        else:
+            stages = self.build_stages(image_shape)
+        count = None if last_stage is None else last_stage + 1
+        return list(itertools.islice(stages, count))
 
 
 def split_into_stages(

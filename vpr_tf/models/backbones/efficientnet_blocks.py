@@ -8,6 +8,7 @@ Layers are called as in keras-hub, so that its presets fit by name.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import keras
 from keras import layers
 
 from vpr_tf.layers import FusedBatchNormalization
-from vpr_tf.models.backbones.backbone_spec import ImageShape, split_into_stages
+from vpr_tf.models.backbones.backbone_spec import ImageShape
 
 
 class Stack(NamedTuple):
@@ -112,22 +113,31 @@ def scaled_filters(filters: int, width: float) -> int:
     return rounded if rounded >= 0.9 * scaled else rounded + 8
 
 
-def build_stages(plan: EfficientNetPlan, image_shape: ImageShape) -> list[keras.Model]:
+def build_stages(
+    plan: EfficientNetPlan, image_shape: ImageShape
+) -> Iterator[keras.Model]:
     """Builds stem, stacks and top convolution as one stage each."""
     builder = _Builder(plan)
-    images = keras.Input(image_shape)
-    x = builder.convolution(images, plan.stem_filters, 3, "stem_conv", strides=2)
+    start = keras.Input(image_shape)
+    x = builder.convolution(start, plan.stem_filters, 3, "stem_conv", strides=2)
     x = builder.batch_norm(x, "stem_bn", "stem_activation")
+    yield keras.Model(start, x, name="stage0")
     num_blocks = sum(stack.repeats for stack in plan.stacks)
-    ends: dict[int, str] = {}
-    for index, (number, repeat, name) in enumerate(plan.blocks()):
-        drop_rate = plan.last_drop_rate * index / num_blocks
-        x = builder.block(x, plan.stacks[number - 1], repeat, drop_rate, name)
-        ends[number] = f"{name}add" if repeat else f"{name}project_bn"
-    x = builder.convolution(x, plan.top_filters, 1, "top_conv")
+    blocks = enumerate(plan.blocks())
+    for number, of_stack in itertools.groupby(blocks, lambda block: block[1][0]):
+        start = x = _input_like(x)
+        for index, (_, repeat, name) in of_stack:
+            drop_rate = plan.last_drop_rate * index / num_blocks
+            x = builder.block(x, plan.stacks[number - 1], repeat, drop_rate, name)
+        yield keras.Model(start, x, name=f"stage{number}")
+    start = _input_like(x)
+    x = builder.convolution(start, plan.top_filters, 1, "top_conv")
     x = builder.batch_norm(x, "top_bn", "top_activation")
-    last_layers = ("stem_activation", *ends.values(), "top_activation")
-    return split_into_stages(keras.Model(images, x), last_layers)
+    yield keras.Model(start, x, name=f"stage{len(plan.stacks) + 1}")
+
+
+def _input_like(tensor: keras.KerasTensor) -> keras.KerasTensor:
+    return keras.Input(tensor.shape[1:], dtype=tensor.dtype)
 
 
 class _Builder:
