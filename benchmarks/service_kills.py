@@ -38,8 +38,13 @@ _SAME_DEG = 1e-6
 _NO_ANSWER = (OSError, http.client.HTTPException)
 
 
-class _Clients:
+class Clients:
     """Send photos until they are stopped, and compare the answers.
+
+    Args:
+        url: Of the service.
+        expected: Answers that each photo may have.
+        key: Of a user; empty for none.
 
     Attributes:
         answered: Answers.
@@ -47,10 +52,12 @@ class _Clients:
         wrong: Answers that are not those of an undisturbed service, a line each.
     """
 
-    def __init__(self, url: str, expected: dict[Path, dict[str, Any]]) -> None:
+    def __init__(
+        self, url: str, expected: dict[Path, list[dict[str, Any]]], key: str = ""
+    ) -> None:
         self.answered = self.failed = 0
         self.wrong: list[str] = []
-        self._url, self._expected = url, expected
+        self._url, self._expected, self._key = url, expected, key
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._send) for _ in range(_CLIENTS)]
         for thread in self._threads:
@@ -66,17 +73,18 @@ class _Clients:
         while not self._stop.is_set():
             for photo, expected in self._expected.items():
                 try:
-                    found = localized(self._url, photo)
+                    found = localized(self._url, photo, self._key)
                 except _NO_ANSWER:
                     self.failed += 1
                     time.sleep(0.02)
                     continue
                 self.answered += 1
-                if difference := _difference(found, expected):
-                    self.wrong.append(f"{photo.name}: {difference}")
+                differences = [difference(found, one) for one in expected]
+                if all(differences):
+                    self.wrong.append(f"{photo.name}: {differences[0]}")
 
 
-def _difference(found: dict[str, Any], expected: dict[str, Any]) -> str:
+def difference(found: dict[str, Any], expected: dict[str, Any]) -> str:
     """Returns what differs in two answers; empty if nothing."""
     one, other = found["localizations"][0], expected["localizations"][0]
     if one["status"] != other["status"]:
@@ -105,7 +113,7 @@ def main(arguments: list[str] | None = None) -> int:
     answered = failed = 0
     for number in range(options.count):
         with serving(setting) as service:
-            clients = _Clients(service.url, expected)
+            clients = Clients(service.url, {p: [e] for p, e in expected.items()})
             time.sleep(float(rng.uniform(0, _LATEST_S)))
             finding = _killed(service, bool(number % 2), rng, next(iter(expected)))
             clients.stop()

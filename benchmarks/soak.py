@@ -255,12 +255,12 @@ def draw(minutes: list[Minute], folder: Path) -> Path:
     return Drawing("soak", title, panels, (6.4, 5.6)).write_png(folder)
 
 
-def localized(url: str, photo: Path) -> dict[str, Any]:
-    """Sends a photo to a service, and returns its answer."""
+def localized(url: str, photo: Path, key: str = "") -> dict[str, Any]:
+    """Sends a photo to a service, perhaps with a key, and returns its answer."""
     request = urllib.request.Request(
         f"{url.rstrip('/')}/v1/localize?top_k=1",
         data=photo.read_bytes(),
-        headers={"Content-Type": "image/jpeg"},
+        headers={"Content-Type": "image/jpeg", "Authorization": f"Bearer {key}"},
     )
     with urllib.request.urlopen(request, timeout=_PATIENCE_S) as answer:
         return json.load(answer)

@@ -68,13 +68,13 @@ def kill(trial: Trial) -> list[int]:
 
 def disk_full(trial: Trial) -> list[int]:
     """Leaves less space than the command needs."""
-    used = _used(trial.work)
+    used = used_bytes(trial.work)
     share = float(trial.rng.uniform(0, 1))
-    _mount_size(trial.work, used + int(share * max(trial.bytes_needed - used, 4096)))
+    set_size(trial.work, used + int(share * max(trial.bytes_needed - used, 4096)))
     try:
         return [_finished(trial.start())]
     finally:
-        _mount_size(trial.work, None)
+        set_size(trial.work, None)
 
 
 def read_only(trial: Trial) -> list[int]:
@@ -210,15 +210,19 @@ def unmount(folder: Path) -> None:
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def _used(folder: Path) -> int:
+def used_bytes(folder: Path) -> int:
+    """Returns the used bytes of its file system."""
     found = os.statvfs(folder)
     return (found.f_blocks - found.f_bfree) * found.f_frsize
 
 
-used_bytes = _used
+def set_size(folder: Path, size: int | None) -> None:
+    """Makes a mounted tmpfs smaller or larger.
 
-
-def _mount_size(folder: Path, size: int | None) -> None:
+    Args:
+        folder: Where it is mounted.
+        size: Bytes, rounded up to pages; None for as many as at first.
+    """
     page = resource.getpagesize()
     pages = None if size is None else max(-(-size // page), 1)
     text = "1g" if pages is None else str(pages * page)
