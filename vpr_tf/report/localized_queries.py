@@ -36,12 +36,15 @@ class LocalizedQueries:
         estimates: Its positions, with confidence if calibrated.
         error_m: Errors by method, `(num_queries,)`; NaN where unknown.
         calibration: What made the confidences; None without.
+        inliers: Key points that each shares with its first match; NaN of those that
+            were not compared, None where nothing is re-ranked.
     """
 
     method: str
     estimates: Estimates
     error_m: dict[str, np.ndarray]
     calibration: Calibration | None
+    inliers: np.ndarray | None = None
 
     def columns(self) -> dict[str, np.ndarray]:
         """Returns their columns of per_query.csv."""
@@ -52,6 +55,8 @@ class LocalizedQueries:
             }
         if self.estimates.candidates.spread_m is not None:
             others["spread_m"] = self.estimates.candidates.spread_m
+        if self.inliers is not None:
+            others["inliers"] = self.inliers
         return {
             "predicted_latitude_deg": self.estimates.latitude_deg,
             "predicted_longitude_deg": self.estimates.longitude_deg,
@@ -138,6 +143,7 @@ def localize_queries(
         name: found.errors_m(queries.positions) for name, found in estimates.items()
     }
     given = estimates[method].calibrated(calibration)
+    inliers = None
     if looked_at is not None and isinstance(settings, LocalizationConfig):
         for name in METHODS:
             of_method = dataclasses.replace(settings, method=name)
@@ -147,7 +153,10 @@ def localize_queries(
             )
         second = looked_at.estimates(settings, reranked if calibration else None)
         given = given.replaced(looked_at.queries, second)
-    return LocalizedQueries(method, given, error_m, calibration)
+        inliers = np.full(len(queries), np.nan)
+        if looked_at.candidates.inliers is not None:
+            inliers[looked_at.queries] = looked_at.candidates.inliers[:, 0]
+    return LocalizedQueries(method, given, error_m, calibration, inliers)
 
 
 def _cells(result: EvaluationResult) -> Candidates:

@@ -10,6 +10,7 @@ Columns, in this order; a cell is empty where its value is unknown:
   is given, not withheld.
 - `cluster_error_m`, `best_match_error_m`: errors of both methods; `spread_m` instead
   where heads localize: how far the best places of their groups lie from each other.
+- `inliers`, where queries are re-ranked: key points shared with the first match.
 - `prediction_1` to `prediction_3` with `prediction_1_m` (distance to the query),
   `prediction_1_similarity` and so on, and `prediction_1_turn_deg`. Predictions
   of heads are places, `latitude,longitude`, with `prediction_1_score`; and

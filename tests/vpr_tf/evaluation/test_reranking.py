@@ -81,6 +81,10 @@ def test_report_judges_the_reranked_positions(opened, monkeypatch):
     assert before.errors["cluster"].median_m.value > 100
     assert after.errors["cluster"].median_m.value == pytest.approx(3, abs=0.1)
     assert after.errors["best_match"].median_m.value == pytest.approx(3, abs=0.1)
+    inliers = after.per_query["inliers"]
+    assert (inliers[:4] > 100).all()
+    assert (inliers[4:] < inliers[:4].min()).all()  # their photos are not among four
+    assert "inliers" not in before.per_query
     # With inliers the confidence knows which positions are right.
     assert after.confidence.calibrated_on == "val, 6 queries"
     assert after.confidence.num_queries == NUM
