@@ -32,10 +32,7 @@ class _ProgressState(tf.train.experimental.PythonState):
         return self._progress.to_json()
 
     def deserialize(self, string_value: bytes | str) -> None:
-        text = (
-            string_value.decode() if isinstance(string_value, bytes) else string_value
-        )
-        self._progress.load_json(text)
+        self._progress.load_json(string_value)
 
 
 class CheckpointStore:

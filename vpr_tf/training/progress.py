@@ -122,7 +122,7 @@ class TrainingProgress:
         """Returns the exact state as JSON."""
         return json.dumps(dataclasses.asdict(self))
 
-    def load_json(self, text: str) -> None:
+    def load_json(self, text: str | bytes) -> None:
         """Takes over a state written by `to_json`.
 
         Raises:
