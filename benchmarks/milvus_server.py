@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 _START_S = 120.0
-_SESSION_S = 6
+_SHORT_SESSION_S = 6
+LONG_SESSION_S = 120
 MAX_COLLECTIONS = 40
 
 
@@ -24,13 +25,15 @@ class MilvusProcess:
 
     Args:
         folder: Of its data and its log; made if needed.
+        session_s: Its parts end when they could not renew their session for so long,
+            as on a busy machine; so long a killed server is taken for alive.
 
     Raises:
         ImportError: The package is not installed.
         OSError: The server cannot run here, or did not start.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, session_s: int = _SHORT_SESSION_S) -> None:
         from milvus import MilvusServer, MilvusServerConfig
 
         config = MilvusServerConfig(data_dir=str(folder))
@@ -43,8 +46,7 @@ class MilvusProcess:
         *ports, health_port = _free_ports(len(names) + 1)
         config.update(**dict(zip(names, ports, strict=True)))
         config.set("quotaAndLimits.limits.maxCollectionNum", MAX_COLLECTIONS)
-        # A killed server is taken for alive until its session has ended.
-        config.set("common.session.ttl", _SESSION_S)
+        config.set("common.session.ttl", session_s)
         self._folder = folder
         self._server: Any = MilvusServer(config, wait_for_started=False)
         self._server.webservice_port = health_port

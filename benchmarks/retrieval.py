@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.figures import record
-from benchmarks.milvus_server import MilvusProcess
+from benchmarks.milvus_server import LONG_SESSION_S, MilvusProcess
 from benchmarks.retrieval_data import generate_city
 from benchmarks.retrieval_engines import Search, engines, write_float16
 from benchmarks.timing import describe_machine, measure_rate, memory_mib
@@ -115,7 +115,7 @@ def _milvus_server(folder: Path) -> Iterator[None]:
     if os.environ.get(URI_VARIABLE):
         yield
         return
-    server = MilvusProcess(folder)
+    server = MilvusProcess(folder, LONG_SESSION_S)
     os.environ[URI_VARIABLE] = server.uri
     try:
         yield
