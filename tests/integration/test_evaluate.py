@@ -23,7 +23,8 @@ name: town
 seed: 1
 runs_dir: {folder}/runs
 dataset: {{path: {folder}/dataset}}
-encoder: {{backbone: EfficientNetLite0, descriptor_dim: 8, last_stage: 1, weights: none}}
+encoder:
+  {{backbone: EfficientNetLite0, descriptor_dim: 8, last_stage: 1, weights: none}}
 evaluation:
   resize: square
   image_size: 32
