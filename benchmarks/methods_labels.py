@@ -22,6 +22,7 @@ _HEADS = {
     "soft_labels": "soft labels",
     "von_mises_fisher": "MvMF",
     "direct_regression": "direct regression",
+    "unit_regression": "regression in [0, 1]",
     "hypersphere_regression": "hypersphere",
 }
 

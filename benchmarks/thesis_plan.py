@@ -70,6 +70,8 @@ def plan(
     for config, suffix, changes in (
         ("direct_regression", "", []),
         ("direct_regression", "l1", absolute),
+        ("unit_regression", "", []),
+        ("unit_regression", "l1", absolute),
         ("hypersphere", "", []),
         ("hypersphere", "l1", absolute),
         ("hypersphere", "15_45", ["train.head.angles_deg=[15.0,45.0]"]),

@@ -46,6 +46,7 @@ _LAYERS = (
     "SoftLabelHead",
     "SuperVLAD",
     "TokensToSequence",
+    "UnitRegressionHead",
 )
 # Registered name to the class.
 CLASSES = {

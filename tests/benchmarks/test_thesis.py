@@ -19,7 +19,7 @@ def test_plan_has_relative_grids_and_variants_of_the_regressions(tmp_path):
     street(tmp_path / "city")
     entries = plan([f"dataset.path={tmp_path}/city", "seed=3"], [100, 32])
     configs = {entry.experiment.config.name: entry for entry in entries}
-    assert len(configs) == len(entries) == 10
+    assert len(configs) == len(entries) == 12
     by_grid = {e.grid: e.experiment.config.build.partition for e in entries if e.grid}
     assert {grid: p.cell_size_m for grid, p in by_grid.items()} == {100: 4, 32: 10}
     assert all(p.heading_bin_deg == 30 for p in by_grid.values())
@@ -29,6 +29,8 @@ def test_plan_has_relative_grids_and_variants_of_the_regressions(tmp_path):
     assert (high - low) * 111_320 == pytest.approx(320)
     head = configs["dense_inr_direct_regression_l1"].experiment.config.train.head
     assert head.regression_loss == "l1"
+    head = configs["dense_inr_unit_regression_l1"].experiment.config.train.head
+    assert (head.name, head.regression_loss) == ("unit_regression", "l1")
     only = plan([f"dataset.path={tmp_path}/city"], [], ["dense_inr_thesis"])
     assert [entry.label for entry in only] == ["cells and headings"]
 

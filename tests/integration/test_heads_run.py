@@ -88,6 +88,7 @@ def test_heads_are_kept_and_answer(run_training):
         "von_mises_fisher",
         "soft_labels",
         "direct_regression",
+        "unit_regression",
         "hypersphere_regression",
     ],
 )

@@ -23,7 +23,8 @@ from vpr_tf.localization import Candidates, CellSettings
 from vpr_tf.search import MISSING_ID
 from vpr_tf.stored_values import from_stored
 
-ENCODINGS = ("direct_regression", "hypersphere_regression")
+# And the number of outputs of each.
+ENCODINGS = {"direct_regression": 4, "unit_regression": 3, "hypersphere_regression": 4}
 _ANGLES_DEG = (-45.0, 45.0)  # of heads that were stored without theirs
 
 
@@ -45,8 +46,8 @@ class PlaceRegression:
 
     Attributes:
         encoding: How outputs stand for places, one of `ENCODINGS`.
-        kernel: Float32 `(dim, 4)`.
-        bias: Float32 `(4,)`.
+        kernel: Float32 `(dim, num_outputs)`.
+        bias: Float32 `(num_outputs,)`.
         hidden: Kernel and bias of each hidden layer.
         frame: The plane of the places.
         info: What is known of the training, JSON-ready.
@@ -129,8 +130,11 @@ class PlaceRegression:
         """
         stored = from_stored(_Stored, content, more=True)
         hidden, found = hidden_of_arrays(arrays), StoredArrays(arrays)
-        kernel = found.take("kernel", "f", (len(hidden[-1][1]) if hidden else None, 4))
-        bias = found.take("bias", "f", (4,))
+        inputs = len(hidden[-1][1]) if hidden else None
+        # Of an encoding that there is not, any: it is refused below.
+        outputs = ENCODINGS.get(stored.encoding)
+        kernel = found.take("kernel", "f", (inputs, outputs))
+        bias = found.take("bias", "f", (outputs,))
         return cls(
             stored.encoding,
             kernel,
@@ -146,6 +150,11 @@ class PlaceRegression:
         if self.encoding == "direct_regression":
             outputs[:, :2] *= self.frame.extent_m / 2
             return outputs
+        if self.encoding == "unit_regression":
+            shares = (1 + np.tanh(outputs / 2)) / 2  # the sigmoid, without overflow
+            heading = 2 * np.pi * shares[:, 2]
+            positions = (shares[:, :2] - 0.5) * self.frame.extent_m
+            return np.column_stack([positions, np.sin(heading), np.cos(heading)])
         # Of a package that imports Keras.
         from vpr_tf.layers import hypersphere_to_place
 

@@ -57,7 +57,11 @@ class SoftLabelHeadConfig(HeadConfig):
 
 @dataclass(frozen=True)
 class RegressionHeadConfig(HeadConfig):
-    """Position and heading as numbers."""
+    """Position and heading as numbers.
+
+    Of direct_regression the heading is a sine and a cosine; of unit_regression all are
+    shares in [0, 1], between which 359 degrees and 1 degree are far apart.
+    """
 
     name: str = "direct_regression"
     regression_loss: str = "l2"  # l1, or learned_weight, of position and heading
@@ -94,6 +98,7 @@ HEADS: Methods[HeadConfig] = Methods(
         "soft_labels": SoftLabelHeadConfig,
         "von_mises_fisher": HeadConfig,
         "direct_regression": RegressionHeadConfig,
+        "unit_regression": RegressionHeadConfig,
         "hypersphere_regression": HypersphereHeadConfig,
     },
     former_fields=frozenset(

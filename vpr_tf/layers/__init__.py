@@ -35,6 +35,7 @@ from vpr_tf.layers.soft_label_head import SoftLabelHead
 from vpr_tf.layers.supervlad import SuperVLAD
 from vpr_tf.layers.token_sequence import SequenceToTokens, TokensToSequence
 from vpr_tf.layers.training_head import TrainingHead
+from vpr_tf.layers.unit_regression_head import UnitRegressionHead
 from vpr_tf.layers.von_mises_fisher_head import MixtureOfVonMisesFisherHead
 
 __all__ = [
@@ -72,6 +73,7 @@ __all__ = [
     "SuperVLAD",
     "TokensToSequence",
     "TrainingHead",
+    "UnitRegressionHead",
     "dtype_policy",
     "hypersphere_to_place",
     "place_to_hypersphere",

@@ -27,14 +27,6 @@ class DirectRegressionHead(PlaceRegressionHead):
         ]
         return ops.concatenate(parts, axis=1)
 
-    def squared_errors(self, outputs: Any, places: Any) -> tuple[Any, Any]:
-        apart = ops.square(outputs - self._expected(places))
-        return ops.sum(apart[:, :2], axis=1), ops.sum(apart[:, 2:], axis=1)
-
-    def absolute_errors(self, outputs: Any, places: Any) -> tuple[Any, Any]:
-        apart = ops.abs(outputs - self._expected(places))
-        return ops.sum(apart[:, :2], axis=1), ops.sum(apart[:, 2:], axis=1)
-
-    def _expected(self, places: Any) -> Any:
+    def differences(self, outputs: Any, places: Any) -> Any:
         positions = places[:, :2] / (self.extent_m / 2)
-        return ops.concatenate([positions, places[:, 2:]], axis=1)
+        return outputs - ops.concatenate([positions, places[:, 2:]], axis=1)

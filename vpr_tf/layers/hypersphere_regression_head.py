@@ -51,9 +51,8 @@ class HypersphereRegressionHead(PlaceRegressionHead):
     def to_places(self, outputs: Any) -> Any:
         return hypersphere_to_place(outputs, self.extent_m, ops, self.angles_deg)
 
-    def absolute_errors(self, outputs: Any, places: Any) -> tuple[Any, Any]:
-        apart = ops.abs(unit_vectors(outputs) - self._points(places))
-        return ops.sum(apart[:, :2], axis=1), ops.sum(apart[:, 2:], axis=1)
+    def differences(self, outputs: Any, places: Any) -> Any:
+        return unit_vectors(outputs) - self._points(places)
 
     def squared_errors(self, outputs: Any, places: Any) -> tuple[Any, Any]:
         points = unit_vectors(outputs)

@@ -13,10 +13,10 @@ _LOSS_KINDS = ("l2", "l1", "learned_weight")
 
 
 class PlaceRegressionHead(LinearHead):
-    """A linear layer whose four outputs stand for a position and a heading.
+    """A linear layer whose outputs stand for a position and a heading.
 
-    A subclass says how, by `to_places` and its errors. The loss of an example is the
-    sum of both squared errors (`l2`) or absolute ones (`l1`), or, with learned
+    A subclass says how, by `to_places` and `differences`. The loss of an example is
+    the sum of both squared errors (`l2`) or absolute ones (`l1`), or, with learned
     log-variances s (`learned_weight`), of `exp(-s) * squared_error + s` for both. An
     unknown heading adds nothing.
 
@@ -39,12 +39,13 @@ class PlaceRegressionHead(LinearHead):
     """
 
     target: ClassVar[str] = "place"
+    outputs_per_place: ClassVar[int] = 4
     # Outputs of the order of 1 for descriptors of unit length: with smaller ones SiLU
     # is nearly linear, and a regression learns next to nothing.
     first_kernel_deviation: ClassVar[float | None] = 1.0
 
     def __init__(self, extent_m: float, loss_kind: str = "l2", **kwargs: Any) -> None:
-        super().__init__(4, **kwargs)
+        super().__init__(self.outputs_per_place, **kwargs)
         if not extent_m > 0:
             raise ValueError(
                 "`extent_m` must be positive, the length of the map's sides. "
@@ -67,13 +68,17 @@ class PlaceRegressionHead(LinearHead):
         """Returns the places of outputs."""
         raise NotImplementedError
 
+    def differences(self, outputs: Any, places: Any) -> Any:
+        """Returns how far outputs are from right: two numbers, then the heading's."""
+        raise NotImplementedError
+
     def squared_errors(self, outputs: Any, places: Any) -> tuple[Any, Any]:
         """Returns the squared errors of position and heading, each `(batch,)`."""
-        raise NotImplementedError
+        return _summed(ops.square(self.differences(outputs, places)))
 
     def absolute_errors(self, outputs: Any, places: Any) -> tuple[Any, Any]:
         """Returns the absolute errors of position and heading, each `(batch,)`."""
-        raise NotImplementedError
+        return _summed(ops.abs(self.differences(outputs, places)))
 
     def call(self, descriptors, decode=True):
         outputs = super().call(descriptors)
@@ -96,7 +101,14 @@ class PlaceRegressionHead(LinearHead):
         """Adds `extent_m`, a scalar."""
         return super().arrays() | {"extent_m": np.asarray(self.extent_m, "float32")}
 
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], 4)
+
     def get_config(self):
         config = super().get_config()
         config.update({"extent_m": self.extent_m, "loss_kind": self.loss_kind})
         return config
+
+
+def _summed(errors: Any) -> tuple[Any, Any]:
+    return ops.sum(errors[:, :2], axis=1), ops.sum(errors[:, 2:], axis=1)

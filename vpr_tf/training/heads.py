@@ -38,11 +38,13 @@ from vpr_tf.layers import (
     PlaceRegressionHead,
     SoftLabelHead,
     TrainingHead,
+    UnitRegressionHead,
 )
 
 _MARGIN_HEADS = {"cosine_margin": CosineMarginHead, "angular_margin": AngularMarginHead}
 _REGRESSION_HEADS = {
     "direct_regression": DirectRegressionHead,
+    "unit_regression": UnitRegressionHead,
     "hypersphere_regression": HypersphereRegressionHead,
 }
 

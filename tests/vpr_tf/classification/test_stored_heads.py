@@ -12,9 +12,14 @@ from vpr_tf.classification import (
     load_heads,
     save_heads,
 )
-from vpr_tf.classification.regression import PlaceRegression
+from vpr_tf.classification.regression import ENCODINGS, PlaceRegression
 from vpr_tf.config import ClassificationConfig, CombinatorialConfig
 from vpr_tf.geo import MapFrame
+from vpr_tf.layers import (
+    DirectRegressionHead,
+    HypersphereRegressionHead,
+    UnitRegressionHead,
+)
 
 CONFIG = ClassificationConfig(score="softmax")
 POINTS = places(np.random.default_rng(0).uniform(0, 150, (90, 2)))
@@ -23,7 +28,8 @@ POINTS = places(np.random.default_rng(0).uniform(0, 150, (90, 2)))
 def regression(encoding="direct_regression", **more):
     rng = np.random.default_rng(2)
     layer = rng.normal(size=(6, 6)).astype(np.float32), np.ones(6, np.float32)
-    kernel, bias = rng.normal(size=(6, 4)), rng.normal(size=4)
+    outputs = ENCODINGS[encoding]
+    kernel, bias = rng.normal(size=(6, outputs)), rng.normal(size=outputs)
     return PlaceRegression(
         encoding,
         kernel.astype(np.float32),
@@ -97,7 +103,7 @@ def test_a_classifier_of_s2_cells_is_the_same_after_loading(tmp_path):
     np.testing.assert_array_equal(located, heads.table.cells.locate(POINTS))
 
 
-@pytest.mark.parametrize("encoding", ["direct_regression", "hypersphere_regression"])
+@pytest.mark.parametrize("encoding", ENCODINGS)
 def test_a_regression_is_the_same_after_loading(tmp_path, encoding):
     heads = regression(encoding)
     save_heads(heads, tmp_path)
@@ -119,6 +125,40 @@ def test_angles_of_a_hypersphere_are_stored_and_are_45_degrees_where_they_are_no
         for one in (heads, former)
     ]
     assert not np.array_equal(*found)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "layer"),
+    [
+        ("direct_regression", DirectRegressionHead),
+        ("unit_regression", UnitRegressionHead),
+        ("hypersphere_regression", HypersphereRegressionHead),
+    ],
+)
+def test_a_regression_predicts_as_its_layer(encoding, layer):
+    frame = MapFrame.around(POINTS)
+    head = layer(frame.extent_m, seed=1)
+    head.build((None, 6))
+    x = np.random.default_rng(4).normal(size=(7, 6)).astype(np.float32)
+    x[0] *= 1e4  # the end of a sigmoid
+    arrays = head.arrays()
+    heads = PlaceRegression(encoding, arrays["kernel"], arrays["bias"], (), frame)
+
+    found, expected = heads.predict(x, 1), np.asarray(head(x))
+
+    places = frame.positions(expected[:, :2])
+    np.testing.assert_allclose(found.places.utm_cm, places.utm_cm, atol=20)
+    headings = np.degrees(np.arctan2(expected[:, 2], expected[:, 3]))
+    apart = (found.heading_deg.ravel() - headings + 180) % 360 - 180
+    np.testing.assert_allclose(apart, 0, atol=1e-2)
+
+
+@pytest.mark.parametrize("encoding", ["unit_regression", "direct_regression", "x"])
+def test_arrays_of_another_encoding_are_refused(encoding):
+    other = "direct_regression" if encoding == "unit_regression" else "unit_regression"
+    arrays, content = regression(other).to_stored()
+    with pytest.raises(ClassificationError, match=r"shape|encoding must be one of"):
+        PlaceRegression.from_stored(arrays, content | {"encoding": encoding})
 
 
 def test_a_regression_gives_the_place_that_its_layer_encodes():

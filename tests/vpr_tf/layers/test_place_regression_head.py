@@ -6,13 +6,15 @@ from tests.keras_testing import check_saving, run_layer_test
 from vpr_tf.layers import (
     DirectRegressionHead,
     HypersphereRegressionHead,
+    UnitRegressionHead,
     hypersphere_to_place,
     place_to_hypersphere,
 )
 
 EXTENT_M = 8000.0
 heads = pytest.mark.parametrize(
-    "head_class", [DirectRegressionHead, HypersphereRegressionHead]
+    "head_class",
+    [DirectRegressionHead, UnitRegressionHead, HypersphereRegressionHead],
 )
 
 
@@ -28,12 +30,25 @@ def random_places(batch=6):
     return places.astype("float32")
 
 
-def errors_of(head_class, outputs, places):
-    """Squared errors of position and heading, in float64."""
+def differences_of(head_class, outputs, places):
+    """From what stands for the places, in float64."""
     outputs, places = outputs.astype("float64"), places.astype("float64")
     if head_class is DirectRegressionHead:
-        error = outputs - places / [EXTENT_M / 2, EXTENT_M / 2, 1, 1]
+        return outputs - places / [EXTENT_M / 2, EXTENT_M / 2, 1, 1]
+    if head_class is UnitRegressionHead:
+        east_north = places[:, :2] / EXTENT_M + 0.5
+        heading = np.arctan2(places[:, 2], places[:, 3]) / (2 * np.pi) % 1
+        return 1 / (1 + np.exp(-outputs)) - np.column_stack([east_north, heading])
+    points = outputs / np.linalg.norm(outputs, axis=1, keepdims=True)
+    return points - place_to_hypersphere(places, EXTENT_M)
+
+
+def errors_of(head_class, outputs, places):
+    """Squared errors of position and heading, in float64."""
+    if head_class is not HypersphereRegressionHead:
+        error = differences_of(head_class, outputs, places)
         return np.sum(error[:, :2] ** 2, axis=1), np.sum(error[:, 2:] ** 2, axis=1)
+    outputs, places = outputs.astype("float64"), places.astype("float64")
     points = outputs / np.linalg.norm(outputs, axis=1, keepdims=True)
     expected = place_to_hypersphere(places, EXTENT_M)
     # Turned to the expected heading, only the error of the position is left.
@@ -83,11 +98,7 @@ def test_absolute_errors_equal_numpy(head_class):
     places[0, 2:] = 0  # an unknown heading
     head = head_class(EXTENT_M, loss_kind="l1", seed=1)
     outputs = head(x, decode=False).numpy()
-    if head_class is DirectRegressionHead:
-        error = np.abs(outputs - places / [EXTENT_M / 2, EXTENT_M / 2, 1, 1])
-    else:
-        points = outputs / np.linalg.norm(outputs, axis=1, keepdims=True)
-        error = np.abs(points - place_to_hypersphere(places, EXTENT_M))
+    error = np.abs(differences_of(head_class, outputs, places))
     error[0, 2:] = 0
     np.testing.assert_allclose(head.loss(x, places), error.sum(axis=1), rtol=1e-4)
 
@@ -108,6 +119,22 @@ def test_angles_of_the_hypersphere_reach_loss_and_places():
         HypersphereRegressionHead(EXTENT_M, angles_deg=(45, 15))
 
 
+def test_shares_count_from_the_western_and_southern_edge_and_from_north():
+    quarter = np.array([[-EXTENT_M / 4, EXTENT_M / 4, 1, 0]], "float32")
+    turn = 2 * np.pi / 360
+    north = [[0, 0, np.sin(deg * turn), np.cos(deg * turn)] for deg in (359, 1)]
+    head = UnitRegressionHead(EXTENT_M)
+    head.build((None, 3))
+    head.kernel.assign(np.eye(3))
+    logits = np.log([[1 / 3, 3.0, 1 / 3]]).astype("float32")  # of 1/4, 3/4, 1/4
+    np.testing.assert_allclose(head(logits), quarter, atol=1e-2)
+    np.testing.assert_allclose(head.loss(logits, quarter), [0], atol=1e-9)
+    right = np.array([[0, 0, np.log(359.0)]] * 2, "float32")
+    np.testing.assert_allclose(
+        head.loss(right, np.array(north, "float32")), [0, (358 / 360) ** 2], atol=1e-5
+    )
+
+
 @heads
 @pytest.mark.parametrize("loss_kind", ["l2", "learned_weight"])
 def test_unknown_headings_add_nothing(head_class, loss_kind):
@@ -115,8 +142,8 @@ def test_unknown_headings_add_nothing(head_class, loss_kind):
     places[:, 2:] = 0
     head = head_class(EXTENT_M, loss_kind=loss_kind, seed=1)
     outputs = head(x, decode=False).numpy()
-    if head_class is DirectRegressionHead:
-        expected = np.sum((outputs - places / (EXTENT_M / 2))[:, :2] ** 2, axis=1)
+    if head_class is not HypersphereRegressionHead:
+        expected, _ = errors_of(head_class, outputs, places)
     else:
         places[:, 2:] = head(x)[:, 2:]
         expected, heading = errors_of(head_class, outputs, places)
@@ -138,9 +165,11 @@ def test_training_finds_the_places(head_class):
             loss = tf.reduce_mean(head.loss(x, places))
         return tape.gradient(loss, [head.kernel.value, head.bias.value])
 
-    for _ in range(100):
+    # The slope of a sigmoid is a quarter at most.
+    rate, steps = (5.0, 2000) if head_class is UnitRegressionHead else (0.3, 100)
+    for _ in range(steps):
         for variable, gradient in zip((head.kernel, head.bias), step(), strict=True):
-            variable.assign_sub(0.3 * gradient)
+            variable.assign_sub(rate * gradient)
     found = head(x).numpy()
     np.testing.assert_allclose(found[:, :2], places[:, :2], atol=40)
     np.testing.assert_allclose(found[:, 2:], places[:, 2:], atol=0.02)
@@ -150,7 +179,7 @@ def test_training_finds_the_places(head_class):
 def test_gradient_at_the_target_and_at_zero_is_finite(head_class):
     head = head_class(EXTENT_M)
     head.build((None, 4))
-    head.kernel.assign(np.eye(4))
+    head.kernel.assign(np.eye(4)[:, : head.outputs_per_place])
     places = random_places(3)
     x = tf.constant(place_to_hypersphere(places, EXTENT_M) * [[1], [1], [0]], "float32")
     with tf.GradientTape() as tape:
@@ -169,6 +198,11 @@ def test_places_of_arrays_equal_the_layer(head_class):
     outputs = x @ arrays["kernel"] + arrays["bias"]
     if head_class is HypersphereRegressionHead:
         expected = hypersphere_to_place(outputs, arrays["extent_m"])
+    elif head_class is UnitRegressionHead:
+        shares = 1 / (1 + np.exp(-outputs))
+        positions = (shares[:, :2] - 0.5) * arrays["extent_m"]
+        heading = 2 * np.pi * shares[:, 2]
+        expected = np.column_stack([positions, np.sin(heading), np.cos(heading)])
     else:
         lengths = np.linalg.norm(outputs[:, 2:], axis=1, keepdims=True)
         positions = outputs[:, :2] * arrays["extent_m"] / 2
