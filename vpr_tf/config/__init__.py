@@ -64,6 +64,7 @@ from vpr_tf.config.heads import (
     HeadConfig,
     HypersphereHeadConfig,
     MarginHeadConfig,
+    PlaceHeadConfig,
     RegressionHeadConfig,
     SoftLabelHeadConfig,
 )
@@ -170,6 +171,7 @@ __all__ = [
     "OptimizerConfig",
     "PairLossConfig",
     "PartitionConfig",
+    "PlaceHeadConfig",
     "PlaceIdsConfig",
     "PlanetConfig",
     "PlateauScheduleConfig",

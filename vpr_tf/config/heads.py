@@ -9,11 +9,7 @@ from vpr_tf.config.rules import Methods, check, check_choice, check_range
 
 @dataclass(frozen=True)
 class HeadConfig:
-    """What the encoder is trained with, one for each group.
-
-    cross_entropy learns classes; soft_labels counts the neighbouring cells as right to
-    some degree; von_mises_fisher is a mixture of densities over the map (MvMF).
-    """
+    """What the encoder is trained with, one for each group; cross_entropy: classes."""
 
     name: str = "cross_entropy"
     hidden_layers: int = 0  # SiLU, each as long as the descriptor, before any head
@@ -48,7 +44,21 @@ class AngularMarginHeadConfig(MarginHeadConfig):
 
 
 @dataclass(frozen=True)
-class SoftLabelHeadConfig(HeadConfig):
+class PlaceHeadConfig(HeadConfig):
+    """Heads that learn positions; von_mises_fisher: a mixture of densities (MvMF)."""
+
+    name: str = "von_mises_fisher"
+    # Standard deviation of what is added to east and north, anew at each sight of a
+    # photo; the photo stays in its class. The val loss has none.
+    position_noise_m: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range(self, HEADS.path, 0, 1e6, "position_noise_m")
+
+
+@dataclass(frozen=True)
+class SoftLabelHeadConfig(PlaceHeadConfig):
     """Labels that the cells around a position share, by their inverse distance."""
 
     name: str = "soft_labels"
@@ -56,7 +66,7 @@ class SoftLabelHeadConfig(HeadConfig):
 
 
 @dataclass(frozen=True)
-class RegressionHeadConfig(HeadConfig):
+class RegressionHeadConfig(PlaceHeadConfig):
     """Position and heading as numbers.
 
     Of direct_regression the heading is a sine and a cosine; of unit_regression all are
@@ -96,7 +106,7 @@ HEADS: Methods[HeadConfig] = Methods(
         "angular_margin": AngularMarginHeadConfig,
         "cross_entropy": HeadConfig,
         "soft_labels": SoftLabelHeadConfig,
-        "von_mises_fisher": HeadConfig,
+        "von_mises_fisher": PlaceHeadConfig,
         "direct_regression": RegressionHeadConfig,
         "unit_regression": RegressionHeadConfig,
         "hypersphere_regression": HypersphereHeadConfig,

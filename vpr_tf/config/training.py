@@ -12,7 +12,7 @@ from vpr_tf.config.augmentations import (
     entry_of,
     needs_target,
 )
-from vpr_tf.config.heads import HeadConfig, MarginHeadConfig
+from vpr_tf.config.heads import HeadConfig, MarginHeadConfig, PlaceHeadConfig
 from vpr_tf.config.objective_entries import check_objectives, objectives_of
 from vpr_tf.config.objectives import (
     CLASS_HEADS,
@@ -337,6 +337,8 @@ class TrainConfig:
         )
         if getattr(self.schedule, "monitor", None) == "val_loss":
             self.check_has_class_heads("`train.schedule.monitor: val_loss`")
+        if self.position_noise_m:
+            self.check_has_class_heads("`train.head.position_noise_m`")
 
     def check_has_class_heads(self, reader: str) -> None:
         """Checks that heads are trained, for what `reader` names.
@@ -359,6 +361,12 @@ class TrainConfig:
     def has_class_heads(self) -> bool:
         """Whether heads over the classes are trained."""
         return any(one.name == CLASS_HEADS for one in self.objective_configs)
+
+    @property
+    def position_noise_m(self) -> float:
+        """Standard deviation of noise on the positions that heads learn."""
+        head = self.head
+        return head.position_noise_m if isinstance(head, PlaceHeadConfig) else 0.0
 
     @property
     def target_photos_per_batch(self) -> int:

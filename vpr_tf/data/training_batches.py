@@ -19,6 +19,7 @@ from vpr_tf.data.class_sampler import (
     sampled_record_ids,
     sampler_of,
 )
+from vpr_tf.data.extra_augmentations.draws import folded
 from vpr_tf.data.image_sources import EncodedSource
 from vpr_tf.data.panoramas import FocalCrops
 from vpr_tf.data.partition import Partition
@@ -36,6 +37,7 @@ from vpr_tf.data.target_photos import (
 )
 
 _ENDLESS = 2**62
+_NOISE_STREAM = 1 << 20  # beyond those of the augmentations of the same seed
 _VALUES_IN_MEMORY = 1 << 28  # float32: 1 GiB
 
 
@@ -78,7 +80,8 @@ def training_batches(
         input_pipeline_id: This one of them.
         num_replicas: Replicas in all workers together.
         targets: Place of each record of the split, one row a record; None where
-            only its class is learnt.
+            only its class is learnt. `config.position_noise_m` moves it at each
+            position.
         descriptors: Descriptors of the split's records, which are read instead of
             the images.
         cliques: Those of the group, where classes are sampled by them; see
@@ -127,6 +130,8 @@ def training_batches(
         learned = {"class_index": sample.class_index}
         if learnt is not None:
             learned["place"] = learnt[sample.row]
+            if config.position_noise_m:
+                learned["place"] += _place_noise(sample, config.position_noise_m)
         if load_teacher is not None:
             learned["teacher"] = load_teacher(sample)
         return load(sample), learned
@@ -242,6 +247,13 @@ def _row_loader(
         return tf.ensure_shape(vector, [dim])
 
     return load
+
+
+def _place_noise(sample: Sample, deviation_m: float) -> tf.Tensor:
+    """Returns what is added to the place of a sample: to east and north alone."""
+    seed = folded(sample.augmentation_seed, _NOISE_STREAM)
+    drawn = tf.random.stateless_normal([2], seed, stddev=deviation_m, alg="philox")
+    return tf.pad(drawn, [[0, 2]])
 
 
 def _common_size(split: SplitIndex, record_ids: np.ndarray) -> tuple[int, int] | None:

@@ -21,6 +21,7 @@ from vpr_tf.config import (
     HeadConfig,
     HypersphereHeadConfig,
     MarginHeadConfig,
+    PlaceHeadConfig,
     RegressionHeadConfig,
     SoftLabelHeadConfig,
 )
@@ -72,7 +73,7 @@ class HeadFactory:
         cls, config: HeadConfig, partition: Partition, split: SplitIndex
     ) -> HeadFactory:
         """Reads what the heads need to know of the images."""
-        if config.name in (*_MARGIN_HEADS, "cross_entropy"):
+        if not isinstance(config, PlaceHeadConfig):
             return cls(config, partition, None, None)
         positions = split.positions()
         plane = MapFrame.around(positions)

@@ -7,10 +7,10 @@ from vpr_tf.config import (
     CosineScheduleConfig,
     DivideAndClassifyConfig,
     ExperimentConfig,
-    HeadConfig,
     HierarchicalConfig,
     HypersphereHeadConfig,
     PartitionConfig,
+    PlaceHeadConfig,
     PlanetConfig,
     SoftLabelHeadConfig,
     config_from_values,
@@ -113,6 +113,24 @@ def test_shipped_configs_load_and_have_a_header(path):
             MINIMAL,
             ["train.head={name: cross_entropy, scale: 3}"],
             "`train.head.scale` belongs to cosine_margin, angular_margin",
+        ),
+        (
+            MINIMAL,
+            ["train.head.position_noise_m=2"],
+            "`train.head.position_noise_m` belongs to soft_labels, von_mises_fisher, ",
+        ),
+        (
+            MINIMAL,
+            ["train.head={name: soft_labels, position_noise_m: -1}"],
+            "`train.head.position_noise_m` must be between 0 and",
+        ),
+        (
+            MINIMAL,
+            [
+                "train.head={name: soft_labels, position_noise_m: 2}",
+                "train.objectives=[{name: vicreg}]",
+            ],
+            "`train.head.position_noise_m` needs heads over classes",
         ),
         (MINIMAL, ["train.schedule.factor=0.5"], "belongs to reduce_on_plateau"),
         (MINIMAL, ["train.export=sometimes"], "`train.export` must be one of best"),
@@ -254,7 +272,7 @@ train:
     config = load_config(write(tmp_path, MINIMAL + sections), ["train.epochs=3"])
     assert config.build.partition == PlanetConfig("planet", max_images_per_class=60)
     assert config.train.schedule == CosineScheduleConfig(final_fraction=0.05)
-    assert config.train.head == HeadConfig("von_mises_fisher", 1)
+    assert config.train.head == PlaceHeadConfig("von_mises_fisher", 1)
 
 
 def test_a_partition_on_disk_has_a_config():

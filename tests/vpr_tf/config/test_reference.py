@@ -18,7 +18,7 @@ def test_fields_have_defaults_and_comments():
     for line in (
         "| `cell_size_m` | `10` | M |",
         "| `max_images_per_level` | `[500, 200, 100]` | of coarse, middle and fine",
-        "### `cross_entropy`, `von_mises_fisher`",
+        "### `direct_regression`, `unit_regression`",
         "| `scale` | `30.0` | s |",
         "## `build.val` and `build.tests.NAME`",
     ):

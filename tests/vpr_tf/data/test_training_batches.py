@@ -10,7 +10,7 @@ from tests.vpr_tf.data.prepared_fixture import (
     stored,
     write_prepared_dataset,
 )
-from vpr_tf.config import AugmentationConfig, TrainConfig
+from vpr_tf.config import AugmentationConfig, PlaceHeadConfig, TrainConfig
 from vpr_tf.data.class_sampler import sampled_record_ids
 from vpr_tf.data.image_decoding import decode_image
 from vpr_tf.data.records import parse_record
@@ -213,6 +213,37 @@ def test_descriptors_and_targets_are_those_of_the_sampled_records(
     np.testing.assert_array_equal(descriptors[:, 1], -expected)
     targets = np.concatenate([y for _, y in found])
     np.testing.assert_array_equal(targets[:, 0], 10 * expected)
+
+
+def test_noise_moves_positions_alone_and_depends_on_the_position(
+    small_training_dataset,
+):
+    split = small_training_dataset.split("train")
+    partition = small_training_dataset.partition("cosplace")
+    targets = np.zeros((len(split), 4), np.float32)
+    targets[:, 0], targets[:, 3] = np.arange(len(split)), 1
+
+    def places(deviation_m, start=0, group=1):
+        head = PlaceHeadConfig(position_noise_m=deviation_m)
+        config = TrainConfig(batch_size=40, head=head)
+        found = training_batches(
+            *(split, partition, group, config, 5),
+            start_position=start,
+            num_samples=2000,
+            targets=targets,
+            descriptors=targets,
+        )
+        return np.concatenate([y["place"].numpy() for _, y in found])
+
+    plain, noisy = places(0), places(3.0)
+    moved = noisy - plain
+    assert (moved[:, 2:] == 0).all()
+    np.testing.assert_allclose(moved[:, :2].mean(axis=0), 0, atol=0.3)
+    np.testing.assert_allclose(moved[:, :2].std(axis=0), 3, rtol=0.06)
+    assert abs(np.corrcoef(moved[:, 0], moved[:, 1])[0, 1]) < 0.1
+    assert len(np.unique(moved[:, 0])) > 1990
+    np.testing.assert_array_equal(places(3.0, start=800)[:1200], noisy[800:])
+    assert (places(3.0, group=0)[:, 1] != noisy[:, 1]).any()
 
 
 def test_views_of_a_photo_stand_side_by_side_and_differ(dataset):

@@ -11,6 +11,7 @@ from vpr_tf.config import (
     CosPlaceConfig,
     HeadConfig,
     MarginHeadConfig,
+    PlaceHeadConfig,
     SoftLabelHeadConfig,
     config_from_values,
 )
@@ -51,7 +52,7 @@ def classifier_of(head, factory, columns, score=None):
         (SoftLabelHeadConfig(), "softmax"),
         (MarginHeadConfig(), "cosine"),
         (AngularMarginHeadConfig(), "cosine"),
-        (HeadConfig("von_mises_fisher"), "cosine"),  # gives its density
+        (PlaceHeadConfig("von_mises_fisher"), "cosine"),  # gives its density
     ],
 )
 def test_each_kind_of_head_is_scored_as_it_was_trained(head_config, score, columns):
