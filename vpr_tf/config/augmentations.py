@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from vpr_tf.config.color_jitter import JitterStrengths
 from vpr_tf.config.rules import ConfigError, check, check_range, did_you_mean
 
 KERAS_PREFIX = "keras."
@@ -49,6 +50,15 @@ class ExtraAugmentation:
         limit = getattr(self, high)
         value, expected = getattr(self, low), f"at most `{high}`, {limit:g}"
         check(value <= limit, f"{_PATH}.{low}", expected, value)
+
+
+@dataclass(frozen=True)
+class ColorJitter(JitterStrengths, ExtraAugmentation):
+    """The colour jitter of `train.augmentation`, as a choice or after others."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_strengths(_PATH)
 
 
 @dataclass(frozen=True)
@@ -257,9 +267,9 @@ class KerasLayer(ExtraAugmentation):
 AUGMENTATIONS: dict[str, type[ExtraAugmentation]] = {
     method.__name__: method
     for method in (
-        *(RandomPerspective, Rotation, RandomErasing, Cutout, GaussianBlur),
-        *(MotionBlur, Sharpness, Grayscale, Solarize, Equalize, JpegArtefacts),
-        *(Night, Haze, FourierMixing, RandAugment, RandomChoice),
+        *(ColorJitter, RandomPerspective, Rotation, RandomErasing, Cutout),
+        *(GaussianBlur, MotionBlur, Sharpness, Grayscale, Solarize, Equalize),
+        *(JpegArtefacts, Night, Haze, FourierMixing, RandAugment, RandomChoice),
     )
 }
 

@@ -12,6 +12,7 @@ from vpr_tf.config.augmentations import (
     entry_of,
     needs_target,
 )
+from vpr_tf.config.color_jitter import JitterStrengths
 from vpr_tf.config.heads import HeadConfig, MarginHeadConfig, PlaceHeadConfig
 from vpr_tf.config.objective_entries import check_objectives, objectives_of
 from vpr_tf.config.objectives import (
@@ -196,13 +197,9 @@ SCHEDULES: Methods[ScheduleConfig] = Methods(
 
 
 @dataclass(frozen=True)
-class AugmentationConfig:
+class AugmentationConfig(JitterStrengths):
     """Colour jitter and random resized crop with torchvision's meanings."""
 
-    brightness: float = 0.7  # factor in [1 - b, 1 + b]
-    contrast: float = 0.7
-    saturation: float = 0.7
-    hue: float = 0.5  # shift in [-hue, hue] turns
     random_resized_crop: float = 0.5  # smallest crop area is 1 - this
     # crop_first decodes only the crop; jitter_first is the official order.
     order: str = "crop_first"
@@ -212,8 +209,7 @@ class AugmentationConfig:
 
     def __post_init__(self) -> None:
         section = "train.augmentation"
-        check_range(self, section, 0, None, "brightness", "contrast", "saturation")
-        check_range(self, section, 0, 0.5, "hue")
+        self.check_strengths(section)
         crop = self.random_resized_crop
         check(0 <= crop < 1, f"{section}.random_resized_crop", "in [0, 1)", crop)
         orders = ("crop_first", "jitter_first")

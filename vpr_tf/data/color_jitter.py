@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from vpr_tf.config import AugmentationConfig
+from vpr_tf.config.color_jitter import JitterStrengths
 
 _GREY_WEIGHTS = (0.2989, 0.587, 0.114)
 _ORDERS = list(itertools.permutations(range(4)))
@@ -96,7 +96,7 @@ def color_jitter(
 
 
 def jitter_parameters(
-    config: AugmentationConfig, uniform: tf.Tensor
+    config: JitterStrengths, uniform: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Turns uniform numbers into the factors and the order of one image's jitter.
 

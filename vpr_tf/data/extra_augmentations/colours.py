@@ -6,12 +6,29 @@ from typing import Any
 
 import tensorflow as tf
 
-from vpr_tf.config.augmentations import Equalize, Grayscale, JpegArtefacts, Solarize
-from vpr_tf.data.color_jitter import adjust_saturation
+from vpr_tf.config.augmentations import (
+    ColorJitter,
+    Equalize,
+    Grayscale,
+    JpegArtefacts,
+    Solarize,
+)
+from vpr_tf.data.color_jitter import (
+    JITTER_DRAWS,
+    adjust_saturation,
+    color_jitter,
+    jitter_parameters,
+)
 from vpr_tf.data.extra_augmentations.draws import Draws, compiled
 
 _LEVELS = 256
 _desaturated = compiled(adjust_saturation)
+
+
+def random_jitter(config: ColorJitter, image: tf.Tensor, draws: Draws) -> tf.Tensor:
+    """Jitters brightness, contrast, saturation and hue, in a random order."""
+    uniform = draws.uniform(JITTER_DRAWS)
+    return color_jitter(image, *jitter_parameters(config, uniform))
 
 
 def grayscale(_config: Grayscale, image: tf.Tensor, _draws: Draws) -> tf.Tensor:

@@ -18,6 +18,7 @@ from vpr_tf.data.extra_augmentations.colours import (
     grayscale,
     jpeg_artefacts,
     random_equalize,
+    random_jitter,
     random_solarize,
 )
 from vpr_tf.data.extra_augmentations.covering import cutout, random_erasing
@@ -34,6 +35,7 @@ Change = Callable[[tf.Tensor, Draws], tf.Tensor]
 DrawPhoto = Callable[[tf.Tensor], tf.Tensor]
 
 _CHANGES: dict[type[methods.ExtraAugmentation], Callable[..., tf.Tensor]] = {
+    methods.ColorJitter: random_jitter,
     methods.RandomPerspective: random_perspective,
     methods.Rotation: rotation,
     methods.RandomErasing: random_erasing,

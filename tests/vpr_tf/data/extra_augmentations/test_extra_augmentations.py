@@ -25,6 +25,7 @@ from vpr_tf.data.extra_augmentations import (
 SIZE = 32
 # What makes an augmentation change nothing; where there is nothing, it always does.
 NO_STRENGTH = {
+    "ColorJitter": {"brightness": 0.0, "contrast": 0.0, "saturation": 0.0, "hue": 0.0},
     "RandomPerspective": {"factor": 0.0},
     "Rotation": {"max_angle_deg": 0.0},
     "RandomErasing": {"min_area": 0.0, "max_area": 0.0},
@@ -141,6 +142,19 @@ def test_choice_takes_each_equally_often():
     assert grey == pytest.approx(0.5, abs=0.07)
 
 
+def test_jitter_or_blur_of_the_thesis():
+    jitter = {"name": "ColorJitter", "contrast": 0.0, "saturation": 0.0, "hue": 0.0}
+    choices = [jitter, {"name": "GaussianBlur", "min_sigma": 2.0}]
+    dim, seeds = picture() / 2, [[9, k] for k in range(100)]
+    found = images([entry("RandomChoice", choices=choices)], seeds, dim)
+    factors = found.mean(axis=(1, 2, 3)) / np.mean(dim)
+    scaled = np.clip(factors[:, None, None, None] * dim, 0, 1)
+    is_jittered = np.abs(found - scaled).max(axis=(1, 2, 3)) < 1e-4
+    assert np.mean(is_jittered) == pytest.approx(0.5, abs=0.15)
+    assert factors[is_jittered].min() < 0.5 < 1.5 < factors[is_jittered].max() < 1.7
+    np.testing.assert_allclose(factors[~is_jittered], 1, atol=0.05)
+
+
 @pytest.mark.parametrize(
     ("name", "operation", "tolerance"),
     [
@@ -220,6 +234,7 @@ def test_night_is_dark_and_blue_with_warm_windows():
         ({"name": "Cutout", "size": "big"}, "a float. Received: 'big'"),
         ({"name": "Cutout", "size": True}, "a float"),
         ({"name": "Cutout", "probability": 1.5}, "between 0 and 1"),
+        ({"name": "ColorJitter", "hue": 0.6}, r"extra\[3\]\.hue` must be between 0"),
         ({"name": "Rotation", "max_angle_deg": math.nan}, "finite"),
         (
             {"name": "GaussianBlur", "min_sigma": 3.0},
