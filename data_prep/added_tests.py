@@ -32,7 +32,13 @@ from data_prep.finish import (
     write_tfds_metadata,
 )
 from data_prep.plan import SplitPlan, check_split_name, plan_tests
-from vpr_tf.config import BuildConfig, DatabaseAndQueries, ExperimentConfig, as_dict
+from vpr_tf.config import (
+    AreaConfig,
+    BuildConfig,
+    DatabaseAndQueries,
+    ExperimentConfig,
+    as_dict,
+)
 from vpr_tf.csv_files import cell_name
 from vpr_tf.data import PreparedDataset
 from vpr_tf.photos import PhotoSource
@@ -66,7 +72,7 @@ def add_test(
     build = dataclasses.replace(config.build, train=None, val=None, tests=new)
     with BuildFolder(path, build_parameters(build)) as folder:
         dataset = PreparedDataset(path)
-        plan = plan_tests(build, new, _known_splits(dataset))
+        plan = plan_tests(build, new, _known_splits(dataset, as_dict(build.area)))
         refuse_nesting(path, plan)
         with wrap_disk_errors(path):
             listings = list_sources(plan, folder)
@@ -113,18 +119,20 @@ def _new_tests(
                 (build.source, [entry.database, entry.queries]),
             )
         )
-        is_same = there == here and all(
+        area = _area_of(dataset, name)
+        is_same = (there, area) == (here, as_dict(build.area)) and all(
             known.get(name, True) == getattr(entry, name) for name in _POSITIONED
         )
         if not is_same:
             raise DataPrepError(
                 f"{dataset.path} has another test set {name!r}, of {there[0]} and "
-                f"{there[1]}. Choose another name."
+                f"{there[1]}, with `build.area` {area}. Choose another name."
             )
     return new
 
 
 _ROLES = ("database", "queries")
+_LISTED = ("num_rejected", "num_outside", "num_flagged")  # in rejected.csv
 _POSITIONED = ("database_has_positions", "queries_have_positions")  # by role
 
 
@@ -138,10 +146,20 @@ def _source_of(dataset: PreparedDataset, test: str) -> str:
     return str((added or dataset.manifest["build"])["source"])
 
 
-def _known_splits(dataset: PreparedDataset) -> dict[tuple[str, bool], SplitPlan]:
-    """Returns the splits of the test sets by where they come from."""
+def _area_of(dataset: PreparedDataset, test: str) -> Any:
+    """Area of a test set; of older datasets everywhere."""
+    added = dataset.manifest.get("added_tests", {}).get(test)
+    return (added or dataset.manifest["build"]).get("area", as_dict(AreaConfig()))
+
+
+def _known_splits(
+    dataset: PreparedDataset, area: Any
+) -> dict[tuple[str, bool], SplitPlan]:
+    """Returns the splits of test sets of the same area by where they come from."""
     known: dict[tuple[str, bool], SplitPlan] = {}
     for test, entry in dataset.manifest["tests"].items():
+        if _area_of(dataset, test) != area:
+            continue
         for role, positioned in zip(_ROLES, _POSITIONED, strict=True):
             positions = entry.get(positioned, True)
             relative = _entry_of(dataset, entry[role])
@@ -154,7 +172,7 @@ def _known_splits(dataset: PreparedDataset) -> dict[tuple[str, bool], SplitPlan]
 def _known_rejected(dataset: PreparedDataset) -> list[list[str]]:
     """Returns the rows of rejected.csv that are of the splits in the manifest."""
     count = sum(
-        entry["num_rejected"] + entry.get("num_flagged", 0)  # not in older manifests
+        sum(entry.get(name, 0) for name in _LISTED)  # older manifests lack some
         for entry in dataset.manifest["splits"].values()
     )
     path = inside(dataset.path, "rejected.csv")
@@ -175,6 +193,7 @@ def _added_entry(
     own = [split for split in splits if split.plan.name in names.values()]
     return {
         "source": build.source,
+        "area": as_dict(build.area),
         "test": as_dict(test),
         "splits": [split.plan.name for split in own],
         "fingerprint": dataset_fingerprint_of(own),

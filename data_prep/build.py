@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from data_prep.build_state import LISTING_NAME, BuildFolder, build_parameters
 from data_prep.errors import DataPrepError, wrap_disk_errors
-from data_prep.exclusion import exclude_flagged, require_findable_flags
+from data_prep.exclusion import exclude_photos, require_findable_flags
 from data_prep.finish import finish_dataset
 from data_prep.partition.assignment import (
     ClassAssignment,
@@ -100,7 +100,7 @@ def build_splits(
     listings: dict[str, Listing],
     known_rejected: Sequence[Sequence[str]] = (),
 ) -> list[ScannedSplit]:
-    """Scans all splits, leaves out what is flagged, then writes all shards.
+    """Scans all splits, leaves out what is outside or flagged, then writes shards.
 
     Args:
         build: How to read and write.
@@ -120,7 +120,7 @@ def build_splits(
                 require_findable_flags(split, build)
             for scanned in splits:
                 scan_split(pool, scanned, build, rejected)
-                exclude_flagged(scanned, build)
+                exclude_photos(scanned, build)
                 # Decoding every photo may have found more.
                 _refuse_too_many_rejected(
                     scanned, build.max_rejected_fraction, rejected

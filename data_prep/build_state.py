@@ -34,6 +34,7 @@ LISTING_NAME = "listing.bin"  # of a split folder
 _LOCK_FILE = "lock"
 # They change neither the records nor their order.
 _NOT_IN_THE_RESULT = ("workers", "max_rejected_fraction")
+_SECTIONS = ("reading", "area", "quality")
 _SET_DEFAULTS = as_dict(DatabaseAndQueries())
 
 
@@ -255,7 +256,7 @@ def _with_defaults(known: dict[str, Any]) -> dict[str, Any]:
     """Fills in fields that the program did not have when the folder was begun."""
     defaults = as_dict(BuildConfig())
     partition = PartitionConfig.from_parameters(known.get("partition", {}))
-    partly = {n: {**defaults[n], **known.get(n, {})} for n in ("reading", "quality")}
+    partly = {n: {**defaults[n], **known.get(n, {})} for n in _SECTIONS}
     tests = known.get("tests", {})
     sets = {
         "tests": {name: _SET_DEFAULTS | entry for name, entry in tests.items()},

@@ -1,4 +1,4 @@
-"""Photos that a dataset leaves out by their flags, between scanning and writing."""
+"""Photos that a dataset leaves out by area or flags, between scan and shards."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from data_prep.area import leave_out_beyond
 from data_prep.errors import DataPrepError
 from data_prep.plan import SplitPlan
 from data_prep.shards import MetadataTable, Progress, ScannedSplit
@@ -34,35 +35,41 @@ def _wrap_quality_errors() -> Iterator[None]:
 
 @_wrap_quality_errors()
 def require_findable_flags(plan: SplitPlan, build: BuildConfig) -> None:
-    """Sees, before a long scan, that `exclude_flagged` will find the flags.
+    """Sees, before a long scan, that `exclude_photos` will find the flags.
 
     Raises:
         DataPrepError: It will not; the message says why.
     """
-    if _leaves_out(plan, build):
+    if _leaves_out_flags(plan, build):
         check_exclusion(plan.source, build.quality)
 
 
-def _leaves_out(plan: SplitPlan, build: BuildConfig) -> bool:
+def _leaves_out_flags(plan: SplitPlan, build: BuildConfig) -> bool:
     return bool(build.quality.exclude) and not plan.name.endswith("-queries")
 
 
-@_wrap_quality_errors()
-def exclude_flagged(split: ScannedSplit, build: BuildConfig) -> None:
-    """Leaves out the photos of a scanned split that have a flag of `quality.exclude`.
+def _leaves_out_places(plan: SplitPlan, build: BuildConfig) -> bool:
+    return bool(build.area.limits) and plan.source.needs_position
 
-    Queries are what users will send, good or bad, so all of them are kept. The kept
+
+@_wrap_quality_errors()
+def exclude_photos(split: ScannedSplit, build: BuildConfig) -> None:
+    """Leaves out photos outside `build.area` or with a flag of `quality.exclude`.
+
+    Queries are what users will send, good or bad: none is left out by a flag. The kept
     rows become a table of their own, whose progress is written last: a build that was
     killed before begins it anew, with what was measured.
 
     Args:
         split: Its table is replaced.
-        build: Which flags, and the thresholds.
+        build: The area, which flags, and the thresholds.
 
     Raises:
-        DataPrepError: All photos have a flag, or see `leave_out_flagged`.
+        DataPrepError: No photo is left, or see `leave_out_flagged`.
     """
-    if not _leaves_out(split.plan, build):
+    by_place = _leaves_out_places(split.plan, build)
+    by_flags = _leaves_out_flags(split.plan, build)
+    if not (by_place or by_flags):
         return
     table = MetadataTable(split.work.with_name(f"{split.plan.name}.kept"))
     table.folder.mkdir(exist_ok=True)
@@ -70,13 +77,25 @@ def exclude_flagged(split: ScannedSplit, build: BuildConfig) -> None:
     if progress.num_entries != split.progress.num_entries:
         progress = _write_kept(split, build, table)
     split.table, split.work, split.progress = table, table.folder, progress
+    if by_place:
+        print(
+            f"{split.plan.name}: {progress.num_outside:,} photos outside `build.area`"
+        )
+    if not progress.num_rows and not progress.num_flagged and progress.num_outside:
+        raise DataPrepError(
+            f"No photo of {split.plan.source.path} is left (split {split.plan.name}): "
+            f"none lies in `build.area`, {build.area.limits}. Widen it."
+        )
     if not progress.num_rows and progress.num_flagged:
         raise DataPrepError(
             f"No photo of {split.plan.source.path} is left (split {split.plan.name}): "
-            f"all have a flag of `build.quality.exclude`. Leave out fewer flags: "
+            f"all {'in `build.area` ' if by_place else ''}have a flag of "
+            "`build.quality.exclude`. Leave out fewer flags: "
             f"{', '.join(build.quality.exclude)}."
         )
-    print(f"{split.plan.name}: {progress.num_flagged:,} photos left out by their flags")
+    if by_flags:
+        number = f"{progress.num_flagged:,}"
+        print(f"{split.plan.name}: {number} photos left out by their flags")
 
 
 def _write_kept(
@@ -86,14 +105,19 @@ def _write_kept(
         _chunk_of(rows, [key.encode() for key in keys])
         for rows, keys in split.table.iterate(split.progress.num_rows)
     )
-    kept = leave_out_flagged(
-        collect_chunks(split.plan.source, chunks, SkippedFiles()),
-        split.plan.source,
-        build.quality,
-        split.work.with_name(f"{split.plan.name}.measures"),
-        workers=build.workers,
-        setting="build.workers",
-    )
+    kept = collect_chunks(split.plan.source, chunks, SkippedFiles())
+    if _leaves_out_places(split.plan, build):
+        kept = leave_out_beyond(kept, build.area)
+    num_outside = len(kept.excluded)
+    if _leaves_out_flags(split.plan, build) and len(kept):
+        kept = leave_out_flagged(
+            kept,
+            split.plan.source,
+            build.quality,
+            split.work.with_name(f"{split.plan.name}.measures"),
+            workers=build.workers,
+            setting="build.workers",
+        )
     shutil.copyfile(split.table.rejected_path, table.rejected_path)
     progress = dataclasses.replace(
         split.progress,
@@ -111,8 +135,9 @@ def _write_kept(
         part = slice(start, start + _ROWS_AT_ONCE)
         chunk = _chunk_of(kept.rows[part], kept.paths[part].tolist())
         table.append(progress, chunk, split.plan.rejected_prefix)
-    progress.num_flagged = len(kept.excluded)
-    progress.num_rejected -= progress.num_flagged
+    progress.num_outside = num_outside
+    progress.num_flagged = len(kept.excluded) - num_outside
+    progress.num_rejected -= len(kept.excluded)
     table.write_checkpoint(progress)
     return progress
 

@@ -93,6 +93,7 @@ def split_entry(split: ScannedSplit) -> dict[str, Any]:
         "source": split.plan.entry,
         "num_records": split.progress.num_rows,
         "num_rejected": split.progress.num_rejected,
+        "num_outside": split.progress.num_outside,
         "num_flagged": split.progress.num_flagged,
         "num_left_out": dataclasses.asdict(split.skipped),
         "shards": split.shards,

@@ -51,7 +51,7 @@ _State = TypeVar("_State")
 class Progress:
     """How far the scan of a split has come; sizes in bytes.
 
-    `rejected_size` is of the list of rejected and of flagged photos.
+    `rejected_size` is of the list of rejected photos and of those that are left out.
     """
 
     listing_offset: int = 0
@@ -63,6 +63,7 @@ class Progress:
     longest_key: int = 0
     longest_timestamp: int = 0
     num_other: int = 0
+    num_outside: int = 0  # of `build.area`
     num_flagged: int = 0
     # Photos that are taken without what cannot be of them, and path and reason of some.
     num_dropped: int = 0

@@ -114,9 +114,16 @@ def describe_splits(
         )
     lines = [Table("", columns, rows).to_text()]
     for name, counts in statistics.items():
-        num_flagged = dataset.manifest["splits"][name].get("num_flagged", 0)
+        entry = dataset.manifest["splits"][name]  # older ones lack some counts
         for number, what in (
-            (num_flagged, "were left out by their flags, see rejected.csv"),
+            (
+                entry.get("num_outside", 0),
+                "were outside `build.area`, see rejected.csv",
+            ),
+            (
+                entry.get("num_flagged", 0),
+                "were left out by their flags, see rejected.csv",
+            ),
             (counts.num_without_heading, "have no heading"),
             (counts.num_rotated, "are rotated by their EXIF orientation"),
         ):

@@ -101,7 +101,7 @@ def test_killed_build_goes_on_and_ends_the_same(config, tmp_path, monkeypatch):
         raise Killed
 
     for module, name in (
-        (data_prep.build, "exclude_flagged"),
+        (data_prep.build, "exclude_photos"),
         (data_prep.exclusion, "leave_out_flagged"),
         (checking, "flag_photos"),
         (data_prep.exclusion.MetadataTable, "append"),

@@ -6,6 +6,7 @@ training, the evaluation and the export. `load_config` reads it, applies
 (partition, aggregation, schedule, head) has a dataclass for each.
 """
 
+from vpr_tf.config.area import AreaConfig
 from vpr_tf.config.augmentations import (
     AUGMENTATIONS,
     KERAS_LAYERS,
@@ -139,6 +140,7 @@ __all__ = [
     "AdaptersConfig",
     "AggregationConfig",
     "AngularMarginHeadConfig",
+    "AreaConfig",
     "AugmentationConfig",
     "BuildConfig",
     "ClassificationConfig",

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from vpr_tf.config.area import AreaConfig
 from vpr_tf.config.quality import QualityConfig
 from vpr_tf.config.rules import (
     LARGEST_SEED,
@@ -360,6 +361,7 @@ class BuildConfig:
     val: DatabaseAndQueries | None = None  # `database`, `queries`, as below
     tests: dict[str, DatabaseAndQueries] = field(default_factory=dict)  # as val
     reading: ReadingConfig = field(default_factory=ReadingConfig)
+    area: AreaConfig = field(default_factory=AreaConfig)
     quality: QualityConfig = field(default_factory=QualityConfig)
     partition: PartitionConfig = field(default_factory=CosPlaceConfig)
     images_per_shard: int = 4096

@@ -192,6 +192,18 @@ class PhotoFiles:
             rows=self.rows[rows],
         )
 
+    def without(self, left_out: np.ndarray, reasons: Iterable[str]) -> PhotoFiles:
+        """Returns the photos without some, which are `excluded` then.
+
+        Args:
+            left_out: Whether each photo is, bool.
+            reasons: Why, of each of these.
+        """
+        paths = [path.decode() for path in self.paths[left_out].tolist()]
+        excluded = map(RejectedPhoto, paths, reasons)
+        kept = self.take(np.flatnonzero(~left_out))
+        return dataclasses.replace(kept, excluded=(*self.excluded, *excluded))
+
     def with_nothing_else(self) -> PhotoFiles:
         """Returns the same photos without what was found beside them."""
         return PhotoFiles(self.folder, self.paths, self.photos, self.rows)

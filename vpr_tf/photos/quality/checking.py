@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from vpr_tf.config import QualityConfig
 from vpr_tf.photos.errors import PhotoSourceError
-from vpr_tf.photos.photo_table import PhotoFiles, RejectedPhoto
+from vpr_tf.photos.photo_table import PhotoFiles
 from vpr_tf.photos.quality.duplicates import DUPLICATE_RULES
 from vpr_tf.photos.quality.flag_table import TableFlags, read_flags
 from vpr_tf.photos.quality.image_rules import IMAGE_RULES
@@ -80,7 +79,7 @@ def leave_out_flagged(
             for row in np.flatnonzero(flagged)
         )
         reasons = (f"{', '.join(of_photo)} in {source.path.name}" for of_photo in names)
-        return _without(files, flagged, reasons)
+        return files.without(flagged, reasons)
     _refuse_flags_of_descriptors(exclude, source)
     measured = measure_photos(files, folder, workers=workers, setting=setting)
     found = flag_photos(measured, RULES, config)
@@ -92,7 +91,7 @@ def leave_out_flagged(
     }
     flagged = _left_out(found.flags, exclude, found.files.photos.keys, originals)
     reasons = (found.reason(row, exclude) for row in np.flatnonzero(flagged).tolist())
-    return _without(found.files, flagged, reasons)
+    return found.files.without(flagged, reasons)
 
 
 def _left_out(
@@ -168,15 +167,6 @@ def check_exclusion(source: PhotoSource, config: QualityConfig) -> None:
         return
     _refuse_flags_of_descriptors(config.exclude, source)
     require_imagehash()
-
-
-def _without(
-    files: PhotoFiles, flagged: np.ndarray, reasons: Iterable[str]
-) -> PhotoFiles:
-    paths = [path.decode() for path in files.paths[flagged].tolist()]
-    excluded = map(RejectedPhoto, paths, reasons)
-    kept = files.take(np.flatnonzero(~flagged))
-    return dataclasses.replace(kept, excluded=(*files.excluded, *excluded))
 
 
 def _refuse_flags_of_descriptors(exclude: list[str], source: PhotoSource) -> None:
