@@ -7,8 +7,8 @@ Trains and measures the heads of `configs/dense/inr_*.yaml` and variants of them
 and headings on relative grids (M x M cells over the map, 12 headings), soft labels,
 direct regression, regression in [0, 1], and the hypersphere with angles up to 45
 degrees, from 15 to 45 degrees, and as wide as the map itself; the regressions also with
-absolute errors. The encoder, which stays as it is, is that of
-configs/dense/cosplace.yaml.
+absolute errors, and these and the soft labels with noise on the positions of training.
+The encoder, which stays as it is, is that of configs/dense/cosplace.yaml.
 
 Of the train split and of the queries: accuracy (the very class), photos within the
 threshold, median errors of position and bearing; of the val queries the lowest loss.

@@ -18,6 +18,7 @@ _LABELS = {
     "l1": "{}, absolute errors",
     "15_45": "{}, 15 to 45 degrees",
     "raw": "{}, degrees of the map",
+    "noise": "{}, positions with noise of 5 m",
 }
 
 
@@ -61,23 +62,28 @@ def plan(
     extent_m = MapFrame.around(positions).extent_m
     entries = [
         Entry("cells and headings", base),
-        Entry("soft labels", Experiment.load(_CONFIG.format("soft_labels"), told)),
         *(_on_grid(base, grid, extent_m) for grid in grids),
     ]
     own_deg = extent_m / _METRES_PER_DEGREE / 2
     raw = f"[{_MIDDLE_DEG - own_deg},{_MIDDLE_DEG + own_deg}]"
     absolute = ["train.head.regression_loss=l1"]
+    noise = ["train.head.position_noise_m=5.0"]
     for config, suffix, changes in (
+        ("soft_labels", "", []),
+        ("soft_labels", "noise", noise),
         ("direct_regression", "", []),
         ("direct_regression", "l1", absolute),
+        ("direct_regression", "noise", noise),
         ("unit_regression", "", []),
         ("unit_regression", "l1", absolute),
+        ("unit_regression", "noise", noise),
         ("hypersphere", "", []),
         ("hypersphere", "l1", absolute),
+        ("hypersphere", "noise", noise),
         ("hypersphere", "15_45", ["train.head.angles_deg=[15.0,45.0]"]),
         ("hypersphere", "raw", [f"train.head.angles_deg={raw}"]),
     ):
-        entries.append(_regression(config, told, suffix, changes))
+        entries.append(_of_places(config, told, suffix, changes))
     names = [entry.experiment.config.name for entry in entries]
     unknown = sorted(set(only) - set(names))
     if unknown:
@@ -87,7 +93,7 @@ def plan(
     return [e for e in entries if not only or e.experiment.config.name in only]
 
 
-def _regression(
+def _of_places(
     config: str, told: Sequence[str], suffix: str, changes: Sequence[str]
 ) -> Entry:
     base = Experiment.load(_CONFIG.format(config), told)

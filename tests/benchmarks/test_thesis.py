@@ -19,7 +19,7 @@ def test_plan_has_relative_grids_and_variants_of_the_regressions(tmp_path):
     street(tmp_path / "city")
     entries = plan([f"dataset.path={tmp_path}/city", "seed=3"], [100, 32])
     configs = {entry.experiment.config.name: entry for entry in entries}
-    assert len(configs) == len(entries) == 12
+    assert len(configs) == len(entries) == 16
     by_grid = {e.grid: e.experiment.config.build.partition for e in entries if e.grid}
     assert {grid: p.cell_size_m for grid, p in by_grid.items()} == {100: 4, 32: 10}
     assert all(p.heading_bin_deg == 30 for p in by_grid.values())
@@ -31,6 +31,10 @@ def test_plan_has_relative_grids_and_variants_of_the_regressions(tmp_path):
     assert head.regression_loss == "l1"
     head = configs["dense_inr_unit_regression_l1"].experiment.config.train.head
     assert (head.name, head.regression_loss) == ("unit_regression", "l1")
+    noisy = [e for e in entries if e.experiment.config.train.position_noise_m]
+    assert [entry.label.split(",")[0] for entry in noisy] == [
+        *("soft labels", "direct regression", "unit regression", "hypersphere"),
+    ]
     only = plan([f"dataset.path={tmp_path}/city"], [], ["dense_inr_thesis"])
     assert [entry.label for entry in only] == ["cells and headings"]
 
