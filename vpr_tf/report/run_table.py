@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ from vpr_tf.report.run_seeds import SeedGroup, group_by_seed
 from vpr_tf.report.set_columns import SetColumn, set_columns
 from vpr_tf.report.stored_report import StoredReport, find_reports
 from vpr_tf.tables import Interval
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d")  # as run folders are named
 
 RECALL_VALUES = (1, 5)
 
@@ -190,9 +193,12 @@ def _row(group: SeedGroup, name: str, cells: list[RunCell | None]) -> RunRow:
 
 
 def _names(groups: Sequence[SeedGroup]) -> list[str]:
-    """Returns what tells rows apart: of seeds the config, `<name>/<time>`, or all."""
+    """Returns what tells rows apart: the config, `<name>/<time>`, or all."""
     folders = [group.folders[0] for group in groups]
-    configs = [group.config_name for group in groups]
+    configs = [
+        group.config_name or (folder.parent.name if _TIME.match(folder.name) else "")
+        for group, folder in zip(groups, folders, strict=True)
+    ]
     if all(configs) and len(set(configs)) == len(groups):
         return configs
     short = [str(Path(*folder.parts[-2:])) for folder in folders]

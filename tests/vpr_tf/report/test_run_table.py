@@ -48,6 +48,23 @@ def test_course_is_one_table(course):
     assert "A dash: no report on tokyo_xs/test of c/1." in text
 
 
+@pytest.mark.parametrize(
+    ("folders", "names"),
+    [
+        (("a/2026-11-30_22-24-00", "b/2026-11-30_22-30-44"), ["a", "b"]),
+        (
+            ("a/2026-11-30_22-24-00", "a/2026-11-30_22-30-44"),
+            ["a/2026-11-30_22-24-00", "a/2026-11-30_22-30-44"],
+        ),
+        (("a/2026-11-30_22-24-00", "b/1"), ["a/2026-11-30_22-24-00", "b/1"]),
+    ],
+)
+def test_runs_of_different_names_are_called_by_these(tmp_path, folders, names):
+    sets = {("sf_xs", "test"): FAIR}
+    runs = [write_run(tmp_path / "runs" / folder, sets) for folder in folders]
+    assert [row.name for row in tabulate_runs(runs).rows] == names
+
+
 def test_each_run_is_paired_with_the_baseline(course):
     table = tabulate_runs(course)
     assert all(cell.num_paired == 0 for cell in table.rows[0].cells)
