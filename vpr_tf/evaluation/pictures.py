@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,6 +25,7 @@ _FRAME = 6
 _GAP = 10
 _CAPTION = 26
 _TITLE = 30
+_LEAST_SHOWN = 9  # characters of a name
 
 
 def draw_predictions(
@@ -226,12 +228,16 @@ def join_tiles(tiles: Sequence[Image.Image], title: tuple[str, str]) -> Image.Im
 
 
 def _shorten(draw: ImageDraw.ImageDraw, text: str, room: float) -> str:
-    shortened = text
-    for longest in range(len(text), 8, -1):
-        shortened = told_apart([text], longest)[text]
-        if draw.textlength(shortened, _font(14)) <= room:
-            break
-    return shortened
+    def cut(longest: int) -> str:
+        return told_apart([text], longest)[text]
+
+    lengths = range(_LEAST_SHOWN, len(text) + 1)
+    if not lengths:
+        return text
+    too_long = bisect.bisect_right(
+        lengths, room, key=lambda longest: draw.textlength(cut(longest), _font(14))
+    )
+    return cut(lengths[max(too_long - 1, 0)])
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
