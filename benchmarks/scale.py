@@ -73,8 +73,11 @@ def _measure_all(options: argparse.Namespace, rows: int) -> dict[str, dict[str, 
         known = folder / f"{step}.json"
         if not known.exists() or step in options.again:
             folder.mkdir(parents=True, exist_ok=True)
-            known.write_text(json.dumps(_in_process(options, rows, step, folder)))
-        results[step] = json.loads(known.read_text())
+            results[step] = _in_process(options, rows, step, folder)
+            if "failed" not in results[step]:  # else the next call tries again
+                known.write_text(json.dumps(results[step]))
+        else:
+            results[step] = json.loads(known.read_text())
         print(f"{rows:>12,} {step}: {_text(results[step])}", flush=True)
     if options.delete:
         shutil.rmtree(folder / "dataset")
