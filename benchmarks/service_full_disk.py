@@ -12,14 +12,12 @@ the end the index must be intact.
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import sys
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 
 from benchmarks.faults.injections import mount, set_size, unmount, used_bytes
@@ -50,34 +48,20 @@ class Admin:
     """
 
     def __init__(self, url: str, key: str, photo: Path) -> None:
-        self._url, self._key, self._photo = url, key, photo
+        headers = {"Authorization": f"Bearer {key}"}
+        self._client = httpx.Client(base_url=url, headers=headers, timeout=_PATIENCE_S)
+        self._photo = photo
 
     def add(self) -> int:
         """Returns the status."""
-        edge = "vpr-tf-photo"
         fields = {"latitude": "37.7", "longitude": "-122.4", "key": _KEY}
-        head = f"--{edge}\r\nContent-Disposition: form-data; name="
-        parts = [f'{head}"{n}"\r\n\r\n{text}\r\n' for n, text in fields.items()]
-        parts.append(f'{head}"photos"; filename="a.jpg"\r\n\r\n')
-        body = "".join(parts).encode() + self._photo.read_bytes()
-        body += f"\r\n--{edge}--\r\n".encode()
-        return self._change("POST", f"multipart/form-data; boundary={edge}", body)
+        files = {"photos": ("a.jpg", self._photo.read_bytes())}
+        return self._client.post("/v1/photos", data=fields, files=files).status_code
 
     def remove(self) -> int:
         """Returns the status."""
-        body = json.dumps({"keys": [_KEY]}).encode()
-        return self._change("DELETE", "application/json", body)
-
-    def _change(self, method: str, kind: str, body: bytes) -> int:
-        headers = {"Content-Type": kind, "Authorization": f"Bearer {self._key}"}
-        request = urllib.request.Request(
-            f"{self._url.rstrip('/')}/v1/photos", body, headers, method=method
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=_PATIENCE_S) as answer:
-                return int(answer.status)
-        except urllib.error.HTTPError as error:
-            return error.code
+        keys = {"keys": [_KEY]}
+        return self._client.request("DELETE", "/v1/photos", json=keys).status_code
 
 
 def main(arguments: list[str] | None = None) -> int:
