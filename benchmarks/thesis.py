@@ -26,7 +26,12 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.guarded import guarded
-from benchmarks.methods_runs import Experiment, MissingRunError, train_missing
+from benchmarks.methods_runs import (
+    Experiment,
+    MissingRunError,
+    take_overrides,
+    train_missing,
+)
 from benchmarks.thesis_plan import ENCODER, Entry, plan
 
 
@@ -56,7 +61,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--set", default="test", help="val or a test set")
     parser.add_argument("--output", type=Path, help="default: RUNS_DIR/thesis")
     parser.add_argument("overrides", nargs="*", metavar="key=value")
-    return parser.parse_intermixed_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
+    take_overrides(options, "only")
+    return options
 
 
 def _measure_and_write(entries: Sequence[Entry], options: argparse.Namespace) -> None:
