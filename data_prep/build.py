@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from data_prep.build_state import LISTING_NAME, BuildFolder, build_parameters
 from data_prep.errors import DataPrepError, wrap_disk_errors
@@ -56,6 +55,7 @@ from vpr_tf.geo import constant_heading_text, local_text
 from vpr_tf.photos import dropped_text
 from vpr_tf.photos.scan import scan_chunk
 from vpr_tf.photos.schema import UNKNOWN_DEGREES_E7
+from vpr_tf.terminal_bar import TerminalBar
 
 _REJECTED_EXAMPLES = 3
 _IDS_AT_ONCE = 1 << 19
@@ -367,6 +367,6 @@ def _refuse_too_many_rejected(
 
 def _bar(description: str, total: int, initial: int) -> Any:
     """A progress bar on a terminal, nothing in a log."""
-    return tqdm(
+    return TerminalBar(
         desc=description, total=total, initial=initial, unit="image", disable=None
     )

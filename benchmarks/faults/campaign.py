@@ -122,7 +122,8 @@ class Campaign:
         faults = sum(status != 0 for status in statuses)
         if unknown := [status for status in statuses if status not in allowed]:
             return faults, f"status {unknown}: {errors[-300:]!r}"
-        if "Traceback" in errors:
+        # What Python says of an object that a library gives up is not how it ended.
+        if "Traceback" in errors and "Exception ignored in" not in errors:
             return faults, f"traceback: {errors[-300:]!r}"
         if 2 in statuses[-1:] and not errors.strip():
             return faults, "refused without a word"

@@ -182,10 +182,13 @@ FAULTS: dict[str, Callable[[Trial], list[int]]] = {
 }
 NEED_A_MOUNT = {"disk_full", "read_only"}
 # Statuses of a command that noticed: partly done, refused; and of lack of memory,
-# where libraries abort.
+# where libraries abort and the C library ends with 127.
 NOTICED = {0, 1, 2}
 DIED = {-signal.SIGKILL}
-OUT_OF_MEMORY = {-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGTRAP, -signal.SIGBUS}
+OUT_OF_MEMORY = {
+    *(-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGTRAP, -signal.SIGBUS),
+    127,
+}
 
 
 def _finished(child: Child) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchmarks.build_kills import _bytes_of, _write_photos
 from benchmarks.faults.children import run_alone, run_command
+from vpr_tf.place_index.layout import MANIFEST_FILE, ONNX_COPY
 
 _CONFIG = """
 name: faults
@@ -126,7 +127,9 @@ def operations(inputs: Path) -> dict[str, Operation]:
     return {
         "build": Operation(nothing, build, _files_of("dataset")),
         "train": Operation(nothing, train, _training_state),
-        "index_build": Operation(nothing, build_index, index_state),
+        "index_build": Operation(
+            nothing, build_index, _built_index_state, _built_index_problem
+        ),
         "index_add": Operation(
             copied_index, of_index("add", "--photos", more), index_state, _index_problem
         ),
@@ -222,6 +225,29 @@ def _export_state(work: Path) -> State:
     versions = sorted((work / "savedmodels" / "faults").glob("[0-9]*"))
     found = {"\n".join(sorted(_without_leftovers(_bytes_of(v)))) for v in versions}
     return {"files": "\n\n".join(sorted(found)).encode()} if found else {}
+
+
+def _built_index_state(work: Path) -> State:
+    """The files of an index but for the ONNX copy, which it can do without."""
+    files = _files_of("index")(work)
+    files.pop(ONNX_COPY, None)
+    if MANIFEST_FILE in files:
+        manifest = json.loads(files[MANIFEST_FILE])
+        manifest["encoder_files"].pop(ONNX_COPY, None)
+        del manifest["sha256"]  # of what it says
+        files[MANIFEST_FILE] = json.dumps(manifest).encode()
+    return files
+
+
+def _built_index_problem(work: Path) -> str:
+    """Says what an index lacks, if the command did not."""
+    if not (work / "index" / MANIFEST_FILE).exists():
+        return ""
+    said = (work.parent / "errors.txt").read_text(errors="replace")
+    is_told = "TensorFlow is loaded to localize by this index" in said
+    if not (work / "index" / ONNX_COPY).exists() and not is_told:
+        return "no ONNX copy, without a word"
+    return _index_problem(work)
 
 
 def _index_problem(work: Path) -> str:

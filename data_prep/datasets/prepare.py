@@ -12,8 +12,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from tqdm import tqdm
-
 from data_prep.datasets.photo_list import Adapter, PhotoList
 from data_prep.datasets.registry import find_adapter
 from data_prep.datasets.source_files import photos_in
@@ -26,6 +24,7 @@ from vpr_tf.photos import PhotoSource, RejectedPhoto
 from vpr_tf.photos.file_kinds import SkippedFiles
 from vpr_tf.photos.scan import scan_chunk
 from vpr_tf.tables import Column, Table
+from vpr_tf.terminal_bar import TerminalBar
 
 PROBLEMS_NAME = "problems.csv"
 
@@ -310,7 +309,7 @@ def _scan(
         How many photos can be used, and the others with the reason.
     """
     usable, rejected = 0, list[tuple[str, str]]()
-    bar = tqdm(
+    bar = TerminalBar(
         desc=source.path.stem,
         total=num_photos,
         unit=" photos",

@@ -130,10 +130,10 @@ def verify_dataset(dataset: PreparedDataset) -> list[str]:
 
 
 def _verified(dataset: PreparedDataset, name: str) -> Iterator[str]:
-    from tqdm import tqdm
+    from vpr_tf.terminal_bar import TerminalBar
 
     num_records = len(dataset.split(name))
-    with tqdm(
+    with TerminalBar(
         total=num_records, desc=f"verify {name}", unit="image", disable=None
     ) as bar:
         yield from verify_split(dataset, name, bar.update)

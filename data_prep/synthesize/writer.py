@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from tqdm import tqdm
-
 from data_prep.synthesize.dataset import Shot, plan_shots
 from data_prep.synthesize.drawing import draw_shot
 from data_prep.synthesize.presets import SynthesisConfig
 from vpr_tf.atomic_files import new_file, sweep_leftovers
+from vpr_tf.terminal_bar import TerminalBar
 
 CONFIG_NAME = "synthesis.json"
 _SHOTS_PER_TASK = 16
@@ -104,7 +103,7 @@ def _draw_all(
 ) -> None:
     tasks = list(_tasks(shots))
     total = sum(len(shot.names) for shot in shots)
-    with tqdm(total=total, unit=" images", desc="synthesize") as bar:
+    with TerminalBar(total=total, unit=" images", desc="synthesize") as bar:
         if workers == 1:
             for task in tasks:
                 bar.update(_draw_task(config, task, str(output)))

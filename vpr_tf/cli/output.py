@@ -7,8 +7,6 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tqdm import tqdm
-
 from vpr_tf.cli.main import Outcome
 from vpr_tf.csv_files import csv_writer, name_cell
 from vpr_tf.photos import PhotoFiles, RejectedPhoto
@@ -20,6 +18,7 @@ from vpr_tf.place_index import (
 )
 from vpr_tf.place_index.manifest import read_manifest
 from vpr_tf.printable import printable
+from vpr_tf.terminal_bar import TerminalBar
 
 _PRINTED_REJECTED = 10
 
@@ -58,10 +57,10 @@ def change_outcome(manifest: IndexManifest, text: str) -> Outcome:
     return Outcome(content, "\n".join(lines))
 
 
-def read_bar(index: str | Path) -> tqdm:
+def read_bar(index: str | Path) -> TerminalBar:
     """Returns a progress bar over the bytes of an index."""
     total = read_manifest(Path(index)).num_bytes
-    return tqdm(total=total, unit="B", unit_scale=True, disable=None)
+    return TerminalBar(total=total, unit="B", unit_scale=True, disable=None)
 
 
 def recall_text(recall: RecallReport | None) -> str:

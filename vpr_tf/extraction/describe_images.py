@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 import numpy as np
-from tqdm import tqdm
 
 from vpr_tf.data.image_sources import BatchReader, DamagedImageError
 from vpr_tf.extraction.engines import Forward
 from vpr_tf.extraction.errors import DescriptorError, ImageSizeError
 from vpr_tf.photos import PhotoFiles
 from vpr_tf.printable import printable
+from vpr_tf.terminal_bar import TerminalBar
 
 _BATCHES_OF_UNIT = 16
 _UNITS_AT_ONCE = 64  # of one pipeline, so that none is begun for each unit
@@ -174,10 +174,10 @@ def describe_unit(
 
 def description_bar(
     batches: BatchReader, store: DescriptorStore, progress: bool
-) -> tqdm:
+) -> TerminalBar:
     """Returns a progress bar over the images of a store."""
     num_rows = len(store.rows)
-    return tqdm(
+    return TerminalBar(
         total=num_rows,
         initial=num_rows - len(store.missing_rows),
         desc=batches.source.name,
@@ -233,7 +233,7 @@ class _Loop:
     batches: BatchReader
     store: DescriptorStore
     skip_damaged: bool
-    bar: tqdm
+    bar: TerminalBar
     skipped: dict[int, str] = field(default_factory=dict)
 
     def describe(self, units: list[np.ndarray]) -> None:
@@ -275,7 +275,7 @@ def _describe_rows(
     batches: BatchReader,
     store: DescriptorStore,
     rows: np.ndarray,
-    bar: tqdm,
+    bar: TerminalBar,
 ) -> tuple[ValueError, list[int]] | None:
     """Describes rows up to one that is damaged, which it returns with the error."""
     described = np.empty(0, np.int64)

@@ -22,9 +22,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from vpr_tf.atomic_files import write_json
+from vpr_tf.terminal_bar import TerminalBar
 
 _CACHE_VARIABLE = "VPR_TF_CACHE"
 _LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
@@ -216,7 +215,7 @@ def _copy(
     response: Any, file: Any, start: int, total: int | None, name: str | None
 ) -> None:
     received = start
-    with tqdm(
+    with TerminalBar(
         desc=(name or "").removesuffix(".partial"),
         total=total,
         initial=start,

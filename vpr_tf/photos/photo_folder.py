@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
 from vpr_tf.atomic_files import scratch_folder
 from vpr_tf.config import DEFAULT_READING, ReadingConfig
@@ -18,6 +17,7 @@ from vpr_tf.photos.file_kinds import SkippedFiles
 from vpr_tf.photos.photo_table import PhotoFiles, RejectedPhoto
 from vpr_tf.photos.scan import PhotoSource, ScannedChunk, scan_chunk
 from vpr_tf.photos.schema import ROW_DTYPE
+from vpr_tf.terminal_bar import TerminalBar
 
 _CHUNK_ENTRIES = 512
 # 40 MB and more, which the system has back when they are freed.
@@ -119,12 +119,14 @@ def _scan(
     source: PhotoSource, entries: Iterable[str], skipped: SkippedFiles, progress: bool
 ) -> PhotoFiles:
     """Scans entries; `skipped` holds when all were walked what was left out."""
-    with tqdm(desc="scan", unit=" photos", disable=None if progress else True) as bar:
+    with TerminalBar(
+        desc="scan", unit=" photos", disable=None if progress else True
+    ) as bar:
         return collect_chunks(source, _scanned(source, entries, bar), skipped)
 
 
 def _scanned(
-    source: PhotoSource, entries: Iterable[str], bar: tqdm
+    source: PhotoSource, entries: Iterable[str], bar: TerminalBar
 ) -> Iterator[ScannedChunk]:
     for some_entries in _chunks(entries):
         yield scan_chunk(source, some_entries)

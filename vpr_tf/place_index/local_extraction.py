@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from vpr_tf.atomic_files import write_json
 from vpr_tf.matching import PhotoMatching
@@ -21,6 +20,7 @@ from vpr_tf.place_index.kept_features import (
 from vpr_tf.place_index.manifest_parts import KeptLocalFeatures
 from vpr_tf.place_index.packed_features import JoinedFeatures, PackedFeatures
 from vpr_tf.stored_values import read_json
+from vpr_tf.terminal_bar import TerminalBar
 
 _LOG = logging.getLogger("vpr_tf")
 _PHOTOS_PER_BLOCK = 256
@@ -50,7 +50,7 @@ def extract_local_features(
     source = {**source, "matcher": matching.identity, "num_photos": num_photos}
     _claim(folder, source)
     parts = []
-    with tqdm(total=num_photos, desc="key points", unit=" photos") as bar:
+    with TerminalBar(total=num_photos, desc="key points", unit=" photos") as bar:
         for first in range(0, num_photos, _PHOTOS_PER_BLOCK):
             count = min(_PHOTOS_PER_BLOCK, num_photos - first)
             path = folder / f"{first:010d}"
@@ -93,7 +93,7 @@ class _Extracted:
         image: Callable[[int], np.ndarray],
         first: int,
         count: int,
-        bar: tqdm,
+        bar: TerminalBar,
     ) -> None:
         self._matching, self._image = matching, image
         self._first, self._count, self._bar = first, count, bar

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from tqdm import tqdm
 
 from vpr_tf.config import Preprocessing
 from vpr_tf.data.image_batches import ImageBatches, SplitImages
 from vpr_tf.data.prepared_dataset import SplitIndex
 from vpr_tf.data.record_reading import damaged_records_named
+from vpr_tf.terminal_bar import TerminalBar
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
@@ -31,7 +31,7 @@ def mean_luma(
     luma = np.full(len(split), np.nan)
     batches = ImageBatches(SplitImages(split), Preprocessing("native"))
     with (
-        tqdm(
+        TerminalBar(
             total=len(rows), desc="brightness", unit=" images", disable=not progress
         ) as bar,
         damaged_records_named(split, lambda: rows[np.isnan(luma[rows])]),

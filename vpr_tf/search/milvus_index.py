@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from vpr_tf.search.descriptors import (
     MISSING_ID,
@@ -31,6 +30,7 @@ from vpr_tf.search.milvus_files import COLLECTION, DESCRIPTOR_FIELD, ROW_FIELD
 from vpr_tf.search.nearest_rows import search_rows
 from vpr_tf.search.search_index import SearchIndex
 from vpr_tf.stored_values import read_json
+from vpr_tf.terminal_bar import TerminalBar
 
 _DESCRIPTION_FILE = "milvus.json"
 _MAX_PER_REQUEST = 16_384  # queries, and neighbours a query: Milvus' own limits
@@ -152,7 +152,7 @@ class MilvusIndex(SearchIndex):
         batch = min(self._settings.batch, max(1, _MAX_REQUEST_VALUES // dim))
         quiet = True if self.num_images < _QUIET_BELOW else None
         starts = range(0, self.num_images, batch)
-        for start in tqdm(starts, unit=" batches", desc="Milvus", disable=quiet):
+        for start in TerminalBar(starts, unit=" batches", desc="Milvus", disable=quiet):
             rows = np.asarray(self.descriptors[start : start + batch], np.float32)
             client.insert(
                 self._name,

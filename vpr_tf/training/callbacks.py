@@ -20,10 +20,10 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from vpr_tf.config import PlateauScheduleConfig, TrainConfig
 from vpr_tf.disk_errors import with_path
+from vpr_tf.terminal_bar import TerminalBar
 from vpr_tf.training.checkpoints import CheckpointStore
 from vpr_tf.training.progress import TrainingProgress
 from vpr_tf.training.pseudo_labels import RIGHT, TAKEN
@@ -214,7 +214,7 @@ class ProgressBar(keras.callbacks.Callback):
         super().__init__()
         self._epochs, self._steps = config.epochs, config.iterations_per_epoch
         self._batch_size = config.batch_size * config.views_per_photo
-        self._bar: tqdm | None = None
+        self._bar: TerminalBar | None = None
 
     def on_epoch_begin(self, epoch, logs=None):
         self._label = f"epoch {epoch + 1}/{self._epochs}"
@@ -223,7 +223,7 @@ class ProgressBar(keras.callbacks.Callback):
         self._start_s = time.perf_counter()
         self._first_end_s: float | None = None
         if sys.stderr.isatty():
-            self._bar = tqdm(
+            self._bar = TerminalBar(
                 total=self._steps * self._batch_size,
                 desc=self._label,
                 unit="image",

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from vpr_tf.config import Preprocessing
 from vpr_tf.data.image_batches import ImageBatches
 from vpr_tf.data.image_sources import ImageSource
+from vpr_tf.terminal_bar import TerminalBar
 
 _IMAGES_AT_ONCE = 64
 
@@ -49,7 +49,7 @@ class EncoderCopy:
         self._encoder.set_weights(self._weights())
         batches = ImageBatches(source, self._preprocessing, _IMAGES_AT_ONCE)
         found_rows, values = [], []
-        with tqdm(
+        with TerminalBar(
             total=len(rows),
             desc=f"describe {source.name}",
             unit=" images",

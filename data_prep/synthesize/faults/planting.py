@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import utm
-from tqdm import tqdm
 
 from data_prep.synthesize.faults.file_faults import of_pixels
 from data_prep.synthesize.faults.pixel_faults import dirt_of, flare_of
@@ -18,6 +17,7 @@ from vpr_tf.atomic_files import new_file, replace_file
 from vpr_tf.csv_files import csv_writer, name_cell
 from vpr_tf.geo import Positions
 from vpr_tf.photos import PhotoFiles, format_image_name
+from vpr_tf.terminal_bar import TerminalBar
 
 LABELS_NAME = "faults.csv"
 PHOTOS_NAME = "photos"
@@ -58,7 +58,9 @@ def plant_faults(files: PhotoFiles, output: Path, share: float, seed: int) -> in
     _claim(files, output, share, seed)
     planned = plan_faults(files.photos, share, seed)
     labels, previous = [], ""
-    for photo in tqdm(planned, unit=" photos", desc="plant faults", disable=None):
+    for photo in TerminalBar(
+        planned, unit=" photos", desc="plant faults", disable=None
+    ):
         name = f"{photo.folder}/{_name(photo, positions, seed)}"
         path = output / PHOTOS_NAME / name
         if photo.fault:

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from vpr_tf.atomic_files import write_at, write_json
 from vpr_tf.cluster import open_workers
@@ -25,6 +24,7 @@ from vpr_tf.photos.quality.perceptual_hash import require_imagehash
 from vpr_tf.photos.quality.rules import MeasuredPhotos
 from vpr_tf.stored_paths import inside
 from vpr_tf.stored_values import from_stored, parse_json, read_json
+from vpr_tf.terminal_bar import TerminalBar
 
 _CHUNK_PHOTOS = 64
 _VERSION = 1  # of what is measured: other numbers are not gone on with
@@ -73,7 +73,7 @@ def measure_photos(
     starts = range(done, len(files), _CHUNK_PHOTOS)
     tasks = ((_chunk_of(files, start),) for start in starts)
     first = [Path(files.file(row)) for row in range(min(len(files), 8))]
-    bar = tqdm(
+    bar = TerminalBar(
         *(None, "check", len(files)),
         initial=done,
         unit=" photos",
