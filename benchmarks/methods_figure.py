@@ -7,6 +7,7 @@ Reference:
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from vpr_tf.report import COLOURS, Drawing
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 # Colour and marker, so that they are told apart in grey as well.
 _KINDS = {
@@ -54,30 +56,87 @@ def _drawing(
     methods: Sequence[Measured],
     time_ms: Callable[[Measured], float],
 ) -> Drawing:
-    def draw(figure: Figure) -> None:
-        axes = figure.add_subplot()
-        axes.set_xscale("log")
-        points = [
-            (max(time_ms(method), _SMALLEST_MS), method.recalls[1])
-            for method in methods
-        ]
-        lines = _lines_of_cells(methods, points)
-        for line in lines:
-            axes.plot(*zip(*line, strict=True), "-", color=COLOURS["tint"], lw=2.2)
-        for kind, (colour, marker, text) in _KINDS.items():
-            rows = [row for row, m in enumerate(methods) if m.kind == kind]
-            if rows:
-                x, y = zip(*(points[row] for row in rows), strict=True)
-                axes.plot(x, y, marker, color=colour, ms=5.5, label=text, zorder=3)
-        _limit(axes, points)
-        axes.set(xlabel="ms a query, median (logarithmic)", ylabel="LR@1 (%)")
-        axes.legend(
-            loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, handletextpad=0.2
-        )
-        colours = [_KINDS[method.kind][0] for method in methods]
-        place_labels(figure, axes, points, _labels(methods), colours, lines)
+    panels = _panels(methods)
 
-    return Drawing(name, title, draw, (6.6, 4.6))
+    def draw(figure: Figure) -> None:
+        all_axes = figure.subplots(len(panels), sharex=True, sharey=True, squeeze=False)
+        for axes, (heading, _) in zip(all_axes[:, 0], panels, strict=True):
+            axes.set_xscale("log")
+            axes.set_title(heading, loc="left")
+            axes.set(ylabel="LR@1 (%)")
+        _limit(axes, _points(methods, time_ms))
+        axes.set(xlabel="ms a query, median (logarithmic)")
+        all_axes[0, 0].legend(
+            handles=_legend(methods),
+            loc="lower center",
+            bbox_to_anchor=(0.5, 1.0 if len(panels) == 1 else 1.06),
+            ncols=2,
+            handletextpad=0.2,
+        )
+        for axes, (_, shown) in zip(all_axes[:, 0], panels, strict=True):
+            _draw_methods(figure, axes, shown, _points(shown, time_ms))
+
+    return Drawing(name, title, draw, (6.6, 1.0 + 3.6 * len(panels)))
+
+
+def _panels(methods: Sequence[Measured]) -> list[tuple[str, list[Measured]]]:
+    """Returns a heading and the methods for each retrieval; classifiers are in all."""
+    retrievals = [method for method in methods if method.kind == "retrieval"]
+    if len(retrievals) < 2:
+        return [("", list(methods))]
+    return [
+        (
+            retrieval.label,
+            [
+                _without(retrieval.label, method)
+                for method in methods
+                if method.kind == "classification"
+                or method.run.split(", ")[0] == retrieval.run
+            ],
+        )
+        for retrieval in retrievals
+    ]
+
+
+def _without(retrieval: str, method: Measured) -> Measured:
+    """Returns a method whose label leaves out what the heading of its panel says."""
+    label = method.label.replace(f" + {retrieval}", "").removeprefix(f"{retrieval}, ")
+    return dataclasses.replace(method, label=label)
+
+
+def _legend(methods: Sequence[Measured]) -> list[Line2D]:
+    from matplotlib.lines import Line2D
+
+    used = {method.kind for method in methods}
+    return [
+        Line2D([], [], color=colour, marker=marker, ls="", ms=5.5, label=text)
+        for kind, (colour, marker, text) in _KINDS.items()
+        if kind in used
+    ]
+
+
+def _points(
+    methods: Sequence[Measured], time_ms: Callable[[Measured], float]
+) -> list[tuple[float, float]]:
+    return [
+        (max(time_ms(method), _SMALLEST_MS), method.recalls[1]) for method in methods
+    ]
+
+
+def _draw_methods(
+    figure: Figure,
+    axes: Axes,
+    methods: Sequence[Measured],
+    points: Sequence[tuple[float, float]],
+) -> None:
+    lines = _lines_of_cells(methods, points)
+    for line in lines:
+        axes.plot(*zip(*line, strict=True), "-", color=COLOURS["tint"], lw=2.2)
+    for method, (x, y) in zip(methods, points, strict=True):
+        colour, marker, text = _KINDS[method.kind]
+        axes.plot(x, y, marker, color=colour, ms=5.5, label=text, zorder=3)
+    colours = [_KINDS[method.kind][0] for method in methods]
+    place_labels(figure, axes, points, _labels(methods), colours, lines)
 
 
 def _labels(methods: Sequence[Measured]) -> list[str]:

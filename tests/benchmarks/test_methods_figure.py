@@ -35,3 +35,25 @@ def test_figure_has_each_method_at_its_time_and_recall(drawing, planet_ms):
     assert planet.get_xydata().tolist() == [[planet_ms, 50.0]]
     names = {text.get_text() for text in axes.texts}
     assert names == {"retrieval", "PlaNet", "D&C + retrieval, K = 1", "K = 10"}
+
+
+def test_each_retrieval_has_a_panel_with_the_classifiers():
+    netvlad = {"search_ms": 5.0, "run": "other"}
+    figure = Figure()
+    recall_over_time(
+        [
+            *METHODS,
+            measured("NetVLAD", "retrieval", [1, 0, 0, 0], **netvlad),
+            measured("NetVLAD, HNSW", "approximate", [1, 0, 0, 0], **netvlad),
+        ]
+    ).draw(figure)
+    [first, second] = figure.axes
+    assert [axes.get_title(loc="left") for axes in figure.axes] == [
+        "retrieval",
+        "NetVLAD",
+    ]
+    assert {text.get_text() for text in first.texts} == {
+        *("retrieval", "PlaNet", "D&C, K = 1", "K = 10")
+    }
+    assert {text.get_text() for text in second.texts} == {"NetVLAD", "PlaNet", "HNSW"}
+    assert first.get_xlim() == second.get_xlim()
