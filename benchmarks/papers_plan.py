@@ -22,10 +22,8 @@ _TRAINED = {
     "cosplace_resnet50_2048": "configs/cosplace_resnet50_sf_xl.yaml",
 }
 _OF_CELLS = {"D&C": "divide_and_classify", "HGE": "hge", "CPlaNet": "cplanet"}
-_DRAW = (
-    "vpr data synthesize --preset dense --output datasets/dense_images && "
-    "vpr data build --config configs/dense/cosplace.yaml && python -m benchmarks."
-)
+_DRAW = "vpr data synthesize --preset dense --output datasets/dense_images"
+_BUILD = "vpr data build --config configs/dense/cosplace.yaml"
 _GRID = re.compile(r"M (?:=|about) (\d+)")
 _PREPARE = (
     "vpr data datasets prepare {0} --source data/{0} --output datasets/tables/{0}"
@@ -72,16 +70,16 @@ class Route:
             return ""
         if self.of_heads:
             name = loaded(self.stand_ins[0]).name
-            words = [f"{_DRAW}thesis --train --only"]
+            words = ["thesis --train --only"]
             words += [name] if self.grid is None else [f"{name}_grid{self.grid}"]
-            return " ".join([*words, *overrides])
+            return _on_drawn_city(words, overrides)
         paths = [_DENSE.format("cosplace"), *self.stand_ins]
-        words = [f"{_DRAW}methods --train --config", *dict.fromkeys(paths)]
+        words = ["methods --train --config", *dict.fromkeys(paths)]
         if self.num_cells:
             words += ["--narrow-by", loaded(self.stand_ins[-1]).name]
         if self.pca_dim:
             words += ["--pca", f"{loaded(self.stand_ins[0]).name}:{self.pca_dim}"]
-        return " ".join([*words, *overrides])
+        return _on_drawn_city(words, overrides)
 
     def config_of(self, protocol: str, sets: Mapping[str, tuple[str, str]]) -> str:
         """Returns the config that measures a number on its own data; empty for none.
@@ -109,6 +107,15 @@ class Route:
             steps.insert(0, _PREPARE.format(Path(path).stem))
             words += f" --set {sets[protocol][1]} --output runs/{name}"
         return " && ".join([*steps, f"vpr evaluate {words} --model {model} --report"])
+
+
+def _on_drawn_city(benchmark: list[str], overrides: tuple[str, ...]) -> str:
+    """Returns what draws the city, unless photos are there already, and measures."""
+    has_photos = any(word.startswith("build.source=") for word in overrides)
+    steps = [] if has_photos else [_DRAW]
+    steps.append(" ".join([_BUILD, *overrides]))
+    steps.append(" ".join(["python -m", f"benchmarks.{benchmark[0]}", *benchmark[1:]]))
+    return " && ".join(steps) + "".join(f" {word}" for word in overrides)
 
 
 def published_of(paper: str) -> list[PublishedRecall]:

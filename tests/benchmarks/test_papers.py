@@ -292,3 +292,23 @@ def test_a_method_without_a_plan_is_an_error():
     (one, *_) = published_of("thesis")
     with pytest.raises(KeyError, match="unknown"):
         route_of(dataclasses.replace(one, method="unknown"))
+
+
+def test_a_city_of_ones_own_is_built_and_not_drawn():
+    overrides = ("build.source=my_photos", "dataset.path=my_dataset")
+    commands = {
+        told: {
+            row.command_elsewhere
+            for row in paper_rows("dc", [], told)
+            if row.command_elsewhere
+        }
+        for told in ((), overrides)
+    }
+    for told, found in commands.items():
+        assert found
+        for command in found:
+            *before, benchmark = command.split(" && ")
+            assert before[-1].startswith("vpr data build --config")
+            assert before[-1].endswith(" ".join(told))
+            assert benchmark.startswith("python -m benchmarks.methods --train")
+            assert ("synthesize" in command) == (not told)
