@@ -2,11 +2,11 @@
 
     python -m benchmarks.smoothness --config configs/dense/cosplace.yaml
         --model runs/dense_cosplace/TIME runs/dense_netvlad/TIME
-        [--split test-database] [--photos 27] [--output DIR] [key=value ...]
+        [--set test] [--photos 27] [--output DIR] [key=value ...]
 
-Takes the photos of a straight stretch of a street that look about the same way, in
-their order, and draws the cosines of all pairs for each encoder; below, how the cosine
-of pairs anywhere falls with distance and with turning. Prints Spearman's rank
+Takes the database photos of a straight stretch of a street that look about the same
+way, in their order, and draws the cosines of all pairs for each encoder; below, how the
+cosine of pairs anywhere falls with distance and with turning. Prints Spearman's rank
 correlations: -1 is smooth. A model is a run folder, a .keras file or the name of a
 released encoder; `none` is the config's encoder before training.
 
@@ -37,7 +37,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--config", required=True, help="dataset and preparation")
     parser.add_argument("--model", nargs="+", required=True, metavar="MODEL")
-    parser.add_argument("--split", default="test-database")
+    parser.add_argument("--set", default="test", help="val or a test set")
     parser.add_argument("--photos", type=int, default=27, help="of the stretch")
     parser.add_argument("--pairs", type=int, default=20_000, help="anywhere")
     parser.add_argument("--output", type=Path, help="default: RUNS_DIR/smoothness")
@@ -55,7 +55,9 @@ def _measure_and_write(options: argparse.Namespace) -> None:
     from benchmarks.smoothness_study import describe, straight_stretch, write_study
     from vpr_tf.data.prepared_dataset import PreparedDataset
 
-    split = PreparedDataset(config.dataset.path).split(options.split)
+    dataset = PreparedDataset(config.dataset.path)
+    [evaluation_set] = dataset.evaluation_sets([options.set])
+    split = dataset.split(evaluation_set.database)
     stretch = straight_stretch(split.photo_table(), options.photos)
     described = []
     for model in options.model:

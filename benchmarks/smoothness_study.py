@@ -82,7 +82,7 @@ def straight_stretch(photos: PhotoTable, num_photos: int, seed: int = 0) -> Stre
     if best is None or best.metres[-1] > 200:
         raise ValueError(
             f"No straight line of 200 m has {num_photos} photos that look the same "
-            "way. Choose fewer by --photos, or another --split."
+            "way. Choose fewer by --photos, or another --set."
         )
     return best
 
@@ -222,8 +222,8 @@ def smoothness_drawing(
                     lw=0,
                 )
             axes.set(xlabel=label, ylabel="cosine, quartiles" if not column else "")
-            if not column:
-                axes.legend()
+        handles, names = axes.get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside lower center", ncols=len(names))
 
     size = (max(5.4, 2.9 * len(described)), 5.4)
     return Drawing("smoothness", "How smoothly descriptors change", draw, size)

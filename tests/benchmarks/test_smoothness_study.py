@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from benchmarks.smoothness import main
 from benchmarks.smoothness_study import (
     Described,
     cosines,
@@ -12,6 +13,7 @@ from benchmarks.smoothness_study import (
     stretch_correlation,
     write_study,
 )
+from tests.small_training import write_config
 from vpr_tf.config import load_config
 from vpr_tf.geo import Positions
 from vpr_tf.photos import PhotoTable
@@ -95,3 +97,13 @@ def test_figure_has_a_matrix_an_encoder_and_both_curves(photos):
     assert titles[:2] == ["smooth", "rough"]
     assert figure.axes[0].get_xlabel() == "10 photos along 18 m"
     assert [line.get_label() for line in figure.axes[-2].lines] == ["smooth", "rough"]
+
+
+def test_command_takes_the_database_of_a_set(small_training_dataset, tmp_path, capsys):
+    config = write_config(tmp_path, small_training_dataset.path)
+    words = ["--config", str(config), "--model", "none", "--photos", "3"]
+    assert main([*words, "--output", str(tmp_path / "study")]) == 0
+    assert "before training" in capsys.readouterr().out
+    assert (tmp_path / "study" / "smoothness.png").exists()
+    assert main([*words, "--set", "elsewhere"]) == 2
+    assert "no evaluation set 'elsewhere'. It has: val, test" in capsys.readouterr().err
