@@ -54,7 +54,12 @@ def _draw(experiments: Sequence[Experiment], options: argparse.Namespace) -> Non
     from benchmarks.cell_similarity import prototype_drawing, prototype_similarities
     from benchmarks.methods_labels import method_labels
     from benchmarks.methods_measure import Method
-    from benchmarks.predicted_places import MethodPlaces, places_drawing, spread_drawing
+    from benchmarks.predicted_places import (
+        MethodPlaces,
+        has_spread,
+        places_drawing,
+        spread_drawing,
+    )
 
     labels = method_labels([experiment.config for experiment in experiments])
     shown, drawings = [], []
@@ -67,7 +72,7 @@ def _draw(experiments: Sequence[Experiment], options: argparse.Namespace) -> Non
             continue
         result = method.opened.evaluate(method.evaluation_set)
         shown.append(MethodPlaces.of(label, method, result))
-        if result.spread_m is not None and len(set(result.spread_m.tolist())) > 1:
+        if has_spread(result):
             drawings.append(spread_drawing(name, label, result))
         if experiment.config.evaluation.method == "classification":
             similarities = prototype_similarities(method.heads())

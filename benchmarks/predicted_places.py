@@ -137,28 +137,36 @@ def _metres(positions: Positions) -> np.ndarray:
     return np.asarray(positions.utm_cm / 100, np.float64)
 
 
+def has_spread(result: EvaluationResult) -> bool:
+    """Whether groups are apart; of heads that vote together none is known."""
+    spread = result.spread_m
+    return spread is not None and len(np.unique(spread[np.isfinite(spread)])) > 1
+
+
 def spread_drawing(name: str, label: str, result: EvaluationResult) -> Drawing:
     """Draws how far the groups are apart, where the first answer is right and wrong."""
     spread = np.asarray(result.spread_m, np.float64)
     right = np.asarray(result.hits[:, 0], bool)
-    known = result.num_positives >= 0
+    known = (result.num_positives >= 0) & np.isfinite(spread)
 
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
-        edges = np.linspace(0, spread.max(), _NUM_BINS + 1)
+        edges = np.linspace(0, np.nanmax(spread), _NUM_BINS + 1)
         for told, colour, rows in (
             ("right", "good", right & known),
             ("wrong", "bad", ~right & known),
         ):
             counts = np.histogram(spread[rows], edges)[0]
-            text = f"{told}: median {np.median(spread[rows]):.0f} m, {rows.sum()}"
+            text = f"{told}: none"
+            if rows.any():
+                text = f"{told}: median {np.median(spread[rows]):.0f} m, {rows.sum()}"
             axes.stairs(
                 100 * counts / max(1, rows.sum()),
                 edges,
                 fill=True,
                 alpha=0.35,
                 color=COLOURS[colour],
-                label=text if rows.any() else f"{told}: none",
+                label=text,
             )
         axes.set(xlabel="m between the best cells of the groups", ylabel="% of these")
         axes.legend()

@@ -1,9 +1,17 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
 from benchmarks.cell_similarity import prototype_drawing, prototype_similarities
-from benchmarks.predicted_places import MethodPlaces, chosen_queries, places_drawing
+from benchmarks.predicted_places import (
+    MethodPlaces,
+    chosen_queries,
+    has_spread,
+    places_drawing,
+    spread_drawing,
+)
 from vpr_tf.classification import ClassTable, GridCells, GroupHead, PlaceClassifier
 from vpr_tf.geo import Positions
 
@@ -72,3 +80,25 @@ def test_a_map_shows_the_truth_and_what_was_predicted():
     by_name = {line.get_label(): line for line in first.lines}
     assert by_name["taken here"].get_xydata().tolist() == [[0, 0]]
     assert len(by_name["first 10 predictions"].get_xydata()) == 10
+
+
+@pytest.mark.parametrize(
+    ("spread_m", "expected"),
+    [(None, False), ([np.nan, np.nan], False), ([5.0, 5.0], False), ([5.0, 9.0], True)],
+)
+def test_only_groups_that_differ_have_a_spread(spread_m, expected):
+    spread_m = None if spread_m is None else np.array(spread_m)
+    assert has_spread(SimpleNamespace(spread_m=spread_m)) is expected
+
+
+def test_spread_is_drawn_of_the_queries_that_have_one():
+    result = SimpleNamespace(
+        spread_m=np.array([10.0, 30.0, np.nan, 80.0]),
+        hits=np.array([[1], [1], [1], [0]], bool),
+        num_positives=np.array([1, 1, 1, -1]),
+    )
+    figure = Figure()
+    spread_drawing("dc", "D&C", result).draw(figure)
+    [axes] = figure.axes
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels == ["right: median 20 m, 2", "wrong: none"]
