@@ -143,13 +143,16 @@ def run_sweep(
     Raises:
         TrainingError: Another sweep runs in the folder, or a run in it is of another
             experiment.
+        DatasetError: A dataset or a partition is missing.
         ReportError: The runs cannot be put into one table.
     """
     folder.mkdir(parents=True, exist_ok=True)
     failed = {}
     with _locked(folder / LOG_FILE):
-        for each in combinations:
-            find_sweep_run(each)  # a run of other settings is told before any work
+        for each in combinations:  # what cannot be is told before any work
+            if not find_sweep_run(each).is_trained:
+                dataset = PreparedDataset(each.config.dataset.path)
+                dataset.partition(each.config.partition_name)
         for number, combination in enumerate(combinations, 1):
             start_s = time.monotonic()
             problem = _run_one(combination, folder, execute)

@@ -6,6 +6,7 @@ from tests.command_line import vpr
 from tests.small_training import build_small_encoder, write_config
 from tests.vpr_tf.report.stored_runs import FAIR, GOOD, write_run
 from vpr_tf.config import ConfigError
+from vpr_tf.data import DatasetError
 from vpr_tf.training.errors import TrainingError
 from vpr_tf.training.run_folder import create_run_folder
 from vpr_tf.training.sweep import find_sweep_run, run_sweep
@@ -160,6 +161,14 @@ def test_a_failing_combination_is_named_and_the_others_go_on(
     assert len(training.calls) == 4
     training.fails = set()
     assert vpr("sweep", "--config", config_file, *SWEPT) == 0
+
+
+def test_a_missing_partition_is_told_before_any_work(config_file):
+    folder, found = combinations(config_file, ["dataset.partition=cosplace,no_such"])
+    train = StandInTraining()
+    with pytest.raises(DatasetError, match="has no partition 'no_such'"):
+        run_sweep(found, folder, train)
+    assert train.calls == []
 
 
 def test_a_run_of_other_settings_is_refused(config_file):
