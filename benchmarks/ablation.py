@@ -27,9 +27,9 @@ from benchmarks.guarded import guarded
 from benchmarks.methods_runs import (
     Experiment,
     MissingRunError,
-    take_overrides,
     train_missing,
 )
+from benchmarks.overrides import parse_with_overrides
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,10 +64,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         action="store_false",
         help="draw from the runs that there are",
     )
-    parser.add_argument("overrides", nargs="*", metavar="key=value")
-    options = parser.parse_intermixed_args(arguments)
-    take_overrides(options, "heads")
-    return options
+    return parse_with_overrides(parser, arguments)
 
 
 def _values(options: argparse.Namespace) -> dict[str, Sequence[Any]]:

@@ -21,7 +21,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.guarded import guarded
-from benchmarks.methods_runs import Experiment, MissingRunError, take_overrides
+from benchmarks.methods_runs import Experiment, MissingRunError
+from benchmarks.overrides import parse_with_overrides
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,10 +44,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--set", default="test", help="val or a test set")
     parser.add_argument("--queries", type=int, default=3, choices=range(1, 9))
     parser.add_argument("--output", type=Path, help="default: RUNS_DIR/dc_figures")
-    parser.add_argument("overrides", nargs="*", metavar="key=value")
-    options = parser.parse_intermixed_args(arguments)
-    take_overrides(options, "config")
-    return options
+    return parse_with_overrides(parser, arguments)
 
 
 def _draw(experiments: Sequence[Experiment], options: argparse.Namespace) -> None:

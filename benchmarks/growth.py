@@ -22,6 +22,7 @@ from pathlib import Path
 
 from benchmarks.guarded import guarded
 from benchmarks.methods_runs import Experiment
+from benchmarks.overrides import parse_with_overrides
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -67,8 +68,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--set", default="test", help="val or a test set")
     parser.add_argument("--timed-queries", type=_one_or_more, default=100)
     parser.add_argument("--output", type=Path, help="default: RUNS_DIR/growth")
-    parser.add_argument("overrides", nargs="*", metavar="key=value")
-    return parser.parse_intermixed_args(arguments)
+    return parse_with_overrides(parser, arguments)
 
 
 def _one_or_more(text: str) -> int:

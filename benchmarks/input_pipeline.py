@@ -22,6 +22,7 @@ from typing import Any
 import tensorflow as tf
 
 from benchmarks.figures import record
+from benchmarks.overrides import parse_with_overrides
 from vpr_tf.config import (
     AUGMENTATIONS,
     AugmentationConfig,
@@ -58,8 +59,7 @@ def main(arguments: list[str] | None = None) -> None:
         default="config",
         help="those of the config, or all of the registry",
     )
-    parser.add_argument("overrides", nargs="*", metavar="key=value")
-    options = parser.parse_args(arguments)
+    options = parse_with_overrides(parser, arguments)
     if bool(options.config) == bool(options.dataset):
         parser.error("pass either --config FILE or --dataset DIR")
     train, folder, name = TrainConfig(), options.dataset, options.partition

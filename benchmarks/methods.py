@@ -22,7 +22,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.guarded import guarded
-from benchmarks.methods_runs import Experiment, take_overrides, train_missing
+from benchmarks.methods_runs import Experiment, train_missing
+from benchmarks.overrides import parse_with_overrides
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,11 +71,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         action="store_true",
         help="also search the descriptors of the encoder that narrows",
     )
-    parser.add_argument("overrides", nargs="*", metavar="key=value")
-    options = parser.parse_intermixed_args(arguments)
-    take_overrides(options, "config")
-    take_overrides(options, "narrow_by")
-    return options
+    return parse_with_overrides(parser, arguments)
 
 
 def _name_and_dim(text: str) -> tuple[str, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import ctypes
 import dataclasses
@@ -25,19 +24,6 @@ _ROOT = Path(__file__).resolve().parents[1]
 _PARENT_DEATH_SIGNAL = 1  # of prctl(2)
 # Statuses of a training that was told to stop, by itself or by the system.
 _STOPPED = (130, 143, -signal.SIGINT, -signal.SIGTERM)
-
-
-def take_overrides(options: argparse.Namespace, name: str) -> None:
-    """Moves what looks like an override out of a list that it was typed behind.
-
-    Args:
-        options: With `overrides`; changed.
-        name: Option that takes any number of values.
-    """
-    values: list[str] = getattr(options, name)
-    told = [value for value in values if "=" in value]
-    setattr(options, name, [value for value in values if "=" not in value])
-    options.overrides = [*told, *options.overrides]
 
 
 class MissingRunError(ValueError):

@@ -21,9 +21,9 @@ from benchmarks.methods_runs import (
     Experiment,
     MissingRunError,
     finished_run,
-    take_overrides,
     train_missing,
 )
+from benchmarks.overrides import parse_with_overrides
 from vpr_tf.cli.main import main as vpr
 
 _K = 4
@@ -144,9 +144,7 @@ def _parse(
         action="store_false",
         help="compare the runs that there are",
     )
-    parser.add_argument("overrides", nargs="*", metavar="key=value")
-    options = parser.parse_intermixed_args(arguments)
-    take_overrides(options, "methods")
+    options = parse_with_overrides(parser, arguments)
     unknown = set(options.methods) - set(methods)
     if unknown:
         parser.error(f"--methods are of {', '.join(methods)}. Received: {unknown}")

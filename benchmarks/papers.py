@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.overrides import parse_with_overrides
 from benchmarks.papers_findings import Finding, find_findings, seedless
 from benchmarks.papers_plan import PAPERS, Route, loaded, published_of, route_of
 from vpr_tf.config import ConfigError
@@ -293,8 +294,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--runs", type=Path, default=Path("runs"), metavar="DIR", help="[runs]"
     )
     parser.add_argument("--json", action="store_true", help="all that is known of each")
-    parser.add_argument("overrides", nargs="*", metavar="key=value")
-    return parser.parse_intermixed_args(arguments)
+    return parse_with_overrides(parser, arguments)
 
 
 if __name__ == "__main__":

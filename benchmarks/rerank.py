@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.guarded import guarded
+from benchmarks.overrides import parse_with_overrides
 from benchmarks.timing import describe_machine
 from vpr_tf.config import RERANK_WHEN, ExperimentConfig, load_config
 from vpr_tf.data.prepared_dataset import EvaluationSet
@@ -304,8 +305,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--model")
     parser.add_argument("--set", default="test")
     parser.add_argument("--keep", type=Path, metavar="DIR")
-    parser.add_argument("overrides", nargs="*")
-    options = parser.parse_args(arguments)
+    options = parse_with_overrides(parser, arguments)
     return guarded("rerank", lambda: _work(options), "nothing but --keep is kept")
 
 

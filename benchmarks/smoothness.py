@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.guarded import guarded
-from benchmarks.methods_runs import take_overrides
+from benchmarks.overrides import parse_with_overrides
 from vpr_tf.config import load_config
 
 
@@ -41,9 +41,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--photos", type=int, default=27, help="of the stretch")
     parser.add_argument("--pairs", type=int, default=20_000, help="anywhere")
     parser.add_argument("--output", type=Path, help="default: RUNS_DIR/smoothness")
-    parser.add_argument("overrides", nargs="*", metavar="key=value")
-    options = parser.parse_intermixed_args(arguments)
-    take_overrides(options, "model")
+    options = parse_with_overrides(parser, arguments)
     if options.photos < 3:
         parser.error(f"--photos must be 3 or more. Received: {options.photos}")
     return options

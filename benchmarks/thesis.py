@@ -29,9 +29,9 @@ from benchmarks.guarded import guarded
 from benchmarks.methods_runs import (
     Experiment,
     MissingRunError,
-    take_overrides,
     train_missing,
 )
+from benchmarks.overrides import parse_with_overrides
 from benchmarks.thesis_plan import ENCODER, Entry, plan
 
 
@@ -60,10 +60,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="of runs")
     parser.add_argument("--set", default="test", help="val or a test set")
     parser.add_argument("--output", type=Path, help="default: RUNS_DIR/thesis")
-    parser.add_argument("overrides", nargs="*", metavar="key=value")
-    options = parser.parse_intermixed_args(arguments)
-    take_overrides(options, "only")
-    return options
+    return parse_with_overrides(parser, arguments)
 
 
 def _measure_and_write(entries: Sequence[Entry], options: argparse.Namespace) -> None:
