@@ -18,7 +18,6 @@ from vpr_tf.report import COLOURS, Drawing
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
 
 # Colour and marker, so that they are told apart in grey as well.
 _KINDS = {
@@ -60,21 +59,24 @@ def _drawing(
 
     def draw(figure: Figure) -> None:
         all_axes = figure.subplots(len(panels), sharex=True, sharey=True, squeeze=False)
-        for axes, (heading, _) in zip(all_axes[:, 0], panels, strict=True):
+        for axes, (heading, shown) in zip(all_axes[:, 0], panels, strict=True):
             axes.set_xscale("log")
             axes.set_title(heading, loc="left")
             axes.set(ylabel="LR@1 (%)")
+            _plot(axes, shown, _points(shown, time_ms))
         _limit(axes, _points(methods, time_ms))
         axes.set(xlabel="ms a query, median (logarithmic)")
         all_axes[0, 0].legend(
-            handles=_legend(methods),
             loc="lower center",
             bbox_to_anchor=(0.5, 1.0 if len(panels) == 1 else 1.06),
             ncols=2,
             handletextpad=0.2,
         )
         for axes, (_, shown) in zip(all_axes[:, 0], panels, strict=True):
-            _draw_methods(figure, axes, shown, _points(shown, time_ms))
+            points = _points(shown, time_ms)
+            colours = [_KINDS[method.kind][0] for method in shown]
+            lines = _lines_of_cells(shown, points)
+            place_labels(figure, axes, points, _labels(shown), colours, lines)
 
     return Drawing(name, title, draw, (6.6, 1.0 + 3.6 * len(panels)))
 
@@ -104,17 +106,6 @@ def _without(retrieval: str, method: Measured) -> Measured:
     return dataclasses.replace(method, label=label)
 
 
-def _legend(methods: Sequence[Measured]) -> list[Line2D]:
-    from matplotlib.lines import Line2D
-
-    used = {method.kind for method in methods}
-    return [
-        Line2D([], [], color=colour, marker=marker, ls="", ms=5.5, label=text)
-        for kind, (colour, marker, text) in _KINDS.items()
-        if kind in used
-    ]
-
-
 def _points(
     methods: Sequence[Measured], time_ms: Callable[[Measured], float]
 ) -> list[tuple[float, float]]:
@@ -123,20 +114,16 @@ def _points(
     ]
 
 
-def _draw_methods(
-    figure: Figure,
-    axes: Axes,
-    methods: Sequence[Measured],
-    points: Sequence[tuple[float, float]],
+def _plot(
+    axes: Axes, methods: Sequence[Measured], points: Sequence[tuple[float, float]]
 ) -> None:
-    lines = _lines_of_cells(methods, points)
-    for line in lines:
+    for line in _lines_of_cells(methods, points):
         axes.plot(*zip(*line, strict=True), "-", color=COLOURS["tint"], lw=2.2)
-    for method, (x, y) in zip(methods, points, strict=True):
-        colour, marker, text = _KINDS[method.kind]
-        axes.plot(x, y, marker, color=colour, ms=5.5, label=text, zorder=3)
-    colours = [_KINDS[method.kind][0] for method in methods]
-    place_labels(figure, axes, points, _labels(methods), colours, lines)
+    for kind, (colour, marker, text) in _KINDS.items():
+        rows = [row for row, m in enumerate(methods) if m.kind == kind]
+        if rows:
+            x, y = zip(*(points[row] for row in rows), strict=True)
+            axes.plot(x, y, marker, color=colour, ms=5.5, label=text, zorder=3)
 
 
 def _labels(methods: Sequence[Measured]) -> list[str]:
