@@ -38,9 +38,16 @@ class PhotoInliers:
         """Compares a query with some photos; see `InlierCounter`.
 
         Raises:
-            NotMatchedError: The query has no key points, or no photo can be read.
+            NotMatchedError: The query cannot be read any more or has no key points, or
+                no photo can be read.
         """
-        features = self._query(query)
+        try:
+            features = self._query(query)
+        except (OSError, ValueError) as error:
+            if isinstance(error, NotMatchedError):
+                raise
+            # It was there when it was described.
+            raise NotMatchedError(f"the photo cannot be read again: {error}") from error
         if len(features) < FEWEST_PAIRS:
             raise NotMatchedError(
                 "the photo has too few key points, it is too small or too uniform"
@@ -50,6 +57,7 @@ class PhotoInliers:
         for row, key in zip(rows, keys, strict=True):
             try:
                 other = self._candidate(row, key)
+                _check_comparable(features, other)
             except (OSError, ValueError) as error:
                 reason = getattr(error, "strerror", None) or error
                 name = key.decode(errors="replace")
@@ -60,6 +68,18 @@ class PhotoInliers:
         if problems and len(problems) == len(keys):
             raise NotMatchedError(_in_words(problems))
         return Compared(points, _in_words(problems))
+
+
+def _check_comparable(query: LocalFeatures, candidate: LocalFeatures) -> None:
+    """Refuses key points that are described by other numbers than the query's.
+
+    Those that an index of others keeps may be anything, whatever they say of it.
+    """
+    wanted, found = (one.descriptors.shape[1] for one in (query, candidate))
+    if len(candidate) and found != wanted:
+        raise ValueError(
+            f"its key points have {found} values each, those of the photo {wanted}"
+        )
 
 
 def _in_words(problems: list[str]) -> str:

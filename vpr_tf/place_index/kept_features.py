@@ -133,8 +133,8 @@ class StoredFeatures:
         is_possible = (
             min(start, num_bytes, int(facts["num_points"])) >= 0
             and min(sizes) > 0
-            and math.isfinite(scale)
-            and math.isfinite(tolerance_px)
+            and 0 < scale <= 1  # of descriptors of length 1
+            and 0 < tolerance_px < math.inf
         )
         if not is_possible or google_crc32c.value(content) != facts["crc32c"]:
             raise StoredFeaturesError(

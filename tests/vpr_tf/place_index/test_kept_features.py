@@ -162,6 +162,43 @@ def test_damaged_key_points_are_left_out_or_found_in_the_photos(index, tmp_path)
         assert (found.matches[0].key, found.warning) == ("0.png", "")
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"num_values": 64}, "its key points have 64 values each, those of the photo"),
+        ({"scale": 3e38}, "the key points of row 1 in"),
+        ({"scale": 0.0}, "the key points of row 1 in"),
+        ({"tolerance_px": -1.0}, "the key points of row 1 in"),
+    ],
+)
+def test_made_up_key_points_are_left_out(index, matching, tmp_path, change, message):
+    def changed(packed):
+        fields = dict(change)
+        count = packed.num_points * (4 + fields.pop("num_values", 128))
+        content = packed.content[:count]
+        return dataclasses.replace(packed, content=content, **fields)
+
+    class MadeUp:
+        def __len__(self):
+            return 4
+
+        def packed(self, row):
+            packed = PackedFeatures.of(matching.features(street(row, 200)))
+            return changed(packed) if row == 1 else packed
+
+    found = found_by(matching, tmp_path / "found", range(4))
+    made_up = PlaceIndex.create(
+        tmp_path / "made_up",
+        np.eye(4, 3),
+        local_features=dataclasses.replace(found, rows=MadeUp()),
+        **columns(range(4)),
+    )
+    assert made_up.verify().is_intact
+    found = seen(made_up, 2)
+    assert found.matches[0].key == "2.png"
+    assert f"the candidate 1.png cannot be read: {message}" in found.warning
+
+
 @pytest.mark.parametrize("damage", ["no table", "short", "no content"])
 def test_an_index_whose_key_points_are_damaged_does_without(index, damage):
     folder = (index.folder / CONTENT).parent

@@ -1,5 +1,6 @@
 """Photos of an index compared with queries, by SIFT and the photos themselves."""
 
+import dataclasses
 import sys
 
 import numpy as np
@@ -106,6 +107,27 @@ def test_photos_that_cannot_be_compared_are_localized_with_a_warning(
     Image.fromarray(street(8)).save(photos_root / "2.png")
     [found] = index.localize([query()], rerank=reranking)
     assert found.matches[0].key == "0.png"
+
+
+def test_a_query_that_is_gone_when_it_is_compared_stays_as_it_was(
+    index, photos_root, tmp_path, monkeypatch
+):
+    path = tmp_path / "query.png"
+    Image.fromarray(query()).save(path)
+    [first] = index.localize([path])
+    counter_of = Reranking.counter
+
+    def counter(self, *words):
+        path.unlink()
+        return counter_of(self, *words)
+
+    monkeypatch.setattr(Reranking, "counter", counter)
+    [found] = index.localize([path], rerank=Reranking(photos_root, SIFT))
+    assert found.warning.startswith("not re-ranked: the photo cannot be read again: ")
+    assert found.warning.endswith(
+        "query.png: file cannot be read: No such file or directory"
+    )
+    assert dataclasses.replace(found, warning="") == first
 
 
 def test_links_may_lead_to_photos_of_the_same_folder_and_nowhere_else(
