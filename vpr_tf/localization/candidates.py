@@ -44,7 +44,8 @@ class Candidates:
         photos: What `places` are, of matches only.
         photo_rows: Of these, their rows of the database, int64 `(num_places,)`.
         inliers: Key points that each match shares with the query, same shape as
-            `rows`; None where photos were not compared point by point.
+            `rows`, NaN of one that could not be compared; None where photos were not
+            compared point by point.
         matched_by: What counted the inliers; empty without.
     """
 
@@ -177,16 +178,6 @@ class Candidates:
         rows, scores = self.rows[queries], self.scores[queries]
         return dataclasses.replace(self, rows=rows, scores=scores, inliers=inliers)
 
-    def without(self, left_out: np.ndarray) -> Candidates:
-        """Returns the others.
-
-        Args:
-            left_out: Which are none any more, bool, same shape as `rows`.
-        """
-        rows = np.where(left_out, MISSING_ID, self.rows)
-        scores = np.where(left_out, -np.inf, self.scores)
-        return dataclasses.replace(self, rows=rows, scores=scores)
-
     def reranked(
         self, inliers: np.ndarray, matched_by: str, config: LocalizationConfig
     ) -> Candidates:
@@ -194,7 +185,8 @@ class Candidates:
 
         Args:
             inliers: Key points that each match shares with the query, same shape as
-                `rows`.
+                `rows`; NaN of one that could not be compared, for which they say
+                nothing.
             matched_by: What counted them.
             config: How similarities weigh, and how many matches vote.
 
@@ -300,6 +292,7 @@ def _votes(
     weights = match_weights(-candidates.scores, votes, similarity_scale)
     if inliers is None:
         return weights
+    inliers = np.nan_to_num(inliers)
     beyond_chance = np.maximum(inliers - CHANCE_INLIERS, 0.0) / CHANCE_INLIERS
     return np.where(votes, weights + beyond_chance, 0.0)
 

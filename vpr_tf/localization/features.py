@@ -125,7 +125,7 @@ def match_features(candidates: Candidates, clusters: Clusters) -> np.ndarray:
     share = of_members / np.where(located, of_all, np.nan)
     features = [1 - inside / 2, (outside - inside) / 2, share]
     if candidates.inliers is not None:
-        evidence = np.log1p(candidates.inliers)
+        evidence = np.log1p(np.nan_to_num(candidates.inliers))
         best = np.where(members, evidence, 0.0).max(axis=1, initial=0.0)
         rival = np.where(elsewhere, evidence, 0.0).max(axis=1, initial=0.0)
         features += [np.where(located, one, np.nan) for one in (best, best - rival)]

@@ -244,7 +244,7 @@ def localizations(
             if candidates.inliers is not None:
                 counts = candidates.inliers[query][voted]
                 matches = [
-                    dataclasses.replace(match, inliers=int(count))
+                    dataclasses.replace(match, inliers=_count(count))
                     for match, count in zip(matches, counts, strict=True)
                 ]
         found.append(
@@ -347,6 +347,10 @@ def _num_agreeing(candidates: Candidates) -> np.ndarray | None:
 
 def _known(value: Any) -> float | None:
     return None if math.isnan(value) else float(value)
+
+
+def _count(value: Any) -> int | None:
+    return None if math.isnan(value) else int(value)
 
 
 def _heading(heading_deg: Any) -> float | None:

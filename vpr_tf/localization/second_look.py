@@ -16,7 +16,7 @@ import numpy as np
 
 from vpr_tf.config import LocalizationConfig, RerankConfig
 from vpr_tf.localization.calibration import Calibration
-from vpr_tf.localization.candidates import Candidates
+from vpr_tf.localization.candidates import CHANCE_INLIERS, Candidates
 from vpr_tf.localization.errors import LocalizationError
 from vpr_tf.localization.estimates import Estimates, estimate_positions
 from vpr_tf.localization.matched_points import MatchedPoints
@@ -110,8 +110,9 @@ class LookedAt:
         queries: Their numbers; of `candidates` the queries in this order.
         candidates: Re-ranked.
         problems: Why other queries got none, by their numbers.
-        left_out: Why some of the candidates of a query were not compared with it, and
-            are none any more, by its number.
+        left_out: Why some of the candidates of a query were not compared with it, by
+            its number. They stay candidates without evidence: with fewer, its
+            confidence would not be what was calibrated.
         points: Where key points lie, by the number of the query and the key of the
             photo; empty where that is not kept.
     """
@@ -132,6 +133,9 @@ class LookedAt:
     ) -> LookedAt:
         """Compares queries with their candidates.
 
+        A query some of whose candidates cannot be compared, and that shares no more
+        with the others than chance gives, keeps its first look.
+
         Args:
             candidates: Of all queries, see `wide_config`.
             queries: Which get a second look.
@@ -151,6 +155,10 @@ class LookedAt:
                 continue
             points = compared.points
             row[valid] = [np.nan if one is None else len(one) for one in points]
+            if compared.problem and not (row > CHANCE_INLIERS).any():
+                # Nothing speaks for the others: one of the missing may be the place.
+                problems[query] = compared.problem
+                continue
             if compared.problem:
                 left_out[query] = compared.problem
             if look.keeps_points:
@@ -160,8 +168,7 @@ class LookedAt:
             counts.append(row)
         rows = np.array(found, np.int64)
         inliers = np.reshape(counts, (len(rows), candidates.rows.shape[1]))
-        taken = candidates.take(rows).without(np.isnan(inliers))
-        reranked = taken.reranked(np.nan_to_num(inliers), look.matched_by, config)
+        reranked = candidates.take(rows).reranked(inliers, look.matched_by, config)
         return cls(rows, reranked, problems, left_out, kept)
 
     def of_queries(self, queries: np.ndarray) -> LookedAt:

@@ -119,7 +119,7 @@ def test_a_calibration_with_reranking_is_stored_and_used(capsys, city):
             "the candidate 3.png cannot be read: it is not in the folder of photos"
             in out
         )
-        assert ": 8 of 8 photos." in out
+        assert ": 7 of 8 photos." in out
     finally:
         if (city / "photos/gone.png").exists():
             (city / "photos/gone.png").rename(city / "photos/3.png")

@@ -117,13 +117,33 @@ def test_a_query_that_cannot_be_compared_keeps_its_first_look():
     assert found[1].warning == ""
 
 
-def test_a_candidate_that_cannot_be_compared_is_none():
+def test_a_candidate_that_cannot_be_compared_stays_without_evidence():
     counter = Counts(OTHER_PLACE.table, unreadable=(b"3.jpg",))
     [found] = locate(counter)
-    assert [match.key for match in found.matches] == ["2.jpg"]
+    assert [match.key for match in found.matches] == ["2.jpg", "3.jpg"]
+    assert [match.inliers for match in found.matches] == [150, None]
     assert found.reranked
-    assert found.num_candidates == 3
+    assert found.num_candidates == 4
     assert found.warning == "re-ranked without some candidates: one is gone"
+
+
+def test_a_query_stays_where_it_was_when_the_photos_of_its_place_are_gone():
+    [first] = locate()
+    chance = {b"2.jpg": CHANCE_INLIERS}
+    [found] = locate(Counts(chance, unreadable=(b"0.jpg", b"1.jpg")))
+    assert found == dataclasses.replace(first, warning="not re-ranked: one is gone")
+
+
+def test_a_missing_photo_leaves_a_confidence():
+    config = dataclasses.replace(CONFIG, rerank=RerankConfig("always", candidates=20))
+    first, second = _calibration(config=config)
+    assert second.min_votes == 4
+    whole = Counts(OTHER_PLACE.table, matched_by="truth")
+    damaged = dataclasses.replace(whole, unreadable=(b"1.jpg",))
+    options = {"calibration": first, "reranked": second}
+    wanted, found = (locate(one, config, **options)[0] for one in (whole, damaged))
+    assert wanted.confidence is not None
+    assert found == dataclasses.replace(wanted, warning=found.warning)
 
 
 def test_matches_say_where_key_points_lie_if_that_is_asked_for():
