@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from vpr_tf.cli.named_photos import describe, named_photos
+from vpr_tf.cli.named_photos import describe, expanded, named_photos
 from vpr_tf.cli.sequences import SequenceOptions, track_notes
 from vpr_tf.extraction.photo_sources import PhotoImages
 from vpr_tf.localization import (
@@ -64,8 +64,8 @@ def locate_photos(
             config = looks.config if looks else None
             options = dataclasses.replace(options, rerank=config)
         settings = LocalizationSettings.from_manifest(manifest, options)
-        files = named_photos(photos)
-        of_camera = sequence.of_photos(files.photos) if sequence else None
+        files, named = named_photos(photos), expanded(photos)
+        of_camera = sequence.of_photos(named, files) if sequence else None
         if sequence:
             sequence.warn_of_names([path.decode() for path in files.paths])
         found: list[Localization] = []
@@ -77,7 +77,7 @@ def locate_photos(
             if looks is not None:
                 pixels = PhotoImages(files).pixels
                 counter = looks.counter(state, index.extractor, pixels)
-            of_camera = sequence.of_photos(files.photos) if sequence else None
+            of_camera = sequence.of_photos(named, files) if sequence else None
             found = localize_descriptors(
                 state,
                 described.in_memory(),

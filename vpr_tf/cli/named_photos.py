@@ -21,7 +21,7 @@ def named_photos(words: Sequence[str]) -> PhotoFiles:
     Raises:
         PhotoSourceError: There are none.
     """
-    files = scan_named_photos(list(_expanded(words)))
+    files = scan_named_photos(expanded(words))
     print_left_out(files)
     if not len(files) and not files.rejected:
         raise PhotoSourceError(f"No photos in {', '.join(words)}. Name others.")
@@ -34,8 +34,12 @@ def describe(files: PhotoFiles, extractor: FeatureExtractor) -> DescribedPhotos:
     return extractor.extract_files(files, progress=progress)
 
 
+def expanded(words: Sequence[str]) -> list[str]:
+    """Returns files and folders, those of patterns that the shell left as they are."""
+    return list(_expanded(words))
+
+
 def _expanded(words: Sequence[str]) -> Iterator[str]:
-    """Yields files and folders, those of patterns that the shell left as they are."""
     for word in words:
         if Path(word).exists() or not glob.has_magic(word):
             yield word

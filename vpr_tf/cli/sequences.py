@@ -17,7 +17,7 @@ from vpr_tf.localization import (
     PhotoTimes,
     Track,
 )
-from vpr_tf.photos import PhotoTable, clock_seconds
+from vpr_tf.photos import PhotoFiles, clock_seconds, named_numbers
 
 _LOG = logging.getLogger("vpr_tf")
 _MOST_DIGITS = 20
@@ -59,16 +59,22 @@ class SequenceOptions:
                 )
                 return
 
-    def of_photos(self, photos: PhotoTable) -> PhotoSequence:
+    def of_photos(self, named: Sequence[str], files: PhotoFiles) -> PhotoSequence:
         """Returns when photos were taken.
+
+        Args:
+            named: Files and folders that were named.
+            files: What was found of them.
 
         Raises:
             LocalizationError: None says it.
         """
         if self.seconds_between is not None:
-            times = PhotoTimes.evenly(len(photos), self.seconds_between)
+            times = PhotoTimes.evenly(
+                len(files), self.seconds_between, named_numbers(named, files)
+            )
         else:
-            times = PhotoTimes.of_clock(*clock_seconds(photos.timestamps))
+            times = PhotoTimes.of_clock(*clock_seconds(files.photos.timestamps))
         return PhotoSequence(times, self.motion)
 
 

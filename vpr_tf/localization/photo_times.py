@@ -9,6 +9,8 @@ import numpy as np
 
 from vpr_tf.localization.errors import LocalizationError
 
+_MOST_SECONDS = 1e9  # 30 years
+
 
 @dataclass(frozen=True, eq=False)
 class PhotoTimes:
@@ -65,23 +67,31 @@ class PhotoTimes:
         return cls(order, np.maximum(latest[1:] - earliest[:-1], 0.0), clock)
 
     @classmethod
-    def evenly(cls, num_photos: int, seconds_between: float) -> PhotoTimes:
+    def evenly(
+        cls,
+        num_photos: int,
+        seconds_between: float,
+        numbers: Sequence[int] | None = None,
+    ) -> PhotoTimes:
         """Returns times of photos that were taken in order, one after the other.
 
         Args:
             num_photos: How many.
-            seconds_between: From each to the next.
+            seconds_between: From each that was taken to the next.
+            numbers: Of the photos among all that were taken, ascending: where one
+                cannot be read, more time passes. None if these are all.
 
         Raises:
             LocalizationError: The seconds cannot be.
         """
-        if not 0 <= seconds_between < np.inf:
+        if not 0 <= seconds_between <= _MOST_SECONDS:
             raise LocalizationError(
-                "`seconds_between` must be seconds, 0 or more. Received: "
-                f"{seconds_between}"
+                "`seconds_between` must be seconds, 0 or more and at most "
+                f"{_MOST_SECONDS:,.0f}. Received: {seconds_between}"
             )
-        steps = np.full(max(0, num_photos - 1), float(seconds_between))
-        return cls(np.arange(num_photos), steps, np.full(num_photos, np.nan))
+        order = np.arange(num_photos)
+        steps = np.diff(order if numbers is None else numbers) * float(seconds_between)
+        return cls(order, steps, np.full(num_photos, np.nan))
 
     def __len__(self) -> int:
         return len(self.order)

@@ -10,6 +10,7 @@ from vpr_tf.photos.image_headers import (
 from vpr_tf.photos.metadata import parse_timestamp
 from vpr_tf.photos.photo_folder import (
     check_rejected_fraction,
+    named_numbers,
     scan_named_photos,
     scan_photos,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "dropped_text",
     "format_image_name",
     "image_header_of",
+    "named_numbers",
     "parse_image_name",
     "parse_timestamp",
     "read_header_by",

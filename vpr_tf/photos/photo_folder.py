@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
@@ -88,6 +89,27 @@ def scan_named_photos(files: Sequence[str | Path]) -> PhotoFiles:
     source = PhotoSource(Path(), False, named=frozenset(map(str, map(Path, files))))
     skipped = SkippedFiles()
     return _scan(source, _expand(files, skipped), skipped, progress=False)
+
+
+def named_numbers(files: Sequence[str | Path], photos: PhotoFiles) -> list[int]:
+    """Returns the number of each photo among all that were named, from 0.
+
+    Those that cannot be used are counted as well.
+
+    Args:
+        files: As of `scan_named_photos`.
+        photos: What it found of them.
+    """
+    paths = [path.decode() for path in photos.paths.tolist()]
+    known = {*paths, *(one.path for one in photos.rejected)}
+    named = [path for path in _expand(files, SkippedFiles()) if path in known]
+    numbers, following = [], 0
+    for path in paths:
+        with contextlib.suppress(ValueError):  # of a file that is gone since
+            following = named.index(path, following)
+        numbers.append(following)
+        following += 1
+    return numbers
 
 
 def check_rejected_fraction(

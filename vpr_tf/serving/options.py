@@ -187,12 +187,7 @@ class SequenceOptions(SharedOptions):
         if self.seconds_between is None:
             texts = np.array([text.encode() for text in taken], "S15")
             return PhotoSequence(PhotoTimes.of_clock(*clock_seconds(texts)), motion)
-        # Where a photo cannot be read, more time passes from one to the next.
-        times = PhotoTimes(
-            np.arange(len(numbers)),
-            np.diff(numbers) * self.seconds_between,
-            np.full(len(numbers), np.nan),
-        )
+        times = PhotoTimes.evenly(len(numbers), self.seconds_between, numbers)
         return PhotoSequence(times, motion)
 
 

@@ -303,6 +303,33 @@ def test_seconds_between_stand_for_times(capsys, tiny_index, photos):
     assert json.loads(out)["track"]["order"] == [0]
 
 
+def test_a_photo_that_cannot_be_read_leaves_its_seconds(
+    capsys, tiny_index, drive, tmp_path
+):
+    for number, name in enumerate("dbca"):
+        (drive / f"{name}.jpg").rename(drive / f"{number}.jpg")
+    arguments = ("--index", tiny_index, drive, "--sequence", "--min-confidence", "0")
+    # 200 m in 7 seconds are too far for 60 km/h, in 14 not.
+    words = (*arguments, "--seconds-between", "7", "--json")
+    (drive / "2.jpg").unlink()
+    _, out, _ = run(capsys, *words)
+    gone = json.loads(out)
+    (drive / "2.jpg").write_bytes(b"\xff\xd8\xff")
+    status, out, err = run(capsys, *words)
+    damaged = json.loads(out)
+    assert status == 1
+    assert "2.jpg: " in err
+    # One damaged file is one step twice as long, one that is not there is none.
+    confidence = [
+        [one["confidence"] for one in content["localizations"]]
+        for content in (gone, damaged)
+    ]
+    assert confidence[0] != confidence[1]
+    (drive / "1.jpg").write_bytes(b"\xff\xd8\xff")
+    _, out, _ = run(capsys, *words)
+    assert len(json.loads(out)["localizations"]) == 2
+
+
 def test_names_in_another_order_than_their_numbers_are_told(
     capsys, caplog, tiny_index, tmp_path
 ):

@@ -51,6 +51,8 @@ def test_even_times():
     assert times.order.tolist() == [0, 1, 2]
     assert times.seconds_between.tolist() == [2.0, 2.0]
     assert np.isnan(times.clock_seconds).all()
-    for wrong in (-1.0, np.inf, NAN):
+    assert PhotoTimes.evenly(3, 2.0, [0, 2, 3]).seconds_between.tolist() == [4.0, 2.0]
+    assert len(PhotoTimes.evenly(0, 2.0)) == 0
+    for wrong in (-1.0, np.inf, NAN, 1e300):
         with pytest.raises(LocalizationError, match="`seconds_between` must be"):
             PhotoTimes.evenly(3, wrong)

@@ -9,6 +9,7 @@ from vpr_tf.photos import (
     check_rejected_fraction,
     format_image_name,
     image_folder,
+    named_numbers,
     photo_folder,
     scan_named_photos,
     scan_photos,
@@ -187,6 +188,22 @@ def test_named_photos_need_no_position(folder):
         str(folder / "text.jpg"),
         str(folder / "gone.jpg"),
     ]
+
+
+def test_photos_are_numbered_among_those_that_cannot_be_used(tmp_path):
+    write_photo(tmp_path / "a.jpg")
+    (tmp_path / "b.jpg").write_text("hello")
+    (tmp_path / "notes").write_text("no photo, by name and content")
+    write_photo(tmp_path / "c.jpg")
+    named = [tmp_path / "c.jpg", tmp_path / "gone.jpg", tmp_path, tmp_path / "c.jpg"]
+    found = scan_named_photos(named)
+    assert [path[-5:] for path in found.paths.tolist()] == [
+        *(b"c.jpg", b"a.jpg", b"c.jpg", b"c.jpg")
+    ]
+    assert named_numbers(named, found) == [0, 2, 4, 5]
+    (tmp_path / "a.jpg").unlink()
+    assert named_numbers(named, found) == [0, 1, 3, 4]
+    assert named_numbers([], scan_named_photos([])) == []
 
 
 def test_the_time_of_a_photo_without_a_position_is_known(tmp_path):
