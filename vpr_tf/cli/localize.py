@@ -121,7 +121,7 @@ def run(options: argparse.Namespace) -> Outcome:
     from vpr_tf.atomic_files import replace_file
 
     with replace_file(Path(options.output)) as temporary:
-        temporary.write_text(text + "\n")
+        temporary.write_text(text + "\n", encoding="utf-8")
     return Outcome({"output": options.output}, status=status)
 
 

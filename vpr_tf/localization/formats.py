@@ -69,9 +69,7 @@ def as_json(result: LocalizationResult) -> str:
         "calibration": None if calibration is None else calibration.summary(),
         "notes": result.notes,
         "localizations": [dataclasses.asdict(one) for one in result.localizations],
-        "unreadable": [
-            {"photo": photo, "reason": reason} for photo, reason in result.unreadable
-        ],
+        "unreadable": _unreadable(result),
         **track,
     }
     return json.dumps(content, indent=2, allow_nan=False)
@@ -80,7 +78,7 @@ def as_json(result: LocalizationResult) -> str:
 def as_geojson(result: LocalizationResult) -> str:
     """Returns a point for each localization, its matches and its other candidates.
 
-    A sequence has a line as well.
+    A sequence has a line as well. What to know of all is beside the features.
 
     Photos that are not localized are features without geometry.
 
@@ -91,7 +89,12 @@ def as_geojson(result: LocalizationResult) -> str:
     features = [feature for one in localizations for feature in features_of(one)]
     if result.track is not None:
         features.append(track_feature(result.track, result.localizations))
-    collection = {"type": "FeatureCollection", "features": features}
+    collection = {
+        "type": "FeatureCollection",
+        "notes": result.notes,
+        "unreadable": _unreadable(result),
+        "features": features,
+    }
     return json.dumps(collection, indent=2, allow_nan=False)
 
 
@@ -103,7 +106,7 @@ def as_gpx(result: LocalizationResult) -> str:
     """
     if result.track is None:
         raise LocalizationError("GPX is of a track. Received: photos of no sequence")
-    return gpx_of(result.track, result.localizations)
+    return gpx_of(result.track, result.localizations, result.notes)
 
 
 def features_of(found: dict[str, Any]) -> list[dict[str, Any]]:
@@ -125,6 +128,10 @@ def features_of(found: dict[str, Any]) -> list[dict[str, Any]]:
         of_photo = {"photo": photo, "rank": rank}
         features.append(_feature("candidate", of_photo | candidate))
     return features + [_feature("match", {"photo": photo} | one) for one in matches]
+
+
+def _unreadable(result: LocalizationResult) -> list[dict[str, str]]:
+    return [{"photo": photo, "reason": reason} for photo, reason in result.unreadable]
 
 
 def _row(one: Localization, best: dict[str, str]) -> tuple[Any, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import itertools
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from vpr_tf.printable import printable
 
 _DECIMALS = 7  # of degrees: 1 cm
 _HALF_TURN_DEG = 180.0
+_NO_CHARACTERS = re.compile("[\ufffe\uffff]")
 _GPX = "http://www.topografix.com/GPX/1/1"
 
 
@@ -103,8 +105,15 @@ def track_feature(
     return {"type": "Feature", "geometry": geometry, "properties": properties}
 
 
-def gpx_of(track: Track, localizations: Sequence[Localization]) -> str:
+def gpx_of(
+    track: Track, localizations: Sequence[Localization], notes: Sequence[str] = ()
+) -> str:
     """Returns a track as GPX: the localized photos, a segment for each movement.
+
+    Args:
+        track: Of a sequence.
+        localizations: Of its photos.
+        notes: What to know of it, which becomes its description.
 
     Raises:
         LocalizationError: The positions are local coordinates.
@@ -113,9 +122,11 @@ def gpx_of(track: Track, localizations: Sequence[Localization]) -> str:
         GPX 1.1, https://www.topografix.com/GPX/1/1/
     """
     time_of = dict(zip(track.order, track.times, strict=True))
+    about = _xml(" ".join(notes))
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',
         f'<gpx version="1.1" creator="vpr_tf" xmlns="{_GPX}">',
+        *([f"  <metadata><desc>{about}</desc></metadata>"] if about else []),
         "  <trk>",
     ]
     for segment in track.segments:
@@ -132,10 +143,15 @@ def _gpx_point(one: Localization, time: str) -> str:
         )
     # A time of GPX is in UTC; that of a clock of unknown offset is none.
     at = f"<time>{time}</time>" if time.endswith("Z") else ""
-    name = escape(printable(one.photo))
+    name = _xml(one.photo)
     sure = "" if one.confidence is None else f"<cmt>{one.confidence:.3f}</cmt>"
     where = f'lat="{one.latitude:.7f}" lon="{one.longitude:.7f}"'
     return f"      <trkpt {where}>{at}<name>{name}</name>{sure}</trkpt>"
+
+
+def _xml(text: str) -> str:
+    """Returns a text of others; XML may hold neither controls nor these two."""
+    return escape(_NO_CHARACTERS.sub("\N{REPLACEMENT CHARACTER}", printable(text)))
 
 
 def _time_text(seconds: float, utc_offset: datetime.timedelta | None) -> str:

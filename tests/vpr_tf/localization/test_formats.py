@@ -117,7 +117,8 @@ def test_json_holds_all_fields():
 
 def test_geojson_is_valid():
     collection = json.loads(as_geojson(find(make_calibration(min_confidence=0.6))))
-    assert set(collection) == {"type", "features"}
+    assert set(collection) == {"type", "notes", "unreadable", "features"}
+    assert collection["notes"] == json.loads(as_json(find()))["notes"]
     assert collection["type"] == "FeatureCollection"
     for feature in collection["features"]:
         assert set(feature) == {"type", "geometry", "properties"}

@@ -1,5 +1,6 @@
 """Matches of a drive become a track: positions, confidences, status."""
 
+import dataclasses
 import datetime
 import json
 import xml.etree.ElementTree as ElementTree
@@ -230,6 +231,19 @@ def test_formats_of_a_track():
     assert json.loads(as_json(result))["track"]["order"] == [1, 2, 0]
     rows = as_table(result).splitlines()[1:4]
     assert [row[0] for row in rows] == ["1", "2", "0"]
+
+
+def test_gpx_says_what_to_know_and_is_xml_whatever_photos_are_called():
+    found, sequence = on_equator([10.0])
+    found = [dataclasses.replace(found[0], photo="a\uffff\ufffe\x00\x1b\udcff<.jpg")]
+    result = result_of(found, Track.of(found, sequence))
+    notes = ["Not calibrated.", "a <b> & c.jpg: not re-ranked: why."]
+    root = ElementTree.fromstring(as_gpx(dataclasses.replace(result, notes=notes)))
+    space = {"g": "http://www.topografix.com/GPX/1/1"}
+    assert root.findtext("g:metadata/g:desc", None, space) == " ".join(notes)
+    assert [child.tag.rpartition("}")[2] for child in root] == ["metadata", "trk"]
+    name = root.findtext(".//g:name", None, space)
+    assert name == "a\ufffd\ufffd\\x00\\x1b\\xff<.jpg"
 
 
 def test_times_of_a_clock_of_unknown_offset_are_not_in_gpx():

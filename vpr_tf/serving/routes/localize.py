@@ -168,6 +168,12 @@ def _wanted(accept: str, kinds: list[str]) -> str:
     return best if is_best else _JSON
 
 
+def _notes(found: LocalizedPhotos) -> list[str]:
+    """Returns what to know of an answer that has no fields for it."""
+    unreadable = [f"{one.name}: {one.reason}" for one in found.unreadable]
+    return [found.settings.note, *found.warnings, *unreadable]
+
+
 class _Shown:
     """Writes answers.
 
@@ -189,7 +195,7 @@ class _Shown:
         """
         if kind == _GPX and found.track:
             try:
-                text = gpx_of(found.track, found.localizations)
+                text = gpx_of(found.track, found.localizations, _notes(found))
             except LocalizationError as error:
                 raise ProblemError(406, str(error)) from error
             return Response(text, media_type=_GPX)
