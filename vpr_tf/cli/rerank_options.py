@@ -15,17 +15,14 @@ if TYPE_CHECKING:
 
 # Those of `add_rerank`, and the folder of the photos.
 RERANK_OPTIONS = ("rerank", "matcher", "matcher_weights", "photos_root")
-NO_PHOTOS = (
-    "The index says that photos are compared with their candidates, but keeps no key "
-    "points and not where the photos are: none was. Pass {option} DIR, or --rerank "
-    "never."
-)
-
-NO_WEIGHTS = (
-    "The index says that photos are compared with their candidates by xfeat, whose "
-    "weights it does not keep: none was. Pass --matcher-weights FILE, or --rerank "
-    "never."
-)
+NOT_COMPARED = {
+    "photos": "The index says that photos are compared with their candidates by "
+    "{matcher}, but keeps no key points for it and not where the photos are: none was. "
+    "Pass {option} DIR, or --rerank never.",
+    "weights": "The index says that photos are compared with their candidates by "
+    "{matcher}, whose weights it does not keep: none was. Pass --matcher-weights FILE, "
+    "or --rerank never.",
+}
 
 
 def add_rerank(parser: argparse.ArgumentParser) -> None:
@@ -78,7 +75,8 @@ def rerank_of(
             points are kept.
     """
     stored = manifest.localization_settings[0].rerank
-    config = override_of(options).over(stored)
+    override = override_of(options)
+    config = override.over(stored)
     if config.when == "never":
         # A service shows the photos of its folder as well.
         for name in ("matcher", "matcher_weights", "photos_root"):
@@ -88,9 +86,13 @@ def rerank_of(
                     "re-ranked. Pass --rerank below_confidence or always."
                 )
         return None, []
+    from vpr_tf.place_index.reranking import Reranking, lacking
+
+    lacks = lacking(override, stored, manifest.local_features, photos_root)
+    if lacks:
+        text = NOT_COMPARED[lacks].format(matcher=config.matcher, option=option)
+        return None, [text]
     if photos_root is None and manifest.local_features is None:
-        if options.rerank is None:
-            return None, [NO_PHOTOS.format(option=option)]
         from vpr_tf.localization import LocalizationError
 
         raise LocalizationError(
@@ -98,11 +100,6 @@ def rerank_of(
             f"keeps none, nor their key points. Pass {option} DIR, the folder that it "
             "was built of."
         )
-    needs_weights = config.matcher == "xfeat" and config.weights is None
-    if photos_root is None and options.rerank is None and needs_weights:
-        return None, [NO_WEIGHTS]
-    from vpr_tf.place_index import Reranking
-
     return Reranking(photos_root, config), []
 
 

@@ -9,18 +9,55 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpr_tf.config import RerankConfig
+from vpr_tf.config import RerankConfig, RerankOverride
 from vpr_tf.data.pillow_decoding import decode_image
 from vpr_tf.localization import LocalizationError
 from vpr_tf.matching import LocalFeatures, PhotoMatching
 from vpr_tf.photos import image_header_of
 from vpr_tf.place_index.index_state import IndexState
+from vpr_tf.place_index.manifest_parts import KeptLocalFeatures
 from vpr_tf.place_index.packed_features import StoredFeaturesError
 from vpr_tf.stored_paths import followed_inside
 
 if TYPE_CHECKING:
     from vpr_tf.extraction import FeatureExtractor
     from vpr_tf.localization import InlierCounter
+
+
+def lacking(
+    override: RerankOverride,
+    stored: RerankConfig,
+    kept: KeptLocalFeatures | None,
+    photos_root: str | Path | None,
+) -> str:
+    """Returns what is missing to compare photos as an index says; empty if nothing is.
+
+    They are localized without, which is to be said. Where a command asks for it by
+    name, what is missing is an error, see `Reranking`.
+
+    Args:
+        override: What the command says.
+        stored: What the index says.
+        kept: The key points that it keeps; None without.
+        photos_root: Folder of its photos; None where it is not given.
+
+    Returns:
+        `photos`, `weights` or nothing.
+
+    Raises:
+        ConfigError: Command and index do not go together.
+    """
+    config = override.over(stored)
+    if config.when == "never" or override.when or photos_root is not None:
+        return ""
+    if kept is None:
+        return "photos"
+    if override.matcher:
+        return ""
+    if config.matcher == "xfeat" and config.weights is None:
+        return "weights"
+    found, wanted = ((one.matcher, one.image_size) for one in (kept, config))
+    return "" if found == wanted else "photos"
 
 
 class Reranking:

@@ -29,7 +29,7 @@ from vpr_tf.serving.describing import UndescribedPhotoError
 from vpr_tf.serving.options import SharedOptions
 from vpr_tf.serving.photo_work import num_pixels
 from vpr_tf.serving.problems import ProblemError, unusable_index
-from vpr_tf.serving.reranking import with_reranking
+from vpr_tf.serving.reranking import not_compared, with_reranking
 from vpr_tf.serving.searching import (
     DescribedPhoto,
     outside_warnings,
@@ -215,6 +215,7 @@ class PhotoLocalizer:
             localizations,
             unreadable,
             photo_warnings(snapshot, settings, described, options)
+            + ([] if sequence else self._not_compared(snapshot))
             + outside_warnings(localizations)
             + [f"{one.photo}: {one.warning}" for one in localizations if one.warning],
             clock.timings(decoded_at, now),
@@ -243,6 +244,11 @@ class PhotoLocalizer:
             # What a request asks for was checked: the index, or where it is, fails.
             raise unusable_index(name, error) from error
         return settings, found
+
+    def _not_compared(self, snapshot: IndexSnapshot) -> list[str]:
+        if snapshot.reranking is not None:
+            return []
+        return not_compared(snapshot.state.manifest, self._settings)
 
     def _num_pixels(self, photos: Sequence[UploadedPhoto]) -> int:
         most = self._settings.max_pixels

@@ -9,8 +9,9 @@ import numpy as np
 
 from vpr_tf.extraction import FeatureExtractor
 from vpr_tf.localization import InlierCounter, NotMatchedError
-from vpr_tf.place_index import IndexState, PlaceIndex, Reranking
+from vpr_tf.place_index import IndexManifest, IndexState, PlaceIndex, Reranking
 from vpr_tf.place_index.localizing import LocalizationOptions, LocalizationSettings
+from vpr_tf.place_index.reranking import lacking
 from vpr_tf.serving.settings import ServiceSettings
 
 _WARM_UP = np.zeros((64, 64, 3), np.uint8)
@@ -38,7 +39,7 @@ def open_reranking(
     config = settings.rerank.over(manifest.localization_settings[0].rerank)
     if config.when == "never":
         return None
-    if settings.photos is None and manifest.local_features is None:
+    if _lacking(manifest, settings):
         return None
     key = (config, manifest.encoder_fingerprint)
     if key not in rerankings:
@@ -50,6 +51,30 @@ def open_reranking(
         options = with_reranking(LocalizationOptions(), rerankings[key])
         LocalizationSettings.from_manifest(manifest, options).second_look(counter)
     return rerankings[key]
+
+
+def not_compared(manifest: IndexManifest, settings: ServiceSettings) -> list[str]:
+    """Returns what to know of photos that are not compared though the index says so.
+
+    Args:
+        manifest: Of the index.
+        settings: Where photos are, and what is said instead of the index.
+    """
+    lacks = _lacking(manifest, settings)
+    if not lacks:
+        return []
+    what = (
+        "the photos of the index, or key points in it" if lacks == "photos" else lacks
+    )
+    return [f"No photo was compared with its candidates: the service lacks {what}."]
+
+
+def _lacking(manifest: IndexManifest, settings: ServiceSettings) -> str:
+    kept, photos = manifest.local_features, settings.photos
+    if photos is None and kept is None and settings.rerank.when not in (None, "never"):
+        return "photos"  # of an index that kept key points when the service started
+    stored = manifest.localization_settings[0].rerank
+    return lacking(settings.rerank, stored, kept, photos)
 
 
 def with_reranking(

@@ -8,10 +8,12 @@ import pytest
 from PIL import Image
 
 from tests.vpr_tf.matching.streets import street
-from vpr_tf.config import LocalizationConfig, RerankConfig
+from vpr_tf.config import LocalizationConfig, RerankConfig, RerankOverride
 from vpr_tf.extraction import FeatureExtractor
 from vpr_tf.localization import LocalizationError, to_stored
 from vpr_tf.place_index import PlaceIndex, Reranking
+from vpr_tf.place_index.manifest_parts import KeptLocalFeatures
+from vpr_tf.place_index.reranking import lacking
 
 SIFT = RerankConfig("always", candidates=4, matcher="sift")
 LATITUDE = 37.7 + np.arange(4) * 1e-2
@@ -183,3 +185,27 @@ def test_what_is_missing_is_told_at_once(index, photos_root, tmp_path, monkeypat
     monkeypatch.setitem(sys.modules, "cv2", None)
     with pytest.raises(ImportError, match=r"pip install 'vpr_tf\[rerank\]'"):
         index.localize([query()], rerank=Reranking(photos_root, SIFT))
+
+
+@pytest.mark.parametrize(
+    ("override", "stored", "root", "wanted"),
+    [
+        ({}, {}, None, ""),
+        ({}, {"matcher": "sift", "image_size": 100}, None, "photos"),
+        ({}, {"matcher": "sift", "image_size": 100}, "photos", ""),
+        ({}, {"matcher": "dense"}, None, "photos"),
+        ({}, {"matcher": "xfeat"}, None, "weights"),
+        ({}, {"matcher": "xfeat", "when": "never"}, None, ""),
+        ({"when": "never"}, {"matcher": "xfeat"}, None, ""),
+        # What is said by name is an error instead.
+        ({"when": "always"}, {"matcher": "dense"}, None, ""),
+        ({"matcher": "xfeat"}, {}, None, ""),
+        ({"matcher": "sift"}, {"matcher": "xfeat"}, None, ""),
+    ],
+)
+def test_what_an_index_lacks_to_be_compared_as_it_says(override, stored, root, wanted):
+    kept = KeptLocalFeatures("sift", "sift, 1024 points, 640 px", 640)
+    config = RerankConfig(**{"when": "always", "matcher": "sift"} | stored)
+    assert lacking(RerankOverride(**override), config, kept, root) == wanted
+    config = RerankConfig("always", matcher="sift")
+    assert lacking(RerankOverride(), config, None, None) == "photos"

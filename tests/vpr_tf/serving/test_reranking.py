@@ -76,8 +76,16 @@ def test_the_index_says_who_is_compared(street_index, street_photos):
         opened.set_localization(to_stored(config, None))
     with client_of(street_index, street_photos, RerankOverride()) as client:
         assert ask(client, street(1))[1]["reranked"]
+        assert ask(client, street(1))[0]["warnings"] == []
     with client_of(street_index, None, RerankOverride()) as client:
-        assert not ask(client, street(1))[1]["reranked"]
+        answer, found = ask(client, street(1))
+        assert not found["reranked"]
+        assert answer["warnings"] == [
+            "No photo was compared with its candidates: the service lacks the photos "
+            "of the index, or key points in it."
+        ]
+    with client_of(street_index, None, RerankOverride("never")) as client:
+        assert ask(client, street(1))[0]["warnings"] == []
 
 
 def test_an_index_that_keeps_key_points_needs_no_photos(tmp_path, extractor):
@@ -89,6 +97,31 @@ def test_an_index_that_keeps_key_points_needs_no_photos(tmp_path, extractor):
     assert found["matches"][0]["key"] == "3.png"
     assert found["matches"][0]["inlier_points"]["match_width"] == 320
     assert found["matches"][0]["thumbnail"] is None
+
+
+@pytest.mark.parametrize(
+    ("wanted", "lacks"),
+    [
+        ({"matcher": "sift", "image_size": 100}, "the photos of the index, or key"),
+        ({"matcher": "dense"}, "the photos of the index, or key points in it"),
+        ({}, "weights"),
+    ],
+)
+def test_key_points_of_another_matcher_leave_the_first_look(
+    tmp_path, extractor, wanted, lacks
+):
+    found = extract_local_features(
+        PhotoMatching(SiftMatcher()), street, 4, tmp_path / "work", {}
+    )
+    kept = make_street_index(tmp_path / "kept", extractor, local_features=found)
+    config = LocalizationConfig(rerank=RerankConfig("always", **wanted))
+    with PlaceIndex.open(kept) as opened:
+        opened.set_localization(to_stored(config, None))
+    with client_of(kept, None, RerankOverride()) as client:
+        answer, found = ask(client, street(1))
+    assert not found["reranked"]
+    [warning] = answer["warnings"]
+    assert f"the service lacks {lacks}" in warning
 
 
 def test_what_is_missing_is_told_at_the_start(street_index, street_photos, monkeypatch):
