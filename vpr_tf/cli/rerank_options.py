@@ -58,6 +58,8 @@ def rerank_of(
     manifest: IndexManifest,
     photos_root: str | Path | None,
     option: str,
+    *,
+    is_one_of_several: bool = False,
 ) -> tuple[Reranking | None, list[str]]:
     """Returns how candidates are compared, None if they are not, and what to say of it.
 
@@ -66,6 +68,7 @@ def rerank_of(
         manifest: Of the index, which may keep key points.
         photos_root: Folder of its photos; None where it is not given.
         option: Which option names that folder.
+        is_one_of_several: Whether the options are for other indexes, too.
 
     Raises:
         ConfigError: The options do not go together.
@@ -78,13 +81,8 @@ def rerank_of(
     override = override_of(options)
     config = override.over(stored)
     if config.when == "never":
-        # A service shows the photos of its folder as well.
-        for name in ("matcher", "matcher_weights", "photos_root"):
-            if getattr(options, name, None) is not None:
-                raise UsageError(
-                    f"--{name.replace('_', '-')} is of re-ranking, and nothing is "
-                    "re-ranked. Pass --rerank below_confidence or always."
-                )
+        if not is_one_of_several:
+            refuse_unused(options)
         return None, []
     from vpr_tf.place_index.reranking import Reranking, lacking
 
@@ -101,6 +99,21 @@ def rerank_of(
             "was built of."
         )
     return Reranking(photos_root, config), []
+
+
+def refuse_unused(options: argparse.Namespace) -> None:
+    """Refuses options of re-ranking where nothing is re-ranked.
+
+    Raises:
+        UsageError: A matcher, its weights or the folder is named.
+    """
+    # A service shows the photos of its folder as well.
+    for name in ("matcher", "matcher_weights", "photos_root"):
+        if getattr(options, name, None) is not None:
+            raise UsageError(
+                f"--{name.replace('_', '-')} is of re-ranking, and nothing is "
+                "re-ranked. Pass --rerank below_confidence or always."
+            )
 
 
 def override_of(options: argparse.Namespace) -> RerankOverride:

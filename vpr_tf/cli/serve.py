@@ -24,7 +24,7 @@ from vpr_tf.cli.main import INTERRUPTED
 from vpr_tf.cli.milvus_options import add_milvus
 from vpr_tf.cli.numbers import positive, seconds, whole, workers
 from vpr_tf.cli.options import add_public_key, existing_file, folder_name
-from vpr_tf.cli.rerank_options import add_rerank, override_of, rerank_of
+from vpr_tf.cli.rerank_options import add_rerank, override_of, refuse_unused, rerank_of
 from vpr_tf.printable import printable
 
 if TYPE_CHECKING:
@@ -279,9 +279,11 @@ def _described(service: ServiceSettings, options: argparse.Namespace) -> Iterato
     Raises:
         LocalizationError: Photos are to be re-ranked and there is no folder of them.
         RetrievalError: An index is none, damaged or not signed.
+        UsageError: Options are of re-ranking, and no index is re-ranked.
     """
     from vpr_tf.place_index import PlaceIndex
 
+    is_reranked = False
     for name, folder in service.indexes.items():
         with PlaceIndex.open(folder, key=service.public_key) as index:
             manifest = index.manifest
@@ -289,8 +291,13 @@ def _described(service: ServiceSettings, options: argparse.Namespace) -> Iterato
                 f"Index {name}: {manifest.num_photos} photos, "
                 f"{manifest.encoder_description}"
             )
-            _, notes = rerank_of(options, manifest, service.photos, "--photos")
+            looks, notes = rerank_of(
+                options, manifest, service.photos, "--photos", is_one_of_several=True
+            )
             yield from notes
+            is_reranked |= looks is not None or bool(notes)
+    if not is_reranked:
+        refuse_unused(options)
     if service.key_file is None:
         yield "No keys: everyone on this machine may ask. Nobody may change an index."
     else:

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from tests.command_line import vpr
+from vpr_tf.config import LocalizationConfig, RerankConfig
+from vpr_tf.localization import to_stored
 from vpr_tf.place_index import PlaceIndex
 
 
@@ -37,3 +39,19 @@ def test_what_cannot_be_served_is_refused(
     error = capsys.readouterr().err
     assert message in error
     assert len(error.splitlines()) == 1
+
+
+def test_options_of_reranking_are_for_the_indexes_that_are_reranked(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("vpr_tf.serving.serve", lambda *words, **options: 0)
+    for name in ("plain", "reranked"):
+        PlaceIndex.create(f"{name}.index", descriptors=np.eye(3)).close()
+    config = LocalizationConfig(rerank=RerankConfig("always", matcher="sift"))
+    with PlaceIndex.open("reranked.index") as index:
+        index.set_localization(to_stored(config, None))
+    words = ("--index", "plain.index", "--photos", ".", "--matcher", "sift")
+    assert vpr("serve", "--port", "0", *words) == 2
+    assert "--matcher is of re-ranking, and nothing" in capsys.readouterr().err
+    assert vpr("serve", "--port", "0", *words, "--index", "reranked.index") == 0
