@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from vpr_tf.localization import (
     Localization,
@@ -84,5 +83,21 @@ def photo_times(
             f"`times` must be as many as the photos, {len(photos)}. Received: "
             f"{len(times)}"
         )
-    seconds = [math.nan if one is None else one for one in times]
-    return PhotoTimes.of_clock(np.array(seconds, np.float64), 0.0)
+    return PhotoTimes.of_clock([_seconds(one) for one in times], 0.0)
+
+
+def _seconds(time: float | None) -> float:
+    """Returns a time, NaN where it is unknown.
+
+    Raises:
+        LocalizationError: It is no number, such as a date.
+    """
+    if time is None:
+        return math.nan
+    # NumPy would take the days or the microseconds of its dates for seconds.
+    if not isinstance(time, numbers.Real):
+        raise LocalizationError(
+            "`times` must be seconds of any clock, None where unknown; of a date its "
+            f"`timestamp()`. Received: {str(time)[:80]!r}"
+        )
+    return float(time)

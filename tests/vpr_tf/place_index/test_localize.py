@@ -1,5 +1,6 @@
 """Photos in any form localized by an index that keeps its encoder."""
 
+import datetime
 import io
 
 import numpy as np
@@ -135,6 +136,9 @@ def test_a_sequence_by_times_and_by_seconds_between(folder):
             index.localize_sequence(PIXELS)
         with pytest.raises(LocalizationError, match="as many as the photos, 4"):
             index.localize_sequence(PIXELS, [0, 1])
+        for wrong in ("12:00", datetime.datetime(2024, 5, 1), np.datetime64(0, "s")):
+            with pytest.raises(LocalizationError, match="`times` must be seconds of"):
+                index.localize_sequence(PIXELS, [0, 1, 2, wrong])
         with pytest.raises(LocalizationError, match="exclude each other"):
             index.localize_sequence(PIXELS, [0, 1, 2, 3], seconds_between=1)
         with pytest.raises(LocalizationError, match="max_speed_kmh"):
