@@ -196,6 +196,7 @@ class PhotoLocalizer:
             now = time.perf_counter()
             decoded_at = max((one.decoded_at for one in described), default=now)
             sequence = _sequence_of(described, options)
+            _check_circles(described, snapshot.state)
             settings, localizations = await self._searched(
                 name, snapshot, described, options, sequence
             )
@@ -315,6 +316,21 @@ async def _together(calls: Iterable[Coroutine[Any, Any, _Found]]) -> list[_Found
     except ExceptionGroup as failed:
         raise failed.exceptions[0] from None
     return [task.result() for task in tasks]
+
+
+def _check_circles(photos: Sequence[DescribedPhoto], state: IndexState) -> None:
+    """Refuses circles around degrees in an index of local coordinates.
+
+    Raises:
+        ProblemError: There are some.
+    """
+    if all(one.circle is None for one in photos):
+        return
+    try:
+        state.photos.positions.refuse_local("A circle around latitude and longitude")
+    except ValueError as error:
+        remedy = "Leave out `within` and `exif_radius_m`."
+        raise ProblemError(422, f"{error} {remedy}") from error
 
 
 def _sequence_of(

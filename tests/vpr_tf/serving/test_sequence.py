@@ -3,11 +3,14 @@
 import base64
 import xml.etree.ElementTree as ElementTree
 
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
 from tests.vpr_tf.serving.samples import KEYS, PHOTOS, photo
+from vpr_tf.geo import LOCAL_ZONE
+from vpr_tf.place_index import PlaceIndex
 from vpr_tf.serving import ServiceSettings, create_app
 
 FAST = {"seconds_between": "60", "max_speed_kmh": "100"}  # places are 1.1 km apart
@@ -91,6 +94,32 @@ def test_a_track_is_geojson_or_gpx_where_that_is_asked_for(drive_client):
     assert [float(point.get("lat")) for point in points] == pytest.approx(
         [37.72, 37.73, 37.74], abs=1e-4
     )
+
+
+def test_local_coordinates_have_no_circle_and_no_gpx(tmp_path, extractor):
+    PlaceIndex.create(
+        tmp_path / "hall",
+        extractor.extract(PHOTOS),
+        encoder=extractor,
+        utm_east=50.0 * np.arange(len(KEYS)),
+        utm_north=np.zeros(len(KEYS)),
+        utm_zone=[LOCAL_ZONE] * len(KEYS),
+        keys=KEYS,
+    ).close()
+    circle = {"within": "45.07,7.68,100"}
+    with TestClient(create_app(ServiceSettings({"hall": tmp_path / "hall"}))) as client:
+        answer = ask(client, PHOTOS[2:5], FAST).json()
+        assert [one["utm_east"] for one in answer["localizations"]] == [100, 150, 200]
+        assert answer["track"]["segments"] == [[0, 1, 2]]
+        answer = ask(client, PHOTOS[2:5], FAST, "application/gpx+xml")
+        assert answer.status_code == 406
+        refused = [ask(client, PHOTOS[2:5], FAST | circle)]
+        file = ("photos", ("2.jpg", PHOTOS[2], "image/jpeg"))
+        refused += [client.post("/v1/localize", files=[file], data=circle)]
+    for answer in refused:
+        assert answer.status_code == 422
+        assert "8 positions are local coordinates" in answer.json()["detail"]
+        assert answer.json()["detail"].endswith("`within` and `exif_radius_m`.")
 
 
 def test_photos_as_json_and_what_a_sequence_has_not(drive_client):
