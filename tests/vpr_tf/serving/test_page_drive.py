@@ -3,6 +3,7 @@
 import json
 import xml.etree.ElementTree as ElementTree
 
+import numpy as np
 import pytest
 
 from tests.vpr_tf.serving.live_page import (
@@ -12,7 +13,9 @@ from tests.vpr_tf.serving.live_page import (
     chromium,
     live_service,
 )
-from tests.vpr_tf.serving.samples import PHOTOS
+from tests.vpr_tf.serving.samples import KEYS, PHOTOS
+from vpr_tf.geo import LOCAL_ZONE
+from vpr_tf.place_index import PlaceIndex
 from vpr_tf.serving import ServiceSettings
 
 
@@ -71,3 +74,28 @@ def test_a_drive_is_a_line_on_the_map_and_files(town, tmp_path):
         page.localize(*(upload(f"{n}.jpg", PHOTOS[n]) for n in range(2)))
         assert "takes drives of up to 5 photos" in page.text(".reason")
         page.close(expects_refusals=True)
+
+
+def test_a_drive_of_local_coordinates_is_no_line_and_no_gpx(tmp_path, extractor):
+    PlaceIndex.create(
+        tmp_path / "hall",
+        extractor.extract(PHOTOS),
+        encoder=extractor,
+        utm_east=10.0 * np.arange(len(KEYS)),
+        utm_north=np.zeros(len(KEYS)),
+        utm_zone=[LOCAL_ZONE] * len(KEYS),
+        keys=KEYS,
+    ).close()
+    settings = ServiceSettings({"hall": tmp_path / "hall"})
+    with live_service(settings) as address, chromium() as browser:
+        page = LivePage(browser, address).open()
+        page.tab.click("#options summary")
+        page.tab.check("#drive")
+        page.tab.fill("#between", "10")
+        page.localize(*(upload(f"{n}.jpg", PHOTOS[n]) for n in range(3)))
+        assert page.count(".track-line") == 0
+        assert page.tab.is_hidden("#download-gpx")
+        text = downloaded(page, "#download", tmp_path / "found.geojson")
+        track = json.loads(text)["features"][-1]
+        assert track["geometry"] is None
+        assert track["properties"]["photos"] == ["0.jpg", "1.jpg", "2.jpg"]

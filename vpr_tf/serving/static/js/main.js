@@ -224,7 +224,7 @@ class Page {
     byId("list").hidden = this.photos.length < 2;
     byId("list-title").textContent = this.photos.length === 1 ? "1 photo" : `${this.photos.length} photos`;
     byId("download").hidden = !this.photos.some(({ state }) => state === "answered");
-    byId("download-gpx").hidden = !this.drive?.track;
+    byId("download-gpx").hidden = !this.drive?.track?.segments.length;
     this.map.showTrack(this.drive?.track ?? null);
     this.list.show(this.photos, this.chosen);
     this.map.show(this.photos, this.chosen, this.chosenMatch);

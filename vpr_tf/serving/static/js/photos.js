@@ -2,6 +2,7 @@
 
 import { localize } from "./api.js";
 import { refuse } from "./queue.js";
+import { hasPosition } from "./words.js";
 
 // A photo; `fields` returns those of a request.
 export class Photo {
@@ -58,10 +59,14 @@ export class Drive {
     });
     const photos = answer.localizations.map((one) => this.photos[numberOf(one)]);
     const { order, times, segments } = answer.track;
+    // Local coordinates are no place of the map, nor of GPX.
+    const drawn = segments
+      .map((segment) => segment.map((number) => photos[number]).filter((photo) => hasPosition(photo.localization)))
+      .filter((segment) => segment.length);
     this.track = {
       photos: order.map((number) => photos[number].name),
       times,
-      segments: segments.map((segment) => segment.map((number) => photos[number])),
+      segments: drawn,
     };
   }
 
