@@ -25,10 +25,12 @@ INDEX_TYPES = ("FLAT", "HNSW", "IVF_FLAT", "IVF_PQ", "DISKANN", "AUTOINDEX")
 _LEAVES_PER_SQRT = 2
 _SEARCHED_LEAVES_FRACTION = 0.11
 # With SOAR what lies at the border of a leaf is found in a second one, so that fewer
-# suffice: 31 of 632 leaves for 100,000 descriptors, 62 of 2,000 for a million.
+# suffice: 31 of 632 leaves for 100,000 descriptors, 62 of 2,000 for a million. Of
+# leaves beyond these it spares none: 2.8 million need 233 of 3,346 to be found as well.
 _SOAR_LAMBDA = 1.5
 _LARGEST_SOAR_LAMBDA = 100.0
 _SEARCHED_OF_SOAR, _SOAR_EXPONENT = 0.65, 0.6
+_LEAVES_OF_A_MILLION = 2_000
 _REORDERED_NEIGHBORS = 150
 # Longer codes are read more slowly than their precision is worth.
 _CODE_BLOCKS = 128
@@ -257,11 +259,11 @@ def _code_parts(dim: int) -> int:
 
 
 def _searched(num_leaves: int, soar_lambda: float) -> int:
-    if soar_lambda:
-        return min(
-            num_leaves, math.ceil(_SEARCHED_OF_SOAR * num_leaves**_SOAR_EXPONENT)
-        )
-    return max(1, math.ceil(num_leaves * _SEARCHED_LEAVES_FRACTION))
+    if not soar_lambda:
+        return max(1, math.ceil(num_leaves * _SEARCHED_LEAVES_FRACTION))
+    beyond = _SEARCHED_LEAVES_FRACTION * max(0, num_leaves - _LEAVES_OF_A_MILLION)
+    searched = _SEARCHED_OF_SOAR * num_leaves**_SOAR_EXPONENT + beyond
+    return min(num_leaves, math.ceil(searched))
 
 
 def _check_names(what: str, cls: type, settings: dict[str, Any]) -> None:

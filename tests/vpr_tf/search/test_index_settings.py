@@ -24,6 +24,17 @@ def test_structure_follows_the_size(num_images, structure):
         assert 1 <= settings.leaves_to_search < settings.num_leaves < num_images
 
 
+@pytest.mark.parametrize(
+    ("num_images", "leaves", "searched"),
+    [(100_000, 632, 32), (1_000_000, 2_000, 63), (2_800_000, 3_346, 233)],
+)
+def test_as_many_leaves_are_searched_as_were_measured(num_images, leaves, searched):
+    chosen = ScannSettings.for_size(num_images, 512)
+    assert (chosen.num_leaves, chosen.leaves_to_search) == (leaves, searched)
+    without = ScannSettings.from_dict({"soar_lambda": 0.0}, num_images, 512)
+    assert chosen.leaves_to_search < without.leaves_to_search
+
+
 def test_soar_is_of_new_trees():
     chosen = ScannSettings.from_dict({}, 200_000, 512)
     assert chosen.soar_lambda == 1.5
