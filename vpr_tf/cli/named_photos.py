@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,13 +36,11 @@ def describe(files: PhotoFiles, extractor: FeatureExtractor) -> DescribedPhotos:
 
 def expanded(words: Sequence[str]) -> list[str]:
     """Returns files and folders, those of patterns that the shell left as they are."""
-    return list(_expanded(words))
-
-
-def _expanded(words: Sequence[str]) -> Iterator[str]:
+    found: list[str] = []
     for word in words:
         if Path(word).exists() or not glob.has_magic(word):
-            yield word
+            found.append(word)
         else:
-            found = glob.glob(word, recursive=True)  # noqa: PTH207 - of any folder
-            yield from sorted(found) or [word]
+            of_pattern = glob.glob(word, recursive=True)  # noqa: PTH207 - of any folder
+            found += sorted(of_pattern) or [word]
+    return found

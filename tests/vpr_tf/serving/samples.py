@@ -16,6 +16,7 @@ from vpr_tf.config import Preprocessing
 from vpr_tf.extraction import FeatureExtractor
 from vpr_tf.extraction.export_record import EXPORT_RECORD, ExportRecord, Parity
 from vpr_tf.extraction.exported_encoder import ExportedEncoder
+from vpr_tf.geo import LOCAL_ZONE
 from vpr_tf.place_index import PlaceIndex
 from vpr_tf.serving.decoding_work import decode_photo
 from vpr_tf.stored_files import StoredFile
@@ -125,3 +126,16 @@ def make_street_index(folder, extractor, **options):
         **options,
     ).close()
     return folder
+
+
+def create_local_index(folder, extractor, metres):
+    """Creates an index of all photos in a row, so far apart in local coordinates."""
+    PlaceIndex.create(
+        folder,
+        extractor.extract(PHOTOS),
+        encoder=extractor,
+        utm_east=metres * np.arange(len(KEYS)),
+        utm_north=np.zeros(len(KEYS)),
+        utm_zone=[LOCAL_ZONE] * len(KEYS),
+        keys=KEYS,
+    ).close()

@@ -3,7 +3,6 @@
 import json
 import xml.etree.ElementTree as ElementTree
 
-import numpy as np
 import pytest
 
 from tests.vpr_tf.serving.live_page import (
@@ -13,9 +12,7 @@ from tests.vpr_tf.serving.live_page import (
     chromium,
     live_service,
 )
-from tests.vpr_tf.serving.samples import KEYS, PHOTOS
-from vpr_tf.geo import LOCAL_ZONE
-from vpr_tf.place_index import PlaceIndex
+from tests.vpr_tf.serving.samples import PHOTOS, create_local_index
 from vpr_tf.serving import ServiceSettings
 
 
@@ -77,15 +74,7 @@ def test_a_drive_is_a_line_on_the_map_and_files(town, tmp_path):
 
 
 def test_a_drive_of_local_coordinates_is_no_line_and_no_gpx(tmp_path, extractor):
-    PlaceIndex.create(
-        tmp_path / "hall",
-        extractor.extract(PHOTOS),
-        encoder=extractor,
-        utm_east=10.0 * np.arange(len(KEYS)),
-        utm_north=np.zeros(len(KEYS)),
-        utm_zone=[LOCAL_ZONE] * len(KEYS),
-        keys=KEYS,
-    ).close()
+    create_local_index(tmp_path / "hall", extractor, 10.0)
     settings = ServiceSettings({"hall": tmp_path / "hall"})
     with live_service(settings) as address, chromium() as browser:
         page = LivePage(browser, address).open()

@@ -3,14 +3,11 @@
 import base64
 import xml.etree.ElementTree as ElementTree
 
-import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from tests.vpr_tf.serving.samples import KEYS, PHOTOS, photo
-from vpr_tf.geo import LOCAL_ZONE
-from vpr_tf.place_index import PlaceIndex
+from tests.vpr_tf.serving.samples import KEYS, PHOTOS, create_local_index, photo
 from vpr_tf.serving import ServiceSettings, create_app
 
 FAST = {"seconds_between": "60", "max_speed_kmh": "100"}  # places are 1.1 km apart
@@ -97,15 +94,7 @@ def test_a_track_is_geojson_or_gpx_where_that_is_asked_for(drive_client):
 
 
 def test_local_coordinates_have_no_circle_and_no_gpx(tmp_path, extractor):
-    PlaceIndex.create(
-        tmp_path / "hall",
-        extractor.extract(PHOTOS),
-        encoder=extractor,
-        utm_east=50.0 * np.arange(len(KEYS)),
-        utm_north=np.zeros(len(KEYS)),
-        utm_zone=[LOCAL_ZONE] * len(KEYS),
-        keys=KEYS,
-    ).close()
+    create_local_index(tmp_path / "hall", extractor, 50.0)
     circle = {"within": "45.07,7.68,100"}
     with TestClient(create_app(ServiceSettings({"hall": tmp_path / "hall"}))) as client:
         answer = ask(client, PHOTOS[2:5], FAST).json()
